@@ -1,0 +1,26 @@
+/**
+ * env: what a device is given to live in. All pointers are borrowed and outlive every device.
+ *
+ * Every device has the same verbs: X_create(env, ..., ret_x, err), X_reset(x) and X_destroy(x);
+ * a PCI device's reset comes by pci_dev_ops. They are called on the main thread while no vCPU runs.
+ * Sources on ev run on the main thread at the same time as vCPU threads run handlers: lock.
+ */
+#ifndef VMM_DEV_ENV_H
+#define VMM_DEV_ENV_H
+
+struct bus;
+struct ev;
+struct irq;
+struct mem;
+struct pci_bus;
+
+struct dev_env {
+	struct mem *mem;
+	struct bus *pio;
+	struct bus *mmio;
+	struct irq *irq;
+	struct pci_bus *pci;
+	struct ev *ev;
+};
+
+#endif
