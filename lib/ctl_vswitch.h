@@ -1,0 +1,187 @@
+/**
+ * ctl_vswitch: what one can ask of a vswitch, as field tables (see ctl.h for the macros).
+ *
+ * Interface net.weft.vswitch. Names identify bridges, ports and links; a port's name may hold a
+ * colon (`r1:eth1`). "exist_ok" and "missing_ok" make add and del idempotent: an object that exists
+ * with the same settings is success, with other settings an error.
+ */
+#ifndef WEFT_CTL_VSWITCH_H
+#define WEFT_CTL_VSWITCH_H
+
+#include "ctl.h"
+
+#define CTL_NAME_MAX 63
+#define CTL_PATH_MAX 107 /* sun_path less its NUL */
+
+enum ctl_port_type { CTL_PORT_VHOST_USER };
+extern const char *const ctl_port_types[]; /* "vhost-user" */
+enum ctl_sock_mode { CTL_SOCK_SERVER, CTL_SOCK_CLIENT };
+extern const char *const ctl_sock_modes[]; /* "server", "client" */
+/** IEEE 802.1Q port roles in Open vSwitch's words. */
+enum ctl_vlan_mode {
+	CTL_VLAN_ACCESS,
+	CTL_VLAN_TRUNK,
+	CTL_VLAN_NATIVE_TAGGED,
+	CTL_VLAN_NATIVE_UNTAGGED,
+};
+extern const char *const ctl_vlan_modes[]; /* "access" "trunk" "native-tagged" "native-untagged" */
+enum ctl_reserved { CTL_RESERVED_FORWARD, CTL_RESERVED_DROP };
+extern const char *const ctl_reserved_modes[]; /* "forward", "drop" */
+enum ctl_conn_state {
+	CTL_CONN_LISTENING,   /* server mode, nobody connected */
+	CTL_CONN_CONNECTING,  /* client mode, retrying */
+	CTL_CONN_NEGOTIATING, /* connected, rings not ready */
+	CTL_CONN_RUNNING,     /* at least one ring pair runs */
+	CTL_CONN_BROKEN,      /* the peer broke the protocol; being reset */
+};
+extern const char *const ctl_conn_states[];
+enum ctl_ring_layout { CTL_RING_NONE, CTL_RING_SPLIT, CTL_RING_PACKED };
+extern const char *const ctl_ring_layouts[]; /* "none" "split" "packed" */
+enum ctl_fdb_type { CTL_FDB_DYNAMIC, CTL_FDB_STATIC };
+extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
+
+/* ---- switch ---- */
+#define CTL_SWITCH_FIELDS(F, T)                                                                    \
+	F(T, STR, version, OPT, 0, 31, "", "program version")                                      \
+	F(T, U32, pid, OPT, 0, UINT32_MAX, "", "process id")                                       \
+	F(T, U64, uptime_s, OPT, 0, UINT64_MAX, "s", "seconds since start")                        \
+	F(T, U32, workers, OPT, 0, 256, "", "packet threads")                                      \
+	F(T, U32, bridges, OPT, 0, UINT32_MAX, "", "number of bridges")                            \
+	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports")                                \
+	F(T, U32, links, OPT, 0, UINT32_MAX, "", "number of wires")                                \
+	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses in the forwarding database")     \
+	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold")
+CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
+
+/* ---- bridge ---- */
+#define CTL_BRIDGE_FIELDS(F, T)                                                                    \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name")                                   \
+	F(T, U32, ageing_s, OPT, 0, 1000000, "s", "idle time after which a learned address goes; 0 = never") \
+	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs that exist on the bridge (default all)")          \
+	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes, "frames to 01:80:c2:00:00:00-0f")      \
+	F(T, U32, fdb_max, OPT, 1, 1048576, "", "most addresses learned on this bridge")           \
+	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
+	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports (show only)")                    \
+	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses known (show only)")
+CTL_STRUCT(ctl_bridge, CTL_BRIDGE_FIELDS);
+
+/* A name to delete or to show; empty set = all. */
+#define CTL_REF_FIELDS(F, T)                                                                       \
+	F(T, STR, name, OPT, 1, 127, "", "object name; absent = all")                              \
+	F(T, BOOL, missing_ok, OPT, 0, 1, "", "no error when it does not exist")
+CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
+
+/* ---- port ---- */
+#define CTL_PORT_FIELDS(F, T)                                                                      \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                     \
+	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none")     \
+	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "kind of port")                                \
+	F(T, STR, path, OPT, 1, CTL_PATH_MAX, "", "Unix socket")                                   \
+	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes, "who listens: server = the switch")            \
+	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes, "VLAN role (default from tag, trunks, native)") \
+	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                              \
+	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                                 \
+	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it")    \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state")                                 \
+	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default 9216)")           \
+	F(T, U16, queues, OPT, 1, 16, "", "most queue pairs")                                      \
+	F(T, U32, fdb_max, OPT, 0, 1048576, "", "most addresses learned on this port; 0 = the bridge's limit") \
+	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
+	F(T, STR, link, OPT, 0, CTL_NAME_MAX, "", "wire that it is an end of (show only)")         \
+	F(T, BOOL, carrier, OPT, 0, 1, "", "link is up towards the guest (show only)")             \
+	F(T, ENUM, state, OPT, 0, 0, ctl_conn_states, "connection state (show only)")              \
+	F(T, ENUM, rings, OPT, 0, 0, ctl_ring_layouts, "ring layout in use (show only)")           \
+	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that run (show only)")                \
+	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use (show only)")          \
+	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times a peer connected (show only)")          \
+	F(T, STR, last_error, OPT, 0, 255, "", "why the last connection ended (show only)")
+CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
+
+/* Counters: rx = received from the guest by the switch, tx = delivered to the guest. */
+#define CTL_PORT_STATS_FIELDS(F, T)                                                                \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                     \
+	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames", "received from the port")               \
+	F(T, U64, rx_bytes, OPT, 0, UINT64_MAX, "bytes", "received, without frame check sequence") \
+	F(T, U64, rx_multicast, OPT, 0, UINT64_MAX, "frames", "received to group addresses")       \
+	F(T, U64, rx_broadcast, OPT, 0, UINT64_MAX, "frames", "received to the broadcast address") \
+	F(T, U64, rx_dropped, OPT, 0, UINT64_MAX, "frames", "received and dropped, see drops")     \
+	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames", "delivered to the port")                \
+	F(T, U64, tx_bytes, OPT, 0, UINT64_MAX, "bytes", "delivered, without frame check sequence") \
+	F(T, U64, tx_multicast, OPT, 0, UINT64_MAX, "frames", "delivered to group addresses")      \
+	F(T, U64, tx_broadcast, OPT, 0, UINT64_MAX, "frames", "delivered to the broadcast address") \
+	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops")
+CTL_STRUCT(ctl_port_stats, CTL_PORT_STATS_FIELDS);
+
+#define CTL_DROP_FIELDS(F, T)                                                                      \
+	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "", "port that the frame came from or was meant for") \
+	F(T, STR, direction, OPT, 2, 2, "", "rx or tx, seen from the switch")                      \
+	F(T, STR, reason, OPT, 1, 63, "", "name of the drop reason")                               \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "frames dropped")                          \
+	F(T, STR, help, OPT, 0, 127, "", "what the reason means")
+CTL_STRUCT(ctl_drop, CTL_DROP_FIELDS);
+
+/* ---- vlan ---- */
+#define CTL_VLAN_FIELDS(F, T)                                                                      \
+	F(T, STR, bridge, OPT, 1, CTL_NAME_MAX, "", "bridge")                                      \
+	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                                          \
+	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs")                                                 \
+	F(T, STR, name, OPT, 0, 32, "", "what people call the VLAN (with one VLAN of a bridge)")   \
+	F(T, BOOL, pvid, OPT, 0, 1, "", "untagged frames of the port belong to it (show only)")    \
+	F(T, BOOL, tagged, OPT, 0, 1, "", "frames leave the port with a tag (show only)")
+CTL_STRUCT(ctl_vlan, CTL_VLAN_FIELDS);
+
+/* ---- fdb ---- */
+#define CTL_FDB_FIELDS(F, T)                                                                       \
+	F(T, STR, bridge, REQ, 1, CTL_NAME_MAX, "", "bridge")                                      \
+	F(T, U16, vlan, OPT, 0, 4094, "", "VLAN; 0 = the one of frames without VLAN")              \
+	F(T, MAC, mac, OPT, 0, 0, "", "address")                                                   \
+	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                                          \
+	F(T, ENUM, type, OPT, 0, 0, ctl_fdb_types, "how it got there")                             \
+	F(T, U32, age_s, OPT, 0, UINT32_MAX, "s", "seconds since last seen (show only)")           \
+	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
+	F(T, BOOL, missing_ok, OPT, 0, 1, "", "no error when it does not exist")
+CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
+
+#define CTL_COUNT_FIELDS(F, T) F(T, U64, count, OPT, 0, UINT64_MAX, "", "objects affected")
+CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
+
+/* ---- link: a wire between two ports ---- */
+#define CTL_LINK_FIELDS(F, T)                                                                      \
+	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")      \
+	F(T, STR, a, OPT, 1, CTL_NAME_MAX, "", "one port")                                         \
+	F(T, STR, b, OPT, 1, CTL_NAME_MAX, "", "the other port")                                   \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: false pulls the cable")          \
+	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')")    \
+	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
+	F(T, BOOL, carrier, OPT, 0, 1, "", "both ends up and running (show only)")
+CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
+
+/* ---- events ---- */
+#define CTL_EVENT_FIELDS(F, T)                                                                     \
+	F(T, U64, time_ns, OPT, 0, UINT64_MAX, "ns", "wall clock")                                 \
+	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, vm or nic")                    \
+	F(T, STR, name, OPT, 0, 127, "", "its name")                                               \
+	F(T, STR, event, OPT, 1, 31, "", "added, removed, changed, connected, carrier-up, ...")    \
+	F(T, STR, detail, OPT, 0, 255, "", "more, for people")
+CTL_STRUCT(ctl_event, CTL_EVENT_FIELDS);
+
+/**
+ * Methods (in -> out):
+ *   SwitchShow  {} -> ctl_switch
+ *   BridgeAdd   ctl_bridge -> {}     BridgeSet ctl_bridge -> {}   BridgeDel ctl_ref -> {}
+ *   BridgeShow  ctl_ref -> rows of ctl_bridge
+ *   PortAdd     ctl_port -> {}       PortSet   ctl_port -> {}     PortDel   ctl_ref -> {}
+ *   PortShow    ctl_ref -> rows of ctl_port
+ *   PortStats   ctl_ref -> rows of ctl_port_stats     PortDrops ctl_ref -> rows of ctl_drop
+ *   VlanAdd     ctl_vlan -> {}   VlanDel ctl_vlan -> {}   VlanSet ctl_vlan -> {}
+ *               with bridge: the bridge's VLANs and their names; with port: its trunk list
+ *   VlanShow    ctl_vlan (bridge, port, vlans as filters) -> rows of ctl_vlan
+ *   FdbAdd      ctl_fdb -> {}   FdbDel ctl_fdb -> {}   FdbShow ctl_fdb (filters) -> rows of ctl_fdb
+ *   FdbFlush    ctl_fdb (filters) -> ctl_count; dynamic entries, or static ones with type
+ *   LinkAdd     ctl_link -> {}   LinkSet ctl_link -> {}   LinkDel ctl_ref -> {}
+ *   LinkShow    ctl_ref -> rows of ctl_link
+ *   Monitor     {} -> events (ctl_event)
+ */
+extern const struct ctl_interface ctl_vswitch_interface;
+
+#endif

@@ -1,0 +1,62 @@
+/**
+ * log: what an operator reads about a running daemon.
+ *
+ * A file names its module once with LOG_MODULE("fdb"); lines read
+ * `LEVEL module: object 'name': event, key=value, what we do about it` on stderr (or the fd set).
+ * What an outsider can trigger goes through LOG_RATELIMITED(): a token bucket per call site, which
+ * later says how many lines it held back. Data-path code never logs; it counts.
+ *
+ * Threads: any; one write(2) per line, so lines never mix.
+ */
+#ifndef WEFT_LOG_H
+#define WEFT_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum log_level { LOG_ERR, LOG_WARN, LOG_NOTICE, LOG_INFO, LOG_DEBUG };
+
+#define LOG_MODULE(name) static const char log_module[] __attribute__((unused)) = (name)
+
+/** Lines above this level are dropped. Default LOG_INFO. */
+void log_set_level(enum log_level level);
+/** Parse "err|warn|notice|info|debug". Returns 0 or -EINVAL. */
+int log_level_parse(const char *text, enum log_level *ret_level);
+/** fd (borrowed) that lines are written to; default 2. */
+void log_set_fd(int fd);
+
+void log_write(enum log_level level, const char *module, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#define log_err(...) log_write(LOG_ERR, log_module, __VA_ARGS__)
+#define log_warn(...) log_write(LOG_WARN, log_module, __VA_ARGS__)
+#define log_notice(...) log_write(LOG_NOTICE, log_module, __VA_ARGS__)
+#define log_info(...) log_write(LOG_INFO, log_module, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_DEBUG, log_module, __VA_ARGS__)
+
+/** Token bucket of one call site: LOG_BURST lines, then one per second. */
+struct log_bucket {
+	uint64_t refill_ns;
+	uint32_t tokens;
+	uint32_t suppressed;
+	bool primed;
+};
+
+/** True if a line may be written now; ret_suppressed = lines held back since the last one. */
+bool log_bucket_take(struct log_bucket *bucket, uint64_t now_ns, uint32_t *ret_suppressed);
+
+void log_write_limited(struct log_bucket *bucket, enum log_level level, const char *module,
+	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+#define log_warn_ratelimited(...)                                                                  \
+	do {                                                                                       \
+		static struct log_bucket log_bucket_;                                              \
+		log_write_limited(&log_bucket_, LOG_WARN, log_module, __VA_ARGS__);                \
+	} while (0)
+#define log_notice_ratelimited(...)                                                                \
+	do {                                                                                       \
+		static struct log_bucket log_bucket_;                                              \
+		log_write_limited(&log_bucket_, LOG_NOTICE, log_module, __VA_ARGS__);              \
+	} while (0)
+
+#endif
