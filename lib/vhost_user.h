@@ -75,6 +75,11 @@ enum vhost_user_request {
 	VHOST_USER_GET_STATUS = 40,
 };
 
+/** Requests of the back-end, on the channel of SET_BACKEND_REQ_FD. */
+enum vhost_user_backend_request {
+	VHOST_USER_BACKEND_CONFIG_CHANGE_MSG = 2,
+};
+
 struct vhost_user_hdr {
 	uint32_t request;
 	uint32_t flags;

@@ -1,0 +1,143 @@
+/**
+ * virtio_pci: the transport of every virtio device: modern virtio over PCI with MSI-X.
+ *
+ * What it does: the registers (common, ISR, device, notify, and the PCI_CFG window onto them), the
+ * status machine, feature selection, queue set-up, kicks and interrupts. What a device is (its
+ * features, its configuration bytes, its queues' meaning) comes by struct virtio_dev_ops; every
+ * device has the same verbs: X_create, activate, reset, drain, X_destroy.
+ *
+ *   write 0                                    reset() done (at once, or virtio_pci_reset_done())
+ *   any ----------> RESETTING (status reads non-zero) ----------> 0
+ *   0 -> ACKNOWLEDGE -> DRIVER -> FEATURES_OK (only for a subset of what we offered)
+ *     -> DRIVER_OK: every enabled queue is checked, then activate(); a queue that does not lie in RAM
+ *        gives DEVICE_NEEDS_RESET instead
+ *
+ * Kicks: each queue has an eventfd for the device's whole life, attached in the kernel to the queue's
+ * notify address and moved with the BAR. The device reads it on the loop or hands it to a back-end.
+ * Calls: the eventfd of the queue's MSI-X vector, or, while MSI-X is off, one eventfd that the loop
+ * turns into INTx and the ISR bit.
+ *
+ * BAR 0: 0x0000 common, 0x2000 ISR, 0x4000 device, 0x6000 notify (4 bytes a queue), 0x8000 MSI-X
+ * table, 0x48000 pending bits.
+ *
+ * Threads: registers come from vCPU threads, kicks and back-end events on the loop. One lock per
+ * device (lock order in bus.h): ops run with it held, except drain(); devices take it with
+ * virtio_pci_lock() when they work on the loop.
+ * Life cycle: virtio_pci_create() before the machine starts; virtio_pci_destroy() after the PCI bus.
+ * Limits: VIRTIO_PCI_MAX_QUEUES queues; every guest value is bounded before use.
+ * Source: VIRTIO 1.2, 2.1 "Device Status Field", 3.1 "Device Initialization", 4.1 "Virtio Over PCI Bus".
+ */
+#ifndef VMM_DEV_VIRTIO_PCI_H
+#define VMM_DEV_VIRTIO_PCI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dev_env;
+struct err;
+struct virtio_pci;
+
+#define VIRTIO_PCI_MAX_QUEUES 33
+#define VIRTIO_PCI_NO_VECTOR  0xffff
+
+#define VIRTIO_PCI_BAR_SIZE      0x80000
+#define VIRTIO_PCI_COMMON        0x0000
+#define VIRTIO_PCI_COMMON_SIZE   0x38
+#define VIRTIO_PCI_ISR           0x2000
+#define VIRTIO_PCI_DEVICE        0x4000
+#define VIRTIO_PCI_DEVICE_SIZE   0x1000
+#define VIRTIO_PCI_NOTIFY        0x6000
+#define VIRTIO_PCI_NOTIFY_STRIDE 4
+#define VIRTIO_PCI_MSIX_TABLE    0x8000
+#define VIRTIO_PCI_MSIX_PBA      0x48000
+
+/** 5 "Device Types" */
+#define VIRTIO_ID_NET     1
+#define VIRTIO_ID_BLOCK   2
+#define VIRTIO_ID_CONSOLE 3
+#define VIRTIO_ID_RNG     4
+
+/** 2.1 "Device Status Field" */
+#define VIRTIO_STATUS_ACKNOWLEDGE 0x01
+#define VIRTIO_STATUS_DRIVER      0x02
+#define VIRTIO_STATUS_DRIVER_OK   0x04
+#define VIRTIO_STATUS_FEATURES_OK 0x08
+#define VIRTIO_STATUS_NEEDS_RESET 0x40
+#define VIRTIO_STATUS_FAILED      0x80
+
+/** A queue as the driver set it up; checked to lie in RAM by the time activate() is called. */
+struct virtio_queue {
+	uint16_t size;
+	uint16_t vector;
+	bool enabled;
+	uint64_t desc_gpa;   /* descriptors, or the packed ring */
+	uint64_t driver_gpa; /* available ring, or driver event suppression */
+	uint64_t device_gpa; /* used ring, or device event suppression */
+};
+
+/** All with the device's lock held except drain(); ctx is the device. */
+struct virtio_dev_ops {
+	/** Features to offer; VERSION_1 is added. Asked once per reset, at the driver's first look. */
+	uint64_t (*get_features)(void *ctx);
+	/** The size bytes at offset of the device's configuration; within config_size. */
+	void (*config_read)(void *ctx, unsigned offset, unsigned size, uint8_t *buf);
+	/** May be NULL: read only. */
+	void (*config_write)(void *ctx, unsigned offset, unsigned size, const uint8_t *buf);
+	/** The driver is ready with these features. 0, or -errno: DEVICE_NEEDS_RESET. */
+	int (*activate)(void *ctx, uint64_t features);
+	/**
+	 * Stop touching the rings and forget what the driver said. Returns true when that is done,
+	 * false when virtio_pci_reset_done() follows from the loop; until then the guest waits.
+	 */
+	bool (*reset)(void *ctx);
+	/** Finish what reset() began, now: main thread, no vCPU runs, lock not held. Bounded in time. */
+	void (*drain)(void *ctx);
+	/** The interrupt vector of a queue changed while active. May be NULL. */
+	void (*vector_changed)(void *ctx, unsigned queue);
+};
+
+struct virtio_pci_config {
+	const char *name;     /* outliving the device; for messages */
+	uint16_t type;        /* VIRTIO_ID_ */
+	uint32_t class_code;
+	unsigned n_queues;    /* 1..VIRTIO_PCI_MAX_QUEUES */
+	uint16_t queue_size;  /* largest; power of two */
+	unsigned config_size; /* bytes of device configuration, 0..VIRTIO_PCI_DEVICE_SIZE */
+	const struct virtio_dev_ops *ops;
+	void *ctx;
+};
+
+/** Life cycle. env is borrowed. virtio_pci_destroy() accepts NULL. */
+int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config *config,
+	struct virtio_pci **ret_vp, struct err *err);
+void virtio_pci_destroy(struct virtio_pci *vp);
+
+void virtio_pci_lock(struct virtio_pci *vp);
+void virtio_pci_unlock(struct virtio_pci *vp);
+
+/* All below: lock held, unless said otherwise. */
+
+const struct virtio_queue *virtio_pci_queue(const struct virtio_pci *vp, unsigned queue);
+/** Features that the driver accepted; 0 before FEATURES_OK. */
+uint64_t virtio_pci_features(const struct virtio_pci *vp);
+bool virtio_pci_is_active(const struct virtio_pci *vp);
+/** Borrowed, for the device's life. No lock needed. */
+int virtio_pci_kick_fd(const struct virtio_pci *vp, unsigned queue);
+/** Borrowed; what a back-end counts up to interrupt for queue; -1 = the driver wants none. */
+int virtio_pci_call_fd(const struct virtio_pci *vp, unsigned queue);
+/** Interrupt for a queue. */
+void virtio_pci_notify_queue(struct virtio_pci *vp, unsigned queue);
+/** The configuration changed: new generation, and an interrupt if the driver is ready. */
+void virtio_pci_notify_config(struct virtio_pci *vp);
+/** The driver broke the rules of a ring: DEVICE_NEEDS_RESET. */
+void virtio_pci_mark_broken(struct virtio_pci *vp);
+/** See virtio_dev_ops.reset. */
+void virtio_pci_reset_done(struct virtio_pci *vp);
+
+/** Registers, as the guest reaches them through BAR 0; lock not held. Also for tests and fuzzing. */
+uint64_t virtio_pci_bar_read(void *vp, uint64_t offset, unsigned size);
+void virtio_pci_bar_write(void *vp, uint64_t offset, unsigned size, uint64_t value);
+/** Machine reset; lock not held. */
+void virtio_pci_machine_reset(void *vp);
+
+#endif
