@@ -3,9 +3,10 @@
  *
  * A file names its module once with LOG_MODULE("fdb"); lines read
  * `LEVEL module: object 'name': event, key=value, what we do about it` on stderr (or the fd set).
- * What an outsider can trigger goes through LOG_RATELIMITED(): a token bucket per call site, which
+ * What an outsider can trigger goes through log_*_ratelimited(): a token bucket per call site, which
  * later says how many lines it held back. Data-path code never logs; it counts.
  *
+ * Lines are cut at 1 KiB; control characters become '?', so that nobody can forge a line.
  * Threads: any; one write(2) per line, so lines never mix.
  */
 #ifndef WEFT_LOG_H
@@ -33,6 +34,8 @@ void log_write(enum log_level level, const char *module, const char *fmt, ...)
 #define log_notice(...) log_write(LOG_NOTICE, log_module, __VA_ARGS__)
 #define log_info(...) log_write(LOG_INFO, log_module, __VA_ARGS__)
 #define log_debug(...) log_write(LOG_DEBUG, log_module, __VA_ARGS__)
+
+#define LOG_BURST 10
 
 /** Token bucket of one call site: LOG_BURST lines, then one per second. */
 struct log_bucket {

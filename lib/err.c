@@ -1,0 +1,99 @@
+#include "err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void err_clear(struct err *err)
+{
+	if (err)
+		memset(err, 0, sizeof(*err));
+}
+
+// Through a scratch buffer: the arguments may point into err itself.
+static void err_set_msg(struct err *err, int code, const char *fmt, va_list args)
+{
+	char msg[ERR_MSG_SIZE];
+
+	(void)vsnprintf(msg, sizeof(msg), fmt, args);
+	err_clear(err);
+	err->code = code;
+	memcpy(err->msg, msg, sizeof(msg));
+}
+
+int err_set(struct err *err, int code, const char *fmt, ...)
+{
+	va_list args;
+
+	if (!err)
+		return code;
+	va_start(args, fmt);
+	err_set_msg(err, code, fmt, args);
+	va_end(args);
+	return code;
+}
+
+int err_set_field(struct err *err, int code, const char *field, const char *fmt, ...)
+{
+	char copy[sizeof(err->field)];
+	va_list args;
+
+	if (!err)
+		return code;
+	(void)snprintf(copy, sizeof(copy), "%s", field ? field : "");
+	va_start(args, fmt);
+	err_set_msg(err, code, fmt, args);
+	va_end(args);
+	memcpy(err->field, copy, sizeof(copy));
+	return code;
+}
+
+int err_prefix(struct err *err, const char *fmt, ...)
+{
+	char msg[ERR_MSG_SIZE];
+	va_list args;
+	size_t len;
+
+	if (!err)
+		return -EIO;
+	va_start(args, fmt);
+	(void)vsnprintf(msg, sizeof(msg) - 2, fmt, args);
+	va_end(args);
+	if (err->msg[0]) {
+		len = strlen(msg);
+		memcpy(msg + len, ": ", 3);
+		(void)strncat(msg, err->msg, sizeof(msg) - len - 3);
+	}
+	memcpy(err->msg, msg, sizeof(msg));
+	return err->code;
+}
+
+void err_hint(struct err *err, const char *fmt, ...)
+{
+	char hint[sizeof(err->hint)];
+	va_list args;
+
+	if (!err)
+		return;
+	va_start(args, fmt);
+	(void)vsnprintf(hint, sizeof(hint), fmt, args);
+	va_end(args);
+	memcpy(err->hint, hint, sizeof(hint));
+}
+
+void err_name(struct err *err, const char *name)
+{
+	if (err)
+		(void)snprintf(err->name, sizeof(err->name), "%s", name);
+}
+
+void err_print(const struct err *err, const char *program)
+{
+	if (!err || !err->code)
+		return;
+	(void)fprintf(stderr, "%s: error: %s\n", program,
+		err->msg[0] ? err->msg : strerror(-err->code));
+	if (err->hint[0])
+		(void)fprintf(stderr, "%s: hint: %s\n", program, err->hint);
+}
