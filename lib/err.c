@@ -53,7 +53,7 @@ int err_prefix(struct err *err, const char *fmt, ...)
 {
 	char msg[ERR_MSG_SIZE];
 	va_list args;
-	size_t len;
+	size_t len, room;
 
 	if (!err)
 		return -EIO;
@@ -63,7 +63,10 @@ int err_prefix(struct err *err, const char *fmt, ...)
 	if (err->msg[0]) {
 		len = strlen(msg);
 		memcpy(msg + len, ": ", 3);
-		(void)strncat(msg, err->msg, sizeof(msg) - len - 3);
+		len += 2;
+		room = strnlen(err->msg, sizeof(msg) - 1 - len);
+		memcpy(msg + len, err->msg, room);
+		msg[len + room] = '\0';
 	}
 	memcpy(err->msg, msg, sizeof(msg));
 	return err->code;
