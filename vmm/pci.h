@@ -84,6 +84,8 @@ int pci_bus_create(struct bus *pio, struct bus *mmio, struct irq *irq, struct pc
 void pci_bus_destroy(struct pci_bus *bus);
 /** Everything as it was when the machine was first started; calls each function's reset. */
 void pci_bus_reset(struct pci_bus *bus);
+/** Who answers byte accesses to port 0xcf9 (reset control), which lies inside 0xcf8..0xcff. */
+void pci_bus_set_reset_port(struct pci_bus *bus, const struct bus_ops *ops, void *ctx);
 
 /**
  * A function at the next free slot.
