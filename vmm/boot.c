@@ -1,0 +1,197 @@
+#include "boot.h"
+
+#include "boot_linux.h"
+#include "boot_pvh.h"
+#include "config.h"
+#include "err.h"
+#include "layout.h"
+#include "mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct boot_file {
+	const char *path; /* in config */
+	int fd;           /* -1 = none */
+	uint64_t size_bytes;
+};
+
+struct boot {
+	struct boot_file kernel;
+	struct boot_file initrd;
+	const char *cmdline;
+};
+
+unsigned boot_memory_map(const struct mem *mem, struct boot_range ranges[BOOT_MAX_RANGES])
+{
+	const struct mem_region *regions;
+	unsigned n_regions = mem_regions(mem, &regions);
+	unsigned n = 0;
+
+	ranges[n++] = (struct boot_range){ 0, LAYOUT_EBDA, BOOT_RANGE_RAM };
+	ranges[n++] = (struct boot_range){ LAYOUT_EBDA, 0xa0000 - LAYOUT_EBDA, BOOT_RANGE_RESERVED };
+	ranges[n++] = (struct boot_range){ LAYOUT_ACPI_BASE, LAYOUT_KERNEL - LAYOUT_ACPI_BASE,
+		BOOT_RANGE_RESERVED };
+	ranges[n++] = (struct boot_range){ LAYOUT_KERNEL, regions[0].size_bytes - LAYOUT_KERNEL,
+		BOOT_RANGE_RAM };
+	// Linux takes ECAM only if firmware says that the window belongs to nobody else.
+	ranges[n++] = (struct boot_range){ LAYOUT_ECAM_BASE, LAYOUT_ECAM_SIZE, BOOT_RANGE_RESERVED };
+	for (unsigned i = 1; i < n_regions; i++)
+		ranges[n++] = (struct boot_range){ regions[i].gpa, regions[i].size_bytes, BOOT_RANGE_RAM };
+	return n;
+}
+
+int boot_place_initrd(const struct mem *mem, uint64_t initrd_bytes, uint64_t floor_gpa,
+	uint64_t limit_gpa, uint64_t *ret_gpa, struct err *err)
+{
+	const struct mem_region *low;
+	uint64_t top;
+
+	*ret_gpa = 0;
+	if (!initrd_bytes)
+		return 0;
+	(void)mem_regions(mem, &low);
+	top = low->size_bytes - 1 < limit_gpa ? low->size_bytes : limit_gpa + 1;
+	if (top < floor_gpa || initrd_bytes > top - floor_gpa ||
+	    ((top - initrd_bytes) & ~0xfffull) < floor_gpa) {
+		(void)err_set(err, -ENOSPC, "initrd of %llu KiB does not fit into guest memory beside the kernel (%llu MiB)",
+			(unsigned long long)(initrd_bytes >> 10),
+			(unsigned long long)(mem_size_bytes(mem) >> 20));
+		err_hint(err, "give the guest more memory");
+		return -ENOSPC;
+	}
+	*ret_gpa = (top - initrd_bytes) & ~0xfffull;
+	return 0;
+}
+
+static int boot_open_file(const char *what, const char *path, struct boot_file *file,
+	struct err *err)
+{
+	struct stat st;
+	int code;
+
+	file->path = path;
+	file->fd = -1;
+	if (!path[0])
+		return 0;
+	file->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (file->fd < 0) {
+		code = -errno;
+		return err_set_field(err, code, what, "%s '%s': cannot open it: %s", what, path, strerror(-code));
+	}
+	if (fstat(file->fd, &st) < 0) {
+		code = -errno;
+		return err_set_field(err, code, what, "%s '%s': %s", what, path, strerror(-code));
+	}
+	if (!S_ISREG(st.st_mode))
+		return err_set_field(err, -EINVAL, what, "%s '%s': not a regular file", what, path);
+	if (!st.st_size)
+		return err_set_field(err, -EINVAL, what, "%s '%s': file is empty", what, path);
+	file->size_bytes = (uint64_t)st.st_size;
+	return 0;
+}
+
+int boot_open(const struct config *config, struct boot **ret_boot, struct err *err)
+{
+	struct boot *boot = calloc(1, sizeof(*boot));
+	int code;
+
+	if (!boot)
+		return err_set(err, -ENOMEM, "kernel: out of memory");
+	boot->initrd.fd = -1;
+	boot->cmdline = config->cmdline;
+	code = boot_open_file("kernel", config->kernel, &boot->kernel, err);
+	if (!code && boot->kernel.size_bytes > BOOT_MAX_KERNEL_BYTES)
+		code = err_set_field(err, -EFBIG, "kernel", "kernel '%s': larger than %u MiB", config->kernel,
+			BOOT_MAX_KERNEL_BYTES >> 20);
+	if (!code)
+		code = boot_open_file("initrd", config->initrd, &boot->initrd, err);
+	if (code < 0) {
+		boot_close(boot);
+		return code;
+	}
+	*ret_boot = boot;
+	return 0;
+}
+
+void boot_close(struct boot *boot)
+{
+	if (!boot)
+		return;
+	if (boot->kernel.fd >= 0)
+		(void)close(boot->kernel.fd);
+	if (boot->initrd.fd >= 0)
+		(void)close(boot->initrd.fd);
+	free(boot);
+}
+
+/* The file may have shrunk since it was opened: a short read is an error, not a fault. */
+static int boot_read(const struct boot_file *file, void *dst, struct err *err)
+{
+	uint64_t done = 0;
+
+	while (done < file->size_bytes) {
+		ssize_t n = pread(file->fd, (uint8_t *)dst + done, file->size_bytes - done, (off_t)done);
+		int code = n < 0 ? -errno : -EIO;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_set(err, code, "'%s': cannot read it: %s", file->path,
+				n ? strerror(-code) : "file became shorter");
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
+static int boot_load_kernel(struct boot *boot, struct mem *mem, const uint8_t *image,
+	const struct boot_request *request, struct boot_plan *plan, struct err *err)
+{
+	size_t len = boot->kernel.size_bytes;
+	int code;
+
+	if (boot_linux_probe(image, len)) {
+		code = boot_linux_load(mem, image, len, request, plan, err);
+	} else if (boot_pvh_probe(image, len)) {
+		code = boot_pvh_load(mem, image, len, request, plan, err);
+	} else {
+		code = err_set(err, -ENOEXEC, "neither a Linux bzImage nor an ELF file with a PVH entry");
+	}
+	return code < 0 ? err_prefix(err, "kernel '%s'", boot->kernel.path) : 0;
+}
+
+int boot_load(struct boot *boot, struct mem *mem, uint64_t rsdp_gpa, struct boot_entry *ret_entry,
+	struct err *err)
+{
+	struct boot_request request = {
+		.cmdline = boot->cmdline,
+		.initrd_bytes = boot->initrd.size_bytes,
+		.rsdp_gpa = rsdp_gpa,
+	};
+	struct boot_plan plan;
+	void *image, *hva;
+	int code;
+
+	// Mapped, not allocated, so that its pages go back at once.
+	image = mmap(NULL, boot->kernel.size_bytes, PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (image == MAP_FAILED)
+		return err_set(err, -ENOMEM, "kernel '%s': out of memory", boot->kernel.path);
+	code = boot_read(&boot->kernel, image, err);
+	if (!code)
+		code = boot_load_kernel(boot, mem, image, &request, &plan, err);
+	(void)munmap(image, boot->kernel.size_bytes);
+	if (!code && request.initrd_bytes) {
+		code = mem_gpa_to_hva(mem, plan.initrd_gpa, request.initrd_bytes, &hva);
+		code = code < 0 ? err_set(err, code, "initrd '%s': does not fit", boot->initrd.path) :
+			boot_read(&boot->initrd, hva, err);
+	}
+	if (!code)
+		*ret_entry = plan.entry;
+	return code;
+}
