@@ -1,0 +1,281 @@
+/* How each kind of console sink is opened: stdio, file, log, pty, Unix socket. */
+#include "console_priv.h"
+
+#include "err.h"
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+LOG_MODULE("console");
+
+static struct console_client *console_client_new(void)
+{
+	struct console_client *client = calloc(1, sizeof(*client));
+
+	if (client)
+		client->in_fd = client->out_fd = client->keep_fd = -1;
+	return client;
+}
+
+static void console_client_free_unused(struct console_client *client)
+{
+	console_sink_release(client);
+	if (client->in_fd >= 0)
+		(void)close(client->in_fd);
+	if (client->out_fd >= 0)
+		(void)close(client->out_fd);
+	free(client);
+}
+
+void console_sink_release(struct console_client *client)
+{
+	if (client->has_terminal)
+		(void)tcsetattr(client->in_fd, TCSADRAIN, &client->termios);
+	if (client->link_path[0])
+		(void)unlink(client->link_path);
+	if (client->keep_fd >= 0)
+		(void)close(client->keep_fd);
+}
+
+/*
+ * A descriptor of our own for fd 0 or 1. The flags of an open file are shared with whoever gave it
+ * to us, so that setting O_NONBLOCK would hit our caller's shell: open it again where that works.
+ */
+static int console_reopen(int fd, int flags)
+{
+	char path[32];
+	struct stat st;
+	int again;
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fstat(fd, &st) == 0 && (S_ISCHR(st.st_mode) || S_ISFIFO(st.st_mode))) {
+		again = open(path, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+		if (again >= 0)
+			return again;
+	}
+	again = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (again < 0)
+		return -errno;
+	if (S_ISSOCK(st.st_mode))
+		(void)fcntl(again, F_SETFL, fcntl(again, F_GETFL) | O_NONBLOCK);
+	return again;
+}
+
+static void console_make_raw(struct console_client *client)
+{
+	struct termios raw;
+
+	if (tcgetattr(client->in_fd, &client->termios) < 0)
+		return; // not a terminal
+	raw = client->termios;
+	cfmakeraw(&raw);
+	raw.c_oflag |= OPOST; // our own log lines share the screen
+	client->has_terminal = tcsetattr(client->in_fd, TCSADRAIN, &raw) == 0;
+}
+
+static int console_open_stdio(struct console_client *client, const char *path, struct err *err)
+{
+	struct stat st;
+
+	client->in_fd = console_reopen(STDIN_FILENO, O_RDONLY); // closed stdin: output only
+	if (client->in_fd < 0)
+		client->in_fd = -1;
+	client->out_fd = console_reopen(STDOUT_FILENO, O_WRONLY);
+	if (client->out_fd < 0)
+		return err_set(err, client->out_fd, "stdio: standard output is not open: %s",
+			strerror(-client->out_fd));
+	client->in_step = fstat(client->out_fd, &st) == 0 && S_ISREG(st.st_mode);
+	if (client->in_fd >= 0)
+		console_make_raw(client);
+	return 0;
+}
+
+static int console_open_path(struct console_client *client, const char *path, int flags,
+	struct err *err)
+{
+	struct stat st;
+	int code;
+
+	client->out_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0640);
+	if (client->out_fd < 0) {
+		code = -errno;
+		client->out_fd = -1;
+		return err_set(err, code, "file '%s': cannot open it for writing: %s", path, strerror(-code));
+	}
+	client->in_step = fstat(client->out_fd, &st) == 0 && S_ISREG(st.st_mode);
+	return 0;
+}
+
+static int console_open_file(struct console_client *client, const char *path, struct err *err)
+{
+	return console_open_path(client, path, O_TRUNC, err);
+}
+
+static int console_open_log(struct console_client *client, const char *path, struct err *err)
+{
+	return console_open_path(client, path, O_APPEND, err);
+}
+
+static int console_open_pty(struct console_client *client, const char *path, struct err *err)
+{
+	struct termios raw;
+	char slave[64];
+	int code;
+
+	client->in_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (client->in_fd < 0 || grantpt(client->in_fd) < 0 || unlockpt(client->in_fd) < 0 ||
+	    ptsname_r(client->in_fd, slave, sizeof(slave))) {
+		code = -errno;
+		return err_set(err, code, "pty: cannot make one: %s", strerror(-code));
+	}
+	// Held open, so that the master does not hang up while nobody looks.
+	client->keep_fd = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	client->out_fd = fcntl(client->in_fd, F_DUPFD_CLOEXEC, 3);
+	if (client->keep_fd < 0 || client->out_fd < 0 || tcgetattr(client->keep_fd, &raw) < 0) {
+		code = -errno;
+		return err_set(err, code, "pty '%s': cannot open it: %s", slave, strerror(-code));
+	}
+	cfmakeraw(&raw);
+	(void)tcsetattr(client->keep_fd, TCSANOW, &raw);
+	log_info("console is at %s", slave);
+	if (!path[0])
+		return 0;
+	if (symlink(slave, path) < 0) {
+		code = -errno;
+		return err_set(err, code, "pty: cannot make the link '%s': %s", path, strerror(-code));
+	}
+	(void)snprintf(client->link_path, sizeof(client->link_path), "%s", path);
+	return 0;
+}
+
+/* Unix socket */
+
+static void console_on_connect(void *ctx, int fd, uint32_t events)
+{
+	struct console_listener *listener = ctx;
+	struct console *console = listener->console;
+	int in_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct console_client *client;
+
+	if (in_fd < 0)
+		return;
+	client = console->n_clients < CONSOLE_MAX_CLIENTS ? console_client_new() : NULL;
+	if (!client) {
+		log_warn_ratelimited("%s: connection refused, %u clients are attached", console->name,
+			console->n_clients);
+		(void)close(in_fd);
+		return;
+	}
+	client->in_fd = in_fd;
+	client->out_fd = fcntl(in_fd, F_DUPFD_CLOEXEC, 3);
+	client->closes_on_eof = true;
+	if (client->out_fd < 0 || console_add_client(console, client) < 0)
+		console_client_free_unused(client);
+	else
+		console->n_clients++;
+}
+
+/* A socket file that nobody serves is left over from a process that died: take its place. */
+static bool console_socket_is_stale(const struct sockaddr_un *addr)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
+		errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		(void)close(fd);
+	return stale;
+}
+
+static int console_bind(int fd, const char *path)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int code = 0;
+
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		code = -errno;
+	if (code == -EADDRINUSE && console_socket_is_stale(&addr)) {
+		(void)unlink(path);
+		code = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
+	}
+	if (!code && (chmod(path, 0660) < 0 || listen(fd, 8) < 0))
+		code = -errno;
+	return code;
+}
+
+static int console_listen(struct console *console, const char *path, struct err *err)
+{
+	struct console_listener *listener = calloc(1, sizeof(*listener));
+	int code = -ENOMEM;
+
+	if (!listener)
+		return err_set(err, code, "socket '%s': out of memory", path);
+	listener->console = console;
+	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	code = listener->fd < 0 ? -errno : console_bind(listener->fd, path);
+	if (!code) {
+		(void)snprintf(listener->path, sizeof(listener->path), "%s", path);
+		code = ev_add_io(console->ev, listener->fd, EPOLLIN, console_on_connect, listener,
+			&listener->source);
+	}
+	if (code < 0) {
+		console_listener_close(listener);
+		(void)err_set(err, code, "socket '%s': cannot listen: %s", path, strerror(-code));
+		if (code == -EADDRINUSE)
+			err_hint(err, "another process serves this socket");
+		return code;
+	}
+	listener->next = console->listeners;
+	console->listeners = listener;
+	return 0;
+}
+
+void console_listener_close(struct console_listener *listener)
+{
+	ev_del(listener->source);
+	if (listener->fd >= 0)
+		(void)close(listener->fd);
+	if (listener->path[0])
+		(void)unlink(listener->path);
+	free(listener);
+}
+
+typedef int console_open_fn(struct console_client *client, const char *path, struct err *err);
+
+static console_open_fn *const console_openers[] = {
+	[CONSOLE_STDIO] = console_open_stdio,
+	[CONSOLE_FILE] = console_open_file,
+	[CONSOLE_LOG] = console_open_log,
+	[CONSOLE_PTY] = console_open_pty,
+};
+
+int console_add_sink(struct console *console, const struct console_sink_config *config,
+	struct err *err)
+{
+	struct console_client *client;
+	int code;
+
+	if (config->kind == CONSOLE_UNIX)
+		return console_listen(console, config->path, err);
+	client = console_client_new();
+	if (!client)
+		return err_set(err, -ENOMEM, "console: out of memory");
+	code = console_openers[config->kind](client, config->path, err);
+	if (!code) {
+		code = console_add_client(console, client);
+		if (code < 0)
+			(void)err_set(err, code, "console: cannot watch it: %s", strerror(-code));
+	}
+	if (code < 0)
+		console_client_free_unused(client);
+	return code;
+}
