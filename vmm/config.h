@@ -50,6 +50,7 @@ struct config {
 	bool slow_kvm;   /* run even if `vmm check` would say unfit */
 	bool rng;
 	bool seccomp;
+	char digest[65];  /* opaque to us: whoever started the VM finds it again in its status */
 	char kernel[CONFIG_PATH_SIZE];
 	char initrd[CONFIG_PATH_SIZE];       /* "" = none */
 	char cmdline[CONFIG_PATH_SIZE];

@@ -1,0 +1,217 @@
+#include "machine.h"
+
+#include "boot.h"
+#include "config.h"
+#include "err.h"
+#include "ev.h"
+#include "log.h"
+#include "machine_devices.h"
+#include "vm.h"
+#include "x86/acpi.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+LOG_MODULE("machine");
+
+#define NS_PER_S 1000000000ull
+
+struct machine {
+	const struct config *config;
+	struct ev *ev;
+	struct vm *vm;
+	struct boot *boot;
+	struct machine_devices *devices;
+	struct ev_source *plug_timer; /* pulls the plug on a guest that ignores the button */
+	struct ev_source *end_timer;  /* leaves the loop once its callbacks are through */
+	uint64_t started_ns;
+	bool stopping;
+	machine_event_fn *event_fn;
+	void *event_ctx;
+};
+
+static const char *const machine_state_events[] = {
+	[VM_STARTING] = "starting",
+	[VM_RUNNING] = "running",
+	[VM_PAUSED] = "paused",
+	[VM_STOPPED] = "stopped",
+	[VM_FAILED] = "failed",
+};
+
+/* Called by the vm */
+
+static int machine_on_reset(void *ctx, struct boot_entry *ret_entry, struct err *err)
+{
+	struct machine *m = ctx;
+	uint64_t rsdp_gpa = 0;
+	int code;
+
+	machine_devices_reset(m->devices);
+	code = acpi_write(vm_mem(m->vm), m->config->n_vcpus, &rsdp_gpa);
+	if (code < 0)
+		return err_set(err, code, "ACPI tables do not fit: %s", strerror(-code));
+	return boot_load(m->boot, vm_mem(m->vm), rsdp_gpa, ret_entry, err);
+}
+
+static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
+{
+	struct machine *m = ctx;
+
+	if (state != VM_PAUSED)
+		m->stopping = false;
+	ev_timer_stop(m->plug_timer);
+	if (m->event_fn)
+		m->event_fn(m->event_ctx, "vm", m->config->name, machine_state_events[state], reason);
+	// With a control socket a failed machine waits to be looked at, reset or stopped.
+	if (state == VM_STOPPED || (state == VM_FAILED && !m->config->control[0]))
+		ev_timer_set(m->end_timer, 0, 0);
+}
+
+static int machine_on_enter_vcpu(void *ctx)
+{
+	return 0;
+}
+
+static const struct vm_ops machine_vm_ops = {
+	.reset = machine_on_reset,
+	.state_changed = machine_on_state,
+	.enter_vcpu = machine_on_enter_vcpu,
+};
+
+/* Called by the PM block, on a vCPU thread. */
+static void machine_on_pm(void *ctx, enum pm_request request)
+{
+	struct machine *m = ctx;
+
+	vm_request(m->vm, request == PM_RESET ? VM_REQUEST_RESET : VM_REQUEST_POWER_OFF);
+}
+
+/* Ending */
+
+static void machine_pull_plug(void *ctx)
+{
+	struct machine *m = ctx;
+
+	vm_power_off(m->vm, m->stopping ? "guest did not react to the power button" : "forced");
+}
+
+static void machine_end(void *ctx)
+{
+	struct machine *m = ctx;
+
+	ev_stop(m->ev);
+}
+
+void machine_stop(struct machine *m, bool force, unsigned timeout_s)
+{
+	struct err err = { 0 };
+
+	if (force || vm_state(m->vm) == VM_FAILED || vm_state(m->vm) == VM_STARTING) {
+		vm_power_off(m->vm, "forced");
+		return;
+	}
+	// A paused guest cannot hear the button.
+	if (vm_state(m->vm) == VM_STOPPED || vm_resume(m->vm, &err) < 0)
+		return;
+	pm_press_power_button(machine_devices_pm(m->devices));
+	m->stopping = true;
+	if (m->event_fn)
+		m->event_fn(m->event_ctx, "vm", m->config->name, "stopping", "power button pressed");
+	ev_timer_set(m->plug_timer, timeout_s * NS_PER_S, 0);
+}
+
+bool machine_is_stopping(const struct machine *m)
+{
+	return m->stopping;
+}
+
+bool machine_failed(const struct machine *m)
+{
+	return vm_state(m->vm) == VM_FAILED;
+}
+
+/* Life cycle */
+
+static int machine_build(struct machine *m, int kvm_fd, struct err *err)
+{
+	struct dev_env env = { .ev = m->ev };
+	int code = vm_create(m->config, kvm_fd, m->ev, &machine_vm_ops, m, &m->vm, err);
+
+	if (code < 0)
+		return code;
+	env.mem = vm_mem(m->vm);
+	env.pio = vm_pio(m->vm);
+	env.mmio = vm_mmio(m->vm);
+	env.irq = vm_irq(m->vm);
+	code = machine_devices_create(m->config, &env, machine_on_pm, m, &m->devices, err);
+	if (!code)
+		code = ev_add_timer(m->ev, machine_pull_plug, m, &m->plug_timer);
+	if (!code)
+		code = ev_add_timer(m->ev, machine_end, m, &m->end_timer);
+	return code;
+}
+
+int machine_create(const struct config *config, int kvm_fd, struct ev *ev,
+	struct machine **ret_machine, struct err *err)
+{
+	struct machine *m = calloc(1, sizeof(*m));
+	int code;
+
+	if (!m)
+		return err_set(err, -ENOMEM, "machine: out of memory");
+	m->config = config;
+	m->ev = ev;
+	m->started_ns = ev_now_ns();
+	code = boot_open(config, &m->boot, err);
+	if (!code)
+		code = machine_build(m, kvm_fd, err);
+	if (code < 0) {
+		machine_destroy(m);
+		return code;
+	}
+	*ret_machine = m;
+	return 0;
+}
+
+int machine_start(struct machine *m, struct err *err)
+{
+	return vm_start(m->vm, err);
+}
+
+void machine_destroy(struct machine *m)
+{
+	if (!m)
+		return;
+	if (m->vm)
+		vm_halt(m->vm); // no handler of a device runs after this
+	machine_devices_destroy(m->devices);
+	vm_destroy(m->vm);
+	boot_close(m->boot);
+	ev_del(m->plug_timer);
+	ev_del(m->end_timer);
+	free(m);
+}
+
+/* For the control socket */
+
+void machine_set_listener(struct machine *m, machine_event_fn *fn, void *ctx)
+{
+	m->event_fn = fn;
+	m->event_ctx = ctx;
+}
+
+const struct config *machine_config(const struct machine *m)
+{
+	return m->config;
+}
+
+struct vm *machine_vm(struct machine *m)
+{
+	return m->vm;
+}
+
+unsigned long long machine_uptime_s(const struct machine *m)
+{
+	return (ev_now_ns() - m->started_ns) / NS_PER_S;
+}

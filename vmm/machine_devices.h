@@ -1,0 +1,30 @@
+/**
+ * machine_devices: which devices a machine has, made, reset and destroyed in one order.
+ *
+ * Threads: main, while no vCPU runs.
+ */
+#ifndef VMM_MACHINE_DEVICES_H
+#define VMM_MACHINE_DEVICES_H
+
+#include "config.h"
+#include "dev/env.h"
+#include "dev/pm.h"
+
+struct console;
+struct err;
+struct machine_devices;
+struct rtc;
+struct serial;
+struct virtio_net;
+
+/** Make all devices of config on env, whose pci field is filled in here. */
+int machine_devices_create(const struct config *config, const struct dev_env *env,
+	pm_request_fn *pm_fn, void *pm_ctx, struct machine_devices **ret_devices, struct err *err);
+void machine_devices_reset(struct machine_devices *devices);
+/** Accepts NULL. vCPU threads are gone. */
+void machine_devices_destroy(struct machine_devices *devices);
+
+struct pm *machine_devices_pm(struct machine_devices *devices);
+struct virtio_net *machine_devices_net(struct machine_devices *devices, unsigned i);
+
+#endif

@@ -1,0 +1,408 @@
+#include "vm.h"
+
+#include "boot.h"
+#include "bus.h"
+#include "err.h"
+#include "ev.h"
+#include "irq.h"
+#include "layout.h"
+#include "log.h"
+#include "mem.h"
+#include "vcpu.h"
+#include "x86/regs.h"
+#include "x86/state.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+LOG_MODULE("vm");
+
+#define VM_REQUEST_FAIL 4 /* beside enum vm_request: from the vCPU threads only */
+
+struct vm {
+	const struct vm_ops *ops;
+	void *ctx;
+	int kvm_fd, vm_fd;
+	struct mem *mem;
+	struct bus *pio, *mmio;
+	struct irq *irq;
+	struct vcpus *vcpus;
+	struct state_chips *power_on_chips;
+	enum vm_state state;
+	char reason[256];
+	unsigned n_resets;
+	int request_fd;
+	struct ev_source *request_source;
+	_Atomic unsigned requests;
+	pthread_mutex_t fail_lock;  /* guards fail_reason */
+	char fail_reason[256];
+};
+
+static void vm_set_state(struct vm *vm, enum vm_state state, const char *reason)
+{
+	vm->state = state;
+	(void)snprintf(vm->reason, sizeof(vm->reason), "%.*s", (int)sizeof(vm->reason) - 1, reason);
+	vm->ops->state_changed(vm->ctx, state, vm->reason);
+}
+
+/* Requests: bits that any thread raises, an eventfd that wakes the loop. */
+
+static void vm_raise(struct vm *vm, unsigned bits)
+{
+	static const uint64_t one = 1;
+
+	atomic_fetch_or(&vm->requests, bits);
+	vcpus_hold(vm->vcpus); // the guest shall not run on behind its own power-off
+	(void)!write(vm->request_fd, &one, sizeof(one)); // a full counter wakes as well
+}
+
+void vm_request(struct vm *vm, enum vm_request request)
+{
+	vm_raise(vm, request);
+}
+
+static void vm_fail(struct vm *vm, const char *reason)
+{
+	vcpus_park(vm->vcpus);
+	log_err("%s", reason);
+	vm_set_state(vm, VM_FAILED, reason);
+}
+
+static void vm_on_vcpu_event(void *ctx, enum vcpu_event event, const char *reason)
+{
+	struct vm *vm = ctx;
+
+	if (event == VCPU_RESET) {
+		vm_raise(vm, VM_REQUEST_RESET);
+		return;
+	}
+	(void)pthread_mutex_lock(&vm->fail_lock);
+	if (!vm->fail_reason[0])
+		(void)snprintf(vm->fail_reason, sizeof(vm->fail_reason), "%s", reason);
+	(void)pthread_mutex_unlock(&vm->fail_lock);
+	vm_raise(vm, VM_REQUEST_FAIL);
+}
+
+static int vm_on_vcpu_enter(void *ctx)
+{
+	struct vm *vm = ctx;
+
+	return vm->ops->enter_vcpu ? vm->ops->enter_vcpu(vm->ctx) : 0;
+}
+
+static void vm_take_failure(struct vm *vm)
+{
+	char reason[sizeof(vm->fail_reason)];
+
+	(void)pthread_mutex_lock(&vm->fail_lock);
+	memcpy(reason, vm->fail_reason, sizeof(reason));
+	vm->fail_reason[0] = '\0';
+	(void)pthread_mutex_unlock(&vm->fail_lock);
+	vm_fail(vm, reason);
+}
+
+static void vm_on_request(void *ctx, int fd, uint32_t events)
+{
+	struct vm *vm = ctx;
+	struct err err = { 0 };
+	uint64_t count;
+	unsigned bits;
+
+	(void)!read(fd, &count, sizeof(count));
+	bits = atomic_exchange(&vm->requests, 0);
+	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
+		return; // overtaken by an earlier one
+	if (bits & VM_REQUEST_FAIL)
+		vm_take_failure(vm);
+	else if (bits & VM_REQUEST_POWER_OFF)
+		vm_power_off(vm, "guest powered off");
+	else if (bits & VM_REQUEST_RESET)
+		(void)vm_reset(vm, &err); // has set the state and logged
+}
+
+/* Creation */
+
+static int vm_ioeventfd(void *ctx, uint64_t addr, unsigned len, int fd, bool assign)
+{
+	struct vm *vm = ctx;
+	struct kvm_ioeventfd ioeventfd = {
+		.addr = addr,
+		.len = len,
+		.fd = fd,
+		.flags = assign ? 0 : KVM_IOEVENTFD_FLAG_DEASSIGN,
+	};
+
+	return ioctl(vm->vm_fd, KVM_IOEVENTFD, &ioeventfd) < 0 ? -errno : 0;
+}
+
+static int vm_create_kvm(struct vm *vm, struct err *err)
+{
+	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	uint64_t identity_map = LAYOUT_IDENTITY_MAP;
+	int code;
+
+	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	if (vm->vm_fd < 0) {
+		code = -errno;
+		return err_set(err, code, "KVM: cannot create a virtual machine: %s", strerror(-code));
+	}
+	if (ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
+	    ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0 ||
+	    ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0 ||
+	    ioctl(vm->vm_fd, KVM_CREATE_PIT2, &pit) < 0) {
+		code = -errno;
+		return err_set(err, code, "KVM: cannot create the interrupt controllers: %s", strerror(-code));
+	}
+	return 0;
+}
+
+static int vm_add_memory(struct vm *vm, const struct config *config, struct err *err)
+{
+	const struct mem_region *regions;
+	unsigned n_regions;
+	int code = mem_create(config->memory_bytes, config->hugepages, &vm->mem, err);
+
+	if (code < 0)
+		return code;
+	n_regions = mem_regions(vm->mem, &regions);
+	for (unsigned i = 0; i < n_regions; i++) {
+		struct kvm_userspace_memory_region slot = {
+			.slot = i,
+			.guest_phys_addr = regions[i].gpa,
+			.memory_size = regions[i].size_bytes,
+			.userspace_addr = (uintptr_t)regions[i].hva,
+		};
+
+		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
+			code = -errno;
+			return err_set(err, code, "KVM: cannot give memory to the guest: %s", strerror(-code));
+		}
+	}
+	return 0;
+}
+
+static int vm_add_buses(struct vm *vm, struct err *err)
+{
+	int code = bus_create("pio", 0x10000, &vm->pio);
+
+	if (!code)
+		code = bus_create("mmio", UINT64_MAX, &vm->mmio);
+	if (!code)
+		code = irq_create(&irq_kvm_ops, &vm->vm_fd, &vm->irq);
+	if (code < 0)
+		return err_set(err, code, "machine: cannot make buses and interrupts: %s", strerror(-code));
+	bus_set_ioeventfd_hook(vm->mmio, vm_ioeventfd, vm);
+	return 0;
+}
+
+static int vm_add_vcpus(struct vm *vm, const struct config *config, struct err *err)
+{
+	struct vcpus_config vcpus = {
+		.kvm_fd = vm->kvm_fd,
+		.vm_fd = vm->vm_fd,
+		.n_vcpus = config->n_vcpus,
+		.pio = vm->pio,
+		.mmio = vm->mmio,
+		.event_fn = vm_on_vcpu_event,
+		.enter_fn = vm_on_vcpu_enter,
+		.ctx = vm,
+	};
+	int code = vcpus_create(&vcpus, &vm->vcpus, err);
+
+	if (code < 0)
+		return code;
+	code = state_chips_save(vm->vm_fd, &vm->power_on_chips);
+	return code < 0 ? err_set(err, code, "KVM: cannot read the interrupt controllers: %s",
+		strerror(-code)) : 0;
+}
+
+int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const struct vm_ops *ops,
+	void *ctx, struct vm **ret_vm, struct err *err)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	int code;
+
+	if (!vm) {
+		(void)close(kvm_fd);
+		return err_set(err, -ENOMEM, "machine: out of memory");
+	}
+	vm->ops = ops;
+	vm->ctx = ctx;
+	vm->kvm_fd = kvm_fd;
+	vm->vm_fd = -1;
+	(void)pthread_mutex_init(&vm->fail_lock, NULL);
+	vm->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	code = vm->request_fd < 0 ? -errno :
+		ev_add_io(ev, vm->request_fd, EPOLLIN, vm_on_request, vm, &vm->request_source);
+	if (code < 0)
+		(void)err_set(err, code, "machine: cannot make an eventfd: %s", strerror(-code));
+	if (!code)
+		code = vm_create_kvm(vm, err);
+	if (!code)
+		code = vm_add_memory(vm, config, err);
+	if (!code)
+		code = vm_add_buses(vm, err);
+	if (!code)
+		code = vm_add_vcpus(vm, config, err);
+	if (code < 0) {
+		vm_destroy(vm);
+		return code;
+	}
+	*ret_vm = vm;
+	return 0;
+}
+
+void vm_halt(struct vm *vm)
+{
+	vcpus_destroy(vm->vcpus);
+	vm->vcpus = NULL;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (!vm)
+		return;
+	vm_halt(vm);
+	ev_del(vm->request_source);
+	if (vm->request_fd >= 0)
+		(void)close(vm->request_fd);
+	state_chips_free(vm->power_on_chips);
+	irq_destroy(vm->irq);
+	bus_destroy(vm->mmio);
+	bus_destroy(vm->pio);
+	if (vm->vm_fd >= 0)
+		(void)close(vm->vm_fd);
+	(void)close(vm->kvm_fd);
+	mem_destroy(vm->mem); // after the VM that has it mapped
+	(void)pthread_mutex_destroy(&vm->fail_lock);
+	free(vm);
+}
+
+struct mem *vm_mem(struct vm *vm)
+{
+	return vm->mem;
+}
+
+struct bus *vm_pio(struct vm *vm)
+{
+	return vm->pio;
+}
+
+struct bus *vm_mmio(struct vm *vm)
+{
+	return vm->mmio;
+}
+
+struct irq *vm_irq(struct vm *vm)
+{
+	return vm->irq;
+}
+
+/* States */
+
+static int vm_power_on(struct vm *vm, struct err *err)
+{
+	struct boot_entry entry;
+	int code = state_chips_restore(vm->vm_fd, vm->power_on_chips);
+
+	if (code < 0)
+		return err_set(err, code, "interrupt controllers: KVM refuses their state: %s", strerror(-code));
+	code = vm->ops->reset(vm->ctx, &entry, err);
+	if (code < 0)
+		return code;
+	code = regs_write_tables(vm->mem);
+	if (!code)
+		code = vcpus_reset(vm->vcpus, &entry);
+	if (code < 0)
+		return err_set(err, code, "vCPUs: KVM refuses their state: %s", strerror(-code));
+	atomic_store(&vm->requests, 0); // whatever the former life asked for
+	return 0;
+}
+
+int vm_start(struct vm *vm, struct err *err)
+{
+	int code = vm_power_on(vm, err);
+
+	if (!code)
+		code = vcpus_start_threads(vm->vcpus, err);
+	if (code < 0)
+		return code;
+	vcpus_run(vm->vcpus);
+	vm_set_state(vm, VM_RUNNING, "");
+	return 0;
+}
+
+int vm_pause(struct vm *vm, struct err *err)
+{
+	if (vm->state == VM_PAUSED)
+		return 0;
+	if (vm->state != VM_RUNNING)
+		return err_set(err, -EINVAL, "machine is not running, it cannot be paused");
+	vcpus_park(vm->vcpus);
+	vcpus_note_pause(vm->vcpus);
+	vm_set_state(vm, VM_PAUSED, "");
+	return 0;
+}
+
+int vm_resume(struct vm *vm, struct err *err)
+{
+	if (vm->state == VM_RUNNING)
+		return 0;
+	if (vm->state != VM_PAUSED)
+		return err_set(err, -EINVAL, "machine is not paused, it cannot be resumed");
+	vcpus_run(vm->vcpus);
+	vm_set_state(vm, VM_RUNNING, "");
+	return 0;
+}
+
+int vm_reset(struct vm *vm, struct err *err)
+{
+	int code;
+
+	if (vm->state == VM_STARTING || vm->state == VM_STOPPED)
+		return err_set(err, -EINVAL, "machine is not running, it cannot be reset");
+	vcpus_park(vm->vcpus);
+	code = vm_power_on(vm, err);
+	if (code < 0) {
+		(void)err_prefix(err, "reset");
+		vm_fail(vm, err ? err->msg : "reset failed");
+		return code;
+	}
+	vm->n_resets++;
+	log_info("machine was reset");
+	vcpus_run(vm->vcpus);
+	vm_set_state(vm, VM_RUNNING, "");
+	return 0;
+}
+
+void vm_power_off(struct vm *vm, const char *reason)
+{
+	if (vm->state == VM_STOPPED)
+		return;
+	vcpus_park(vm->vcpus);
+	log_info("machine is off: %s", reason);
+	vm_set_state(vm, VM_STOPPED, reason);
+}
+
+enum vm_state vm_state(const struct vm *vm)
+{
+	return vm->state;
+}
+
+const char *vm_reason(const struct vm *vm)
+{
+	return vm->reason;
+}
+
+unsigned vm_n_resets(const struct vm *vm)
+{
+	return vm->n_resets;
+}

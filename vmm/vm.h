@@ -1,0 +1,68 @@
+/**
+ * vm: one KVM virtual machine: memory, buses, interrupts, vCPUs, and the state they are in.
+ *
+ *   STARTING --start--> RUNNING <--resume/pause--> PAUSED
+ *                          |  ^                      |
+ *                          |  '---- reset -----------+----- (also from FAILED)
+ *                          v
+ *          power off --> STOPPED      KVM cannot go on --> FAILED
+ *
+ * Not here: devices, loading a kernel (machine.c does both, through vm_ops).
+ * Threads: vm_request() from any thread; it holds the vCPUs and returns, the main loop does the work.
+ * Everything else on the main loop's thread.
+ * Life cycle: vm_create(), devices are made on its buses, vm_start(); vm_destroy() stops the threads.
+ * Devices are destroyed after vm_halt() and before vm_destroy().
+ */
+#ifndef VMM_VM_H
+#define VMM_VM_H
+
+#include "config.h"
+
+struct boot_entry;
+struct bus;
+struct err;
+struct ev;
+struct irq;
+struct mem;
+struct vm;
+
+enum vm_state { VM_STARTING, VM_RUNNING, VM_PAUSED, VM_STOPPED, VM_FAILED };
+enum vm_request { VM_REQUEST_RESET = 1, VM_REQUEST_POWER_OFF = 2 };
+
+struct vm_ops {
+	/** Put devices into their power-on state and load the kernel. vCPUs are parked. */
+	int (*reset)(void *ctx, struct boot_entry *ret_entry, struct err *err);
+	/** The state has changed; reason may be "". */
+	void (*state_changed)(void *ctx, enum vm_state state, const char *reason);
+	/** Confine a vCPU thread; on that thread. May be NULL. */
+	int (*enter_vcpu)(void *ctx);
+};
+
+/** kvm_fd is transferred, also on failure. ops, ctx and ev are borrowed. */
+int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const struct vm_ops *ops,
+	void *ctx, struct vm **ret_vm, struct err *err);
+/** Stop the vCPU threads for good. */
+void vm_halt(struct vm *vm);
+/** Accepts NULL. */
+void vm_destroy(struct vm *vm);
+
+struct mem *vm_mem(struct vm *vm);
+struct bus *vm_pio(struct vm *vm);
+struct bus *vm_mmio(struct vm *vm);
+struct irq *vm_irq(struct vm *vm);
+
+/** -EINVAL with err when the state does not allow it; pausing what is paused is no error. */
+int vm_start(struct vm *vm, struct err *err);
+int vm_pause(struct vm *vm, struct err *err);
+int vm_resume(struct vm *vm, struct err *err);
+int vm_reset(struct vm *vm, struct err *err);
+void vm_power_off(struct vm *vm, const char *reason);
+
+/** From any thread, device handlers included. */
+void vm_request(struct vm *vm, enum vm_request request);
+
+enum vm_state vm_state(const struct vm *vm);
+const char *vm_reason(const struct vm *vm);
+unsigned vm_n_resets(const struct vm *vm);
+
+#endif
