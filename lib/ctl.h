@@ -99,6 +99,7 @@ struct ctl_method {
 
 struct ctl_error {
 	const char *name; /* "PortExists" */
+	int code;         /* what the client's function returns: -EEXIST */
 	const char *help;
 };
 
@@ -143,15 +144,15 @@ struct ctl_interface {
 
 #define CTL_F_MEMBER(T, kind, name, req, min, max, unit, help) CTL_MEMBER_##kind(name, max)
 #define CTL_F_INDEX(T, kind, name, req, min, max, unit, help)  T##__##name,
-#define CTL_F_TABLE(T, kind, fname, req, fmin, fmax, funit, fhelp)                                 \
+#define CTL_F_TABLE(T, fkind, fname, req, fmin, fmax, funit, fhelp)                                \
 	{.name = #fname,                                                                           \
-		.kind = CTL_KIND_##kind,                                                           \
+		.kind = CTL_KIND_##fkind,                                                          \
 		.required = CTL_##req,                                                             \
 		.offset = offsetof(struct T, fname),                                               \
 		.min = (fmin),                                                                     \
 		.max = (fmax),                                                                     \
-		.unit = CTL_UNIT_##kind(funit),                                                    \
-		.names = CTL_NAMES_##kind(funit),                                                  \
+		.unit = CTL_UNIT_##fkind(funit),                                                   \
+		.names = CTL_NAMES_##fkind(funit),                                                 \
 		.help = fhelp},
 
 /** Declare struct T, its field indices T__x and T_schema. */
@@ -215,6 +216,17 @@ bool ctl_msg_equal(const struct ctl_struct *schema, const void *a, const void *b
 /** The interface as readable text (owned, free()), as Describe returns it. */
 int ctl_describe(const struct ctl_interface *iface, char **ret_text);
 const struct ctl_method *ctl_method_find(const struct ctl_interface *iface, const char *name);
+/** The method or field that an unknown name was likely meant to be; NULL = none is near. */
+const char *ctl_method_nearest(const struct ctl_interface *iface, const char *name);
+const char *ctl_field_nearest(const struct ctl_struct *schema, const char *name);
+
+/** Errors that every interface has: InvalidParameter, NotFound, ... */
+extern const struct ctl_error ctl_common_errors[];
+extern const unsigned ctl_n_common_errors;
+/** Name to report for err: its own where iface knows it, else the common one of its code. */
+const char *ctl_error_name(const struct ctl_interface *iface, const struct err *err);
+/** Negative errno of an error name; -EIO for one that is not known. */
+int ctl_error_code(const struct ctl_interface *iface, const char *name);
 
 /* ---- Server ---------------------------------------------------------------------------------- */
 

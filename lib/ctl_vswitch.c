@@ -1,0 +1,94 @@
+#include "ctl_vswitch.h"
+
+#include <errno.h>
+
+const char *const ctl_port_types[] = {"vhost-user", NULL};
+const char *const ctl_sock_modes[] = {"server", "client", NULL};
+const char *const ctl_vlan_modes[] = {"access", "trunk", "native-tagged", "native-untagged", NULL};
+const char *const ctl_reserved_modes[] = {"forward", "drop", NULL};
+const char *const ctl_conn_states[] = {
+	"listening", "connecting", "negotiating", "running", "broken", NULL};
+const char *const ctl_ring_layouts[] = {"none", "split", "packed", NULL};
+const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
+
+CTL_SCHEMA(ctl_switch, CTL_SWITCH_FIELDS);
+CTL_SCHEMA(ctl_bridge, CTL_BRIDGE_FIELDS);
+CTL_SCHEMA(ctl_ref, CTL_REF_FIELDS);
+CTL_SCHEMA(ctl_port, CTL_PORT_FIELDS);
+CTL_SCHEMA(ctl_port_stats, CTL_PORT_STATS_FIELDS);
+CTL_SCHEMA(ctl_drop, CTL_DROP_FIELDS);
+CTL_SCHEMA(ctl_vlan, CTL_VLAN_FIELDS);
+CTL_SCHEMA(ctl_fdb, CTL_FDB_FIELDS);
+CTL_SCHEMA(ctl_count, CTL_COUNT_FIELDS);
+CTL_SCHEMA(ctl_link, CTL_LINK_FIELDS);
+CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
+
+#define READ   CTL_READ, CTL_STABLE
+#define CHANGE CTL_CHANGE, CTL_STABLE
+#define NONE   &ctl_empty_schema
+#define REF    &ctl_ref_schema
+
+static const struct ctl_method methods[] = {
+	{"SwitchShow", READ, CTL_ONE, NONE, &ctl_switch_schema, "show the switch itself"},
+
+	{"BridgeAdd", CHANGE, CTL_ONE, &ctl_bridge_schema, NONE, "add a learning bridge"},
+	{"BridgeSet", CHANGE, CTL_ONE, &ctl_bridge_schema, NONE, "change settings of a bridge"},
+	{"BridgeDel", CHANGE, CTL_ONE, REF, NONE, "delete a bridge that has no ports"},
+	{"BridgeShow", READ, CTL_ROWS, REF, &ctl_bridge_schema, "list bridges"},
+
+	{"PortAdd", CHANGE, CTL_ONE, &ctl_port_schema, NONE, "add a port"},
+	{"PortSet", CHANGE, CTL_ONE, &ctl_port_schema, NONE,
+		"change settings of a port; what is absent stays"},
+	{"PortDel", CHANGE, CTL_ONE, REF, NONE, "delete a port that is no end of a wire"},
+	{"PortShow", READ, CTL_ROWS, REF, &ctl_port_schema, "list ports with settings and state"},
+	{"PortStats", READ, CTL_ROWS, REF, &ctl_port_stats_schema, "list counters of ports"},
+	{"PortDrops", READ, CTL_ROWS, REF, &ctl_drop_schema,
+		"list how many frames were dropped for which reason"},
+
+	{"VlanAdd", CHANGE, CTL_ONE, &ctl_vlan_schema, NONE,
+		"add VLANs to a bridge, or to the trunk list of a port"},
+	{"VlanDel", CHANGE, CTL_ONE, &ctl_vlan_schema, NONE,
+		"remove VLANs from a bridge, or from the trunk list of a port"},
+	{"VlanSet", CHANGE, CTL_ONE, &ctl_vlan_schema, NONE,
+		"replace the VLANs of a bridge or a port, or name a VLAN of a bridge"},
+	{"VlanShow", READ, CTL_ROWS, &ctl_vlan_schema, &ctl_vlan_schema,
+		"list VLANs by bridge and port"},
+
+	{"FdbAdd", CHANGE, CTL_ONE, &ctl_fdb_schema, NONE, "add a static address"},
+	{"FdbDel", CHANGE, CTL_ONE, &ctl_fdb_schema, NONE, "delete an address"},
+	{"FdbShow", READ, CTL_ROWS, &ctl_fdb_schema, &ctl_fdb_schema,
+		"list addresses of a bridge; fields given are filters"},
+	{"FdbFlush", CHANGE, CTL_ONE, &ctl_fdb_schema, &ctl_count_schema,
+		"forget the learned addresses that match, or with type static, the static ones"},
+
+	{"LinkAdd", CHANGE, CTL_ONE, &ctl_link_schema, NONE, "join two ports by a wire"},
+	{"LinkSet", CHANGE, CTL_ONE, &ctl_link_schema, NONE, "change settings of a wire, or cut it"},
+	{"LinkDel", CHANGE, CTL_ONE, REF, NONE, "delete a wire; its ports stay"},
+	{"LinkShow", READ, CTL_ROWS, REF, &ctl_link_schema, "list wires"},
+
+	{"Monitor", READ, CTL_EVENTS, NONE, &ctl_event_schema, "report changes as they happen"},
+};
+
+static const struct ctl_error errors[] = {
+	{"BridgeExists", -EEXIST, "a bridge of that name exists, with other settings"},
+	{"BridgeNotFound", -ENOENT, "there is no bridge of that name"},
+	{"BridgeInUse", -EBUSY, "the bridge still has ports"},
+	{"PortExists", -EEXIST, "a port of that name exists, with other settings"},
+	{"PortNotFound", -ENOENT, "there is no port of that name"},
+	{"PortInUse", -EBUSY, "the port is an end of a wire or belongs to a bridge"},
+	{"PathInUse", -EADDRINUSE, "another port or process serves that socket"},
+	{"LinkExists", -EEXIST, "a wire of that name exists, with other ends"},
+	{"LinkNotFound", -ENOENT, "there is no wire of that name, nor one that ends at that port"},
+	{"VlanNotFound", -ENOENT, "the VLAN does not exist on the bridge or port"},
+	{"FdbEntryExists", -EEXIST, "the address is there already, on another port"},
+	{"FdbEntryNotFound", -ENOENT, "there is no such address"},
+};
+
+const struct ctl_interface ctl_vswitch_interface = {
+	.name = "net.weft.vswitch",
+	.help = "Bridges, ports, VLANs, wires and the forwarding database of one switch.",
+	.methods = methods,
+	.n_methods = sizeof(methods) / sizeof(methods[0]),
+	.errors = errors,
+	.n_errors = sizeof(errors) / sizeof(errors[0]),
+};

@@ -1,0 +1,190 @@
+#include "str.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#define STR_NEAREST_MAX 64
+
+struct str_unit {
+	const char *name;
+	uint64_t factor;
+};
+
+size_t str_copy(char *dst, size_t size, const char *src)
+{
+	size_t len = strnlen(src, size);
+
+	if (len == size) {
+		len--;
+		// Step back over the continuation bytes of a sequence that was cut.
+		while (len && ((unsigned char)src[len] & 0xc0) == 0x80)
+			len--;
+	}
+	memcpy(dst, src, len);
+	dst[len] = '\0';
+	return len;
+}
+
+char *str_dup_printf(const char *fmt, ...)
+{
+	va_list args;
+	char *text;
+	int len;
+
+	va_start(args, fmt);
+	len = vasprintf(&text, fmt, args);
+	va_end(args);
+	return len < 0 ? NULL : text;
+}
+
+// Levenshtein's distance, one row at a time.
+static size_t str_distance(const char *a, size_t len_a, const char *b, size_t len_b)
+{
+	size_t row[STR_NEAREST_MAX + 1];
+
+	for (size_t j = 0; j <= len_b; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= len_a; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= len_b; j++) {
+			bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
+			size_t best = diagonal + !same;
+
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			diagonal = row[j];
+			row[j] = best;
+		}
+	}
+	return row[len_b];
+}
+
+const char *str_nearest(const char *word, const char *const *candidates, size_t n)
+{
+	size_t len = strlen(word), best_distance = len / 3 ? len / 3 + 1 : 2;
+	const char *best = NULL;
+
+	if (!len || len > STR_NEAREST_MAX)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		size_t len_i = strlen(candidates[i]), distance;
+
+		if (len_i > STR_NEAREST_MAX)
+			continue;
+		distance = str_distance(word, len, candidates[i], len_i);
+		// All of a short word may differ and still be "near"; that helps nobody.
+		if (distance < best_distance && distance < len && distance < len_i) {
+			best_distance = distance;
+			best = candidates[i];
+		}
+	}
+	return best;
+}
+
+// Digits at *text, which is moved past them.
+static int str_parse_digits(const char **text, unsigned base, uint64_t *ret_value)
+{
+	const char *p = *text;
+	bool overflow = false;
+	uint64_t value = 0;
+
+	for (;; p++) {
+		unsigned digit;
+
+		if (*p >= '0' && *p <= '9')
+			digit = (unsigned)(*p - '0');
+		else if (base == 16 && isxdigit((unsigned char)*p))
+			digit = (unsigned)(tolower((unsigned char)*p) - 'a' + 10);
+		else
+			break;
+		overflow |= __builtin_mul_overflow(value, (uint64_t)base, &value);
+		overflow |= __builtin_add_overflow(value, (uint64_t)digit, &value);
+	}
+	if (p == *text)
+		return -EINVAL;
+	*text = p;
+	*ret_value = value;
+	return overflow ? -ERANGE : 0;
+}
+
+int str_parse_u64(const char *text, uint64_t *ret_value)
+{
+	unsigned base = 10;
+	uint64_t value;
+	int code;
+
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
+		base = 16;
+		text += 2;
+	}
+	code = str_parse_digits(&text, base, &value);
+	if (code == -EINVAL || *text)
+		return -EINVAL;
+	if (!code)
+		*ret_value = value;
+	return code;
+}
+
+static int str_parse_with_unit(const char *text, const struct str_unit *units, size_t n_units,
+	uint64_t *ret_value)
+{
+	uint64_t value;
+	int code = str_parse_digits(&text, 10, &value);
+
+	if (code == -EINVAL)
+		return code;
+	for (size_t i = 0; i < n_units; i++) {
+		if (strcasecmp(text, units[i].name))
+			continue;
+		if (code < 0 || __builtin_mul_overflow(value, units[i].factor, &value))
+			return -ERANGE;
+		*ret_value = value;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int str_parse_size(const char *text, uint64_t *ret_bytes)
+{
+	static const struct str_unit units[] = {
+		{"", 1},
+		{"B", 1},
+		{"K", UINT64_C(1) << 10},
+		{"KB", UINT64_C(1) << 10},
+		{"KiB", UINT64_C(1) << 10},
+		{"M", UINT64_C(1) << 20},
+		{"MB", UINT64_C(1) << 20},
+		{"MiB", UINT64_C(1) << 20},
+		{"G", UINT64_C(1) << 30},
+		{"GB", UINT64_C(1) << 30},
+		{"GiB", UINT64_C(1) << 30},
+		{"T", UINT64_C(1) << 40},
+		{"TB", UINT64_C(1) << 40},
+		{"TiB", UINT64_C(1) << 40},
+	};
+
+	return str_parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_bytes);
+}
+
+int str_parse_duration(const char *text, uint64_t *ret_ns)
+{
+	static const struct str_unit units[] = {
+		{"", UINT64_C(1000000000)},
+		{"ns", 1},
+		{"us", 1000},
+		{"ms", 1000000},
+		{"s", UINT64_C(1000000000)},
+		{"m", UINT64_C(60000000000)},
+		{"h", UINT64_C(3600000000000)},
+	};
+
+	return str_parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_ns);
+}
