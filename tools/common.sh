@@ -28,6 +28,30 @@ usage() {
 	sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"
 }
 
+# step TEXT CMD...: run a long step under one line that ticks and ends with its seconds; what the
+# step printed is shown only if it fails.
+step() {
+	local text=$1 begun=$SECONDS log pid ticks=0 status=0
+	shift
+	log=$(mktemp)
+	printf '%s ' "$text"
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	while kill -0 "$pid" 2>/dev/null; do
+		((++ticks % 10)) || printf '.'
+		sleep 0.2
+	done
+	wait "$pid" || status=$?
+	if ((status)); then
+		printf ' failed after %d s\n' $((SECONDS - begun))
+		tail -n 40 "$log" >&2
+	else
+		printf ' %d s\n' $((SECONDS - begun))
+	fi
+	rm -f "$log"
+	return "$status"
+}
+
 need() {
 	local cmd
 	for cmd; do
