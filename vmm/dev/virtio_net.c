@@ -56,8 +56,6 @@ struct virtio_net {
 	int work_fd;         /* a vCPU wants net_on_work() */
 	struct ev_source *work_source;
 	struct ev_source *hold_timer;
-	struct ev_source *ctrl_source;
-	unsigned ctrl_queue; /* whose kick ctrl_source watches */
 
 	/* Under the transport's lock: */
 	struct virtio_net_cfg cfg;
@@ -65,8 +63,9 @@ struct virtio_net {
 	uint16_t max_pairs; /* told to the driver; fixed from its first look until reset */
 	uint16_t n_pairs;   /* in use */
 	bool is_active;
-	bool wants_start, wants_stop, wants_calls; /* for net_on_work() */
+	bool wants_start, wants_stop, wants_calls, wants_pairs; /* for net_on_work() */
 	bool is_ctrl_ready;
+	unsigned ctrl_queue;
 	struct virtq ctrl;
 	struct vhost_fe_status be; /* copy of the back-end's status, for vCPU threads */
 
@@ -75,6 +74,14 @@ struct virtio_net {
 	bool is_held;       /* back-end away, carrier still shown */
 	uint64_t runs;      /* times the rings were started in this session */
 };
+
+/* Lock held. */
+static void net_wake_loop(struct virtio_net *net)
+{
+	static const uint64_t one = 1;
+
+	(void)!write(net->work_fd, &one, sizeof(one)); // full = woken already
+}
 
 /* ---- Carrier --------------------------------------------------------------------------------- */
 
@@ -152,6 +159,13 @@ static void net_on_fe_changed(void *ctx)
 		net_on_running(net);
 }
 
+/* Rings run for the pairs in use, and for none while the cable is out. */
+static void net_enable_rings(struct virtio_net *net, unsigned n_pairs)
+{
+	for (unsigned i = 0; i < VHOST_FE_MAX_RINGS; i++)
+		vhost_fe_set_ring_enabled(net->fe, i, i / 2 < n_pairs);
+}
+
 void virtio_net_set_link(struct virtio_net *net, bool up)
 {
 	unsigned n_pairs;
@@ -161,8 +175,7 @@ void virtio_net_set_link(struct virtio_net *net, bool up)
 	net_update_link(net);
 	n_pairs = up ? net->n_pairs : 0;
 	virtio_pci_unlock(net->vp);
-	for (unsigned i = 0; i < VHOST_FE_MAX_RINGS; i++)
-		vhost_fe_set_ring_enabled(net->fe, i, i / 2 < n_pairs);
+	net_enable_rings(net, n_pairs);
 }
 
 /* ---- Control queue --------------------------------------------------------------------------- */
@@ -183,6 +196,8 @@ static uint8_t net_ctrl_command(struct virtio_net *net, const struct virtq_chain
 		break;
 	case VIRTIO_NET_CTRL_SET_PAIRS:
 		net->n_pairs = ctrl.n_pairs;
+		net->wants_pairs = true;
+		net_wake_loop(net);
 		break;
 	case VIRTIO_NET_CTRL_ANNOUNCED:
 		net_set_status_bits(net, VIRTIO_NET_S_ANNOUNCE, 0);
@@ -191,13 +206,15 @@ static uint8_t net_ctrl_command(struct virtio_net *net, const struct virtq_chain
 	return ack;
 }
 
-/* Lock held. */
-static void net_serve_ctrl(struct virtio_net *net)
+static void net_kicked(void *ctx, unsigned queue)
 {
+	struct virtio_net *net = ctx;
 	struct virtq_chain chain;
 	int code = 0;
 	bool has_pushed = false;
 
+	if (!net->is_ctrl_ready || queue != net->ctrl_queue)
+		return;
 	for (unsigned i = 0; i < NET_MAX_CTRL_PER_KICK; i++) {
 		uint8_t ack;
 
@@ -220,29 +237,8 @@ static void net_serve_ctrl(struct virtio_net *net)
 		net->is_ctrl_ready = false;
 		virtio_pci_mark_broken(net->vp);
 	} else if (code > 0) {
-		static const uint64_t one = 1;
-
-		// More may wait: let the loop serve others first.
-		(void)!write(virtio_pci_kick_fd(net->vp, net->ctrl_queue), &one, sizeof(one));
+		virtio_pci_kick(net->vp, queue); // more may wait
 	}
-}
-
-static void net_on_ctrl_kick(void *ctx, int fd, uint32_t events)
-{
-	struct virtio_net *net = ctx;
-	unsigned n_pairs;
-	uint64_t count;
-
-	(void)events;
-	if (read(fd, &count, sizeof(count)) != sizeof(count))
-		return;
-	virtio_pci_lock(net->vp);
-	if (net->is_active && net->is_ctrl_ready)
-		net_serve_ctrl(net);
-	n_pairs = net->is_enabled ? net->n_pairs : 0;
-	virtio_pci_unlock(net->vp);
-	for (unsigned i = 0; i < VHOST_FE_MAX_RINGS; i++)
-		vhost_fe_set_ring_enabled(net->fe, i, i / 2 < n_pairs);
 }
 
 /* The control queue comes after the pairs: 5.1.2, where N is 1 unless MQ was accepted. Lock held. */
@@ -285,21 +281,11 @@ static void net_fill_session(const struct virtio_net *net, struct vhost_fe_sessi
 	}
 }
 
-static void net_watch_ctrl(struct virtio_net *net, bool is_wanted)
-{
-	ev_del(net->ctrl_source);
-	net->ctrl_source = NULL;
-	// On failure the driver's commands stay unanswered; it has its own time-out for that.
-	if (is_wanted && ev_add_io(net->env->ev, virtio_pci_kick_fd(net->vp, net->ctrl_queue), EPOLLIN,
-				 net_on_ctrl_kick, net, &net->ctrl_source) < 0)
-		log_warn("nic '%s': cannot watch the control queue", net->config.path);
-}
-
 static void net_stop(struct virtio_net *net)
 {
 	struct vhost_fe_status be;
 
-	net_watch_ctrl(net, false);
+	(void)virtio_pci_watch_kicks(net->vp, net->ctrl_queue, false); // taking away cannot fail
 	ev_timer_stop(net->hold_timer);
 	net->is_held = false;
 	net->runs = 0;
@@ -316,7 +302,8 @@ static void net_on_work(void *ctx, int fd, uint32_t events)
 {
 	struct virtio_net *net = ctx;
 	struct vhost_fe_session session;
-	bool wants_start, wants_stop, wants_calls, has_ctrl;
+	bool wants_start, wants_stop, wants_calls, wants_pairs, has_ctrl;
+	unsigned n_pairs;
 	uint64_t count;
 
 	(void)events;
@@ -325,8 +312,10 @@ static void net_on_work(void *ctx, int fd, uint32_t events)
 	wants_start = net->wants_start;
 	wants_stop = net->wants_stop;
 	wants_calls = net->wants_calls;
-	net->wants_start = net->wants_stop = net->wants_calls = false;
+	wants_pairs = net->wants_pairs;
+	net->wants_start = net->wants_stop = net->wants_calls = net->wants_pairs = false;
 	has_ctrl = net->is_ctrl_ready;
+	n_pairs = net->is_enabled ? net->n_pairs : 0;
 	if (wants_start || wants_calls)
 		net_fill_session(net, &session);
 	virtio_pci_unlock(net->vp);
@@ -335,20 +324,18 @@ static void net_on_work(void *ctx, int fd, uint32_t events)
 		return;
 	}
 	if (wants_start) {
-		net_watch_ctrl(net, has_ctrl);
+		// On failure commands stay unanswered; drivers have a time-out for that.
+		if (has_ctrl && virtio_pci_watch_kicks(net->vp, net->ctrl_queue, true) < 0)
+			log_warn("nic '%s': cannot watch the control queue", net->config.path);
 		vhost_fe_start(net->fe, &session);
-	} else if (wants_calls) {
+		return;
+	}
+	if (wants_calls) {
 		for (unsigned i = 0; i < session.n_rings; i++)
 			vhost_fe_set_call_fd(net->fe, i, session.rings[i].call_fd);
 	}
-}
-
-/* Lock held. */
-static void net_wake_loop(struct virtio_net *net)
-{
-	static const uint64_t one = 1;
-
-	(void)!write(net->work_fd, &one, sizeof(one)); // full = woken already
+	if (wants_pairs)
+		net_enable_rings(net, n_pairs);
 }
 
 /* ---- Device operations: lock held, but for drain --------------------------------------------- */
@@ -454,6 +441,7 @@ static int net_create_parts(struct virtio_net *net, struct err *err)
 		.reset = net_reset,
 		.drain = net_drain,
 		.vector_changed = net_vector_changed,
+		.kicked = net_kicked,
 	};
 	const struct virtio_pci_config transport = {
 		.name = "virtio-net",
@@ -514,7 +502,6 @@ void virtio_net_destroy(struct virtio_net *net)
 	if (!net)
 		return;
 	vhost_fe_destroy(net->fe);
-	ev_del(net->ctrl_source);
 	ev_del(net->hold_timer);
 	ev_del(net->work_source);
 	if (net->work_fd >= 0)

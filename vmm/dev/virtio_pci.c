@@ -46,6 +46,12 @@ enum {
 /* The PCI_CFG capability, offsets from its first byte */
 enum { WINDOW_BAR = 4, WINDOW_OFFSET = 8, WINDOW_LEN = 12, WINDOW_DATA = 16, WINDOW_END = 20 };
 
+/* What a kick's callback is about. */
+struct virtio_kick {
+	struct virtio_pci *vp;
+	struct ev_source *source; /* NULL = not watched */
+};
+
 struct virtio_pci {
 	const struct dev_env *env;
 	struct virtio_pci_config config;
@@ -68,6 +74,7 @@ struct virtio_pci {
 	struct virtio_queue queues[VIRTIO_PCI_MAX_QUEUES];
 
 	int kick_fds[VIRTIO_PCI_MAX_QUEUES];
+	struct virtio_kick kicks[VIRTIO_PCI_MAX_QUEUES];
 	uint64_t notify_base; /* where the ioeventfds are; BUS_UNMAPPED = nowhere */
 	int intx_fd;
 	struct ev_source *intx_source;
@@ -101,6 +108,47 @@ bool virtio_pci_is_active(const struct virtio_pci *vp)
 int virtio_pci_kick_fd(const struct virtio_pci *vp, unsigned queue)
 {
 	return vp->kick_fds[queue];
+}
+
+/* ---- Kicks ----------------------------------------------------------------------------------- */
+
+void virtio_pci_kick(struct virtio_pci *vp, unsigned queue)
+{
+	static const uint64_t one = 1;
+
+	(void)!write(vp->kick_fds[queue], &one, sizeof(one)); // full = kicked already
+}
+
+static void virtio_pci_kick_event(void *ctx, int fd, uint32_t events)
+{
+	struct virtio_kick *kick = ctx;
+	struct virtio_pci *vp = kick->vp;
+	unsigned queue = (unsigned)(kick - vp->kicks);
+	uint64_t count;
+
+	(void)events;
+	if (read(fd, &count, sizeof(count)) != sizeof(count))
+		return;
+	virtio_pci_lock(vp);
+	if (vp->is_active && !vp->is_resetting && vp->queues[queue].enabled &&
+		!(vp->status & VIRTIO_STATUS_NEEDS_RESET))
+		vp->config.ops->kicked(vp->config.ctx, queue);
+	virtio_pci_unlock(vp);
+}
+
+int virtio_pci_watch_kicks(struct virtio_pci *vp, unsigned queue, bool is_wanted)
+{
+	struct virtio_kick *kick = &vp->kicks[queue];
+
+	kick->vp = vp;
+	if (!is_wanted) {
+		ev_del(kick->source);
+		kick->source = NULL;
+	}
+	if (!is_wanted || kick->source)
+		return 0;
+	return ev_add_io(vp->env->ev, vp->kick_fds[queue], EPOLLIN, virtio_pci_kick_event, kick,
+		&kick->source);
 }
 
 /* ---- Interrupts ------------------------------------------------------------------------------ */
@@ -498,7 +546,6 @@ uint64_t virtio_pci_bar_read(void *ctx, uint64_t offset, unsigned size)
 
 void virtio_pci_bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
-	static const uint64_t one = 1;
 	struct virtio_pci *vp = ctx;
 
 	if (offset >= VIRTIO_PCI_NOTIFY && offset < VIRTIO_PCI_MSIX_TABLE) {
@@ -506,7 +553,7 @@ void virtio_pci_bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t va
 		uint64_t queue = (offset - VIRTIO_PCI_NOTIFY) / VIRTIO_PCI_NOTIFY_STRIDE;
 
 		if (queue < vp->config.n_queues)
-			(void)!write(vp->kick_fds[queue], &one, sizeof(one)); // full = kicked already
+			virtio_pci_kick(vp, (unsigned)queue);
 		return;
 	}
 	virtio_pci_lock(vp);
@@ -707,6 +754,7 @@ void virtio_pci_destroy(struct virtio_pci *vp)
 	if (vp->intx_fd >= 0)
 		(void)close(vp->intx_fd);
 	for (unsigned i = 0; i < VIRTIO_PCI_MAX_QUEUES; i++) {
+		ev_del(vp->kicks[i].source);
 		if (vp->kick_fds[i] >= 0)
 			(void)close(vp->kick_fds[i]);
 	}

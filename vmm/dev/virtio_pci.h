@@ -94,6 +94,8 @@ struct virtio_dev_ops {
 	void (*drain)(void *ctx);
 	/** The interrupt vector of a queue changed while active. May be NULL. */
 	void (*vector_changed)(void *ctx, unsigned queue);
+	/** The driver kicked a queue that virtio_pci_watch_kicks() watches, and is active. On the loop. */
+	void (*kicked)(void *ctx, unsigned queue);
 };
 
 struct virtio_pci_config {
@@ -114,6 +116,14 @@ void virtio_pci_destroy(struct virtio_pci *vp);
 
 void virtio_pci_lock(struct virtio_pci *vp);
 void virtio_pci_unlock(struct virtio_pci *vp);
+
+/**
+ * Call kicked() for the queue from now on, or no more: for queues that the VMM serves itself. Loop's
+ * thread, lock held or not. 0, or -errno of the event loop; asking twice is no error.
+ */
+int virtio_pci_watch_kicks(struct virtio_pci *vp, unsigned queue, bool is_wanted);
+/** As if the driver had kicked: come back after the loop has served others. Any thread. */
+void virtio_pci_kick(struct virtio_pci *vp, unsigned queue);
 
 /* All below: lock held, unless said otherwise. */
 
