@@ -1,0 +1,98 @@
+#include "conf.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+static size_t field_size(const struct ctl_field *field)
+{
+	switch (field->kind) {
+	case CTL_KIND_BOOL:
+		return sizeof(bool);
+	case CTL_KIND_U16:
+		return sizeof(uint16_t);
+	case CTL_KIND_U32:
+	case CTL_KIND_ENUM:
+		return sizeof(uint32_t);
+	case CTL_KIND_U64:
+		return sizeof(uint64_t);
+	case CTL_KIND_STR:
+		return field->max + 1;
+	case CTL_KIND_MAC:
+		return sizeof(struct ether_addr48);
+	case CTL_KIND_VLANS:
+		return sizeof(struct vlan_set);
+	}
+	return 0;
+}
+
+/* Every message begins with its presence mask (CTL_STRUCT). */
+static uint64_t *set_mask(void *msg)
+{
+	return msg;
+}
+
+int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t read_only,
+	const char *kind, const char *name, struct err *err)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		if (!(read_only >> i & 1) || !ctl_field_is_set(msg, i))
+			continue;
+		return err_set_field(err, -EINVAL, schema->fields[i].name,
+			"%s '%s': %s is reported by the switch and cannot be set", kind, name,
+			schema->fields[i].name);
+	}
+	return 0;
+}
+
+void conf_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+
+		if (!(mask >> i & 1) || !ctl_field_is_set(src, i))
+			continue;
+		memcpy((char *)dst + field->offset, (const char *)src + field->offset,
+			field_size(field));
+		*set_mask(dst) |= UINT64_C(1) << i;
+	}
+}
+
+static bool field_equal(const struct ctl_field *field, const void *a, const void *b)
+{
+	const char *pa = (const char *)a + field->offset, *pb = (const char *)b + field->offset;
+
+	if (field->kind == CTL_KIND_STR)
+		return !strcmp(pa, pb);
+	return !memcmp(pa, pb, field_size(field));
+}
+
+int conf_check_exists(const struct ctl_struct *schema, const void *old, const void *wanted,
+	bool exist_ok, const char *kind, const char *name, const char *error_name,
+	struct err *err)
+{
+	for (unsigned i = 0; exist_ok && i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+
+		if (ctl_field_is_set(old, i) == ctl_field_is_set(wanted, i) &&
+			(!ctl_field_is_set(old, i) || field_equal(field, old, wanted)))
+			continue;
+		(void)err_set_field(err, -EEXIST, field->name,
+			"%s '%s': exists with another %s", kind, name, field->name);
+		err_name(err, error_name);
+		err_hint(err, "change it with `netcfg %s set`", kind);
+		return -EEXIST;
+	}
+	if (exist_ok)
+		return 0;
+	(void)err_set_field(err, -EEXIST, "name", "%s '%s': exists already", kind, name);
+	err_name(err, error_name);
+	return -EEXIST;
+}
+
+int conf_check_named(const struct ctl_ref *ref, const char *kind, struct err *err)
+{
+	if (CTL_HAS(ref, ctl_ref, name))
+		return 0;
+	return err_set_field(err, -EINVAL, "name", "%s: which one is missing", kind);
+}

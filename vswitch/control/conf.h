@@ -1,0 +1,39 @@
+/**
+ * conf: what the configurations of bridges, ports and wires have in common.
+ *
+ * Pure functions over messages of the control protocol. Threads: any.
+ */
+#ifndef WEFT_VSWITCH_CONF_H
+#define WEFT_VSWITCH_CONF_H
+
+#include "ctl_vswitch.h"
+#include "err.h"
+
+#include <stdint.h>
+
+/** Bit of field f of message T in its `set`. */
+#define CONF_BIT(T, f) (UINT64_C(1) << (T##__##f))
+
+/**
+ * Refuse a request that sets a field which only the switch reports: ignoring it would let a
+ * misunderstanding pass. read_only is a mask of CONF_BIT(). returns 0 or -EINVAL
+ */
+int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t read_only,
+	const char *kind, const char *name, struct err *err);
+
+/** Copy the fields of src that are present and in mask over those of dst. */
+void conf_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask);
+
+/**
+ * An object that is to be added exists: the answer of an idempotent add.
+ * returns  0 when exist_ok and the settings are the same, else -EEXIST, naming the first field that
+ *          differs and error_name
+ */
+int conf_check_exists(const struct ctl_struct *schema, const void *old, const void *wanted,
+	bool exist_ok, const char *kind, const char *name, const char *error_name,
+	struct err *err);
+
+/** A request to delete or change must say what. returns 0 or -EINVAL */
+int conf_check_named(const struct ctl_ref *ref, const char *kind, struct err *err);
+
+#endif

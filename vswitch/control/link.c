@@ -1,0 +1,150 @@
+#include "link.h"
+
+#include "conf.h"
+#include "port.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SETTABLE (CONF_BIT(ctl_link, enabled) | CONF_BIT(ctl_link, mtu))
+
+/* Can the port `name`, given in `field`, become an end of the wire that req describes? */
+static int check_end(const struct model *model, const struct ctl_link *req, const char *field,
+	const char *name, const struct model_port **ret_port, struct err *err)
+{
+	const struct model_port *port = model_port_get(model, name, field, err);
+	const char *why = NULL;
+
+	if (!port) {
+		(void)err_prefix(err, "link '%s'", req->name);
+		return -ENOENT;
+	}
+	*ret_port = port;
+	if (port->link && strcmp(port->link->conf.name, req->name) != 0)
+		why = "is an end of another wire";
+	else if (port->bridge)
+		why = "is in a bridge";
+	else if (!port_conf_is_vlan_default(&port->conf))
+		why = "has VLAN settings, which a wire would not apply";
+	if (!why)
+		return 0;
+	(void)err_set_field(err, -EBUSY, field, "link '%s': port '%s' %s", req->name, name, why);
+	err_name(err, "PortInUse");
+	if (port->link)
+		err_hint(err, "delete that link first: `netcfg link del %s`",
+			port->link->conf.name);
+	else if (port->bridge)
+		err_hint(err, "take it out: `netcfg port set %s bridge \"\"`", name);
+	else
+		err_hint(err, "reset them: `netcfg port set %s vlan_mode trunk trunks all`", name);
+	return -EBUSY;
+}
+
+static int check_mtu(const struct ctl_link *conf, const struct model_port *const ends[2],
+	struct err *err)
+{
+	for (unsigned i = 0; i < 2 && CTL_HAS(conf, ctl_link, mtu); i++) {
+		if (conf->mtu <= ends[i]->conf.mtu)
+			continue;
+		(void)err_set_field(err, -EINVAL, "mtu",
+			"link '%s': mtu %u is above the mtu %u of port '%s'", conf->name, conf->mtu,
+			ends[i]->conf.mtu, ends[i]->conf.name);
+		err_hint(err, "raise the port's first: `netcfg port set %s mtu %u`",
+			ends[i]->conf.name, conf->mtu);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int link_conf_new(const struct model *model, const struct ctl_link *req, struct ctl_link *ret_conf,
+	struct err *err)
+{
+	const struct model_port *ends[2];
+	int r = conf_check_writable(&ctl_link_schema, req, CONF_BIT(ctl_link, carrier), "link",
+		req->name, err);
+
+	if (r < 0)
+		return r;
+	if (!CTL_HAS(req, ctl_link, a) || !CTL_HAS(req, ctl_link, b))
+		return err_set_field(err, -EINVAL, CTL_HAS(req, ctl_link, a) ? "b" : "a",
+			"link '%s': a wire needs two ports", req->name);
+	if (!strcmp(req->a, req->b))
+		return err_set_field(err, -EINVAL, "b",
+			"link '%s': both ends are port '%s'", req->name, req->a);
+	r = check_end(model, req, "a", req->a, &ends[0], err);
+	if (r == 0)
+		r = check_end(model, req, "b", req->b, &ends[1], err);
+	if (r < 0)
+		return r;
+	*ret_conf = (struct ctl_link){0};
+	CTL_SET_STR(ret_conf, ctl_link, name, req->name);
+	CTL_SET_STR(ret_conf, ctl_link, a, req->a);
+	CTL_SET_STR(ret_conf, ctl_link, b, req->b);
+	CTL_SET(ret_conf, ctl_link, enabled, true);
+	conf_merge(&ctl_link_schema, ret_conf, req, SETTABLE);
+	return check_mtu(ret_conf, ends, err);
+}
+
+static int check_ends_same(const struct model_link *link, const struct ctl_link *req,
+	struct err *err)
+{
+	const char *field = NULL;
+
+	if (CTL_HAS(req, ctl_link, a) && strcmp(req->a, link->conf.a) != 0)
+		field = "a";
+	else if (CTL_HAS(req, ctl_link, b) && strcmp(req->b, link->conf.b) != 0)
+		field = "b";
+	if (!field)
+		return 0;
+	(void)err_set_field(err, -EINVAL, field, "link '%s': its ends cannot change",
+		link->conf.name);
+	err_hint(err, "delete the link and add it again");
+	return -EINVAL;
+}
+
+int link_conf_set(const struct model_link *link, const struct ctl_link *req,
+	struct ctl_link *ret_conf, struct err *err)
+{
+	const struct model_port *ends[2] = {link->ends[0], link->ends[1]};
+	int r = conf_check_writable(&ctl_link_schema, req,
+		CONF_BIT(ctl_link, carrier) | CONF_BIT(ctl_link, exist_ok), "link", req->name, err);
+
+	if (r == 0)
+		r = check_ends_same(link, req, err);
+	if (r < 0)
+		return r;
+	*ret_conf = link->conf;
+	conf_merge(&ctl_link_schema, ret_conf, req, SETTABLE);
+	return check_mtu(ret_conf, ends, err);
+}
+
+uint32_t link_mtu(const struct model_link *link)
+{
+	uint32_t mtu = link->ends[0]->conf.mtu;
+
+	if (link->ends[1]->conf.mtu < mtu)
+		mtu = link->ends[1]->conf.mtu;
+	if (CTL_HAS(&link->conf, ctl_link, mtu) && link->conf.mtu < mtu)
+		mtu = link->conf.mtu;
+	return mtu;
+}
+
+bool link_carrier(const struct model_link *link)
+{
+	return link->conf.enabled && link->ends[0]->conf.enabled && link->ends[1]->conf.enabled &&
+		link->ends[0]->running && link->ends[1]->running;
+}
+
+bool link_port_carrier(const struct model_port *port)
+{
+	if (port->link)
+		return link_carrier(port->link);
+	return port->bridge && port->conf.enabled && port->running;
+}
+
+struct model_port *link_other_end(const struct model_port *port)
+{
+	if (!port->link)
+		return NULL;
+	return port->link->ends[port->link->ends[0] == port];
+}

@@ -1,0 +1,276 @@
+#include "port.h"
+
+#include "conf.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define READ_ONLY                                                                                  \
+	(CONF_BIT(ctl_port, link) | CONF_BIT(ctl_port, carrier) | CONF_BIT(ctl_port, state) |      \
+		CONF_BIT(ctl_port, rings) | CONF_BIT(ctl_port, queue_pairs) |                      \
+		CONF_BIT(ctl_port, features) | CONF_BIT(ctl_port, connects) |                      \
+		CONF_BIT(ctl_port, last_error))
+#define FIXED                                                                                      \
+	(CONF_BIT(ctl_port, type) | CONF_BIT(ctl_port, path) | CONF_BIT(ctl_port, mode) |          \
+		CONF_BIT(ctl_port, queues))
+#define SETTABLE                                                                                   \
+	(CONF_BIT(ctl_port, bridge) | CONF_BIT(ctl_port, enabled) | CONF_BIT(ctl_port, mtu) |      \
+		CONF_BIT(ctl_port, fdb_max))
+
+static int bad(struct err *err, const char *field, const struct ctl_port *req, const char *why,
+	const char *hint)
+{
+	(void)err_set_field(err, -EINVAL, field, "port '%s': %s", req->name, why);
+	if (hint)
+		err_hint(err, "%s", hint);
+	return -EINVAL;
+}
+
+/* A tag or native VLAN that is really one; 0 in a request means "none" and is no VLAN. */
+static bool gives_vlan(const struct ctl_port *req, uint64_t bit, uint16_t vid)
+{
+	return (req->set & bit) && vid != VLAN_NONE;
+}
+
+static void role_access(struct ctl_port *conf, uint16_t tag)
+{
+	CTL_UNMARK(conf, ctl_port, trunks);
+	vlan_set_clear(&conf->trunks);
+	CTL_UNMARK(conf, ctl_port, native);
+	conf->native = 0;
+	CTL_SET(conf, ctl_port, vlan_mode, CTL_VLAN_ACCESS);
+	CTL_SET(conf, ctl_port, tag, tag);
+}
+
+static void role_trunk(struct ctl_port *conf, enum ctl_vlan_mode mode, uint16_t native)
+{
+	CTL_UNMARK(conf, ctl_port, tag);
+	conf->tag = 0;
+	if (!CTL_HAS(conf, ctl_port, trunks)) {
+		vlan_set_fill(&conf->trunks);
+		CTL_MARK(conf, ctl_port, trunks);
+	}
+	CTL_UNMARK(conf, ctl_port, native);
+	conf->native = 0;
+	CTL_SET(conf, ctl_port, vlan_mode, mode);
+	if (mode != CTL_VLAN_TRUNK)
+		CTL_SET(conf, ctl_port, native, native);
+}
+
+/* The role that the request's settings ask for, given the one that conf has. */
+static enum ctl_vlan_mode wanted_role(const struct ctl_port *conf, const struct ctl_port *req)
+{
+	bool tag = gives_vlan(req, CONF_BIT(ctl_port, tag), req->tag);
+	bool native = gives_vlan(req, CONF_BIT(ctl_port, native), req->native);
+
+	if (CTL_HAS(req, ctl_port, vlan_mode))
+		return req->vlan_mode;
+	if (tag)
+		return CTL_VLAN_ACCESS;
+	if (native)
+		return conf->vlan_mode == CTL_VLAN_NATIVE_TAGGED ? CTL_VLAN_NATIVE_TAGGED
+								  : CTL_VLAN_NATIVE_UNTAGGED;
+	if (CTL_HAS(req, ctl_port, native))
+		return conf->vlan_mode == CTL_VLAN_ACCESS ? CTL_VLAN_ACCESS : CTL_VLAN_TRUNK;
+	if (CTL_HAS(req, ctl_port, tag) || CTL_HAS(req, ctl_port, trunks))
+		return conf->vlan_mode == CTL_VLAN_ACCESS ? CTL_VLAN_TRUNK : conf->vlan_mode;
+	return conf->vlan_mode;
+}
+
+/* conf holds the old role (of a new port: trunk of all) and gets the new one. */
+static int apply_vlan_role(struct ctl_port *conf, const struct ctl_port *req, struct err *err)
+{
+	bool tag = gives_vlan(req, CONF_BIT(ctl_port, tag), req->tag);
+	bool native = gives_vlan(req, CONF_BIT(ctl_port, native), req->native);
+	enum ctl_vlan_mode role = wanted_role(conf, req);
+	uint16_t vid;
+
+	if (tag && (native || CTL_HAS(req, ctl_port, trunks)))
+		return bad(err, "tag", req,
+			"tag makes an access port, which has no trunks and no native VLAN",
+			"give either tag, or trunks and native");
+	if (role == CTL_VLAN_ACCESS) {
+		vid = tag ? req->tag : CTL_HAS(req, ctl_port, tag) ? VLAN_NONE : conf->tag;
+		if (native || CTL_HAS(req, ctl_port, trunks))
+			return bad(err, native ? "native" : "trunks", req,
+				"an access port has no trunks and no native VLAN",
+				"use tag, or vlan_mode trunk");
+		if (vid == VLAN_NONE)
+			return bad(err, "tag", req, "an access port needs a tag", "add tag VLAN");
+		role_access(conf, vid);
+		return 0;
+	}
+	if (tag)
+		return bad(err, "tag", req, "only an access port has a tag",
+			"use native for the VLAN of untagged frames on a trunk");
+	vid = CTL_HAS(req, ctl_port, native) ? req->native : conf->native;
+	if (role == CTL_VLAN_TRUNK && native)
+		return bad(err, "native", req, "a plain trunk has no native VLAN",
+			"use vlan_mode native-untagged or native-tagged");
+	if (role != CTL_VLAN_TRUNK && vid == VLAN_NONE)
+		return bad(err, "native", req, "this VLAN mode needs a native VLAN",
+			"add native VLAN, or use vlan_mode trunk");
+	conf_merge(&ctl_port_schema, conf, req, CONF_BIT(ctl_port, trunks));
+	role_trunk(conf, role, vid);
+	return 0;
+}
+
+static int check_bridge(const struct model *model, const struct ctl_port *conf, struct err *err)
+{
+	if (!conf->bridge[0] || model_bridge_find(model, conf->bridge))
+		return 0;
+	(void)model_bridge_get(model, conf->bridge, "bridge", err);
+	return err_prefix(err, "port '%s'", conf->name);
+}
+
+static int check_path(const struct model *model, const struct ctl_port *conf, struct err *err)
+{
+	if (conf->path[0] != '/')
+		return bad(err, "path", conf, "the socket path is not absolute",
+			"begin it with a slash");
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
+		const struct model_port *other = model->ports[i];
+
+		if (!other || !strcmp(other->conf.name, conf->name) ||
+			strcmp(other->conf.path, conf->path) != 0)
+			continue;
+		(void)err_set_field(err, -EADDRINUSE, "path",
+			"port '%s': path '%s' is the socket of port '%s'", conf->name, conf->path,
+			other->conf.name);
+		err_name(err, "PathInUse");
+		err_hint(err, "give every port a socket of its own");
+		return -EADDRINUSE;
+	}
+	return 0;
+}
+
+int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
+	struct err *err)
+{
+	struct ctl_port *conf = ret_conf;
+	int r = conf_check_writable(&ctl_port_schema, req, READ_ONLY, "port", req->name, err);
+
+	if (r < 0)
+		return r;
+	*conf = (struct ctl_port){0};
+	CTL_SET_STR(conf, ctl_port, name, req->name);
+	CTL_SET_STR(conf, ctl_port, bridge, "");
+	CTL_SET(conf, ctl_port, type, CTL_PORT_VHOST_USER);
+	CTL_SET(conf, ctl_port, mode, CTL_SOCK_SERVER);
+	CTL_SET(conf, ctl_port, enabled, true);
+	CTL_SET(conf, ctl_port, mtu, MODEL_DEFAULT_MTU);
+	CTL_SET(conf, ctl_port, queues, MODEL_DEFAULT_QUEUES);
+	CTL_SET(conf, ctl_port, fdb_max, 0);
+	role_trunk(conf, CTL_VLAN_TRUNK, VLAN_NONE);
+	conf_merge(&ctl_port_schema, conf, req, SETTABLE | FIXED);
+	if (!CTL_HAS(conf, ctl_port, path))
+		return bad(err, "path", req, "a vhost-user port needs a path", "add path SOCKET");
+	r = check_path(model, conf, err);
+	if (r == 0)
+		r = check_bridge(model, conf, err);
+	if (r == 0)
+		r = apply_vlan_role(conf, req, err);
+	return r;
+}
+
+static int check_fixed(const struct model_port *port, const struct ctl_port *req, struct err *err)
+{
+	const struct ctl_port *conf = &port->conf;
+	const char *field = NULL;
+
+	if (CTL_HAS(req, ctl_port, type) && req->type != conf->type)
+		field = "type";
+	else if (CTL_HAS(req, ctl_port, path) && strcmp(req->path, conf->path) != 0)
+		field = "path";
+	else if (CTL_HAS(req, ctl_port, mode) && req->mode != conf->mode)
+		field = "mode";
+	else if (CTL_HAS(req, ctl_port, queues) && req->queues != conf->queues)
+		field = "queues";
+	if (!field)
+		return 0;
+	(void)err_set_field(err, -EINVAL, field, "port '%s': its %s cannot change while it exists",
+		conf->name, field);
+	err_hint(err, "delete the port and add it again");
+	return -EINVAL;
+}
+
+/* A wire carries every frame: what it would have to ignore is refused. */
+static int check_wire_end(const struct model_port *port, const struct ctl_port *conf,
+	struct err *err)
+{
+	const struct model_link *link = port->link;
+	const char *field;
+
+	if (!link)
+		return 0;
+	if (conf->bridge[0])
+		field = "bridge";
+	else if (!port_conf_is_vlan_default(conf))
+		field = "vlan_mode";
+	else if (CTL_HAS(&link->conf, ctl_link, mtu) && link->conf.mtu > conf->mtu)
+		field = "mtu";
+	else
+		return 0;
+	(void)err_set_field(err, -EBUSY, field, "port '%s': is an end of wire '%s', which %s",
+		conf->name, link->conf.name,
+		!strcmp(field, "bridge") ? "excludes a bridge"
+		: !strcmp(field, "mtu")  ? "has a larger mtu"
+					 : "has no VLANs");
+	err_name(err, "PortInUse");
+	err_hint(err, !strcmp(field, "mtu") ? "lower the mtu of the link first"
+					    : "delete the link first: `netcfg link del %s`",
+		link->conf.name);
+	return -EBUSY;
+}
+
+int port_conf_set(const struct model *model, const struct model_port *port,
+	const struct ctl_port *req, struct ctl_port *ret_conf, struct err *err)
+{
+	int r = conf_check_writable(&ctl_port_schema, req,
+		READ_ONLY | CONF_BIT(ctl_port, exist_ok), "port", req->name, err);
+
+	if (r == 0)
+		r = check_fixed(port, req, err);
+	if (r < 0)
+		return r;
+	*ret_conf = port->conf;
+	conf_merge(&ctl_port_schema, ret_conf, req, SETTABLE);
+	r = check_bridge(model, ret_conf, err);
+	if (r == 0)
+		r = apply_vlan_role(ret_conf, req, err);
+	if (r == 0)
+		r = check_wire_end(port, ret_conf, err);
+	return r;
+}
+
+int port_check_del(const struct model_port *port, struct err *err)
+{
+	if (!port->link)
+		return 0;
+	(void)err_set_field(err, -EBUSY, "name", "port '%s': is an end of wire '%s'",
+		port->conf.name, port->link->conf.name);
+	err_name(err, "PortInUse");
+	err_hint(err, "delete the link first: `netcfg link del %s`", port->link->conf.name);
+	return -EBUSY;
+}
+
+bool port_conf_is_vlan_default(const struct ctl_port *conf)
+{
+	return conf->vlan_mode == CTL_VLAN_TRUNK && vlan_set_count(&conf->trunks) == VLAN_MAX;
+}
+
+uint16_t port_conf_pvid(const struct ctl_port *conf, bool *ret_pass)
+{
+	*ret_pass = true;
+	switch ((enum ctl_vlan_mode)conf->vlan_mode) {
+	case CTL_VLAN_ACCESS:
+		return conf->tag;
+	case CTL_VLAN_NATIVE_TAGGED:
+	case CTL_VLAN_NATIVE_UNTAGGED:
+		return conf->native;
+	case CTL_VLAN_TRUNK:
+		break;
+	}
+	*ret_pass = port_conf_is_vlan_default(conf);
+	return VLAN_NONE;
+}

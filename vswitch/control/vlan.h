@@ -1,0 +1,41 @@
+/**
+ * vlan: VLANs seen from bridges (which exist, what people call them) and ports (which pass a trunk).
+ *
+ * Each change is worked out as a complete new configuration of the bridge or port, which the caller
+ * then applies like any other; so VlanAdd has no rules of its own.
+ *
+ * Pure functions; threads: the control thread, which owns the model.
+ */
+#ifndef WEFT_VSWITCH_VLAN_H
+#define WEFT_VSWITCH_VLAN_H
+
+#include "model.h"
+
+enum vlan_verb { VLAN_ADD, VLAN_DEL, VLAN_SET };
+
+/** What a Vlan* request comes to: one of bridge and port is not NULL. */
+struct vlan_change {
+	struct model_bridge *bridge;
+	struct ctl_bridge bridge_conf;
+	struct model_port *port;
+	struct ctl_port port_conf;
+	bool sets_name; /* of VLAN `named` on the bridge */
+	uint16_t named;
+};
+
+/**
+ * Work out a request. VLAN_SET with a name only names; without one it replaces the set.
+ * returns  0, -EINVAL, -ENOENT, -EBUSY; err set
+ */
+int vlan_plan(const struct model *model, enum vlan_verb verb, const struct ctl_vlan *req,
+	struct vlan_change *ret_change, struct err *err);
+
+/** Called per row; non-zero stops the walk and is returned. */
+typedef int vlan_row_fn(void *ctx, const struct ctl_vlan *row);
+/**
+ * The rows that VlanShow answers. Of a bridge: one for each named VLAN and one for the others. Of a
+ * port: one for its untagged VLAN, one for those it carries tagged.
+ */
+int vlan_rows(const struct model *model, const struct ctl_vlan *filter, vlan_row_fn *fn, void *ctx);
+
+#endif
