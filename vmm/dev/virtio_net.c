@@ -491,7 +491,7 @@ int virtio_net_create(const struct dev_env *env, const struct config_net *config
 	code = net_create_parts(net, err);
 	if (code < 0) {
 		virtio_net_destroy(net);
-		return err_prefix(err, "network device '%s'", config->path);
+		return code;
 	}
 	*ret_net = net;
 	return 0;
