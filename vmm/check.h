@@ -1,0 +1,37 @@
+/**
+ * check: is KVM on this machine fit to run guests?
+ *
+ * Looks at /dev/kvm (present, permitted), at the processor (svm or vmx), and runs a bare loop at CPL 0
+ * in a tiny guest for CHECK_LOOP_MS. The verdict rests on the speed alone: a KVM that works but has no
+ * virtualization behind it interprets kernel code at about 1 MIPS, real ones do 1000 and more, and a
+ * kernel boots in useful time from CHECK_MIN_MIPS on.
+ * Threads: main, before other threads exist (uses SIGALRM and the interval timer).
+ */
+#ifndef VMM_CHECK_H
+#define VMM_CHECK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct err;
+
+#define CHECK_LOOP_MS  100
+#define CHECK_MIN_MIPS 20
+
+struct check_result {
+	bool present;
+	bool permitted;
+	bool hw_virt;    /* the processor says svm or vmx */
+	bool measured;
+	uint64_t mips;   /* millions of guest kernel instructions a second */
+	bool fit;
+};
+
+/** Measure. returns 0 when fit; otherwise -errno, and err says why and what to do. */
+int check_kvm(struct check_result *ret_result, struct err *err);
+/** As check_kvm(), but believes a processor that has virtualization without measuring. */
+int check_kvm_quick(struct err *err);
+void check_print(FILE *out, const struct check_result *result, const struct err *err, bool json);
+
+#endif
