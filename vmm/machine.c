@@ -2,10 +2,12 @@
 
 #include "boot.h"
 #include "config.h"
+#include "dev/virtio_net.h"
 #include "err.h"
 #include "ev.h"
 #include "log.h"
 #include "machine_devices.h"
+#include "sandbox.h"
 #include "vm.h"
 #include "x86/acpi.h"
 
@@ -70,7 +72,9 @@ static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
 
 static int machine_on_enter_vcpu(void *ctx)
 {
-	return 0;
+	struct machine *m = ctx;
+
+	return m->config->seccomp ? sandbox_enter(SANDBOX_VCPU) : 0;
 }
 
 static const struct vm_ops machine_vm_ops = {
@@ -176,7 +180,16 @@ int machine_create(const struct config *config, int kvm_fd, struct ev *ev,
 
 int machine_start(struct machine *m, struct err *err)
 {
-	return vm_start(m->vm, err);
+	int code;
+
+	if (m->config->seccomp)
+		sandbox_init(); // before the first vCPU thread confines itself
+	code = vm_start(m->vm, err);
+	if (code < 0 || !m->config->seccomp)
+		return code;
+	code = sandbox_enter(SANDBOX_MAIN);
+	return code < 0 ? err_set(err, code, "sandbox: cannot confine the process: %s", strerror(-code)) :
+		0;
 }
 
 void machine_destroy(struct machine *m)
@@ -214,4 +227,14 @@ struct vm *machine_vm(struct machine *m)
 unsigned long long machine_uptime_s(const struct machine *m)
 {
 	return (ev_now_ns() - m->started_ns) / NS_PER_S;
+}
+
+void machine_set_link(struct machine *m, unsigned i, bool up)
+{
+	virtio_net_set_link(machine_devices_net(m->devices, i), up);
+}
+
+void machine_nic_status(struct machine *m, unsigned i, struct ctl_nic *ret_nic)
+{
+	virtio_net_status(machine_devices_net(m->devices, i), ret_nic);
 }

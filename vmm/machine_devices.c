@@ -3,6 +3,10 @@
 #include "console.h"
 #include "dev/rtc.h"
 #include "dev/serial.h"
+#include "dev/virtio_blk.h"
+#include "dev/virtio_console.h"
+#include "dev/virtio_net.h"
+#include "dev/virtio_rng.h"
 #include "err.h"
 #include "layout.h"
 #include "pci.h"
@@ -17,6 +21,13 @@ struct machine_devices {
 	struct serial *serial;
 	struct rtc *rtc;
 	struct pm *pm;
+	struct virtio_net *nets[CONFIG_MAX_NETS];
+	unsigned n_nets;
+	struct virtio_blk *blks[CONFIG_MAX_DISKS];
+	unsigned n_blks;
+	struct console *virtio_console_console;
+	struct virtio_console *virtio_console;
+	struct virtio_rng *rng;
 };
 
 static int machine_make_console(const struct config_console *config, const char *name,
@@ -49,6 +60,36 @@ static int machine_make_board(struct machine_devices *d, const struct config *co
 	return code;
 }
 
+/* NICs first, so that their slots, and with them a guest's names, do not depend on the rest. */
+static int machine_make_virtio(struct machine_devices *d, const struct config *config,
+	struct err *err)
+{
+	int code = 0;
+
+	for (unsigned i = 0; !code && i < config->n_nets; i++) {
+		code = virtio_net_create(&d->env, &config->nets[i], &d->nets[i], err);
+		if (code < 0)
+			return err_prefix(err, "network device %u", i);
+		d->n_nets++;
+	}
+	for (unsigned i = 0; !code && i < config->n_disks; i++) {
+		code = virtio_blk_create(&d->env, &config->disks[i], &d->blks[i], err);
+		if (code < 0)
+			return err_prefix(err, "disk %u", i);
+		d->n_blks++;
+	}
+	if (config->console.n_sinks) {
+		code = machine_make_console(&config->console, "console", d->env.ev,
+			&d->virtio_console_console, err);
+		if (!code)
+			code = virtio_console_create(&d->env, d->virtio_console_console,
+				&d->virtio_console, err);
+	}
+	if (!code && config->rng)
+		code = virtio_rng_create(&d->env, &d->rng, err);
+	return code;
+}
+
 int machine_devices_create(const struct config *config, const struct dev_env *env,
 	pm_request_fn *pm_fn, void *pm_ctx, struct machine_devices **ret_devices, struct err *err)
 {
@@ -59,6 +100,8 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 		return err_set(err, -ENOMEM, "machine: out of memory");
 	d->env = *env;
 	code = machine_make_board(d, config, pm_fn, pm_ctx, err);
+	if (!code)
+		code = machine_make_virtio(d, config, err);
 	if (code < 0) {
 		machine_devices_destroy(d);
 		return code;
@@ -80,6 +123,13 @@ void machine_devices_destroy(struct machine_devices *d)
 	if (!d)
 		return;
 	pci_bus_destroy(d->env.pci);
+	for (unsigned i = 0; i < d->n_nets; i++)
+		virtio_net_destroy(d->nets[i]);
+	for (unsigned i = 0; i < d->n_blks; i++)
+		virtio_blk_destroy(d->blks[i]);
+	virtio_console_destroy(d->virtio_console);
+	console_destroy(d->virtio_console_console);
+	virtio_rng_destroy(d->rng);
 	pm_destroy(d->pm);
 	rtc_destroy(d->rtc);
 	serial_destroy(d->serial);
@@ -90,4 +140,9 @@ void machine_devices_destroy(struct machine_devices *d)
 struct pm *machine_devices_pm(struct machine_devices *d)
 {
 	return d->pm;
+}
+
+struct virtio_net *machine_devices_net(struct machine_devices *d, unsigned i)
+{
+	return d->nets[i];
 }

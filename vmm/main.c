@@ -1,10 +1,12 @@
 /* vmm: parse, wire, run, tear down in reverse. */
 #include "args.h"
+#include "check.h"
 #include "err.h"
 #include "ev.h"
 #include "kvm.h"
 #include "log.h"
 #include "machine.h"
+#include "machine_ctl.h"
 #include "version.h"
 
 #include <signal.h>
@@ -26,18 +28,24 @@ static void main_on_signal(void *ctx, int signo)
 static int main_run_machine(const struct config *config, struct ev *ev, struct err *err)
 {
 	static const int signos[] = { SIGTERM, SIGINT, SIGHUP };
+	struct machine_ctl *ctl = NULL;
 	struct machine *machine = NULL;
 	int kvm_fd, code, status = EXIT_FAILURE;
 
-	if (kvm_open(&kvm_fd, err) < 0)
+	if ((!config->slow_kvm && check_kvm_quick(err) < 0) || kvm_open(&kvm_fd, err) < 0)
 		return status;
 	if (machine_create(config, kvm_fd, ev, &machine, err) < 0)
 		return status;
+	if (config->control[0] && machine_ctl_create(machine, ev, config->control, &ctl, err) < 0) {
+		machine_destroy(machine);
+		return status;
+	}
 	code = ev_add_signals(ev, signos, sizeof(signos) / sizeof(signos[0]), main_on_signal, machine, NULL);
 	if (code < 0)
 		(void)err_set(err, code, "cannot watch signals");
 	if (!code && machine_start(machine, err) == 0 && ev_run(ev) == 0)
 		status = machine_failed(machine) ? EXIT_FAILURE : EXIT_SUCCESS;
+	machine_ctl_destroy(ctl);
 	machine_destroy(machine);
 	return status;
 }
@@ -56,6 +64,16 @@ static int main_run(const struct config *config)
 	if (err.code)
 		err_print(&err, "vmm");
 	return status;
+}
+
+static int main_check(bool json)
+{
+	struct check_result result;
+	struct err err = { 0 };
+	int code = check_kvm(&result, &err);
+
+	check_print(stdout, &result, &err, json);
+	return code < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)
@@ -77,12 +95,13 @@ int main(int argc, char **argv)
 		status = main_run(&args->config);
 		break;
 	case ARGS_CHECK:
+		status = main_check(args->json);
 		break;
 	case ARGS_HELP:
 		args_print_usage(stdout);
 		break;
 	case ARGS_VERSION:
-		(void)printf("vmm %s\n", WEFT_VERSION);
+		(void)printf("vmm %s\n", weft_version());
 		break;
 	}
 	free(args);

@@ -308,6 +308,13 @@ struct irq *vm_irq(struct vm *vm)
 
 /* States */
 
+static int vm_wrong_state(struct err *err, const char *msg)
+{
+	(void)err_set(err, -EBUSY, "%s", msg);
+	err_name(err, "WrongState");
+	return -EBUSY;
+}
+
 static int vm_power_on(struct vm *vm, struct err *err)
 {
 	struct boot_entry entry;
@@ -345,7 +352,7 @@ int vm_pause(struct vm *vm, struct err *err)
 	if (vm->state == VM_PAUSED)
 		return 0;
 	if (vm->state != VM_RUNNING)
-		return err_set(err, -EINVAL, "machine is not running, it cannot be paused");
+		return vm_wrong_state(err, "machine is not running, it cannot be paused");
 	vcpus_park(vm->vcpus);
 	vcpus_note_pause(vm->vcpus);
 	vm_set_state(vm, VM_PAUSED, "");
@@ -357,7 +364,7 @@ int vm_resume(struct vm *vm, struct err *err)
 	if (vm->state == VM_RUNNING)
 		return 0;
 	if (vm->state != VM_PAUSED)
-		return err_set(err, -EINVAL, "machine is not paused, it cannot be resumed");
+		return vm_wrong_state(err, "machine is not paused, it cannot be resumed");
 	vcpus_run(vm->vcpus);
 	vm_set_state(vm, VM_RUNNING, "");
 	return 0;
@@ -368,7 +375,7 @@ int vm_reset(struct vm *vm, struct err *err)
 	int code;
 
 	if (vm->state == VM_STARTING || vm->state == VM_STOPPED)
-		return err_set(err, -EINVAL, "machine is not running, it cannot be reset");
+		return vm_wrong_state(err, "machine is not running, it cannot be reset");
 	vcpus_park(vm->vcpus);
 	code = vm_power_on(vm, err);
 	if (code < 0) {

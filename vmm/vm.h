@@ -51,7 +51,7 @@ struct bus *vm_pio(struct vm *vm);
 struct bus *vm_mmio(struct vm *vm);
 struct irq *vm_irq(struct vm *vm);
 
-/** -EINVAL with err when the state does not allow it; pausing what is paused is no error. */
+/** -EBUSY with err when the state does not allow it; pausing what is paused is no error. */
 int vm_start(struct vm *vm, struct err *err);
 int vm_pause(struct vm *vm, struct err *err);
 int vm_resume(struct vm *vm, struct err *err);

@@ -1,0 +1,274 @@
+#include "machine_ctl.h"
+
+#include "config.h"
+#include "ctl_vmm.h"
+#include "machine.h"
+#include "mem.h"
+#include "version.h"
+#include "vm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MACHINE_CTL_STOP_TIMEOUT_S 10
+
+/* A call that is open: somebody who waits for the end, or who watches. */
+struct machine_ctl_waiter {
+	struct machine_ctl_waiter *next;
+	struct machine_ctl *ctl;
+	struct ctl_call *call;
+};
+
+struct machine_ctl {
+	struct machine *machine;
+	struct ctl_server *server;
+	struct machine_ctl_waiter *stoppers, *monitors; /* at most one per connection */
+};
+
+/* Open calls */
+
+static void machine_ctl_forget_in(struct machine_ctl_waiter **list, const struct ctl_call *call)
+{
+	for (; *list; list = &(*list)->next) {
+		struct machine_ctl_waiter *waiter = *list;
+
+		if (waiter->call != call)
+			continue;
+		*list = waiter->next;
+		free(waiter);
+		return;
+	}
+}
+
+static void machine_ctl_on_close(void *ctx, struct ctl_call *call)
+{
+	struct machine_ctl *ctl = ctx;
+
+	machine_ctl_forget_in(&ctl->stoppers, call);
+	machine_ctl_forget_in(&ctl->monitors, call);
+}
+
+static int machine_ctl_keep(struct machine_ctl *ctl, struct machine_ctl_waiter **list,
+	struct ctl_call *call, struct err *err)
+{
+	struct machine_ctl_waiter *waiter = calloc(1, sizeof(*waiter));
+
+	if (!waiter)
+		return err_set(err, -ENOMEM, "out of memory");
+	waiter->ctl = ctl;
+	waiter->call = call;
+	waiter->next = *list;
+	*list = waiter;
+	ctl_call_on_close(call, machine_ctl_on_close, ctl);
+	return CTL_PENDING;
+}
+
+static void machine_ctl_finish_stoppers(struct machine_ctl *ctl)
+{
+	struct ctl_empty out = { 0 };
+	struct machine_ctl_waiter *waiter;
+
+	while ((waiter = ctl->stoppers)) {
+		ctl->stoppers = waiter->next;
+		ctl_call_finish(waiter->call, 0, &out, NULL);
+		free(waiter);
+	}
+}
+
+static uint64_t machine_ctl_wall_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
+static void machine_ctl_on_event(void *ctx, const char *object, const char *name, const char *event,
+	const char *detail)
+{
+	struct machine_ctl *ctl = ctx;
+	struct machine_ctl_waiter *waiter, *next;
+	struct ctl_event row = { 0 };
+
+	CTL_SET(&row, ctl_event, time_ns, machine_ctl_wall_ns());
+	CTL_SET_STR(&row, ctl_event, object, object);
+	CTL_SET_STR(&row, ctl_event, name, name);
+	CTL_SET_STR(&row, ctl_event, event, event);
+	CTL_SET_STR(&row, ctl_event, detail, detail);
+	for (waiter = ctl->monitors; waiter; waiter = next) {
+		next = waiter->next;
+		(void)ctl_call_send(waiter->call, &row); // a dead one is removed by on_close
+	}
+	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
+		machine_ctl_finish_stoppers(ctl);
+}
+
+/* Methods */
+
+static uint32_t machine_ctl_state(struct machine *machine)
+{
+	switch (vm_state(machine_vm(machine))) {
+	case VM_RUNNING:
+		return machine_is_stopping(machine) ? CTL_VM_STOPPING : CTL_VM_RUNNING;
+	case VM_PAUSED:
+		return CTL_VM_PAUSED;
+	case VM_STOPPED:
+		return CTL_VM_STOPPED;
+	case VM_FAILED:
+		return CTL_VM_FAILED;
+	default:
+		return CTL_VM_STARTING;
+	}
+}
+
+/* Pages of the memfd that exist: what the guest costs the host. */
+static uint64_t machine_ctl_memory_used(struct machine *machine)
+{
+	const struct mem_region *regions;
+	struct stat st;
+
+	(void)mem_regions(vm_mem(machine_vm(machine)), &regions);
+	return fstat(regions[0].fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
+}
+
+static int machine_ctl_status(struct ctl_call *call, void *ctx, const void *in, void *reply,
+	struct err *err)
+{
+	struct machine *machine = ((struct machine_ctl *)ctx)->machine;
+	const struct config *config = machine_config(machine);
+	struct vm *vm = machine_vm(machine);
+	struct ctl_vm *out = reply;
+
+	CTL_SET_STR(out, ctl_vm, name, config->name);
+	CTL_SET_STR(out, ctl_vm, version, weft_version());
+	CTL_SET(out, ctl_vm, pid, (uint32_t)getpid());
+	CTL_SET(out, ctl_vm, state, machine_ctl_state(machine));
+	if (vm_reason(vm)[0])
+		CTL_SET_STR(out, ctl_vm, reason, vm_reason(vm));
+	CTL_SET(out, ctl_vm, vcpus, config->n_vcpus);
+	CTL_SET(out, ctl_vm, memory_bytes, config->memory_bytes);
+	CTL_SET(out, ctl_vm, memory_used_bytes, machine_ctl_memory_used(machine));
+	CTL_SET(out, ctl_vm, uptime_s, machine_uptime_s(machine));
+	CTL_SET(out, ctl_vm, resets, vm_n_resets(vm));
+	CTL_SET(out, ctl_vm, nics, config->n_nets);
+	if (config->digest[0])
+		CTL_SET_STR(out, ctl_vm, config, config->digest);
+	return 0;
+}
+
+static int machine_ctl_nic_show(struct ctl_call *call, void *ctx, const void *in, void *reply,
+	struct err *err)
+{
+	struct machine *machine = ((struct machine_ctl *)ctx)->machine;
+
+	for (unsigned i = 0; i < machine_config(machine)->n_nets; i++) {
+		struct ctl_nic row = { 0 };
+
+		machine_nic_status(machine, i, &row);
+		CTL_SET(&row, ctl_nic, nic, i);
+		if (ctl_call_send(call, &row) < 0)
+			break;
+	}
+	return 0;
+}
+
+static int machine_ctl_stop(struct ctl_call *call, void *ctx, const void *in, void *reply,
+	struct err *err)
+{
+	struct machine_ctl *ctl = ctx;
+	const struct ctl_stop *stop = in;
+	unsigned timeout_s = CTL_HAS(stop, ctl_stop, timeout_s) ? stop->timeout_s :
+		MACHINE_CTL_STOP_TIMEOUT_S;
+
+	machine_stop(ctl->machine, stop->force, timeout_s);
+	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
+		return 0;
+	return machine_ctl_keep(ctl, &ctl->stoppers, call, err);
+}
+
+static int machine_ctl_reset(struct ctl_call *call, void *ctx, const void *in, void *reply,
+	struct err *err)
+{
+	return vm_reset(machine_vm(((struct machine_ctl *)ctx)->machine), err);
+}
+
+static int machine_ctl_pause(struct ctl_call *call, void *ctx, const void *in, void *reply,
+	struct err *err)
+{
+	return vm_pause(machine_vm(((struct machine_ctl *)ctx)->machine), err);
+}
+
+static int machine_ctl_resume(struct ctl_call *call, void *ctx, const void *in, void *reply,
+	struct err *err)
+{
+	return vm_resume(machine_vm(((struct machine_ctl *)ctx)->machine), err);
+}
+
+static int machine_ctl_set_link(struct ctl_call *call, void *ctx, const void *in, void *reply,
+	struct err *err)
+{
+	struct machine *machine = ((struct machine_ctl *)ctx)->machine;
+	const struct ctl_set_link *link = in;
+	unsigned n_nets = machine_config(machine)->n_nets;
+
+	if (link->nic >= n_nets) {
+		(void)err_set_field(err, -ENOENT, "nic", "network device %u: this VM has %u of them, counted from 0",
+			link->nic, n_nets);
+		err_name(err, "NicNotFound");
+		return -ENOENT;
+	}
+	machine_set_link(machine, link->nic, link->up);
+	return 0;
+}
+
+static int machine_ctl_monitor(struct ctl_call *call, void *ctx, const void *in, void *reply,
+	struct err *err)
+{
+	struct machine_ctl *ctl = ctx;
+
+	return machine_ctl_keep(ctl, &ctl->monitors, call, err);
+}
+
+static const struct ctl_handler machine_ctl_handlers[] = {
+	{ "Status", machine_ctl_status },
+	{ "NicShow", machine_ctl_nic_show },
+	{ "Stop", machine_ctl_stop },
+	{ "Reset", machine_ctl_reset },
+	{ "Pause", machine_ctl_pause },
+	{ "Resume", machine_ctl_resume },
+	{ "SetLink", machine_ctl_set_link },
+	{ "Monitor", machine_ctl_monitor },
+};
+
+int machine_ctl_create(struct machine *machine, struct ev *ev, const char *path,
+	struct machine_ctl **ret_ctl, struct err *err)
+{
+	struct machine_ctl *ctl = calloc(1, sizeof(*ctl));
+	int code;
+
+	if (!ctl)
+		return err_set(err, -ENOMEM, "control socket: out of memory");
+	ctl->machine = machine;
+	code = ctl_server_create(ev, path, &ctl_vmm_interface, machine_ctl_handlers,
+		sizeof(machine_ctl_handlers) / sizeof(machine_ctl_handlers[0]), ctl, &ctl->server, err);
+	if (code < 0) {
+		free(ctl);
+		return code;
+	}
+	machine_set_listener(machine, machine_ctl_on_event, ctl);
+	*ret_ctl = ctl;
+	return 0;
+}
+
+void machine_ctl_destroy(struct machine_ctl *ctl)
+{
+	if (!ctl)
+		return;
+	machine_set_listener(ctl->machine, NULL, NULL);
+	ctl_server_destroy(ctl->server); // closes open calls, which forgets their waiters
+	free(ctl);
+}
