@@ -70,6 +70,7 @@ struct ctl_field {
 	enum ctl_kind kind;
 	bool required;
 	uint16_t offset; /* in the struct */
+	uint8_t idx;     /* in the table, and bit of the set mask */
 	uint64_t min, max;
 	const char *unit;         /* "" = none; never NULL */
 	const char *const *names; /* CTL_KIND_ENUM only */
@@ -149,6 +150,7 @@ struct ctl_interface {
 		.kind = CTL_KIND_##fkind,                                                          \
 		.required = CTL_##req,                                                             \
 		.offset = offsetof(struct T, fname),                                               \
+		.idx = T##__##fname,                                                               \
 		.min = (fmin),                                                                     \
 		.max = (fmax),                                                                     \
 		.unit = CTL_UNIT_##fkind(funit),                                                   \

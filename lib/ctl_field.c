@@ -1,0 +1,291 @@
+#include "ctl_field.h"
+
+#include "str.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// How much of an offending value a message quotes.
+#define QUOTE_MAX 64
+
+void ctl_copy_str(char *dst, size_t size, const char *src)
+{
+	(void)str_copy(dst, size, src);
+}
+
+void *ctl_field_at(const struct ctl_field *field, void *msg)
+{
+	return (char *)msg + field->offset;
+}
+
+const void *ctl_field_at_const(const struct ctl_field *field, const void *msg)
+{
+	return (const char *)msg + field->offset;
+}
+
+// Every message starts with its set mask.
+void ctl_field_mark(const struct ctl_field *field, void *msg)
+{
+	*(uint64_t *)msg |= UINT64_C(1) << field->idx;
+}
+
+bool ctl_field_is_set(const void *msg, unsigned i)
+{
+	return *(const uint64_t *)msg >> i & 1;
+}
+
+const struct ctl_field *ctl_field_find(const struct ctl_struct *schema, const char *name)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		if (!strcmp(schema->fields[i].name, name))
+			return &schema->fields[i];
+	}
+	return NULL;
+}
+
+const char *ctl_field_nearest(const struct ctl_struct *schema, const char *name)
+{
+	const char *names[CTL_MAX_FIELDS];
+
+	for (unsigned i = 0; i < schema->n_fields; i++)
+		names[i] = schema->fields[i].name;
+	return str_nearest(name, names, schema->n_fields);
+}
+
+unsigned ctl_field_n_names(const struct ctl_field *field)
+{
+	unsigned n = 0;
+
+	while (field->names[n])
+		n++;
+	return n;
+}
+
+uint64_t ctl_field_number(const struct ctl_field *field, const void *msg)
+{
+	const void *at = ctl_field_at_const(field, msg);
+
+	switch (field->kind) {
+	case CTL_KIND_U16:
+		return *(const uint16_t *)at;
+	case CTL_KIND_U32:
+		return *(const uint32_t *)at;
+	case CTL_KIND_U64:
+		return *(const uint64_t *)at;
+	default:
+		return 0;
+	}
+}
+
+int ctl_field_unknown(const struct ctl_struct *schema, const char *name, int code, struct err *err)
+{
+	const char *nearest = ctl_field_nearest(schema, name);
+
+	(void)err_set_field(err, code, name, "%.*s: there is no such field", QUOTE_MAX, name);
+	if (nearest)
+		err_hint(err, "did you mean '%s'?", nearest);
+	return code;
+}
+
+int ctl_field_set_number(const struct ctl_field *field, void *msg, uint64_t value, struct err *err)
+{
+	void *at = ctl_field_at(field, msg);
+
+	if (value < field->min || value > field->max)
+		return err_set_field(err, -ERANGE, field->name,
+			"%s: %" PRIu64 " is not in %" PRIu64 "..%" PRIu64, field->name, value, field->min,
+			field->max);
+	if (field->kind == CTL_KIND_U16)
+		*(uint16_t *)at = (uint16_t)value;
+	else if (field->kind == CTL_KIND_U32)
+		*(uint32_t *)at = (uint32_t)value;
+	else
+		*(uint64_t *)at = value;
+	return 0;
+}
+
+static int field_set_str(const struct ctl_field *field, char *at, const char *text, size_t len,
+	struct err *err)
+{
+	if (len < field->min || len > field->max) {
+		if (!len)
+			return err_set_field(err, -ERANGE, field->name, "%s: must not be empty", field->name);
+		return err_set_field(err, -ERANGE, field->name,
+			"%s: '%.*s' has %zu bytes, not %" PRIu64 "..%" PRIu64, field->name, QUOTE_MAX, text,
+			len, field->min, field->max);
+	}
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return err_set_field(err, -EINVAL, field->name,
+				"%s: has a control character at byte %zu", field->name, i);
+	}
+	memset(at, 0, field->max + 1);
+	memcpy(at, text, len);
+	return 0;
+}
+
+static int field_set_vlans(const struct ctl_field *field, struct vlan_set *at, const char *text,
+	struct err *err)
+{
+	size_t where = 0;
+	int code = vlan_set_parse(text, at, &where);
+	int len;
+
+	if (!code)
+		return 0;
+	len = (int)strcspn(text + where, ",");
+	if (len > QUOTE_MAX)
+		len = QUOTE_MAX;
+	if (code == -ERANGE)
+		return err_set_field(err, code, field->name, "%s: %.*s is not in %d..%d", field->name, len,
+			text + where, VLAN_MIN, VLAN_MAX);
+	(void)err_set_field(err, code, field->name, "%s: '%.*s' is neither a VLAN nor a range of them",
+		field->name, len, text + where);
+	err_hint(err, "write VLANs like 10,20-29 or all");
+	return code;
+}
+
+static int field_set_enum(const struct ctl_field *field, uint32_t *at, const char *text,
+	struct err *err)
+{
+	char list[sizeof(err->hint)] = "";
+	size_t len = 0;
+
+	for (uint32_t i = 0; field->names[i]; i++) {
+		if (!strcmp(field->names[i], text)) {
+			*at = i;
+			return 0;
+		}
+		if (len < sizeof(list))
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "",
+				field->names[i]);
+	}
+	(void)err_set_field(err, -EINVAL, field->name, "%s: '%.*s' is not one of %s", field->name,
+		QUOTE_MAX, text, list);
+	if (str_nearest(text, field->names, ctl_field_n_names(field)))
+		err_hint(err, "did you mean '%s'?",
+			str_nearest(text, field->names, ctl_field_n_names(field)));
+	return -EINVAL;
+}
+
+int ctl_field_set_text(const struct ctl_field *field, void *msg, const char *text, size_t len,
+	struct err *err)
+{
+	void *at = ctl_field_at(field, msg);
+
+	if (strlen(text) != len)
+		return err_set_field(err, -EINVAL, field->name, "%s: has a NUL character", field->name);
+	switch (field->kind) {
+	case CTL_KIND_STR:
+		return field_set_str(field, at, text, len, err);
+	case CTL_KIND_MAC:
+		if (!ether_addr_parse(text, at))
+			return 0;
+		(void)err_set_field(err, -EINVAL, field->name, "%s: '%.*s' is not a MAC address",
+			field->name, QUOTE_MAX, text);
+		err_hint(err, "write it like 52:54:00:00:00:01");
+		return -EINVAL;
+	case CTL_KIND_VLANS:
+		return field_set_vlans(field, at, text, err);
+	case CTL_KIND_ENUM:
+		return field_set_enum(field, at, text, err);
+	default:
+		return err_set_field(err, -EINVAL, field->name, "%s: is not a text", field->name);
+	}
+}
+
+static int field_parse_bool(const struct ctl_field *field, bool *at, const char *word,
+	struct err *err)
+{
+	static const char *const words[][2] = {
+		{"false", "true"}, {"no", "yes"}, {"off", "on"}, {"down", "up"}, {"0", "1"}};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		for (int value = 0; value < 2; value++) {
+			if (!strcmp(word, words[i][value])) {
+				*at = value;
+				return 0;
+			}
+		}
+	}
+	(void)err_set_field(err, -EINVAL, field->name, "%s: '%.*s' is neither on nor off", field->name,
+		QUOTE_MAX, word);
+	err_hint(err, "write on or off (true/false, yes/no, up/down)");
+	return -EINVAL;
+}
+
+static int field_parse_number(const struct ctl_field *field, void *msg, const char *word,
+	struct err *err)
+{
+	uint64_t value;
+	int code = str_parse_u64(word, &value);
+
+	// "256M" only where the unit says that it is a size.
+	if (code == -EINVAL && !strcmp(field->unit, "bytes"))
+		code = str_parse_size(word, &value);
+	if (code == -ERANGE)
+		return err_set_field(err, code, field->name, "%s: %.*s is not in %" PRIu64 "..%" PRIu64,
+			field->name, QUOTE_MAX, word, field->min, field->max);
+	if (code < 0)
+		return err_set_field(err, code, field->name, "%s: '%.*s' is not a number", field->name,
+			QUOTE_MAX, word);
+	return ctl_field_set_number(field, msg, value, err);
+}
+
+int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *name, const char *word,
+	struct err *err)
+{
+	const struct ctl_field *field = ctl_field_find(schema, name);
+	int code;
+
+	if (!field)
+		return ctl_field_unknown(schema, name, -ENOENT, err);
+	switch (field->kind) {
+	case CTL_KIND_BOOL:
+		code = field_parse_bool(field, ctl_field_at(field, msg), word, err);
+		break;
+	case CTL_KIND_U16:
+	case CTL_KIND_U32:
+	case CTL_KIND_U64:
+		code = field_parse_number(field, msg, word, err);
+		break;
+	default:
+		code = ctl_field_set_text(field, msg, word, strlen(word), err);
+		break;
+	}
+	if (!code)
+		ctl_field_mark(field, msg);
+	return code;
+}
+
+size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *buf, size_t size)
+{
+	const void *at = ctl_field_at_const(field, msg);
+	char mac[ETHER_ADDR_STR_SIZE];
+	uint32_t idx;
+
+	if (!ctl_field_is_set(msg, field->idx))
+		return (size_t)snprintf(buf, size, "%s", "");
+	switch (field->kind) {
+	case CTL_KIND_BOOL:
+		return (size_t)snprintf(buf, size, "%s", *(const bool *)at ? "true" : "false");
+	case CTL_KIND_U16:
+	case CTL_KIND_U32:
+	case CTL_KIND_U64:
+		return (size_t)snprintf(buf, size, "%" PRIu64, ctl_field_number(field, msg));
+	case CTL_KIND_STR:
+		return (size_t)snprintf(buf, size, "%.*s", (int)field->max, (const char *)at);
+	case CTL_KIND_MAC:
+		return (size_t)snprintf(buf, size, "%s", ether_addr_format(at, mac));
+	case CTL_KIND_VLANS:
+		return vlan_set_format(at, buf, size);
+	case CTL_KIND_ENUM:
+		idx = *(const uint32_t *)at;
+		return (size_t)snprintf(buf, size, "%s",
+			idx < ctl_field_n_names(field) ? field->names[idx] : "?");
+	}
+	return 0;
+}
