@@ -1,0 +1,31 @@
+/**
+ * counters: what one worker counted at one port.
+ *
+ * Written by that worker only, plain stores; the control thread adds the workers up. So no atomic and
+ * no shared cache line is in the way of a frame.
+ * Invariant, per worker and in sum over ports:
+ *   rx_frames + copies = tx_frames + every drop
+ * where copies are the frames that a flood or a software segmentation added.
+ */
+#ifndef WEFT_DATAPATH_COUNTERS_H
+#define WEFT_DATAPATH_COUNTERS_H
+
+#include "drop.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+
+struct dp_counters {
+	alignas(64) uint64_t rx_frames;
+	uint64_t rx_bytes;
+	uint64_t rx_multicast; /* group addresses other than broadcast */
+	uint64_t rx_broadcast;
+	uint64_t tx_frames;
+	uint64_t tx_bytes;
+	uint64_t tx_multicast;
+	uint64_t tx_broadcast;
+	uint64_t copies;
+	uint64_t drops[DROP_N_REASONS];
+};
+
+#endif

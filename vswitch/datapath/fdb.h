@@ -1,0 +1,160 @@
+/**
+ * fdb: the filtering database of one bridge: which port an address was last seen at.
+ *
+ * Data model. Key = VLAN (12 bits) and MAC (48 bits) in one 64-bit word, so that VLANs learn
+ * independently. A bucket is one cache line: six keys, six values and their book-keeping; an address
+ * lives in one of two buckets, and the second is looked at only where the first says that something
+ * overflowed. A value is a port id and a static flag. Sized for twice max_entries, so that the rate
+ * does not depend on how many addresses are known.
+ *
+ * Threads. Workers look up without locks; one writer, the control thread, changes. Each bucket has a
+ * sequence number, odd while the writer is inside; a reader that saw it change takes the address for
+ * unknown, which floods one frame. Workers also set `seen` bits, and only where they are not set, so
+ * that a busy address costs no store. The writer turns seen bits into ages (fdb_age()).
+ *
+ * Life cycle: fdb_create, ..., fdb_destroy after a grace period without readers.
+ * Limits: max_entries learned or static addresses, and max_per_port learned ones at one port; a full
+ * table forgets an old address of the port that holds the most, so that one noisy port cannot push
+ * its neighbours out.
+ * Source: IEEE 802.1Q-2018, 8.8 "The Filtering Database", 8.7 "The Learning Process".
+ */
+#ifndef WEFT_DATAPATH_FDB_H
+#define WEFT_DATAPATH_FDB_H
+
+#include "ether.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define FDB_SLOTS      6
+#define FDB_MAX_PORTS  1024
+#define FDB_NONE       0xffff /* value: unknown address */
+#define FDB_PORT_MASK  0x3fff
+#define FDB_STATIC     0x4000
+#define FDB_KEY_EMPTY  0
+
+struct fdb_bucket {
+	_Alignas(64) _Atomic uint64_t keys[FDB_SLOTS];
+	_Atomic uint16_t values[FDB_SLOTS];
+	_Atomic uint16_t seq;
+	_Atomic uint8_t seen;     /* bit i: slot i was used as a source since the last sweep */
+	_Atomic uint8_t overflow; /* addresses whose first choice this was live elsewhere (saturating) */
+};
+_Static_assert(sizeof(struct fdb_bucket) == 64, "a bucket is a cache line");
+
+struct fdb {
+	struct fdb_bucket *buckets;
+	uint32_t mask; /* buckets - 1 */
+	/* control only */
+	uint32_t max_entries;
+	uint32_t n_entries;
+	uint32_t *last_s;              /* [bucket * FDB_SLOTS + slot] when last seen */
+	uint32_t per_port[FDB_MAX_PORTS]; /* learned addresses at a port */
+	uint32_t evict_at;             /* where the next search for a victim begins */
+};
+
+struct fdb_entry {
+	uint16_t vid;
+	struct ether_addr48 mac;
+	uint16_t port_id;
+	bool is_static;
+	uint32_t age_s;
+};
+
+static inline uint64_t fdb_key(uint16_t vid, uint64_t mac48)
+{
+	return (uint64_t)(vid & 0xfff) << 48 | mac48 | UINT64_C(1) << 63; /* never FDB_KEY_EMPTY */
+}
+
+/** One round of a mixing function: keys that differ in few bits land far apart. */
+static inline uint64_t fdb_hash(uint64_t key)
+{
+	key ^= key >> 32;
+	key *= UINT64_C(0x9e3779b97f4a7c15);
+	key ^= key >> 29;
+	return key;
+}
+
+static inline struct fdb_bucket *fdb_first(const struct fdb *fdb, uint64_t hash)
+{
+	return &fdb->buckets[hash & fdb->mask];
+}
+
+static inline struct fdb_bucket *fdb_second(const struct fdb *fdb, uint64_t hash)
+{
+	return &fdb->buckets[(hash >> 32 ^ hash >> 60) & fdb->mask];
+}
+
+/* Lookup: workers. */
+
+static inline uint16_t fdb_lookup_bucket(struct fdb_bucket *b, uint64_t key, bool mark)
+{
+	uint16_t seq = atomic_load_explicit(&b->seq, memory_order_acquire);
+
+	for (unsigned i = 0; i < FDB_SLOTS; i++) {
+		if (atomic_load_explicit(&b->keys[i], memory_order_relaxed) != key)
+			continue;
+		uint16_t value = atomic_load_explicit(&b->values[i], memory_order_relaxed);
+		/* Pairs with the writer's release of seq: key and value belong together. */
+		atomic_thread_fence(memory_order_acquire);
+		if (seq & 1 || atomic_load_explicit(&b->seq, memory_order_relaxed) != seq)
+			return FDB_NONE;
+		uint8_t seen = atomic_load_explicit(&b->seen, memory_order_relaxed);
+		if (mark && !(seen >> i & 1)) /* a lost bit only makes the address look older */
+			atomic_store_explicit(&b->seen, seen | 1u << i, memory_order_relaxed);
+		return value;
+	}
+	return FDB_NONE;
+}
+
+/** Value of key or FDB_NONE; mark = it was seen as a source. hash = fdb_hash(key). */
+static inline uint16_t fdb_lookup(const struct fdb *fdb, uint64_t key, uint64_t hash, bool mark)
+{
+	struct fdb_bucket *first = fdb_first(fdb, hash);
+	uint16_t value = fdb_lookup_bucket(first, key, mark);
+
+	if (value != FDB_NONE || !atomic_load_explicit(&first->overflow, memory_order_relaxed))
+		return value;
+	return fdb_lookup_bucket(fdb_second(fdb, hash), key, mark);
+}
+
+/* All that follows: the control thread. */
+
+/** -ENOMEM; ret_fdb owned. max_entries 1..1048576. */
+int fdb_create(uint32_t max_entries, struct fdb **ret_fdb);
+void fdb_destroy(struct fdb *fdb);
+
+enum fdb_learned { FDB_KNOWN, FDB_ADDED, FDB_MOVED, FDB_IS_STATIC, FDB_LIMITED };
+
+/**
+ * Note that vid/mac was seen at port_id. A static address never moves. max_per_port 0 = no limit.
+ */
+enum fdb_learned fdb_learn(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_id,
+	uint32_t max_per_port, uint32_t now_s);
+/** Add or change a static entry. 0, -ENOSPC. */
+int fdb_add_static(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_id, uint32_t now_s);
+/** 0 or -ENOENT. */
+int fdb_del(struct fdb *fdb, uint16_t vid, uint64_t mac48);
+/** 0 or -ENOENT; age from the last sweep. */
+int fdb_get(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry);
+
+/** Turn seen bits into ages and forget learned addresses idle for ageing_s (0 = never). Returns how
+ *  many were forgotten. Call once a second. */
+unsigned fdb_age(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s);
+
+/** Filter of fdb_flush(): fields that do not matter are FDB_ANY / false. */
+#define FDB_ANY 0xffffffffu
+struct fdb_filter {
+	uint32_t vid;
+	uint32_t port_id;
+	bool with_static; /* static entries, too */
+	bool only_static;
+};
+unsigned fdb_flush(struct fdb *fdb, const struct fdb_filter *filter);
+
+/** fn per entry, in no order; non-zero stops and is returned. fn must not change the table. */
+typedef int fdb_walk_fn(void *ctx, const struct fdb_entry *entry);
+int fdb_walk(const struct fdb *fdb, uint32_t now_s, fdb_walk_fn *fn, void *ctx);
+
+#endif

@@ -1,0 +1,73 @@
+/**
+ * vmem: a peer's guest memory as the switch has mapped it.
+ *
+ * Data model: up to VMEM_MAX_REGIONS mapped ranges. Immutable once rings use it; a change is a new
+ * vmem, swapped while no worker uses the port.
+ * Threads: any, read only.
+ */
+#ifndef WEFT_DATAPATH_VMEM_H
+#define WEFT_DATAPATH_VMEM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define VMEM_MAX_REGIONS 32
+
+struct vmem_region {
+	uint64_t gpa;       /* guest-physical start */
+	uint64_t size;      /* bytes */
+	uint64_t user_addr; /* the front-end's address of the start (ring addresses use these) */
+	uint8_t *hva;       /* where it is mapped here */
+};
+
+struct vmem {
+	unsigned n_regions;
+	struct vmem_region regions[VMEM_MAX_REGIONS];
+};
+
+/**
+ * Host address of guest-physical [gpa, gpa + size), or NULL unless all of it lies in one region.
+ * The sum may not wrap: every test is a subtraction of checked values.
+ */
+static inline void *vmem_translate(const struct vmem *mem, uint64_t gpa, uint64_t size)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++) {
+		const struct vmem_region *r = &mem->regions[i];
+		uint64_t off = gpa - r->gpa;
+
+		if (off < r->size && size <= r->size - off)
+			return r->hva + off;
+	}
+	return NULL;
+}
+
+/** As vmem_translate(), and how many bytes follow in the region (at most size). */
+static inline void *vmem_translate_part(
+	const struct vmem *mem, uint64_t gpa, uint64_t size, uint64_t *ret_size)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++) {
+		const struct vmem_region *r = &mem->regions[i];
+		uint64_t off = gpa - r->gpa;
+
+		if (off < r->size) {
+			*ret_size = size < r->size - off ? size : r->size - off;
+			return r->hva + off;
+		}
+	}
+	return NULL;
+}
+
+/** The same for a front-end's own address. */
+static inline void *vmem_translate_user(const struct vmem *mem, uint64_t addr, uint64_t size)
+{
+	for (unsigned i = 0; i < mem->n_regions; i++) {
+		const struct vmem_region *r = &mem->regions[i];
+		uint64_t off = addr - r->user_addr;
+
+		if (off < r->size && size <= r->size - off)
+			return r->hva + off;
+	}
+	return NULL;
+}
+
+#endif

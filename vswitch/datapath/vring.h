@@ -1,0 +1,108 @@
+/**
+ * vring: the device's side of one virtqueue, split or packed.
+ *
+ * Data model. A ring lies in the peer's memory and is never trusted: indices, descriptors and
+ * indirect tables are read once into locals and checked there. The device's own positions are kept
+ * here and never read back. What cannot be right marks the ring broken, with a reason; it is then not
+ * touched again until the control thread has reset it.
+ *
+ * A ring is used in one direction: frames are taken from the guest's transmit ring (vring_take,
+ * vring_return) or put into its receive ring (vring_put, vring_publish). Both work on bursts and
+ * leave publishing to the end of the burst.
+ *
+ * Threads. While a ring is in the published snapshot, one worker takes from it and, under tx_lock
+ * where there are several, workers put into it. The control thread changes a ring only after it
+ * left the snapshot and a grace period went by. broken is set by workers and read by control.
+ * Limits: size a power of two up to VRING_MAX_SIZE (packed: any size); FRAME_MAX_SEGS descriptors a
+ * chain, the ring's size at most.
+ * Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues".
+ */
+#ifndef WEFT_DATAPATH_VRING_H
+#define WEFT_DATAPATH_VRING_H
+
+#include "frame.h"
+#include "vmem.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum vring_fault {
+	VRING_OK,
+	VRING_BAD_AVAIL,    /* more available than the ring holds */
+	VRING_BAD_HEAD,     /* descriptor index out of range */
+	VRING_BAD_CHAIN,    /* chain too long or looping */
+	VRING_BAD_ADDRESS,  /* outside guest memory */
+	VRING_BAD_INDIRECT, /* nested, empty, odd-sized or not negotiated */
+	VRING_BAD_FLAGS,    /* a readable buffer where a writable one must be, or the reverse */
+	VRING_BAD_LENGTH,   /* shorter than the virtio header */
+	VRING_N_FAULTS
+};
+
+/** For people; static. */
+const char *vring_fault_text(enum vring_fault fault);
+
+struct vring {
+	/* Read for every frame. */
+	void *desc;       /* split: descriptor table; packed: descriptor ring */
+	void *avail;      /* split: driver area; packed: driver event structure */
+	void *used;       /* split: device area; packed: device event structure */
+	const struct vmem *mem;
+	uint64_t features; /* negotiated */
+	uint16_t size;
+	uint16_t next_avail; /* split: free-running index; packed: slot */
+	uint16_t next_used;
+	bool packed;
+	bool avail_wrap, used_wrap; /* packed */
+	bool mergeable;             /* VIRTIO_NET_F_MRG_RXBUF */
+	bool event_idx;
+	bool notify_on; /* the driver was asked to kick */
+	/* Since the last vring_signal_needed(). */
+	uint16_t signalled; /* split: next_used then */
+	uint16_t n_unsignalled; /* used slots that were filled since (packed) */
+	uint16_t n_unpublished;
+	uint16_t publish_slot;  /* packed: the first unpublished used slot */
+	uint16_t publish_flags;
+	_Atomic uint8_t broken; /* enum vring_fault */
+	_Atomic bool tx_lock;
+	int call_fd, kick_fd; /* owned by the port; -1 = none */
+};
+
+/** Take over a ring as SET_VRING_* described it; positions from base as in the protocol. */
+void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base);
+/** Position to tell the peer (GET_VRING_BASE). */
+uint32_t vring_base(const struct vring *ring);
+
+/**
+ * Take up to max frames (<= FRAME_BURST) that the guest sent. segs[n_segs] is room for their pieces;
+ * frames[i].segs point into it. Frames whose own content is bad (length) are still returned, for the
+ * caller to count.
+ * returns  number of frames; a fault marks the ring broken and ends the burst
+ */
+unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+	unsigned n_segs);
+/** Give the chains of frames[n] back, in order, and publish. */
+void vring_return(struct vring *ring, const struct frame *frames, unsigned n);
+
+enum vring_put {
+	VRING_PUT_OK,
+	VRING_PUT_FULL,   /* no buffer: try again later or drop */
+	VRING_PUT_NO_ROOM, /* the frame does not fit the buffer; the buffer stays */
+	VRING_PUT_BROKEN,
+};
+
+/**
+ * Deliver one frame, with a VLAN tag if tagged. Not visible to the guest before vring_publish().
+ */
+enum vring_put vring_put(struct vring *ring, const struct frame *frame, bool tagged);
+/** Make what was put visible. */
+void vring_publish(struct vring *ring);
+
+/** Is there something to take? Cheap; for deciding whether to sleep. */
+bool vring_pending(const struct vring *ring);
+/** Ask the driver to kick, or not to. After switching on, look at vring_pending() again. */
+void vring_notify(struct vring *ring, bool on);
+/** Must the driver be interrupted for what was published since the last call? */
+bool vring_signal_needed(struct vring *ring);
+
+#endif

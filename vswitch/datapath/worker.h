@@ -1,0 +1,52 @@
+/**
+ * worker: the packet threads.
+ *
+ * A pool has 1..DP_MAX_WORKERS threads. Each round a worker loads the snapshot, forwards one burst
+ * from each of its rings, signals the receivers and reports quiescence. After a while without
+ * traffic it asks its guests to kick, looks once more, and sleeps until a kick or a wake-up.
+ *
+ * Threads: the functions below are the control thread's. Grace periods are RCU by quiescent states
+ * (rte_rcu_qsbr): a worker is offline while it sleeps, so that waiting for it takes no time.
+ * Life cycle: create (nothing published), publish..., destroy (joins the threads; the last snapshot
+ * is the caller's to free).
+ */
+#ifndef WEFT_DATAPATH_WORKER_H
+#define WEFT_DATAPATH_WORKER_H
+
+#include "counters.h"
+#include "note.h"
+#include "snapshot.h"
+
+#include <stdbool.h>
+
+struct worker_pool;
+
+struct worker_config {
+	unsigned n_workers;
+	const int *cpus;  /* cpus[n_workers] to pin to; NULL = not pinned */
+	bool busy;        /* never sleep */
+	int attention_fd; /* eventfd (borrowed) written when notes or broken rings wait for control */
+};
+
+/** 0 or -errno. */
+int worker_pool_create(const struct worker_config *config, struct worker_pool **ret_pool);
+void worker_pool_destroy(struct worker_pool *pool);
+
+/**
+ * Publish a snapshot and wait until no worker uses the one before, which is returned for the caller
+ * to free (NULL the first time). Also tells the workers' epoll sets which kicks to watch. Waits for
+ * one round of each worker: microseconds.
+ */
+const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct dp_snapshot *snapshot);
+
+/** Sum over workers of what was counted at port_id. */
+void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp_counters *ret_sum);
+/** Forget what was counted at port_id; no published snapshot has the port. */
+void worker_counters_clear(struct worker_pool *pool, uint16_t port_id);
+
+/** Take up to max learn notes; returns the number. Call when attention_fd was written. */
+unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max);
+/** Notes that were lost because control was slow. */
+uint64_t worker_notes_lost(const struct worker_pool *pool);
+
+#endif

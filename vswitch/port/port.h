@@ -1,0 +1,91 @@
+/**
+ * port: the kinds of port that the switch has, behind one face.
+ *
+ * A port is what connects the switch to somebody: today a vhost-user peer. It owns its sockets, its
+ * peer's memory and its rings; the control thread owns the port and decides what is done with its
+ * frames.
+ *
+ * Contract of a kind (struct port_ops):
+ *   1. create() makes the port and starts looking for its peer; it never waits. The socket or device
+ *      that it could not get is an error here; a peer that is not there yet is not.
+ *   2. From then on the port works by itself on the event loop: it connects, loses and finds its
+ *      peer again, for ever, and tells by events->status.
+ *   3. Rings come and go. Before the port changes or unmaps a ring that it has offered, it takes it
+ *      out of what rings() returns and calls events->rings: when that returns, no worker uses the
+ *      ring. After it has a ring ready it adds it and calls events->rings again.
+ *   4. set_carrier() tells the peer, if it can be told; the port remembers it for later peers.
+ *   5. destroy() closes everything. The owner has unpublished the port's rings before.
+ *
+ * Threads: the control thread.
+ */
+#ifndef WEFT_PORT_PORT_H
+#define WEFT_PORT_PORT_H
+
+#include "ctl_vswitch.h"
+#include "err.h"
+#include "ev.h"
+#include "vring.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PORT_MAX_QUEUES 16
+
+/** The rings that run, in pairs. A pair runs when both of its rings do. */
+struct port_rings {
+	uint16_t n;
+	struct vring *rx[PORT_MAX_QUEUES]; /* taken from (the guest's transmit rings) */
+	struct vring *tx[PORT_MAX_QUEUES]; /* put into (the guest's receive rings) */
+	uint16_t queue[PORT_MAX_QUEUES];   /* pair number of each */
+};
+
+struct port;
+
+struct port_events {
+	/** What rings() returns has changed; see 3. */
+	void (*rings)(void *ctx, struct port *port);
+	/** Connected, disconnected, broken, running: what status() says has changed. */
+	void (*status)(void *ctx, struct port *port);
+	/** The peer asks to announce this address for it (SEND_RARP). */
+	void (*announce)(void *ctx, struct port *port, const struct ether_addr48 *mac);
+};
+
+struct port_ops {
+	enum ctl_port_type type;
+	int (*create)(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
+		void *ctx, struct port **ret_port, struct err *err);
+	void (*destroy)(struct port *port);
+	const struct port_rings *(*rings)(const struct port *port);
+	void (*status)(const struct port *port, struct ctl_port *ret_status);
+	void (*set_carrier)(struct port *port, bool up);
+	void (*set_mtu)(struct port *port, uint32_t mtu);
+	/** A worker marked one of its rings broken, perhaps: look. */
+	void (*check)(struct port *port);
+};
+
+/** First member of every kind. */
+struct port {
+	const struct port_ops *ops;
+	void *ctx;
+	const struct port_events *events;
+};
+
+/**
+ * Make a port of conf->type; conf is complete and borrowed for the call.
+ * returns  0, -EADDRINUSE, -EACCES, -ENOTSUP, -ENOMEM, ... with err set
+ */
+int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
+	void *ctx, struct port **ret_port, struct err *err);
+/** NULL is accepted. */
+void port_destroy(struct port *port);
+/** Borrowed; valid until the next turn of the event loop. */
+const struct port_rings *port_rings(const struct port *port);
+/** Fill the show-only fields state, rings, queue_pairs, features, connects and last_error. */
+void port_status(const struct port *port, struct ctl_port *ret_status);
+void port_set_carrier(struct port *port, bool up);
+void port_set_mtu(struct port *port, uint32_t mtu);
+void port_check(struct port *port);
+/** Does the peer drive at least one pair of rings? */
+bool port_is_running(const struct port *port);
+
+#endif
