@@ -60,9 +60,11 @@ static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
 {
 	struct machine *m = ctx;
 
-	if (state != VM_PAUSED)
+	// A guest that resets itself instead of going off is still being stopped.
+	if (state == VM_STOPPED || state == VM_FAILED) {
 		m->stopping = false;
-	ev_timer_stop(m->plug_timer);
+		ev_timer_stop(m->plug_timer);
+	}
 	if (m->event_fn)
 		m->event_fn(m->event_ctx, "vm", m->config->name, machine_state_events[state], reason);
 	// With a control socket a failed machine waits to be looked at, reset or stopped.

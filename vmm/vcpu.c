@@ -102,7 +102,8 @@ static void vcpu_report(struct vcpu *vcpu, enum vcpu_event event, const char *re
 	vcpus_hold(set);
 }
 
-static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t detail)
+static void vcpu_report_at(struct vcpu *vcpu, enum vcpu_event event, const char *what,
+	uint64_t detail)
 {
 	struct kvm_regs regs = { 0 };
 	char reason[160];
@@ -110,29 +111,35 @@ static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t de
 	(void)ioctl(vcpu->fd, KVM_GET_REGS, &regs); // best effort: for the message
 	(void)snprintf(reason, sizeof(reason), "vCPU %u: %s (0x%llx) at rip 0x%llx", vcpu->id, what,
 		(unsigned long long)detail, (unsigned long long)regs.rip);
-	vcpu_report(vcpu, VCPU_FAIL, reason);
+	vcpu_report(vcpu, event, reason);
 }
 
-static void vcpu_handle_exit(struct vcpu *vcpu)
+static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t detail)
+{
+	vcpu_report_at(vcpu, VCPU_FAIL, what, detail);
+}
+
+/* Returns 0, or -ECANCELED after an exit behind which this vCPU cannot go on as it is. */
+static int vcpu_handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
 		vcpu_handle_pio(vcpu);
-		break;
+		return 0;
 	case KVM_EXIT_MMIO:
 		vcpu_handle_mmio(vcpu);
-		break;
+		return 0;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 	case KVM_EXIT_HLT:
-		break;
+		return 0;
 	case KVM_EXIT_SHUTDOWN:
-		vcpu_report(vcpu, VCPU_RESET, "triple fault");
+		vcpu_report_at(vcpu, VCPU_RESET, "triple fault", 0);
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
-		vcpu_report(vcpu, VCPU_RESET, "system event");
+		vcpu_report_at(vcpu, VCPU_RESET, "system event", run->system_event.type);
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
 		vcpu_report_failure(vcpu, "the processor refused to enter the guest",
@@ -147,15 +154,16 @@ static void vcpu_handle_exit(struct vcpu *vcpu)
 		vcpu_report_failure(vcpu, "unknown exit from KVM", run->exit_reason);
 		break;
 	}
+	return -ECANCELED;
 }
 
-/* One KVM_RUN. Returns 0 after an exit that was handled, -EINTR when kicked, or fails the VM. */
+/* One KVM_RUN. Returns 0 after an exit that was handled, -EINTR when kicked, else it was reported. */
 static int vcpu_run_once(struct vcpu *vcpu)
 {
 	int code = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
 
 	if (!code) {
-		vcpu_handle_exit(vcpu);
+		code = vcpu_handle_exit(vcpu);
 	} else if (code == -EAGAIN) {
 		code = 0; // an application processor was woken by INIT
 	} else if (code != -EINTR) {

@@ -81,6 +81,7 @@ static void vm_on_vcpu_event(void *ctx, enum vcpu_event event, const char *reaso
 	struct vm *vm = ctx;
 
 	if (event == VCPU_RESET) {
+		log_notice_ratelimited("%s, resetting the machine", reason);
 		vm_raise(vm, VM_REQUEST_RESET);
 		return;
 	}
