@@ -8,8 +8,8 @@
  *          +-- hang-up, wrong or late reply, from any connected state (BROKEN = waiting longer first)
  *
  * Nothing here waits: messages are sent ahead, replies come by the event loop in the order of the
- * requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS ends the connection, as does any reply that
- * is not the one expected. Only this device suffers; last_error says why.
+ * requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS (STOP_TIMEOUT_MS while stopping) ends the
+ * connection, as does any reply that is not the one expected. Only this device suffers; last_error says why.
  *
  * A session is what the guest's driver asked for (features, rings). It outlives connections: when the
  * back-end comes back the session is replayed and each ring goes on where its used index stands, because
@@ -44,7 +44,8 @@ struct vhost_fe;
 #define VHOST_FE_MAX_RINGS          32
 #define VHOST_FE_RETRY_MS           100
 #define VHOST_FE_RETRY_MAX_MS       5000
-#define VHOST_FE_REPLY_TIMEOUT_MS   2000
+#define VHOST_FE_REPLY_TIMEOUT_MS   10000 /* nobody else waits for it; mapping much RAM takes time */
+#define VHOST_FE_STOP_TIMEOUT_MS    2000  /* the guest's driver waits for it */
 #define VHOST_FE_DRAIN_TIMEOUT_MS   1000
 
 enum vhost_fe_state {
@@ -61,6 +62,7 @@ enum vhost_fe_state {
 struct vhost_fe_config {
 	char path[108];
 	bool is_server;
+	unsigned reply_timeout_ms; /* 0 = VHOST_FE_REPLY_TIMEOUT_MS */
 };
 
 struct vhost_fe_ring {
