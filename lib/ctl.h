@@ -259,14 +259,26 @@ struct ctl_handler {
 int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interface *iface,
 	const struct ctl_handler *handlers, unsigned n_handlers, void *ctx,
 	struct ctl_server **ret_server, struct err *err);
-/** Close all clients and unlink the socket. */
+/** Close all clients and unlink the socket. Not from within a handler. */
 void ctl_server_destroy(struct ctl_server *server);
 
 /** Queue one row or event of a CTL_ROWS or CTL_EVENTS call. 0, -EPIPE when the client is gone. */
 int ctl_call_send(struct ctl_call *call, const void *row);
+/**
+ * For replies that may be long: the rows are pulled as the client reads them, so that a table of any
+ * size takes little memory. A handler ends with `return ctl_call_rows(call, next, done, state)`.
+ * next   fills row (zeroed) and returns 1, or returns 0 at the end, or -errno with err set
+ * done   frees state; called once, however the call ends; may be NULL
+ */
+typedef int ctl_next_fn(void *state, void *row, struct err *err);
+int ctl_call_rows(struct ctl_call *call, ctl_next_fn *next, void (*done)(void *state), void *state);
 /** End a pending call: out as in a handler, or err when code is negative. call is gone afterwards. */
 void ctl_call_finish(struct ctl_call *call, int code, const void *out, const struct err *err);
-/** fn(ctx) runs once if the client goes away while the call is pending; the call is gone then. */
+/**
+ * fn(ctx, call) runs once if the client goes away, or the server ends, while the call is pending; the
+ * call is gone when fn returns. Without it a call whose client went away stays valid (sending gives
+ * -EPIPE) until ctl_call_finish() or the server's end.
+ */
 void ctl_call_on_close(struct ctl_call *call, void (*fn)(void *ctx, struct ctl_call *call),
 	void *ctx);
 
@@ -274,7 +286,10 @@ void ctl_call_on_close(struct ctl_call *call, void (*fn)(void *ctx, struct ctl_c
 
 struct ctl_client;
 
-/** Connect; timeout_ms bounds every later wait for a reply (0 = 10 s). */
+/**
+ * Connect; timeout_ms bounds every later wait for a reply (0 = 10 s). A call that ended early (timeout,
+ * a row callback that stopped) leaves the connection stale; the next call makes a new one.
+ */
 int ctl_client_open(const char *path, const struct ctl_interface *iface, unsigned timeout_ms,
 	struct ctl_client **ret_client, struct err *err);
 void ctl_client_close(struct ctl_client *client);
@@ -286,9 +301,14 @@ int ctl_client_call(struct ctl_client *client, const char *method, const void *i
 
 /** Called per row; row is borrowed for the call. Non-zero stops and is returned. */
 typedef int ctl_row_fn(void *ctx, const void *row);
-/** A CTL_ROWS or CTL_EVENTS method. timeout applies between rows only for CTL_ROWS. */
+/**
+ * A CTL_ROWS or CTL_EVENTS method. The timeout applies between rows of CTL_ROWS only; a signal ends
+ * the wait for events with -EINTR.
+ */
 int ctl_client_rows(struct ctl_client *client, const char *method, const void *in, ctl_row_fn *fn,
 	void *ctx, struct err *err);
+/** The server's Describe text (owned, free()). */
+int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *err);
 /** The socket, to poll while waiting for events. Borrowed. */
 int ctl_client_fd(const struct ctl_client *client);
 

@@ -74,7 +74,8 @@ static int codec_decode_field(const struct ctl_field *field, const json_t *value
 	}
 }
 
-int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, void *msg, struct err *err)
+int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool skip_unknown,
+	void *msg, struct err *err)
 {
 	const char *name;
 	json_t *value;
@@ -85,6 +86,8 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, void *m
 	{
 		const struct ctl_field *field = ctl_field_find(schema, name);
 
+		if (!field && skip_unknown)
+			continue;
 		if (!field)
 			return ctl_field_unknown(schema, name, -EINVAL, err);
 		code = codec_decode_field(field, value, msg, err);
@@ -114,7 +117,7 @@ int ctl_decode(const struct ctl_struct *schema, const char *text, size_t len, vo
 	code = ctl_json_load(text, len, &json, err);
 	if (code < 0)
 		return code;
-	code = ctl_json_decode(schema, json, msg, err);
+	code = ctl_json_decode(schema, json, false, msg, err);
 	json_decref(json);
 	return code;
 }

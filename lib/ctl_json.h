@@ -23,9 +23,12 @@ int ctl_json_load(const char *text, size_t len, json_t **ret_json, struct err *e
 /** Owned text (free()) in compact form, or NULL without memory. ret_len excludes the NUL. */
 char *ctl_json_dump(const json_t *json, size_t *ret_len);
 
-/** As ctl_decode(); json is borrowed. */
-int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, void *msg,
-	struct err *err);
+/**
+ * As ctl_decode(); json is borrowed. In a request an unknown field is a typing error; in the reply
+ * of a newer program it is news that an older client does without (skip_unknown).
+ */
+int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool skip_unknown,
+	void *msg, struct err *err);
 /** Owned object of the fields present. 0, -ENOMEM, -EINVAL (msg holds what no table allows). */
 int ctl_json_encode(const struct ctl_struct *schema, const void *msg, json_t **ret_json);
 

@@ -1,0 +1,358 @@
+#include "ctl.h"
+
+#include "ctl_buf.h"
+#include "ctl_json.h"
+#include "ctl_wire.h"
+#include "str.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CLIENT_DEFAULT_TIMEOUT_MS 10000
+#define CLIENT_RETRY_NS           10000000
+#define CLIENT_FOREVER            UINT64_MAX
+#define NSEC_PER_MSEC             UINT64_C(1000000)
+
+struct ctl_client {
+	const struct ctl_interface *iface;
+	char *path;
+	uint64_t timeout_ns;
+	int fd;
+	struct ctl_buf in;
+	bool stale; /* a reply was not read to its end: the next call needs a new connection */
+};
+
+/* ---- Bytes ---- */
+
+// Wait for events on the socket. 0, -ETIMEDOUT or -errno; -EINTR only without a deadline.
+static int client_wait(const struct ctl_client *client, short events, uint64_t deadline_ns)
+{
+	struct pollfd pfd = {.fd = client->fd, .events = events};
+
+	for (;;) {
+		uint64_t now_ns = ev_now_ns();
+		int timeout_ms = -1, n;
+
+		if (deadline_ns != CLIENT_FOREVER) {
+			if (now_ns >= deadline_ns)
+				return -ETIMEDOUT;
+			timeout_ms = (int)((deadline_ns - now_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+		}
+		n = poll(&pfd, 1, timeout_ms);
+		if (n > 0)
+			return 0;
+		if (n < 0 && (errno != EINTR || deadline_ns == CLIENT_FOREVER))
+			return -errno;
+	}
+}
+
+static int client_connect_once(const struct ctl_client *client, const struct sockaddr_un *address)
+{
+	int code;
+
+	if (!connect(client->fd, (const struct sockaddr *)address, sizeof(*address)))
+		return 0;
+	code = -errno;
+	return code == -EINTR ? -EAGAIN : code;
+}
+
+static int client_connect(struct ctl_client *client, struct err *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct timespec pause = {.tv_nsec = CLIENT_RETRY_NS};
+	uint64_t deadline_ns = ev_now_ns() + client->timeout_ns;
+	int code;
+
+	(void)str_copy(address.sun_path, sizeof(address.sun_path), client->path);
+	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (client->fd < 0)
+		return err_set(err, -errno, "control socket '%s': %m", client->path);
+	// A Unix socket connects at once, or says EAGAIN while its listen queue is full.
+	while ((code = client_connect_once(client, &address)) == -EAGAIN) {
+		if (ev_now_ns() >= deadline_ns)
+			return err_set(err, -ETIMEDOUT, "control socket '%s': the program does not take connections",
+				client->path);
+		(void)nanosleep(&pause, NULL);
+	}
+	if (code < 0) {
+		(void)err_set(err, code, "control socket '%s': cannot connect: %s", client->path,
+			strerror(-code));
+		if (code == -ENOENT || code == -ECONNREFUSED)
+			err_hint(err, "no program serves it: is it running, and is this its --control path?");
+		else if (code == -EACCES)
+			err_hint(err, "your user may not use this socket");
+	}
+	return code;
+}
+
+static void client_disconnect(struct ctl_client *client)
+{
+	if (client->fd >= 0)
+		(void)close(client->fd);
+	client->fd = -1;
+	ctl_buf_done(&client->in);
+}
+
+static int client_lost(const struct ctl_client *client, int code, struct err *err)
+{
+	if (code == -ETIMEDOUT)
+		return err_set(err, code, "control socket '%s': no answer in %u ms", client->path,
+			(unsigned)(client->timeout_ns / NSEC_PER_MSEC));
+	if (code == -EINTR)
+		return err_set(err, code, "control socket '%s': interrupted", client->path);
+	return err_set(err, code, "control socket '%s': the program closed the connection", client->path);
+}
+
+static int client_send(const struct ctl_client *client, const char *text, size_t len,
+	struct err *err)
+{
+	uint64_t deadline_ns = ev_now_ns() + client->timeout_ns;
+	size_t at = 0;
+
+	while (at < len) {
+		ssize_t n = send(client->fd, text + at, len - at, MSG_NOSIGNAL);
+		int code = 0;
+
+		if (n >= 0)
+			at += (size_t)n;
+		else if (errno == EAGAIN)
+			code = client_wait(client, POLLOUT, deadline_ns);
+		else if (errno == EPIPE)
+			return 0; // the server said why before it closed; the reply has it
+		else if (errno != EINTR)
+			code = -errno;
+		if (code < 0)
+			return client_lost(client, code, err);
+	}
+	return 0;
+}
+
+// The next message; borrowed until it is consumed.
+static int client_receive(struct ctl_client *client, uint64_t deadline_ns, const char **ret_text,
+	size_t *ret_len, struct err *err)
+{
+	bool eof = false;
+
+	for (;;) {
+		int code;
+
+		*ret_text = ctl_buf_message(&client->in, ret_len);
+		if (*ret_text)
+			return 0;
+		if (ctl_buf_len(&client->in) > CTL_MAX_MESSAGE)
+			return err_set(err, -EMSGSIZE, "control socket '%s': the reply has more than %d bytes",
+				client->path, CTL_MAX_MESSAGE);
+		if (eof)
+			return client_lost(client, -EPIPE, err);
+		code = client_wait(client, POLLIN, deadline_ns);
+		if (code < 0)
+			return client_lost(client, code, err);
+		code = ctl_buf_read(&client->in, client->fd, CTL_MAX_MESSAGE + 1);
+		if (code < 0)
+			return client_lost(client, code, err);
+		eof = !code;
+	}
+}
+
+/* ---- Calls ---- */
+
+// On success the connection expects a reply, and is stale until that has been read.
+static int client_begin(struct ctl_client *client, const char *name, const void *in, bool more,
+	const struct ctl_method **ret_method, struct err *err)
+{
+	const struct ctl_method *method = ctl_method_find(client->iface, name);
+	char *text = NULL;
+	size_t len = 0;
+	int code;
+
+	if (!method || (method->reply != CTL_ONE) != more)
+		return err_set(err, -EINVAL, "method '%s': there is none of that kind", name);
+	if (client->stale || client->fd < 0) {
+		client_disconnect(client);
+		code = client_connect(client, err);
+		if (code < 0)
+			return code;
+	}
+	code = ctl_wire_format_request(client->iface, name, method->in, in, more, &text, &len);
+	if (code < 0)
+		return err_set(err, code, "method '%s': the request cannot be encoded", name);
+	client->stale = true;
+	if (len > CTL_MAX_MESSAGE)
+		code = err_set(err, -EMSGSIZE, "method '%s': the request has more than %d bytes", name,
+			CTL_MAX_MESSAGE);
+	else
+		code = client_send(client, text, len + 1, err);
+	free(text);
+	*ret_method = method;
+	return code;
+}
+
+// One reply. ret_json owned; client is no longer stale once the last one is here.
+static int client_reply(struct ctl_client *client, uint64_t deadline_ns, json_t **ret_json,
+	const json_t **ret_params, bool *ret_continues, struct err *err)
+{
+	const char *text;
+	size_t len;
+	int code;
+
+	code = client_receive(client, deadline_ns, &text, &len, err);
+	if (code < 0)
+		return code;
+	*ret_continues = false;
+	code = ctl_wire_parse_reply(client->iface, text, len, ret_json, ret_params, ret_continues, err);
+	ctl_buf_consume(&client->in, len + 1);
+	// After these two the server or we are out of step.
+	if (!*ret_continues && code != -EPROTO && code != -EMSGSIZE)
+		client->stale = false;
+	return code;
+}
+
+static int client_decode(const struct ctl_struct *schema, const json_t *params, void *msg,
+	struct err *err)
+{
+	int code;
+
+	if (!params) {
+		memset(msg, 0, schema->size);
+		return 0;
+	}
+	code = ctl_json_decode(schema, params, true, msg, err);
+	if (code < 0)
+		(void)err_prefix(err, "reply");
+	return code;
+}
+
+int ctl_client_call(struct ctl_client *client, const char *name, const void *in, void *out,
+	struct err *err)
+{
+	const struct ctl_method *method;
+	const json_t *params;
+	json_t *json;
+	bool continues;
+	int code;
+
+	code = client_begin(client, name, in, false, &method, err);
+	if (code < 0)
+		return code;
+	code = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params, &continues, err);
+	if (code < 0)
+		return code;
+	if (out)
+		code = client_decode(method->out, params, out, err);
+	json_decref(json);
+	return code;
+}
+
+int ctl_client_rows(struct ctl_client *client, const char *name, const void *in, ctl_row_fn *fn,
+	void *ctx, struct err *err)
+{
+	const struct ctl_method *method;
+	bool continues = true;
+	void *row;
+	int code;
+
+	code = client_begin(client, name, in, true, &method, err);
+	if (code < 0)
+		return code;
+	row = calloc(1, method->out->size);
+	if (!row)
+		return err_set(err, -ENOMEM, "method '%s': no memory", name);
+	while (!code && continues) {
+		uint64_t deadline_ns =
+			method->reply == CTL_EVENTS ? CLIENT_FOREVER : ev_now_ns() + client->timeout_ns;
+		const json_t *params;
+		json_t *json;
+
+		code = client_reply(client, deadline_ns, &json, &params, &continues, err);
+		if (code < 0)
+			break;
+		if (continues)
+			code = client_decode(method->out, params, row, err);
+		if (continues && !code)
+			code = fn(ctx, row);
+		json_decref(json);
+	}
+	free(row);
+	return code;
+}
+
+int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *err)
+{
+	const json_t *params;
+	const char *text;
+	char *request;
+	json_t *json;
+	bool continues;
+	size_t len;
+	int code;
+
+	code = ctl_wire_format_request(client->iface, "Describe", NULL, NULL, false, &request, &len);
+	if (code < 0)
+		return err_set(err, code, "method 'Describe': the request cannot be encoded");
+	if (client->stale || client->fd < 0) {
+		client_disconnect(client);
+		code = client_connect(client, err);
+	}
+	client->stale = true;
+	if (!code)
+		code = client_send(client, request, len + 1, err);
+	free(request);
+	if (!code)
+		code = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params, &continues,
+			err);
+	if (code < 0)
+		return code;
+	text = json_string_value(json_object_get(params, "description"));
+	*ret_text = text ? strdup(text) : NULL;
+	json_decref(json);
+	return *ret_text ? 0 : err_set(err, -EPROTO, "method 'Describe': the reply has no description");
+}
+
+/* ---- Life cycle ---- */
+
+int ctl_client_open(const char *path, const struct ctl_interface *iface, unsigned timeout_ms,
+	struct ctl_client **ret_client, struct err *err)
+{
+	struct sockaddr_un address;
+	struct ctl_client *client;
+	int code;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return err_set(err, -ENAMETOOLONG, "control socket '%s': the path has more than %zu bytes",
+			path, sizeof(address.sun_path) - 1);
+	client = calloc(1, sizeof(*client));
+	if (!client)
+		return err_set(err, -ENOMEM, "control socket '%s': no memory", path);
+	client->iface = iface;
+	client->fd = -1;
+	client->timeout_ns = (timeout_ms ? timeout_ms : CLIENT_DEFAULT_TIMEOUT_MS) * NSEC_PER_MSEC;
+	client->path = strdup(path);
+	code = client->path ? client_connect(client, err)
+			    : err_set(err, -ENOMEM, "control socket '%s': no memory", path);
+	if (code < 0) {
+		ctl_client_close(client);
+		return code;
+	}
+	*ret_client = client;
+	return 0;
+}
+
+void ctl_client_close(struct ctl_client *client)
+{
+	if (!client)
+		return;
+	client_disconnect(client);
+	free(client->path);
+	free(client);
+}
+
+int ctl_client_fd(const struct ctl_client *client)
+{
+	return client->fd;
+}
