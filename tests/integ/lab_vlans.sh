@@ -1,0 +1,78 @@
+#!/bin/bash
+# Four hosts in two VLANs on one bridge see only their own VLAN, until a router on a trunk joins them.
+# Then VLAN settings and cables change under the running guests.
+# shellcheck source=tests/integ/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+require vmm vswitch netcfg jq
+begin
+cd "$ROOT"
+lab_up labs/vlans.yaml
+
+expect 'a1 reaches a2 in VLAN 10' node a1 ping -c2 -W2 10.0.10.2
+expect 'b1 reaches b2 in VLAN 20' node b1 ping -c2 -W2 10.0.20.2
+# The same subnet in both VLANs: only the VLAN separates them.
+node b1 ip address add 10.0.10.99/24 dev eth1
+refuse 'a1 does not reach VLAN 20' node a1 ping -c2 -W1 10.0.10.99
+node b1 ip address del 10.0.10.99/24 dev eth1
+# A broadcast of a1 is seen by a2 and by nobody in VLAN 20.
+for host in a2 b2; do
+	node "$host" 'tcpdump -i eth1 -w /tmp/cap arp host 10.0.10.77 2>/dev/null & sleep 1'
+done
+node a1 'arping -c 3 -I eth1 10.0.10.77 >/dev/null' || true
+seen() {
+	node "$1" 'kill %1 $(pidof tcpdump) 2>/dev/null; sleep 0.5; tcpdump -r /tmp/cap 2>/dev/null | grep -c who-has' |
+		grep -qE '^[1-9]'
+}
+expect 'a broadcast reaches its VLAN' seen a2
+refuse 'a broadcast does not leave its VLAN' seen b2
+
+for vlan in 10 20; do
+	node r1 "ip link add link eth1 name eth1.$vlan type vlan id $vlan &&
+		ip address add 10.0.$vlan.254/24 dev eth1.$vlan && ip link set eth1.$vlan up"
+done
+node r1 'echo 1 >/proc/sys/net/ipv4/ip_forward'
+for host in a1 a2; do
+	node "$host" ip route add default via 10.0.10.254
+done
+for host in b1 b2; do
+	node "$host" ip route add default via 10.0.20.254
+done
+expect 'the router on the trunk answers in VLAN 10' node a1 ping -c2 -W2 10.0.10.254
+expect 'the router on the trunk answers in VLAN 20' node b2 ping -c2 -W2 10.0.20.254
+expect 'a1 reaches b2 through the router' node a1 ping -c3 -W2 10.0.20.2
+node b2 'iperf3 -s -D >/dev/null'
+expect 'TCP from a2 to b2 through the router' node a2 iperf3 -c 10.0.20.2 -t 2
+
+mac() {
+	node "$1" cat "/sys/class/net/$2/address" | tr -d '\r\n'
+}
+a1=$(mac a1 eth1)
+b2=$(mac b2 eth1)
+r1=$(mac r1 eth1)
+expect 'fdb show has each address in its VLAN, the router in both' \
+	json "$(rows mac) |
+		any(.mac == \"$a1\" and .vlan == 10 and .port == \"a1:eth1\") and
+		any(.mac == \"$b2\" and .vlan == 20 and .port == \"b2:eth1\") and
+		any(.mac == \"$r1\" and .vlan == 10 and .port == \"r1:eth1\") and
+		any(.mac == \"$r1\" and .vlan == 20 and .port == \"r1:eth1\")" netcfg -j fdb show br0
+
+# A host moves to the other VLAN, live.
+expect 'port set: a2 moves to VLAN 20' netcfg port set a2:eth1 tag 20
+node a2 'ip address flush dev eth1; ip address add 10.0.20.77/24 dev eth1'
+expect 'a2 reaches VLAN 20' node a2 ping -c2 -W2 10.0.20.1
+refuse 'a1 no longer reaches a2' node a1 ping -c1 -W1 10.0.10.2
+expect 'plan sees the difference' fails_with 'plan' 3 '' netcfg plan -f labs/vlans.yaml --exit-code
+expect 'apply puts a2 back' netcfg apply -f labs/vlans.yaml
+node a2 'ip address flush dev eth1; ip address add 10.0.10.2/24 dev eth1'
+expect 'a1 reaches a2 again' within 5 node a1 ping -c1 -W1 10.0.10.2
+
+carrier() { # NODE WANT
+	[[ $(node "$1" cat /sys/class/net/eth1/carrier | tr -d '\r\n') == "$2" ]]
+}
+expect 'link down' netcfg link a1:eth1 down
+expect 'the guest sees its cable pulled' within 5 carrier a1 0
+expect 'link up' netcfg link a1:eth1 up
+expect 'the guest sees its cable back' within 5 carrier a1 1
+expect 'and traffic with it' within 10 node a1 ping -c1 -W1 10.0.10.2
+expect 'destroy' netcfg destroy
+finish

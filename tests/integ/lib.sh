@@ -1,0 +1,244 @@
+# shellcheck shell=bash disable=SC2001,SC2034,SC2120
+# What the integration tests share. A test sources this file, calls begin, checks with expect and
+# friends, and ends with finish. Its programs are started with start, in a directory of its own,
+# and are killed when the test ends, however it ends. Exit status: 0 passed, 1 failed, 77 skipped.
+set -euo pipefail
+
+ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${WEFT_BUILD:-$ROOT/build}
+INTEG=$ROOT/tests/integ
+PATH=$BUILD/netcfg:$BUILD/vmm:$BUILD/vswitch:$PATH:/usr/local/sbin:/usr/sbin:/sbin
+GUEST=$ROOT/build/guest
+export PATH
+
+n_passed=0 n_failed=0 LAB_FILE=
+declare -A PID=() # name of a started program -> process id
+
+begin() {
+	T=$(mktemp -d "${TMPDIR:-/tmp}/weft-integ.XXXXXX")
+	export XDG_RUNTIME_DIR=$T/run
+	mkdir -m 700 "$XDG_RUNTIME_DIR"
+	trap cleanup EXIT
+	trap 'exit 1' INT TERM HUP
+}
+
+cleanup() {
+	local status=$? name
+	[[ -z $LAB_FILE ]] || lab_down_hard
+	for name in "${!PID[@]}"; do
+		stop "$name" KILL
+	done
+	if ((status != 0 && status != 77)); then
+		for name in "$T"/*.log; do
+			[[ -s $name ]] || continue
+			printf -- '--- %s\n' "${name##*/}"
+			tail -n 40 "$name"
+		done
+	fi
+	if [[ -n ${WEFT_KEEP_TEST:-} ]]; then
+		printf 'kept: %s\n' "$T"
+	else
+		rm -rf "$T"
+	fi
+}
+
+skip() {
+	printf 'skipped: %s\n' "$1"
+	exit 77
+}
+
+# require COMMAND...: skip where something that the test needs is not installed.
+require() {
+	local command
+	for command; do
+		command -v "$command" >/dev/null || skip "'$command' is not installed"
+	done
+}
+
+# start NAME CMD...: run in the background, output in $T/NAME.log.
+start() {
+	local name=$1
+	shift
+	"$@" >"$T/$name.log" 2>&1 </dev/null &
+	PID[$name]=$!
+}
+
+# stop NAME [SIGNAL]: end a started program and wait for it.
+stop() {
+	local pid=${PID[$1]:-}
+	[[ -n $pid ]] || return 0
+	kill -s "${2:-TERM}" "$pid" 2>/dev/null || true
+	wait "$pid" 2>/dev/null || true
+	unset "PID[$1]"
+}
+
+alive() {
+	kill -0 "${PID[$1]}" 2>/dev/null
+}
+
+# within SECONDS CMD...: retry until the command succeeds.
+within() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < deadline)) || return 1
+		sleep 0.1
+	done
+}
+
+passed() {
+	n_passed=$((n_passed + 1))
+	printf 'ok    %s\n' "$1"
+}
+
+failed() {
+	n_failed=$((n_failed + 1))
+	printf 'FAIL  %s\n' "$1"
+}
+
+# expect TEXT CMD...: the command must succeed; refuse: it must fail. What it printed is shown
+# where it did not.
+expect() {
+	local text=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		passed "$text"
+	else
+		failed "$text"
+		sed 's/^/      | /' <<<"$output" | tail -n 20
+	fi
+}
+
+refuse() {
+	local text=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		failed "$text"
+		sed 's/^/      | /' <<<"$output" | tail -n 20
+	else
+		passed "$text"
+	fi
+}
+
+# fails_with TEXT STATUS PATTERN CMD...: the command must exit with the status and say the pattern.
+fails_with() {
+	local text=$1 want=$2 pattern=$3 status=0 output
+	shift 3
+	output=$(timeout 20 "$@" 2>&1) || status=$?
+	if ((status == want)) && grep -qE -- "$pattern" <<<"$output"; then
+		passed "$text"
+	else
+		failed "$text (status $status, expected $want and /$pattern/)"
+		sed 's/^/      | /' <<<"$output" | tail -n 20
+	fi
+}
+
+# json FILTER CMD...: the JSON that the command prints must satisfy the jq filter.
+json() {
+	local filter=$1
+	shift
+	"$@" | tee "$T/last.json" | jq -e "$filter" >/dev/null || {
+		head -c 2000 "$T/last.json"
+		return 1
+	}
+}
+
+# ask SOCKET CMD...: run a command in a guest over its serial console's Unix socket.
+ask() {
+	local socket=$1
+	shift
+	python3 "$INTEG/console.py" "$socket" "$*"
+}
+
+finish() {
+	printf '%d ok, %d failed\n' "$n_passed" "$n_failed"
+	((n_passed + n_failed > 0 && n_failed == 0))
+	exit
+}
+
+# --- the switch ---------------------------------------------------------------------------------
+
+# switch_up [ARG...]: a vswitch of this test's own, with its control socket at $T/vs.sock.
+switch_up() {
+	start vswitch vswitch --control "$T/vs.sock" "$@"
+	within 20 vs switch show || { echo 'vswitch did not come up'; exit 1; }
+}
+
+vs() {
+	netcfg -S "$T/vs.sock" "$@"
+}
+
+# rows KEY: jq text for every object that has the key, wherever in the answer it stands.
+rows() {
+	printf '[.. | objects | select(has("%s"))]' "$1"
+}
+
+# --- peers that this project did not write --------------------------------------------------------
+
+# qemu_guest NAME MAC CHARDEV [DEVICE-OPTION...]: the guest image under QEMU without KVM, its NIC a
+# vhost-user front-end on the socket chardev; kernel arguments from $CMDLINE. Its console is
+# $T/NAME.console. No MSI-X: Debian 12's QEMU 7.2 crashes on a masked vector without KVM.
+qemu_guest() {
+	local name=$1 mac=$2 chardev=$3 options=
+	shift 3
+	(($# == 0)) || options=$(printf ',%s' "$@")
+	start "$name" qemu-system-x86_64 -M pc -accel tcg -cpu max -m 256 \
+		-object memory-backend-memfd,id=mem,size=256M,share=on -numa node,memdev=mem \
+		-nodefaults -display none -no-reboot \
+		-kernel "$GUEST/vmlinux" -initrd "$GUEST/initramfs.img" \
+		-append "console=ttyS0 quiet loglevel=4 hostname=$name ${CMDLINE:-}" \
+		-serial "unix:$T/$name.console,server=on,wait=off" \
+		-chardev "socket,id=c,$chardev" -netdev vhost-user,id=n,chardev=c \
+		-device "virtio-net-pci,netdev=n,mac=$mac,vectors=0$options"
+}
+
+# testpmd NAME VDEV FORWARD-MODE [OPTION...]: DPDK's test forwarder on one virtual device.
+testpmd() {
+	local name=$1 vdev=$2 mode=$3
+	shift 3
+	start "$name" dpdk-testpmd --lcores '0@0-1,1@0-1' --no-pci --no-huge -m 128 \
+		--file-prefix "$name-$$" --vdev "$vdev" -- --forward-mode="$mode" \
+		--total-num-mbufs=4096 --stats-period 1 --no-lsc-interrupt "$@"
+}
+
+# testpmd_count NAME COUNTER: RX-packets or TX-packets of the last report.
+testpmd_count() {
+	grep -o "$2: [0-9]*" "$T/$1.log" | tail -n 1 | grep -o '[0-9]*$'
+}
+
+testpmd_above() {
+	(($(testpmd_count "$1" "$2") > $3))
+}
+
+# --- labs -----------------------------------------------------------------------------------------
+
+# lab_up FILE: apply a lab file and wait for its guests; cleanup destroys it.
+lab_up() {
+	LAB_FILE=$1
+	netcfg apply -f "$1" --wait=90 >"$T/apply.log" 2>&1 || {
+		echo "the lab $1 did not come up"
+		exit 1
+	}
+}
+
+# lab_down_hard: for cleanup; nothing of the lab stays, whatever state the test left it in.
+lab_down_hard() {
+	local pid
+	find "$XDG_RUNTIME_DIR" -name '*.log' -exec cp -t "$T" {} + 2>/dev/null || true
+	netcfg destroy -f "$LAB_FILE" >/dev/null 2>&1 || true
+	for pid in $(lab_pids '(vmm|vswitch)' || true); do
+		kill -9 "$pid" 2>/dev/null || true
+	done
+}
+
+# node NAME CMD...: run a command in a node of the lab.
+node() {
+	local name=$1
+	shift
+	netcfg exec "$name" -- "$@"
+}
+
+# lab_pids PROGRAM: process ids of this test's lab.
+lab_pids() {
+	pgrep -f "^([^ ]*/)?$1 .*$XDG_RUNTIME_DIR"
+}

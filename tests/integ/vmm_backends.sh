@@ -1,0 +1,67 @@
+#!/bin/bash
+# vmm's NICs on back-ends that this project did not write: DPDK testpmd's vhost ports, and Open
+# vSwitch with DPDK, both sides listening and connecting; a back-end that restarts under the guest.
+# shellcheck source=tests/integ/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+require vmm dpdk-testpmd python3
+begin
+
+# vm NAME MAC ADDRESS NET-OPTIONS: a guest whose console is $T/NAME.console.
+vm() {
+	start "$1" vmm run --name "$1" --memory 192M --kernel "$GUEST/vmlinux" \
+		--initrd "$GUEST/initramfs.img" \
+		--cmdline "console=ttyS0 quiet loglevel=4 hostname=$1 weft.ip=eth1:$3" \
+		--net "$4,mac=$2" --serial "unix=$T/$1.console" --control "$T/$1.sock"
+}
+
+# testpmd joins two vhost ports: port 0 listens, port 1 connects to the VMM, which listens.
+pmd_up() {
+	start pmd dpdk-testpmd --lcores '0@0-1,1@0-1' --no-pci --no-huge -m 128 \
+		--file-prefix "pmd-$$" --vdev "net_vhost0,iface=$T/t1.sock" \
+		--vdev "net_vhost1,iface=$T/t2.sock,client=1" -- --forward-mode=io \
+		--total-num-mbufs=4096 --stats-period 1
+	within 20 test -S "$T/t1.sock"
+}
+pmd_up
+vm h1 52:54:00:00:00:01 10.0.0.1/24 "vhost-user=$T/t1.sock,mode=client"
+vm h2 52:54:00:00:00:02 10.0.0.2/24 "vhost-user=$T/t2.sock,mode=server"
+expect 'ping through testpmd, client and server' ask "$T/h1.console" ping -c3 -W3 10.0.0.2
+ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
+expect 'TCP through testpmd' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2
+stop pmd KILL
+rm -f "$T/t1.sock"
+pmd_up
+expect 'ping after testpmd was killed and started again' \
+	within 30 ask "$T/h1.console" ping -c1 -W2 10.0.0.2
+stop h1
+stop h2
+stop pmd
+
+if command -v ovs-vswitchd >/dev/null && dpkg -s openvswitch-switch-dpdk >/dev/null 2>&1; then
+	export OVS_RUNDIR=$T/ovs OVS_DBDIR=$T/ovs OVS_LOGDIR=$T/ovs
+	mkdir "$OVS_RUNDIR"
+	echo 512 >/proc/sys/vm/nr_hugepages
+	dpdk_ovs=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
+	[[ -x $dpdk_ovs ]] || dpdk_ovs=ovs-vswitchd
+	ovsdb-tool create "$OVS_DBDIR/conf.db" /usr/share/openvswitch/vswitch.ovsschema
+	start ovsdb ovsdb-server "$OVS_DBDIR/conf.db" --remote="punix:$OVS_RUNDIR/db.sock"
+	within 10 test -S "$OVS_RUNDIR/db.sock"
+	ovs() {
+		ovs-vsctl --timeout=30 --db="unix:$OVS_RUNDIR/db.sock" "$@"
+	}
+	ovs --no-wait init
+	ovs --no-wait set Open_vSwitch . other_config:dpdk-init=true \
+		other_config:dpdk-socket-mem=512 other_config:pmd-cpu-mask=2
+	start ovs "$dpdk_ovs" "unix:$OVS_RUNDIR/db.sock" --log-file="$T/ovs-vswitchd.log"
+	vm h1 52:54:00:00:00:01 10.0.0.1/24 "vhost-user=$T/o1.sock,mode=server"
+	vm h2 52:54:00:00:00:02 10.0.0.2/24 "vhost-user=$T/o2.sock,mode=server"
+	ovs add-br br0 -- set bridge br0 datapath_type=netdev
+	for port in o1 o2; do
+		ovs add-port br0 "$port" -- set interface "$port" type=dpdkvhostuserclient \
+			"options:vhost-server-path=$T/$port.sock"
+	done
+	expect 'ping through Open vSwitch with DPDK' ask "$T/h1.console" ping -c3 -W3 10.0.0.2
+	ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
+	expect 'TCP through Open vSwitch with DPDK' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2
+fi
+finish
