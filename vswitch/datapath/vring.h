@@ -56,19 +56,29 @@ struct vring {
 	bool avail_wrap, used_wrap; /* packed */
 	bool mergeable;             /* VIRTIO_NET_F_MRG_RXBUF */
 	bool event_idx;
-	bool notify_on; /* the driver was asked to kick */
+	bool notify_on;      /* the driver was asked to kick, */
+	bool fault_told;     /* workers: control knows that the ring is broken */
+	uint16_t notify_at;  /* EVENT_IDX: at this position */
+	bool dirty;          /* something was used since vring_signal_needed() */
+	uint16_t avail_seen; /* split: the driver's index when last read */
 	/* Since the last vring_signal_needed(). */
 	uint16_t signalled; /* split: next_used then */
-	uint16_t n_unsignalled; /* used slots that were filled since (packed) */
-	uint16_t n_unpublished;
-	uint16_t publish_slot;  /* packed: the first unpublished used slot */
-	uint16_t publish_flags;
+	uint16_t n_unpublished; /* used entries written and not yet visible */
+	uint16_t publish_slot;  /* packed: the first of them, */
+	uint16_t publish_flags; /* and the flags that make it visible */
 	_Atomic uint8_t broken; /* enum vring_fault */
 	_Atomic bool tx_lock;
 	int call_fd, kick_fd; /* owned by the port; -1 = none */
+	/* The worker pool's, control only. */
+	uint32_t publish_mark;
+	bool is_watched;
 };
 
-/** Take over a ring as SET_VRING_* described it; positions from base as in the protocol. */
+/**
+ * Take over a ring whose desc, avail, used, mem and fds are set, and ask its driver not to kick.
+ * base is the position as in SET_VRING_BASE. Nothing is ever in flight between rounds, so that the
+ * position to take from is the position to return to.
+ */
 void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base);
 /** Position to tell the peer (GET_VRING_BASE). */
 uint32_t vring_base(const struct vring *ring);
@@ -84,6 +94,22 @@ unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, stru
 /** Give the chains of frames[n] back, in order, and publish. */
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n);
 
+/** A chain, read and checked. */
+struct vring_chain {
+	unsigned n_segs;
+	uint32_t len; /* bytes in all segments */
+	uint16_t id;  /* what to return it by */
+	uint16_t n_desc;
+};
+
+/** Pieces of the chains that one frame is put into. */
+#define PUT_MAX_CHAINS 256
+struct put_plan {
+	struct frame_seg segs[FRAME_MAX_SEGS];
+	struct vring_chain chains[PUT_MAX_CHAINS];
+	unsigned n_chains, n_segs;
+};
+
 enum vring_put {
 	VRING_PUT_OK,
 	VRING_PUT_FULL,   /* no buffer: try again later or drop */
@@ -93,8 +119,10 @@ enum vring_put {
 
 /**
  * Deliver one frame, with a VLAN tag if tagged. Not visible to the guest before vring_publish().
+ * plan is working memory, contents do not matter.
  */
-enum vring_put vring_put(struct vring *ring, const struct frame *frame, bool tagged);
+enum vring_put vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
+	bool tagged);
 /** Make what was put visible. */
 void vring_publish(struct vring *ring);
 

@@ -1,0 +1,374 @@
+#include "fdb.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+/** How many slots a search for a victim looks at: enough to meet every port that fills a table. */
+#define EVICT_SCAN_BUCKETS 256
+
+/* ---- Life cycle ---- */
+
+static size_t n_buckets(const struct fdb *fdb)
+{
+	return (size_t)fdb->mask + 1;
+}
+
+static void *map_zeroes(size_t size)
+{
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+int fdb_create(uint32_t max_entries, struct fdb **ret_fdb)
+{
+	struct fdb *fdb = calloc(1, sizeof(*fdb));
+	uint32_t buckets = 1;
+
+	if (!fdb)
+		return -ENOMEM;
+	while ((uint64_t)buckets * FDB_SLOTS < 2 * (uint64_t)max_entries)
+		buckets *= 2;
+	fdb->mask = buckets - 1;
+	fdb->max_entries = max_entries;
+	/* Mapped, not allocated: pages of buckets that are never used cost nothing. */
+	fdb->buckets = map_zeroes(n_buckets(fdb) * sizeof(struct fdb_bucket));
+	fdb->last_s = map_zeroes(n_buckets(fdb) * FDB_SLOTS * sizeof(uint32_t));
+	if (!fdb->buckets || !fdb->last_s) {
+		fdb_destroy(fdb);
+		return -ENOMEM;
+	}
+	*ret_fdb = fdb;
+	return 0;
+}
+
+void fdb_destroy(struct fdb *fdb)
+{
+	if (!fdb)
+		return;
+	if (fdb->buckets)
+		munmap(fdb->buckets, n_buckets(fdb) * sizeof(struct fdb_bucket));
+	if (fdb->last_s)
+		munmap(fdb->last_s, n_buckets(fdb) * FDB_SLOTS * sizeof(uint32_t));
+	free(fdb);
+}
+
+/* ---- Slots ---- */
+
+/** Where an entry is; bucket NULL = nowhere. */
+struct place {
+	struct fdb_bucket *bucket;
+	unsigned slot;
+};
+
+static uint64_t key_at(const struct place *at)
+{
+	return atomic_load_explicit(&at->bucket->keys[at->slot], memory_order_relaxed);
+}
+
+static uint16_t value_at(const struct place *at)
+{
+	return atomic_load_explicit(&at->bucket->values[at->slot], memory_order_relaxed);
+}
+
+static uint32_t *last_at(const struct fdb *fdb, const struct place *at)
+{
+	return &fdb->last_s[(size_t)(at->bucket - fdb->buckets) * FDB_SLOTS + at->slot];
+}
+
+/** Write a slot under the bucket's sequence number (invariant: odd while inside). */
+static void write_slot(const struct place *at, uint64_t key, uint16_t value)
+{
+	struct fdb_bucket *b = at->bucket;
+	uint16_t seq = atomic_load_explicit(&b->seq, memory_order_relaxed);
+
+	atomic_store_explicit(&b->seq, seq + 1, memory_order_relaxed);
+	/* Pairs with the acquire in fdb_lookup_bucket(): new contents are not seen with the old seq. */
+	atomic_thread_fence(memory_order_release);
+	atomic_store_explicit(&b->keys[at->slot], key, memory_order_relaxed);
+	atomic_store_explicit(&b->values[at->slot], value, memory_order_relaxed);
+	atomic_store_explicit(&b->seq, seq + 2, memory_order_release);
+}
+
+static struct place find_in(struct fdb_bucket *b, uint64_t key)
+{
+	for (unsigned i = 0; i < FDB_SLOTS; i++)
+		if (atomic_load_explicit(&b->keys[i], memory_order_relaxed) == key)
+			return (struct place){b, i};
+	return (struct place){NULL, 0};
+}
+
+static struct place find(const struct fdb *fdb, uint64_t key)
+{
+	uint64_t hash = fdb_hash(key);
+	struct place at = find_in(fdb_first(fdb, hash), key);
+
+	return at.bucket ? at : find_in(fdb_second(fdb, hash), key);
+}
+
+static void count_port(struct fdb *fdb, uint16_t value, int by)
+{
+	if (!(value & FDB_STATIC))
+		fdb->per_port[value & FDB_PORT_MASK & (FDB_MAX_PORTS - 1)] += (uint32_t)by;
+}
+
+static void change_overflow(struct fdb_bucket *first, int by)
+{
+	uint8_t n = atomic_load_explicit(&first->overflow, memory_order_relaxed);
+
+	if (n != UINT8_MAX) /* saturated: stays, and only costs a second look */
+		atomic_store_explicit(&first->overflow, (uint8_t)(n + by), memory_order_relaxed);
+}
+
+static void forget(struct fdb *fdb, const struct place *at)
+{
+	struct fdb_bucket *first = fdb_first(fdb, fdb_hash(key_at(at)));
+
+	count_port(fdb, value_at(at), -1);
+	write_slot(at, FDB_KEY_EMPTY, 0);
+	if (first != at->bucket)
+		change_overflow(first, -1);
+	fdb->n_entries--;
+}
+
+/** A learned entry of port (any port when -1) in one of n buckets from evict_at on; oldest first. */
+static struct place find_victim(struct fdb *fdb, int port_id, unsigned n)
+{
+	struct place best = {NULL, 0};
+
+	for (unsigned i = 0; i < n; i++) {
+		struct fdb_bucket *b = &fdb->buckets[(fdb->evict_at + i) & fdb->mask];
+		for (unsigned slot = 0; slot < FDB_SLOTS; slot++) {
+			struct place at = {b, slot};
+			if (key_at(&at) == FDB_KEY_EMPTY || value_at(&at) & FDB_STATIC)
+				continue;
+			if (port_id >= 0 && (value_at(&at) & FDB_PORT_MASK) != port_id)
+				continue;
+			if (!best.bucket || *last_at(fdb, &at) < *last_at(fdb, &best))
+				best = at;
+		}
+		if (best.bucket && i % 8 == 7)
+			break;
+	}
+	fdb->evict_at += 8;
+	return best;
+}
+
+static int busiest_port(const struct fdb *fdb)
+{
+	int best = 0;
+
+	for (int i = 1; i < FDB_MAX_PORTS; i++)
+		if (fdb->per_port[i] > fdb->per_port[best])
+			best = i;
+	return fdb->per_port[best] ? best : -1;
+}
+
+/** Make room for one entry by forgetting one of the port that holds the most. */
+static bool evict_fairly(struct fdb *fdb)
+{
+	int port_id = busiest_port(fdb);
+	unsigned n = EVICT_SCAN_BUCKETS < n_buckets(fdb) ? EVICT_SCAN_BUCKETS : (unsigned)n_buckets(fdb);
+	struct place at = {NULL, 0};
+
+	if (port_id >= 0)
+		at = find_victim(fdb, port_id, n);
+	if (!at.bucket)
+		at = find_victim(fdb, -1, (unsigned)n_buckets(fdb));
+	if (!at.bucket)
+		return false;
+	forget(fdb, &at);
+	return true;
+}
+
+/** A free slot in one of the key's two buckets; failing that, one taken from a learned address. */
+static struct place make_slot(struct fdb *fdb, uint64_t hash)
+{
+	struct fdb_bucket *buckets[2] = {fdb_first(fdb, hash), fdb_second(fdb, hash)};
+	struct place oldest = {NULL, 0};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct place at = find_in(buckets[i], FDB_KEY_EMPTY);
+		if (at.bucket)
+			return at;
+		for (unsigned slot = 0; slot < FDB_SLOTS; slot++) {
+			at = (struct place){buckets[i], slot};
+			if (value_at(&at) & FDB_STATIC)
+				continue;
+			if (!oldest.bucket || *last_at(fdb, &at) < *last_at(fdb, &oldest))
+				oldest = at;
+		}
+	}
+	if (oldest.bucket)
+		forget(fdb, &oldest);
+	return oldest;
+}
+
+static int insert(struct fdb *fdb, uint64_t key, uint16_t value, uint32_t now_s)
+{
+	uint64_t hash = fdb_hash(key);
+	struct place at;
+
+	if (fdb->n_entries >= fdb->max_entries && !evict_fairly(fdb))
+		return -ENOSPC;
+	at = make_slot(fdb, hash);
+	if (!at.bucket)
+		return -ENOSPC;
+	if (at.bucket != fdb_first(fdb, hash))
+		change_overflow(fdb_first(fdb, hash), 1); /* before the entry can be looked for */
+	*last_at(fdb, &at) = now_s;
+	write_slot(&at, key, value);
+	count_port(fdb, value, 1);
+	fdb->n_entries++;
+	return 0;
+}
+
+/* ---- Changes ---- */
+
+static void set_value(struct fdb *fdb, const struct place *at, uint16_t value)
+{
+	count_port(fdb, value_at(at), -1);
+	write_slot(at, key_at(at), value);
+	count_port(fdb, value, 1);
+}
+
+enum fdb_learned fdb_learn(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_id,
+	uint32_t max_per_port, uint32_t now_s)
+{
+	uint64_t key = fdb_key(vid, mac48);
+	struct place at = find(fdb, key);
+
+	if (port_id >= FDB_MAX_PORTS)
+		return FDB_LIMITED;
+	if (at.bucket && value_at(&at) & FDB_STATIC)
+		return FDB_IS_STATIC;
+	if (at.bucket && value_at(&at) == port_id) {
+		*last_at(fdb, &at) = now_s;
+		return FDB_KNOWN;
+	}
+	if (max_per_port && fdb->per_port[port_id] >= max_per_port)
+		return FDB_LIMITED;
+	if (at.bucket) {
+		set_value(fdb, &at, port_id);
+		*last_at(fdb, &at) = now_s;
+		return FDB_MOVED;
+	}
+	return insert(fdb, key, port_id, now_s) ? FDB_LIMITED : FDB_ADDED;
+}
+
+int fdb_add_static(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_id, uint32_t now_s)
+{
+	uint64_t key = fdb_key(vid, mac48);
+	struct place at = find(fdb, key);
+
+	if (port_id >= FDB_MAX_PORTS)
+		return -EINVAL;
+	if (at.bucket) {
+		set_value(fdb, &at, port_id | FDB_STATIC);
+		return 0;
+	}
+	return insert(fdb, key, port_id | FDB_STATIC, now_s);
+}
+
+int fdb_del(struct fdb *fdb, uint16_t vid, uint64_t mac48)
+{
+	struct place at = find(fdb, fdb_key(vid, mac48));
+
+	if (!at.bucket)
+		return -ENOENT;
+	forget(fdb, &at);
+	return 0;
+}
+
+/* ---- Walks ---- */
+
+static bool place_next(const struct fdb *fdb, struct place *at)
+{
+	if (!at->bucket)
+		*at = (struct place){fdb->buckets, 0};
+	else if (++at->slot == FDB_SLOTS)
+		*at = (struct place){at->bucket + 1, 0};
+	for (; at->bucket < fdb->buckets + n_buckets(fdb); *at = (struct place){at->bucket + 1, 0})
+		for (; at->slot < FDB_SLOTS; at->slot++)
+			if (key_at(at) != FDB_KEY_EMPTY)
+				return true;
+	return false;
+}
+
+static void describe(const struct fdb *fdb, const struct place *at, uint32_t now_s,
+	struct fdb_entry *ret_entry)
+{
+	uint64_t key = key_at(at);
+	uint8_t seen = atomic_load_explicit(&at->bucket->seen, memory_order_relaxed);
+	uint32_t last = *last_at(fdb, at);
+
+	ret_entry->vid = key >> 48 & 0xfff;
+	ret_entry->mac = ether_addr_from_u64(key & UINT64_C(0xffffffffffff));
+	ret_entry->port_id = value_at(at) & FDB_PORT_MASK;
+	ret_entry->is_static = value_at(at) & FDB_STATIC;
+	ret_entry->age_s = seen >> at->slot & 1 || now_s < last ? 0 : now_s - last;
+}
+
+int fdb_get(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry)
+{
+	struct place at = find(fdb, fdb_key(vid, mac48));
+
+	if (!at.bucket)
+		return -ENOENT;
+	describe(fdb, &at, now_s, ret_entry);
+	return 0;
+}
+
+unsigned fdb_age(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s)
+{
+	unsigned n = 0;
+
+	if (!fdb->n_entries)
+		return 0;
+	for (struct place at = {NULL, 0}; place_next(fdb, &at);) {
+		uint8_t seen = atomic_load_explicit(&at.bucket->seen, memory_order_relaxed);
+		if (seen >> at.slot & 1) {
+			*last_at(fdb, &at) = now_s;
+			atomic_store_explicit(&at.bucket->seen,
+				(uint8_t)(seen & ~(1u << at.slot)), memory_order_relaxed);
+			continue;
+		}
+		if (!ageing_s || value_at(&at) & FDB_STATIC || now_s < *last_at(fdb, &at) + ageing_s)
+			continue;
+		forget(fdb, &at);
+		n++;
+	}
+	return n;
+}
+
+unsigned fdb_flush(struct fdb *fdb, const struct fdb_filter *filter)
+{
+	unsigned n = 0;
+
+	for (struct place at = {NULL, 0}; place_next(fdb, &at);) {
+		bool is_static = value_at(&at) & FDB_STATIC;
+		if (filter->vid != FDB_ANY && (key_at(&at) >> 48 & 0xfff) != filter->vid)
+			continue;
+		if (filter->port_id != FDB_ANY && (value_at(&at) & FDB_PORT_MASK) != filter->port_id)
+			continue;
+		if (is_static ? !filter->with_static && !filter->only_static : filter->only_static)
+			continue;
+		forget(fdb, &at);
+		n++;
+	}
+	return n;
+}
+
+int fdb_walk(const struct fdb *fdb, uint32_t now_s, fdb_walk_fn *fn, void *ctx)
+{
+	for (struct place at = {NULL, 0}; place_next(fdb, &at);) {
+		struct fdb_entry entry;
+		describe(fdb, &at, now_s, &entry);
+		int ret = fn(ctx, &entry);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}

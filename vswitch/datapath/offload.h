@@ -1,0 +1,44 @@
+/**
+ * offload: checksums and segmentation that a receiver did not negotiate, finished in software.
+ *
+ * Pure functions on a whole frame in ordinary memory; nothing here is trusted: header lengths come
+ * from the bytes and are checked against the frame.
+ * Source: VIRTIO 1.2, 5.1.6.2 "Packet Transmission"; RFC 1071, 9293 (TCP), 768 (UDP), 791, 8200.
+ */
+#ifndef WEFT_DATAPATH_OFFLOAD_H
+#define WEFT_DATAPATH_OFFLOAD_H
+
+#include "frame.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** Can a receiver with these features take this frame as it is? */
+bool offload_is_native(const struct virtio_net_hdr_v1 *hdr, uint64_t features);
+
+/** Is the header a guest sent possible for a frame of len bytes? Clears what senders may not say. */
+bool offload_sanitize(struct virtio_net_hdr_v1 *hdr, uint32_t len);
+
+/** Finish the checksum that hdr asks for (NEEDS_CSUM), in frame[len]; hdr was sanitized. */
+void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr);
+
+/** Bytes of Ethernet, IP and TCP or UDP headers; 0 when frame[len] is not what hdr says. len may be
+ *  less than the frame's length as long as it holds the headers. */
+uint32_t offload_header_len(const uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr);
+
+/** A large frame being cut into segments of gso_size bytes. */
+struct offload_cut {
+	const uint8_t *frame;
+	uint32_t len, header_len, l3, l4, gso_size;
+	uint32_t next; /* offset of the first byte not sent yet */
+	uint16_t index;
+	bool ipv6, tcp;
+};
+
+/** Begin. False when the frame is not what hdr says. */
+bool offload_cut_begin(struct offload_cut *cut, const uint8_t *frame, uint32_t len,
+	const struct virtio_net_hdr_v1 *hdr);
+/** The next segment, complete with checksums, into out (header_len + gso_size bytes); 0 = no more. */
+uint32_t offload_cut_next(struct offload_cut *cut, uint8_t *out);
+
+#endif

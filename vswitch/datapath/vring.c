@@ -1,0 +1,311 @@
+#include "vring_priv.h"
+
+const char *vring_fault_text(enum vring_fault fault)
+{
+	static const char *const texts[VRING_N_FAULTS] = {
+		[VRING_OK] = "no fault",
+		[VRING_BAD_AVAIL] = "more descriptors available than the ring holds",
+		[VRING_BAD_HEAD] = "descriptor index outside its table",
+		[VRING_BAD_CHAIN] = "descriptor chain too long or in a loop",
+		[VRING_BAD_ADDRESS] = "buffer outside guest memory",
+		[VRING_BAD_INDIRECT] = "indirect table that is nested, empty, odd-sized or not negotiated",
+		[VRING_BAD_FLAGS] = "buffer with the wrong direction",
+		[VRING_BAD_LENGTH] = "buffer lengths that cannot be",
+	};
+
+	return fault < VRING_N_FAULTS ? texts[fault] : "unknown fault";
+}
+
+void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base)
+{
+	ring->packed = packed;
+	ring->features = features;
+	ring->size = size;
+	ring->mergeable = features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
+	ring->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+	ring->n_unpublished = 0;
+	ring->next_avail = packed ? base & 0x7fff : (uint16_t)base;
+	ring->next_used = ring->avail_seen = ring->signalled = ring->next_avail;
+	ring->avail_wrap = ring->used_wrap = packed && base >> 15 & 1;
+	ring->fault_told = false;
+	atomic_store_explicit(&ring->broken, VRING_OK, memory_order_relaxed);
+	atomic_store_explicit(&ring->tx_lock, false, memory_order_relaxed);
+	/* Whatever an earlier device left in the suppression fields, from now on it is known. */
+	ring->notify_on = true;
+	vring_notify(ring, false);
+}
+
+uint32_t vring_base(const struct vring *ring)
+{
+	if (!ring->packed)
+		return ring->next_avail;
+	return ring->next_avail | (uint32_t)ring->avail_wrap << 15 | (uint32_t)ring->next_used << 16 |
+		(uint32_t)ring->used_wrap << 31;
+}
+
+static bool is_broken(const struct vring *ring)
+{
+	return atomic_load_explicit(&ring->broken, memory_order_relaxed) != VRING_OK;
+}
+
+/* ---- Copies ---- */
+
+/** Move n bytes out of segs, from byte `skip` of segs[*at] on. */
+static void gather(uint8_t *dst, uint32_t n, const struct frame_seg *segs, unsigned *at, uint32_t *skip)
+{
+	while (n) {
+		uint32_t room = segs[*at].len - *skip;
+		uint32_t part = n < room ? n : room;
+
+		memcpy(dst, segs[*at].hva + *skip, part);
+		dst += part;
+		n -= part;
+		*skip += part;
+		if (*skip == segs[*at].len) {
+			++*at;
+			*skip = 0;
+		}
+	}
+}
+
+void frame_load(struct frame *frame, const struct frame_seg *segs, const struct vring_chain *chain)
+{
+	uint32_t len = chain->len > HDR_SIZE ? chain->len - (uint32_t)HDR_SIZE : 0;
+	uint32_t head_len = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
+	uint32_t skip = 0;
+	unsigned at = 0;
+
+	frame->id = chain->id;
+	frame->n_desc = chain->n_desc;
+	frame->len = len;
+	frame->head_len = (uint16_t)head_len;
+	frame->rest_off = 12;
+	frame->tail_len = len - head_len;
+	frame->segs = segs;
+	frame->n_segs = (uint16_t)chain->n_segs;
+	frame->skip = 0;
+	if (!len)
+		return; /* nothing beyond the header, or not even that: the caller drops it */
+	if (segs[0].len >= HDR_SIZE + head_len) {
+		memcpy(&frame->hdr, segs[0].hva, HDR_SIZE);
+		copy_small(frame->head, segs[0].hva + HDR_SIZE, head_len);
+		skip = (uint32_t)HDR_SIZE + head_len;
+	} else {
+		gather((uint8_t *)&frame->hdr, HDR_SIZE, segs, &at, &skip);
+		gather(frame->head, head_len, segs, &at, &skip);
+	}
+	if (!frame->tail_len)
+		return;
+	while (skip == segs[at].len) { /* an empty piece has nothing left, either */
+		at++;
+		skip = 0;
+	}
+	frame->segs = segs + at;
+	frame->n_segs -= (uint16_t)at;
+	frame->skip = (uint16_t)skip;
+}
+
+/** Where the next byte of a frame goes. */
+struct cursor {
+	const struct frame_seg *seg;
+	uint32_t used;
+};
+
+static void put_bytes(struct cursor *to, const uint8_t *src, uint32_t n)
+{
+	while (n) {
+		uint32_t room = to->seg->len - to->used;
+		uint32_t part = n < room ? n : room;
+
+		memcpy(to->seg->hva + to->used, src, part);
+		src += part;
+		n -= part;
+		to->used += part;
+		if (to->used == to->seg->len && n) {
+			to->seg++;
+			to->used = 0;
+		}
+	}
+}
+
+/** Header, addresses, tag and rest of the head as one stretch of bytes. Returns its length. */
+static uint32_t build_head(const struct frame *frame, bool tagged, uint16_t n_buffers, uint8_t *out)
+{
+	struct virtio_net_hdr_v1 hdr = frame->hdr;
+	uint32_t at = HDR_SIZE + 12, rest = frame->head_len - frame->rest_off;
+
+	hdr.num_buffers = n_buffers;
+	if (tagged && hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+		hdr.csum_start += 4;
+	if (tagged && hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE)
+		hdr.hdr_len += 4;
+	memcpy(out, &hdr, HDR_SIZE);
+	memcpy(out + HDR_SIZE, frame->head, 12);
+	if (tagged) {
+		const uint8_t tag[4] = {0x81, 0x00, frame->tci >> 8, frame->tci & 0xff};
+		memcpy(out + at, tag, 4);
+		at += 4;
+	}
+	copy_small(out + at, frame->head + frame->rest_off, rest);
+	return at + rest;
+}
+
+void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, struct put_plan *plan)
+{
+	uint8_t head[HDR_SIZE + 4 + FRAME_HEAD_SIZE] UNINITIALIZED;
+	uint32_t n = build_head(frame, tagged, n_buffers, head);
+	uint32_t total = n + frame->tail_len;
+	struct cursor to = {plan->segs, 0};
+
+	if (plan->segs[0].len >= n) {
+		uint32_t first = n < FRAME_HEAD_SIZE ? n : FRAME_HEAD_SIZE;
+		copy_small(plan->segs[0].hva, head, first);
+		copy_small(plan->segs[0].hva + first, head + first, n - first);
+		to.used = n;
+	} else {
+		put_bytes(&to, head, n);
+	}
+	uint32_t left = frame->tail_len, skip = frame->skip;
+	for (const struct frame_seg *from = frame->segs; left; from++, skip = 0) {
+		uint32_t part = from->len - skip < left ? from->len - skip : left;
+		put_bytes(&to, from->hva + skip, part);
+		left -= part;
+	}
+	for (unsigned i = 0; i < plan->n_chains; i++) {
+		uint32_t part = plan->chains[i].len < total ? plan->chains[i].len : total;
+		plan->chains[i].len = part;
+		total -= part;
+	}
+}
+
+/* ---- Taking and putting ---- */
+
+unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+	unsigned n_segs)
+{
+	if (is_broken(ring))
+		return 0;
+	return ring->packed ? packed_take(ring, frames, max, segs, n_segs)
+			    : split_take(ring, frames, max, segs, n_segs);
+}
+
+void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct vring_chain chain = {.id = frames[i].id, .n_desc = frames[i].n_desc};
+		if (ring->packed)
+			packed_use(ring, &chain, 1);
+		else
+			split_use(ring, &chain, 1);
+	}
+	vring_publish(ring);
+}
+
+/** Collect writable chains until they hold need bytes. */
+static enum vring_put plan_put(struct vring *ring, uint32_t need, struct put_plan *plan,
+	uint16_t *ret_ahead)
+{
+	uint32_t room = 0;
+
+	plan->n_chains = plan->n_segs = 0;
+	*ret_ahead = 0;
+	while (room < need) {
+		if (plan->n_chains && (!ring->mergeable || plan->n_chains == PUT_MAX_CHAINS))
+			return VRING_PUT_NO_ROOM;
+		int ret = ring->packed ? packed_next(ring, *ret_ahead, plan)
+				       : split_next(ring, *ret_ahead, plan);
+		if (ret)
+			return ret < 0 ? VRING_PUT_BROKEN : VRING_PUT_FULL;
+		const struct vring_chain *chain = &plan->chains[plan->n_chains - 1];
+		if (plan->n_chains == 1 && chain->len < HDR_SIZE)
+			return ring_fault(ring, VRING_BAD_LENGTH), VRING_PUT_BROKEN;
+		*ret_ahead += ring->packed ? chain->n_desc : 1;
+		room = chain->len > UINT32_MAX - room ? UINT32_MAX : room + chain->len;
+	}
+	return VRING_PUT_OK;
+}
+
+enum vring_put vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
+	bool tagged)
+{
+	uint32_t need = (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
+	uint16_t ahead;
+
+	if (is_broken(ring))
+		return VRING_PUT_BROKEN;
+	enum vring_put ret = plan_put(ring, need, plan, &ahead);
+	if (ret != VRING_PUT_OK)
+		return ret;
+	frame_store(frame, tagged, (uint16_t)plan->n_chains, plan);
+	if (ring->packed) {
+		uint32_t next = (uint32_t)ring->next_avail + ahead;
+		if (next >= ring->size) {
+			next -= ring->size;
+			ring->avail_wrap = !ring->avail_wrap;
+		}
+		ring->next_avail = (uint16_t)next;
+		packed_use(ring, plan->chains, plan->n_chains);
+	} else {
+		ring->next_avail += ahead;
+		split_use(ring, plan->chains, plan->n_chains);
+	}
+	return VRING_PUT_OK;
+}
+
+void vring_publish(struct vring *ring)
+{
+	if (ring->packed)
+		packed_publish(ring);
+	else
+		split_publish(ring);
+}
+
+/* ---- Notifications ---- */
+
+bool vring_pending(const struct vring *ring)
+{
+	if (is_broken(ring))
+		return false;
+	if (ring->packed)
+		return packed_pending(ring);
+	const struct vring_avail *avail = ring->avail;
+	return LOAD_ONCE(avail->idx) != ring->next_avail;
+}
+
+void vring_notify(struct vring *ring, bool on)
+{
+	struct vring_used *used = ring->used;
+
+	/* Test, then store: the driver reads what is written here. */
+	if (ring->notify_on == on && !(on && ring->event_idx && ring->notify_at != ring->next_avail))
+		return;
+	ring->notify_on = on;
+	ring->notify_at = ring->next_avail;
+	if (ring->packed)
+		packed_notify(ring, on);
+	else if (!ring->event_idx)
+		STORE_ONCE(used->flags, on ? 0 : VRING_USED_F_NO_NOTIFY);
+	else if (on) /* an event index that stays behind asks for no kick */
+		__atomic_store_n((uint16_t *)(void *)&used->ring[ring->size], ring->next_avail,
+			__ATOMIC_RELAXED);
+}
+
+bool vring_signal_needed(struct vring *ring)
+{
+	const struct vring_avail *avail = ring->avail;
+	uint16_t now = ring->next_used, before = ring->signalled;
+
+	if (!ring->dirty)
+		return false;
+	ring->dirty = false;
+	/* Our publishing comes before reading whether the driver wants to know; the driver does the
+	 * reverse, so that one of us sees the other. Without it an interrupt is lost. */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (ring->packed)
+		return packed_signal_needed(ring);
+	ring->signalled = now;
+	if (!ring->event_idx)
+		return !(LOAD_ONCE(avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
+	uint16_t event = LOAD_ONCE(avail->ring[ring->size]);
+	return (uint16_t)(now - event - 1) < (uint16_t)(now - before);
+}

@@ -1,0 +1,247 @@
+#include "vring_priv.h"
+
+#define FLAG_AVAIL (1u << VRING_PACKED_DESC_F_AVAIL)
+#define FLAG_USED  (1u << VRING_PACKED_DESC_F_USED)
+
+static bool is_available(uint16_t flags, bool wrap)
+{
+	return !!(flags & FLAG_AVAIL) == wrap && !!(flags & FLAG_USED) != wrap;
+}
+
+/** A position in the ring: slot and wrap counter. */
+struct position {
+	uint32_t slot;
+	bool wrap;
+};
+
+static struct position ahead_of(const struct vring *ring, uint16_t ahead)
+{
+	struct position p = {(uint32_t)ring->next_avail + ahead, ring->avail_wrap};
+
+	if (p.slot >= ring->size) {
+		p.slot -= ring->size;
+		p.wrap = !p.wrap;
+	}
+	return p;
+}
+
+static void step(const struct vring *ring, struct position *p)
+{
+	if (++p->slot == ring->size) {
+		p->slot = 0;
+		p->wrap = !p->wrap;
+	}
+}
+
+static uint16_t flags_at(const struct vring *ring, uint32_t slot)
+{
+	struct vring_packed_desc *descs = ring->desc;
+
+	/* Pairs with the driver's release of flags: the descriptor behind it is there. */
+	return __atomic_load_n(&descs[slot].flags, __ATOMIC_ACQUIRE);
+}
+
+static int walk_indirect(struct vring *ring, uint64_t addr, uint32_t len, uint16_t direction,
+	struct frame_seg *segs, unsigned n, unsigned max, struct vring_chain *chain)
+{
+	uint32_t count = len / sizeof(struct vring_packed_desc);
+	const struct vring_packed_desc *table;
+
+	if (!(ring->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)) || !len ||
+		len % sizeof(struct vring_packed_desc) || count > VRING_MAX_SIZE)
+		return ring_fault(ring, VRING_BAD_INDIRECT);
+	table = vmem_translate(ring->mem, addr, len);
+	if (!table)
+		return ring_fault(ring, VRING_BAD_ADDRESS);
+	if (count > FRAME_MAX_SEGS)
+		return ring_fault(ring, VRING_BAD_CHAIN);
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t gpa = LOAD_ONCE(table[i].addr);
+		uint32_t size = LOAD_ONCE(table[i].len);
+		uint16_t flags = LOAD_ONCE(table[i].flags);
+
+		/* 2.8.8: only WRITE means something in an indirect table. */
+		if ((flags & VRING_DESC_F_WRITE) != direction)
+			return ring_fault(ring, VRING_BAD_FLAGS);
+		if (size > UINT32_MAX - chain->len)
+			return ring_fault(ring, VRING_BAD_LENGTH);
+		int got = seg_append(ring->mem, segs, n, max, gpa, size);
+		if (got < 0)
+			return ring_fault(ring, n >= max ? VRING_BAD_CHAIN : VRING_BAD_ADDRESS);
+		n = (unsigned)got;
+		chain->len += size;
+	}
+	return (int)n;
+}
+
+/** The chain at p, whose first flags were read. As walk() of the split ring; p moves past it. */
+static int walk(struct vring *ring, struct position *p, uint16_t flags, uint16_t direction,
+	struct frame_seg *segs, unsigned n, unsigned max, struct vring_chain *chain)
+{
+	const struct vring_packed_desc *descs = ring->desc;
+	unsigned first = n;
+
+	chain->n_desc = 0;
+	chain->len = 0;
+	for (;;) {
+		const struct vring_packed_desc *desc = &descs[p->slot];
+		uint64_t gpa = LOAD_ONCE(desc->addr);
+		uint32_t size = LOAD_ONCE(desc->len);
+		int got;
+
+		chain->id = LOAD_ONCE(desc->id);
+		if (++chain->n_desc > ring->size)
+			return ring_fault(ring, VRING_BAD_CHAIN);
+		if (flags & VRING_DESC_F_INDIRECT) {
+			/* 2.8.7: not together with NEXT, and alone in its chain. */
+			if (flags & VRING_DESC_F_NEXT || chain->n_desc > 1)
+				return ring_fault(ring, VRING_BAD_INDIRECT);
+			got = walk_indirect(ring, gpa, size, direction, segs, n, max, chain);
+			if (got < 0)
+				return -1;
+		} else {
+			if ((flags & VRING_DESC_F_WRITE) != direction)
+				return ring_fault(ring, VRING_BAD_FLAGS);
+			if (size > UINT32_MAX - chain->len)
+				return ring_fault(ring, VRING_BAD_LENGTH);
+			got = seg_append(ring->mem, segs, n, max, gpa, size);
+			if (got < 0)
+				return ring_fault(ring, n >= max ? VRING_BAD_CHAIN : VRING_BAD_ADDRESS);
+			chain->len += size;
+		}
+		n = (unsigned)got;
+		step(ring, p);
+		if (!(flags & VRING_DESC_F_NEXT))
+			break;
+		flags = flags_at(ring, p->slot);
+	}
+	chain->n_segs = n - first;
+	return (int)n;
+}
+
+unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+	unsigned n_segs)
+{
+	struct position p = {ring->next_avail, ring->avail_wrap};
+	struct vring_packed_desc *descs = ring->desc;
+	struct vring_chain chains[FRAME_BURST] UNINITIALIZED;
+	unsigned used = 0, n = 0, slots = 0;
+
+	for (; n < max && n_segs - used >= FRAME_MAX_SEGS && slots < ring->size; n++) {
+		uint16_t flags = flags_at(ring, p.slot);
+		if (!is_available(flags, p.wrap))
+			break;
+		__builtin_prefetch(&descs[p.slot + 8 < ring->size ? p.slot + 8 : 0]);
+		int got = walk(ring, &p, flags, 0, segs, used, used + FRAME_MAX_SEGS, &chains[n]);
+		if (got < 0)
+			break;
+		__builtin_prefetch(segs[used].hva);
+		frames[n].segs = segs + used;
+		used = (unsigned)got;
+		slots += chains[n].n_desc;
+		ring->next_avail = (uint16_t)p.slot;
+		ring->avail_wrap = p.wrap;
+	}
+	for (unsigned i = 0; i < n; i++)
+		frame_load(&frames[i], frames[i].segs, &chains[i]);
+	return n;
+}
+
+int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
+{
+	struct position p = ahead_of(ring, ahead);
+	uint16_t flags;
+
+	if (ahead >= ring->size)
+		return 1;
+	flags = flags_at(ring, p.slot);
+	if (!is_available(flags, p.wrap))
+		return 1;
+	int got = walk(ring, &p, flags, VRING_DESC_F_WRITE, plan->segs, plan->n_segs, FRAME_MAX_SEGS,
+		&plan->chains[plan->n_chains]);
+	if (got < 0)
+		return -1;
+	plan->n_segs = (unsigned)got;
+	plan->n_chains++;
+	return 0;
+}
+
+void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
+{
+	struct vring_packed_desc *descs = ring->desc;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_packed_desc *desc = &descs[ring->next_used];
+		uint16_t flags = ring->used_wrap ? FLAG_AVAIL | FLAG_USED : 0;
+
+		desc->id = chains[i].id;
+		desc->len = chains[i].len;
+		if (!ring->n_unpublished++) {
+			/* The driver reads in order: withholding the first hides all behind it. */
+			ring->publish_slot = ring->next_used;
+			ring->publish_flags = flags;
+		} else {
+			__atomic_store_n(&desc->flags, flags, __ATOMIC_RELEASE);
+		}
+		uint32_t next = (uint32_t)ring->next_used + chains[i].n_desc;
+		if (next >= ring->size) {
+			next -= ring->size;
+			ring->used_wrap = !ring->used_wrap;
+		}
+		ring->next_used = (uint16_t)next;
+	}
+	ring->dirty = true;
+}
+
+void packed_publish(struct vring *ring)
+{
+	struct vring_packed_desc *descs = ring->desc;
+
+	if (!ring->n_unpublished)
+		return;
+	/* Pairs with the driver's acquire of flags: ids, lengths and buffers are complete. */
+	__atomic_store_n(&descs[ring->publish_slot].flags, ring->publish_flags, __ATOMIC_RELEASE);
+	ring->n_unpublished = 0;
+}
+
+bool packed_pending(const struct vring *ring)
+{
+	return is_available(flags_at(ring, ring->next_avail), ring->avail_wrap);
+}
+
+void packed_notify(struct vring *ring, bool on)
+{
+	struct vring_packed_event *event = ring->used;
+	uint16_t flags = VRING_PACKED_EVENT_F_DISABLE;
+
+	if (on && ring->event_idx) {
+		STORE_ONCE(event->off_wrap,
+			ring->next_avail | ring->avail_wrap << VRING_PACKED_EVENT_WRAP_SHIFT);
+		/* Pairs with the driver reading flags before off_wrap. */
+		atomic_thread_fence(memory_order_release);
+		flags = VRING_PACKED_EVENT_F_DESC;
+	} else if (on) {
+		flags = VRING_PACKED_EVENT_F_ENABLE;
+	}
+	STORE_ONCE(event->flags, flags);
+}
+
+bool packed_signal_needed(struct vring *ring)
+{
+	const struct vring_packed_event *event = ring->avail;
+	uint16_t flags = LOAD_ONCE(event->flags);
+	int32_t now = ring->next_used, before = ring->signalled;
+
+	ring->signalled = ring->next_used;
+	if (flags != VRING_PACKED_EVENT_F_DESC || !ring->event_idx)
+		return flags != VRING_PACKED_EVENT_F_DISABLE;
+	uint16_t off_wrap = LOAD_ONCE(event->off_wrap);
+	int32_t at = off_wrap & 0x7fff;
+
+	/* Put all three on one line that ends at `now`: an earlier lap is below zero. */
+	if (now <= before)
+		before -= ring->size;
+	if ((off_wrap >> VRING_PACKED_EVENT_WRAP_SHIFT) != ring->used_wrap)
+		at -= ring->size;
+	return at >= before && at < now;
+}

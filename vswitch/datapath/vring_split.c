@@ -1,0 +1,155 @@
+#include "vring_priv.h"
+
+static uint16_t avail_idx(const struct vring *ring)
+{
+	struct vring_avail *avail = ring->avail;
+
+	/* Pairs with the driver's release of idx: the entries and descriptors behind it are there. */
+	return __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE);
+}
+
+static struct vring_desc desc_load(const struct vring_desc *desc)
+{
+	struct vring_desc copy;
+
+	copy.addr = LOAD_ONCE(desc->addr);
+	copy.len = LOAD_ONCE(desc->len);
+	copy.flags = LOAD_ONCE(desc->flags);
+	copy.next = LOAD_ONCE(desc->next);
+	return copy;
+}
+
+/**
+ * Read the chain that begins at head. direction: VRING_DESC_F_WRITE or 0. segs holds max pieces,
+ * n of them in use. returns the pieces then in use, or -1 with the ring broken.
+ */
+static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct frame_seg *segs,
+	unsigned n, unsigned max, struct vring_chain *chain)
+{
+	const struct vring_desc *table = ring->desc;
+	uint32_t table_len = ring->size, left = ring->size;
+	struct vring_desc desc;
+	uint16_t at = head;
+	unsigned first = n;
+
+	chain->id = head;
+	chain->n_desc = 1;
+	chain->len = 0;
+	for (;; at = desc.next) {
+		if (at >= table_len)
+			return ring_fault(ring, VRING_BAD_HEAD);
+		if (!left--)
+			return ring_fault(ring, VRING_BAD_CHAIN);
+		desc = desc_load(&table[at]);
+		if (desc.flags & VRING_DESC_F_INDIRECT) {
+			/* 2.7.5.3: one table, at the end of the chain, not nested; WRITE is ignored. */
+			if (!(ring->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)) ||
+				table != ring->desc || desc.flags & VRING_DESC_F_NEXT || !desc.len ||
+				desc.len % sizeof(desc) || desc.len / sizeof(desc) > VRING_MAX_SIZE)
+				return ring_fault(ring, VRING_BAD_INDIRECT);
+			table = vmem_translate(ring->mem, desc.addr, desc.len);
+			if (!table)
+				return ring_fault(ring, VRING_BAD_ADDRESS);
+			table_len = desc.len / sizeof(desc);
+			left = table_len < FRAME_MAX_SEGS ? table_len : FRAME_MAX_SEGS;
+			desc.next = 0;
+			continue;
+		}
+		if ((desc.flags & VRING_DESC_F_WRITE) != direction)
+			return ring_fault(ring, VRING_BAD_FLAGS);
+		if (desc.len > UINT32_MAX - chain->len)
+			return ring_fault(ring, VRING_BAD_LENGTH);
+		int got = seg_append(ring->mem, segs, n, max, desc.addr, desc.len);
+		if (got < 0)
+			return ring_fault(ring, n >= max ? VRING_BAD_CHAIN : VRING_BAD_ADDRESS);
+		n = (unsigned)got;
+		chain->len += desc.len;
+		if (!(desc.flags & VRING_DESC_F_NEXT))
+			break;
+	}
+	chain->n_segs = n - first;
+	return (int)n;
+}
+
+unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+	unsigned n_segs)
+{
+	const struct vring_avail *avail = ring->avail;
+	const struct vring_desc *table = ring->desc;
+	struct vring_chain chains[FRAME_BURST] UNINITIALIZED;
+	uint16_t heads[FRAME_BURST] UNINITIALIZED;
+	uint16_t ready = (uint16_t)(avail_idx(ring) - ring->next_avail);
+	unsigned used = 0, n = 0;
+
+	if (!ready)
+		return 0;
+	if (ready > ring->size) {
+		ring_fault(ring, VRING_BAD_AVAIL);
+		return 0;
+	}
+	if (max > ready)
+		max = ready;
+	for (unsigned i = 0; i < max; i++) {
+		heads[i] = LOAD_ONCE(avail->ring[(uint16_t)(ring->next_avail + i) & (ring->size - 1)]);
+		if (heads[i] < ring->size)
+			__builtin_prefetch(&table[heads[i]]);
+	}
+	for (; n < max && n_segs - used >= FRAME_MAX_SEGS; n++) {
+		int got = walk(ring, heads[n], 0, segs, used, used + FRAME_MAX_SEGS, &chains[n]);
+		if (got < 0)
+			break;
+		__builtin_prefetch(segs[used].hva);
+		frames[n].segs = segs + used;
+		used = (unsigned)got;
+	}
+	for (unsigned i = 0; i < n; i++)
+		frame_load(&frames[i], frames[i].segs, &chains[i]);
+	ring->next_avail += n;
+	return n;
+}
+
+int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
+{
+	const struct vring_avail *avail = ring->avail;
+	uint16_t at = (uint16_t)(ring->next_avail + ahead);
+	uint16_t ready = (uint16_t)(ring->avail_seen - ring->next_avail);
+
+	if (ready <= ahead) {
+		ring->avail_seen = avail_idx(ring);
+		ready = (uint16_t)(ring->avail_seen - ring->next_avail);
+		if (ready > ring->size)
+			return ring_fault(ring, VRING_BAD_AVAIL);
+		if (ready <= ahead)
+			return 1;
+	}
+	uint16_t head = LOAD_ONCE(avail->ring[at & (ring->size - 1)]);
+	int got = walk(ring, head, VRING_DESC_F_WRITE, plan->segs, plan->n_segs, FRAME_MAX_SEGS,
+		&plan->chains[plan->n_chains]);
+	if (got < 0)
+		return -1;
+	plan->n_segs = (unsigned)got;
+	plan->n_chains++;
+	return 0;
+}
+
+void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
+{
+	struct vring_used *used = ring->used;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_used_elem *elem = &used->ring[ring->next_used++ & (ring->size - 1)];
+		elem->id = chains[i].id;
+		elem->len = chains[i].len;
+	}
+	ring->n_unpublished += n;
+	ring->dirty = true;
+}
+
+void split_publish(struct vring *ring)
+{
+	struct vring_used *used = ring->used;
+
+	/* Pairs with the driver's acquire of idx: entries and buffers are complete before they count. */
+	__atomic_store_n(&used->idx, ring->next_used, __ATOMIC_RELEASE);
+	ring->n_unpublished = 0;
+}
