@@ -43,11 +43,6 @@ uint32_t vring_base(const struct vring *ring)
 		(uint32_t)ring->used_wrap << 31;
 }
 
-static bool is_broken(const struct vring *ring)
-{
-	return atomic_load_explicit(&ring->broken, memory_order_relaxed) != VRING_OK;
-}
-
 /* ---- Copies ---- */
 
 /** Move n bytes out of segs, from byte `skip` of segs[*at] on. */
@@ -183,7 +178,7 @@ void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, str
 unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
-	if (is_broken(ring))
+	if (vring_is_broken(ring))
 		return 0;
 	return ring->packed ? packed_take(ring, frames, max, segs, n_segs)
 			    : split_take(ring, frames, max, segs, n_segs);
@@ -231,7 +226,7 @@ enum vring_put vring_put(struct vring *ring, struct put_plan *plan, const struct
 	uint32_t need = (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
 	uint16_t ahead;
 
-	if (is_broken(ring))
+	if (vring_is_broken(ring))
 		return VRING_PUT_BROKEN;
 	enum vring_put ret = plan_put(ring, need, plan, &ahead);
 	if (ret != VRING_PUT_OK)
@@ -264,7 +259,7 @@ void vring_publish(struct vring *ring)
 
 bool vring_pending(const struct vring *ring)
 {
-	if (is_broken(ring))
+	if (vring_is_broken(ring))
 		return false;
 	if (ring->packed)
 		return packed_pending(ring);

@@ -74,6 +74,11 @@ struct vring {
 	bool is_watched;
 };
 
+static inline bool vring_is_broken(const struct vring *ring)
+{
+	return atomic_load_explicit(&ring->broken, memory_order_relaxed) != VRING_OK;
+}
+
 /**
  * Take over a ring whose desc, avail, used, mem and fds are set, and ask its driver not to kick.
  * base is the position as in SET_VRING_BASE. Nothing is ever in flight between rounds, so that the

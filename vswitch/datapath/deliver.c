@@ -1,0 +1,207 @@
+#include "deliver.h"
+
+#include "offload.h"
+#include "signal.h"
+#include "tag.h"
+
+#include <string.h>
+
+/** Counts of one delivery, added to the port's once at its end. */
+struct tally {
+	uint64_t frames, bytes, multicast, broadcast;
+};
+
+static bool is_broadcast(const uint8_t *mac)
+{
+	return (mac[0] & mac[1] & mac[2] & mac[3] & mac[4] & mac[5]) == 0xff;
+}
+
+/* ---- MTU ---- */
+
+/** Bytes before the layer-3 packet of a canonical frame: tags inside (QinQ, or on a wire) count. */
+static uint32_t l2_len(const struct frame *frame)
+{
+	uint32_t at = frame->rest_off, len = ETHER_HDR_LEN;
+
+	for (unsigned tags = 0; tags < 2 && at + 2 <= frame->head_len; tags++, at += TAG_LEN) {
+		uint16_t type = (uint16_t)(frame->head[at] << 8 | frame->head[at + 1]);
+		if (type != ETHER_TYPE_VLAN && type != ETHER_TYPE_QINQ)
+			break;
+		len += TAG_LEN;
+	}
+	return len;
+}
+
+/** Largest layer-3 packet that this frame becomes on a wire: of a large frame, one segment. */
+static uint32_t l3_size(const struct frame *frame)
+{
+	uint32_t l2 = l2_len(frame), headers;
+
+	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE)
+		return frame->len - l2;
+	/* Where the head is too short to hold the headers, the sender's word has to do. */
+	headers = frame->hdr.csum_start + 20u;
+	uint32_t doff_at = frame->hdr.csum_start + 12u + (frame->rest_off - 12u);
+	if ((frame->hdr.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_UDP_L4)
+		headers = frame->hdr.csum_start + 8u;
+	else if (doff_at < frame->head_len)
+		headers = frame->hdr.csum_start + (frame->head[doff_at] >> 4) * 4u;
+	return headers - l2 + frame->hdr.gso_size;
+}
+
+static bool fits_mtu(const struct frame *frame, uint32_t mtu)
+{
+	return frame->len <= mtu + ETHER_HDR_LEN || l3_size(frame) <= mtu;
+}
+
+/* ---- Putting ---- */
+
+static enum drop_reason drop_of(enum vring_put result)
+{
+	switch (result) {
+	case VRING_PUT_FULL:
+		return DROP_TX_RING_FULL;
+	case VRING_PUT_NO_ROOM:
+		return DROP_TX_NO_ROOM;
+	default:
+		return DROP_TX_BROKEN;
+	}
+}
+
+static void put(struct fwd *fwd, struct vring *ring, const struct frame *frame, bool tagged,
+	struct dp_counters *counters, struct tally *tally)
+{
+	enum vring_put result = vring_put(ring, &fwd->plan, frame, tagged);
+
+	if (__builtin_expect(result != VRING_PUT_OK, 0)) {
+		counters->drops[drop_of(result)]++;
+		return;
+	}
+	tally->frames++;
+	tally->bytes += frame->len + (tagged ? TAG_LEN : 0);
+	if (frame->head[0] & 1) {
+		if (is_broadcast(frame->head))
+			tally->broadcast++;
+		else
+			tally->multicast++;
+	}
+}
+
+/* ---- Software offloads ---- */
+
+/** The canonical frame in one piece. Its bytes no longer change. */
+static void linearize(const struct frame *frame, uint8_t *out)
+{
+	uint32_t left = frame->tail_len, skip = frame->skip;
+
+	memcpy(out, frame->head, 12);
+	memcpy(out + 12, frame->head + frame->rest_off, frame->head_len - frame->rest_off);
+	out += 12 + frame->head_len - frame->rest_off;
+	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
+		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
+		memcpy(out, seg->hva + skip, part);
+		out += part;
+		left -= part;
+	}
+}
+
+/** A frame of plain bytes in our own memory; seg holds its tail. */
+static void frame_of_bytes(struct frame *frame, uint8_t *bytes, uint32_t len, uint16_t tci,
+	struct frame_seg *seg)
+{
+	uint32_t head_len = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
+
+	memcpy(frame->head, bytes, head_len);
+	memset(&frame->hdr, 0, sizeof(frame->hdr));
+	frame->head_len = (uint16_t)head_len;
+	frame->rest_off = 12;
+	frame->tci = tci;
+	frame->len = len;
+	frame->tail_len = len - head_len;
+	*seg = (struct frame_seg){bytes + head_len, len - head_len};
+	frame->segs = seg;
+	frame->n_segs = 1;
+	frame->skip = 0;
+}
+
+/** Finish what the receiver did not negotiate, then put the result: one frame, or its segments. */
+static void put_finished(struct fwd *fwd, struct vring *ring, const struct frame *frame, bool tagged,
+	struct dp_counters *counters, struct tally *tally)
+{
+	struct offload_cut cut;
+	struct frame_seg seg;
+	struct frame out;
+	uint32_t len;
+
+	linearize(frame, fwd->bounce);
+	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
+		offload_checksum(fwd->bounce, frame->len, &frame->hdr);
+		frame_of_bytes(&out, fwd->bounce, frame->len, frame->tci, &seg);
+		put(fwd, ring, &out, tagged, counters, tally);
+		return;
+	}
+	if (!offload_cut_begin(&cut, fwd->bounce, frame->len, &frame->hdr) ||
+		!(len = offload_cut_next(&cut, fwd->segment))) {
+		counters->drops[DROP_TX_OFFLOAD]++;
+		return;
+	}
+	for (; len; len = offload_cut_next(&cut, fwd->segment)) {
+		counters->copies += cut.index > 1;
+		frame_of_bytes(&out, fwd->segment, len, frame->tci, &seg);
+		put(fwd, ring, &out, tagged, counters, tally);
+	}
+}
+
+/* ---- Locks ---- */
+
+/* Several workers may put into one ring; once per burst. Nobody sleeps with it or waits inside. */
+static void ring_acquire(struct vring *ring)
+{
+	while (atomic_exchange_explicit(&ring->tx_lock, true, memory_order_acquire))
+		while (atomic_load_explicit(&ring->tx_lock, memory_order_relaxed))
+			__builtin_ia32_pause();
+}
+
+static void ring_release(struct vring *ring)
+{
+	atomic_store_explicit(&ring->tx_lock, false, memory_order_release);
+}
+
+void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
+{
+	const struct dp_port *port = &snapshot->ports[port_id];
+	struct dp_counters *counters = &fwd->counters[port_id];
+	uint64_t todo = fwd->out[port_id], tagged = fwd->out_tagged[port_id];
+	struct tally tally = {0};
+
+	if (!port->n_tx) {
+		counters->drops[DROP_TX_NOT_RUNNING] += (unsigned)__builtin_popcountll(todo);
+		return;
+	}
+	struct vring *ring = port->tx[queue < port->n_tx ? queue : queue % port->n_tx];
+	if (snapshot->n_workers > 1)
+		ring_acquire(ring);
+	for (; todo; todo &= todo - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(todo);
+		const struct frame *frame = &fwd->frames[i];
+		bool with_tag = tagged >> i & 1;
+
+		if (!fits_mtu(frame, port->mtu))
+			counters->drops[DROP_TX_MTU]++;
+		else if (!(frame->hdr.flags | frame->hdr.gso_type) ||
+			 offload_is_native(&frame->hdr, ring->features))
+			put(fwd, ring, frame, with_tag, counters, &tally);
+		else
+			put_finished(fwd, ring, frame, with_tag, counters, &tally);
+	}
+	vring_publish(ring);
+	signal_driver(ring);
+	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
+		fwd->wants_attention = ring->fault_told = true;
+	if (snapshot->n_workers > 1)
+		ring_release(ring);
+	counters->tx_frames += tally.frames;
+	counters->tx_bytes += tally.bytes;
+	counters->tx_multicast += tally.multicast;
+	counters->tx_broadcast += tally.broadcast;
+}

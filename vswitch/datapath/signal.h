@@ -1,0 +1,17 @@
+/**
+ * signal: telling a driver that something was published (its call eventfd).
+ *
+ * The one system call of a busy worker; at most once per ring and burst, and only where the driver
+ * asks for it. The fd is an eventfd in non-blocking mode, which the port made sure of.
+ */
+#ifndef WEFT_DATAPATH_SIGNAL_H
+#define WEFT_DATAPATH_SIGNAL_H
+
+#include "vring.h"
+
+/** Interrupt the driver if it must be. */
+void signal_driver(struct vring *ring);
+/** Add one to an eventfd. */
+void signal_fd(int fd);
+
+#endif

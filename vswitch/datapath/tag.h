@@ -1,0 +1,85 @@
+/**
+ * tag: which VLAN a frame is in, and whether a port lets it in or out.
+ *
+ * Roles of ports (access, trunk, native-...) are gone by the time a frame comes: the control thread
+ * has turned them into member VLANs, the VLAN of untagged frames and a few flags (snapshot.h).
+ * VLAN 0 is the one of frames that belong to none.
+ *   in:  untagged or priority-tagged (VID 0) -> pvid, if the port takes untagged frames;
+ *        tagged -> its VID, if the port takes tagged frames; then membership is checked
+ *   out: members only; VLAN 0 leaves untagged; the pvid as the port says; every other VLAN tagged
+ * The priority of a tag that was taken off is kept for a receiver that gets one.
+ * Source: IEEE 802.1Q-2018, 6.9 "Support of the EISS", 8.6.2 "Ingress filtering", 8.6.4 "Egress
+ * filtering", 9.6 "VLAN Tag Control Information".
+ */
+#ifndef WEFT_DATAPATH_TAG_H
+#define WEFT_DATAPATH_TAG_H
+
+#include "drop.h"
+#include "frame.h"
+#include "snapshot.h"
+
+#define TAG_LEN 4
+/** Not a reason to drop. */
+#define TAG_PASS DROP_N_REASONS
+
+static inline uint16_t frame_ether_type(const struct frame *frame)
+{
+	return (uint16_t)(frame->head[12] << 8 | frame->head[13]);
+}
+
+/** Take an 802.1Q tag off into frame->tci. False when the frame ends inside it or its offload header
+ *  points into it. */
+static inline bool tag_strip(struct frame *frame)
+{
+	struct virtio_net_hdr_v1 *hdr = &frame->hdr;
+
+	frame->tci = 0;
+	if (frame_ether_type(frame) != ETHER_TYPE_VLAN)
+		return true;
+	if (frame->len < ETHER_HDR_LEN + TAG_LEN)
+		return false;
+	frame->tci = (uint16_t)(frame->head[14] << 8 | frame->head[15]);
+	frame->rest_off = 12 + TAG_LEN;
+	frame->len -= TAG_LEN;
+	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		if (hdr->csum_start < ETHER_HDR_LEN + TAG_LEN)
+			return false;
+		hdr->csum_start -= TAG_LEN;
+		hdr->hdr_len -= hdr->hdr_len >= TAG_LEN ? TAG_LEN : 0;
+	}
+	return true;
+}
+
+/** Set the frame's vid by the rules of the port it came from. TAG_PASS or a drop reason. */
+static inline enum drop_reason tag_ingress(const struct dp_port *port, struct frame *frame)
+{
+	if (!tag_strip(frame))
+		return DROP_RX_TOO_SHORT;
+	uint16_t vid = frame->tci & 0xfff;
+	if (!vid) {
+		if (!(port->flags & DP_PORT_UNTAGGED))
+			return DROP_RX_UNTAGGED;
+		vid = port->pvid;
+	} else if (!(port->flags & DP_PORT_TAGGED)) {
+		return DROP_RX_VLAN;
+	}
+	if (!vlan_set_has(port->vlans, vid))
+		return DROP_RX_VLAN;
+	frame->vid = vid;
+	frame->tci = (uint16_t)((frame->tci & 0xf000) | vid);
+	return TAG_PASS;
+}
+
+/** May frames of vid leave by port? */
+static inline bool tag_is_member(const struct dp_port *port, uint16_t vid)
+{
+	return vlan_set_has(port->vlans, vid);
+}
+
+/** Do they carry a tag when they do? */
+static inline bool tag_is_tagged(const struct dp_port *port, uint16_t vid)
+{
+	return vid && (vid != port->pvid || port->flags & DP_PORT_PVID_TAGGED);
+}
+
+#endif
