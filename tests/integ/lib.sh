@@ -18,6 +18,7 @@ begin() {
 	T=$(mktemp -d "${TMPDIR:-/tmp}/weft-integ.XXXXXX")
 	export XDG_RUNTIME_DIR=$T/run
 	mkdir -m 700 "$XDG_RUNTIME_DIR"
+	[[ -e $GUEST/vmlinux ]] || "$ROOT/tools/guest-image" >/dev/null
 	trap cleanup EXIT
 	trap 'exit 1' INT TERM HUP
 }
