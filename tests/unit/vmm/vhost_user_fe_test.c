@@ -1,0 +1,119 @@
+#include "vhost_user_fe.h"
+
+#include "err.h"
+#include "ev.h"
+#include "virtio_wire.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SIZE 8
+
+static void split_base_is_the_used_index(void **state)
+{
+	uint16_t used[2] = {0, 65530};
+
+	assert_int_equal(vhost_fe_split_base(used), 65530);
+}
+
+/* A packed ring driven for n buffers of one slot each, of which `pending` are not given back yet. */
+static uint32_t base_after(unsigned n, unsigned pending)
+{
+	struct vring_packed_desc ring[SIZE] = {{0}};
+
+	for (unsigned i = 0; i < n; i++) {
+		bool wrap = i / SIZE % 2 == 0;
+
+		ring[i % SIZE].flags = (uint16_t)(wrap << 7 | !wrap << 15);
+		if (i < n - pending)
+			ring[i % SIZE].flags = (uint16_t)(wrap << 7 | wrap << 15);
+	}
+	return vhost_fe_packed_base(ring, SIZE);
+}
+
+static void packed_base_is_found_in_the_ring(void **state)
+{
+	for (unsigned n = 0; n < 5 * SIZE; n++) {
+		for (unsigned pending = 0; pending <= SIZE && pending <= n; pending++) {
+			unsigned done = n - pending;
+			uint32_t want = done % SIZE | (done / SIZE % 2 == 0) << 15;
+
+			if (base_after(n, pending) != want)
+				fail_msg("%u buffers, %u pending: 0x%x instead of 0x%x", n, pending,
+					base_after(n, pending), want);
+		}
+	}
+}
+
+static void ignore(void *ctx)
+{
+}
+
+static int create(struct ev *ev, const char *path, struct vhost_fe **ret_fe, struct err *err)
+{
+	struct vhost_fe_config config = {.is_server = true};
+
+	(void)snprintf(config.path, sizeof(config.path), "%s", path);
+	return vhost_fe_create(ev, NULL, &config, ignore, NULL, ret_fe, err);
+}
+
+static void socket_of_the_living_is_left_alone(void **state)
+{
+	char dir[] = "/tmp/weft-fe-XXXXXX", path[64];
+	struct vhost_fe *first, *second;
+	struct err err = {0};
+	struct ev *ev;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/s", dir);
+	assert_int_equal(ev_create(&ev), 0);
+	assert_int_equal(create(ev, path, &first, &err), 0);
+	assert_int_equal(create(ev, path, &second, &err), -EADDRINUSE);
+	assert_non_null(strstr(err.msg, "another process listens there"));
+	assert_int_equal(access(path, F_OK), 0);
+	vhost_fe_destroy(first);
+	assert_int_equal(access(path, F_OK), -1);
+	ev_destroy(ev);
+	(void)rmdir(dir);
+}
+
+static void socket_of_the_dead_is_replaced(void **state)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char dir[] = "/tmp/weft-fe-XXXXXX";
+	struct vhost_fe *fe;
+	struct err err = {0};
+	struct ev *ev;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", dir);
+	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	(void)close(fd);
+	assert_int_equal(ev_create(&ev), 0);
+	assert_int_equal(create(ev, addr.sun_path, &fe, &err), 0);
+	vhost_fe_destroy(fe);
+	ev_destroy(ev);
+	(void)rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(split_base_is_the_used_index),
+		cmocka_unit_test(packed_base_is_found_in_the_ring),
+		cmocka_unit_test(socket_of_the_living_is_left_alone),
+		cmocka_unit_test(socket_of_the_dead_is_replaced),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
