@@ -41,30 +41,33 @@ char *str_dup_printf(const char *fmt, ...)
 	return len < 0 ? NULL : text;
 }
 
-// Levenshtein's distance, one row at a time.
+static size_t str_min(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+// Damerau's distance with adjacent transpositions, since these are what fingers do; three rows.
 static size_t str_distance(const char *a, size_t len_a, const char *b, size_t len_b)
 {
-	size_t row[STR_NEAREST_MAX + 1];
+	size_t rows[3][STR_NEAREST_MAX + 1];
 
 	for (size_t j = 0; j <= len_b; j++)
-		row[j] = j;
+		rows[0][j] = j;
 	for (size_t i = 1; i <= len_a; i++) {
-		size_t diagonal = row[0];
+		size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
+		int c = tolower((unsigned char)a[i - 1]);
+		int before = i > 1 ? tolower((unsigned char)a[i - 2]) : 0;
 
 		row[0] = i;
 		for (size_t j = 1; j <= len_b; j++) {
-			bool same = tolower((unsigned char)a[i - 1]) == tolower((unsigned char)b[j - 1]);
-			size_t best = diagonal + !same;
+			int d = tolower((unsigned char)b[j - 1]);
 
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			diagonal = row[j];
-			row[j] = best;
+			row[j] = str_min(above[j - 1] + (c != d), str_min(above[j], row[j - 1]) + 1);
+			if (i > 1 && j > 1 && before == d && c == tolower((unsigned char)b[j - 2]))
+				row[j] = str_min(row[j], above2[j - 2] + 1);
 		}
 	}
-	return row[len_b];
+	return rows[len_a % 3][len_b];
 }
 
 const char *str_nearest(const char *word, const char *const *candidates, size_t n)
