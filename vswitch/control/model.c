@@ -102,10 +102,8 @@ struct model_link *model_link_get(const struct model *model, const char *name, c
 
 static int set_limit(struct err *err, const char *kind, const char *name, unsigned max)
 {
-	(void)err_set(err, -ENOSPC, "%s '%s': the switch holds %u already, the most it can", kind,
+	return err_set(err, -ENOSPC, "%s '%s': the switch holds %u already, the most it can", kind,
 		name, max);
-	err_name(err, "LimitReached");
-	return -ENOSPC;
 }
 
 static int set_no_memory(struct err *err, const char *kind, const char *name)
@@ -154,7 +152,7 @@ int model_port_add(struct model *model, const struct ctl_port *conf, struct mode
 	struct model_port *port;
 	unsigned id = 0;
 
-	while (id < MODEL_MAX_PORTS && model->port_id_busy[id])
+	while (id < MODEL_MAX_PORTS && model->ports[id])
 		id++;
 	if (id == MODEL_MAX_PORTS)
 		return set_limit(err, "port", conf->name, MODEL_MAX_PORTS);
@@ -165,7 +163,6 @@ int model_port_add(struct model *model, const struct ctl_port *conf, struct mode
 	port->conf = *conf;
 	join_bridge(model, port);
 	model->ports[id] = port;
-	model->port_id_busy[id] = 1;
 	model->n_ports++;
 	*ret_port = port;
 	return 0;
@@ -217,11 +214,6 @@ void model_port_del(struct model *model, struct model_port *port)
 	model->ports[port->id] = NULL;
 	model->n_ports--;
 	free(port);
-}
-
-void model_port_id_release(struct model *model, uint16_t id)
-{
-	model->port_id_busy[id] = 0;
 }
 
 void model_link_del(struct model *model, struct model_link *link)

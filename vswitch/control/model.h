@@ -7,8 +7,7 @@
  * Data model. Every object keeps its configuration as the very message of the control protocol
  * (`conf`), complete: each configurable field present, show-only fields absent. So there is one
  * notion of "the same settings" (ctl_msg_equal), one of "saved" (ctl_encode), and nothing to
- * convert. Objects sit in tables indexed by a small id, which data path and counters use; an id is
- * reused only after its owner says so, because workers may still count under it.
+ * convert. Objects sit in tables indexed by a small id, which data path and counters use.
  * Invariants:
  *   M1  names are unique per kind
  *   M2  port->bridge is the bridge that conf.bridge names, or NULL where it is empty
@@ -28,7 +27,7 @@
 #include <stdint.h>
 
 #define MODEL_MAX_BRIDGES 256
-#define MODEL_MAX_PORTS   1024
+#define MODEL_MAX_PORTS   1024 /* DP_MAX_PORTS */
 #define MODEL_MAX_LINKS   (MODEL_MAX_PORTS / 2)
 
 #define MODEL_DEFAULT_AGEING_S 300 /* IEEE 802.1Q-2018, table 8-6 "Ageing time parameter values" */
@@ -70,7 +69,6 @@ struct model {
 	struct model_bridge *bridges[MODEL_MAX_BRIDGES]; /* by id; NULL = free */
 	struct model_port *ports[MODEL_MAX_PORTS];
 	struct model_link *links[MODEL_MAX_LINKS];
-	uint8_t port_id_busy[MODEL_MAX_PORTS]; /* ids that may not be given out yet */
 	unsigned n_bridges, n_ports, n_links;
 };
 
@@ -106,9 +104,8 @@ int model_link_add(struct model *model, const struct ctl_link *conf, struct mode
 void model_port_set(struct model *model, struct model_port *port, const struct ctl_port *conf);
 /** The bridge has no ports. */
 void model_bridge_del(struct model *model, struct model_bridge *bridge);
-/** The port is in no wire. Its id stays reserved until model_port_id_release(). */
+/** The port is in no wire. */
 void model_port_del(struct model *model, struct model_port *port);
-void model_port_id_release(struct model *model, uint16_t id);
 void model_link_del(struct model *model, struct model_link *link);
 
 /* VLAN names of a bridge */

@@ -1,0 +1,398 @@
+#include "change.h"
+
+#include "bridge.h"
+#include "conf.h"
+#include "link.h"
+#include "port.h"
+#include "vlan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int change_fn(struct vswitch *sw, const void *in, void *out, struct err *err);
+
+static void tell(struct vswitch *sw, const char *object, const char *name, const char *event)
+{
+	monitor_tell(&sw->monitor, object, name, event, "");
+}
+
+/* ---- Bridges --------------------------------------------------------------------------------- */
+
+static int change_bridge_add(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_bridge *req = in;
+	struct model_bridge *bridge = model_bridge_find(&sw->model, req->name);
+	struct ctl_bridge conf;
+	int r = bridge_conf_new(req, &conf, err);
+
+	if (r < 0)
+		return r;
+	if (bridge)
+		return conf_check_exists(&ctl_bridge_schema, &bridge->conf, &conf, req->exist_ok,
+			"bridge", req->name, "BridgeExists", err);
+	r = model_bridge_add(&sw->model, &conf, &bridge, err);
+	if (r < 0)
+		return r;
+	r = fdb_ctl_open(&sw->fdbs, bridge, err);
+	if (r < 0) {
+		model_bridge_del(&sw->model, bridge);
+		return r;
+	}
+	switch_apply(sw);
+	tell(sw, "bridge", req->name, "added");
+	return 0;
+}
+
+static int apply_bridge_conf(struct vswitch *sw, struct model_bridge *bridge,
+	const struct ctl_bridge *conf, struct err *err)
+{
+	struct fdb *old = NULL;
+	int r;
+
+	if (ctl_msg_equal(&ctl_bridge_schema, conf, &bridge->conf))
+		return 0;
+	if (conf->fdb_max != bridge->conf.fdb_max) {
+		r = fdb_ctl_resize(&sw->fdbs, bridge, conf->fdb_max, switch_now_s(), &old, err);
+		if (r < 0)
+			return r;
+	}
+	bridge->conf = *conf;
+	switch_apply(sw);
+	if (old)
+		fdb_destroy(old);
+	tell(sw, "bridge", conf->name, "changed");
+	return 0;
+}
+
+static int change_bridge_set(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_bridge *req = in;
+	struct model_bridge *bridge = model_bridge_get(&sw->model, req->name, "name", err);
+	struct ctl_bridge conf;
+	int r;
+
+	if (!bridge)
+		return -ENOENT;
+	r = bridge_conf_set(bridge, req, &conf, err);
+	return r < 0 ? r : apply_bridge_conf(sw, bridge, &conf, err);
+}
+
+static int change_bridge_del(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_ref *req = in;
+	struct model_bridge *bridge;
+	uint16_t id;
+	int r = conf_check_named(req, "bridge", err);
+
+	if (r < 0)
+		return r;
+	bridge = model_bridge_find(&sw->model, req->name);
+	if (!bridge && req->missing_ok)
+		return 0;
+	if (!model_bridge_get(&sw->model, req->name, "name", err))
+		return -ENOENT;
+	r = bridge_check_del(bridge, err);
+	if (r < 0)
+		return r;
+	id = bridge->id;
+	model_bridge_del(&sw->model, bridge);
+	switch_apply(sw);
+	worker_ctl_drain(sw->workers);
+	fdb_ctl_close(&sw->fdbs, id);
+	tell(sw, "bridge", req->name, "removed");
+	return 0;
+}
+
+/* ---- Ports ----------------------------------------------------------------------------------- */
+
+/* A path that is not absolute counts from where the switch was started. */
+static int absolute_path(struct ctl_port *req, struct err *err)
+{
+	char dir[CTL_PATH_MAX + 1], path[sizeof(dir) + sizeof(req->path)];
+
+	if (!CTL_HAS(req, ctl_port, path) || req->path[0] == '/')
+		return 0;
+	if (!getcwd(dir, sizeof(dir)))
+		dir[0] = '\0';
+	if (!dir[0] || snprintf(path, sizeof(path), "%s/%s", dir, req->path) > CTL_PATH_MAX)
+		return err_set_field(err, -ENAMETOOLONG, "path",
+			"port '%s': path '%s' is too long as an absolute one (at most %d bytes)",
+			req->name, req->path, CTL_PATH_MAX);
+	CTL_SET_STR(req, ctl_port, path, path);
+	return 0;
+}
+
+static int change_port_add(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	struct ctl_port req = *(const struct ctl_port *)in;
+	struct model_port *port = model_port_find(&sw->model, req.name);
+	struct ctl_port conf;
+	int r = absolute_path(&req, err);
+
+	if (r == 0)
+		r = port_conf_new(&sw->model, &req, &conf, err);
+	if (r < 0)
+		return r;
+	if (port)
+		return conf_check_exists(&ctl_port_schema, &port->conf, &conf, req.exist_ok, "port",
+			req.name, "PortExists", err);
+	r = model_port_add(&sw->model, &conf, &port, err);
+	if (r < 0)
+		return r;
+	r = switch_port_open(sw, port, err);
+	if (r < 0) {
+		model_port_del(&sw->model, port);
+		return r;
+	}
+	switch_apply(sw);
+	tell(sw, "port", req.name, "added");
+	return 0;
+}
+
+static bool same_vlans(const struct ctl_port *a, const struct ctl_port *b)
+{
+	return a->vlan_mode == b->vlan_mode && a->tag == b->tag && a->native == b->native &&
+		vlan_set_equal(&a->trunks, &b->trunks);
+}
+
+static void apply_port_conf(struct vswitch *sw, struct model_port *port,
+	const struct ctl_port *conf)
+{
+	bool moves = strcmp(conf->bridge, port->conf.bridge) != 0;
+
+	if (ctl_msg_equal(&ctl_port_schema, conf, &port->conf))
+		return;
+	/* What was learned in VLANs that it leaves would draw frames into a dead end. */
+	if ((moves || !same_vlans(conf, &port->conf)) &&
+		fdb_ctl_flush_port(&sw->fdbs, port, moves) > 0)
+		sw->fdb_changed = true;
+	if (conf->mtu != port->conf.mtu)
+		port_set_mtu(sw->ports[port->id].dev, conf->mtu);
+	model_port_set(&sw->model, port, conf);
+	switch_apply(sw);
+	if (moves)
+		worker_ctl_drain(sw->workers);
+	tell(sw, "port", conf->name, "changed");
+}
+
+static int change_port_set(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	struct ctl_port req = *(const struct ctl_port *)in;
+	struct model_port *port = model_port_get(&sw->model, req.name, "name", err);
+	struct ctl_port conf;
+	int r;
+
+	if (!port)
+		return -ENOENT;
+	r = absolute_path(&req, err);
+	if (r == 0)
+		r = port_conf_set(&sw->model, port, &req, &conf, err);
+	if (r == 0)
+		apply_port_conf(sw, port, &conf);
+	return r;
+}
+
+static int change_port_del(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_ref *req = in;
+	struct model_port *port;
+	uint16_t id;
+	int r = conf_check_named(req, "port", err);
+
+	if (r < 0)
+		return r;
+	port = model_port_find(&sw->model, req->name);
+	if (!port && req->missing_ok)
+		return 0;
+	if (!model_port_get(&sw->model, req->name, "name", err))
+		return -ENOENT;
+	r = port_check_del(port, err);
+	if (r < 0)
+		return r;
+	id = port->id;
+	if (fdb_ctl_flush_port(&sw->fdbs, port, true) > 0)
+		sw->fdb_changed = true;
+	model_port_del(&sw->model, port);
+	switch_apply(sw);
+	switch_port_close(sw, id);
+	tell(sw, "port", req->name, "removed");
+	return 0;
+}
+
+/* ---- VLANs ----------------------------------------------------------------------------------- */
+
+static int apply_vlan(struct vswitch *sw, enum vlan_verb verb, const struct ctl_vlan *req,
+	struct err *err)
+{
+	struct vlan_change change;
+	int r = vlan_plan(&sw->model, verb, req, &change, err);
+
+	if (r < 0)
+		return r;
+	if (change.port) {
+		apply_port_conf(sw, change.port, &change.port_conf);
+		return 0;
+	}
+	/* The name first: it is what can fail, and a name alone changes nothing that is switched. */
+	if (change.sets_name && model_vlan_name_set(change.bridge, change.named, req->name) < 0)
+		return err_set(err, -ENOMEM, "bridge '%s': out of memory", req->bridge);
+	for (uint16_t vid = VLAN_MIN; verb == VLAN_DEL && vid <= VLAN_MAX; vid++) {
+		if (vlan_set_has(&req->vlans, vid))
+			(void)model_vlan_name_set(change.bridge, vid, "");
+	}
+	return apply_bridge_conf(sw, change.bridge, &change.bridge_conf, err);
+}
+
+static int change_vlan_add(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	return apply_vlan(sw, VLAN_ADD, in, err);
+}
+
+static int change_vlan_del(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	return apply_vlan(sw, VLAN_DEL, in, err);
+}
+
+static int change_vlan_set(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	return apply_vlan(sw, VLAN_SET, in, err);
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------- */
+
+static int change_fdb_add(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_fdb *req = in;
+	int r = fdb_ctl_add(&sw->fdbs, &sw->model, req, switch_now_s(), err);
+
+	if (r == 0)
+		tell(sw, "fdb", req->bridge, "added");
+	return r;
+}
+
+static int change_fdb_del(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_fdb *req = in;
+	int r = fdb_ctl_del(&sw->fdbs, &sw->model, req, switch_now_s(), err);
+
+	if (r == 0)
+		tell(sw, "fdb", req->bridge, "removed");
+	return r;
+}
+
+static int change_fdb_flush(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_fdb *req = in;
+	struct ctl_count *count = out;
+	uint64_t n = 0;
+	int r = fdb_ctl_flush(&sw->fdbs, &sw->model, req, switch_now_s(), &n, err);
+
+	if (r < 0)
+		return r;
+	if (count)
+		CTL_SET(count, ctl_count, count, n);
+	sw->fdb_changed = true;
+	tell(sw, "fdb", req->bridge, "flushed");
+	return 0;
+}
+
+/* ---- Wires ----------------------------------------------------------------------------------- */
+
+static int change_link_add(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_link *req = in;
+	struct model_link *link = model_link_find(&sw->model, req->name);
+	struct ctl_link conf;
+	int r = link_conf_new(&sw->model, req, &conf, err);
+
+	/* With other ends it is another wire, whatever is wrong with those ends. */
+	if (link && (r == 0 || r == -EBUSY))
+		return conf_check_exists(&ctl_link_schema, &link->conf, r == 0 ? &conf : req,
+			req->exist_ok, "link", req->name, "LinkExists", err);
+	if (r < 0)
+		return r;
+	r = model_link_add(&sw->model, &conf, &link, err);
+	if (r < 0)
+		return r;
+	switch_apply(sw);
+	tell(sw, "link", req->name, "added");
+	return 0;
+}
+
+static int change_link_set(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_link *req = in;
+	struct model_link *link = model_link_get(&sw->model, req->name, "name", err);
+	struct ctl_link conf;
+	int r;
+
+	if (!link)
+		return -ENOENT;
+	r = link_conf_set(link, req, &conf, err);
+	if (r < 0 || ctl_msg_equal(&ctl_link_schema, &conf, &link->conf))
+		return r;
+	link->conf = conf;
+	switch_apply(sw);
+	tell(sw, "link", link->conf.name, "changed");
+	return 0;
+}
+
+static int change_link_del(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_ref *req = in;
+	struct model_link *link;
+	int r = conf_check_named(req, "link", err);
+
+	if (r < 0)
+		return r;
+	link = model_link_find_by_end(&sw->model, req->name);
+	if (!link && req->missing_ok)
+		return 0;
+	if (!model_link_get(&sw->model, req->name, "name", err))
+		return -ENOENT;
+	model_link_del(&sw->model, link);
+	switch_apply(sw);
+	tell(sw, "link", req->name, "removed");
+	return 0;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *method;
+	change_fn *fn;
+} changes[] = {
+	{"BridgeAdd", change_bridge_add},
+	{"BridgeSet", change_bridge_set},
+	{"BridgeDel", change_bridge_del},
+	{"PortAdd", change_port_add},
+	{"PortSet", change_port_set},
+	{"PortDel", change_port_del},
+	{"VlanAdd", change_vlan_add},
+	{"VlanDel", change_vlan_del},
+	{"VlanSet", change_vlan_set},
+	{"FdbAdd", change_fdb_add},
+	{"FdbDel", change_fdb_del},
+	{"FdbFlush", change_fdb_flush},
+	{"LinkAdd", change_link_add},
+	{"LinkSet", change_link_set},
+	{"LinkDel", change_link_del},
+};
+
+int change_apply(struct vswitch *sw, const char *method, const void *in, void *out,
+	struct err *err)
+{
+	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		int r;
+
+		if (strcmp(changes[i].method, method) != 0)
+			continue;
+		r = changes[i].fn(sw, in, out, err);
+		if (r == 0 && sw->state)
+			state_append(sw->state, method, in);
+		return r;
+	}
+	return err_set(err, -ENOSYS, "method '%s': is no change", method);
+}

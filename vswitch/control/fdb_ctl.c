@@ -1,0 +1,424 @@
+#include "fdb_ctl.h"
+
+#include "bridge.h"
+#include "port.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Life cycle ------------------------------------------------------------------------------ */
+
+int fdb_ctl_open(struct fdb_ctl *ctl, const struct model_bridge *bridge, struct err *err)
+{
+	int r = fdb_create(bridge->conf.fdb_max, &ctl->tables[bridge->id]);
+
+	if (r < 0)
+		return err_set_field(err, r, "fdb_max",
+			"bridge '%s': no memory for a table of %u addresses", bridge->conf.name,
+			bridge->conf.fdb_max);
+	return 0;
+}
+
+void fdb_ctl_close(struct fdb_ctl *ctl, uint16_t bridge_id)
+{
+	fdb_destroy(ctl->tables[bridge_id]);
+	ctl->tables[bridge_id] = NULL;
+}
+
+void fdb_ctl_done(struct fdb_ctl *ctl)
+{
+	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
+		if (ctl->tables[i])
+			fdb_ctl_close(ctl, (uint16_t)i);
+	}
+}
+
+struct copy {
+	struct fdb *to;
+	bool statics;
+	uint32_t now_s;
+};
+
+static int copy_entry(void *ctx, const struct fdb_entry *entry)
+{
+	const struct copy *copy = ctx;
+	uint64_t mac48 = ether_addr_to_u64(&entry->mac);
+
+	if (entry->is_static != copy->statics)
+		return 0;
+	if (copy->statics)
+		return fdb_add_static(copy->to, entry->vid, mac48, entry->port_id, copy->now_s);
+	/* Only as many as there is room for: the rest is learned again. */
+	if (copy->to->n_entries < copy->to->max_entries)
+		(void)fdb_learn(copy->to, entry->vid, mac48, entry->port_id, 0,
+			copy->now_s - entry->age_s);
+	return 0;
+}
+
+int fdb_ctl_resize(struct fdb_ctl *ctl, const struct model_bridge *bridge, uint32_t fdb_max,
+	uint32_t now_s, struct fdb **ret_old, struct err *err)
+{
+	struct copy copy = {.statics = true, .now_s = now_s};
+	struct fdb *old = ctl->tables[bridge->id];
+	int r = fdb_create(fdb_max, &copy.to);
+
+	if (r < 0)
+		return err_set_field(err, r, "fdb_max",
+			"bridge '%s': no memory for a table of %u addresses", bridge->conf.name,
+			fdb_max);
+	r = fdb_walk(old, now_s, copy_entry, &copy);
+	if (r < 0) {
+		fdb_destroy(copy.to);
+		(void)err_set_field(err, r, "fdb_max",
+			"bridge '%s': fdb_max %u is less than its static addresses",
+			bridge->conf.name, fdb_max);
+		err_hint(err, "flush them first: `netcfg fdb flush %s type static`",
+			bridge->conf.name);
+		return r;
+	}
+	copy.statics = false;
+	(void)fdb_walk(old, now_s, copy_entry, &copy);
+	ctl->tables[bridge->id] = copy.to;
+	*ret_old = old;
+	return 0;
+}
+
+/* ---- Learning and forgetting ----------------------------------------------------------------- */
+
+unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const struct note *notes,
+	unsigned n_notes, uint32_t now_s)
+{
+	unsigned n_changed = 0;
+
+	for (unsigned i = 0; i < n_notes; i++) {
+		const struct note *note = &notes[i];
+		const struct model_port *port =
+			note->port_id < MODEL_MAX_PORTS ? model->ports[note->port_id] : NULL;
+		enum fdb_learned learned;
+
+		/* The port may have gone, or moved, since the worker wrote this. */
+		if (!port || !port->bridge || port->bridge->id != note->bridge_id)
+			continue;
+		learned = fdb_learn(ctl->tables[note->bridge_id], note->vid, note->mac48, port->id,
+			port->conf.fdb_max, now_s);
+		n_changed += learned == FDB_ADDED || learned == FDB_MOVED;
+		ctl->n_limited += learned == FDB_LIMITED;
+	}
+	return n_changed;
+}
+
+unsigned fdb_ctl_age(struct fdb_ctl *ctl, const struct model *model, uint32_t now_s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
+		if (model->bridges[i] && ctl->tables[i]->n_entries > 0)
+			n += fdb_age(ctl->tables[i], model->bridges[i]->conf.ageing_s, now_s);
+	}
+	return n;
+}
+
+unsigned fdb_ctl_flush_port(struct fdb_ctl *ctl, const struct model_port *port, bool with_static)
+{
+	const struct fdb_filter filter = {
+		.vid = FDB_ANY, .port_id = port->id, .with_static = with_static};
+
+	return port->bridge ? fdb_flush(ctl->tables[port->bridge->id], &filter) : 0;
+}
+
+/* ---- Configuration --------------------------------------------------------------------------- */
+
+static int bad(struct err *err, int code, const char *field, const char *fmt, const char *a,
+	const char *b)
+{
+	return err_set_field(err, code, field, fmt, a, b);
+}
+
+static void format_entry(const struct ctl_fdb *req, uint16_t vid, char buf[64])
+{
+	char mac[ETHER_ADDR_STR_SIZE];
+
+	(void)snprintf(buf, 64, "%s vlan %u", ether_addr_format(&req->mac, mac), vid);
+}
+
+/* Is vid one that the port passes on its bridge? */
+static bool port_has_vlan(const struct model_port *port, uint16_t vid)
+{
+	bool untagged;
+	uint16_t pvid = port_conf_pvid(&port->conf, &untagged);
+
+	if (vid == VLAN_NONE)
+		return untagged && pvid == VLAN_NONE &&
+			bridge_has_all_vlans(&port->bridge->conf);
+	if (!vlan_set_has(&port->bridge->conf.vlans, vid))
+		return false;
+	return vid == pvid || (port->conf.vlan_mode != CTL_VLAN_ACCESS &&
+			vlan_set_has(&port->conf.trunks, vid));
+}
+
+/* What FdbAdd means: bridge, port and VLAN, or an error. */
+static int resolve_add(const struct model *model, const struct ctl_fdb *req,
+	struct model_bridge **ret_bridge, struct model_port **ret_port, uint16_t *ret_vid,
+	struct err *err)
+{
+	bool untagged;
+
+	if (!CTL_HAS(req, ctl_fdb, mac) || !CTL_HAS(req, ctl_fdb, port))
+		return bad(err, -EINVAL, CTL_HAS(req, ctl_fdb, mac) ? "port" : "mac",
+			"fdb '%s': an entry needs an address and a port%s", req->bridge, "");
+	if (ether_addr_is_multicast(&req->mac) || ether_addr_is_zero(&req->mac))
+		return bad(err, -EINVAL, "mac", "fdb '%s': only addresses of single stations%s",
+			req->bridge, " can be added");
+	*ret_bridge = model_bridge_get(model, req->bridge, "bridge", err);
+	if (!*ret_bridge)
+		return -ENOENT;
+	*ret_port = model_port_get(model, req->port, "port", err);
+	if (!*ret_port)
+		return -ENOENT;
+	if ((*ret_port)->bridge != *ret_bridge)
+		return bad(err, -EINVAL, "port", "fdb '%s': port '%s' is not in the bridge",
+			req->bridge, req->port);
+	*ret_vid = CTL_HAS(req, ctl_fdb, vlan) ? req->vlan
+					       : port_conf_pvid(&(*ret_port)->conf, &untagged);
+	if (!port_has_vlan(*ret_port, *ret_vid)) {
+		(void)bad(err, -EINVAL, "vlan", "fdb '%s': port '%s' does not carry that VLAN",
+			req->bridge, req->port);
+		err_hint(err, "`netcfg vlan show port %s` lists those it carries", req->port);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int fdb_ctl_add(struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	uint32_t now_s, struct err *err)
+{
+	uint64_t mac48 = ether_addr_to_u64(&req->mac);
+	struct model_bridge *bridge = NULL;
+	struct model_port *port = NULL;
+	struct fdb_entry old;
+	uint16_t vid = 0;
+	char name[64];
+	int r;
+
+	r = resolve_add(model, req, &bridge, &port, &vid, err);
+	if (r < 0)
+		return r;
+	format_entry(req, vid, name);
+	if (req->type == CTL_FDB_DYNAMIC && CTL_HAS(req, ctl_fdb, type)) {
+		uint32_t age_s = req->age_s < now_s ? req->age_s : now_s;
+
+		(void)fdb_learn(ctl->tables[bridge->id], vid, mac48, port->id, port->conf.fdb_max,
+			now_s - age_s);
+		return 0;
+	}
+	if (fdb_get(ctl->tables[bridge->id], vid, mac48, now_s, &old) == 0 && old.is_static &&
+		(old.port_id != port->id || !req->exist_ok)) {
+		(void)bad(err, -EEXIST, "mac", "fdb '%s': %s is there already", req->bridge, name);
+		err_name(err, "FdbEntryExists");
+		return -EEXIST;
+	}
+	r = fdb_add_static(ctl->tables[bridge->id], vid, mac48, port->id, now_s);
+	if (r < 0) {
+		(void)bad(err, r, "bridge", "fdb '%s': no room for %s", req->bridge, name);
+		err_hint(err, "raise fdb_max of the bridge");
+	}
+	return r;
+}
+
+struct match {
+	const struct ctl_fdb *req;
+	uint32_t port_id;     /* FDB_ANY */
+	struct vlan_set vids; /* where the address is; bit 0 = no VLAN */
+};
+
+static bool entry_matches(const struct match *match, const struct fdb_entry *entry)
+{
+	const struct ctl_fdb *req = match->req;
+
+	if (CTL_HAS(req, ctl_fdb, vlan) && req->vlan != entry->vid)
+		return false;
+	if (match->port_id != FDB_ANY && match->port_id != entry->port_id)
+		return false;
+	if (CTL_HAS(req, ctl_fdb, type) && (req->type == CTL_FDB_STATIC) != entry->is_static)
+		return false;
+	return !CTL_HAS(req, ctl_fdb, mac) || !memcmp(&req->mac, &entry->mac, sizeof(req->mac));
+}
+
+static int collect_vids(void *ctx, const struct fdb_entry *entry)
+{
+	struct match *match = ctx;
+
+	if (entry_matches(match, entry))
+		match->vids.words[entry->vid >> 6] |= UINT64_C(1) << (entry->vid & 63);
+	return 0;
+}
+
+/* The bridge and the filter that a request means. */
+static int resolve_match(const struct model *model, const struct ctl_fdb *req,
+	struct model_bridge **ret_bridge, struct match *match, struct err *err)
+{
+	const struct model_port *port;
+
+	*match = (struct match){.req = req, .port_id = FDB_ANY};
+	*ret_bridge = model_bridge_get(model, req->bridge, "bridge", err);
+	if (!*ret_bridge)
+		return -ENOENT;
+	if (!CTL_HAS(req, ctl_fdb, port))
+		return 0;
+	port = model_port_get(model, req->port, "port", err);
+	if (!port)
+		return -ENOENT;
+	match->port_id = port->id;
+	return 0;
+}
+
+/* Delete one address from every VLAN in which it matches; returns from how many. */
+static uint64_t delete_address(struct fdb *fdb, struct match *match, uint32_t now_s)
+{
+	uint64_t mac48 = ether_addr_to_u64(&match->req->mac), n = 0;
+
+	(void)fdb_walk(fdb, now_s, collect_vids, match);
+	for (uint16_t vid = 0; vid <= VLAN_MAX; vid++) {
+		if (vlan_set_has(&match->vids, vid))
+			n += fdb_del(fdb, vid, mac48) == 0;
+	}
+	return n;
+}
+
+int fdb_ctl_del(struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	uint32_t now_s, struct err *err)
+{
+	struct model_bridge *bridge = NULL;
+	char mac[ETHER_ADDR_STR_SIZE];
+	struct match match;
+	int r;
+
+	if (!CTL_HAS(req, ctl_fdb, mac)) {
+		(void)bad(err, -EINVAL, "mac", "fdb '%s': which address is missing%s", req->bridge, "");
+		err_hint(err, "`netcfg fdb flush` takes filters instead");
+		return -EINVAL;
+	}
+	r = resolve_match(model, req, &bridge, &match, err);
+	if (r < 0)
+		return r;
+	if (delete_address(ctl->tables[bridge->id], &match, now_s) > 0 || req->missing_ok)
+		return 0;
+	(void)bad(err, -ENOENT, "mac", "fdb '%s': %s is not there", req->bridge,
+		ether_addr_format(&req->mac, mac));
+	err_name(err, "FdbEntryNotFound");
+	return -ENOENT;
+}
+
+int fdb_ctl_flush(struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	uint32_t now_s, uint64_t *ret_count, struct err *err)
+{
+	bool statics = CTL_HAS(req, ctl_fdb, type) && req->type == CTL_FDB_STATIC;
+	struct model_bridge *bridge = NULL;
+	struct fdb_filter filter = {.vid = FDB_ANY, .port_id = FDB_ANY};
+	struct match match;
+	struct ctl_fdb typed = *req;
+	int r = resolve_match(model, req, &bridge, &match, err);
+
+	if (r < 0)
+		return r;
+	if (CTL_HAS(req, ctl_fdb, mac)) {
+		CTL_SET(&typed, ctl_fdb, type, statics ? CTL_FDB_STATIC : CTL_FDB_DYNAMIC);
+		match.req = &typed;
+		*ret_count = delete_address(ctl->tables[bridge->id], &match, now_s);
+		return 0;
+	}
+	if (CTL_HAS(req, ctl_fdb, vlan))
+		filter.vid = req->vlan;
+	filter.port_id = match.port_id;
+	filter.with_static = filter.only_static = statics;
+	*ret_count = fdb_flush(ctl->tables[bridge->id], &filter);
+	return 0;
+}
+
+/* ---- Iteration ------------------------------------------------------------------------------- */
+
+struct take {
+	struct match match;
+	struct fdb_list *list;
+};
+
+static int count_entry(void *ctx, const struct fdb_entry *entry)
+{
+	struct take *take = ctx;
+
+	take->list->n_entries += entry_matches(&take->match, entry);
+	return 0;
+}
+
+static int take_entry(void *ctx, const struct fdb_entry *entry)
+{
+	struct take *take = ctx;
+
+	if (entry_matches(&take->match, entry))
+		take->list->entries[take->list->n_entries++] = *entry;
+	return 0;
+}
+
+int fdb_list_take(const struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	uint32_t now_s, struct fdb_list *ret_list, struct err *err)
+{
+	struct take take = {.list = ret_list};
+	struct model_bridge *bridge = NULL;
+	int r = resolve_match(model, req, &bridge, &take.match, err);
+
+	*ret_list = (struct fdb_list){0};
+	if (r < 0)
+		return r;
+	ctl_copy_str(ret_list->bridge, sizeof(ret_list->bridge), bridge->conf.name);
+	(void)fdb_walk(ctl->tables[bridge->id], now_s, count_entry, &take);
+	ret_list->entries = calloc(ret_list->n_entries + 1, sizeof(ret_list->entries[0]));
+	if (!ret_list->entries)
+		return err_set(err, -ENOMEM, "fdb '%s': no memory for a list of %u addresses",
+			req->bridge, ret_list->n_entries);
+	ret_list->n_entries = 0;
+	(void)fdb_walk(ctl->tables[bridge->id], now_s, take_entry, &take);
+	return 0;
+}
+
+bool fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct model *model,
+	uint32_t now_s, struct ctl_fdb *ret_row)
+{
+	const struct model_bridge *bridge = model_bridge_find(model, list->bridge);
+
+	while (bridge && list->at < list->n_entries) {
+		const struct fdb_entry *old = &list->entries[list->at++];
+		const struct model_port *port;
+		struct fdb_entry entry;
+
+		if (fdb_get(ctl->tables[bridge->id], old->vid, ether_addr_to_u64(&old->mac), now_s,
+			    &entry) < 0)
+			continue;
+		port = model->ports[entry.port_id];
+		if (!port)
+			continue;
+		*ret_row = (struct ctl_fdb){0};
+		CTL_SET_STR(ret_row, ctl_fdb, bridge, bridge->conf.name);
+		CTL_SET(ret_row, ctl_fdb, vlan, entry.vid);
+		CTL_SET(ret_row, ctl_fdb, mac, entry.mac);
+		CTL_SET_STR(ret_row, ctl_fdb, port, port->conf.name);
+		CTL_SET(ret_row, ctl_fdb, type,
+			entry.is_static ? CTL_FDB_STATIC : CTL_FDB_DYNAMIC);
+		if (!entry.is_static)
+			CTL_SET(ret_row, ctl_fdb, age_s, entry.age_s);
+		return true;
+	}
+	return false;
+}
+
+void fdb_list_done(struct fdb_list *list)
+{
+	free(list->entries);
+	*list = (struct fdb_list){0};
+}
+
+uint32_t fdb_ctl_count(const struct fdb_ctl *ctl, uint16_t bridge_id)
+{
+	return ctl->tables[bridge_id] ? ctl->tables[bridge_id]->n_entries : 0;
+}

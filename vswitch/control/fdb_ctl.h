@@ -1,0 +1,77 @@
+/**
+ * fdb_ctl: the forwarding databases of all bridges, seen from control.
+ *
+ * One table per bridge (datapath/fdb.h), of which control is the only writer. Workers send notes of
+ * addresses they do not know or see elsewhere than before; here they are checked against the model,
+ * for a note may be older than a change, and learned within the limits of port and bridge.
+ * Time is handed in, in seconds, so that tests own the clock.
+ *
+ * Threads: the control thread. Life cycle: a table is opened with its bridge and closed after a
+ * snapshot without the bridge was published.
+ * Limits: fdb_max of the bridge; of a port, where set.
+ */
+#ifndef WEFT_VSWITCH_FDB_CTL_H
+#define WEFT_VSWITCH_FDB_CTL_H
+
+#include "model.h"
+
+#include "datapath/fdb.h"
+#include "datapath/note.h"
+
+#define FDB_BRIDGE_MAX 1048576
+
+struct fdb_ctl {
+	struct fdb *tables[MODEL_MAX_BRIDGES]; /* by bridge id */
+	uint64_t n_limited;                    /* notes refused for a limit */
+};
+
+/* Life cycle */
+/** The table for bridge. returns 0 or -ENOMEM (err set) */
+int fdb_ctl_open(struct fdb_ctl *ctl, const struct model_bridge *bridge, struct err *err);
+/** Bridge id's snapshot is gone. */
+void fdb_ctl_close(struct fdb_ctl *ctl, uint16_t bridge_id);
+void fdb_ctl_done(struct fdb_ctl *ctl);
+/**
+ * A table for fdb_max entries with what the bridge knows, static entries first. The caller publishes
+ * it, then frees the old one, which is returned.
+ * returns 0, -ENOMEM, -ENOSPC (fewer than there are static entries); err set
+ */
+int fdb_ctl_resize(struct fdb_ctl *ctl, const struct model_bridge *bridge, uint32_t fdb_max,
+	uint32_t now_s, struct fdb **ret_old, struct err *err);
+
+/* Learning and forgetting */
+/** Learn from notes[n_notes]. returns how many changed something */
+unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const struct note *notes,
+	unsigned n_notes, uint32_t now_s);
+/** Once a second. returns how many were forgotten */
+unsigned fdb_ctl_age(struct fdb_ctl *ctl, const struct model *model, uint32_t now_s);
+/** Forget a port's learned addresses, and its static ones, too. returns how many */
+unsigned fdb_ctl_flush_port(struct fdb_ctl *ctl, const struct model_port *port, bool with_static);
+
+/* Configuration. Requests as in ctl_vswitch.h. */
+int fdb_ctl_add(struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	uint32_t now_s, struct err *err);
+int fdb_ctl_del(struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	uint32_t now_s, struct err *err);
+/** Filters: bridge, vlan, port, mac; type static for static entries only. */
+int fdb_ctl_flush(struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	uint32_t now_s, uint64_t *ret_count, struct err *err);
+
+/* Iteration: a list is taken at once, and may be read in peace while the tables change. */
+struct fdb_list {
+	char bridge[CTL_NAME_MAX + 1];
+	struct fdb_entry *entries; /* owned */
+	uint32_t n_entries, at;
+};
+/** Take what passes the filters of req. returns 0, -ENOENT, -ENOMEM; err set */
+int fdb_list_take(const struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	uint32_t now_s, struct fdb_list *ret_list, struct err *err);
+/** The next entry that is still there; false at the end. */
+bool fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct model *model,
+	uint32_t now_s, struct ctl_fdb *ret_row);
+void fdb_list_done(struct fdb_list *list);
+
+/* Statistics */
+uint32_t fdb_ctl_count(const struct fdb_ctl *ctl, uint16_t bridge_id);
+
+#endif

@@ -1,0 +1,282 @@
+#include "requests.h"
+
+#include "change.h"
+#include "link.h"
+#include "stats.h"
+#include "vlan.h"
+
+#include "version.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- Changes --------------------------------------------------------------------------------- */
+
+#define CHANGES(X)                                                                                 \
+	X(BridgeAdd) X(BridgeSet) X(BridgeDel) X(PortAdd) X(PortSet) X(PortDel) X(VlanAdd)         \
+	X(VlanDel) X(VlanSet) X(FdbAdd) X(FdbDel) X(FdbFlush) X(LinkAdd) X(LinkSet) X(LinkDel)
+
+#define CHANGE_HANDLER(method)                                                                     \
+	static int handle_##method(struct ctl_call *call, void *ctx, const void *in, void *out,    \
+		struct err *err)                                                                   \
+	{                                                                                          \
+		return change_apply(ctx, #method, in, out, err);                                   \
+	}
+CHANGES(CHANGE_HANDLER)
+
+/* ---- Showing --------------------------------------------------------------------------------- */
+
+/* Is an object of that name asked for? */
+static bool is_wanted(const struct ctl_ref *ref, const char *name)
+{
+	return !CTL_HAS(ref, ctl_ref, name) || !strcmp(ref->name, name);
+}
+
+static int handle_switch_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	struct ctl_switch *row = out;
+	uint32_t n_entries = 0, n_max = 0;
+
+	for (uint16_t i = 0; i < MODEL_MAX_BRIDGES; i++) {
+		n_entries += fdb_ctl_count(&sw->fdbs, i);
+		n_max += sw->model.bridges[i] ? sw->model.bridges[i]->conf.fdb_max : 0;
+	}
+	CTL_SET_STR(row, ctl_switch, version, weft_version());
+	CTL_SET(row, ctl_switch, pid, (uint32_t)getpid());
+	CTL_SET(row, ctl_switch, uptime_s, (ev_now_ns() - sw->start_ns) / 1000000000);
+	CTL_SET(row, ctl_switch, workers, worker_ctl_count(sw->workers));
+	CTL_SET(row, ctl_switch, bridges, sw->model.n_bridges);
+	CTL_SET(row, ctl_switch, ports, sw->model.n_ports);
+	CTL_SET(row, ctl_switch, links, sw->model.n_links);
+	CTL_SET(row, ctl_switch, fdb_entries, n_entries);
+	CTL_SET(row, ctl_switch, fdb_max, n_max);
+	return 0;
+}
+
+static int handle_bridge_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	const struct ctl_ref *ref = in;
+	bool found = false;
+
+	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
+		const struct model_bridge *bridge = sw->model.bridges[i];
+		struct ctl_bridge row;
+
+		if (!bridge || !is_wanted(ref, bridge->conf.name))
+			continue;
+		found = true;
+		row = bridge->conf;
+		CTL_SET(&row, ctl_bridge, ports, bridge->n_ports);
+		CTL_SET(&row, ctl_bridge, fdb_entries, fdb_ctl_count(&sw->fdbs, bridge->id));
+		if (ctl_call_send(call, &row) < 0)
+			return 0;
+	}
+	if (CTL_HAS(ref, ctl_ref, name) && !found && !ref->missing_ok) {
+		(void)model_bridge_get(&sw->model, ref->name, "name", err);
+		return -ENOENT;
+	}
+	return 0;
+}
+
+/* Of a port that is asked for by name there must be one. */
+static int check_port_ref(const struct vswitch *sw, const struct ctl_ref *ref, struct err *err)
+{
+	if (!CTL_HAS(ref, ctl_ref, name) || ref->missing_ok ||
+		model_port_get(&sw->model, ref->name, "name", err))
+		return 0;
+	return -ENOENT;
+}
+
+static int handle_port_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	int r = check_port_ref(sw, in, err);
+
+	for (unsigned i = 0; r == 0 && i < MODEL_MAX_PORTS; i++) {
+		const struct model_port *port = sw->model.ports[i];
+		struct ctl_port row;
+
+		if (!port || !is_wanted(in, port->conf.name))
+			continue;
+		row = port->conf;
+		if (port->link)
+			CTL_SET_STR(&row, ctl_port, link, port->link->conf.name);
+		CTL_SET(&row, ctl_port, carrier, port->carrier);
+		port_status(sw->ports[i].dev, &row);
+		if (ctl_call_send(call, &row) < 0)
+			return 0;
+	}
+	return r;
+}
+
+static int handle_port_stats(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	int r = check_port_ref(sw, in, err);
+
+	for (uint16_t i = 0; r == 0 && i < MODEL_MAX_PORTS; i++) {
+		const struct model_port *port = sw->model.ports[i];
+		struct dp_counters counters;
+		struct ctl_port_stats row;
+
+		if (!port || !is_wanted(in, port->conf.name))
+			continue;
+		worker_counters(worker_ctl_pool(sw->workers), i, &counters);
+		stats_port_row(port->conf.name, &counters, &row);
+		if (ctl_call_send(call, &row) < 0)
+			return 0;
+	}
+	return r;
+}
+
+static int send_row(void *call, const struct ctl_drop *row)
+{
+	return ctl_call_send(call, row);
+}
+
+static int handle_port_drops(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	int r = check_port_ref(sw, in, err);
+
+	for (uint16_t i = 0; r == 0 && i < MODEL_MAX_PORTS; i++) {
+		const struct model_port *port = sw->model.ports[i];
+		struct dp_counters counters;
+
+		if (!port || !is_wanted(in, port->conf.name))
+			continue;
+		worker_counters(worker_ctl_pool(sw->workers), i, &counters);
+		if (stats_drop_rows(port->conf.name, &counters, send_row, call) != 0)
+			return 0;
+	}
+	return r;
+}
+
+static int send_vlan_row(void *call, const struct ctl_vlan *row)
+{
+	return ctl_call_send(call, row);
+}
+
+static int handle_vlan_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	const struct ctl_vlan *filter = in;
+
+	if (CTL_HAS(filter, ctl_vlan, bridge) &&
+		!model_bridge_get(&sw->model, filter->bridge, "bridge", err))
+		return -ENOENT;
+	if (CTL_HAS(filter, ctl_vlan, port) &&
+		!model_port_get(&sw->model, filter->port, "port", err))
+		return -ENOENT;
+	/* Non-zero: the client went away, and nobody waits for an answer. */
+	(void)vlan_rows(&sw->model, filter, send_vlan_row, call);
+	return 0;
+}
+
+struct fdb_pull {
+	const struct vswitch *sw;
+	struct fdb_list list;
+};
+
+static int next_fdb_row(void *state, void *row, struct err *err)
+{
+	struct fdb_pull *pull = state;
+
+	return fdb_list_next(&pull->list, &pull->sw->fdbs, &pull->sw->model, switch_now_s(), row);
+}
+
+static void fdb_pull_done(void *state)
+{
+	struct fdb_pull *pull = state;
+
+	fdb_list_done(&pull->list);
+	free(pull);
+}
+
+static int handle_fdb_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	struct fdb_pull *pull = calloc(1, sizeof(*pull));
+	int r;
+
+	if (!pull)
+		return err_set(err, -ENOMEM, "fdb: out of memory");
+	pull->sw = sw;
+	r = fdb_list_take(&sw->fdbs, &sw->model, in, switch_now_s(), &pull->list, err);
+	if (r < 0) {
+		fdb_pull_done(pull);
+		return r;
+	}
+	return ctl_call_rows(call, next_fdb_row, fdb_pull_done, pull);
+}
+
+static int handle_link_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	const struct ctl_ref *ref = in;
+	const struct model_link *wanted = NULL;
+
+	if (CTL_HAS(ref, ctl_ref, name)) {
+		wanted = ref->missing_ok ? model_link_find_by_end(&sw->model, ref->name)
+					 : model_link_get(&sw->model, ref->name, "name", err);
+		if (!wanted)
+			return ref->missing_ok ? 0 : -ENOENT;
+	}
+	for (unsigned i = 0; i < MODEL_MAX_LINKS; i++) {
+		const struct model_link *link = sw->model.links[i];
+		struct ctl_link row;
+
+		if (!link || (wanted && link != wanted))
+			continue;
+		row = link->conf;
+		CTL_SET(&row, ctl_link, mtu, link_mtu(link));
+		CTL_SET(&row, ctl_link, carrier, link_carrier(link));
+		if (ctl_call_send(call, &row) < 0)
+			return 0;
+	}
+	return 0;
+}
+
+static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	struct vswitch *sw = ctx;
+
+	if (monitor_subscribe(&sw->monitor, call) < 0)
+		return err_set(err, -ENOSPC, "monitor: %u clients listen already, the most there can",
+			CTL_MAX_CONNECTIONS);
+	return CTL_PENDING;
+}
+
+int requests_serve(struct vswitch *sw, const char *path, struct ctl_server **ret_server,
+	struct err *err)
+{
+#define CHANGE_ENTRY(method) {#method, handle_##method},
+	static const struct ctl_handler handlers[] = {
+		CHANGES(CHANGE_ENTRY)
+		{"SwitchShow", handle_switch_show},
+		{"BridgeShow", handle_bridge_show},
+		{"PortShow", handle_port_show},
+		{"PortStats", handle_port_stats},
+		{"PortDrops", handle_port_drops},
+		{"VlanShow", handle_vlan_show},
+		{"FdbShow", handle_fdb_show},
+		{"LinkShow", handle_link_show},
+		{"Monitor", handle_monitor},
+	};
+
+	return ctl_server_create(sw->ev, path, &ctl_vswitch_interface, handlers,
+		sizeof(handlers) / sizeof(handlers[0]), sw, ret_server, err);
+}

@@ -1,0 +1,164 @@
+#include "snapshot_build.h"
+
+#include "bridge.h"
+#include "link.h"
+#include "port.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define MAX_RINGS (MODEL_MAX_PORTS * PORT_MAX_QUEUES)
+
+_Static_assert(MODEL_MAX_PORTS <= DP_MAX_PORTS, "ids fit the data path");
+
+struct snapshot {
+	struct dp_snapshot dp;
+	struct dp_port ports[MODEL_MAX_PORTS];
+	struct dp_bridge bridges[MODEL_MAX_BRIDGES];
+	struct vlan_set vlans[MODEL_MAX_PORTS];
+	uint16_t members[MODEL_MAX_PORTS]; /* of all bridges, one after the other */
+	struct vring *tx[MAX_RINGS];       /* PORT_MAX_QUEUES for each port */
+	struct dp_rx rx[MAX_RINGS];        /* of all workers, one after the other */
+};
+
+struct snapshot *snapshot_create(void)
+{
+	struct snapshot *snapshot = mmap(NULL, sizeof(*snapshot), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return snapshot == MAP_FAILED ? NULL : snapshot;
+}
+
+void snapshot_destroy(struct snapshot *snapshot)
+{
+	if (snapshot)
+		(void)munmap(snapshot, sizeof(*snapshot));
+}
+
+/* Member VLANs of a port in a bridge. */
+static void build_vlans(const struct model_port *port, uint16_t pvid, bool untagged,
+	struct vlan_set *vlans)
+{
+	const struct vlan_set *exist = &port->bridge->conf.vlans;
+
+	vlan_set_clear(vlans);
+	if (port->conf.vlan_mode != CTL_VLAN_ACCESS)
+		*vlans = port->conf.trunks;
+	if (pvid != VLAN_NONE)
+		vlan_set_add(vlans, pvid, pvid);
+	for (unsigned i = 0; i < 64; i++)
+		vlans->words[i] &= exist->words[i];
+	if (untagged && pvid == VLAN_NONE && bridge_has_all_vlans(&port->bridge->conf))
+		vlans->words[0] |= 1;
+}
+
+static void build_bridged_port(struct snapshot *s, const struct model_port *port,
+	struct dp_port *dp)
+{
+	struct vlan_set *vlans = &s->vlans[port->id];
+	bool untagged;
+
+	dp->bridge = &s->bridges[port->bridge->id];
+	dp->pvid = port_conf_pvid(&port->conf, &untagged);
+	build_vlans(port, dp->pvid, untagged, vlans);
+	dp->vlans = vlans;
+	if (untagged && vlan_set_has(vlans, dp->pvid))
+		dp->flags |= DP_PORT_UNTAGGED;
+	if (port->conf.vlan_mode != CTL_VLAN_ACCESS)
+		dp->flags |= DP_PORT_TAGGED;
+	if (port->conf.vlan_mode == CTL_VLAN_NATIVE_TAGGED)
+		dp->flags |= DP_PORT_PVID_TAGGED;
+}
+
+static void build_port(struct snapshot *s, const struct model_port *port,
+	const struct port_rings *rings)
+{
+	static const struct vlan_set no_vlans;
+	struct dp_port *dp = &s->ports[port->id];
+	struct vring **tx = &s->tx[port->id * PORT_MAX_QUEUES];
+
+	dp->id = port->id;
+	dp->tx = tx;
+	dp->mtu = port->conf.mtu;
+	dp->wire_peer = DP_NO_PORT;
+	dp->vlans = &no_vlans;
+	for (unsigned i = 0; rings && port->conf.enabled && i < rings->n; i++)
+		tx[dp->n_tx++] = rings->tx[i];
+	if (port->conf.enabled)
+		dp->flags |= DP_PORT_ENABLED;
+	if (port->link) {
+		dp->flags |= DP_PORT_WIRE;
+		dp->mtu = link_mtu(port->link);
+		if (link_carrier(port->link))
+			dp->wire_peer = link_other_end(port)->id;
+	} else if (port->bridge) {
+		build_bridged_port(s, port, dp);
+	}
+}
+
+/* Members of every bridge, each bridge's in a row. */
+static void build_bridges(struct snapshot *s, const struct snapshot_input *input)
+{
+	const struct model *model = input->model;
+	uint16_t *next = s->members;
+
+	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
+		const struct model_bridge *bridge = model->bridges[i];
+		struct dp_bridge *dp = &s->bridges[i];
+
+		if (!bridge)
+			continue;
+		dp->fdb = input->fdbs[i];
+		dp->id = bridge->id;
+		dp->keep_reserved = bridge->conf.reserved == CTL_RESERVED_DROP;
+		dp->ports = next;
+		for (unsigned id = 0; bridge->n_ports && id < s->dp.n_ports; id++) {
+			if (s->ports[id].bridge == dp && s->ports[id].n_tx > 0)
+				*next++ = (uint16_t)id;
+		}
+		dp->n_ports = (uint16_t)(next - dp->ports);
+	}
+}
+
+static void build_workers(struct snapshot *s, const struct snapshot_input *input)
+{
+	struct dp_rx *next = s->rx;
+
+	for (uint16_t w = 0; w < input->n_workers; w++) {
+		s->dp.workers[w].rx = next;
+		for (uint16_t id = 0; id < s->dp.n_ports; id++) {
+			const struct port_rings *rings = input->rings[id];
+
+			for (unsigned q = 0; rings && q < rings->n; q++) {
+				if ((id + rings->queue[q]) % input->n_workers == w)
+					*next++ = (struct dp_rx){rings->rx[q], id, rings->queue[q]};
+			}
+		}
+		s->dp.workers[w].n_rx = (uint16_t)(next - s->dp.workers[w].rx);
+	}
+	s->dp.n_workers = input->n_workers;
+}
+
+const struct dp_snapshot *snapshot_build(struct snapshot *snapshot,
+	const struct snapshot_input *input)
+{
+	const struct model *model = input->model;
+	struct snapshot *s = snapshot;
+	uint16_t n_ports = 0;
+
+	for (uint16_t id = 0; id < MODEL_MAX_PORTS; id++) {
+		if (model->ports[id])
+			n_ports = id + 1;
+	}
+	/* Below the highest id that this block ever held, to leave untouched pages untouched. */
+	memset(s->ports, 0,
+		sizeof(s->ports[0]) * (n_ports > s->dp.n_ports ? n_ports : s->dp.n_ports));
+	s->dp = (struct dp_snapshot){.ports = s->ports, .n_ports = n_ports};
+	for (uint16_t id = 0; id < n_ports; id++) {
+		if (model->ports[id])
+			build_port(s, model->ports[id], input->rings[id]);
+	}
+	build_bridges(s, input);
+	build_workers(s, input);
+	return &s->dp;
+}

@@ -1,0 +1,80 @@
+#include "stats.h"
+
+#include <string.h>
+
+static bool is_rx(enum drop_reason reason)
+{
+	return drop_infos[reason].direction[0] == 'r';
+}
+
+static uint64_t sum_drops(const struct dp_counters *counters, bool rx)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < DROP_N_REASONS; i++) {
+		if (is_rx(i) == rx)
+			sum += counters->drops[i];
+	}
+	return sum;
+}
+
+void stats_port_row(const char *port, const struct dp_counters *counters,
+	struct ctl_port_stats *ret_row)
+{
+	struct ctl_port_stats *row = ret_row;
+
+	*row = (struct ctl_port_stats){0};
+	CTL_SET_STR(row, ctl_port_stats, name, port);
+	CTL_SET(row, ctl_port_stats, rx_frames, counters->rx_frames);
+	CTL_SET(row, ctl_port_stats, rx_bytes, counters->rx_bytes);
+	CTL_SET(row, ctl_port_stats, rx_multicast, counters->rx_multicast);
+	CTL_SET(row, ctl_port_stats, rx_broadcast, counters->rx_broadcast);
+	CTL_SET(row, ctl_port_stats, rx_dropped, sum_drops(counters, true));
+	CTL_SET(row, ctl_port_stats, tx_frames, counters->tx_frames);
+	CTL_SET(row, ctl_port_stats, tx_bytes, counters->tx_bytes);
+	CTL_SET(row, ctl_port_stats, tx_multicast, counters->tx_multicast);
+	CTL_SET(row, ctl_port_stats, tx_broadcast, counters->tx_broadcast);
+	CTL_SET(row, ctl_port_stats, tx_dropped, sum_drops(counters, false));
+}
+
+int stats_drop_rows(const char *port, const struct dp_counters *counters, stats_drop_fn *fn,
+	void *ctx)
+{
+	for (unsigned i = 0; i < DROP_N_REASONS; i++) {
+		struct ctl_drop row = {0};
+		int r;
+
+		if (counters->drops[i] == 0)
+			continue;
+		CTL_SET_STR(&row, ctl_drop, port, port);
+		CTL_SET_STR(&row, ctl_drop, direction, drop_infos[i].direction);
+		CTL_SET_STR(&row, ctl_drop, reason, drop_infos[i].name);
+		CTL_SET(&row, ctl_drop, frames, counters->drops[i]);
+		CTL_SET_STR(&row, ctl_drop, help, drop_infos[i].help);
+		r = fn(ctx, &row);
+		if (r != 0)
+			return r;
+	}
+	return 0;
+}
+
+void stats_add(struct dp_counters *sum, const struct dp_counters *from)
+{
+	sum->rx_frames += from->rx_frames;
+	sum->rx_bytes += from->rx_bytes;
+	sum->rx_multicast += from->rx_multicast;
+	sum->rx_broadcast += from->rx_broadcast;
+	sum->tx_frames += from->tx_frames;
+	sum->tx_bytes += from->tx_bytes;
+	sum->tx_multicast += from->tx_multicast;
+	sum->tx_broadcast += from->tx_broadcast;
+	sum->copies += from->copies;
+	for (unsigned i = 0; i < DROP_N_REASONS; i++)
+		sum->drops[i] += from->drops[i];
+}
+
+int64_t stats_missing(const struct dp_counters *sum)
+{
+	return (int64_t)(sum->rx_frames + sum->copies - sum->tx_frames - sum_drops(sum, true) -
+		sum_drops(sum, false));
+}

@@ -1,0 +1,31 @@
+/**
+ * stats: counters, added up over the workers, as rows of the control protocol.
+ *
+ * rx = received from the port's peer by the switch, tx = delivered to it. A frame that was dropped is
+ * counted at one port, with one reason, whose direction says whether that is the port it came from or
+ * the one it was meant for.
+ *
+ * Threads: the control thread; pure.
+ */
+#ifndef WEFT_VSWITCH_STATS_H
+#define WEFT_VSWITCH_STATS_H
+
+#include "ctl_vswitch.h"
+
+#include "datapath/counters.h"
+
+void stats_port_row(const char *port, const struct dp_counters *counters,
+	struct ctl_port_stats *ret_row);
+
+/** Called per row; non-zero stops the walk and is returned. */
+typedef int stats_drop_fn(void *ctx, const struct ctl_drop *row);
+/** One row for each reason that counted anything. */
+int stats_drop_rows(const char *port, const struct dp_counters *counters, stats_drop_fn *fn,
+	void *ctx);
+
+/** Add from to sum. */
+void stats_add(struct dp_counters *sum, const struct dp_counters *from);
+/** Frames that came in or were made, less those that went out or were dropped: 0 over all ports. */
+int64_t stats_missing(const struct dp_counters *sum);
+
+#endif

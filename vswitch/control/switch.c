@@ -1,0 +1,376 @@
+#include "switch.h"
+
+#include "change.h"
+#include "link.h"
+#include "requests.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+LOG_MODULE("switch");
+
+#define SECOND_NS UINT64_C(1000000000)
+
+uint32_t switch_now_s(void)
+{
+	return (uint32_t)(ev_now_ns() / SECOND_NS);
+}
+
+/* ---- Making the model so --------------------------------------------------------------------- */
+
+static void publish(struct vswitch *sw)
+{
+	struct snapshot_input input = {.model = &sw->model};
+
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
+		if (sw->model.ports[i] && sw->ports[i].dev)
+			input.rings[i] = port_rings(sw->ports[i].dev);
+	}
+	memcpy(input.fdbs, sw->fdbs.tables, sizeof(input.fdbs));
+	worker_ctl_publish(sw->workers, &input);
+}
+
+static void tell_carrier(struct vswitch *sw, struct model_port *port, bool up)
+{
+	const char *event = up ? "carrier-up" : "carrier-down";
+
+	port->carrier = up;
+	if (!up && fdb_ctl_flush_port(&sw->fdbs, port, false) > 0)
+		sw->fdb_changed = true;
+	port_set_carrier(sw->ports[port->id].dev, up);
+	monitor_tell(&sw->monitor, "port", port->conf.name, event, "");
+	if (port->link && port == port->link->ends[0])
+		monitor_tell(&sw->monitor, "link", port->link->conf.name, event, "");
+}
+
+void switch_apply(struct vswitch *sw)
+{
+	publish(sw);
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
+		struct model_port *port = sw->model.ports[i];
+		bool up;
+
+		if (!port || !sw->ports[i].dev)
+			continue;
+		up = link_port_carrier(port);
+		if (up != port->carrier)
+			tell_carrier(sw, port, up);
+	}
+}
+
+/* ---- Ports ----------------------------------------------------------------------------------- */
+
+static void on_port_rings(void *ctx, struct port *dev)
+{
+	struct switch_port *sp = ctx;
+	struct model_port *port = sp->sw->model.ports[sp->id];
+
+	/* A port that is being made or unmade is in no snapshot. */
+	if (!port || !sp->dev)
+		return;
+	port->running = port_is_running(dev);
+	switch_apply(sp->sw);
+}
+
+static const char *state_event(enum ctl_conn_state state)
+{
+	switch (state) {
+	case CTL_CONN_NEGOTIATING:
+		return "connected";
+	case CTL_CONN_RUNNING:
+		return "running";
+	case CTL_CONN_BROKEN:
+		return "broken";
+	case CTL_CONN_LISTENING:
+	case CTL_CONN_CONNECTING:
+		break;
+	}
+	return "disconnected";
+}
+
+static void on_port_status(void *ctx, struct port *dev)
+{
+	struct switch_port *sp = ctx;
+	struct model_port *port = sp->sw->model.ports[sp->id];
+	struct ctl_port status = {0};
+	bool running;
+
+	if (!port || !sp->dev)
+		return;
+	port_status(dev, &status);
+	if (status.state != sp->state) {
+		sp->state = status.state;
+		log_info("port '%s': %s", port->conf.name, ctl_conn_states[status.state]);
+		monitor_tell(&sp->sw->monitor, "port", port->conf.name, state_event(sp->state),
+			status.last_error);
+	}
+	running = port_is_running(dev);
+	if (running != port->running) {
+		port->running = running;
+		switch_apply(sp->sw);
+	}
+}
+
+/* The peer asks us to say that an address is behind this port now: move it there. */
+static void on_port_announce(void *ctx, struct port *dev, const struct ether_addr48 *mac)
+{
+	struct switch_port *sp = ctx;
+	const struct model_port *port = sp->sw->model.ports[sp->id];
+	struct ctl_fdb req = {0};
+
+	(void)dev;
+	if (!port || !port->bridge)
+		return;
+	CTL_SET_STR(&req, ctl_fdb, bridge, port->bridge->conf.name);
+	CTL_SET_STR(&req, ctl_fdb, port, port->conf.name);
+	CTL_SET(&req, ctl_fdb, mac, *mac);
+	CTL_SET(&req, ctl_fdb, type, CTL_FDB_DYNAMIC);
+	/* An address that cannot be learned is no worse than one that was not announced. */
+	if (fdb_ctl_add(&sp->sw->fdbs, &sp->sw->model, &req, switch_now_s(), NULL) == 0)
+		sp->sw->fdb_changed = true;
+}
+
+static const struct port_events port_events = {
+	.rings = on_port_rings,
+	.status = on_port_status,
+	.announce = on_port_announce,
+};
+
+int switch_port_open(struct vswitch *sw, const struct model_port *port, struct err *err)
+{
+	struct switch_port *sp = &sw->ports[port->id];
+	struct ctl_port status = {0};
+	struct port *dev;
+	int r;
+
+	*sp = (struct switch_port){.sw = sw, .id = port->id};
+	r = port_create(sw->ev, &port->conf, &port_events, sp, &dev, err);
+	if (r < 0)
+		return r;
+	sp->dev = dev;
+	port_status(dev, &status);
+	sp->state = status.state;
+	return 0;
+}
+
+void switch_port_close(struct vswitch *sw, uint16_t port_id)
+{
+	struct switch_port *sp = &sw->ports[port_id];
+	struct port *dev = sp->dev;
+
+	sp->dev = NULL;
+	port_destroy(dev);
+	/* Notes and counters of the port that was must not become those of the next one. */
+	worker_ctl_drain(sw->workers);
+	worker_counters_clear(worker_ctl_pool(sw->workers), port_id);
+}
+
+/* ---- Workers --------------------------------------------------------------------------------- */
+
+static void on_attention(void *ctx, const struct note *notes, unsigned n_notes)
+{
+	struct vswitch *sw = ctx;
+
+	if (n_notes > 0) {
+		if (fdb_ctl_learn(&sw->fdbs, &sw->model, notes, n_notes, switch_now_s()) > 0)
+			sw->fdb_changed = true;
+		return;
+	}
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
+		if (sw->model.ports[i] && sw->ports[i].dev)
+			port_check(sw->ports[i].dev);
+	}
+}
+
+/* ---- What is kept over a restart ------------------------------------------------------------- */
+
+static void save_vlan_names(struct vswitch *sw, const struct model_bridge *bridge)
+{
+	struct ctl_vlan vlan;
+
+	for (unsigned i = 0; i < bridge->n_vlan_names; i++) {
+		const struct model_vlan_name *name = &bridge->vlan_names[i];
+
+		vlan = (struct ctl_vlan){0};
+		CTL_SET_STR(&vlan, ctl_vlan, bridge, bridge->conf.name);
+		vlan_set_add(&vlan.vlans, name->vid, name->vid);
+		CTL_MARK(&vlan, ctl_vlan, vlans);
+		CTL_SET_STR(&vlan, ctl_vlan, name, name->name);
+		state_put(sw->state, "VlanSet", &vlan);
+	}
+}
+
+/* Put at most max addresses of a type; returns how many. */
+static unsigned put_fdb(struct vswitch *sw, enum ctl_fdb_type type, unsigned max)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
+		const struct model_bridge *bridge = sw->model.bridges[i];
+		struct ctl_fdb filter = {0}, row;
+		struct fdb_list list;
+
+		if (!bridge)
+			continue;
+		CTL_SET_STR(&filter, ctl_fdb, bridge, bridge->conf.name);
+		CTL_SET(&filter, ctl_fdb, type, type);
+		if (fdb_list_take(&sw->fdbs, &sw->model, &filter, switch_now_s(), &list, NULL) < 0)
+			continue;
+		while (n < max && fdb_list_next(&list, &sw->fdbs, &sw->model, switch_now_s(), &row)) {
+			state_put(sw->state, "FdbAdd", &row);
+			n++;
+		}
+		fdb_list_done(&list);
+	}
+	return n;
+}
+
+void switch_save_config(struct vswitch *sw)
+{
+	const struct model *model = &sw->model;
+
+	if (!sw->state)
+		return;
+	state_begin(sw->state, STATE_CONFIG);
+	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
+		if (!model->bridges[i])
+			continue;
+		state_put(sw->state, "BridgeAdd", &model->bridges[i]->conf);
+		save_vlan_names(sw, model->bridges[i]);
+	}
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
+		if (model->ports[i])
+			state_put(sw->state, "PortAdd", &model->ports[i]->conf);
+	}
+	for (unsigned i = 0; i < MODEL_MAX_LINKS; i++) {
+		if (model->links[i])
+			state_put(sw->state, "LinkAdd", &model->links[i]->conf);
+	}
+	(void)put_fdb(sw, CTL_FDB_STATIC, UINT_MAX);
+	/* A failure was logged, and the old file goes on. */
+	(void)state_end(sw->state);
+}
+
+static void save_learned(struct vswitch *sw)
+{
+	if (!sw->state || !sw->fdb_changed)
+		return;
+	sw->fdb_changed = false;
+	state_begin(sw->state, STATE_FDB);
+	if (put_fdb(sw, CTL_FDB_DYNAMIC, SWITCH_FDB_SAVED) == SWITCH_FDB_SAVED)
+		log_debug("kept the first %u learned addresses", SWITCH_FDB_SAVED);
+	(void)state_end(sw->state);
+}
+
+static int apply_saved(void *ctx, const struct ctl_method *method, const void *in, struct err *err)
+{
+	return change_apply(ctx, method->name, in, NULL, err);
+}
+
+static int restore(struct vswitch *sw, const char *dir, struct err *err)
+{
+	struct state *state;
+	int n, n_learned, r = state_open(dir, &ctl_vswitch_interface, &state, err);
+
+	if (r < 0)
+		return r;
+	/* Not sw->state yet: what is restored need not be saved again one by one. */
+	n = state_restore(state, STATE_CONFIG, apply_saved, sw);
+	n_learned = n < 0 ? 0 : state_restore(state, STATE_FDB, apply_saved, sw);
+	if (n < 0 || n_learned < 0) {
+		r = n < 0 ? n : n_learned;
+		state_close(state);
+		return err_set(err, r, "state '%s': cannot read: %s", dir, strerror(-r));
+	}
+	sw->state = state;
+	if (n > 0)
+		log_notice("restored, bridges=%u, ports=%u, links=%u, addresses=%d",
+			sw->model.n_bridges, sw->model.n_ports, sw->model.n_links, n_learned);
+	switch_save_config(sw);
+	return 0;
+}
+
+/* ---- Life cycle ------------------------------------------------------------------------------ */
+
+static void on_tick(void *ctx)
+{
+	struct vswitch *sw = ctx;
+
+	if (fdb_ctl_age(&sw->fdbs, &sw->model, switch_now_s()) > 0)
+		sw->fdb_changed = true;
+	sw->n_ticks++;
+	if (!sw->state)
+		return;
+	if (state_is_long(sw->state))
+		switch_save_config(sw);
+	state_sync(sw->state);
+	if (sw->n_ticks % SWITCH_FDB_SAVE_EVERY == 0)
+		save_learned(sw);
+}
+
+int switch_create(struct ev *ev, const struct switch_params *params, struct vswitch **ret_sw,
+	struct err *err)
+{
+	struct vswitch *sw = calloc(1, sizeof(*sw));
+	const struct worker_ctl_params workers = {
+		.n_workers = params->n_workers,
+		.cpus = params->cpus[0] < 0 ? NULL : params->cpus,
+		.busy = params->busy,
+		.attend = on_attention,
+		.ctx = sw,
+	};
+	int r;
+
+	if (!sw)
+		return err_set(err, -ENOMEM, "switch: out of memory");
+	sw->ev = ev;
+	sw->start_ns = ev_now_ns();
+	model_init(&sw->model);
+	monitor_init(&sw->monitor);
+	r = worker_ctl_start(ev, &workers, &sw->workers, err);
+	if (r < 0)
+		goto fail;
+	publish(sw);
+	r = ev_add_timer(ev, on_tick, sw, &sw->tick);
+	if (r < 0) {
+		(void)err_set(err, r, "timer: %s", strerror(-r));
+		goto fail;
+	}
+	ev_timer_set(sw->tick, SECOND_NS, SECOND_NS);
+	if (params->state_dir) {
+		r = restore(sw, params->state_dir, err);
+		if (r < 0)
+			goto fail;
+	}
+	/* Last: who can connect finds a switch that is complete. */
+	r = requests_serve(sw, params->control_path, &sw->server, err);
+	if (r < 0)
+		goto fail;
+	*ret_sw = sw;
+	return 0;
+fail:
+	switch_destroy(sw);
+	return r;
+}
+
+void switch_destroy(struct vswitch *sw)
+{
+	if (!sw)
+		return;
+	monitor_done(&sw->monitor);
+	ctl_server_destroy(sw->server);
+	save_learned(sw);
+	switch_save_config(sw);
+	state_close(sw->state);
+	ev_del(sw->tick);
+	worker_ctl_stop(sw->workers);
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++)
+		port_destroy(sw->ports[i].dev);
+	fdb_ctl_done(&sw->fdbs);
+	model_done(&sw->model);
+	free(sw);
+}

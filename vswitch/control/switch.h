@@ -1,0 +1,80 @@
+/**
+ * switch: the running switch: what is configured (model), and everything that makes it so.
+ *
+ *        requests                 events                     frames
+ *   ctl.c -> change.c  --+   port/ (sockets, rings)     datapath/ (workers)
+ *                        v        v                        ^       |
+ *                      model -> snapshot_build -> publish -+       +-> notes -> fdb_ctl
+ *
+ * A request changes the model and then applies it: publish a snapshot, tell peers about carrier. Both
+ * cannot fail, so a request has happened wholly once it has passed its checks and got its resources.
+ * A port that gains or loses its rings takes the same way.
+ *
+ * Ownership: the switch owns model, ports, tables, workers, state and control server; destroying it
+ * frees them in reverse. Threads: the control thread (the event loop's); workers are its servants.
+ * Limits: MODEL_MAX_*; SWITCH_FDB_SAVED learned addresses are kept over a restart.
+ */
+#ifndef WEFT_VSWITCH_SWITCH_H
+#define WEFT_VSWITCH_SWITCH_H
+
+#include "fdb_ctl.h"
+#include "model.h"
+#include "monitor.h"
+#include "state.h"
+#include "worker_ctl.h"
+
+#include "ev.h"
+#include "port/port.h"
+
+#define SWITCH_FDB_SAVED      16384
+#define SWITCH_FDB_SAVE_EVERY 60 /* s */
+
+struct switch_params {
+	const char *control_path;
+	const char *state_dir; /* NULL: nothing is kept */
+	const int *cpus;       /* cpus[n_workers]; cpus[0] < 0: not pinned */
+	unsigned n_workers;
+	bool busy;
+};
+
+/** The running half of a port. */
+struct switch_port {
+	struct vswitch *sw;
+	struct port *dev; /* NULL while it is made */
+	uint16_t id;
+	enum ctl_conn_state state; /* as last told to monitors */
+};
+
+struct vswitch {
+	struct ev *ev;
+	struct model model;
+	struct fdb_ctl fdbs;
+	struct switch_port ports[MODEL_MAX_PORTS]; /* by port id */
+	struct worker_ctl *workers;
+	struct monitor monitor;
+	struct state *state; /* NULL: nothing is kept */
+	struct ctl_server *server;
+	struct ev_source *tick;
+	uint64_t start_ns;
+	unsigned n_ticks;
+	bool fdb_changed; /* since learned addresses were last saved */
+};
+
+/* Life cycle */
+int switch_create(struct ev *ev, const struct switch_params *params, struct vswitch **ret_sw,
+	struct err *err);
+void switch_destroy(struct vswitch *sw);
+
+/* For change.c and show.c */
+/** Make the model so: publish it, tell carriers. */
+void switch_apply(struct vswitch *sw);
+/** Start the running half of a port that is in the model. returns 0 or -errno, err set */
+int switch_port_open(struct vswitch *sw, const struct model_port *port, struct err *err);
+/** Stop it; the port has left the model and the snapshot. */
+void switch_port_close(struct vswitch *sw, uint16_t port_id);
+/** Seconds since some moment; never decreases. */
+uint32_t switch_now_s(void);
+/** Rewrite the saved configuration. */
+void switch_save_config(struct vswitch *sw);
+
+#endif

@@ -1,0 +1,47 @@
+/**
+ * worker_ctl: the packet threads, seen from control: start them, hand them what to do, listen to
+ * them, stop them.
+ *
+ * It owns the pool and the two snapshots that take turns. worker_ctl_publish() returns when no
+ * worker uses the former one (microseconds, see worker.h), so that whatever left the configuration
+ * may be freed at once.
+ *
+ * Threads: the control thread. Life cycle: start, publish..., stop.
+ */
+#ifndef WEFT_VSWITCH_WORKER_CTL_H
+#define WEFT_VSWITCH_WORKER_CTL_H
+
+#include "err.h"
+#include "ev.h"
+#include "snapshot_build.h"
+
+#include "datapath/note.h"
+#include "datapath/worker.h"
+
+struct worker_ctl;
+
+struct worker_ctl_params {
+	unsigned n_workers;
+	const int *cpus; /* cpus[n_workers], or NULL: not pinned */
+	bool busy;
+	/** Workers have notes for the owner, or saw a ring break. Bursts of notes[n_notes]; the last
+	 *  call of a round has none and means "look at the ports". */
+	void (*attend)(void *ctx, const struct note *notes, unsigned n_notes);
+	void *ctx;
+};
+
+int worker_ctl_start(struct ev *ev, const struct worker_ctl_params *params,
+	struct worker_ctl **ret_workers, struct err *err);
+/** Joins the threads. NULL is accepted. */
+void worker_ctl_stop(struct worker_ctl *workers);
+
+/** Build and publish; input->n_workers is filled in. */
+void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input);
+/** Hand over every note that was written before this call. */
+void worker_ctl_drain(struct worker_ctl *workers);
+
+unsigned worker_ctl_count(const struct worker_ctl *workers);
+/** Borrowed, for counters. */
+struct worker_pool *worker_ctl_pool(const struct worker_ctl *workers);
+
+#endif
