@@ -17,6 +17,7 @@ static size_t n_buckets(const struct fdb *fdb)
 
 static void *map_zeroes(size_t size)
 {
+	// hotpath: for fdb_create only
 	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	return mem == MAP_FAILED ? NULL : mem;

@@ -248,6 +248,7 @@ static void watch_kicks(struct worker *worker, const struct dp_snapshot *snap, i
 	for (unsigned i = 0; i < snap->workers[worker->id].n_rx; i++) {
 		int fd = snap->workers[worker->id].rx[i].ring->kick_fd;
 		if (fd >= 0)
+			// hotpath: the control thread, publishing
 			(void)epoll_ctl(worker->epoll_fd, op, fd, &event);
 	}
 }
