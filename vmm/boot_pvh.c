@@ -182,6 +182,7 @@ static int load_segment(struct mem *mem, const struct pvh_elf *elf, unsigned i,
 static int load_segments(struct mem *mem, const struct pvh_elf *elf, uint64_t *ret_entry,
 	uint64_t *ret_kernel_end, struct err *err)
 {
+	uint64_t budget = mem_size_bytes(mem); // segments that overlap could fill RAM many times over
 	bool found = false;
 
 	for (unsigned i = 0; i < elf->n_phdrs; i++) {
@@ -192,6 +193,9 @@ static int load_segments(struct mem *mem, const struct pvh_elf *elf, uint64_t *r
 			found = find_entry_note(elf, &ph, ret_entry);
 		if (ph.type != PT_LOAD)
 			continue;
+		if (ph.mem_bytes > budget)
+			return err_set(err, -ENOSPC, "ELF segments are larger than guest RAM");
+		budget -= ph.mem_bytes;
 		code = load_segment(mem, elf, i, &ph, ret_kernel_end, err);
 		if (code < 0)
 			return code;
