@@ -121,12 +121,13 @@ refuse() {
 	fi
 }
 
-# fails_with TEXT STATUS PATTERN CMD...: the command must exit with the status and say the pattern.
+# fails_with TEXT STATUS PATTERN CMD...: the command must exit with the status and say the pattern;
+# both are regular expressions.
 fails_with() {
 	local text=$1 want=$2 pattern=$3 status=0 output
 	shift 3
 	output=$(timeout 20 "$@" 2>&1) || status=$?
-	if ((status == want)) && grep -qE -- "$pattern" <<<"$output"; then
+	if [[ $status =~ ^$want$ ]] && grep -qE -- "$pattern" <<<"$output"; then
 		passed "$text"
 	else
 		failed "$text (status $status, expected $want and /$pattern/)"
