@@ -1,7 +1,7 @@
 #include "deliver.h"
 
 #include "offload.h"
-#include "signal.h"
+#include "notify.h"
 #include "tag.h"
 
 #include <string.h>
@@ -195,7 +195,7 @@ void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_
 			put_finished(fwd, ring, frame, with_tag, counters, &tally);
 	}
 	vring_publish(ring);
-	signal_driver(ring);
+	notify_driver(ring);
 	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
 		fwd->wants_attention = ring->fault_told = true;
 	if (snapshot->n_workers > 1)

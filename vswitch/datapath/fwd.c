@@ -1,273 +1,306 @@
 #include "fwd.h"
 
+#include "deliver.h"
+#include "notify.h"
 #include "offload.h"
+#include "tag.h"
 
+#include <rte_cycles.h>
 #include <string.h>
 
-static struct dp_counters *counters(struct fwd *fwd, const struct dp_port *port)
+/** 01:80:c2:00:00:00-0f: IEEE 802.1Q-2018, table 8-1 "reserved addresses". */
+#define RESERVED_PREFIX UINT64_C(0x0180c2000000)
+#define MAC_MASK        UINT64_C(0xffffffffffff)
+#define MAC_GROUP       (UINT64_C(1) << 40)
+
+static uint64_t load_be64(const uint8_t *p)
 {
-	return &fwd->counters[port->id];
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return __builtin_bswap64(v);
 }
 
-static uint64_t mac_at(const uint8_t *p)
+static uint64_t frame_dst(const struct frame *frame)
 {
-	uint32_t high;
-	uint16_t low;
-
-	memcpy(&high, p, 4);
-	memcpy(&low, p + 4, 2);
-	return (uint64_t)__builtin_bswap32(high) << 16 | __builtin_bswap16(low);
+	return load_be64(frame->head) >> 16;
 }
 
-static uint16_t be16_at(const uint8_t *p)
+static uint64_t frame_src(const struct frame *frame)
 {
-	return (uint16_t)(p[0] << 8 | p[1]);
+	return load_be64(frame->head + 4) & MAC_MASK;
 }
 
-/* ---- Classification ---- */
-
-/** Count what came in, and keep in pass[] what is a frame at all. */
-static void check_frames(struct fwd *fwd, const struct dp_port *port, unsigned n)
+/** Send the frames of mask to port_id. */
+static inline void send_to(struct fwd *fwd, uint16_t port_id, uint64_t mask, uint64_t tagged)
 {
-	struct dp_counters *c = counters(fwd, port);
-	uint64_t bytes = 0;
+	if (!fwd->out[port_id])
+		fwd->out_ports[fwd->n_out_ports++] = port_id;
+	fwd->out[port_id] |= mask;
+	fwd->out_tagged[port_id] |= tagged;
+}
 
-	fwd->n_pass = 0;
-	for (unsigned i = 0; i < n; i++) {
-		struct frame *frame = &fwd->frames[i];
+/* ---- Learning ---- */
 
-		bytes += frame->len;
-		if (__builtin_expect(frame->len < ETHER_HDR_LEN, 0)) {
-			c->drops[DROP_RX_TOO_SHORT]++;
-			continue;
-		}
-		if (frame->head[0] & 1) {
-			if (mac_at(frame->head) == UINT64_C(0xffffffffffff))
-				c->rx_broadcast++;
-			else
-				c->rx_multicast++;
-		}
-		if (__builtin_expect(frame->len > FRAME_MAX_LEN, 0))
-			c->drops[DROP_RX_TOO_LONG]++;
-		else if (__builtin_expect(!offload_sanitize(&frame->hdr, frame->len), 0))
-			c->drops[DROP_RX_BAD_HEADER]++;
-		else
-			fwd->pass[fwd->n_pass++] = (uint8_t)i;
+/** Tell control that an address was seen here, unless it was told so a moment ago. */
+static void note_source(struct fwd *fwd, const struct dp_bridge *bridge, uint16_t port_id,
+	uint64_t key, uint64_t hash, uint64_t now_tsc)
+{
+	unsigned at = hash % FWD_NOTE_FILTER;
+	const struct note note = {.mac48 = key & MAC_MASK,
+		.vid = key >> 48 & 0xfff,
+		.port_id = port_id,
+		.bridge_id = bridge->id};
+
+	if (fwd->note_filter[at].key == key && fwd->note_filter[at].port_id == port_id &&
+		now_tsc - fwd->note_filter[at].tsc < fwd->note_interval_tsc)
+		return;
+	fwd->note_filter[at].key = key;
+	fwd->note_filter[at].port_id = port_id;
+	fwd->note_filter[at].tsc = now_tsc;
+	note_put(fwd->notes, &note);
+	fwd->wants_attention = true;
+}
+
+/* ---- Bridges ---- */
+
+/** A burst on its way through a bridge. */
+struct pass {
+	const struct dp_snapshot *snapshot;
+	const struct dp_port *port; /* where it came from */
+	struct dp_counters *counters;
+	uint64_t todo;  /* frames still to be decided about */
+	uint64_t flood;
+	uint64_t dst_key[FRAME_BURST], dst_hash[FRAME_BURST];
+	uint64_t src_key[FRAME_BURST], src_hash[FRAME_BURST];
+};
+
+/** Admit or refuse a frame and start the look-ups of the admitted. A reason, or TAG_PASS. */
+static enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
+{
+	const struct dp_bridge *bridge = pass->port->bridge;
+	struct frame *frame = &fwd->frames[i];
+	uint64_t dst = frame_dst(frame), src = frame_src(frame);
+	enum drop_reason reason = tag_ingress(pass->port, frame);
+
+	if (reason != TAG_PASS)
+		return reason;
+	if (src & MAC_GROUP || !src)
+		return DROP_RX_SOURCE;
+	if ((dst & ~UINT64_C(0xf)) == RESERVED_PREFIX && bridge->keep_reserved)
+		return DROP_RX_RESERVED;
+	pass->src_key[i] = fdb_key(frame->vid, src);
+	pass->src_hash[i] = fdb_hash(pass->src_key[i]);
+	__builtin_prefetch(fdb_first(bridge->fdb, pass->src_hash[i]));
+	if (dst & MAC_GROUP) {
+		pass->flood |= UINT64_C(1) << i;
+	} else {
+		pass->dst_key[i] = fdb_key(frame->vid, dst);
+		pass->dst_hash[i] = fdb_hash(pass->dst_key[i]);
+		__builtin_prefetch(fdb_first(bridge->fdb, pass->dst_hash[i]));
 	}
-	c->rx_frames += n;
-	c->rx_bytes += bytes;
+	return TAG_PASS;
 }
 
-static void drop_all(struct fwd *fwd, const struct dp_port *port, enum drop_reason reason)
+/** Check that the sources of the burst are known to be here. Equal neighbours are looked up once. */
+static void learn(struct fwd *fwd, const struct pass *pass)
 {
-	counters(fwd, port)->drops[reason] += fwd->n_pass;
-	fwd->n_pass = 0;
-}
+	const struct dp_bridge *bridge = pass->port->bridge;
+	uint64_t last = FDB_KEY_EMPTY, now_tsc = 0;
 
-static void list_add(struct fwd *fwd, uint16_t out, unsigned i)
-{
-	if (!fwd->out_len[out])
-		fwd->outs[fwd->n_outs++] = out;
-	fwd->out_idx[out][fwd->out_len[out]++] = (uint8_t)i;
-}
+	for (uint64_t left = pass->todo; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		uint64_t key = pass->src_key[i];
 
-/** Take the C-tag off, if there is one. Returns its TCI, or 0 for an untagged frame. */
-static uint16_t pop_tag(struct frame *frame, bool *ret_tagged)
-{
-	*ret_tagged = be16_at(frame->head + 12) == ETHER_TYPE_VLAN && frame->len >= ETHER_HDR_LEN + 4;
-	if (!*ret_tagged)
-		return 0;
-	frame->rest_off = 16;
-	frame->len -= 4;
-	if (frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-		frame->hdr.csum_start -= 4;
-	if (frame->hdr.hdr_len >= 4)
-		frame->hdr.hdr_len -= 4;
-	return be16_at(frame->head + 14);
-}
-
-/**
- * 8.6.1, 8.6.2: which VLAN is the frame in, and may the port bring it in?
- * returns  the drop reason, or DROP_N_REASONS to go on
- */
-static enum drop_reason ingress_vlan(const struct dp_port *port, struct frame *frame)
-{
-	bool tagged;
-	uint16_t tci;
-
-	/* A checksum that starts inside the tag would start outside the frame without it. */
-	if (frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && frame->hdr.csum_start < 18 &&
-		be16_at(frame->head + 12) == ETHER_TYPE_VLAN)
-		return DROP_RX_BAD_HEADER;
-	tci = pop_tag(frame, &tagged);
-	frame->vid = tci & 0xfff;
-	if (frame->vid) {
-		frame->tci = tci;
-		if (!(port->flags & DP_PORT_TAGGED) || !vlan_set_has(port->vlans, frame->vid))
-			return DROP_RX_VLAN;
-		return DROP_N_REASONS;
-	}
-	if (!(port->flags & DP_PORT_UNTAGGED))
-		return DROP_RX_UNTAGGED;
-	frame->vid = port->pvid;
-	frame->tci = (uint16_t)((tci & 0xf000) | port->pvid);
-	return DROP_N_REASONS;
-}
-
-static bool is_reserved(uint64_t mac)
-{
-	return (mac & ~UINT64_C(0xf)) == UINT64_C(0x0180c2000000);
-}
-
-/** First pass: VLAN and addresses; keys of what goes on, their buckets on the way to the cache. */
-static void classify_keys(struct fwd *fwd, const struct dp_port *port)
-{
-	struct dp_counters *c = counters(fwd, port);
-	const struct fdb *fdb = port->bridge->fdb;
-	unsigned n = 0;
-
-	for (unsigned k = 0; k < fwd->n_pass; k++) {
-		unsigned i = fwd->pass[k];
-		struct frame *frame = &fwd->frames[i];
-		uint64_t dst = mac_at(frame->head), src = mac_at(frame->head + 6);
-		enum drop_reason why = ingress_vlan(port, frame);
-
-		if (why == DROP_N_REASONS && (src >> 40 & 1 || !src))
-			why = DROP_RX_SOURCE;
-		if (why == DROP_N_REASONS && port->bridge->keep_reserved && is_reserved(dst))
-			why = DROP_RX_RESERVED;
-		if (__builtin_expect(why != DROP_N_REASONS, 0)) {
-			c->drops[why]++;
+		if (key == last)
 			continue;
-		}
-		fwd->src_key[i] = fdb_key(frame->vid, src);
-		fwd->dst_key[i] = fdb_key(frame->vid, dst);
-		fwd->src_hash[i] = fdb_hash(fwd->src_key[i]);
-		fwd->dst_hash[i] = fdb_hash(fwd->dst_key[i]);
-		__builtin_prefetch(fdb_first(fdb, fwd->src_hash[i]));
-		__builtin_prefetch(fdb_first(fdb, fwd->dst_hash[i]));
-		fwd->pass[n++] = (uint8_t)i;
-	}
-	fwd->n_pass = n;
-}
-
-/** 8.7: note sources that are unknown or elsewhere. Equal neighbours are looked up once. */
-static void learn(struct fwd *fwd, const struct dp_port *port)
-{
-	const struct fdb *fdb = port->bridge->fdb;
-	uint64_t last = FDB_KEY_EMPTY;
-
-	for (unsigned k = 0; k < fwd->n_pass; k++) {
-		unsigned i = fwd->pass[k];
-
-		if (fwd->src_key[i] == last)
+		last = key;
+		uint16_t value = fdb_lookup(bridge->fdb, key, pass->src_hash[i], true);
+		/* A static address stays where it was put, whoever uses it. */
+		if (value == pass->port->id || (value != FDB_NONE && value & FDB_STATIC))
 			continue;
-		last = fwd->src_key[i];
-		uint16_t value = fdb_lookup(fdb, last, fwd->src_hash[i], true);
-		if (__builtin_expect(value == port->id || (value != FDB_NONE && value & FDB_STATIC), 1))
-			continue;
-		const struct note note = {.mac48 = last & UINT64_C(0xffffffffffff),
-			.vid = fwd->frames[i].vid,
-			.port_id = port->id,
-			.bridge_id = port->bridge->id};
-		note_put(fwd->notes, &note);
-		fwd->attention = true;
+		if (!now_tsc)
+			now_tsc = rte_rdtsc();
+		note_source(fwd, bridge, pass->port->id, key, pass->src_hash[i], now_tsc);
 	}
 }
 
-/** To every other running member of the VLAN. */
-static void flood(struct fwd *fwd, const struct dp_snapshot *snap, const struct dp_port *port, unsigned i)
+/** Send one frame to the port that its address is known to be at. False: nobody knows it. */
+static bool send_known(struct fwd *fwd, const struct pass *pass, unsigned i, uint16_t value)
 {
-	const struct dp_bridge *bridge = port->bridge;
-	uint16_t vid = fwd->frames[i].vid;
-	unsigned n = 0;
+	uint16_t port_id = value & FDB_PORT_MASK, vid = fwd->frames[i].vid;
+	const struct dp_port *to = &pass->snapshot->ports[port_id];
 
-	for (unsigned k = 0; k < bridge->n_ports; k++) {
-		const struct dp_port *to = &snap->ports[bridge->ports[k]];
-		if (to == port || !to->n_tx || !(to->flags & DP_PORT_ENABLED) || !fwd_is_member(to, vid))
-			continue;
-		list_add(fwd, to->id, i);
-		n++;
-	}
-	if (n)
-		counters(fwd, port)->copies += n - 1;
+	/* An entry may be older than the configuration: then it is worth nothing. */
+	if (value == FDB_NONE || port_id >= pass->snapshot->n_ports ||
+		to->bridge != pass->port->bridge)
+		return false;
+	if (port_id == pass->port->id)
+		pass->counters->drops[DROP_RX_SAME_PORT]++;
+	else if (!tag_is_member(to, vid))
+		fwd->counters[port_id].drops[DROP_TX_VLAN]++;
 	else
-		counters(fwd, port)->drops[DROP_RX_NO_MEMBER]++;
+		send_to(fwd, port_id, UINT64_C(1) << i,
+			(uint64_t)tag_is_tagged(to, vid) << i);
+	return true;
 }
 
-/** 8.6.3: where to. Equal neighbours are looked up once. */
-static void classify_outputs(struct fwd *fwd, const struct dp_snapshot *snap, const struct dp_port *port)
+/** Send frames, all of VLAN vid, to every member port but the one they came from. */
+static void flood(struct fwd *fwd, const struct pass *pass, uint64_t mask, uint16_t vid)
 {
-	const struct fdb *fdb = port->bridge->fdb;
-	struct dp_counters *c = counters(fwd, port);
+	const struct dp_bridge *bridge = pass->port->bridge;
+	unsigned n = (unsigned)__builtin_popcountll(mask), copies = 0;
+
+	for (unsigned m = 0; m < bridge->n_ports; m++) {
+		const struct dp_port *to = &pass->snapshot->ports[bridge->ports[m]];
+
+		if (to == pass->port || !tag_is_member(to, vid))
+			continue;
+		send_to(fwd, to->id, mask, tag_is_tagged(to, vid) ? mask : 0);
+		copies++;
+	}
+	if (!copies)
+		pass->counters->drops[DROP_RX_NO_MEMBER] += n;
+	else
+		pass->counters->copies += (uint64_t)n * (copies - 1);
+}
+
+static void flood_all(struct fwd *fwd, struct pass *pass)
+{
+	/* By VLAN: who its members are is the same for all frames of one. */
+	while (pass->flood) {
+		uint16_t vid = fwd->frames[__builtin_ctzll(pass->flood)].vid;
+		uint64_t mask = 0;
+
+		for (uint64_t left = pass->flood; left; left &= left - 1) {
+			unsigned i = (unsigned)__builtin_ctzll(left);
+			if (fwd->frames[i].vid == vid)
+				mask |= UINT64_C(1) << i;
+		}
+		flood(fwd, pass, mask, vid);
+		pass->flood &= ~mask;
+	}
+}
+
+static void forward_bridge(struct fwd *fwd, struct pass *pass)
+{
+	const struct fdb *fdb = pass->port->bridge->fdb;
 	uint64_t last = FDB_KEY_EMPTY;
 	uint16_t value = FDB_NONE;
 
-	for (unsigned k = 0; k < fwd->n_pass; k++) {
-		unsigned i = fwd->pass[k];
+	for (uint64_t left = pass->todo; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		enum drop_reason reason = admit(fwd, pass, i);
 
-		if (fwd->dst_key[i] != last) {
-			last = fwd->dst_key[i];
-			/* A group address is never learned, but may be entered by hand. */
-			value = fdb_lookup(fdb, last, fwd->dst_hash[i], false);
+		if (reason == TAG_PASS)
+			continue;
+		pass->counters->drops[reason]++;
+		pass->todo &= ~(UINT64_C(1) << i);
+	}
+	learn(fwd, pass);
+	for (uint64_t left = pass->todo & ~pass->flood; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+
+		if (pass->dst_key[i] != last) {
+			last = pass->dst_key[i];
+			value = fdb_lookup(fdb, last, pass->dst_hash[i], false);
 		}
-		if (value == FDB_NONE) {
-			flood(fwd, snap, port, i);
+		if (!send_known(fwd, pass, i, value))
+			pass->flood |= UINT64_C(1) << i;
+	}
+	flood_all(fwd, pass);
+}
+
+/* ---- Bursts ---- */
+
+/** Count a burst's frames; drop those that are none. Returns the mask of the others. */
+static uint64_t inspect(struct fwd *fwd, unsigned n, uint64_t features, struct dp_counters *counters)
+{
+	uint64_t good = 0, bytes = 0, multicast = 0, broadcast = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *frame = &fwd->frames[i];
+		enum drop_reason reason = TAG_PASS;
+
+		bytes += frame->len;
+		if (frame->len < ETHER_HDR_LEN) {
+			reason = DROP_RX_TOO_SHORT;
+		} else if (frame->len > FRAME_MAX_LEN) {
+			reason = DROP_RX_TOO_LONG;
+		} else if (frame->hdr.flags | frame->hdr.gso_type) {
+			if (!offload_sanitize(&frame->hdr, frame->len, features))
+				reason = DROP_RX_BAD_HEADER;
+		} else {
+			memset(&frame->hdr, 0, sizeof(frame->hdr));
+		}
+		if (reason != TAG_PASS) {
+			counters->drops[reason]++;
 			continue;
 		}
-		uint16_t out = value & FDB_PORT_MASK;
-		if (__builtin_expect(out == port->id, 0))
-			c->drops[DROP_RX_SAME_PORT]++;
-		else if (__builtin_expect(!fwd_is_member(&snap->ports[out], fwd->frames[i].vid), 0))
-			counters(fwd, &snap->ports[out])->drops[DROP_TX_VLAN]++;
-		else
-			list_add(fwd, out, i);
+		good |= UINT64_C(1) << i;
+		if (frame->head[0] & 1) {
+			if (frame_dst(frame) == MAC_MASK)
+				broadcast++;
+			else
+				multicast++;
+		}
 	}
+	counters->rx_frames += n;
+	counters->rx_bytes += bytes;
+	counters->rx_multicast += multicast;
+	counters->rx_broadcast += broadcast;
+	return good;
 }
 
-static void forward_bridge(struct fwd *fwd, const struct dp_snapshot *snap, const struct dp_port *port)
+/** Why nothing of this port goes anywhere, or TAG_PASS. */
+static enum drop_reason port_obstacle(const struct dp_port *port)
 {
-	classify_keys(fwd, port);
-	learn(fwd, port);
-	classify_outputs(fwd, snap, port);
+	if (!(port->flags & DP_PORT_ENABLED))
+		return DROP_RX_PORT_DOWN;
+	if (port->flags & DP_PORT_WIRE)
+		return port->wire_peer == DP_NO_PORT ? DROP_RX_LINK_DOWN : TAG_PASS;
+	return port->bridge ? TAG_PASS : DROP_RX_NO_BRIDGE;
 }
 
-/** A wire looks at nothing. */
-static void forward_wire(struct fwd *fwd, const struct dp_port *port)
+static void forward(struct fwd *fwd, struct pass *pass)
 {
-	if (port->wire_peer == DP_NO_PORT) {
-		drop_all(fwd, port, DROP_RX_LINK_DOWN);
+	enum drop_reason obstacle = port_obstacle(pass->port);
+
+	if (!pass->todo)
 		return;
-	}
-	for (unsigned k = 0; k < fwd->n_pass; k++)
-		list_add(fwd, port->wire_peer, fwd->pass[k]);
+	if (obstacle != TAG_PASS)
+		pass->counters->drops[obstacle] += (unsigned)__builtin_popcountll(pass->todo);
+	else if (pass->port->flags & DP_PORT_WIRE)
+		send_to(fwd, pass->port->wire_peer, pass->todo, 0);
+	else
+		forward_bridge(fwd, pass);
 }
 
-unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snap, const struct dp_rx *rx)
+unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx)
 {
-	const struct dp_port *port = &snap->ports[rx->port_id];
-	unsigned n = vring_take(rx->ring, fwd->frames, FRAME_BURST, fwd->segs, FWD_SEGS);
+	struct pass pass __attribute__((uninitialized));
+	struct vring *ring = rx->ring;
+	unsigned n = vring_take(ring, fwd->frames, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
 
-	if (__builtin_expect(atomic_load_explicit(&rx->ring->broken, memory_order_relaxed), 0))
-		fwd->attention = true;
+	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
+		fwd->wants_attention = ring->fault_told = true;
 	if (!n)
 		return 0;
-	check_frames(fwd, port, n);
-	if (__builtin_expect(!(port->flags & DP_PORT_ENABLED), 0))
-		drop_all(fwd, port, DROP_RX_PORT_DOWN);
-	else if (port->flags & DP_PORT_WIRE)
-		forward_wire(fwd, port);
-	else if (port->bridge)
-		forward_bridge(fwd, snap, port);
-	else
-		drop_all(fwd, port, DROP_RX_NO_BRIDGE);
-	for (unsigned k = 0; k < fwd->n_outs; k++) {
-		deliver(fwd, snap, fwd->outs[k], rx->queue);
-		fwd->out_len[fwd->outs[k]] = 0;
+	pass.snapshot = snapshot;
+	pass.port = &snapshot->ports[rx->port_id];
+	pass.counters = &fwd->counters[rx->port_id];
+	pass.todo = inspect(fwd, n, ring->features, pass.counters);
+	pass.flood = 0;
+	forward(fwd, &pass);
+	for (unsigned i = 0; i < fwd->n_out_ports; i++) {
+		uint16_t port_id = fwd->out_ports[i];
+
+		deliver(fwd, snapshot, port_id, rx->queue);
+		fwd->out[port_id] = fwd->out_tagged[port_id] = 0;
 	}
-	fwd->n_outs = 0;
-	vring_return(rx->ring, fwd->frames, n);
-	if (fwd->n_touched < DP_MAX_PORTS)
-		fwd->touched[fwd->n_touched++] = rx->ring;
+	fwd->n_out_ports = 0;
+	/* Receivers first: the sender may reuse its buffers from here on. */
+	vring_return(ring, fwd->frames, n);
+	notify_driver(ring);
 	return n;
 }

@@ -1,18 +1,17 @@
 /**
- * notify: the data path's only system calls: waking a guest, waking control, and sleeping.
+ * notify: telling a driver that something was published (its call eventfd).
  *
- * Threads: workers.
+ * The one system call of a busy worker; at most once per ring and burst, and only where the driver
+ * asks for it. The fd is an eventfd in non-blocking mode, which the port made sure of.
  */
 #ifndef WEFT_DATAPATH_NOTIFY_H
 #define WEFT_DATAPATH_NOTIFY_H
 
-#include "fwd.h"
+#include "vring.h"
 
-/** Interrupt the drivers of fwd->touched[] that want to know, and clear the list. */
-void notify_touched(struct fwd *fwd);
-/** Write an eventfd that never blocks; a full one already says what there is to say. */
-void notify_write(int fd);
-/** Wait for an edge on epoll_fd, at most timeout_ms (-1 = for ever). */
-void notify_wait(int epoll_fd, int timeout_ms);
+/** Interrupt the driver if it must be. */
+void notify_driver(struct vring *ring);
+/** Add one to an eventfd. */
+void notify_fd(int fd);
 
 #endif

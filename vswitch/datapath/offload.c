@@ -55,29 +55,37 @@ static uint16_t fold(uint64_t s)
 	return (uint16_t)~s;
 }
 
-bool offload_is_native(const struct virtio_net_hdr_v1 *hdr, uint64_t features)
+/** Feature bits that a header makes use of; guest = those of a receiver, else of a sender. */
+static uint64_t features_of(const struct virtio_net_hdr_v1 *hdr, bool guest)
 {
 	uint64_t need = 0;
 
 	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
-		need |= VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM);
+		need |= VIRTIO_BIT(guest ? VIRTIO_NET_F_GUEST_CSUM : VIRTIO_NET_F_CSUM);
 	switch (hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
 	case VIRTIO_NET_HDR_GSO_TCPV4:
-		need |= VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4);
+		need |= VIRTIO_BIT(guest ? VIRTIO_NET_F_GUEST_TSO4 : VIRTIO_NET_F_HOST_TSO4);
 		break;
 	case VIRTIO_NET_HDR_GSO_TCPV6:
-		need |= VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6);
+		need |= VIRTIO_BIT(guest ? VIRTIO_NET_F_GUEST_TSO6 : VIRTIO_NET_F_HOST_TSO6);
 		break;
 	case VIRTIO_NET_HDR_GSO_UDP_L4:
-		need |= VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO6);
+		need |= guest ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) |
+					VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO6)
+			      : VIRTIO_BIT(VIRTIO_NET_F_HOST_USO);
 		break;
 	}
 	if (hdr->gso_type & VIRTIO_NET_HDR_GSO_ECN)
-		need |= VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN);
-	return (features & need) == need;
+		need |= VIRTIO_BIT(guest ? VIRTIO_NET_F_GUEST_ECN : VIRTIO_NET_F_HOST_ECN);
+	return need;
 }
 
-bool offload_sanitize(struct virtio_net_hdr_v1 *hdr, uint32_t len)
+bool offload_is_native(const struct virtio_net_hdr_v1 *hdr, uint64_t features)
+{
+	return !(features_of(hdr, true) & ~features);
+}
+
+bool offload_sanitize(struct virtio_net_hdr_v1 *hdr, uint32_t len, uint64_t features)
 {
 	uint8_t type = hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN;
 
@@ -92,12 +100,14 @@ bool offload_sanitize(struct virtio_net_hdr_v1 *hdr, uint32_t len)
 	}
 	if (type == VIRTIO_NET_HDR_GSO_NONE) {
 		hdr->gso_type = hdr->gso_size = hdr->hdr_len = 0;
-		return true;
-	}
-	if (type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6 &&
-		type != VIRTIO_NET_HDR_GSO_UDP_L4)
+	} else if (type != VIRTIO_NET_HDR_GSO_TCPV4 && type != VIRTIO_NET_HDR_GSO_TCPV6 &&
+		   type != VIRTIO_NET_HDR_GSO_UDP_L4) {
 		return false;
-	return hdr->gso_size && hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && hdr->hdr_len <= len;
+	} else if (!hdr->gso_size || !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
+		   hdr->hdr_len > len) {
+		return false;
+	}
+	return !(features_of(hdr, false) & ~features);
 }
 
 void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr)

@@ -16,8 +16,11 @@
 /** Can a receiver with these features take this frame as it is? */
 bool offload_is_native(const struct virtio_net_hdr_v1 *hdr, uint64_t features);
 
-/** Is the header a guest sent possible for a frame of len bytes? Clears what senders may not say. */
-bool offload_sanitize(struct virtio_net_hdr_v1 *hdr, uint32_t len);
+/**
+ * Is the header that a guest sent possible for a frame of len bytes, and with the features that it
+ * negotiated? Clears what senders may not say.
+ */
+bool offload_sanitize(struct virtio_net_hdr_v1 *hdr, uint32_t len, uint64_t features);
 
 /** Finish the checksum that hdr asks for (NEEDS_CSUM), in frame[len]; hdr was sanitized. */
 void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr);

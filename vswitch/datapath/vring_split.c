@@ -149,6 +149,8 @@ void split_publish(struct vring *ring)
 {
 	struct vring_used *used = ring->used;
 
+	if (!ring->n_unpublished)
+		return;
 	/* Pairs with the driver's acquire of idx: entries and buffers are complete before they count. */
 	__atomic_store_n(&used->idx, ring->next_used, __ATOMIC_RELEASE);
 	ring->n_unpublished = 0;

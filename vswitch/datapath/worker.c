@@ -1,295 +1,345 @@
 #include "worker.h"
 
 #include "fwd.h"
+#include "idle.h"
 #include "notify.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <rte_cycles.h>
 #include <rte_rcu_qsbr.h>
 #include <sched.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <unistd.h>
+#include <time.h>
 
-/** Rounds without a frame before a worker sleeps: some tens of microseconds. */
-#define IDLE_ROUNDS 2000
+/** How long a worker goes on polling after the last frame. */
+#define SPIN_US 50
+/** A note about the same address is repeated after this. */
+#define NOTE_INTERVAL_US 10000
 
 struct worker {
-	struct fwd fwd;
-	struct worker_pool *pool;
-	unsigned id;
-	int epoll_fd, wake_fd;
-	pthread_t thread;
-	bool started;
+	/* Read and written by the worker in every round. */
+	alignas(64) struct worker_pool *pool;
+	unsigned index;
+	struct fwd *fwd;
+	struct idle idle;
+	/* Written by the worker, read by control. */
+	alignas(64) struct dp_counters counters[DP_MAX_PORTS];
 	struct note_ring notes;
-	struct dp_counters counters[DP_MAX_PORTS];
-	uint8_t bounce[FWD_BOUNCE], segment[FWD_BOUNCE];
+	pthread_t thread;
+	bool is_started;
 };
 
 struct worker_pool {
-	_Atomic(const struct dp_snapshot *) snapshot;
-	_Atomic bool stop;
-	struct rte_rcu_qsbr *qsbr;
+	/* Written by control on a change, read by workers in every round. */
+	alignas(64) _Atomic(const struct dp_snapshot *) snapshot;
+	atomic_bool stop;
+	/* Fixed while workers run. */
+	alignas(64) struct rte_rcu_qsbr *qsbr;
 	unsigned n_workers;
 	bool busy;
 	int attention_fd;
+	uint64_t spin_tsc, note_interval_tsc;
+	/* Workers raise it, control lowers it. */
+	alignas(64) atomic_bool attention;
+	/* Control's. */
+	uint32_t publish_mark;
 	struct worker *workers[DP_MAX_WORKERS];
 };
 
-/* ---- The threads ---- */
+/* ---- A worker's rounds ---- */
 
-static bool any_pending(const struct dp_snapshot *snap, unsigned id)
+static void raise_attention(struct worker_pool *pool)
 {
-	for (unsigned i = 0; i < snap->workers[id].n_rx; i++)
-		if (vring_pending(snap->workers[id].rx[i].ring))
-			return true;
-	return false;
+	/* One write per time that control lowers it, however many notes there are. */
+	if (!atomic_exchange_explicit(&pool->attention, true, memory_order_acq_rel))
+		notify_fd(pool->attention_fd);
 }
 
-static void ask_for_kicks(const struct dp_snapshot *snap, unsigned id, bool on)
+/** Forward one burst of each ring. Returns the number of frames. */
+static unsigned worker_round(struct worker *worker, const struct dp_snapshot *snapshot)
 {
-	for (unsigned i = 0; i < snap->workers[id].n_rx; i++)
-		vring_notify(snap->workers[id].rx[i].ring, on);
+	const struct dp_rx *rx = snapshot->workers[worker->index].rx;
+	unsigned n_rx = snapshot->workers[worker->index].n_rx, n = 0;
+
+	for (unsigned i = 0; i < n_rx; i++) {
+		unsigned got = fwd_burst(worker->fwd, snapshot, &rx[i]);
+
+		if (got)
+			vring_notify(rx[i].ring, false);
+		n += got;
+	}
+	if (worker->fwd->wants_attention) {
+		worker->fwd->wants_attention = false;
+		raise_attention(worker->pool);
+	}
+	return n;
 }
 
-/**
- * Sleep until a kick. Invariant: a frame made available after the last look comes with a kick,
- * because the driver sees the request before it decides (full barrier on both sides).
- */
-static void sleep_until_kick(struct worker *worker, const struct dp_snapshot *snap)
+static void worker_sleep(struct worker *worker, const struct dp_snapshot *snapshot)
 {
 	struct worker_pool *pool = worker->pool;
 
-	ask_for_kicks(snap, worker->id, true);
-	atomic_thread_fence(memory_order_seq_cst);
-	if (!any_pending(snap, worker->id) &&
-		atomic_load_explicit(&pool->snapshot, memory_order_acquire) == snap &&
-		!atomic_load_explicit(&pool->stop, memory_order_acquire)) {
-		/* Offline: the snapshot may go away while we sleep, so it is not touched after. */
-		rte_rcu_qsbr_thread_offline(pool->qsbr, worker->id);
-		notify_wait(worker->epoll_fd, -1);
-		rte_rcu_qsbr_thread_online(pool->qsbr, worker->id);
+	if (snapshot && !idle_prepare(&worker->idle, snapshot->workers[worker->index].rx,
+				snapshot->workers[worker->index].n_rx))
 		return;
-	}
-}
-
-static unsigned one_round(struct worker *worker, const struct dp_snapshot *snap)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < snap->workers[worker->id].n_rx; i++) {
-		n += fwd_burst(&worker->fwd, snap, &snap->workers[worker->id].rx[i]);
-		if (worker->fwd.n_touched > DP_MAX_PORTS / 2)
-			notify_touched(&worker->fwd);
-	}
-	notify_touched(&worker->fwd);
-	if (worker->fwd.attention) {
-		worker->fwd.attention = false;
-		notify_write(worker->pool->attention_fd);
-	}
-	return n;
+	/* From here on nothing of the snapshot is touched until it is loaded again. */
+	rte_rcu_qsbr_thread_offline(pool->qsbr, worker->index);
+	idle_wait(&worker->idle);
+	rte_rcu_qsbr_thread_online(pool->qsbr, worker->index);
 }
 
 static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
 	struct worker_pool *pool = worker->pool;
-	const struct dp_snapshot *quiet_for = NULL;
-	unsigned idle = 0;
+	uint64_t last_tsc = rte_rdtsc();
 
-	rte_rcu_qsbr_thread_online(pool->qsbr, worker->id);
-	while (!atomic_load_explicit(&pool->stop, memory_order_acquire)) {
-		const struct dp_snapshot *snap =
+	rte_rcu_qsbr_thread_online(pool->qsbr, worker->index);
+	while (!atomic_load_explicit(&pool->stop, memory_order_relaxed)) {
+		const struct dp_snapshot *snapshot =
 			atomic_load_explicit(&pool->snapshot, memory_order_acquire);
-		if (!snap) {
-			rte_rcu_qsbr_thread_offline(pool->qsbr, worker->id);
-			notify_wait(worker->epoll_fd, 100);
-			rte_rcu_qsbr_thread_online(pool->qsbr, worker->id);
-			continue;
+
+		if (snapshot && worker_round(worker, snapshot)) {
+			last_tsc = rte_rdtsc();
+		} else if (!pool->busy && rte_rdtsc() - last_tsc > pool->spin_tsc) {
+			worker_sleep(worker, snapshot);
+			last_tsc = rte_rdtsc();
 		}
-		if (snap != quiet_for) { /* polling: nobody needs to kick */
-			ask_for_kicks(snap, worker->id, false);
-			quiet_for = snap;
-		}
-		idle = one_round(worker, snap) ? 0 : idle + 1;
-		if (idle > IDLE_ROUNDS && !pool->busy) {
-			sleep_until_kick(worker, snap);
-			quiet_for = NULL;
-			idle = 0;
-		}
-		rte_rcu_qsbr_quiescent(pool->qsbr, worker->id);
+		rte_rcu_qsbr_quiescent(pool->qsbr, worker->index);
 	}
-	rte_rcu_qsbr_thread_offline(pool->qsbr, worker->id);
+	rte_rcu_qsbr_thread_offline(pool->qsbr, worker->index);
 	return NULL;
 }
 
 /* ---- Life cycle ---- */
 
-static int worker_open(struct worker *worker)
+/** Zeroed, page-aligned; pages that are never touched are never there. */
+static void *map_memory(size_t size)
 {
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, /* hotpath: life cycle */
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (worker->epoll_fd < 0 || worker->wake_fd < 0)
-		return -errno;
-	if (epoll_ctl(worker->epoll_fd, EPOLL_CTL_ADD, worker->wake_fd, &event))
-		return -errno;
-	return 0;
+	return mem == MAP_FAILED ? NULL : mem;
 }
 
-static int worker_create(struct worker_pool *pool, unsigned id)
+static void unmap_memory(void *mem, size_t size)
 {
-	struct worker *worker = mmap(NULL, sizeof(*worker), PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); /* counters of unused ports cost no memory */
+	if (mem)
+		munmap(mem, size); /* hotpath: life cycle */
+}
 
-	if (worker == MAP_FAILED)
+/** TSC ticks in a microsecond, measured for about a millisecond. */
+static uint64_t tsc_per_us(void)
+{
+	struct timespec begin, now;
+	uint64_t ns, tsc = rte_rdtsc();
+
+	clock_gettime(CLOCK_MONOTONIC, &begin); /* hotpath: life cycle */
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &now); /* hotpath: life cycle */
+		ns = (uint64_t)(now.tv_sec - begin.tv_sec) * 1000000000 + (uint64_t)now.tv_nsec -
+			(uint64_t)begin.tv_nsec;
+	} while (ns < 1000000);
+	return (rte_rdtsc() - tsc) * 1000 / ns;
+}
+
+static int worker_create(struct worker_pool *pool, unsigned index, struct worker **ret_worker)
+{
+	struct worker *worker = map_memory(sizeof(*worker));
+
+	if (!worker)
 		return -ENOMEM;
-	pool->workers[id] = worker;
+	*ret_worker = worker;
 	worker->pool = pool;
-	worker->id = id;
-	worker->epoll_fd = worker->wake_fd = -1;
-	worker->fwd.counters = worker->counters;
-	worker->fwd.notes = &worker->notes;
-	worker->fwd.bounce = worker->bounce;
-	worker->fwd.segment = worker->segment;
-	worker->fwd.shared = pool->n_workers > 1;
-	return worker_open(worker);
-}
-
-static int worker_start(struct worker *worker, int cpu)
-{
-	char name[16];
-	cpu_set_t cpus;
-	int err;
-
-	rte_rcu_qsbr_thread_register(worker->pool->qsbr, worker->id);
-	err = pthread_create(&worker->thread, NULL, worker_main, worker);
-	if (err)
-		return -err;
-	worker->started = true;
-	(void)snprintf(name, sizeof(name), "worker%u", worker->id);
-	(void)pthread_setname_np(worker->thread, name); /* for people's tools only */
-	if (cpu < 0)
-		return 0;
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	return -pthread_setaffinity_np(worker->thread, sizeof(cpus), &cpus);
-}
-
-int worker_pool_create(const struct worker_config *config, struct worker_pool **ret_pool)
-{
-	struct worker_pool *pool;
-	size_t size = rte_rcu_qsbr_get_memsize(DP_MAX_WORKERS);
-	int err = 0;
-
-	if (!config->n_workers || config->n_workers > DP_MAX_WORKERS)
-		return -EINVAL;
-	pool = calloc(1, sizeof(*pool));
-	if (!pool)
+	worker->index = index;
+	worker->idle.epoll_fd = worker->idle.wake_fd = -1;
+	worker->fwd = map_memory(sizeof(*worker->fwd));
+	if (!worker->fwd)
 		return -ENOMEM;
-	pool->n_workers = config->n_workers;
-	pool->busy = config->busy;
-	pool->attention_fd = config->attention_fd;
-	pool->qsbr = aligned_alloc(64, (size + 63) & ~(size_t)63);
-	if (!pool->qsbr || rte_rcu_qsbr_init(pool->qsbr, DP_MAX_WORKERS))
-		err = -ENOMEM;
-	for (unsigned i = 0; !err && i < pool->n_workers; i++)
-		err = worker_create(pool, i);
-	for (unsigned i = 0; !err && i < pool->n_workers; i++)
-		err = worker_start(pool->workers[i], config->cpus ? config->cpus[i] : -1);
-	if (err) {
-		worker_pool_destroy(pool);
-		return err;
+	worker->fwd->counters = worker->counters;
+	worker->fwd->notes = &worker->notes;
+	worker->fwd->note_interval_tsc = pool->note_interval_tsc;
+	return idle_init(&worker->idle);
+}
+
+static int worker_start(struct worker *worker, const int *cpu)
+{
+	pthread_attr_t attr;
+	sigset_t all, before;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return -r;
+	if (cpu) {
+		cpu_set_t cpus;
+
+		CPU_ZERO(&cpus);
+		if (*cpu < 0 || *cpu >= CPU_SETSIZE)
+			r = EINVAL;
+		else
+			CPU_SET(*cpu, &cpus);
+		if (!r)
+			r = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
 	}
-	*ret_pool = pool;
-	return 0;
+	/* Signals are the control thread's. */
+	sigfillset(&all);
+	sigdelset(&all, SIGBUS); /* a peer that shrinks its memory: see port/sigbus.h */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (!r)
+		r = pthread_create(&worker->thread, &attr, worker_main, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attr);
+	if (!r) {
+		char name[16] = "worker-00";
+
+		name[7] = (char)('0' + worker->index / 10);
+		name[8] = (char)('0' + worker->index % 10);
+		(void)pthread_setname_np(worker->thread, name);
+	}
+	worker->is_started = !r;
+	return -r;
 }
 
 static void worker_destroy(struct worker *worker)
 {
 	if (!worker)
 		return;
-	if (worker->started) {
-		notify_write(worker->wake_fd);
+	if (worker->is_started) {
+		idle_wake(&worker->idle);
 		pthread_join(worker->thread, NULL);
 	}
-	if (worker->epoll_fd >= 0)
-		close(worker->epoll_fd);
-	if (worker->wake_fd >= 0)
-		close(worker->wake_fd);
-	munmap(worker, sizeof(*worker));
+	idle_done(&worker->idle);
+	unmap_memory(worker->fwd, sizeof(*worker->fwd));
+	unmap_memory(worker, sizeof(*worker));
+}
+
+int worker_pool_create(const struct worker_config *config, struct worker_pool **ret_pool)
+{
+	size_t qsbr_size = rte_rcu_qsbr_get_memsize(config->n_workers);
+	struct worker_pool *pool;
+	uint64_t per_us;
+	int r = -ENOMEM;
+
+	if (!config->n_workers || config->n_workers > DP_MAX_WORKERS)
+		return -EINVAL;
+	pool = map_memory(sizeof(*pool));
+	if (!pool)
+		return -ENOMEM;
+	per_us = tsc_per_us();
+	pool->n_workers = config->n_workers;
+	pool->busy = config->busy;
+	pool->attention_fd = config->attention_fd;
+	pool->spin_tsc = per_us * SPIN_US;
+	pool->note_interval_tsc = per_us * NOTE_INTERVAL_US;
+	pool->qsbr = map_memory(qsbr_size);
+	if (!pool->qsbr || rte_rcu_qsbr_init(pool->qsbr, config->n_workers))
+		goto fail;
+	for (unsigned i = 0; i < config->n_workers; i++) {
+		r = worker_create(pool, i, &pool->workers[i]);
+		if (r)
+			goto fail;
+		if (rte_rcu_qsbr_thread_register(pool->qsbr, i))
+			goto fail;
+	}
+	for (unsigned i = 0; i < config->n_workers; i++) {
+		r = worker_start(pool->workers[i], config->cpus ? &config->cpus[i] : NULL);
+		if (r)
+			goto fail;
+	}
+	*ret_pool = pool;
+	return 0;
+fail:
+	worker_pool_destroy(pool);
+	return r ? r : -ENOMEM;
 }
 
 void worker_pool_destroy(struct worker_pool *pool)
 {
 	if (!pool)
 		return;
-	atomic_store_explicit(&pool->stop, true, memory_order_release);
-	for (unsigned i = 0; i < DP_MAX_WORKERS; i++)
+	atomic_store(&pool->stop, true);
+	for (unsigned i = 0; i < pool->n_workers; i++)
 		worker_destroy(pool->workers[i]);
-	free(pool->qsbr);
-	free(pool);
+	unmap_memory(pool->qsbr, rte_rcu_qsbr_get_memsize(pool->n_workers));
+	unmap_memory(pool, sizeof(*pool));
 }
 
-/* ---- Configuration ---- */
+/* ---- Control ---- */
 
-/** Kicks of rings that a worker gains or loses. Twice watched is harmless: EEXIST. */
-static void watch_kicks(struct worker *worker, const struct dp_snapshot *snap, int op)
+/** Bring the epoll sets from the rings of `before` to those of `after`. */
+static void update_watches(struct worker_pool *pool, const struct dp_snapshot *before,
+	const struct dp_snapshot *after)
 {
-	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+	uint32_t mark = ++pool->publish_mark;
 
-	if (!snap)
-		return;
-	for (unsigned i = 0; i < snap->workers[worker->id].n_rx; i++) {
-		int fd = snap->workers[worker->id].rx[i].ring->kick_fd;
-		if (fd >= 0)
-			// hotpath: the control thread, publishing
-			(void)epoll_ctl(worker->epoll_fd, op, fd, &event);
+	for (unsigned w = 0; after && w < pool->n_workers; w++) {
+		for (unsigned i = 0; i < after->workers[w].n_rx; i++)
+			after->workers[w].rx[i].ring->publish_mark = mark;
 	}
+	for (unsigned w = 0; before && w < pool->n_workers; w++) {
+		for (unsigned i = 0; i < before->workers[w].n_rx; i++) {
+			struct vring *ring = before->workers[w].rx[i].ring;
+
+			if (ring->publish_mark != mark)
+				idle_unwatch(&pool->workers[w]->idle, ring);
+			else
+				ring->publish_mark = mark + 1; /* watched already */
+		}
+	}
+	for (unsigned w = 0; after && w < pool->n_workers; w++) {
+		for (unsigned i = 0; i < after->workers[w].n_rx; i++) {
+			struct vring *ring = after->workers[w].rx[i].ring;
+
+			if (ring->publish_mark == mark)
+				idle_watch(&pool->workers[w]->idle, ring);
+		}
+	}
+	pool->publish_mark = mark + 1;
 }
 
 const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct dp_snapshot *snapshot)
 {
-	const struct dp_snapshot *old = atomic_load_explicit(&pool->snapshot, memory_order_relaxed);
+	const struct dp_snapshot *before =
+		atomic_exchange_explicit(&pool->snapshot, snapshot, memory_order_seq_cst);
 
-	for (unsigned i = 0; i < pool->n_workers; i++) {
-		watch_kicks(pool->workers[i], old, EPOLL_CTL_DEL);
-		watch_kicks(pool->workers[i], snapshot, EPOLL_CTL_ADD);
-	}
-	atomic_store_explicit(&pool->snapshot, snapshot, memory_order_release);
-	/* Wake sleepers: they hold no snapshot, but must ask the new rings for kicks. */
+	update_watches(pool, before, snapshot);
 	for (unsigned i = 0; i < pool->n_workers; i++)
-		notify_write(pool->workers[i]->wake_fd);
+		idle_wake(&pool->workers[i]->idle);
 	rte_rcu_qsbr_synchronize(pool->qsbr, RTE_QSBR_THRID_INVALID);
-	return old;
+	return before;
 }
 
 void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp_counters *ret_sum)
 {
-	memset(ret_sum, 0, sizeof(*ret_sum));
+	uint64_t *sum = (uint64_t *)ret_sum;
+
+	for (size_t i = 0; i < sizeof(*ret_sum) / sizeof(*sum); i++)
+		sum[i] = 0;
+	if (port_id >= DP_MAX_PORTS)
+		return;
 	for (unsigned w = 0; w < pool->n_workers; w++) {
 		const uint64_t *from = (const uint64_t *)&pool->workers[w]->counters[port_id];
-		uint64_t *to = (uint64_t *)ret_sum;
-		for (size_t i = 0; i < sizeof(*ret_sum) / sizeof(uint64_t); i++)
-			to[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+
+		for (size_t i = 0; i < sizeof(*ret_sum) / sizeof(*sum); i++)
+			sum[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	}
 }
 
 void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)
 {
-	for (unsigned w = 0; w < pool->n_workers; w++)
-		memset(&pool->workers[w]->counters[port_id], 0, sizeof(struct dp_counters));
+	for (unsigned w = 0; port_id < DP_MAX_PORTS && w < pool->n_workers; w++)
+		pool->workers[w]->counters[port_id] = (struct dp_counters){0};
 }
 
 unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max)
 {
 	unsigned n = 0;
 
+	/* Lowered before looking, so that what comes after the look raises it again. */
+	atomic_store_explicit(&pool->attention, false, memory_order_seq_cst);
 	for (unsigned w = 0; w < pool->n_workers; w++)
 		while (n < max && note_take(&pool->workers[w]->notes, &notes[n]))
 			n++;
@@ -298,9 +348,9 @@ unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigne
 
 uint64_t worker_notes_lost(const struct worker_pool *pool)
 {
-	uint64_t n = 0;
+	uint64_t lost = 0;
 
 	for (unsigned w = 0; w < pool->n_workers; w++)
-		n += __atomic_load_n(&pool->workers[w]->notes.lost, __ATOMIC_RELAXED);
-	return n;
+		lost += __atomic_load_n(&pool->workers[w]->notes.lost, __ATOMIC_RELAXED);
+	return lost;
 }

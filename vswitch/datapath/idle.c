@@ -1,0 +1,88 @@
+#include "idle.h"
+
+#include "notify.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+/** Events are thrown away: what woke us is found by looking at the rings. */
+#define IDLE_EVENTS 16
+
+static int watch_fd(struct idle *idle, int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
+
+	return epoll_ctl(idle->epoll_fd, EPOLL_CTL_ADD, fd, &event); /* hotpath: control thread */
+}
+
+int idle_init(struct idle *idle)
+{
+	int r = 0;
+
+	atomic_store(&idle->n_unwatched, 0);
+	idle->epoll_fd = epoll_create1(EPOLL_CLOEXEC); /* hotpath: control thread */
+	if (idle->epoll_fd < 0)
+		r = -errno;
+	idle->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); /* hotpath: control thread */
+	if (idle->wake_fd < 0)
+		r = -errno;
+	if (!r && watch_fd(idle, idle->wake_fd))
+		r = -errno;
+	return r;
+}
+
+void idle_done(struct idle *idle)
+{
+	if (idle->epoll_fd >= 0)
+		close(idle->epoll_fd); /* hotpath: control thread */
+	if (idle->wake_fd >= 0)
+		close(idle->wake_fd); /* hotpath: control thread */
+	idle->epoll_fd = idle->wake_fd = -1;
+}
+
+void idle_watch(struct idle *idle, struct vring *ring)
+{
+	ring->is_watched = ring->kick_fd >= 0 && !watch_fd(idle, ring->kick_fd);
+	if (!ring->is_watched)
+		atomic_fetch_add(&idle->n_unwatched, 1);
+}
+
+void idle_unwatch(struct idle *idle, struct vring *ring)
+{
+	if (!ring->is_watched)
+		atomic_fetch_sub(&idle->n_unwatched, 1);
+	else
+		(void)epoll_ctl(idle->epoll_fd, EPOLL_CTL_DEL, ring->kick_fd, /* hotpath: control */
+			NULL);
+	ring->is_watched = false;
+}
+
+void idle_wake(struct idle *idle)
+{
+	notify_fd(idle->wake_fd);
+}
+
+bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
+{
+	if (atomic_load_explicit(&idle->n_unwatched, memory_order_relaxed))
+		return false;
+	for (unsigned i = 0; i < n_rx; i++)
+		vring_notify(rx[i].ring, true);
+	/* Asking for a kick comes before looking; the driver publishes before it reads whether we
+	 * asked. One of us sees the other; without this fence a frame could wait for the next. */
+	atomic_thread_fence(memory_order_seq_cst);
+	for (unsigned i = 0; i < n_rx; i++)
+		if (vring_pending(rx[i].ring))
+			return false;
+	return true;
+}
+
+void idle_wait(struct idle *idle)
+{
+	struct epoll_event events[IDLE_EVENTS];
+	int n = epoll_wait(idle->epoll_fd, events, IDLE_EVENTS, -1); /* hotpath: nothing to do */
+
+	(void)n;
+}
