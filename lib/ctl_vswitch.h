@@ -161,7 +161,7 @@ CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 	F(T, U64, time_ns, OPT, 0, UINT64_MAX, "ns", "wall clock")                                 \
 	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, vm or nic")                    \
 	F(T, STR, name, OPT, 0, 127, "", "its name")                                               \
-	F(T, STR, event, OPT, 1, 31, "", "added, removed, changed, connected, carrier-up, ...")    \
+	F(T, STR, event, OPT, 1, 31, "", "added, removed, changed, connected, carrier-up and so on") \
 	F(T, STR, detail, OPT, 0, 255, "", "more, for people")
 CTL_STRUCT(ctl_event, CTL_EVENT_FIELDS);
 

@@ -1,0 +1,18 @@
+/**
+ * ctl_sample: messages with every field filled, and the list of both interfaces; for tests of lib.
+ */
+#ifndef CTL_SAMPLE_H
+#define CTL_SAMPLE_H
+
+#include "ctl.h"
+
+/** Both interfaces, NULL-terminated. */
+extern const struct ctl_interface *const ctl_sample_interfaces[];
+
+/**
+ * A message (owned, free()) with every field present: numbers at their upper bound, enums at their
+ * last name, strings as long as their field's name.
+ */
+void *ctl_sample_filled(const struct ctl_struct *schema);
+
+#endif
