@@ -1,0 +1,55 @@
+#include "port.h"
+
+#include "vhost_priv.h"
+
+#include <errno.h>
+
+static const struct port_ops *const port_kinds[] = {
+	&vhost_port_ops,
+};
+
+int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
+	void *ctx, struct port **ret_port, struct err *err)
+{
+	for (unsigned i = 0; i < sizeof(port_kinds) / sizeof(port_kinds[0]); i++)
+		if (port_kinds[i]->type == conf->type)
+			return port_kinds[i]->create(ev, conf, events, ctx, ret_port, err);
+	return err_set_field(err, -ENOTSUP, "type", "port '%s': type %u is not supported", conf->name,
+		conf->type);
+}
+
+void port_destroy(struct port *port)
+{
+	if (port)
+		port->ops->destroy(port);
+}
+
+const struct port_rings *port_rings(const struct port *port)
+{
+	return port->ops->rings(port);
+}
+
+void port_status(const struct port *port, struct ctl_port *ret_status)
+{
+	port->ops->status(port, ret_status);
+}
+
+void port_set_carrier(struct port *port, bool up)
+{
+	port->ops->set_carrier(port, up);
+}
+
+void port_set_mtu(struct port *port, uint32_t mtu)
+{
+	port->ops->set_mtu(port, mtu);
+}
+
+void port_check(struct port *port)
+{
+	port->ops->check(port);
+}
+
+bool port_is_running(const struct port *port)
+{
+	return port_rings(port)->n > 0;
+}

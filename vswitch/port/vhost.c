@@ -1,0 +1,401 @@
+#include "vhost_priv.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+LOG_MODULE("vhost");
+
+static struct vhost_port *to_vhost(struct port *port)
+{
+	return (struct vhost_port *)port; /* first member */
+}
+
+static void tell_status(struct vhost_port *vp)
+{
+	if (vp->port.events->status)
+		vp->port.events->status(vp->port.ctx, &vp->port);
+}
+
+/* ---- Rings ---- */
+
+void vhost_ring_reset(struct vhost_ring *ring)
+{
+	int call = ring->ring.call_fd, kick = ring->ring.kick_fd;
+
+	if (call >= 0)
+		close(call);
+	if (kick >= 0)
+		close(kick);
+	memset(ring, 0, sizeof(*ring));
+	ring->ring.call_fd = ring->ring.kick_fd = -1;
+}
+
+void vhost_withdraw(struct vhost_port *vp)
+{
+	if (!vp->running.n)
+		return;
+	vp->running.n = 0;
+	vp->port.events->rings(vp->port.ctx, &vp->port); /* no worker uses them when it returns */
+	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++) {
+		struct vhost_ring *ring = &vp->rings[i];
+		if (ring->offered)
+			ring->base = vring_base(&ring->ring);
+		ring->offered = false;
+	}
+}
+
+/** Find the ring in the peer's memory. False when something of it is not there. */
+static bool locate(struct vhost_port *vp, struct vhost_ring *ring)
+{
+	bool packed = vp->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+	uint64_t size = ring->size;
+	uint64_t avail = packed ? sizeof(struct vring_packed_event) : 6 + 2 * size;
+	uint64_t used = packed ? sizeof(struct vring_packed_event) : 6 + 8 * size;
+
+	ring->ring.desc = vmem_translate_user(&vp->mem, ring->desc_uva, 16 * size);
+	ring->ring.avail = vmem_translate_user(&vp->mem, ring->avail_uva, avail);
+	ring->ring.used = vmem_translate_user(&vp->mem, ring->used_uva, used);
+	ring->ring.mem = &vp->mem;
+	return ring->ring.desc && ring->ring.avail && ring->ring.used;
+}
+
+static bool is_ready(struct vhost_port *vp, struct vhost_ring *ring)
+{
+	return vp->features_set && ring->enabled && ring->kicked && ring->has_addr && ring->size &&
+		locate(vp, ring);
+}
+
+static void start(struct vhost_port *vp, struct vhost_ring *ring)
+{
+	vring_init(&ring->ring, vp->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED), vp->features,
+		ring->size, ring->base);
+	ring->offered = true;
+}
+
+void vhost_offer(struct vhost_port *vp)
+{
+	struct port_rings *running = &vp->running;
+
+	vhost_withdraw(vp);
+	for (unsigned pair = 0; pair < vp->max_pairs; pair++) {
+		struct vhost_ring *to_guest = &vp->rings[2 * pair];
+		struct vhost_ring *from_guest = &vp->rings[2 * pair + 1];
+
+		if (!is_ready(vp, to_guest) || !is_ready(vp, from_guest))
+			continue;
+		start(vp, to_guest);
+		start(vp, from_guest);
+		running->tx[running->n] = &to_guest->ring;
+		running->rx[running->n] = &from_guest->ring;
+		running->queue[running->n++] = (uint16_t)pair;
+	}
+	if (running->n)
+		vp->port.events->rings(vp->port.ctx, &vp->port);
+}
+
+/* ---- Connection ---- */
+
+static void on_retry(void *ctx);
+
+/** End the connection, if there is one, and look for the next. */
+static void hang_up(struct vhost_port *vp)
+{
+	bool was_connected = vp->chan.fd >= 0;
+
+	vhost_withdraw(vp);
+	ev_del(vp->conn_source);
+	vp->conn_source = NULL;
+	vhost_chan_done(&vp->chan);
+	if (vp->backend_fd >= 0)
+		close(vp->backend_fd);
+	vp->backend_fd = -1;
+	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
+		vhost_ring_reset(&vp->rings[i]);
+	vhost_mem_clear(&vp->mem);
+	vp->features = vp->protocol = 0;
+	vp->features_set = false;
+	vp->status = 0;
+	if (!vp->server && vp->retry)
+		ev_timer_set(vp->retry, VHOST_RETRY_NS, VHOST_RETRY_NS);
+	if (was_connected)
+		tell_status(vp);
+}
+
+/** The peer did what cannot be: say so once, drop it. */
+static void give_up(struct vhost_port *vp, const struct err *err)
+{
+	bool gone = err->code == -ECONNRESET;
+
+	(void)snprintf(vp->last_error, sizeof(vp->last_error), "%.255s", err->msg);
+	vp->broken = !gone;
+	if (gone)
+		log_debug("port '%s': %s", vp->name, err->msg);
+	else
+		log_warn_ratelimited("port '%s': peer dropped: %s", vp->name, err->msg);
+	hang_up(vp);
+}
+
+static void on_readable(void *ctx, int fd, uint32_t events)
+{
+	struct vhost_port *vp = ctx;
+	struct err err = {0};
+
+	for (unsigned i = 0; i < VHOST_MSGS_A_TURN; i++) {
+		int ret = vhost_chan_read(&vp->chan, &err);
+		if (ret == 0)
+			return;
+		if (ret > 0)
+			ret = vhost_msg_handle(vp, &err);
+		if (ret < 0) {
+			give_up(vp, &err);
+			return;
+		}
+		vhost_chan_next(&vp->chan);
+	}
+}
+
+/** fd is transferred. */
+static void connected(struct vhost_port *vp, int fd)
+{
+	vhost_chan_init(&vp->chan, fd);
+	if (ev_add_io(vp->ev, fd, EPOLLIN, on_readable, vp, &vp->conn_source)) {
+		vhost_chan_done(&vp->chan);
+		return;
+	}
+	vp->broken = false;
+	vp->connects++;
+	if (vp->retry)
+		ev_timer_stop(vp->retry);
+	log_info("port '%s': peer connected, socket=%s", vp->name, vp->path);
+	tell_status(vp);
+}
+
+static void on_accept(void *ctx, int listen_fd, uint32_t events)
+{
+	struct vhost_port *vp = ctx;
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0)
+		return;
+	if (vp->chan.fd >= 0) {
+		struct err err = {0};
+		/* A peer that died and came back may be here before its hang-up was read. */
+		if (!vp->chan.got && vhost_chan_read(&vp->chan, &err) < 0)
+			give_up(vp, &err);
+	}
+	if (vp->chan.fd >= 0) {
+		log_warn_ratelimited("port '%s': second peer turned away", vp->name);
+		close(fd);
+		return;
+	}
+	connected(vp, fd);
+}
+
+static void set_address(const struct vhost_port *vp, struct sockaddr_un *addr)
+{
+	memset(addr, 0, sizeof(*addr));
+	addr->sun_family = AF_UNIX;
+	memcpy(addr->sun_path, vp->path, strlen(vp->path) + 1);
+}
+
+/** Returns a connected socket or -errno. Connecting to a Unix socket never waits unless full. */
+static int try_connect(const struct vhost_port *vp)
+{
+	struct sockaddr_un addr;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	set_address(vp, &addr);
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		return fd;
+	ret = -errno;
+	close(fd);
+	return ret;
+}
+
+static void on_retry(void *ctx)
+{
+	struct vhost_port *vp = ctx;
+	int fd = try_connect(vp);
+
+	if (fd >= 0)
+		connected(vp, fd);
+	else if (!vp->broken)
+		(void)snprintf(vp->last_error, sizeof(vp->last_error), "connecting to %s failed: %s",
+			vp->path, strerror(-fd));
+}
+
+/** Bind, taking over a socket file that nobody answers on. */
+static int open_listener(struct vhost_port *vp, struct err *err)
+{
+	struct sockaddr_un addr;
+	int fd = try_connect(vp);
+
+	if (fd >= 0) {
+		close(fd);
+		return err_set_field(err, -EADDRINUSE, "path",
+			"port '%s': socket '%s' is served by another process", vp->name, vp->path);
+	}
+	if (fd == -ECONNREFUSED)
+		(void)unlink(vp->path); /* left behind by a process that was killed */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	set_address(vp, &addr);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 4)) {
+		int ret = -errno;
+		if (fd >= 0)
+			close(fd);
+		return err_set_field(err, ret, "path", "port '%s': cannot listen on '%s': %s",
+			vp->name, vp->path, strerror(-ret));
+	}
+	vp->listen_fd = fd;
+	return ev_add_io(vp->ev, fd, EPOLLIN, on_accept, vp, &vp->listen_source);
+}
+
+static int open_connector(struct vhost_port *vp)
+{
+	int ret = ev_add_timer(vp->ev, on_retry, vp, &vp->retry);
+
+	if (!ret)
+		ev_timer_set(vp->retry, 1, VHOST_RETRY_NS);
+	return ret;
+}
+
+/* ---- Port ---- */
+
+static void vhost_destroy(struct port *port)
+{
+	struct vhost_port *vp = to_vhost(port);
+	static const struct port_events silent;
+
+	vhost_withdraw(vp);
+	vp->port.events = &silent;
+	hang_up(vp);
+	ev_del(vp->retry);
+	ev_del(vp->listen_source);
+	if (vp->listen_fd >= 0) {
+		close(vp->listen_fd);
+		(void)unlink(vp->path);
+	}
+	free(vp);
+}
+
+static int vhost_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
+	void *ctx, struct port **ret_port, struct err *err)
+{
+	struct vhost_port *vp = calloc(1, sizeof(*vp));
+	int ret;
+
+	if (!vp)
+		return err_set(err, -ENOMEM, "port '%s': out of memory", conf->name);
+	vp->port = (struct port){&vhost_port_ops, ctx, events};
+	vp->ev = ev;
+	memcpy(vp->name, conf->name, sizeof(vp->name));
+	memcpy(vp->path, conf->path, sizeof(vp->path));
+	vp->server = conf->mode == CTL_SOCK_SERVER;
+	vp->max_pairs = conf->queues && conf->queues <= PORT_MAX_QUEUES ? conf->queues : PORT_MAX_QUEUES;
+	vp->mtu = conf->mtu;
+	vp->listen_fd = vp->chan.fd = vp->backend_fd = -1;
+	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
+		vp->rings[i].ring.call_fd = vp->rings[i].ring.kick_fd = -1;
+	ret = vp->server ? open_listener(vp, err) : open_connector(vp);
+	if (ret) {
+		vhost_destroy(&vp->port);
+		return err->code ? ret : err_set(err, ret, "port '%s': %s", conf->name, strerror(-ret));
+	}
+	*ret_port = &vp->port;
+	return 0;
+}
+
+static const struct port_rings *vhost_rings(const struct port *port)
+{
+	return &((const struct vhost_port *)port)->running;
+}
+
+static enum ctl_conn_state conn_state(const struct vhost_port *vp)
+{
+	if (vp->chan.fd >= 0)
+		return vp->running.n ? CTL_CONN_RUNNING : CTL_CONN_NEGOTIATING;
+	if (vp->broken)
+		return CTL_CONN_BROKEN;
+	return vp->server ? CTL_CONN_LISTENING : CTL_CONN_CONNECTING;
+}
+
+static void vhost_status(const struct port *port, struct ctl_port *ret_status)
+{
+	const struct vhost_port *vp = (const struct vhost_port *)port;
+	uint32_t rings = !vp->running.n ? CTL_RING_NONE
+		: vp->running.tx[0]->packed ? CTL_RING_PACKED
+					    : CTL_RING_SPLIT;
+
+	CTL_SET(ret_status, ctl_port, state, conn_state(vp));
+	CTL_SET(ret_status, ctl_port, rings, rings);
+	CTL_SET(ret_status, ctl_port, queue_pairs, vp->running.n);
+	CTL_SET(ret_status, ctl_port, features, vp->features);
+	CTL_SET(ret_status, ctl_port, connects, vp->connects);
+	CTL_SET_STR(ret_status, ctl_port, last_error, vp->last_error);
+}
+
+void vhost_tell_config(struct vhost_port *vp)
+{
+	const struct vhost_user_hdr hdr = {VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
+
+	/* A front-end that does not read loses only news that it can ask for. */
+	if (vp->backend_fd >= 0)
+		(void)send(vp->backend_fd, &hdr, sizeof(hdr), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void vhost_set_carrier(struct port *port, bool up)
+{
+	struct vhost_port *vp = to_vhost(port);
+
+	if (vp->carrier == up)
+		return;
+	vp->carrier = up;
+	vhost_tell_config(vp);
+}
+
+static void vhost_set_mtu(struct port *port, uint32_t mtu)
+{
+	struct vhost_port *vp = to_vhost(port);
+
+	if (vp->mtu == mtu)
+		return;
+	vp->mtu = mtu;
+	vhost_tell_config(vp);
+}
+
+static void vhost_check(struct port *port)
+{
+	struct vhost_port *vp = to_vhost(port);
+	struct err err = {0};
+
+	for (unsigned i = 0; i < VHOST_MAX_RINGS && !err.code; i++) {
+		uint8_t fault = atomic_load_explicit(&vp->rings[i].ring.broken, memory_order_relaxed);
+		if (vp->rings[i].offered && fault)
+			(void)err_set(&err, -EPROTO, "ring %u: %s", i, vring_fault_text(fault));
+	}
+	if (!err.code && vhost_mem_is_lost(&vp->mem))
+		(void)err_set(&err, -EPROTO, "the peer took its memory away");
+	if (err.code)
+		give_up(vp, &err);
+}
+
+const struct port_ops vhost_port_ops = {
+	.type = CTL_PORT_VHOST_USER,
+	.create = vhost_create,
+	.destroy = vhost_destroy,
+	.rings = vhost_rings,
+	.status = vhost_status,
+	.set_carrier = vhost_set_carrier,
+	.set_mtu = vhost_set_mtu,
+	.check = vhost_check,
+};

@@ -1,0 +1,76 @@
+/**
+ * vhost_priv: a vhost-user port from the inside: its connection, its rings, its messages.
+ *
+ *            create                 connected               a pair runs
+ *   (none) --------> LISTENING or -----------> NEGOTIATING ------------> RUNNING
+ *                    CONNECTING  <-----------              <------------
+ *                        ^         hang-up,                 GET_VRING_BASE, disable,
+ *                        |         retry in VHOST_RETRY_NS  ring change
+ *                        +--------- BROKEN <---------------- nonsense in message or ring
+ *
+ * vhost.c owns the connection and the states; vhost_msg.c has one function per message; rings are
+ * offered and withdrawn by vhost_offer() and vhost_withdraw() only.
+ */
+#ifndef WEFT_PORT_VHOST_PRIV_H
+#define WEFT_PORT_VHOST_PRIV_H
+
+#include "port.h"
+#include "vhost_chan.h"
+#include "vhost_mem.h"
+
+#define VHOST_RETRY_NS     UINT64_C(100000000)
+#define VHOST_MAX_RINGS    (2 * PORT_MAX_QUEUES)
+#define VHOST_MSGS_A_TURN  64 /* messages handled before other ports get their turn */
+
+/** One virtqueue as the messages describe it. */
+struct vhost_ring {
+	struct vring ring;
+	uint16_t size;
+	uint32_t base;
+	uint64_t desc_uva, avail_uva, used_uva;
+	bool has_addr, kicked, enabled; /* kicked: SET_VRING_KICK came */
+	bool offered;
+};
+
+struct vhost_port {
+	struct port port;
+	struct ev *ev;
+	char name[CTL_NAME_MAX + 1];
+	char path[CTL_PATH_MAX + 1];
+	bool server;
+	uint16_t max_pairs;
+	uint32_t mtu;
+	bool carrier;
+
+	int listen_fd;
+	struct ev_source *listen_source, *conn_source, *retry;
+	struct vhost_chan chan; /* chan.fd -1: not connected */
+	int backend_fd;         /* channel to the front-end; -1 = none */
+
+	uint64_t features, protocol;
+	bool features_set;
+	uint8_t status;
+	struct vmem mem;
+	struct vhost_ring rings[VHOST_MAX_RINGS];
+	struct port_rings running;
+
+	bool broken;
+	uint64_t connects;
+	char last_error[256];
+};
+
+extern const struct port_ops vhost_port_ops;
+
+/** Handle the complete message in vp->chan. 0; -errno with err set: the connection must end. */
+int vhost_msg_handle(struct vhost_port *vp, struct err *err);
+
+/** Take all rings away from the workers; returns when none uses one. Their positions are kept. */
+void vhost_withdraw(struct vhost_port *vp);
+/** Offer every pair of rings that is complete. */
+void vhost_offer(struct vhost_port *vp);
+/** Forget what the peer said of a ring and close its descriptors. It is not offered. */
+void vhost_ring_reset(struct vhost_ring *ring);
+/** Tell the front-end that the configuration (carrier) changed, if it wants to know. */
+void vhost_tell_config(struct vhost_port *vp);
+
+#endif
