@@ -75,21 +75,20 @@ static int virtq_indirect(const struct virtq *vq, uint64_t gpa, uint32_t len, vo
 	return 0;
 }
 
-static struct vring_desc virtq_desc_copy(const struct vring_desc *shared)
+/*
+ * Copy a descriptor out of guest RAM, once: after the barrier the compiler cannot go back to the source.
+ * Descriptors of both layouts are 16 bytes; an indirect table may lie at any address.
+ */
+static void virtq_copy_desc(const void *table, unsigned at, void *ret_desc)
 {
-	struct vring_desc d = {
-		.addr = READ_ONCE(shared->addr),
-		.len = READ_ONCE(shared->len),
-		.flags = READ_ONCE(shared->flags),
-		.next = READ_ONCE(shared->next),
-	};
-
-	return d;
+	memcpy(ret_desc, (const uint8_t *)table + at * sizeof(struct vring_desc),
+		sizeof(struct vring_desc));
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
 static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_chain *chain)
 {
-	const struct vring_desc *table = vq->desc;
+	const void *table = vq->desc;
 	unsigned table_len = vq->size, at = head;
 	bool is_indirect = false;
 
@@ -100,9 +99,9 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 
 		if (at >= table_len)
 			return -EPROTO;
-		d = virtq_desc_copy(&table[at]);
+		virtq_copy_desc(table, at, &d);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
-			void *inner;
+			void *inner; // its table: no alignment is promised
 
 			if (is_indirect || d.flags & VRING_DESC_F_NEXT)
 				return -EPROTO;
@@ -153,31 +152,18 @@ static int virtq_pop_split(struct virtq *vq, struct virtq_chain *chain)
 	return virtq_walk_split(vq, head, chain) < 0 ? -EPROTO : 1;
 }
 
-static struct vring_packed_desc virtq_packed_copy(const struct vring_packed_desc *shared)
-{
-	struct vring_packed_desc d = {
-		.addr = READ_ONCE(shared->addr),
-		.len = READ_ONCE(shared->len),
-		.id = READ_ONCE(shared->id),
-		.flags = READ_ONCE(shared->flags),
-	};
-
-	return d;
-}
-
 /* In an inner table only WRITE counts, and all of it is the chain: 2.8.8. */
 static int virtq_walk_packed_inner(const struct virtq *vq, uint64_t gpa, uint32_t len,
 	struct virtq_chain *chain)
 {
-	const struct vring_packed_desc *inner;
 	void *table;
 	unsigned n;
 	int code = virtq_indirect(vq, gpa, len, &table, &n);
 
-	inner = table;
 	for (unsigned i = 0; code == 0 && i < n; i++) {
-		struct vring_packed_desc d = virtq_packed_copy(&inner[i]);
+		struct vring_packed_desc d;
 
+		virtq_copy_desc(table, i, &d);
 		code = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
 	}
 	return code;
@@ -195,10 +181,12 @@ static int virtq_pop_packed(struct virtq *vq, struct virtq_chain *chain)
 	if (avail != vq->avail_wrap || used == vq->avail_wrap)
 		return 0;
 	for (uint16_t n = 1; n <= vq->size; n++) {
-		struct vring_packed_desc d = virtq_packed_copy(&vq->packed[slot]);
-		bool is_last = !(d.flags & VRING_DESC_F_NEXT);
+		struct vring_packed_desc d;
+		bool is_last;
 		int code;
 
+		virtq_copy_desc(vq->packed, slot, &d);
+		is_last = !(d.flags & VRING_DESC_F_NEXT);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			code = n > 1 || !is_last ? -EPROTO
 				: virtq_walk_packed_inner(vq, d.addr, d.len, chain);

@@ -1,0 +1,268 @@
+/*
+ * A vhost-user back-end that answers wrongly, to the VMM's front-end. The peer here reads each request
+ * and answers as a good one would; input bytes decide where it deviates: 0..0xbf is a good answer, others
+ * change value, size, flags or request, drop, double or add messages, or hang up. The session is started
+ * and stopped meanwhile.
+ */
+#include "fuzz.h"
+
+#include "ev.h"
+#include "log.h"
+#include "mem.h"
+#include "vhost_user.h"
+#include "vhost_user_fe.h"
+#include "virtio_wire.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MAX_ROUNDS 200
+
+struct input {
+	const uint8_t *data;
+	size_t left;
+};
+
+static uint8_t next(struct input *in)
+{
+	if (!in->left)
+		return 0;
+	in->left--;
+	return *in->data++;
+}
+
+static void ignore(void *ctx)
+{
+}
+
+static void put(int fd, const void *bytes, size_t size)
+{
+	(void)!send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT); // the front-end may have hung up
+}
+
+static void put_msg(int fd, const struct vhost_user_hdr *hdr, const void *payload, size_t size)
+{
+	put(fd, hdr, sizeof(*hdr));
+	put(fd, payload, size);
+}
+
+static uint32_t good_answer(const struct vhost_user_msg *msg, struct input *in, uint8_t *payload)
+{
+	uint64_t value = 0;
+
+	switch (msg->hdr.request) {
+	case VHOST_USER_GET_FEATURES:
+		value = next(in) % 8 ? UINT64_MAX : 0;
+		break;
+	case VHOST_USER_GET_PROTOCOL_FEATURES:
+		value = ~(uint64_t)next(in) ^ (uint64_t)next(in) << 8;
+		break;
+	case VHOST_USER_GET_QUEUE_NUM:
+		value = next(in);
+		break;
+	case VHOST_USER_GET_VRING_BASE:
+	case VHOST_USER_GET_CONFIG:
+		memcpy(payload, msg->payload.bytes, msg->hdr.size);
+		return msg->hdr.size;
+	}
+	memcpy(payload, &value, sizeof(value));
+	return sizeof(value);
+}
+
+/* False: hang up. */
+static bool answer(int fd, const struct vhost_user_msg *msg, struct input *in)
+{
+	uint8_t payload[VHOST_USER_MAX_PAYLOAD] = {0};
+	struct vhost_user_hdr hdr = {msg->hdr.request, VHOST_USER_VERSION | VHOST_USER_REPLY, 0};
+	uint8_t deviation = next(in);
+	uint32_t size;
+
+	hdr.size = size = good_answer(msg, in, payload);
+	switch (deviation) {
+	case 0xc0 ... 0xc7:
+		return false;
+	case 0xc8 ... 0xcf:
+		return true; // no answer
+	case 0xd0 ... 0xd7:
+		hdr.size = next(in) | (uint32_t)next(in) << 8 | (uint32_t)next(in) << 24;
+		break;
+	case 0xd8 ... 0xdf:
+		hdr.flags = next(in);
+		break;
+	case 0xe0 ... 0xe7:
+		hdr.request = next(in);
+		break;
+	case 0xe8 ... 0xef:
+		payload[next(in) % 32] ^= next(in);
+		break;
+	case 0xf0 ... 0xf7:
+		put_msg(fd, &hdr, payload, size);
+		break;
+	case 0xf8 ... 0xff:
+		size = next(in) % (size + 1);
+		break;
+	}
+	put_msg(fd, &hdr, payload, size);
+	return true;
+}
+
+static bool has_answer(const struct vhost_user_msg *msg)
+{
+	switch (msg->hdr.request) {
+	case VHOST_USER_GET_FEATURES:
+	case VHOST_USER_GET_PROTOCOL_FEATURES:
+	case VHOST_USER_GET_QUEUE_NUM:
+	case VHOST_USER_GET_VRING_BASE:
+	case VHOST_USER_GET_CONFIG:
+		return true;
+	default:
+		return msg->hdr.flags & VHOST_USER_NEED_REPLY;
+	}
+}
+
+/* The next request of the front-end, with the channel to it where one came along. 1, 0, or -1. */
+static int take(int fd, struct vhost_user_msg *msg, int *channel)
+{
+	char control[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_FDS)];
+	struct iovec iov = {&msg->hdr, sizeof(msg->hdr)};
+	struct msghdr mh = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control),
+	};
+	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+
+	for (struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&mh) : NULL; c; c = CMSG_NXTHDR(&mh, c)) {
+		unsigned n_fds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		int fds[VHOST_USER_MAX_FDS];
+
+		memcpy(fds, CMSG_DATA(c), n_fds * sizeof(int));
+		for (unsigned i = 0; i < n_fds; i++) {
+			if (msg->hdr.request == VHOST_USER_SET_BACKEND_REQ_FD && *channel < 0)
+				*channel = fds[i];
+			else
+				(void)close(fds[i]);
+		}
+	}
+	if (n < 0)
+		return 0;
+	// Each request is one write of the front-end: header and payload are here together.
+	if (n != sizeof(msg->hdr) || msg->hdr.size > sizeof(msg->payload))
+		return -1;
+	if (msg->hdr.size && recv(fd, &msg->payload, msg->hdr.size, MSG_DONTWAIT) != (ssize_t)msg->hdr.size)
+		return -1;
+	return 1;
+}
+
+static void disturb(struct vhost_fe *fe, const struct vhost_fe_session *session, int channel, struct input *in)
+{
+	static const struct ether_addr48 mac = {{2, 0, 0, 0, 0, 1}};
+	struct vhost_user_hdr hdr = {VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
+
+	switch (next(in) % 16) {
+	case 1:
+		vhost_fe_start(fe, session);
+		break;
+	case 2:
+		vhost_fe_stop(fe);
+		break;
+	case 3:
+		vhost_fe_set_ring_enabled(fe, next(in) % 4, next(in) & 1);
+		break;
+	case 4:
+		vhost_fe_set_call_fd(fe, next(in) % 4, -1);
+		break;
+	case 5:
+		(void)vhost_fe_send_rarp(fe, &mac);
+		break;
+	case 6:
+		hdr.flags |= next(in);
+		put(channel, &hdr, sizeof(hdr));
+		break;
+	case 7:
+		hdr.request = next(in);
+		hdr.size = next(in);
+		put(channel, &hdr, sizeof(hdr));
+		put(channel, &hdr, next(in) % sizeof(hdr));
+		break;
+	}
+}
+
+static int dial(const char *path)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
+		abort();
+	return fd;
+}
+
+static void converse(struct ev *ev, struct vhost_fe *fe, const struct vhost_fe_session *session, int fd,
+	struct input *in)
+{
+	int channel = -1;
+	bool is_open = true;
+
+	for (unsigned round = 0; is_open && in->left && round < MAX_ROUNDS; round++) {
+		struct vhost_user_msg msg = {0};
+		int code;
+
+		(void)ev_run_once(ev, 0);
+		disturb(fe, session, channel, in);
+		while ((code = take(fd, &msg, &channel)) > 0 && is_open) {
+			if (has_answer(&msg))
+				is_open = answer(fd, &msg, in);
+		}
+		is_open = is_open && code == 0;
+	}
+	(void)ev_run_once(ev, 0);
+	if (channel >= 0)
+		(void)close(channel);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct ev *ev;
+	static struct mem *mem;
+	static int kick = -1;
+	struct vhost_fe_config config = {.is_server = true};
+	struct vhost_fe_session session = {
+		.features = VIRTIO_BIT(VIRTIO_F_VERSION_1) | (size & 1 ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0),
+		.mtu = 1500, .n_rings = 4,
+	};
+	struct vhost_fe_status status;
+	struct input in = {data, size};
+	struct vhost_fe *fe;
+	int fd;
+
+	if (!ev) {
+		log_set_level(LOG_ERR);
+		kick = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+		if (ev_create(&ev) < 0 || mem_create(MEM_MIN_BYTES, false, &mem, NULL) < 0)
+			abort();
+	}
+	for (unsigned i = 0; i < session.n_rings; i++)
+		session.rings[i] = (struct vhost_fe_ring){
+			.is_used = true, .is_enabled = true, .size = 8, .desc_gpa = 0x1000, .driver_gpa = 0x2000,
+			.device_gpa = 0x3000, .kick_fd = kick, .call_fd = kick,
+		};
+	(void)snprintf(config.path, sizeof(config.path), "/tmp/weft-fuzz-fe-%d", (int)getpid());
+	if (vhost_fe_create(ev, mem, &config, ignore, NULL, &fe, NULL) < 0)
+		abort();
+	fd = dial(config.path);
+	converse(ev, fe, &session, fd, &in);
+	(void)close(fd);
+	for (int i = 0; i < 4; i++)
+		(void)ev_run_once(ev, 0);
+	vhost_fe_get_status(fe, &status);
+	if (status.state >= VHOST_FE_NEGOTIATING)
+		abort(); // the peer is gone: so must be the connection
+	vhost_fe_destroy(fe);
+	return 0;
+}
