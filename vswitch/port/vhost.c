@@ -291,9 +291,12 @@ static void vhost_destroy(struct port *port)
 static int vhost_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
 	void *ctx, struct port **ret_port, struct err *err)
 {
+	static bool guarded; /* against memory that a peer takes away, once per process */
 	struct vhost_port *vp = calloc(1, sizeof(*vp));
 	int ret;
 
+	if (!guarded && !vhost_mem_guard())
+		guarded = true;
 	if (!vp)
 		return err_set(err, -ENOMEM, "port '%s': out of memory", conf->name);
 	vp->port = (struct port){&vhost_port_ops, ctx, events};

@@ -66,7 +66,10 @@ static bool keep_fds(struct vhost_chan *chan, struct msghdr *msg)
 	return fits;
 }
 
-/** Receive up to `want` bytes of the message. As vhost_chan_read(); 1 = they are here. */
+/**
+ * Receive until `want` bytes of the message are here; want ends with the header or with the payload.
+ * As vhost_chan_read(); 1 = they are here.
+ */
 static int receive(struct vhost_chan *chan, size_t want, struct err *err)
 {
 	union {
@@ -75,7 +78,10 @@ static int receive(struct vhost_chan *chan, size_t want, struct err *err)
 	} control;
 
 	while (chan->got < want) {
-		struct iovec iov = {(uint8_t *)&chan->msg + chan->got, want - chan->got};
+		/* The payload is aligned in memory, not on the wire: it does not follow the header. */
+		uint8_t *to = chan->got < HDR_SIZE ? (uint8_t *)&chan->msg.hdr + chan->got
+						   : chan->msg.payload.bytes + (chan->got - HDR_SIZE);
+		struct iovec iov = {to, want - chan->got};
 		struct msghdr msg = {.msg_iov = &iov,
 			.msg_iovlen = 1,
 			.msg_control = control.buf,

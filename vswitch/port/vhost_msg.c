@@ -480,7 +480,7 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err)
 			return err_set(err, ret, "%s could not be answered: %s", h->name, strerror(-ret));
 		if (ack && !h->replies)
 			(void)reply_u64(vp, 1); /* the connection ends anyhow */
-		return err_prefix(err, "%s: ", h->name);
+		return err_prefix(err, "%s", h->name);
 	}
 	if (!ack || h->replies)
 		return 0;
