@@ -1,0 +1,212 @@
+#include "rig.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+static void *map(size_t size)
+{
+	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mem == MAP_FAILED)
+		abort();
+	return mem;
+}
+
+static void attach(struct rig *rig, struct fe_ring *driver, struct vring *ring, uint64_t features)
+{
+	*ring = (struct vring){.desc = driver->desc,
+		.avail = driver->avail,
+		.used = driver->used,
+		.mem = &rig->vmem,
+		.call_fd = driver->call_fd,
+		.kick_fd = driver->kick_fd};
+	vring_init(ring, driver->packed, features, driver->size, driver->packed ? 1u << 15 : 0);
+}
+
+struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
+{
+	struct rig *rig = map(sizeof(*rig));
+	size_t ring_bytes = fe_ring_bytes(RIG_RING_SIZE);
+
+	rig->n_ports = n_ports;
+	rig->mem_size = 2 * n_ports * ring_bytes;
+	rig->mem = map(rig->mem_size);
+	rig->vmem = (struct vmem){1, {{RIG_GPA, rig->mem_size, (uintptr_t)rig->mem, rig->mem}}};
+	rig->counters = map(DP_MAX_PORTS * sizeof(struct dp_counters));
+	rig->notes = map(sizeof(*rig->notes));
+	rig->fwd = map(sizeof(*rig->fwd));
+	rig->fwd->counters = rig->counters;
+	rig->fwd->notes = rig->notes;
+	if (fdb_create(1024, &rig->bridge.fdb))
+		abort();
+	rig->bridge.ports = rig->members;
+	rig->bridge.n_ports = (uint16_t)n_ports;
+	rig->snapshot = (struct dp_snapshot){
+		.ports = rig->ports, .n_ports = (uint16_t)n_ports, .n_workers = 1};
+	rig->snapshot.workers[0].rx = rig->rx;
+	rig->snapshot.workers[0].n_rx = (uint16_t)n_ports;
+	for (unsigned i = 0; i < n_ports; i++) {
+		struct rig_port *port = &rig->port[i];
+		uint8_t *at = rig->mem + 2 * i * ring_bytes;
+		uint64_t gpa = RIG_GPA + 2 * i * ring_bytes;
+
+		if (fe_ring_init(&port->send, at, gpa, RIG_RING_SIZE, packed >> i & 1, false) ||
+			fe_ring_init(&port->receive, at + ring_bytes, gpa + ring_bytes,
+				RIG_RING_SIZE, packed >> i & 1, true))
+			abort();
+		attach(rig, &port->send, &port->rx, features);
+		attach(rig, &port->receive, &port->tx, features);
+		port->tx_list[0] = &port->tx;
+		rig->members[i] = (uint16_t)i;
+		rig->rx[i] = (struct dp_rx){&port->rx, (uint16_t)i, 0};
+		memset(&port->vlans, 0xff, sizeof(port->vlans));
+		port->vlans.words[63] &= ~(UINT64_C(1) << 63);
+		rig->ports[i] = (struct dp_port){.tx = port->tx_list,
+			.n_tx = 1,
+			.bridge = &rig->bridge,
+			.vlans = &port->vlans,
+			.mtu = 65535,
+			.wire_peer = DP_NO_PORT,
+			.id = (uint16_t)i,
+			.flags = DP_PORT_ENABLED | DP_PORT_TAGGED | DP_PORT_UNTAGGED};
+	}
+	return rig;
+}
+
+void rig_destroy(struct rig *rig)
+{
+	for (unsigned i = 0; i < rig->n_ports; i++) {
+		fe_ring_done(&rig->port[i].send);
+		fe_ring_done(&rig->port[i].receive);
+	}
+	fdb_destroy(rig->bridge.fdb);
+	munmap(rig->mem, rig->mem_size);
+	munmap(rig->counters, DP_MAX_PORTS * sizeof(struct dp_counters));
+	munmap(rig->notes, sizeof(*rig->notes));
+	munmap(rig->fwd, sizeof(*rig->fwd));
+	munmap(rig, sizeof(*rig));
+}
+
+void rig_set_features(struct rig *rig, unsigned port, uint64_t features)
+{
+	attach(rig, &rig->port[port].send, &rig->port[port].rx, features);
+	attach(rig, &rig->port[port].receive, &rig->port[port].tx, features);
+}
+
+static void set_vlans(struct rig *rig, unsigned port, const uint16_t *vids)
+{
+	struct vlan_set *set = &rig->port[port].vlans;
+
+	memset(set, 0, sizeof(*set));
+	for (; *vids; vids++)
+		set->words[*vids >> 6] |= UINT64_C(1) << (*vids & 63);
+}
+
+void rig_access(struct rig *rig, unsigned port, uint16_t vid)
+{
+	set_vlans(rig, port, (const uint16_t[]){vid, 0});
+	rig->ports[port].pvid = vid;
+	rig->ports[port].flags = DP_PORT_ENABLED | DP_PORT_UNTAGGED;
+}
+
+void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
+	bool native_tagged)
+{
+	set_vlans(rig, port, vids);
+	rig->port[port].vlans.words[native >> 6] |= native ? UINT64_C(1) << (native & 63) : 0;
+	rig->ports[port].pvid = native;
+	rig->ports[port].flags = DP_PORT_ENABLED | DP_PORT_TAGGED;
+	if (native)
+		rig->ports[port].flags |= DP_PORT_UNTAGGED;
+	if (native_tagged)
+		rig->ports[port].flags |= DP_PORT_PVID_TAGGED;
+}
+
+void rig_wire(struct rig *rig, unsigned a, unsigned b)
+{
+	unsigned ends[2] = {a, b};
+
+	for (unsigned i = 0; i < 2; i++) {
+		rig->ports[ends[i]].bridge = NULL;
+		rig->ports[ends[i]].flags = DP_PORT_ENABLED | DP_PORT_WIRE;
+		rig->ports[ends[i]].wire_peer = (uint16_t)ends[!i];
+	}
+}
+
+void rig_send_hdr(struct rig *rig, unsigned port, const struct virtio_net_hdr_v1 *hdr,
+	const void *frame, size_t len)
+{
+	static const struct virtio_net_hdr_v1 none;
+
+	if (fe_ring_send(&rig->port[port].send, hdr ? hdr : &none, frame, len))
+		abort();
+}
+
+void rig_send(struct rig *rig, unsigned port, const void *frame, size_t len)
+{
+	rig_send_hdr(rig, port, NULL, frame, len);
+}
+
+unsigned rig_run(struct rig *rig, unsigned port)
+{
+	return fwd_burst(rig->fwd, &rig->snapshot, &rig->rx[port]);
+}
+
+int rig_receive(struct rig *rig, unsigned port, struct virtio_net_hdr_v1 *ret_hdr, void *frame,
+	size_t size)
+{
+	return fe_ring_recv(&rig->port[port].receive, rig->port[port].tx.mergeable, ret_hdr, frame, size);
+}
+
+void rig_learn(struct rig *rig)
+{
+	struct note note;
+
+	while (note_take(rig->notes, &note))
+		(void)fdb_learn(rig->bridge.fdb, note.vid, note.mac48, note.port_id, 0, 1);
+}
+
+bool rig_counts_add_up(const struct rig *rig)
+{
+	uint64_t in = 0, out = 0;
+
+	for (unsigned i = 0; i < rig->n_ports; i++) {
+		const struct dp_counters *c = &rig->counters[i];
+
+		in += c->rx_frames + c->copies;
+		out += c->tx_frames;
+		for (unsigned r = 0; r < DROP_N_REASONS; r++)
+			out += c->drops[r];
+	}
+	return in == out;
+}
+
+uint64_t rig_drops(const struct rig *rig, unsigned port, enum drop_reason reason)
+{
+	return rig->counters[port].drops[reason];
+}
+
+size_t rig_frame(uint8_t *out, uint8_t dst, uint8_t src, int tci, uint16_t type, size_t payload)
+{
+	const uint8_t mac[6] = {2};
+	size_t at = 12;
+
+	memcpy(out, mac, 6);
+	memcpy(out + 6, mac, 6);
+	out[5] = dst;
+	out[11] = src;
+	if (dst == 0xff)
+		memset(out, 0xff, 6);
+	if (tci >= 0) {
+		const uint8_t tag[4] = {0x81, 0, (uint8_t)(tci >> 8), (uint8_t)tci};
+		memcpy(out + at, tag, 4);
+		at += 4;
+	}
+	out[at++] = (uint8_t)(type >> 8);
+	out[at++] = (uint8_t)type;
+	for (size_t i = 0; i < payload; i++)
+		out[at + i] = (uint8_t)(i * 7 + i / 251 + src);
+	return at + payload;
+}
