@@ -132,6 +132,7 @@ static int bridge_rows(const struct row_walk *walk, const struct model_bridge *b
 			return r;
 	}
 	CTL_UNMARK(&row, ctl_vlan, name);
+	row.name[0] = '\0';
 	row.vlans = rest;
 	return emit(walk, &row);
 }

@@ -1,0 +1,91 @@
+/* vswitch: read the command line, put the parts together, run, take them apart in reverse. */
+#include "eal.h"
+#include "ev.h"
+#include "options.h"
+#include "control/switch.h"
+#include "version.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+LOG_MODULE("vswitch");
+
+enum { EXIT_OK, EXIT_FAILED, EXIT_USAGE };
+
+static void stop_on_signal(void *ctx, int signo)
+{
+	log_info("stopping, signal=%d", signo);
+	ev_stop(ctx);
+}
+
+static int run(const struct options *options, struct err *err)
+{
+	const int signals[] = {SIGINT, SIGTERM};
+	struct switch_params params = {
+		.control_path = options->control,
+		.state_dir = options->state,
+		.cpus = options->cpus,
+		.n_workers = options->n_cpus,
+		.busy = options->busy,
+	};
+	struct vswitch *sw = NULL;
+	struct ev *ev;
+	int r;
+
+	r = ev_create(&ev);
+	if (r < 0)
+		return err_set(err, r, "event loop: %s", strerror(-r));
+	/* Before any thread starts: they inherit the blocked signals. */
+	r = ev_add_signals(ev, signals, 2, stop_on_signal, ev, NULL);
+	if (r < 0) {
+		(void)err_set(err, r, "signals: %s", strerror(-r));
+		goto done_ev;
+	}
+	r = options_prepare_control(options, err);
+	if (r < 0)
+		goto done_ev;
+	r = eal_start(err);
+	if (r < 0)
+		goto done_ev;
+	r = switch_create(ev, &params, &sw, err);
+	if (r < 0)
+		goto done_eal;
+	log_notice("ready, version=%s, control=%s, workers=%u", weft_version(), options->control,
+		options->n_cpus);
+	r = ev_run(ev);
+	if (r < 0)
+		(void)err_set(err, r, "event loop: %s", strerror(-r));
+	switch_destroy(sw);
+done_eal:
+	eal_stop();
+done_ev:
+	ev_destroy(ev);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct err err = {0};
+
+	if (options_parse(argc, argv, &options, &err) < 0) {
+		err_print(&err, "vswitch");
+		return EXIT_USAGE;
+	}
+	if (options.help || options.version) {
+		if (options.help)
+			(void)fputs(options_usage(), stdout);
+		else
+			(void)printf("vswitch %s\n", weft_version());
+		return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+	}
+	log_set_level(options.log_level);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (run(&options, &err) < 0) {
+		err_print(&err, "vswitch");
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}

@@ -1,0 +1,191 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const char *options_usage(void)
+{
+	return "usage: vswitch [OPTION...]\n"
+	       "\n"
+	       "A managed layer-2 switch for virtual machines. Runs as an ordinary user, without huge\n"
+	       "pages; bridges, ports and links are added at run time, with netcfg.\n"
+	       "\n"
+	       "  --control PATH      socket that netcfg talks to (default\n"
+	       "                      $XDG_RUNTIME_DIR/weft/vswitch.sock, or /tmp/weft-UID/vswitch.sock)\n"
+	       "  --workers CPU-LIST  one packet thread on each CPU, e.g. 2,4-5 (default: one, not pinned)\n"
+	       "  --state DIR         keep the configuration and addresses in DIR and restore them\n"
+	       "  --busy              packet threads poll without ever sleeping\n"
+	       "  --log-level LEVEL   err, warn, notice, info or debug (default info)\n"
+	       "  --version           print the version\n"
+	       "  --help              print this\n";
+}
+
+static int bad_cpus(struct err *err, int code, const char *text, const char *why)
+{
+	(void)err_set(err, code, "--workers '%s': %s", text, why);
+	err_hint(err, "give CPU numbers and ranges, as in 2,4-5");
+	return code;
+}
+
+static int parse_cpu(const char *text, const char **ret_end)
+{
+	char *end;
+	long cpu;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	cpu = strtol(text, &end, 10);
+	*ret_end = end;
+	return errno || cpu >= CPU_SETSIZE ? -ERANGE : (int)cpu;
+}
+
+int options_parse_cpus(const char *text, int *cpus, unsigned max, struct err *err)
+{
+	const char *at = text;
+	unsigned n = 0;
+
+	do {
+		int first = parse_cpu(at, &at), last = first;
+
+		if (first >= 0 && *at == '-')
+			last = parse_cpu(at + 1, &at);
+		if (first == -ERANGE || last == -ERANGE)
+			return bad_cpus(err, -ERANGE, text, "no such CPU number");
+		if (first < 0 || last < first || (*at && *at != ','))
+			return bad_cpus(err, -EINVAL, text, "is no list of CPUs");
+		for (; first <= last; first++) {
+			for (unsigned i = 0; i < n; i++) {
+				if (cpus[i] == first)
+					return bad_cpus(err, -EINVAL, text,
+						"names a CPU twice");
+			}
+			if (n == max)
+				return bad_cpus(err, -ERANGE, text, "too many workers");
+			cpus[n++] = first;
+		}
+	} while (*at++ == ',');
+	return (int)n;
+}
+
+static int default_control(struct options *options, struct err *err)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	int n;
+
+	if (runtime && runtime[0] == '/')
+		n = snprintf(options->control, sizeof(options->control), "%s/weft/vswitch.sock",
+			runtime);
+	else
+		n = snprintf(options->control, sizeof(options->control),
+			"/tmp/weft-%u/vswitch.sock", (unsigned)getuid());
+	options->control_is_default = true;
+	if (n >= (int)sizeof(options->control))
+		return err_set(err, -EINVAL, "XDG_RUNTIME_DIR is too long");
+	return 0;
+}
+
+enum { OPT_CONTROL = 256, OPT_WORKERS, OPT_STATE, OPT_BUSY, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP };
+
+static int apply_option(struct options *options, int opt, const char *arg, struct err *err)
+{
+	int n;
+
+	switch (opt) {
+	case OPT_CONTROL:
+		if (!arg[0] || strlen(arg) >= sizeof(options->control))
+			return err_set(err, -EINVAL, "--control '%.64s': no usable path", arg);
+		(void)snprintf(options->control, sizeof(options->control), "%s", arg);
+		return 0;
+	case OPT_WORKERS:
+		n = options_parse_cpus(arg, options->cpus, OPTIONS_MAX_WORKERS, err);
+		options->n_cpus = n > 0 ? (unsigned)n : 0;
+		return n < 0 ? -EINVAL : 0;
+	case OPT_STATE:
+		if (!arg[0])
+			return err_set(err, -EINVAL, "--state: the directory is missing");
+		options->state = arg;
+		return 0;
+	case OPT_BUSY:
+		options->busy = true;
+		return 0;
+	case OPT_LOG_LEVEL:
+		if (log_level_parse(arg, &options->log_level) == 0)
+			return 0;
+		(void)err_set(err, -EINVAL, "--log-level '%.64s': no such level", arg);
+		err_hint(err, "err, warn, notice, info or debug");
+		return -EINVAL;
+	case OPT_VERSION:
+		options->version = true;
+		return 0;
+	case OPT_HELP:
+		options->help = true;
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int options_parse(int argc, char *const argv[], struct options *ret_options, struct err *err)
+{
+	static const struct option longs[] = {
+		{"control", required_argument, NULL, OPT_CONTROL},
+		{"workers", required_argument, NULL, OPT_WORKERS},
+		{"state", required_argument, NULL, OPT_STATE},
+		{"busy", no_argument, NULL, OPT_BUSY},
+		{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{"help", no_argument, NULL, OPT_HELP},
+		{0},
+	};
+	struct options *options = ret_options;
+	int opt, r = 0;
+
+	*options = (struct options){
+		.cpus = {OPTIONS_CPU_ANY}, .n_cpus = 1, .log_level = LOG_INFO};
+	optind = 0; /* glibc: start over, whoever parsed before */
+	while (r == 0 && (opt = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {
+		if (opt == ':')
+			r = err_set(err, -EINVAL, "option '%s' needs a value", argv[optind - 1]);
+		else if (opt == '?')
+			r = err_set(err, -EINVAL, "option '%s' is unknown or takes no value",
+				argv[optind - 1]);
+		else
+			r = apply_option(options, opt == 'h' ? OPT_HELP : opt, optarg, err);
+	}
+	if (r == 0 && optind < argc)
+		r = err_set(err, -EINVAL, "argument '%.64s': none is expected", argv[optind]);
+	if (r == 0 && !options->control[0])
+		r = default_control(options, err);
+	if (r < 0 && err && !err->hint[0])
+		err_hint(err, "see vswitch --help");
+	return r;
+}
+
+int options_prepare_control(const struct options *options, struct err *err)
+{
+	char dir[OPTIONS_PATH_SIZE];
+	struct stat st;
+
+	if (!options->control_is_default)
+		return 0;
+	(void)snprintf(dir, sizeof(dir), "%s", options->control);
+	*strrchr(dir, '/') = '\0';
+	if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "directory '%s': cannot create: %s", dir,
+			strerror(errno));
+	/* In /tmp somebody else may have been first. */
+	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+		(st.st_mode & 022)) {
+		(void)err_set(err, -EACCES, "directory '%s': is not this user's alone", dir);
+		err_hint(err, "remove it, or choose another socket with --control");
+		return -EACCES;
+	}
+	return 0;
+}

@@ -1,0 +1,40 @@
+/**
+ * options: what stands on vswitch's command line.
+ *
+ * Data model: a plain struct; strings are borrowed from argv or live in it. Nothing is opened here.
+ * Threads: any. Limits: OPTIONS_MAX_WORKERS.
+ */
+#ifndef WEFT_VSWITCH_OPTIONS_H
+#define WEFT_VSWITCH_OPTIONS_H
+
+#include "err.h"
+#include "log.h"
+
+#include <stdbool.h>
+
+#define OPTIONS_MAX_WORKERS 16
+#define OPTIONS_PATH_SIZE   256
+#define OPTIONS_CPU_ANY     -1
+
+struct options {
+	bool help, version;
+	char control[OPTIONS_PATH_SIZE];
+	bool control_is_default; /* its directory may have to be made */
+	const char *state;       /* NULL: nothing is kept */
+	int cpus[OPTIONS_MAX_WORKERS]; /* one worker each; OPTIONS_CPU_ANY: not pinned */
+	unsigned n_cpus;
+	bool busy;
+	enum log_level log_level;
+};
+
+/** returns 0, or -EINVAL with err set (bad usage) */
+int options_parse(int argc, char *const argv[], struct options *ret_options, struct err *err);
+/** "1", "0,2-3" into cpus[max]. returns how many, or -EINVAL, -ERANGE (err set) */
+int options_parse_cpus(const char *text, int *cpus, unsigned max, struct err *err);
+/** Make the directory of the default control socket, for this user only. 0 or -errno */
+int options_prepare_control(const struct options *options, struct err *err);
+
+/** The text of --help. */
+const char *options_usage(void);
+
+#endif
