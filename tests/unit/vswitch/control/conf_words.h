@@ -1,0 +1,79 @@
+/**
+ * conf_words: requests for tests, written as a user types them: "name p1 bridge br0 tag 10".
+ *
+ * Threads: one. A word that the schema refuses fails the test that uses it.
+ */
+#ifndef TEST_CONF_WORDS_H
+#define TEST_CONF_WORDS_H
+
+#include "bridge.h"
+#include "link.h"
+#include "model.h"
+#include "port.h"
+
+#include <string.h>
+
+/* setjmp.h, stdarg.h and stddef.h must come before cmocka.h */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+/** Set the fields of msg from "FIELD VALUE FIELD VALUE ..."; "-" is the empty value. */
+static inline void words_to_msg(const struct ctl_struct *schema, void *msg, const char *words)
+{
+	char text[512], *save = NULL, *field, *value;
+	struct err err = {0};
+
+	memset(msg, 0, schema->size);
+	assert_true(strlen(words) < sizeof(text));
+	(void)strcpy(text, words);
+	for (field = strtok_r(text, " ", &save); field; field = strtok_r(NULL, " ", &save)) {
+		value = strtok_r(NULL, " ", &save);
+		assert_non_null(value);
+		if (ctl_field_parse(schema, msg, field, strcmp(value, "-") ? value : "", &err) < 0)
+			fail_msg("'%s': %s", words, err.msg);
+	}
+}
+
+static inline struct model_bridge *add_bridge(struct model *model, const char *words)
+{
+	struct ctl_bridge req, conf;
+	struct model_bridge *bridge;
+	struct err err = {0};
+
+	words_to_msg(&ctl_bridge_schema, &req, words);
+	if (bridge_conf_new(&req, &conf, &err) < 0 ||
+		model_bridge_add(model, &conf, &bridge, &err) < 0)
+		fail_msg("'%s': %s", words, err.msg);
+	return bridge;
+}
+
+static inline struct model_port *add_port(struct model *model, const char *words)
+{
+	struct ctl_port req, conf;
+	struct model_port *port;
+	struct err err = {0};
+
+	words_to_msg(&ctl_port_schema, &req, words);
+	if (port_conf_new(model, &req, &conf, &err) < 0 ||
+		model_port_add(model, &conf, &port, &err) < 0)
+		fail_msg("'%s': %s", words, err.msg);
+	return port;
+}
+
+static inline struct model_link *add_link(struct model *model, const char *words)
+{
+	struct ctl_link req, conf;
+	struct model_link *link;
+	struct err err = {0};
+
+	words_to_msg(&ctl_link_schema, &req, words);
+	if (link_conf_new(model, &req, &conf, &err) < 0 ||
+		model_link_add(model, &conf, &link, &err) < 0)
+		fail_msg("'%s': %s", words, err.msg);
+	return link;
+}
+
+#endif

@@ -1,0 +1,264 @@
+#include "fake_dataplane.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MAX_PORTS 1024
+
+struct fake_port {
+	struct port port;
+	struct ctl_port conf;
+	bool carrier;
+	uint32_t mtu;
+	struct port_rings rings;
+	struct vring vrings[PORT_MAX_QUEUES][2];
+};
+
+struct worker_pool {
+	int attention_fd;
+};
+
+static struct fake_port *ports[MAX_PORTS];
+static unsigned n_created;
+static const char *refused_path;
+static int refused_code;
+static const struct dp_snapshot *published;
+static struct note_ring notes;
+static struct dp_counters counters[DP_MAX_PORTS];
+static int attention_fd;
+
+void fake_reset(void)
+{
+	n_created = 0;
+	refused_path = NULL;
+	published = NULL;
+	memset(&notes, 0, sizeof(notes));
+	memset(counters, 0, sizeof(counters));
+}
+
+void fake_refuse_path(const char *path, int code)
+{
+	refused_path = path;
+	refused_code = code;
+}
+
+unsigned fake_n_ports(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < MAX_PORTS; i++)
+		n += ports[i] != NULL;
+	return n;
+}
+
+unsigned fake_n_created(void)
+{
+	return n_created;
+}
+
+static struct fake_port *find(const char *name)
+{
+	for (unsigned i = 0; i < MAX_PORTS; i++) {
+		if (ports[i] && !strcmp(ports[i]->conf.name, name))
+			return ports[i];
+	}
+	fail_msg("no port '%s'", name);
+	return NULL;
+}
+
+static bool is_published(const struct fake_port *fake)
+{
+	const char *first = (const char *)fake->vrings, *last = first + sizeof(fake->vrings);
+
+	for (unsigned w = 0; published && w < published->n_workers; w++) {
+		for (unsigned i = 0; i < published->workers[w].n_rx; i++) {
+			const char *ring = (const char *)published->workers[w].rx[i].ring;
+
+			if (ring >= first && ring < last)
+				return true;
+		}
+	}
+	return false;
+}
+
+void fake_port_run(const char *name, uint16_t n_pairs)
+{
+	struct fake_port *fake = find(name);
+
+	fake->rings.n = n_pairs;
+	for (uint16_t q = 0; q < n_pairs; q++) {
+		fake->rings.rx[q] = &fake->vrings[q][0];
+		fake->rings.tx[q] = &fake->vrings[q][1];
+		fake->rings.queue[q] = q;
+	}
+	fake->port.events->rings(fake->port.ctx, &fake->port);
+	assert_int_equal(is_published(fake), n_pairs > 0);
+	fake->port.events->status(fake->port.ctx, &fake->port);
+}
+
+void fake_port_announce(const char *name, const struct ether_addr48 *mac)
+{
+	struct fake_port *fake = find(name);
+
+	fake->port.events->announce(fake->port.ctx, &fake->port, mac);
+}
+
+bool fake_port_carrier(const char *name)
+{
+	return find(name)->carrier;
+}
+
+uint32_t fake_port_mtu(const char *name)
+{
+	return find(name)->mtu;
+}
+
+const struct dp_snapshot *fake_published(void)
+{
+	return published;
+}
+
+void fake_note(const struct note *note)
+{
+	uint64_t one = 1;
+
+	assert_true(note_put(&notes, note));
+	assert_int_equal(write(attention_fd, &one, sizeof(one)), sizeof(one));
+}
+
+struct dp_counters *fake_counters(uint16_t port_id)
+{
+	return &counters[port_id];
+}
+
+/* ---- port.h ---- */
+
+int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
+	void *ctx, struct port **ret_port, struct err *err)
+{
+	struct fake_port *fake;
+	unsigned i = 0;
+
+	(void)ev;
+	if (refused_path && !strcmp(refused_path, conf->path))
+		return err_set_field(err, refused_code, "path", "port '%s': refused", conf->name);
+	fake = calloc(1, sizeof(*fake));
+	assert_non_null(fake);
+	fake->port.ctx = ctx;
+	fake->port.events = events;
+	fake->conf = *conf;
+	fake->mtu = conf->mtu;
+	while (ports[i])
+		i++;
+	ports[i] = fake;
+	n_created++;
+	*ret_port = &fake->port;
+	return 0;
+}
+
+void port_destroy(struct port *port)
+{
+	struct fake_port *fake = (struct fake_port *)port;
+
+	if (!fake)
+		return;
+	assert_false(is_published(fake));
+	for (unsigned i = 0; i < MAX_PORTS; i++) {
+		if (ports[i] == fake)
+			ports[i] = NULL;
+	}
+	free(fake);
+}
+
+const struct port_rings *port_rings(const struct port *port)
+{
+	return &((const struct fake_port *)port)->rings;
+}
+
+void port_status(const struct port *port, struct ctl_port *ret_status)
+{
+	bool running = port_is_running(port);
+
+	CTL_SET(ret_status, ctl_port, state, running ? CTL_CONN_RUNNING : CTL_CONN_LISTENING);
+}
+
+void port_set_carrier(struct port *port, bool up)
+{
+	((struct fake_port *)port)->carrier = up;
+}
+
+void port_set_mtu(struct port *port, uint32_t mtu)
+{
+	((struct fake_port *)port)->mtu = mtu;
+}
+
+void port_check(struct port *port)
+{
+	(void)port;
+}
+
+bool port_is_running(const struct port *port)
+{
+	return ((const struct fake_port *)port)->rings.n > 0;
+}
+
+/* ---- worker.h ---- */
+
+int worker_pool_create(const struct worker_config *config, struct worker_pool **ret_pool)
+{
+	*ret_pool = calloc(1, sizeof(**ret_pool));
+	assert_non_null(*ret_pool);
+	attention_fd = config->attention_fd;
+	return 0;
+}
+
+void worker_pool_destroy(struct worker_pool *pool)
+{
+	published = NULL;
+	free(pool);
+}
+
+const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct dp_snapshot *snapshot)
+{
+	const struct dp_snapshot *old = published;
+
+	(void)pool;
+	assert_ptr_not_equal(old, snapshot);
+	published = snapshot;
+	return old;
+}
+
+void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp_counters *ret_sum)
+{
+	(void)pool;
+	*ret_sum = counters[port_id];
+}
+
+void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)
+{
+	(void)pool;
+	counters[port_id] = (struct dp_counters){0};
+}
+
+unsigned worker_take_notes(struct worker_pool *pool, struct note *ret_notes, unsigned max)
+{
+	unsigned n = 0;
+
+	(void)pool;
+	while (n < max && note_take(&notes, &ret_notes[n]))
+		n++;
+	return n;
+}
+
+uint64_t worker_notes_lost(const struct worker_pool *pool)
+{
+	(void)pool;
+	return notes.lost;
+}

@@ -1,0 +1,90 @@
+#include "stats.h"
+
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static void drops_are_split_by_direction(void **state)
+{
+	struct dp_counters counters = {.rx_frames = 10, .tx_frames = 7, .rx_bytes = 640};
+	struct ctl_port_stats row;
+
+	counters.drops[DROP_RX_VLAN] = 2;
+	counters.drops[DROP_RX_SOURCE] = 1;
+	counters.drops[DROP_TX_RING_FULL] = 5;
+	stats_port_row("p1", &counters, &row);
+	assert_string_equal(row.name, "p1");
+	assert_int_equal(row.rx_dropped, 3);
+	assert_int_equal(row.tx_dropped, 5);
+	assert_int_equal(row.rx_frames, 10);
+	assert_int_equal(row.rx_bytes, 640);
+	assert_true(CTL_HAS(&row, ctl_port_stats, tx_broadcast));
+}
+
+static int collect(void *ctx, const struct ctl_drop *row)
+{
+	char *out = ctx;
+
+	(void)strcat(out, row->direction);
+	(void)strcat(out, ":");
+	(void)strcat(out, row->reason);
+	(void)strcat(out, " ");
+	assert_true(row->help[0]);
+	return row->frames == 99;
+}
+
+static void only_reasons_that_counted_are_rows(void **state)
+{
+	struct dp_counters counters = {0};
+	char got[256] = "";
+
+	assert_int_equal(stats_drop_rows("p1", &counters, collect, got), 0);
+	assert_string_equal(got, "");
+	counters.drops[DROP_RX_VLAN] = 1;
+	counters.drops[DROP_TX_MTU] = 1;
+	assert_int_equal(stats_drop_rows("p1", &counters, collect, got), 0);
+	assert_string_equal(got, "rx:vlan-refused tx:over-mtu ");
+	got[0] = '\0';
+	counters.drops[DROP_RX_VLAN] = 99;
+	assert_int_equal(stats_drop_rows("p1", &counters, collect, got), 1);
+	assert_string_equal(got, "rx:vlan-refused ");
+}
+
+static void frames_are_conserved_over_ports(void **state)
+{
+	struct dp_counters sum = {0}, a = {.rx_frames = 10, .copies = 4}, b = {.tx_frames = 11};
+
+	a.drops[DROP_RX_SOURCE] = 2;
+	b.drops[DROP_TX_RING_FULL] = 1;
+	stats_add(&sum, &a);
+	assert_int_equal(stats_missing(&sum), 12);
+	stats_add(&sum, &b);
+	assert_int_equal(stats_missing(&sum), 0);
+	assert_int_equal(sum.drops[DROP_RX_SOURCE], 2);
+}
+
+static void every_reason_fits_its_row(void **state)
+{
+	for (unsigned i = 0; i < DROP_N_REASONS; i++) {
+		assert_true(strlen(drop_infos[i].name) <= 63);
+		assert_true(strlen(drop_infos[i].help) <= 127);
+		assert_true(!strcmp(drop_infos[i].direction, "rx") ||
+			!strcmp(drop_infos[i].direction, "tx"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(drops_are_split_by_direction),
+		cmocka_unit_test(only_reasons_that_counted_are_rows),
+		cmocka_unit_test(frames_are_conserved_over_ports),
+		cmocka_unit_test(every_reason_fits_its_row),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

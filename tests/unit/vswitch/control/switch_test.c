@@ -1,0 +1,467 @@
+#include "switch.h"
+
+#include "change.h"
+#include "conf_words.h"
+#include "fake_dataplane.h"
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static char dir[32], control_path[64], state_dir[64];
+static struct ev *ev;
+static struct vswitch *sw;
+
+static void start(void)
+{
+	static const int cpus[] = {-1};
+	const struct switch_params params = {.control_path = control_path,
+		.state_dir = state_dir,
+		.cpus = cpus,
+		.n_workers = 1};
+	struct err err = {0};
+
+	fake_reset();
+	if (switch_create(ev, &params, &sw, &err) < 0)
+		fail_msg("%s", err.msg);
+}
+
+static int set_up(void **state)
+{
+	log_set_level(LOG_ERR);
+	(void)strcpy(dir, "/tmp/weft-switch-XXXXXX");
+	if (!mkdtemp(dir) || ev_create(&ev) < 0)
+		return -1;
+	(void)snprintf(control_path, sizeof(control_path), "%s/ctl", dir);
+	(void)snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
+	start();
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	static const char *const files[] = {"state/config", "state/fdb", "state/lock",
+		"state/config.damaged", "state", ""};
+	char path[128];
+
+	switch_destroy(sw);
+	ev_destroy(ev);
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", dir, files[i]);
+		(void)remove(path);
+	}
+	return fake_n_ports() == 0 ? 0 : -1;
+}
+
+static void turn(void)
+{
+	assert_true(ev_run_once(ev, 100) >= 0);
+}
+
+/* Ask for a change in words; 0 or -errno. */
+static int ask(const char *method, const char *words, struct err *err)
+{
+	const struct ctl_struct *schema = ctl_method_find(&ctl_vswitch_interface, method)->in;
+	uint64_t msg[512], out[8] = {0};
+
+	assert_true(schema->size <= sizeof(msg));
+	words_to_msg(schema, msg, words);
+	err_clear(err);
+	return change_apply(sw, method, msg, out, err);
+}
+
+static void must(const char *method, const char *words)
+{
+	struct err err;
+
+	if (ask(method, words, &err) < 0)
+		fail_msg("%s %s: %s", method, words, err.msg);
+}
+
+static void must_fail(const char *method, const char *words, int code, const char *name)
+{
+	struct err err;
+	int r = ask(method, words, &err);
+
+	if (r != code || strcmp(err.name, name) != 0 || !err.msg[0])
+		fail_msg("%s %s: got %d %s '%s'", method, words, r, err.name, err.msg);
+}
+
+static struct model_port *port_of(const char *name)
+{
+	struct model_port *port = model_port_find(&sw->model, name);
+
+	assert_non_null(port);
+	return port;
+}
+
+static const struct dp_port *dp_port(const char *name)
+{
+	return &fake_published()->ports[port_of(name)->id];
+}
+
+static void learn(const char *port, uint16_t vid, uint64_t mac48)
+{
+	const struct note note = {mac48, vid, port_of(port)->id, port_of(port)->bridge->id};
+
+	fake_note(&note);
+	turn();
+}
+
+static uint32_t n_addresses(const char *bridge)
+{
+	return fdb_ctl_count(&sw->fdbs, model_bridge_find(&sw->model, bridge)->id);
+}
+
+static void two_ports(void)
+{
+	must("BridgeAdd", "name br0");
+	must("PortAdd", "name a bridge br0 path /s/a tag 10");
+	must("PortAdd", "name b bridge br0 path /s/b tag 10");
+	fake_port_run("a", 1);
+	fake_port_run("b", 1);
+}
+
+static void adding_twice_needs_leave(void **state)
+{
+	must("BridgeAdd", "name br0");
+	must_fail("BridgeAdd", "name br0", -EEXIST, "BridgeExists");
+	must("BridgeAdd", "name br0 exist_ok true");
+	must_fail("BridgeAdd", "name br0 exist_ok true ageing_s 1", -EEXIST, "BridgeExists");
+	must("PortAdd", "name a bridge br0 path /s/a tag 10");
+	must_fail("PortAdd", "name a bridge br0 path /s/a tag 10", -EEXIST, "PortExists");
+	must("PortAdd", "name a bridge br0 path /s/a tag 10 exist_ok true");
+	must_fail("PortAdd", "name a bridge br0 path /s/a tag 11 exist_ok true", -EEXIST, "PortExists");
+	must("PortAdd", "name p path /s/p");
+	must("PortAdd", "name q path /s/q");
+	must("PortAdd", "name r path /s/r");
+	must("LinkAdd", "name w a p b q");
+	must_fail("LinkAdd", "name w a p b q", -EEXIST, "LinkExists");
+	must("LinkAdd", "name w a p b q exist_ok true");
+	must_fail("LinkAdd", "name w a p b q exist_ok true enabled false", -EEXIST, "LinkExists");
+	must_fail("LinkAdd", "name w a p b r exist_ok true", -EEXIST, "LinkExists");
+	assert_int_equal(fake_n_created(), 4);
+}
+
+static void deleting_twice_needs_leave(void **state)
+{
+	two_ports();
+	must_fail("BridgeDel", "name br0", -EBUSY, "BridgeInUse");
+	must("PortDel", "name a");
+	must("PortDel", "name b");
+	must_fail("PortDel", "name b", -ENOENT, "PortNotFound");
+	must("PortDel", "name b missing_ok true");
+	must("BridgeDel", "name br0");
+	must_fail("BridgeDel", "name br0", -ENOENT, "BridgeNotFound");
+	must("BridgeDel", "name br0 missing_ok true");
+	must_fail("LinkDel", "name w", -ENOENT, "LinkNotFound");
+	must("LinkDel", "name w missing_ok true");
+	must_fail("PortDel", "", -EINVAL, "");
+	assert_int_equal(fake_n_ports(), 0);
+}
+
+static void refused_port_leaves_nothing(void **state)
+{
+	const struct dp_snapshot *before;
+
+	must("BridgeAdd", "name br0");
+	before = fake_published();
+	fake_refuse_path("/s/taken", -EADDRINUSE);
+	must_fail("PortAdd", "name a bridge br0 path /s/taken", -EADDRINUSE, "");
+	assert_int_equal(sw->model.n_ports, 0);
+	assert_int_equal(model_bridge_find(&sw->model, "br0")->n_ports, 0);
+	assert_ptr_equal(fake_published(), before);
+	must("PortAdd", "name a bridge br0 path /s/a");
+	must_fail("PortAdd", "name b bridge br0 path /s/a", -EADDRINUSE, "PathInUse");
+	must("BridgeDel", "name none missing_ok true");
+}
+
+static void refused_requests_change_nothing(void **state)
+{
+	static const struct {
+		const char *method, *words;
+		int code;
+		const char *name;
+	} cases[] = {
+		{"BridgeSet", "name nope ageing_s 5", -ENOENT, "BridgeNotFound"},
+		{"BridgeSet", "name br0 fdb_max 1", -ENOSPC, ""},
+		{"PortSet", "name nope mtu 1500", -ENOENT, "PortNotFound"},
+		{"PortSet", "name a tag 5 trunks 6", -EINVAL, ""},
+		{"PortSet", "name a mtu 1500 bridge nope", -ENOENT, "BridgeNotFound"},
+		{"PortSet", "name a mtu 1500 path /s/other", -EINVAL, ""},
+		{"VlanAdd", "port a vlans 5", -EINVAL, ""},
+		{"LinkAdd", "name w a a b b", -EBUSY, "PortInUse"},
+		{"LinkSet", "name w enabled false", -ENOENT, "LinkNotFound"},
+		{"FdbAdd", "bridge br0 mac 02:00:00:00:00:01 port a vlan 99", -EINVAL, ""},
+		{"FdbFlush", "bridge nope", -ENOENT, "BridgeNotFound"},
+	};
+	const struct dp_snapshot *before;
+
+	two_ports();
+	must("FdbAdd", "bridge br0 mac 02:00:00:00:00:01 port a");
+	must("FdbAdd", "bridge br0 mac 02:00:00:00:00:02 port a");
+	before = fake_published();
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		must_fail(cases[i].method, cases[i].words, cases[i].code, cases[i].name);
+		assert_ptr_equal(fake_published(), before);
+		assert_int_equal(port_of("a")->conf.mtu, MODEL_DEFAULT_MTU);
+	}
+}
+
+static void set_tag_changes_the_snapshot_only(void **state)
+{
+	two_ports();
+	assert_int_equal(dp_port("a")->pvid, 10);
+	must("PortSet", "name a tag 20");
+	assert_int_equal(dp_port("a")->pvid, 20);
+	assert_true(vlan_set_has(dp_port("a")->vlans, 20));
+	assert_false(vlan_set_has(dp_port("a")->vlans, 10));
+	assert_int_equal(fake_n_created(), 2);
+	assert_int_equal(dp_port("a")->n_tx, 1);
+}
+
+static void set_mtu_reaches_the_port(void **state)
+{
+	two_ports();
+	must("PortSet", "name a mtu 1500");
+	assert_int_equal(fake_port_mtu("a"), 1500);
+	assert_int_equal(dp_port("a")->mtu, 1500);
+}
+
+static void notes_become_addresses(void **state)
+{
+	two_ports();
+	learn("a", 10, 1);
+	learn("b", 10, 2);
+	assert_int_equal(n_addresses("br0"), 2);
+	learn("b", 10, 1);
+	assert_int_equal(n_addresses("br0"), 2);
+}
+
+static void deleted_port_takes_its_addresses_along(void **state)
+{
+	struct note late;
+	uint16_t id;
+
+	two_ports();
+	learn("a", 10, 1);
+	must("FdbAdd", "bridge br0 mac 02:00:00:00:00:01 port a");
+	assert_int_equal(n_addresses("br0"), 2);
+	id = port_of("a")->id;
+	late = (struct note){3, 10, id, port_of("a")->bridge->id};
+	fake_note(&late);
+	fake_counters(id)->rx_frames = 7;
+	fake_port_run("a", 0);
+	must("PortDel", "name a");
+	must("PortAdd", "name c bridge br0 path /s/c tag 10");
+	assert_int_equal(port_of("c")->id, id);
+	turn();
+	/* Neither what the old port's worker said late nor what it counted is the new port's. */
+	assert_int_equal(n_addresses("br0"), 0);
+	assert_int_equal(fake_counters(id)->rx_frames, 0);
+}
+
+static void carrier_loss_forgets_learned_addresses(void **state)
+{
+	two_ports();
+	learn("a", 10, 1);
+	must("FdbAdd", "bridge br0 mac 02:00:00:00:00:01 port a");
+	fake_port_run("a", 0);
+	assert_int_equal(n_addresses("br0"), 1);
+	assert_false(fake_port_carrier("a"));
+	assert_true(fake_port_carrier("b"));
+}
+
+static void moving_a_port_forgets_its_addresses(void **state)
+{
+	two_ports();
+	must("BridgeAdd", "name br1");
+	learn("a", 10, 1);
+	must("PortSet", "name a bridge br1");
+	assert_int_equal(n_addresses("br0"), 0);
+	assert_int_equal(dp_port("a")->bridge->id, model_bridge_find(&sw->model, "br1")->id);
+	learn("a", 10, 1);
+	assert_int_equal(n_addresses("br1"), 1);
+	must("PortSet", "name a bridge -");
+	assert_null(dp_port("a")->bridge);
+	assert_false(fake_port_carrier("a"));
+}
+
+static void changing_vlan_forgets_learned_addresses(void **state)
+{
+	two_ports();
+	learn("a", 10, 1);
+	must("PortSet", "name a enabled true mtu 1600");
+	assert_int_equal(n_addresses("br0"), 1);
+	must("PortSet", "name a tag 11");
+	assert_int_equal(n_addresses("br0"), 0);
+}
+
+static void wire_carries_light_to_both_ends(void **state)
+{
+	must("PortAdd", "name p path /s/p");
+	must("PortAdd", "name q path /s/q");
+	fake_port_run("p", 1);
+	fake_port_run("q", 2);
+	assert_false(fake_port_carrier("p"));
+	must("LinkAdd", "name w a p b q");
+	assert_true(fake_port_carrier("p") && fake_port_carrier("q"));
+	assert_int_equal(dp_port("p")->wire_peer, port_of("q")->id);
+	must("LinkSet", "name p enabled false");
+	assert_false(fake_port_carrier("p") || fake_port_carrier("q"));
+	assert_int_equal(dp_port("p")->wire_peer, DP_NO_PORT);
+	must("LinkSet", "name w enabled true");
+	assert_true(fake_port_carrier("p") && fake_port_carrier("q"));
+	fake_port_run("q", 0);
+	assert_false(fake_port_carrier("p"));
+	fake_port_run("q", 1);
+	assert_true(fake_port_carrier("p"));
+	must("PortSet", "name q enabled false");
+	assert_false(fake_port_carrier("p") || fake_port_carrier("q"));
+	must("PortSet", "name q enabled true");
+	must_fail("PortDel", "name p", -EBUSY, "PortInUse");
+	must("LinkDel", "name q");
+	assert_false(fake_port_carrier("p") || fake_port_carrier("q"));
+}
+
+static void announced_address_is_learned(void **state)
+{
+	const struct ether_addr48 mac = {{2, 0, 0, 0, 0, 1}};
+
+	two_ports();
+	fake_port_announce("a", &mac);
+	assert_int_equal(n_addresses("br0"), 1);
+}
+
+static void resized_table_is_published(void **state)
+{
+	const struct fdb *before;
+
+	two_ports();
+	learn("a", 10, 1);
+	before = dp_port("a")->bridge->fdb;
+	must("BridgeSet", "name br0 fdb_max 100");
+	assert_ptr_not_equal(dp_port("a")->bridge->fdb, before);
+	assert_int_equal(dp_port("a")->bridge->fdb->max_entries, 100);
+	assert_int_equal(n_addresses("br0"), 1);
+}
+
+static void relative_path_counts_from_here(void **state)
+{
+	char cwd[512], expected[600];
+
+	assert_int_equal(chdir(dir), 0);
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	must("PortAdd", "name a path a.sock");
+	(void)snprintf(expected, sizeof(expected), "%s/a.sock", cwd);
+	assert_string_equal(port_of("a")->conf.path, expected);
+	assert_int_equal(chdir("/"), 0);
+}
+
+static void configure_everything(void)
+{
+	must("BridgeAdd", "name br0 vlans 10,20-29 ageing_s 60");
+	must("BridgeAdd", "name gone");
+	must("PortAdd", "name a bridge br0 path /s/a tag 10");
+	must("PortAdd", "name b bridge br0 path /s/b trunks 20-29 native 10 queues 4");
+	must("PortAdd", "name p path /s/p mode client");
+	must("PortAdd", "name q path /s/q");
+	must("PortAdd", "name gone path /s/gone");
+	must("PortSet", "name a tag 21 mtu 1500");
+	must("VlanSet", "bridge br0 vlans 20 name blue");
+	must("VlanAdd", "bridge br0 vlans 40");
+	must("LinkAdd", "name w a p b q mtu 2000");
+	must("LinkSet", "name w enabled false");
+	must("FdbAdd", "bridge br0 mac 02:00:00:00:00:01 port b vlan 22");
+	must("PortDel", "name gone");
+	must("BridgeDel", "name gone");
+}
+
+static void check_everything(void)
+{
+	struct model_bridge *bridge = model_bridge_find(&sw->model, "br0");
+
+	assert_int_equal(sw->model.n_bridges, 1);
+	assert_int_equal(sw->model.n_ports, 4);
+	assert_int_equal(sw->model.n_links, 1);
+	assert_int_equal(bridge->conf.ageing_s, 60);
+	assert_true(vlan_set_has(&bridge->conf.vlans, 40));
+	assert_string_equal(model_vlan_name(bridge, 20), "blue");
+	assert_int_equal(port_of("a")->conf.tag, 21);
+	assert_int_equal(port_of("a")->conf.mtu, 1500);
+	assert_int_equal(port_of("b")->conf.native, 10);
+	assert_int_equal(port_of("b")->conf.queues, 4);
+	assert_int_equal(port_of("p")->conf.mode, CTL_SOCK_CLIENT);
+	assert_false(port_of("p")->link->conf.enabled);
+	assert_int_equal(port_of("p")->link->conf.mtu, 2000);
+	assert_int_equal(n_addresses("br0"), 1);
+}
+
+static void state_comes_back_after_a_clean_end(void **state)
+{
+	configure_everything();
+	check_everything();
+	switch_destroy(sw);
+	start();
+	check_everything();
+	/* Once more, from what the restored one saved. */
+	switch_destroy(sw);
+	start();
+	check_everything();
+}
+
+static void learned_addresses_come_back(void **state)
+{
+	two_ports();
+	learn("a", 10, 1);
+	switch_destroy(sw);
+	start();
+	assert_int_equal(n_addresses("br0"), 1);
+}
+
+static void taken_path_does_not_stop_the_rest(void **state)
+{
+	static const int cpus[] = {-1};
+	const struct switch_params params = {.control_path = control_path,
+		.state_dir = state_dir,
+		.cpus = cpus,
+		.n_workers = 1};
+	struct err err = {0};
+
+	two_ports();
+	switch_destroy(sw);
+	fake_reset();
+	fake_refuse_path("/s/a", -EADDRINUSE);
+	assert_int_equal(switch_create(ev, &params, &sw, &err), 0);
+	assert_null(model_port_find(&sw->model, "a"));
+	assert_non_null(model_port_find(&sw->model, "b"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(adding_twice_needs_leave),
+		TEST(deleting_twice_needs_leave),
+		TEST(refused_port_leaves_nothing),
+		TEST(refused_requests_change_nothing),
+		TEST(set_tag_changes_the_snapshot_only),
+		TEST(set_mtu_reaches_the_port),
+		TEST(notes_become_addresses),
+		TEST(deleted_port_takes_its_addresses_along),
+		TEST(carrier_loss_forgets_learned_addresses),
+		TEST(moving_a_port_forgets_its_addresses),
+		TEST(changing_vlan_forgets_learned_addresses),
+		TEST(wire_carries_light_to_both_ends),
+		TEST(announced_address_is_learned),
+		TEST(resized_table_is_published),
+		TEST(relative_path_counts_from_here),
+		TEST(state_comes_back_after_a_clean_end),
+		TEST(learned_addresses_come_back),
+		TEST(taken_path_does_not_stop_the_rest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
