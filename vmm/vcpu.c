@@ -102,8 +102,7 @@ static void vcpu_report(struct vcpu *vcpu, enum vcpu_event event, const char *re
 	vcpus_hold(set);
 }
 
-static void vcpu_report_at(struct vcpu *vcpu, enum vcpu_event event, const char *what,
-	uint64_t detail)
+static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t detail)
 {
 	struct kvm_regs regs = { 0 };
 	char reason[160];
@@ -111,12 +110,7 @@ static void vcpu_report_at(struct vcpu *vcpu, enum vcpu_event event, const char 
 	(void)ioctl(vcpu->fd, KVM_GET_REGS, &regs); // best effort: for the message
 	(void)snprintf(reason, sizeof(reason), "vCPU %u: %s (0x%llx) at rip 0x%llx", vcpu->id, what,
 		(unsigned long long)detail, (unsigned long long)regs.rip);
-	vcpu_report(vcpu, event, reason);
-}
-
-static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t detail)
-{
-	vcpu_report_at(vcpu, VCPU_FAIL, what, detail);
+	vcpu_report(vcpu, VCPU_FAIL, reason);
 }
 
 /* Returns 0, or -ECANCELED after an exit behind which this vCPU cannot go on as it is. */
@@ -136,10 +130,11 @@ static int vcpu_handle_exit(struct vcpu *vcpu)
 	case KVM_EXIT_HLT:
 		return 0;
 	case KVM_EXIT_SHUTDOWN:
-		vcpu_report_at(vcpu, VCPU_RESET, "triple fault", 0);
+		// Without registers: on AMD they are the processor's after its own reset.
+		vcpu_report(vcpu, VCPU_RESET, "triple fault");
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
-		vcpu_report_at(vcpu, VCPU_RESET, "system event", run->system_event.type);
+		vcpu_report(vcpu, VCPU_RESET, "system event");
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
 		vcpu_report_failure(vcpu, "the processor refused to enter the guest",

@@ -385,7 +385,7 @@ int vm_reset(struct vm *vm, struct err *err)
 		return code;
 	}
 	vm->n_resets++;
-	log_info("machine was reset");
+	log_notice_ratelimited("machine was reset"); // a guest may do nothing else
 	vcpus_run(vm->vcpus);
 	vm_set_state(vm, VM_RUNNING, "");
 	return 0;
