@@ -79,6 +79,25 @@ static uint32_t *last_at(const struct fdb *fdb, const struct place *at)
 	return &fdb->last_s[(size_t)(at->bucket - fdb->buckets) * FDB_SLOTS + at->slot];
 }
 
+static void clear_seen(const struct place *at)
+{
+	uint8_t seen = atomic_load_explicit(&at->bucket->seen, memory_order_relaxed);
+
+	/* A bit that a worker sets in between may be lost: that address looks a sweep older. */
+	if (seen >> at->slot & 1)
+		atomic_store_explicit(&at->bucket->seen, (uint8_t)(seen & ~(1u << at->slot)),
+			memory_order_relaxed);
+}
+
+/** Is a the better one to forget? Of the port that holds more; then, unused for longer. */
+static bool is_better_victim(const struct fdb *fdb, const struct place *a, const struct place *b)
+{
+	uint32_t a_port = fdb->per_port[value_at(a) & FDB_PORT_MASK & (FDB_MAX_PORTS - 1)];
+	uint32_t b_port = fdb->per_port[value_at(b) & FDB_PORT_MASK & (FDB_MAX_PORTS - 1)];
+
+	return a_port != b_port ? a_port > b_port : *last_at(fdb, a) < *last_at(fdb, b);
+}
+
 /** Write a slot under the bucket's sequence number (invariant: odd while inside). */
 static void write_slot(const struct place *at, uint64_t key, uint16_t value)
 {
@@ -129,6 +148,7 @@ static void forget(struct fdb *fdb, const struct place *at)
 
 	count_port(fdb, value_at(at), -1);
 	write_slot(at, FDB_KEY_EMPTY, 0);
+	clear_seen(at);
 	if (first != at->bucket)
 		change_overflow(first, -1);
 	fdb->n_entries--;
@@ -147,7 +167,7 @@ static struct place find_victim(struct fdb *fdb, int port_id, unsigned n)
 				continue;
 			if (port_id >= 0 && (value_at(&at) & FDB_PORT_MASK) != port_id)
 				continue;
-			if (!best.bucket || *last_at(fdb, &at) < *last_at(fdb, &best))
+			if (!best.bucket || is_better_victim(fdb, &at, &best))
 				best = at;
 		}
 		if (best.bucket && i % 8 == 7)
@@ -188,7 +208,7 @@ static bool evict_fairly(struct fdb *fdb)
 static struct place make_slot(struct fdb *fdb, uint64_t hash)
 {
 	struct fdb_bucket *buckets[2] = {fdb_first(fdb, hash), fdb_second(fdb, hash)};
-	struct place oldest = {NULL, 0};
+	struct place victim = {NULL, 0};
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct place at = find_in(buckets[i], FDB_KEY_EMPTY);
@@ -198,13 +218,13 @@ static struct place make_slot(struct fdb *fdb, uint64_t hash)
 			at = (struct place){buckets[i], slot};
 			if (value_at(&at) & FDB_STATIC)
 				continue;
-			if (!oldest.bucket || *last_at(fdb, &at) < *last_at(fdb, &oldest))
-				oldest = at;
+			if (!victim.bucket || is_better_victim(fdb, &at, &victim))
+				victim = at;
 		}
 	}
-	if (oldest.bucket)
-		forget(fdb, &oldest);
-	return oldest;
+	if (victim.bucket)
+		forget(fdb, &victim);
+	return victim;
 }
 
 static int insert(struct fdb *fdb, uint64_t key, uint16_t value, uint32_t now_s)
@@ -332,8 +352,7 @@ unsigned fdb_age(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s)
 		uint8_t seen = atomic_load_explicit(&at.bucket->seen, memory_order_relaxed);
 		if (seen >> at.slot & 1) {
 			*last_at(fdb, &at) = now_s;
-			atomic_store_explicit(&at.bucket->seen,
-				(uint8_t)(seen & ~(1u << at.slot)), memory_order_relaxed);
+			clear_seen(&at);
 			continue;
 		}
 		if (!ageing_s || value_at(&at) & FDB_STATIC || now_s < *last_at(fdb, &at) + ageing_s)
