@@ -8,16 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARGS_DEFAULT_MEMORY (256ull << 20)
-#define ARGS_DEFAULT_SPEED  10000
+#define ARGS_DEFAULT_MEMORY     (256ull << 20)
+#define ARGS_DEFAULT_SPEED      10000
 #define ARGS_DEFAULT_QUEUE_SIZE 256
-#define ARGS_MAX_PARTS      16
+#define ARGS_MAX_PARTS          16
 
 typedef int args_parse_fn(struct args *args, const char *value, struct err *err);
 
 struct args_option {
 	const char *name;
-	const char *value;  /* what to print for the value; NULL = none */
+	const char *value; /* what to print for the value; NULL = none */
 	args_parse_fn *parse;
 	const char *help;
 	bool repeats;
@@ -34,8 +34,8 @@ static int args_number(const char *what, const char *text, uint64_t min, uint64_
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)text[0]) || *end || errno || value < min || value > max)
-		return err_set_field(err, -EINVAL, what, "%s: '%s' is not a number in %llu..%llu", what, text,
-			(unsigned long long)min, (unsigned long long)max);
+		return err_set_field(err, -EINVAL, what, "%s: '%s' is not a number in %llu..%llu",
+			what, text, (unsigned long long)min, (unsigned long long)max);
 	*ret_value = value;
 	return 0;
 }
@@ -47,8 +47,8 @@ static int args_copy(const char *what, const char *value, char *dst, size_t size
 	if (!len)
 		return err_set_field(err, -EINVAL, what, "%s: value is empty", what);
 	if (len >= size)
-		return err_set_field(err, -EINVAL, what, "%s: value of %zu characters is longer than %zu", what,
-			len, size - 1);
+		return err_set_field(err, -EINVAL, what,
+			"%s: value of %zu characters is longer than %zu", what, len, size - 1);
 	memcpy(dst, value, len + 1);
 	return 0;
 }
@@ -72,7 +72,8 @@ struct args_parts {
 	} parts[ARGS_MAX_PARTS];
 };
 
-static int args_split(const char *what, const char *value, struct args_parts *parts, struct err *err)
+static int args_split(const char *what, const char *value, struct args_parts *parts,
+	struct err *err)
 {
 	int code = args_copy(what, value, parts->text, sizeof(parts->text), err);
 	char *at = parts->text, *part;
@@ -82,7 +83,8 @@ static int args_split(const char *what, const char *value, struct args_parts *pa
 	parts->n = 0;
 	while ((part = strsep(&at, ","))) {
 		if (parts->n == ARGS_MAX_PARTS)
-			return err_set_field(err, -EINVAL, what, "%s: more than %u settings", what, ARGS_MAX_PARTS);
+			return err_set_field(err, -EINVAL, what, "%s: more than %u settings", what,
+				ARGS_MAX_PARTS);
 		parts->parts[parts->n].key = strsep(&part, "=");
 		parts->parts[parts->n].value = part;
 		parts->n++;
@@ -104,7 +106,9 @@ static int args_name(struct args *args, const char *value, struct err *err)
 {
 	for (const char *c = value; *c; c++) {
 		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
-			return err_set_field(err, -EINVAL, "--name", "--name: '%s' has a character other than letters, digits, '.', '_' and '-'",
+			return err_set_field(err, -EINVAL, "--name",
+				"--name: '%s' has a character other than letters, digits, '.', '_' "
+				"and '-'",
 				value);
 	}
 	return args_copy("--name", value, args->config.name, sizeof(args->config.name), err);
@@ -134,14 +138,15 @@ static int args_memory(struct args *args, const char *value, struct err *err)
 		if (found) {
 			unit = 1024ull << (10 * (found - units));
 			if (args_number("--memory", digits, 1, MEM_MAX_BYTES, &number, NULL) == 0 &&
-			    number <= MEM_MAX_BYTES / unit && number * unit >= MEM_MIN_BYTES) {
+				number <= MEM_MAX_BYTES / unit && number * unit >= MEM_MIN_BYTES) {
 				args->config.memory_bytes = number * unit;
 				return 0;
 			}
 		}
 	}
-	(void)err_set_field(err, -EINVAL, "--memory", "--memory: '%s' is not a size in %lluM..%lluG", value,
-		MEM_MIN_BYTES >> 20, MEM_MAX_BYTES >> 30);
+	(void)err_set_field(err, -EINVAL, "--memory",
+		"--memory: '%s' is not a size in %lluM..%lluG", value, MEM_MIN_BYTES >> 20,
+		MEM_MAX_BYTES >> 30);
 	err_hint(err, "write a number with K, M, G or T, for example 256M");
 	return -EINVAL;
 }
@@ -160,17 +165,20 @@ static int args_cmdline(struct args *args, const char *value, struct err *err)
 {
 	if (!*value)
 		return 0; // an empty command line is one
-	return args_copy("--cmdline", value, args->config.cmdline, sizeof(args->config.cmdline), err);
+	return args_copy("--cmdline", value, args->config.cmdline, sizeof(args->config.cmdline),
+		err);
 }
 
 static int args_control(struct args *args, const char *value, struct err *err)
 {
-	return args_copy("--control", value, args->config.control, sizeof(args->config.control), err);
+	return args_copy("--control", value, args->config.control, sizeof(args->config.control),
+		err);
 }
 
 static int args_digest(struct args *args, const char *value, struct err *err)
 {
-	return args_copy("--config-digest", value, args->config.digest, sizeof(args->config.digest), err);
+	return args_copy("--config-digest", value, args->config.digest, sizeof(args->config.digest),
+		err);
 }
 
 static int args_rng(struct args *args, const char *value, struct err *err)
@@ -199,8 +207,8 @@ static int args_no_seccomp(struct args *args, const char *value, struct err *err
 static int args_log_level(struct args *args, const char *value, struct err *err)
 {
 	if (log_level_parse(value, &args->log_level) < 0)
-		return err_set_field(err, -EINVAL, "--log-level", "--log-level: '%s' is none of err, warn, notice, info, debug",
-			value);
+		return err_set_field(err, -EINVAL, "--log-level",
+			"--log-level: '%s' is none of err, warn, notice, info, debug", value);
 	return 0;
 }
 
@@ -219,24 +227,28 @@ static int args_net_setting(struct config_net *net, const char *key, const char 
 	int code = 0;
 
 	if (!value)
-		return err_set_field(err, -EINVAL, "--net", "--net: setting '%s' has no value", key);
+		return err_set_field(err, -EINVAL, "--net", "--net: setting '%s' has no value",
+			key);
 	if (!strcmp(key, "vhost-user"))
 		return args_copy("--net vhost-user", value, net->path, sizeof(net->path), err);
 	if (!strcmp(key, "mode")) {
 		if (strcmp(value, "client") && strcmp(value, "server"))
-			return err_set_field(err, -EINVAL, "--net", "--net: mode '%s' is neither client nor server", value);
+			return err_set_field(err, -EINVAL, "--net",
+				"--net: mode '%s' is neither client nor server", value);
 		net->server = value[0] == 's';
 	} else if (!strcmp(key, "mac")) {
 		if (ether_addr_parse(value, &net->mac) < 0 || ether_addr_is_zero(&net->mac) ||
-		    ether_addr_is_multicast(&net->mac))
-			return err_set_field(err, -EINVAL, "--net", "--net: '%s' is not a unicast MAC address", value);
+			ether_addr_is_multicast(&net->mac))
+			return err_set_field(err, -EINVAL, "--net",
+				"--net: '%s' is not a unicast MAC address", value);
 	} else if (!strcmp(key, "queues")) {
 		code = args_number("--net queues", value, 1, CONFIG_MAX_QUEUES, &n, err);
 		net->n_queue_pairs = (uint16_t)n;
 	} else if (!strcmp(key, "queue-size")) {
 		code = args_number("--net queue-size", value, 64, 1024, &n, err);
 		if (!code && n & (n - 1))
-			code = err_set_field(err, -EINVAL, "--net", "--net queue-size: %s is not a power of two", value);
+			code = err_set_field(err, -EINVAL, "--net",
+				"--net queue-size: %s is not a power of two", value);
 		net->queue_size = (uint16_t)n;
 	} else if (!strcmp(key, "mtu")) {
 		code = args_number("--net mtu", value, ETHER_MIN_MTU, ETHER_MAX_MTU, &n, err);
@@ -262,8 +274,8 @@ static void args_derive_mac(const char *name, unsigned idx, struct ether_addr48 
 		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ull;
 	hash = (hash ^ idx) * 0x100000001b3ull;
 	hash ^= hash >> 32;
-	*mac = (struct ether_addr48){ { 0x52, 0x54, 0x00, (uint8_t)(hash >> 16), (uint8_t)(hash >> 8),
-		(uint8_t)hash } };
+	*mac = (struct ether_addr48){
+		{0x52, 0x54, 0x00, (uint8_t)(hash >> 16), (uint8_t)(hash >> 8), (uint8_t)hash}};
 }
 
 static int args_net(struct args *args, const char *value, struct err *err)
@@ -275,7 +287,8 @@ static int args_net(struct args *args, const char *value, struct err *err)
 	if (code < 0)
 		return code;
 	if (args->config.n_nets == CONFIG_MAX_NETS)
-		return err_set_field(err, -EINVAL, "--net", "--net: more than %u network devices", CONFIG_MAX_NETS);
+		return err_set_field(err, -EINVAL, "--net", "--net: more than %u network devices",
+			CONFIG_MAX_NETS);
 	net = &args->config.nets[args->config.n_nets++];
 	*net = (struct config_net){
 		.n_queue_pairs = 1,
@@ -292,7 +305,8 @@ static int args_net(struct args *args, const char *value, struct err *err)
 	return code;
 }
 
-/* --disk: a path that may hold a comma or an equals sign only as "path=..." cannot; keep it simple. */
+/* --disk: a path that may hold a comma or an equals sign only as "path=..." cannot; keep it simple.
+ */
 static int args_disk(struct args *args, const char *value, struct err *err)
 {
 	struct config_disk *disk;
@@ -302,10 +316,12 @@ static int args_disk(struct args *args, const char *value, struct err *err)
 	if (code < 0)
 		return code;
 	if (args->config.n_disks == CONFIG_MAX_DISKS)
-		return err_set_field(err, -EINVAL, "--disk", "--disk: more than %u disks", CONFIG_MAX_DISKS);
+		return err_set_field(err, -EINVAL, "--disk", "--disk: more than %u disks",
+			CONFIG_MAX_DISKS);
 	disk = &args->config.disks[args->config.n_disks++];
 	if (parts.parts[0].value)
-		return err_set_field(err, -EINVAL, "--disk", "--disk: '%s' does not begin with a file name", value);
+		return err_set_field(err, -EINVAL, "--disk",
+			"--disk: '%s' does not begin with a file name", value);
 	code = args_copy("--disk", parts.parts[0].key, disk->path, sizeof(disk->path), err);
 	for (unsigned i = 1; !code && i < parts.n; i++) {
 		if (!strcmp(parts.parts[i].key, "ro") && !parts.parts[i].value)
@@ -323,11 +339,11 @@ static const struct {
 	enum console_sink_kind kind;
 	bool needs_path, takes_path;
 } args_sinks[] = {
-	{ "stdio", CONSOLE_STDIO, false, false },
-	{ "file", CONSOLE_FILE, true, true },
-	{ "log", CONSOLE_LOG, true, true },
-	{ "pty", CONSOLE_PTY, false, true },
-	{ "unix", CONSOLE_UNIX, true, true },
+	{"stdio", CONSOLE_STDIO, false, false},
+	{"file", CONSOLE_FILE, true, true},
+	{"log", CONSOLE_LOG, true, true},
+	{"pty", CONSOLE_PTY, false, true},
+	{"unix", CONSOLE_UNIX, true, true},
 };
 
 static int args_sink(const char *what, const char *key, const char *path,
@@ -339,16 +355,21 @@ static int args_sink(const char *what, const char *key, const char *path,
 		if (strcmp(args_sinks[i].key, key))
 			continue;
 		if (args_sinks[i].needs_path && (!path || !*path))
-			return err_set_field(err, -EINVAL, what, "%s: %s needs a path: %s=PATH", what, key, key);
+			return err_set_field(err, -EINVAL, what, "%s: %s needs a path: %s=PATH",
+				what, key, key);
 		if (path && !args_sinks[i].takes_path)
-			return err_set_field(err, -EINVAL, what, "%s: %s takes no value", what, key);
+			return err_set_field(err, -EINVAL, what, "%s: %s takes no value", what,
+				key);
 		if (console->n_sinks == CONFIG_MAX_SINKS)
-			return err_set_field(err, -EINVAL, what, "%s: more than %u outputs", what, CONFIG_MAX_SINKS);
+			return err_set_field(err, -EINVAL, what, "%s: more than %u outputs", what,
+				CONFIG_MAX_SINKS);
 		sink = &console->sinks[console->n_sinks++];
 		sink->kind = args_sinks[i].kind;
-		return path && *path ? args_copy(what, path, sink->path, sizeof(sink->path), err) : 0;
+		return path && *path ? args_copy(what, path, sink->path, sizeof(sink->path), err)
+				     : 0;
 	}
-	return args_unknown_setting(what, key, "stdio, file=PATH, log=PATH, pty[=LINK], unix=PATH, none", err);
+	return args_unknown_setting(what, key,
+		"stdio, file=PATH, log=PATH, pty[=LINK], unix=PATH, none", err);
 }
 
 static int args_console_sinks(const char *what, const char *value, struct config_console *console,
@@ -377,29 +398,37 @@ static int args_console(struct args *args, const char *value, struct err *err)
 /* Tables */
 
 static const struct args_option args_run_options[] = {
-	{ "--name", "NAME", args_name, "name of the VM (default vm)", false },
-	{ "--vcpus", "N", args_vcpus, "virtual CPUs, 1..64 (default 1)", false },
-	{ "--memory", "SIZE", args_memory, "guest RAM, for example 256M or 2G (default 256M)", false },
-	{ "--hugepages", NULL, args_hugepages, "take the RAM from reserved 2 MiB pages", false },
-	{ "--kernel", "FILE", args_kernel, "Linux bzImage, or ELF with a PVH entry point (required)", false },
-	{ "--initrd", "FILE", args_initrd, "initial RAM file system", false },
-	{ "--cmdline", "TEXT", args_cmdline, "kernel command line", false },
-	{ "--net", "vhost-user=SOCKET[,SETTING]...", args_net,
-		"network device: mode=client|server, mac=MAC, queues=N, queue-size=N, mtu=N, speed=MBPS, packed=on|off", true },
-	{ "--disk", "FILE[,ro]", args_disk, "virtio-blk disk on a raw file", true },
-	{ "--serial", "SINK[,SINK]...", args_serial,
-		"first serial port: stdio, file=PATH, log=PATH, pty[=LINK], unix=PATH, none", true },
-	{ "--console", "SINK[,SINK]...", args_console, "virtio-console, same outputs as --serial", true },
-	{ "--rng", "on|off", args_rng, "virtio-rng device (default on)", false },
-	{ "--control", "SOCKET", args_control, "control socket", false },
-	{ "--config-digest", "TEXT", args_digest, "kept and reported in the status", false },
-	{ "--slow-kvm", NULL, args_slow_kvm, "run even where `vmm check` says that KVM is unfit", false },
-	{ "--no-seccomp", NULL, args_no_seccomp, "do not confine the process (for debugging)", false },
-	{ "--log-level", "LEVEL", args_log_level, "err, warn, notice, info (default) or debug", false },
+	{"--name", "NAME", args_name, "name of the VM (default vm)", false},
+	{"--vcpus", "N", args_vcpus, "virtual CPUs, 1..64 (default 1)", false},
+	{"--memory", "SIZE", args_memory, "guest RAM, for example 256M or 2G (default 256M)",
+		false},
+	{"--hugepages", NULL, args_hugepages, "take the RAM from reserved 2 MiB pages", false},
+	{"--kernel", "FILE", args_kernel, "Linux bzImage, or ELF with a PVH entry point (required)",
+		false},
+	{"--initrd", "FILE", args_initrd, "initial RAM file system", false},
+	{"--cmdline", "TEXT", args_cmdline, "kernel command line", false},
+	{"--net", "vhost-user=SOCKET[,SETTING]...", args_net,
+		"network device: mode=client|server, mac=MAC, queues=N, queue-size=N, mtu=N, "
+		"speed=MBPS, packed=on|off",
+		true},
+	{"--disk", "FILE[,ro]", args_disk, "virtio-blk disk on a raw file", true},
+	{"--serial", "SINK[,SINK]...", args_serial,
+		"first serial port: stdio, file=PATH, log=PATH, pty[=LINK], unix=PATH, none", true},
+	{"--console", "SINK[,SINK]...", args_console, "virtio-console, same outputs as --serial",
+		true},
+	{"--rng", "on|off", args_rng, "virtio-rng device (default on)", false},
+	{"--control", "SOCKET", args_control, "control socket", false},
+	{"--config-digest", "TEXT", args_digest, "kept and reported in the status", false},
+	{"--slow-kvm", NULL, args_slow_kvm, "run even where `vmm check` says that KVM is unfit",
+		false},
+	{"--no-seccomp", NULL, args_no_seccomp, "do not confine the process (for debugging)",
+		false},
+	{"--log-level", "LEVEL", args_log_level, "err, warn, notice, info (default) or debug",
+		false},
 };
 
 static const struct args_option args_check_options[] = {
-	{ "-j", NULL, args_json, "JSON output", false },
+	{"-j", NULL, args_json, "JSON output", false},
 };
 
 static const struct {
@@ -408,30 +437,33 @@ static const struct {
 	const struct args_option *options;
 	size_t n_options;
 } args_commands[] = {
-	{ "run", ARGS_RUN, args_run_options, sizeof(args_run_options) / sizeof(args_run_options[0]) },
-	{ "check", ARGS_CHECK, args_check_options,
-		sizeof(args_check_options) / sizeof(args_check_options[0]) },
+	{"run", ARGS_RUN, args_run_options, sizeof(args_run_options) / sizeof(args_run_options[0])},
+	{"check", ARGS_CHECK, args_check_options,
+		sizeof(args_check_options) / sizeof(args_check_options[0])},
 };
 
 static void args_print_options(FILE *out, const struct args_option *options, size_t n_options)
 {
 	for (size_t i = 0; i < n_options; i++) {
-		(void)fprintf(out, "  %s%s%s%s\n        %s\n", options[i].name, options[i].value ? " " : "",
-			options[i].value ? options[i].value : "", options[i].repeats ? "  (repeats)" : "",
-			options[i].help);
+		(void)fprintf(out, "  %s%s%s%s\n        %s\n", options[i].name,
+			options[i].value ? " " : "", options[i].value ? options[i].value : "",
+			options[i].repeats ? "  (repeats)" : "", options[i].help);
 	}
 }
 
 void args_print_usage(FILE *out)
 {
 	(void)fputs("usage: vmm run --kernel FILE [OPTION]...   run one virtual machine\n"
-		"       vmm check [-j]                     is KVM on this machine fit for it?\n"
-		"       vmm --help | --version\n\noptions of run:\n", out);
+		    "       vmm check [-j]                     is KVM on this machine fit for it?\n"
+		    "       vmm --help | --version\n\noptions of run:\n",
+		out);
 	args_print_options(out, args_commands[0].options, args_commands[0].n_options);
 	(void)fputs("\noptions of check:\n", out);
 	args_print_options(out, args_commands[1].options, args_commands[1].n_options);
-	(void)fputs("\nexit status: 0 the guest powered off, or KVM is fit; 1 failure, or KVM is unfit;"
-		" 2 wrong usage\n", out);
+	(void)fputs(
+		"\nexit status: 0 the guest powered off, or KVM is fit; 1 failure, or KVM is unfit;"
+		" 2 wrong usage\n",
+		out);
 }
 
 /* Parsing: "--opt value" and "--opt=value". */
@@ -453,7 +485,8 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 
 	for (int i = 0; i < argc; i++) {
 		const char *equals = strchr(argv[i], '=');
-		size_t len = equals && argv[i][0] == '-' ? (size_t)(equals - argv[i]) : strlen(argv[i]);
+		size_t len =
+			equals && argv[i][0] == '-' ? (size_t)(equals - argv[i]) : strlen(argv[i]);
 		const struct args_option *o = args_find(options, n_options, argv[i], len);
 		const char *value = argv[i][len] ? argv[i] + len + 1 : NULL;
 		int code;
@@ -463,7 +496,9 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 			return 0;
 		}
 		if (!o) {
-			(void)err_set(err, -EINVAL, argv[i][0] == '-' ? "unknown option '%.*s'" : "unexpected word '%.*s'",
+			(void)err_set(err, -EINVAL,
+				argv[i][0] == '-' ? "unknown option '%.*s'"
+						  : "unexpected word '%.*s'",
 				(int)len, argv[i]);
 			err_hint(err, "vmm --help lists the options");
 			return -EINVAL;
@@ -474,7 +509,8 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 		if (!o->value && value)
 			return err_set_field(err, -EINVAL, o->name, "%s: takes no value", o->name);
 		if (o->value && !value && ++i == argc)
-			return err_set_field(err, -EINVAL, o->name, "%s: value %s is missing", o->name, o->value);
+			return err_set_field(err, -EINVAL, o->name, "%s: value %s is missing",
+				o->name, o->value);
 		code = o->parse(args, o->value && !value ? argv[i] : value, err);
 		if (code < 0)
 			return code;
@@ -495,8 +531,10 @@ static int args_finish_run(struct args *args, struct err *err)
 		if (ether_addr_is_zero(&config->nets[i].mac))
 			args_derive_mac(config->name, i, &config->nets[i].mac);
 		for (unsigned j = 0; j < i; j++) {
-			if (!memcmp(&config->nets[i].mac, &config->nets[j].mac, sizeof(config->nets[i].mac)))
-				return err_set_field(err, -EINVAL, "--net", "--net: devices %u and %u have the same MAC address", j, i);
+			if (!memcmp(&config->nets[i].mac, &config->nets[j].mac,
+				    sizeof(config->nets[i].mac)))
+				return err_set_field(err, -EINVAL, "--net",
+					"--net: devices %u and %u have the same MAC address", j, i);
 		}
 	}
 	return 0;

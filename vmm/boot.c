@@ -33,16 +33,17 @@ unsigned boot_memory_map(const struct mem *mem, struct boot_range ranges[BOOT_MA
 	unsigned n_regions = mem_regions(mem, &regions);
 	unsigned n = 0;
 
-	ranges[n++] = (struct boot_range){ 0, LAYOUT_EBDA, BOOT_RANGE_RAM };
-	ranges[n++] = (struct boot_range){ LAYOUT_EBDA, 0xa0000 - LAYOUT_EBDA, BOOT_RANGE_RESERVED };
-	ranges[n++] = (struct boot_range){ LAYOUT_ACPI_BASE, LAYOUT_KERNEL - LAYOUT_ACPI_BASE,
-		BOOT_RANGE_RESERVED };
-	ranges[n++] = (struct boot_range){ LAYOUT_KERNEL, regions[0].size_bytes - LAYOUT_KERNEL,
-		BOOT_RANGE_RAM };
+	ranges[n++] = (struct boot_range){0, LAYOUT_EBDA, BOOT_RANGE_RAM};
+	ranges[n++] = (struct boot_range){LAYOUT_EBDA, 0xa0000 - LAYOUT_EBDA, BOOT_RANGE_RESERVED};
+	ranges[n++] = (struct boot_range){LAYOUT_ACPI_BASE, LAYOUT_KERNEL - LAYOUT_ACPI_BASE,
+		BOOT_RANGE_RESERVED};
+	ranges[n++] = (struct boot_range){LAYOUT_KERNEL, regions[0].size_bytes - LAYOUT_KERNEL,
+		BOOT_RANGE_RAM};
 	// Linux takes ECAM only if firmware says that the window belongs to nobody else.
-	ranges[n++] = (struct boot_range){ LAYOUT_ECAM_BASE, LAYOUT_ECAM_SIZE, BOOT_RANGE_RESERVED };
+	ranges[n++] = (struct boot_range){LAYOUT_ECAM_BASE, LAYOUT_ECAM_SIZE, BOOT_RANGE_RESERVED};
 	for (unsigned i = 1; i < n_regions; i++)
-		ranges[n++] = (struct boot_range){ regions[i].gpa, regions[i].size_bytes, BOOT_RANGE_RAM };
+		ranges[n++] =
+			(struct boot_range){regions[i].gpa, regions[i].size_bytes, BOOT_RANGE_RAM};
 	return n;
 }
 
@@ -58,8 +59,10 @@ int boot_place_initrd(const struct mem *mem, uint64_t initrd_bytes, uint64_t flo
 	(void)mem_regions(mem, &low);
 	top = low->size_bytes - 1 < limit_gpa ? low->size_bytes : limit_gpa + 1;
 	if (top < floor_gpa || initrd_bytes > top - floor_gpa ||
-	    ((top - initrd_bytes) & ~0xfffull) < floor_gpa) {
-		(void)err_set(err, -ENOSPC, "initrd of %llu KiB does not fit into guest memory beside the kernel (%llu MiB)",
+		((top - initrd_bytes) & ~0xfffull) < floor_gpa) {
+		(void)err_set(err, -ENOSPC,
+			"initrd of %llu KiB does not fit into guest memory beside the kernel (%llu "
+			"MiB)",
 			(unsigned long long)(initrd_bytes >> 10),
 			(unsigned long long)(mem_size_bytes(mem) >> 20));
 		err_hint(err, "give the guest more memory");
@@ -82,7 +85,8 @@ static int boot_open_file(const char *what, const char *path, struct boot_file *
 	file->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (file->fd < 0) {
 		code = -errno;
-		return err_set_field(err, code, what, "%s '%s': cannot open it: %s", what, path, strerror(-code));
+		return err_set_field(err, code, what, "%s '%s': cannot open it: %s", what, path,
+			strerror(-code));
 	}
 	if (fstat(file->fd, &st) < 0) {
 		code = -errno;
@@ -107,8 +111,8 @@ int boot_open(const struct config *config, struct boot **ret_boot, struct err *e
 	boot->cmdline = config->cmdline;
 	code = boot_open_file("kernel", config->kernel, &boot->kernel, err);
 	if (!code && boot->kernel.size_bytes > BOOT_MAX_KERNEL_BYTES)
-		code = err_set_field(err, -EFBIG, "kernel", "kernel '%s': larger than %u MiB", config->kernel,
-			BOOT_MAX_KERNEL_BYTES >> 20);
+		code = err_set_field(err, -EFBIG, "kernel", "kernel '%s': larger than %u MiB",
+			config->kernel, BOOT_MAX_KERNEL_BYTES >> 20);
 	if (!code)
 		code = boot_open_file("initrd", config->initrd, &boot->initrd, err);
 	if (code < 0) {
@@ -136,7 +140,8 @@ static int boot_read(const struct boot_file *file, void *dst, struct err *err)
 	uint64_t done = 0;
 
 	while (done < file->size_bytes) {
-		ssize_t n = pread(file->fd, (uint8_t *)dst + done, file->size_bytes - done, (off_t)done);
+		ssize_t n = pread(file->fd, (uint8_t *)dst + done, file->size_bytes - done,
+			(off_t)done);
 		int code = n < 0 ? -errno : -EIO;
 
 		if (n < 0 && errno == EINTR)
@@ -160,7 +165,8 @@ static int boot_load_kernel(struct boot *boot, struct mem *mem, const uint8_t *i
 	} else if (boot_pvh_probe(image, len)) {
 		code = boot_pvh_load(mem, image, len, request, plan, err);
 	} else {
-		code = err_set(err, -ENOEXEC, "neither a Linux bzImage nor an ELF file with a PVH entry");
+		code = err_set(err, -ENOEXEC,
+			"neither a Linux bzImage nor an ELF file with a PVH entry");
 	}
 	return code < 0 ? err_prefix(err, "kernel '%s'", boot->kernel.path) : 0;
 }
@@ -188,8 +194,8 @@ int boot_load(struct boot *boot, struct mem *mem, uint64_t rsdp_gpa, struct boot
 	(void)munmap(image, boot->kernel.size_bytes);
 	if (!code && request.initrd_bytes) {
 		code = mem_gpa_to_hva(mem, plan.initrd_gpa, request.initrd_bytes, &hva);
-		code = code < 0 ? err_set(err, code, "initrd '%s': does not fit", boot->initrd.path) :
-			boot_read(&boot->initrd, hva, err);
+		code = code < 0 ? err_set(err, code, "initrd '%s': does not fit", boot->initrd.path)
+				: boot_read(&boot->initrd, hva, err);
 	}
 	if (!code)
 		*ret_entry = plan.entry;

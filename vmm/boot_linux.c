@@ -8,8 +8,8 @@
 #include <string.h>
 
 /*
- * The setup header starts at 0x1f1 of the file and of boot_params; both share these offsets. Kept as
- * offsets, not as the kernel's packed struct: each is read by a function that checks the bounds.
+ * The setup header starts at 0x1f1 of the file and of boot_params; both share these offsets. Kept
+ * as offsets, not as the kernel's packed struct: each is read by a function that checks the bounds.
  */
 enum {
 	HDR_SETUP_SECTS = 0x1f1,
@@ -39,15 +39,15 @@ enum {
 	ZP_SIZE = 4096,
 };
 
-#define HDR_MAGIC_VALUE      0x53726448u /* "HdrS" */
-#define HDR_BOOT_FLAG_VALUE  0xaa55
-#define HDR_MIN_VERSION      0x020c
-#define LOADFLAG_LOADED_HIGH 0x01
+#define HDR_MAGIC_VALUE       0x53726448u /* "HdrS" */
+#define HDR_BOOT_FLAG_VALUE   0xaa55
+#define HDR_MIN_VERSION       0x020c
+#define LOADFLAG_LOADED_HIGH  0x01
 #define LOADFLAG_CAN_USE_HEAP 0x80
-#define XLF_KERNEL_64        0x01
-#define LOADER_UNDEFINED     0xff
-#define ENTRY64_OFFSET       0x200
-#define SECTOR               512
+#define XLF_KERNEL_64         0x01
+#define LOADER_UNDEFINED      0xff
+#define ENTRY64_OFFSET        0x200
+#define SECTOR                512
 
 static uint64_t get_le(const uint8_t *at, unsigned size)
 {
@@ -67,7 +67,7 @@ static void put_le(uint8_t *at, unsigned size, uint64_t value)
 bool boot_linux_probe(const uint8_t *image, size_t len)
 {
 	return len >= HDR_END_MIN && get_le(image + HDR_BOOT_FLAG, 2) == HDR_BOOT_FLAG_VALUE &&
-		get_le(image + HDR_MAGIC, 4) == HDR_MAGIC_VALUE;
+	       get_le(image + HDR_MAGIC, 4) == HDR_MAGIC_VALUE;
 }
 
 static int check_header(const uint8_t *image, size_t len, size_t *ret_setup_bytes, struct err *err)
@@ -79,7 +79,8 @@ static int check_header(const uint8_t *image, size_t len, size_t *ret_setup_byte
 		return err_set(err, -ENOEXEC, "not a Linux bzImage: no boot header");
 	version = (unsigned)get_le(image + HDR_VERSION, 2);
 	if (version < HDR_MIN_VERSION)
-		return err_set(err, -ENOEXEC, "boot protocol %u.%02u is too old, 2.12 (Linux 3.8) is needed",
+		return err_set(err, -ENOEXEC,
+			"boot protocol %u.%02u is too old, 2.12 (Linux 3.8) is needed",
 			version >> 8, version & 0xff);
 	if (!(get_le(image + HDR_XLOADFLAGS, 2) & XLF_KERNEL_64))
 		return err_set(err, -ENOEXEC, "a 32-bit kernel: it has no 64-bit entry point");
@@ -88,8 +89,9 @@ static int check_header(const uint8_t *image, size_t len, size_t *ret_setup_byte
 	sects = image[HDR_SETUP_SECTS] ? image[HDR_SETUP_SECTS] : 4;
 	setup_bytes = (sects + 1) * (size_t)SECTOR;
 	if (setup_bytes < HDR_END_MIN || len <= setup_bytes + ENTRY64_OFFSET)
-		return err_set(err, -ENOEXEC, "truncated: %zu bytes hold no code after %zu bytes of setup",
-			len, setup_bytes);
+		return err_set(err, -ENOEXEC,
+			"truncated: %zu bytes hold no code after %zu bytes of setup", len,
+			setup_bytes);
 	*ret_setup_bytes = setup_bytes;
 	return 0;
 }
@@ -109,12 +111,13 @@ static int place_kernel(const struct mem *mem, const uint8_t *image, size_t code
 	if (size < code_bytes)
 		size = code_bytes;
 	// Not where it likes to be, if RAM is small: at 1 MiB, aligned as it asks.
-	if (image[HDR_RELOCATABLE] && (gpa < LAYOUT_KERNEL || gpa >= low->size_bytes ||
-	    size > low->size_bytes - gpa)) {
+	if (image[HDR_RELOCATABLE] &&
+		(gpa < LAYOUT_KERNEL || gpa >= low->size_bytes || size > low->size_bytes - gpa)) {
 		uint64_t align = get_le(image + HDR_KERNEL_ALIGNMENT, 4);
 
 		if (!align || align & (align - 1) || align > (1u << 30))
-			return err_set(err, -ENOEXEC, "kernel alignment 0x%llx is not a power of two up to 1 GiB",
+			return err_set(err, -ENOEXEC,
+				"kernel alignment 0x%llx is not a power of two up to 1 GiB",
 				(unsigned long long)align);
 		gpa = (LAYOUT_KERNEL + align - 1) & ~(align - 1);
 	}
@@ -122,8 +125,10 @@ static int place_kernel(const struct mem *mem, const uint8_t *image, size_t code
 		return err_set(err, -ENOEXEC, "kernel wants to be loaded at 0x%llx, below 1 MiB",
 			(unsigned long long)gpa);
 	if (gpa >= low->size_bytes || size > low->size_bytes - gpa) {
-		(void)err_set(err, -ENOSPC, "kernel needs RAM up to %llu MiB, the guest has %llu MiB there",
-			(unsigned long long)((gpa + size) >> 20), (unsigned long long)(low->size_bytes >> 20));
+		(void)err_set(err, -ENOSPC,
+			"kernel needs RAM up to %llu MiB, the guest has %llu MiB there",
+			(unsigned long long)((gpa + size) >> 20),
+			(unsigned long long)(low->size_bytes >> 20));
 		err_hint(err, "give the guest more memory");
 		return -ENOSPC;
 	}
@@ -170,7 +175,7 @@ static void fill_zero_page(uint8_t *zero_page, const uint8_t *image, size_t setu
 int boot_linux_load(struct mem *mem, const uint8_t *image, size_t len,
 	const struct boot_request *request, struct boot_plan *ret_plan, struct err *err)
 {
-	uint8_t zero_page[ZP_SIZE] = { 0 };
+	uint8_t zero_page[ZP_SIZE] = {0};
 	size_t cmdline_len = strlen(request->cmdline), setup_bytes = 0;
 	uint64_t kernel_gpa = 0, kernel_end = 0, initrd_gpa = 0, cmdline_max, initrd_max;
 	int code = check_header(image, len, &setup_bytes, err);
@@ -179,13 +184,16 @@ int boot_linux_load(struct mem *mem, const uint8_t *image, size_t len,
 		return code;
 	cmdline_max = get_le(image + HDR_CMDLINE_SIZE, 4);
 	if (cmdline_len > cmdline_max || cmdline_len >= LAYOUT_CMDLINE_MAX)
-		return err_set_field(err, -E2BIG, "cmdline", "kernel command line of %zu bytes is longer than the %llu that this kernel takes",
+		return err_set_field(err, -E2BIG, "cmdline",
+			"kernel command line of %zu bytes is longer than the %llu that this kernel "
+			"takes",
 			cmdline_len, (unsigned long long)cmdline_max);
 	code = place_kernel(mem, image, len - setup_bytes, &kernel_gpa, &kernel_end, err);
 	if (code < 0)
 		return code;
 	initrd_max = get_le(image + HDR_INITRD_ADDR_MAX, 4);
-	code = boot_place_initrd(mem, request->initrd_bytes, kernel_end, initrd_max, &initrd_gpa, err);
+	code = boot_place_initrd(mem, request->initrd_bytes, kernel_end, initrd_max, &initrd_gpa,
+		err);
 	if (code < 0)
 		return code;
 
@@ -200,11 +208,12 @@ int boot_linux_load(struct mem *mem, const uint8_t *image, size_t len,
 	if (code < 0)
 		return err_set(err, code, "kernel does not fit into guest memory");
 	*ret_plan = (struct boot_plan){
-		.entry = {
-			.mode = BOOT_LINUX64,
-			.rip_gpa = kernel_gpa + ENTRY64_OFFSET,
-			.arg_gpa = LAYOUT_BOOT_PARAMS,
-		},
+		.entry =
+			{
+				.mode = BOOT_LINUX64,
+				.rip_gpa = kernel_gpa + ENTRY64_OFFSET,
+				.arg_gpa = LAYOUT_BOOT_PARAMS,
+			},
 		.initrd_gpa = initrd_gpa,
 	};
 	return 0;

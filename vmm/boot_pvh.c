@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
-#define HVM_START_MAGIC 0x336ec578u
-#define PVH_MAX_PHDRS   64
-#define PVH_MAX_NOTES   256
+#define HVM_START_MAGIC          0x336ec578u
+#define PVH_MAX_PHDRS            64
+#define PVH_MAX_NOTES            256
 
 struct hvm_start_info {
 	uint32_t magic;
@@ -81,9 +81,9 @@ static int open_elf(const uint8_t *image, size_t len, struct pvh_elf *elf, struc
 	unsigned machine, phdr_bytes, want_bytes;
 
 	if (!boot_pvh_probe(image, len) || image[EI_DATA] != ELFDATA2LSB ||
-	    (image[EI_CLASS] != ELFCLASS64 && image[EI_CLASS] != ELFCLASS32))
+		(image[EI_CLASS] != ELFCLASS64 && image[EI_CLASS] != ELFCLASS32))
 		return err_set(err, -ENOEXEC, "not a little-endian ELF file");
-	*elf = (struct pvh_elf){ .image = image, .len = len, .is64 = image[EI_CLASS] == ELFCLASS64 };
+	*elf = (struct pvh_elf){.image = image, .len = len, .is64 = image[EI_CLASS] == ELFCLASS64};
 	if (elf->is64) {
 		Elf64_Ehdr h;
 
@@ -108,8 +108,9 @@ static int open_elf(const uint8_t *image, size_t len, struct pvh_elf *elf, struc
 	if (machine != EM_X86_64 && machine != EM_386)
 		return err_set(err, -ENOEXEC, "ELF file is for machine %u, not for x86", machine);
 	if (!elf->n_phdrs || elf->n_phdrs > PVH_MAX_PHDRS || phdr_bytes != want_bytes ||
-	    !inside(len, elf->phdrs_offset, (uint64_t)elf->n_phdrs * want_bytes))
-		return err_set(err, -ENOEXEC, "ELF program headers are broken or too many (%u)", elf->n_phdrs);
+		!inside(len, elf->phdrs_offset, (uint64_t)elf->n_phdrs * want_bytes))
+		return err_set(err, -ENOEXEC, "ELF program headers are broken or too many (%u)",
+			elf->n_phdrs);
 	return 0;
 }
 
@@ -119,16 +120,18 @@ static struct pvh_phdr get_phdr(const struct pvh_elf *elf, unsigned i)
 		Elf64_Phdr p;
 
 		memcpy(&p, elf->image + elf->phdrs_offset + i * sizeof(p), sizeof(p));
-		return (struct pvh_phdr){ p.p_type, p.p_offset, p.p_paddr, p.p_filesz, p.p_memsz, p.p_align };
+		return (struct pvh_phdr){p.p_type, p.p_offset, p.p_paddr, p.p_filesz, p.p_memsz,
+			p.p_align};
 	}
 	Elf32_Phdr p;
 
 	memcpy(&p, elf->image + elf->phdrs_offset + i * sizeof(p), sizeof(p));
-	return (struct pvh_phdr){ p.p_type, p.p_offset, p.p_paddr, p.p_filesz, p.p_memsz, p.p_align };
+	return (struct pvh_phdr){p.p_type, p.p_offset, p.p_paddr, p.p_filesz, p.p_memsz, p.p_align};
 }
 
 /* Look through one PT_NOTE segment. */
-static bool find_entry_note(const struct pvh_elf *elf, const struct pvh_phdr *ph, uint64_t *ret_entry)
+static bool find_entry_note(const struct pvh_elf *elf, const struct pvh_phdr *ph,
+	uint64_t *ret_entry)
 {
 	uint64_t at = ph->offset, end = ph->offset + ph->file_bytes;
 	uint64_t align = ph->align == 8 ? 8 : 4;
@@ -143,8 +146,8 @@ static bool find_entry_note(const struct pvh_elf *elf, const struct pvh_phdr *ph
 		if (!inside(end, name_at, note.n_namesz) || !inside(end, desc_at, note.n_descsz))
 			return false;
 		if (note.n_type == XEN_ELFNOTE_PHYS32_ENTRY && note.n_namesz == 4 &&
-		    !memcmp(elf->image + name_at, "Xen", 4) &&
-		    (note.n_descsz == 4 || note.n_descsz == 8)) {
+			!memcmp(elf->image + name_at, "Xen", 4) &&
+			(note.n_descsz == 4 || note.n_descsz == 8)) {
 			*ret_entry = 0;
 			memcpy(ret_entry, elf->image + desc_at, note.n_descsz);
 			return true;
@@ -162,12 +165,14 @@ static int load_segment(struct mem *mem, const struct pvh_elf *elf, unsigned i,
 	if (!ph->mem_bytes)
 		return 0;
 	if (ph->file_bytes > ph->mem_bytes || !inside(elf->len, ph->offset, ph->file_bytes))
-		return err_set(err, -ENOEXEC, "ELF segment %u: file range runs past the end of the file", i);
+		return err_set(err, -ENOEXEC,
+			"ELF segment %u: file range runs past the end of the file", i);
 	if (ph->gpa < LAYOUT_KERNEL)
-		return err_set(err, -ENOEXEC, "ELF segment %u: load address 0x%llx is below 1 MiB", i,
-			(unsigned long long)ph->gpa);
+		return err_set(err, -ENOEXEC, "ELF segment %u: load address 0x%llx is below 1 MiB",
+			i, (unsigned long long)ph->gpa);
 	if (mem_gpa_to_hva(mem, ph->gpa, ph->mem_bytes, &hva) < 0) {
-		(void)err_set(err, -ENOSPC, "ELF segment %u: 0x%llx bytes at 0x%llx are not in guest RAM", i,
+		(void)err_set(err, -ENOSPC,
+			"ELF segment %u: 0x%llx bytes at 0x%llx are not in guest RAM", i,
 			(unsigned long long)ph->mem_bytes, (unsigned long long)ph->gpa);
 		err_hint(err, "give the guest more memory");
 		return -ENOSPC;
@@ -182,7 +187,8 @@ static int load_segment(struct mem *mem, const struct pvh_elf *elf, unsigned i,
 static int load_segments(struct mem *mem, const struct pvh_elf *elf, uint64_t *ret_entry,
 	uint64_t *ret_kernel_end, struct err *err)
 {
-	uint64_t budget = mem_size_bytes(mem); // segments that overlap could fill RAM many times over
+	uint64_t budget =
+		mem_size_bytes(mem); // segments that overlap could fill RAM many times over
 	bool found = false;
 
 	for (unsigned i = 0; i < elf->n_phdrs; i++) {
@@ -201,7 +207,8 @@ static int load_segments(struct mem *mem, const struct pvh_elf *elf, uint64_t *r
 			return code;
 	}
 	if (!found)
-		return err_set(err, -ENOEXEC, "ELF file has no PVH entry point (note Xen/PHYS32_ENTRY)");
+		return err_set(err, -ENOEXEC,
+			"ELF file has no PVH entry point (note Xen/PHYS32_ENTRY)");
 	if (*ret_entry < LAYOUT_KERNEL || *ret_entry >= *ret_kernel_end)
 		return err_set(err, -ENOEXEC, "PVH entry point 0x%llx is outside the kernel",
 			(unsigned long long)*ret_entry);
@@ -242,18 +249,20 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 {
 	uint64_t entry = 0, kernel_end = 0, initrd_gpa = 0;
 	size_t cmdline_len = strlen(request->cmdline);
-	struct pvh_info info = { 0 };
-	struct pvh_elf elf = { 0 };
+	struct pvh_info info = {0};
+	struct pvh_elf elf = {0};
 	int code = open_elf(image, len, &elf, err);
 
 	if (code < 0)
 		return code;
 	if (cmdline_len >= LAYOUT_CMDLINE_MAX)
-		return err_set_field(err, -E2BIG, "cmdline", "kernel command line of %zu bytes is too long", cmdline_len);
+		return err_set_field(err, -E2BIG, "cmdline",
+			"kernel command line of %zu bytes is too long", cmdline_len);
 	code = load_segments(mem, &elf, &entry, &kernel_end, err);
 	if (code < 0)
 		return code;
-	code = boot_place_initrd(mem, request->initrd_bytes, kernel_end, UINT32_MAX, &initrd_gpa, err);
+	code = boot_place_initrd(mem, request->initrd_bytes, kernel_end, UINT32_MAX, &initrd_gpa,
+		err);
 	if (code < 0)
 		return code;
 	fill_info(mem, request, initrd_gpa, &info);
@@ -263,7 +272,7 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	if (code < 0)
 		return err_set(err, code, "boot information does not fit into guest memory");
 	*ret_plan = (struct boot_plan){
-		.entry = { .mode = BOOT_PVH, .rip_gpa = entry, .arg_gpa = LAYOUT_PVH_INFO },
+		.entry = {.mode = BOOT_PVH, .rip_gpa = entry, .arg_gpa = LAYOUT_PVH_INFO},
 		.initrd_gpa = initrd_gpa,
 	};
 	return 0;

@@ -132,7 +132,11 @@ int bus_register(struct bus *bus, const char *name, uint64_t base, uint64_t size
 	if (!range)
 		return -ENOMEM;
 	*range = (struct bus_range){
-		.name = name, .base = BUS_UNMAPPED, .size = size, .ops = ops, .ctx = ctx,
+		.name = name,
+		.base = BUS_UNMAPPED,
+		.size = size,
+		.ops = ops,
+		.ctx = ctx,
 	};
 	(void)pthread_rwlock_wrlock(&bus->lock);
 	grown = reallocarray(bus->ranges, bus->n_ranges + 1, sizeof(bus->ranges[0]));
@@ -271,7 +275,7 @@ static int bus_ioeventfd_add_locked(struct bus *bus, uint64_t addr, unsigned len
 		if (code < 0)
 			return code;
 	}
-	grown[bus->n_ioeventfds++] = (struct bus_ioeventfd){ .addr = addr, .len = len, .fd = fd };
+	grown[bus->n_ioeventfds++] = (struct bus_ioeventfd){.addr = addr, .len = len, .fd = fd};
 	return 0;
 }
 

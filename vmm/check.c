@@ -18,13 +18,13 @@
 
 #include <jansson.h>
 
-#define CHECK_GUEST_BYTES 4096
-#define CHECK_IDENTITY_MAP 0xfeffc000ull
-#define CHECK_TSS          0xfeffd000ull
+#define CHECK_GUEST_BYTES       4096
+#define CHECK_IDENTITY_MAP      0xfeffc000ull
+#define CHECK_TSS               0xfeffd000ull
 #define CHECK_LOOP_INSTRUCTIONS 2 /* per count of eax */
 
 /* inc eax; jmp -3: in 32-bit protected mode without paging. */
-static const uint8_t check_code[] = { 0x40, 0xeb, 0xfd };
+static const uint8_t check_code[] = {0x40, 0xeb, 0xfd};
 
 struct check_guest {
 	int kvm_fd, vm_fd, vcpu_fd;
@@ -44,9 +44,15 @@ static void check_on_alarm(int signo)
 static int check_set_registers(int vcpu_fd)
 {
 	struct kvm_segment code = {
-		.limit = 0xffffffff, .selector = 8, .type = 0xb, .present = 1, .db = 1, .s = 1, .g = 1,
+		.limit = 0xffffffff,
+		.selector = 8,
+		.type = 0xb,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1,
 	};
-	struct kvm_regs regs = { .rflags = 2 };
+	struct kvm_regs regs = {.rflags = 2};
 	struct kvm_segment data = code;
 	struct kvm_sregs sregs;
 
@@ -65,14 +71,15 @@ static int check_set_registers(int vcpu_fd)
 static int check_build(struct check_guest *g)
 {
 	uint64_t identity_map = CHECK_IDENTITY_MAP;
-	struct kvm_userspace_memory_region slot = { .memory_size = CHECK_GUEST_BYTES };
+	struct kvm_userspace_memory_region slot = {.memory_size = CHECK_GUEST_BYTES};
 	int run_size;
 
 	g->vm_fd = ioctl(g->kvm_fd, KVM_CREATE_VM, 0);
 	if (g->vm_fd < 0 || ioctl(g->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
-	    ioctl(g->vm_fd, KVM_SET_TSS_ADDR, CHECK_TSS) < 0)
+		ioctl(g->vm_fd, KVM_SET_TSS_ADDR, CHECK_TSS) < 0)
 		return -errno;
-	g->ram = mmap(NULL, CHECK_GUEST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	g->ram = mmap(NULL, CHECK_GUEST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+		-1, 0);
 	if (g->ram == MAP_FAILED) {
 		g->ram = NULL;
 		return -errno;
@@ -120,11 +127,11 @@ static int check_loop(struct check_guest *g, uint64_t *ret_mips)
 	static const struct itimerval alarm_off;
 	// It goes on ringing, in case the first ring comes before KVM_RUN was entered.
 	static const struct itimerval alarm_on = {
-		.it_value = { .tv_usec = CHECK_LOOP_MS * 1000 },
-		.it_interval = { .tv_usec = CHECK_LOOP_MS * 1000 },
+		.it_value = {.tv_usec = CHECK_LOOP_MS * 1000},
+		.it_interval = {.tv_usec = CHECK_LOOP_MS * 1000},
 	};
-	struct sigaction action = { .sa_handler = check_on_alarm }, before;
-	struct kvm_regs regs = { 0 };
+	struct sigaction action = {.sa_handler = check_on_alarm}, before;
+	struct kvm_regs regs = {0};
 	uint64_t start_ns, spent_ns;
 	int code;
 
@@ -141,13 +148,14 @@ static int check_loop(struct check_guest *g, uint64_t *ret_mips)
 		return code;
 	if (ioctl(g->vcpu_fd, KVM_GET_REGS, &regs) < 0)
 		return -errno;
-	*ret_mips = (regs.rax & 0xffffffff) * CHECK_LOOP_INSTRUCTIONS * 1000 / (spent_ns ? spent_ns : 1);
+	*ret_mips = (regs.rax & 0xffffffff) * CHECK_LOOP_INSTRUCTIONS * 1000 /
+		    (spent_ns ? spent_ns : 1);
 	return 0;
 }
 
 static int check_measure(int kvm_fd, uint64_t *ret_mips)
 {
-	struct check_guest g = { .kvm_fd = kvm_fd, .vm_fd = -1, .vcpu_fd = -1 };
+	struct check_guest g = {.kvm_fd = kvm_fd, .vm_fd = -1, .vcpu_fd = -1};
 	int code = check_build(&g);
 
 	if (!code)
@@ -170,7 +178,7 @@ static bool check_processor(void)
 		if (strncmp(line, "flags", 5))
 			continue;
 		for (char *word = strtok_r(line, " \t\n", &save); word && !found;
-		     word = strtok_r(NULL, " \t\n", &save))
+			word = strtok_r(NULL, " \t\n", &save))
 			found = !strcmp(word, "svm") || !strcmp(word, "vmx");
 		break;
 	}
@@ -182,10 +190,13 @@ static bool check_processor(void)
 
 static int check_explain_slow(const struct check_result *r, struct err *err)
 {
-	(void)err_set(err, -ENOTSUP, "KVM here is too slow: guest kernel code runs at %llu million instructions a second, %u are needed%s",
+	(void)err_set(err, -ENOTSUP,
+		"KVM here is too slow: guest kernel code runs at %llu million instructions a "
+		"second, %u are needed%s",
 		(unsigned long long)r->mips, CHECK_MIN_MIPS,
 		r->hw_virt ? "" : "; the processor has no hardware virtualization");
-	err_hint(err, "use a machine with VT-x or AMD-V (a virtual one needs nested virtualization), or --slow-kvm to run all the same");
+	err_hint(err, "use a machine with VT-x or AMD-V (a virtual one needs nested "
+		      "virtualization), or --slow-kvm to run all the same");
 	return -ENOTSUP;
 }
 

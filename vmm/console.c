@@ -72,7 +72,8 @@ void console_write(struct console *console, const void *data, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		// A file that would lose a byte is brought up to date first.
 		for (struct console_client *c = console->clients; c; c = c->next) {
-			if (c->in_step && !c->dead && console->total - c->position >= CONSOLE_RING_BYTES)
+			if (c->in_step && !c->dead &&
+				console->total - c->position >= CONSOLE_RING_BYTES)
 				(void)console_flush_locked(console, c);
 		}
 		console->ring[console->total++ % CONSOLE_RING_BYTES] = from[i];
@@ -252,7 +253,8 @@ int console_add_client(struct console *console, struct console_client *client)
 	}
 	(void)pthread_mutex_lock(&console->lock);
 	// A connection gets the scroll-back; the others were there from the start.
-	client->position = console->total > CONSOLE_RING_BYTES ? console->total - CONSOLE_RING_BYTES : 0;
+	client->position =
+		console->total > CONSOLE_RING_BYTES ? console->total - CONSOLE_RING_BYTES : 0;
 	client->next = console->clients;
 	console->clients = client;
 	console_wake_locked(console);
@@ -273,8 +275,9 @@ int console_create(struct ev *ev, const char *name, struct console **ret_console
 	(void)snprintf(console->name, sizeof(console->name), "%s", name);
 	(void)pthread_mutex_init(&console->lock, NULL);
 	console->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	code = console->wake_fd < 0 ? -errno : ev_add_io(ev, console->wake_fd, EPOLLIN,
-		console_on_wake, console, &console->wake_source);
+	code = console->wake_fd < 0 ? -errno
+				    : ev_add_io(ev, console->wake_fd, EPOLLIN, console_on_wake,
+					      console, &console->wake_source);
 	if (code < 0) {
 		console_destroy(console);
 		return code;

@@ -104,11 +104,13 @@ static int console_open_path(struct console_client *client, const char *path, in
 	struct stat st;
 	int code;
 
-	client->out_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0640);
+	client->out_fd =
+		open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0640);
 	if (client->out_fd < 0) {
 		code = -errno;
 		client->out_fd = -1;
-		return err_set(err, code, "file '%s': cannot open it for writing: %s", path, strerror(-code));
+		return err_set(err, code, "file '%s': cannot open it for writing: %s", path,
+			strerror(-code));
 	}
 	client->in_step = fstat(client->out_fd, &st) == 0 && S_ISREG(st.st_mode);
 	return 0;
@@ -132,7 +134,7 @@ static int console_open_pty(struct console_client *client, const char *path, str
 
 	client->in_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (client->in_fd < 0 || grantpt(client->in_fd) < 0 || unlockpt(client->in_fd) < 0 ||
-	    ptsname_r(client->in_fd, slave, sizeof(slave))) {
+		ptsname_r(client->in_fd, slave, sizeof(slave))) {
 		code = -errno;
 		return err_set(err, code, "pty: cannot make one: %s", strerror(-code));
 	}
@@ -150,7 +152,8 @@ static int console_open_pty(struct console_client *client, const char *path, str
 		return 0;
 	if (symlink(slave, path) < 0) {
 		code = -errno;
-		return err_set(err, code, "pty: cannot make the link '%s': %s", path, strerror(-code));
+		return err_set(err, code, "pty: cannot make the link '%s': %s", path,
+			strerror(-code));
 	}
 	(void)snprintf(client->link_path, sizeof(client->link_path), "%s", path);
 	return 0;
@@ -169,8 +172,8 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 		return;
 	client = console->n_clients < CONSOLE_MAX_CLIENTS ? console_client_new() : NULL;
 	if (!client) {
-		log_warn_ratelimited("%s: connection refused, %u clients are attached", console->name,
-			console->n_clients);
+		log_warn_ratelimited("%s: connection refused, %u clients are attached",
+			console->name, console->n_clients);
 		(void)close(in_fd);
 		return;
 	}
@@ -188,7 +191,7 @@ static bool console_socket_is_stale(const struct sockaddr_un *addr)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
-		errno == ECONNREFUSED;
+		     errno == ECONNREFUSED;
 
 	if (fd >= 0)
 		(void)close(fd);
@@ -197,7 +200,7 @@ static bool console_socket_is_stale(const struct sockaddr_un *addr)
 
 static int console_bind(int fd, const char *path)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int code = 0;
 
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);

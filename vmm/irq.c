@@ -158,38 +158,41 @@ void irq_msi_release(struct irq *irq, uint32_t gsi, int fd)
 
 /* KVM: the routing table replaces the former one, so the lines are written each time. */
 
-static void irq_kvm_add_pin(struct kvm_irq_routing *table, uint32_t gsi, uint32_t chip, uint32_t pin)
+static void irq_kvm_add_pin(struct kvm_irq_routing *table, uint32_t gsi, uint32_t chip,
+	uint32_t pin)
 {
 	table->entries[table->nr++] = (struct kvm_irq_routing_entry){
 		.gsi = gsi,
 		.type = KVM_IRQ_ROUTING_IRQCHIP,
-		.u.irqchip = { .irqchip = chip, .pin = pin },
+		.u.irqchip = {.irqchip = chip, .pin = pin},
 	};
 }
 
 static int irq_kvm_set_routes(void *ctx, const struct irq_route *routes, unsigned n_routes)
 {
 	size_t n_max = LAYOUT_N_LINES + 16 + n_routes;
-	struct kvm_irq_routing *table = calloc(1, sizeof(*table) + n_max * sizeof(table->entries[0]));
+	struct kvm_irq_routing *table =
+		calloc(1, sizeof(*table) + n_max * sizeof(table->entries[0]));
 	int code = 0;
 
 	if (!table)
 		return -ENOMEM;
 	for (uint32_t gsi = 0; gsi < LAYOUT_N_LINES; gsi++) {
 		if (gsi < 16)
-			irq_kvm_add_pin(table, gsi, gsi < 8 ? KVM_IRQCHIP_PIC_MASTER :
-				KVM_IRQCHIP_PIC_SLAVE, gsi & 7);
+			irq_kvm_add_pin(table, gsi,
+				gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, gsi & 7);
 		irq_kvm_add_pin(table, gsi, KVM_IRQCHIP_IOAPIC, gsi);
 	}
 	for (unsigned i = 0; i < n_routes; i++) {
 		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
 			.gsi = routes[i].gsi,
 			.type = KVM_IRQ_ROUTING_MSI,
-			.u.msi = {
-				.address_lo = (uint32_t)routes[i].msi.addr,
-				.address_hi = (uint32_t)(routes[i].msi.addr >> 32),
-				.data = routes[i].msi.data,
-			},
+			.u.msi =
+				{
+					.address_lo = (uint32_t)routes[i].msi.addr,
+					.address_hi = (uint32_t)(routes[i].msi.addr >> 32),
+					.data = routes[i].msi.data,
+				},
 		};
 	}
 	if (ioctl(*(int *)ctx, KVM_SET_GSI_ROUTING, table) < 0)
@@ -211,7 +214,7 @@ static int irq_kvm_irqfd(void *ctx, int fd, uint32_t gsi, bool assign)
 
 static int irq_kvm_line(void *ctx, uint32_t gsi, bool level)
 {
-	struct kvm_irq_level line = { .irq = gsi, .level = level };
+	struct kvm_irq_level line = {.irq = gsi, .level = level};
 
 	return ioctl(*(int *)ctx, KVM_IRQ_LINE, &line) < 0 ? -errno : 0;
 }

@@ -16,26 +16,29 @@ static const struct {
 	int cap;
 	const char *name;
 } kvm_needed[] = {
-	{ KVM_CAP_IRQCHIP, "in-kernel interrupt controllers" },
-	{ KVM_CAP_PIT2, "in-kernel timer" },
-	{ KVM_CAP_IRQFD, "irqfd" },
-	{ KVM_CAP_IOEVENTFD, "ioeventfd" },
-	{ KVM_CAP_IRQ_ROUTING, "interrupt routing" },
-	{ KVM_CAP_USER_MEMORY, "guest memory in user space" },
-	{ KVM_CAP_IMMEDIATE_EXIT, "immediate exit" },
-	{ KVM_CAP_XCRS, "extended control registers" },
-	{ KVM_CAP_MP_STATE, "processor run states" },
+	{KVM_CAP_IRQCHIP, "in-kernel interrupt controllers"},
+	{KVM_CAP_PIT2, "in-kernel timer"},
+	{KVM_CAP_IRQFD, "irqfd"},
+	{KVM_CAP_IOEVENTFD, "ioeventfd"},
+	{KVM_CAP_IRQ_ROUTING, "interrupt routing"},
+	{KVM_CAP_USER_MEMORY, "guest memory in user space"},
+	{KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
+	{KVM_CAP_XCRS, "extended control registers"},
+	{KVM_CAP_MP_STATE, "processor run states"},
 };
 
 static int kvm_explain_open(int code, struct err *err)
 {
 	(void)err_set(err, code, "KVM: cannot open " KVM_PATH ": %s", strerror(-code));
 	if (code == -ENOENT)
-		err_hint(err, "enable virtualization (VT-x or AMD-V) in the firmware and load kvm_intel or kvm_amd");
+		err_hint(err, "enable virtualization (VT-x or AMD-V) in the firmware and load "
+			      "kvm_intel or kvm_amd");
 	else if (code == -EACCES || code == -EPERM)
-		err_hint(err, "add your user to the group kvm (usermod -aG kvm USER, then log in again)");
+		err_hint(err,
+			"add your user to the group kvm (usermod -aG kvm USER, then log in again)");
 	else if (code == -ENODEV || code == -ENXIO)
-		err_hint(err, "the KVM module is not loaded, or the processor has no virtualization");
+		err_hint(err,
+			"the KVM module is not loaded, or the processor has no virtualization");
 	return code;
 }
 
@@ -49,8 +52,8 @@ int kvm_open(int *ret_fd, struct err *err)
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API) {
 		(void)close(fd);
-		return err_set(err, -ENOTSUP, "KVM: " KVM_PATH " speaks API version %d, %d is needed", version,
-			KVM_API);
+		return err_set(err, -ENOTSUP,
+			"KVM: " KVM_PATH " speaks API version %d, %d is needed", version, KVM_API);
 	}
 	for (unsigned i = 0; i < sizeof(kvm_needed) / sizeof(kvm_needed[0]); i++) {
 		if (ioctl(fd, KVM_CHECK_EXTENSION, kvm_needed[i].cap) > 0)

@@ -66,7 +66,8 @@ static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
 		ev_timer_stop(m->plug_timer);
 	}
 	if (m->event_fn)
-		m->event_fn(m->event_ctx, "vm", m->config->name, machine_state_events[state], reason);
+		m->event_fn(m->event_ctx, "vm", m->config->name, machine_state_events[state],
+			reason);
 	// With a control socket a failed machine waits to be looked at, reset or stopped.
 	if (state == VM_STOPPED || (state == VM_FAILED && !m->config->control[0]))
 		ev_timer_set(m->end_timer, 0, 0);
@@ -111,7 +112,7 @@ static void machine_end(void *ctx)
 
 void machine_stop(struct machine *m, bool force, unsigned timeout_s)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 
 	if (force || vm_state(m->vm) == VM_FAILED || vm_state(m->vm) == VM_STARTING) {
 		vm_power_off(m->vm, "forced");
@@ -123,7 +124,8 @@ void machine_stop(struct machine *m, bool force, unsigned timeout_s)
 	pm_press_power_button(machine_devices_pm(m->devices));
 	m->stopping = true;
 	if (m->event_fn)
-		m->event_fn(m->event_ctx, "vm", m->config->name, "stopping", "power button pressed");
+		m->event_fn(m->event_ctx, "vm", m->config->name, "stopping",
+			"power button pressed");
 	ev_timer_set(m->plug_timer, timeout_s * NS_PER_S, 0);
 }
 
@@ -141,7 +143,7 @@ bool machine_failed(const struct machine *m)
 
 static int machine_build(struct machine *m, int kvm_fd, struct err *err)
 {
-	struct dev_env env = { .ev = m->ev };
+	struct dev_env env = {.ev = m->ev};
 	int code = vm_create(m->config, kvm_fd, m->ev, &machine_vm_ops, m, &m->vm, err);
 
 	if (code < 0)
@@ -190,8 +192,9 @@ int machine_start(struct machine *m, struct err *err)
 	if (code < 0 || !m->config->seccomp)
 		return code;
 	code = sandbox_enter(SANDBOX_MAIN);
-	return code < 0 ? err_set(err, code, "sandbox: cannot confine the process: %s", strerror(-code)) :
-		0;
+	return code < 0 ? err_set(err, code, "sandbox: cannot confine the process: %s",
+				  strerror(-code))
+			: 0;
 }
 
 void machine_destroy(struct machine *m)

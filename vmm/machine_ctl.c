@@ -69,7 +69,7 @@ static int machine_ctl_keep(struct machine_ctl *ctl, struct machine_ctl_waiter *
 
 static void machine_ctl_finish_stoppers(struct machine_ctl *ctl)
 {
-	struct ctl_empty out = { 0 };
+	struct ctl_empty out = {0};
 	struct machine_ctl_waiter *waiter;
 
 	while ((waiter = ctl->stoppers)) {
@@ -92,7 +92,7 @@ static void machine_ctl_on_event(void *ctx, const char *object, const char *name
 {
 	struct machine_ctl *ctl = ctx;
 	struct machine_ctl_waiter *waiter, *next;
-	struct ctl_event row = { 0 };
+	struct ctl_event row = {0};
 
 	CTL_SET(&row, ctl_event, time_ns, machine_ctl_wall_ns());
 	CTL_SET_STR(&row, ctl_event, object, object);
@@ -166,7 +166,7 @@ static int machine_ctl_nic_show(struct ctl_call *call, void *ctx, const void *in
 	struct machine *machine = ((struct machine_ctl *)ctx)->machine;
 
 	for (unsigned i = 0; i < machine_config(machine)->n_nets; i++) {
-		struct ctl_nic row = { 0 };
+		struct ctl_nic row = {0};
 
 		machine_nic_status(machine, i, &row);
 		CTL_SET(&row, ctl_nic, nic, i);
@@ -181,8 +181,8 @@ static int machine_ctl_stop(struct ctl_call *call, void *ctx, const void *in, vo
 {
 	struct machine_ctl *ctl = ctx;
 	const struct ctl_stop *stop = in;
-	unsigned timeout_s = CTL_HAS(stop, ctl_stop, timeout_s) ? stop->timeout_s :
-		MACHINE_CTL_STOP_TIMEOUT_S;
+	unsigned timeout_s =
+		CTL_HAS(stop, ctl_stop, timeout_s) ? stop->timeout_s : MACHINE_CTL_STOP_TIMEOUT_S;
 
 	machine_stop(ctl->machine, stop->force, timeout_s);
 	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
@@ -216,8 +216,9 @@ static int machine_ctl_set_link(struct ctl_call *call, void *ctx, const void *in
 	unsigned n_nets = machine_config(machine)->n_nets;
 
 	if (link->nic >= n_nets) {
-		(void)err_set_field(err, -ENOENT, "nic", "network device %u: this VM has %u of them, counted from 0",
-			link->nic, n_nets);
+		(void)err_set_field(err, -ENOENT, "nic",
+			"network device %u: this VM has %u of them, counted from 0", link->nic,
+			n_nets);
 		err_name(err, "NicNotFound");
 		return -ENOENT;
 	}
@@ -234,14 +235,14 @@ static int machine_ctl_monitor(struct ctl_call *call, void *ctx, const void *in,
 }
 
 static const struct ctl_handler machine_ctl_handlers[] = {
-	{ "Status", machine_ctl_status },
-	{ "NicShow", machine_ctl_nic_show },
-	{ "Stop", machine_ctl_stop },
-	{ "Reset", machine_ctl_reset },
-	{ "Pause", machine_ctl_pause },
-	{ "Resume", machine_ctl_resume },
-	{ "SetLink", machine_ctl_set_link },
-	{ "Monitor", machine_ctl_monitor },
+	{"Status", machine_ctl_status},
+	{"NicShow", machine_ctl_nic_show},
+	{"Stop", machine_ctl_stop},
+	{"Reset", machine_ctl_reset},
+	{"Pause", machine_ctl_pause},
+	{"Resume", machine_ctl_resume},
+	{"SetLink", machine_ctl_set_link},
+	{"Monitor", machine_ctl_monitor},
 };
 
 int machine_ctl_create(struct machine *machine, struct ev *ev, const char *path,
@@ -254,7 +255,8 @@ int machine_ctl_create(struct machine *machine, struct ev *ev, const char *path,
 		return err_set(err, -ENOMEM, "control socket: out of memory");
 	ctl->machine = machine;
 	code = ctl_server_create(ev, path, &ctl_vmm_interface, machine_ctl_handlers,
-		sizeof(machine_ctl_handlers) / sizeof(machine_ctl_handlers[0]), ctl, &ctl->server, err);
+		sizeof(machine_ctl_handlers) / sizeof(machine_ctl_handlers[0]), ctl, &ctl->server,
+		err);
 	if (code < 0) {
 		free(ctl);
 		return code;

@@ -51,8 +51,8 @@ static int machine_make_board(struct machine_devices *d, const struct config *co
 		return err_set(err, code, "PCI: cannot make the bus: %s", strerror(-code));
 	code = machine_make_console(&config->serial, "serial", d->env.ev, &d->serial_console, err);
 	if (!code)
-		code = serial_create(&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL, d->serial_console,
-			&d->serial, err);
+		code = serial_create(&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL,
+			d->serial_console, &d->serial, err);
 	if (!code)
 		code = rtc_create(&d->env, config->n_vcpus, &d->rtc, err);
 	if (!code)

@@ -14,7 +14,7 @@
 
 LOG_MODULE("main");
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE     2
 #define STOP_TIMEOUT_S 10
 
 static void main_on_signal(void *ctx, int signo)
@@ -27,7 +27,7 @@ static void main_on_signal(void *ctx, int signo)
 
 static int main_run_machine(const struct config *config, struct ev *ev, struct err *err)
 {
-	static const int signos[] = { SIGTERM, SIGINT, SIGHUP };
+	static const int signos[] = {SIGTERM, SIGINT, SIGHUP};
 	struct machine_ctl *ctl = NULL;
 	struct machine *machine = NULL;
 	int kvm_fd, code, status = EXIT_FAILURE;
@@ -40,7 +40,8 @@ static int main_run_machine(const struct config *config, struct ev *ev, struct e
 		machine_destroy(machine);
 		return status;
 	}
-	code = ev_add_signals(ev, signos, sizeof(signos) / sizeof(signos[0]), main_on_signal, machine, NULL);
+	code = ev_add_signals(ev, signos, sizeof(signos) / sizeof(signos[0]), main_on_signal,
+		machine, NULL);
 	if (code < 0)
 		(void)err_set(err, code, "cannot watch signals");
 	if (!code && machine_start(machine, err) == 0 && ev_run(ev) == 0)
@@ -52,7 +53,7 @@ static int main_run_machine(const struct config *config, struct ev *ev, struct e
 
 static int main_run(const struct config *config)
 {
-	struct err err = { 0 };
+	struct err err = {0};
 	struct ev *ev = NULL;
 	int status;
 
@@ -69,7 +70,7 @@ static int main_run(const struct config *config)
 static int main_check(bool json)
 {
 	struct check_result result;
-	struct err err = { 0 };
+	struct err err = {0};
 	int code = check_kvm(&result, &err);
 
 	check_print(stdout, &result, &err, json);
@@ -79,7 +80,7 @@ static int main_check(bool json)
 int main(int argc, char **argv)
 {
 	struct args *args = malloc(sizeof(*args));
-	struct err err = { 0 };
+	struct err err = {0};
 	int status = EXIT_SUCCESS;
 
 	if (!args)

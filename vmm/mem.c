@@ -23,18 +23,21 @@ static int mem_check_size(uint64_t size_bytes, bool hugepages, struct err *err)
 	uint64_t unit = hugepages ? 2ull << 20 : 4096;
 
 	if (size_bytes < MEM_MIN_BYTES || size_bytes > MEM_MAX_BYTES)
-		return err_set_field(err, -EINVAL, "memory", "memory size %llu MiB is not in %llu MiB..%llu MiB",
+		return err_set_field(err, -EINVAL, "memory",
+			"memory size %llu MiB is not in %llu MiB..%llu MiB",
 			(unsigned long long)(size_bytes >> 20), MEM_MIN_BYTES >> 20,
 			MEM_MAX_BYTES >> 20);
 	if (size_bytes % unit)
-		return err_set_field(err, -EINVAL, "memory", "memory size %llu bytes is not a multiple of %llu KiB",
+		return err_set_field(err, -EINVAL, "memory",
+			"memory size %llu bytes is not a multiple of %llu KiB",
 			(unsigned long long)size_bytes, (unsigned long long)(unit >> 10));
 	return 0;
 }
 
 static int mem_open_fd(struct mem *mem, bool hugepages, struct err *err)
 {
-	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | (hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
+	unsigned flags =
+		MFD_CLOEXEC | MFD_ALLOW_SEALING | (hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
 	int code;
 
 	mem->fd = memfd_create("guest-ram", flags);
@@ -50,7 +53,8 @@ static int mem_open_fd(struct mem *mem, bool hugepages, struct err *err)
 	// From here a mapping of it, ours or a back-end's, can never lose its pages.
 	if (fcntl(mem->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		code = -errno;
-		return err_set(err, code, "guest memory: cannot seal its size: %s", strerror(-code));
+		return err_set(err, code, "guest memory: cannot seal its size: %s",
+			strerror(-code));
 	}
 	return 0;
 }
@@ -61,7 +65,8 @@ static int mem_map_region(struct mem *mem, uint64_t gpa, uint64_t size_bytes, ui
 	// With lazy population nothing is reserved; huge pages are reserved now, or fail here and
 	// not by SIGBUS under a running guest.
 	int flags = MAP_SHARED | (hugepages ? 0 : MAP_NORESERVE);
-	void *hva = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, flags, mem->fd, (off_t)fd_offset);
+	void *hva =
+		mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, flags, mem->fd, (off_t)fd_offset);
 
 	if (hva == MAP_FAILED) {
 		int code = -errno;
@@ -69,7 +74,8 @@ static int mem_map_region(struct mem *mem, uint64_t gpa, uint64_t size_bytes, ui
 		(void)err_set(err, code, "guest memory: cannot map %llu MiB: %s",
 			(unsigned long long)(size_bytes >> 20), strerror(-code));
 		if (hugepages)
-			err_hint(err, "reserve enough 2 MiB pages in /proc/sys/vm/nr_hugepages, or leave --hugepages out");
+			err_hint(err, "reserve enough 2 MiB pages in /proc/sys/vm/nr_hugepages, or "
+				      "leave --hugepages out");
 		return code;
 	}
 	// Advice only: without THP for shared memory the guest runs on small pages. Secrets of the
@@ -103,7 +109,8 @@ int mem_create(uint64_t size_bytes, bool hugepages, struct mem **ret_mem, struct
 	if (!code)
 		code = mem_map_region(mem, 0, low, 0, hugepages, err);
 	if (!code && size_bytes > low)
-		code = mem_map_region(mem, LAYOUT_HIGH_RAM_BASE, size_bytes - low, low, hugepages, err);
+		code = mem_map_region(mem, LAYOUT_HIGH_RAM_BASE, size_bytes - low, low, hugepages,
+			err);
 	if (code < 0) {
 		mem_destroy(mem);
 		return code;

@@ -8,8 +8,8 @@
 
 LOG_MODULE("pci");
 
-#define PCI_PORTS_BASE 0xcf8
-#define PCI_PORTS_SIZE 8
+#define PCI_PORTS_BASE    0xcf8
+#define PCI_PORTS_SIZE    8
 #define PCI_BAR_IO_BIT    1u
 #define PCI_BAR_MEM64_BIT 4u
 
@@ -54,7 +54,7 @@ static void pci_bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t va
 		bar->ops->write(bar->ctx, offset, size, value);
 }
 
-static const struct bus_ops pci_bar_ops = { .read = pci_bar_read, .write = pci_bar_write };
+static const struct bus_ops pci_bar_ops = {.read = pci_bar_read, .write = pci_bar_write};
 
 /* The address in the BAR's registers. */
 static uint64_t pci_bar_programmed(const struct pci_bar *bar)
@@ -204,7 +204,8 @@ int pci_bus_create(struct bus *pio, struct bus *mmio, struct irq *irq, struct pc
 	bus->next_io_base = LAYOUT_PIO_PCI_BASE;
 	(void)pthread_mutex_init(&bus->lock, NULL);
 	(void)pthread_mutex_init(&bus->intx_lock, NULL);
-	code = pci_dev_place(bus, "host bridge", &pci_host_bridge, &pci_host_bridge_ops, NULL, 0, NULL);
+	code = pci_dev_place(bus, "host bridge", &pci_host_bridge, &pci_host_bridge_ops, NULL, 0,
+		NULL);
 	if (!code)
 		code = bus_register(pio, "pci-config", PCI_PORTS_BASE, PCI_PORTS_SIZE,
 			&pci_config_port_ops, bus, NULL);
@@ -286,8 +287,8 @@ static int pci_bar_allocate(struct pci_bar *bar)
 {
 	struct pci_bus *bus = bar->dev->bus;
 	uint64_t *next = pci_bar_is_io(bar) ? &bus->next_io_base : &bus->next_mem_base;
-	uint64_t end = pci_bar_is_io(bar) ? LAYOUT_PIO_PCI_BASE + LAYOUT_PIO_PCI_SIZE :
-		LAYOUT_PCI_MEM_BASE + LAYOUT_PCI_MEM_SIZE;
+	uint64_t end = pci_bar_is_io(bar) ? LAYOUT_PIO_PCI_BASE + LAYOUT_PIO_PCI_SIZE
+					  : LAYOUT_PCI_MEM_BASE + LAYOUT_PCI_MEM_SIZE;
 	// Guests that map BARs by page must not see two functions in one page.
 	uint64_t size = !pci_bar_is_io(bar) && bar->size < 4096 ? 4096 : bar->size;
 	uint64_t base = (*next + size - 1) & ~(size - 1);
@@ -303,8 +304,9 @@ static void pci_bar_write_registers(struct pci_bar *bar)
 {
 	uint64_t mask = ~(bar->size - 1);
 	unsigned at = PCI_CFG_BAR0 + 4 * bar->idx;
-	uint32_t type = pci_bar_is_io(bar) ? PCI_BAR_IO_BIT :
-		bar->kind == PCI_BAR_MEM64 ? PCI_BAR_MEM64_BIT : 0;
+	uint32_t type = pci_bar_is_io(bar)           ? PCI_BAR_IO_BIT
+			: bar->kind == PCI_BAR_MEM64 ? PCI_BAR_MEM64_BIT
+						     : 0;
 	unsigned n_bytes = bar->kind == PCI_BAR_MEM64 ? 8 : 4;
 
 	pci_config_set(bar->dev, at, 4, (uint32_t)bar->initial_base | type);
@@ -312,8 +314,8 @@ static void pci_bar_write_registers(struct pci_bar *bar)
 		pci_config_set(bar->dev, at + 4, 4, (uint32_t)(bar->initial_base >> 32));
 	for (unsigned i = 0; i < n_bytes; i++)
 		bar->dev->mask[at + i] = (uint8_t)(mask >> (8 * i));
-	bar->dev->mask[PCI_CFG_COMMAND] |= PCI_COMMAND_MASTER |
-		(pci_bar_is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
+	bar->dev->mask[PCI_CFG_COMMAND] |=
+		PCI_COMMAND_MASTER | (pci_bar_is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
 	bar->dev->mask[PCI_CFG_COMMAND + 1] |= PCI_COMMAND_INTX_DISABLE >> 8;
 }
 
@@ -325,16 +327,21 @@ int pci_dev_add_bar(struct pci_dev *dev, unsigned idx, enum pci_bar_kind kind, u
 	int code;
 
 	if (idx + n_registers > PCI_N_BARS || bar->present || size & (size - 1) ||
-	    size < (kind == PCI_BAR_IO ? 4 : 16))
+		size < (kind == PCI_BAR_IO ? 4 : 16))
 		return -EINVAL;
 	*bar = (struct pci_bar){
-		.dev = dev, .idx = idx, .kind = kind, .size = size, .mapped_base = BUS_UNMAPPED,
-		.ops = ops, .ctx = ctx,
+		.dev = dev,
+		.idx = idx,
+		.kind = kind,
+		.size = size,
+		.mapped_base = BUS_UNMAPPED,
+		.ops = ops,
+		.ctx = ctx,
 	};
 	code = pci_bar_allocate(bar);
 	if (!code)
-		code = bus_register(pci_bar_bus(bar), dev->name, BUS_UNMAPPED, size, &pci_bar_ops, bar,
-			&bar->range);
+		code = bus_register(pci_bar_bus(bar), dev->name, BUS_UNMAPPED, size, &pci_bar_ops,
+			bar, &bar->range);
 	if (code < 0)
 		return code;
 	bar->present = true;

@@ -40,15 +40,15 @@ static void pci_config_guest_write(struct pci_dev *dev, unsigned offset, unsigne
 		uint8_t mask = dev->mask[offset + i];
 		uint8_t byte = (uint8_t)(value >> (8 * i));
 
-		dev->config[offset + i] = (uint8_t)((dev->config[offset + i] & ~mask) | (byte & mask));
+		dev->config[offset + i] =
+			(uint8_t)((dev->config[offset + i] & ~mask) | (byte & mask));
 	}
 	if (pci_config_overlaps(offset, size, PCI_CFG_COMMAND, 2) ||
-	    pci_config_overlaps(offset, size, PCI_CFG_BAR0, 4 * PCI_N_BARS))
+		pci_config_overlaps(offset, size, PCI_CFG_BAR0, 4 * PCI_N_BARS))
 		pci_dev_update_bars(dev);
 	if (pci_config_overlaps(offset, size, PCI_CFG_COMMAND, 2))
 		pci_intx_update(dev);
-	if (dev->msix.n_vectors &&
-	    pci_config_overlaps(offset, size, dev->msix.cap_offset + 2, 2))
+	if (dev->msix.n_vectors && pci_config_overlaps(offset, size, dev->msix.cap_offset + 2, 2))
 		pci_msix_control_written(dev);
 	if (dev->ops->config_written)
 		dev->ops->config_written(dev->ctx, offset, size);
@@ -145,5 +145,5 @@ static void pci_ecam_write(void *ctx, uint64_t offset, unsigned size, uint64_t v
 	pci_config_access_write(ctx, offset >> 12, offset & 0xfff, size, value);
 }
 
-const struct bus_ops pci_config_port_ops = { .read = pci_port_read, .write = pci_port_write };
-const struct bus_ops pci_ecam_ops = { .read = pci_ecam_read, .write = pci_ecam_write };
+const struct bus_ops pci_config_port_ops = {.read = pci_port_read, .write = pci_port_write};
+const struct bus_ops pci_ecam_ops = {.read = pci_ecam_read, .write = pci_ecam_write};

@@ -61,13 +61,13 @@ int pci_msix_add(struct pci_dev *dev, unsigned idx, uint64_t table_offset, uint6
 	unsigned n_vectors)
 {
 	struct pci_msix *msix = &dev->msix;
-	uint8_t body[10] = { 0 };
-	uint8_t mask[10] = { 0, 0xc0 }; // enable and function mask
+	uint8_t body[10] = {0};
+	uint8_t mask[10] = {0, 0xc0}; // enable and function mask
 	uint32_t table = (uint32_t)table_offset | idx, pba = (uint32_t)pba_offset | idx;
 	int at;
 
 	if (!n_vectors || n_vectors > PCI_MSIX_MAX_VECTORS || idx >= PCI_N_BARS ||
-	    !dev->bars[idx].present || msix->n_vectors || (table_offset | pba_offset) & 0xfff)
+		!dev->bars[idx].present || msix->n_vectors || (table_offset | pba_offset) & 0xfff)
 		return -EINVAL;
 	msix->vectors = calloc(n_vectors, sizeof(msix->vectors[0]));
 	if (!msix->vectors)
@@ -77,7 +77,7 @@ int pci_msix_add(struct pci_dev *dev, unsigned idx, uint64_t table_offset, uint6
 
 		if (fd < 0)
 			return -errno; // pci_msix_done() closes those that were made
-		msix->vectors[i] = (struct pci_msix_vector){ .fd = fd, .masked = true };
+		msix->vectors[i] = (struct pci_msix_vector){.fd = fd, .masked = true};
 		msix->n_vectors++;
 	}
 	msix->bar_idx = idx;
@@ -123,7 +123,7 @@ void pci_msix_reset(struct pci_dev *dev)
 		uint64_t count;
 
 		v->masked = true;
-		v->msi = (struct irq_msi){ 0 };
+		v->msi = (struct irq_msi){0};
 		pci_msix_sync_locked(dev, i, false);
 		(void)!read(v->fd, &count, sizeof(count)); // what was pending died with the reset
 	}
@@ -149,8 +149,8 @@ bool pci_msix_owns(const struct pci_dev *dev, unsigned idx, uint64_t offset)
 	const struct pci_msix *msix = &dev->msix;
 
 	return msix->n_vectors && idx == msix->bar_idx &&
-		(offset - msix->table_offset < pci_msix_table_bytes(msix) ||
-		 offset - msix->pba_offset < pci_msix_pba_bytes(msix));
+	       (offset - msix->table_offset < pci_msix_table_bytes(msix) ||
+		       offset - msix->pba_offset < pci_msix_pba_bytes(msix));
 }
 
 static uint32_t pci_msix_word(const struct pci_msix_vector *v, unsigned word)
@@ -192,7 +192,7 @@ static uint64_t pci_msix_read_pending_locked(const struct pci_msix *msix, uint64
 
 	for (unsigned i = 0; i < 64 && first + i < msix->n_vectors; i++) {
 		const struct pci_msix_vector *v = &msix->vectors[first + i];
-		struct pollfd p = { .fd = v->fd, .events = POLLIN };
+		struct pollfd p = {.fd = v->fd, .events = POLLIN};
 
 		// An attached one is the kernel's to consume; its count is not "pending".
 		if (!v->attached && poll(&p, 1, 0) == 1)
@@ -235,8 +235,9 @@ void pci_msix_bar_write(struct pci_dev *dev, uint64_t offset, unsigned size, uin
 	pci_msix_set_word(&msix->vectors[vector], at / 4 % 4, (uint32_t)value);
 	if (size == 8)
 		pci_msix_set_word(&msix->vectors[vector], at / 4 % 4 + 1, (uint32_t)(value >> 32));
-	pci_msix_sync_locked(dev, vector, before.addr != msix->vectors[vector].msi.addr ||
-		before.data != msix->vectors[vector].msi.data);
+	pci_msix_sync_locked(dev, vector,
+		before.addr != msix->vectors[vector].msi.addr ||
+			before.data != msix->vectors[vector].msi.data);
 	(void)pthread_mutex_unlock(&msix->lock);
 }
 

@@ -82,7 +82,8 @@ static void vcpu_handle_mmio(struct vcpu *vcpu)
 	for (unsigned at = 0, size; at < len; at += size) {
 		uint64_t addr = run->mmio.phys_addr + at;
 
-		for (size = 8; size > len - at || (size > 1 && len != size && addr & (size - 1)); size /= 2)
+		for (size = 8; size > len - at || (size > 1 && len != size && addr & (size - 1));
+			size /= 2)
 			;
 		if (run->mmio.is_write) {
 			bus_write(mmio, addr, size, vcpu_load(run->mmio.data + at, size));
@@ -104,7 +105,7 @@ static void vcpu_report(struct vcpu *vcpu, enum vcpu_event event, const char *re
 
 static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t detail)
 {
-	struct kvm_regs regs = { 0 };
+	struct kvm_regs regs = {0};
 	char reason[160];
 
 	(void)ioctl(vcpu->fd, KVM_GET_REGS, &regs); // best effort: for the message
@@ -141,8 +142,10 @@ static int vcpu_handle_exit(struct vcpu *vcpu)
 			run->fail_entry.hardware_entry_failure_reason);
 		break;
 	case KVM_EXIT_INTERNAL_ERROR:
-		vcpu_report_failure(vcpu, run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION ?
-			"KVM cannot emulate an instruction" : "KVM internal error",
+		vcpu_report_failure(vcpu,
+			run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
+				? "KVM cannot emulate an instruction"
+				: "KVM internal error",
 			run->internal.suberror);
 		break;
 	default:
@@ -152,7 +155,8 @@ static int vcpu_handle_exit(struct vcpu *vcpu)
 	return -ECANCELED;
 }
 
-/* One KVM_RUN. Returns 0 after an exit that was handled, -EINTR when kicked, else it was reported. */
+/* One KVM_RUN. Returns 0 after an exit that was handled, -EINTR when kicked, else it was reported.
+ */
 static int vcpu_run_once(struct vcpu *vcpu)
 {
 	int code = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
@@ -215,7 +219,7 @@ static void vcpu_kick_ignore(int signo)
 
 int vcpus_start_threads(struct vcpus *set, struct err *err)
 {
-	struct sigaction action = { .sa_handler = vcpu_kick_ignore };
+	struct sigaction action = {.sa_handler = vcpu_kick_ignore};
 	sigset_t all, before;
 	int code = 0;
 
@@ -319,16 +323,19 @@ static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table 
 	code = cpuid_apply(vcpu->fd, cpuid);
 	free(cpuid);
 	if (code < 0)
-		return err_set(err, code, "vCPU %u: KVM refuses its CPUID: %s", id, strerror(-code));
+		return err_set(err, code, "vCPU %u: KVM refuses its CPUID: %s", id,
+			strerror(-code));
 	code = state_vcpu_save(set->config.kvm_fd, vcpu->fd, &vcpu->power_on);
 	if (code < 0)
-		return err_set(err, code, "vCPU %u: cannot read its state: %s", id, strerror(-code));
+		return err_set(err, code, "vCPU %u: cannot read its state: %s", id,
+			strerror(-code));
 	return 0;
 }
 
 int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus, struct err *err)
 {
-	bool tsc_deadline = ioctl(config->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+	bool tsc_deadline =
+		ioctl(config->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 	struct vcpus *set = calloc(1, sizeof(*set) + config->n_vcpus * sizeof(set->vcpus[0]));
 	struct cpuid_table *supported = calloc(1, sizeof(*supported));
 	int run_size = ioctl(config->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -388,5 +395,6 @@ int vcpus_reset(struct vcpus *set, const struct boot_entry *entry)
 void vcpus_note_pause(struct vcpus *set)
 {
 	for (unsigned i = 0; i < set->n_vcpus; i++)
-		(void)ioctl(set->vcpus[i].fd, KVM_KVMCLOCK_CTRL, 0); // refused where there is no kvmclock
+		(void)ioctl(set->vcpus[i].fd, KVM_KVMCLOCK_CTRL,
+			0); // refused where there is no kvmclock
 }

@@ -42,7 +42,7 @@ struct vm {
 	int request_fd;
 	struct ev_source *request_source;
 	_Atomic unsigned requests;
-	pthread_mutex_t fail_lock;  /* guards fail_reason */
+	pthread_mutex_t fail_lock; /* guards fail_reason */
 	char fail_reason[256];
 };
 
@@ -113,7 +113,7 @@ static void vm_take_failure(struct vm *vm)
 static void vm_on_request(void *ctx, int fd, uint32_t events)
 {
 	struct vm *vm = ctx;
-	struct err err = { 0 };
+	struct err err = {0};
 	uint64_t count;
 	unsigned bits;
 
@@ -146,21 +146,23 @@ static int vm_ioeventfd(void *ctx, uint64_t addr, unsigned len, int fd, bool ass
 
 static int vm_create_kvm(struct vm *vm, struct err *err)
 {
-	struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 	uint64_t identity_map = LAYOUT_IDENTITY_MAP;
 	int code;
 
 	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
 	if (vm->vm_fd < 0) {
 		code = -errno;
-		return err_set(err, code, "KVM: cannot create a virtual machine: %s", strerror(-code));
+		return err_set(err, code, "KVM: cannot create a virtual machine: %s",
+			strerror(-code));
 	}
 	if (ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
-	    ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0 ||
-	    ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0 ||
-	    ioctl(vm->vm_fd, KVM_CREATE_PIT2, &pit) < 0) {
+		ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0 ||
+		ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0 ||
+		ioctl(vm->vm_fd, KVM_CREATE_PIT2, &pit) < 0) {
 		code = -errno;
-		return err_set(err, code, "KVM: cannot create the interrupt controllers: %s", strerror(-code));
+		return err_set(err, code, "KVM: cannot create the interrupt controllers: %s",
+			strerror(-code));
 	}
 	return 0;
 }
@@ -184,7 +186,8 @@ static int vm_add_memory(struct vm *vm, const struct config *config, struct err 
 
 		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
 			code = -errno;
-			return err_set(err, code, "KVM: cannot give memory to the guest: %s", strerror(-code));
+			return err_set(err, code, "KVM: cannot give memory to the guest: %s",
+				strerror(-code));
 		}
 	}
 	return 0;
@@ -199,7 +202,8 @@ static int vm_add_buses(struct vm *vm, struct err *err)
 	if (!code)
 		code = irq_create(&irq_kvm_ops, &vm->vm_fd, &vm->irq);
 	if (code < 0)
-		return err_set(err, code, "machine: cannot make buses and interrupts: %s", strerror(-code));
+		return err_set(err, code, "machine: cannot make buses and interrupts: %s",
+			strerror(-code));
 	bus_set_ioeventfd_hook(vm->mmio, vm_ioeventfd, vm);
 	return 0;
 }
@@ -222,7 +226,8 @@ static int vm_add_vcpus(struct vm *vm, const struct config *config, struct err *
 		return code;
 	code = state_chips_save(vm->vm_fd, &vm->power_on_chips);
 	return code < 0 ? err_set(err, code, "KVM: cannot read the interrupt controllers: %s",
-		strerror(-code)) : 0;
+				  strerror(-code))
+			: 0;
 }
 
 int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const struct vm_ops *ops,
@@ -241,8 +246,9 @@ int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const stru
 	vm->vm_fd = -1;
 	(void)pthread_mutex_init(&vm->fail_lock, NULL);
 	vm->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	code = vm->request_fd < 0 ? -errno :
-		ev_add_io(ev, vm->request_fd, EPOLLIN, vm_on_request, vm, &vm->request_source);
+	code = vm->request_fd < 0 ? -errno
+				  : ev_add_io(ev, vm->request_fd, EPOLLIN, vm_on_request, vm,
+					    &vm->request_source);
 	if (code < 0)
 		(void)err_set(err, code, "machine: cannot make an eventfd: %s", strerror(-code));
 	if (!code)
@@ -322,7 +328,8 @@ static int vm_power_on(struct vm *vm, struct err *err)
 	int code = state_chips_restore(vm->vm_fd, vm->power_on_chips);
 
 	if (code < 0)
-		return err_set(err, code, "interrupt controllers: KVM refuses their state: %s", strerror(-code));
+		return err_set(err, code, "interrupt controllers: KVM refuses their state: %s",
+			strerror(-code));
 	code = vm->ops->reset(vm->ctx, &entry, err);
 	if (code < 0)
 		return code;

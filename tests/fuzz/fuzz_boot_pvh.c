@@ -10,11 +10,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct boot_request request = {
-		.cmdline = "console=ttyS0", .initrd_bytes = 12345, .rsdp_gpa = 0xe0000,
+		.cmdline = "console=ttyS0",
+		.initrd_bytes = 12345,
+		.rsdp_gpa = 0xe0000,
 	};
 	static struct mem *mem;
 	struct boot_plan plan;
-	struct err err = { 0 };
+	struct err err = {0};
 	void *hva;
 
 	if (!mem && mem_create(MEM_MIN_BYTES, false, &mem, &err) < 0)
@@ -26,8 +28,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	// What was accepted can be started: entry, start info and initrd are in RAM.
 	if (mem_gpa_to_hva(mem, plan.entry.rip_gpa, 1, &hva) < 0 ||
-	    mem_gpa_to_hva(mem, plan.entry.arg_gpa, 56, &hva) < 0 ||
-	    mem_gpa_to_hva(mem, plan.initrd_gpa, request.initrd_bytes, &hva) < 0)
+		mem_gpa_to_hva(mem, plan.entry.arg_gpa, 56, &hva) < 0 ||
+		mem_gpa_to_hva(mem, plan.initrd_gpa, request.initrd_bytes, &hva) < 0)
 		abort();
 	return 0;
 }

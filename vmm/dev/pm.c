@@ -15,25 +15,25 @@
 #include <string.h>
 #include <time.h>
 
-#define PM_BLOCK_SIZE   16
-#define PM1_STATUS      0
-#define PM1_ENABLE      2
-#define PM1_CONTROL     4
-#define PM_TIMER        8
-#define PM_TIMER_HZ     3579545ull
-#define PM1_POWER_BUTTON (1u << 8)
-#define PM1_GLOBAL      (1u << 5)
-#define PM1_EVENTS      (PM1_POWER_BUTTON | PM1_GLOBAL)
-#define PM1_SCI_ENABLE  1u
+#define PM_BLOCK_SIZE           16
+#define PM1_STATUS              0
+#define PM1_ENABLE              2
+#define PM1_CONTROL             4
+#define PM_TIMER                8
+#define PM_TIMER_HZ             3579545ull
+#define PM1_POWER_BUTTON        (1u << 8)
+#define PM1_GLOBAL              (1u << 5)
+#define PM1_EVENTS              (PM1_POWER_BUTTON | PM1_GLOBAL)
+#define PM1_SCI_ENABLE          1u
 #define PM1_SLEEP_TYPE(control) ((control) >> 10 & 7)
-#define PM1_SLEEP_ENABLE (1u << 13)
-#define PM_SLEEP_TYPE_OFF 5 /* as \_S5 in x86/acpi.c */
+#define PM1_SLEEP_ENABLE        (1u << 13)
+#define PM_SLEEP_TYPE_OFF       5 /* as \_S5 in x86/acpi.c */
 
-#define PORT_A20        0x92
-#define PORT_8042       0x64
-#define A20_ENABLED     0x02
-#define A20_RESET       0x01
-#define RESET_CPU       0x04
+#define PORT_A20          0x92
+#define PORT_8042         0x64
+#define A20_ENABLED       0x02
+#define A20_RESET         0x01
+#define RESET_CPU         0x04
 #define I8042_PULSE_RESET 0xfe
 
 struct pm {
@@ -52,7 +52,7 @@ static uint32_t pm_timer_now(void)
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint32_t)((uint64_t)now.tv_sec * PM_TIMER_HZ +
-		(uint64_t)now.tv_nsec * PM_TIMER_HZ / 1000000000ull);
+			  (uint64_t)now.tv_nsec * PM_TIMER_HZ / 1000000000ull);
 }
 
 static void pm_update_line_locked(struct pm *pm)
@@ -69,7 +69,7 @@ static void pm_update_line_locked(struct pm *pm)
 static uint64_t pm_block_read(void *ctx, uint64_t offset, unsigned size)
 {
 	struct pm *pm = ctx;
-	uint8_t bytes[PM_BLOCK_SIZE + 8] = { 0 };
+	uint8_t bytes[PM_BLOCK_SIZE + 8] = {0};
 	uint32_t timer = pm_timer_now();
 	uint64_t value;
 
@@ -87,7 +87,7 @@ static uint64_t pm_block_read(void *ctx, uint64_t offset, unsigned size)
 static bool pm_write_byte_locked(struct pm *pm, unsigned offset, uint8_t byte)
 {
 	unsigned shift = 8 * (offset & 1);
-	uint16_t bits = (uint16_t)(byte << shift), keep = (uint16_t)~(0xff << shift);
+	uint16_t bits = (uint16_t)(byte << shift), keep = (uint16_t) ~(0xff << shift);
 
 	switch (offset & ~1u) {
 	case PM1_STATUS:
@@ -171,10 +171,10 @@ static void pm_8042_write(void *ctx, uint64_t offset, unsigned size, uint64_t va
 		pm->fn(pm->ctx, PM_RESET);
 }
 
-static const struct bus_ops pm_block_ops = { .read = pm_block_read, .write = pm_block_write };
-static const struct bus_ops pm_reset_ops = { .read = pm_reset_read, .write = pm_reset_write };
-static const struct bus_ops pm_a20_ops = { .read = pm_a20_read, .write = pm_a20_write };
-static const struct bus_ops pm_8042_ops = { .read = pm_8042_read, .write = pm_8042_write };
+static const struct bus_ops pm_block_ops = {.read = pm_block_read, .write = pm_block_write};
+static const struct bus_ops pm_reset_ops = {.read = pm_reset_read, .write = pm_reset_write};
+static const struct bus_ops pm_a20_ops = {.read = pm_a20_read, .write = pm_a20_write};
+static const struct bus_ops pm_8042_ops = {.read = pm_8042_read, .write = pm_8042_write};
 
 int pm_create(const struct dev_env *env, pm_request_fn *fn, void *ctx, struct pm **ret_pm,
 	struct err *err)
@@ -188,14 +188,16 @@ int pm_create(const struct dev_env *env, pm_request_fn *fn, void *ctx, struct pm
 	pm->fn = fn;
 	pm->ctx = ctx;
 	(void)pthread_mutex_init(&pm->lock, NULL);
-	code = bus_register(env->pio, "pm", LAYOUT_PIO_PM_BASE, PM_BLOCK_SIZE, &pm_block_ops, pm, NULL);
+	code = bus_register(env->pio, "pm", LAYOUT_PIO_PM_BASE, PM_BLOCK_SIZE, &pm_block_ops, pm,
+		NULL);
 	if (!code)
 		code = bus_register(env->pio, "a20", PORT_A20, 1, &pm_a20_ops, pm, NULL);
 	if (!code)
 		code = bus_register(env->pio, "8042-command", PORT_8042, 1, &pm_8042_ops, pm, NULL);
 	if (code < 0) {
 		free(pm);
-		return err_set(err, code, "PM block: cannot register its ports: %s", strerror(-code));
+		return err_set(err, code, "PM block: cannot register its ports: %s",
+			strerror(-code));
 	}
 	pci_bus_set_reset_port(env->pci, &pm_reset_ops, pm);
 	pm_reset(pm);

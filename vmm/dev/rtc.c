@@ -17,15 +17,24 @@
 #define RTC_SIZE 128
 
 enum {
-	RTC_SECONDS = 0, RTC_MINUTES = 2, RTC_HOURS = 4, RTC_WEEKDAY = 6, RTC_DAY = 7, RTC_MONTH = 8,
-	RTC_YEAR = 9, RTC_REG_A = 10, RTC_REG_B = 11, RTC_REG_C = 12, RTC_REG_D = 13,
+	RTC_SECONDS = 0,
+	RTC_MINUTES = 2,
+	RTC_HOURS = 4,
+	RTC_WEEKDAY = 6,
+	RTC_DAY = 7,
+	RTC_MONTH = 8,
+	RTC_YEAR = 9,
+	RTC_REG_A = 10,
+	RTC_REG_B = 11,
+	RTC_REG_C = 12,
+	RTC_REG_D = 13,
 	RTC_CENTURY = 0x32,
 };
-#define RTC_A_32KHZ   0x26
-#define RTC_B_SET     0x80
-#define RTC_B_BINARY  0x04
-#define RTC_B_24H     0x02
-#define RTC_D_VALID   0x80
+#define RTC_A_32KHZ  0x26
+#define RTC_B_SET    0x80
+#define RTC_B_BINARY 0x04
+#define RTC_B_24H    0x02
+#define RTC_D_VALID  0x80
 
 struct rtc {
 	uint64_t memory_low, memory_high;
@@ -33,7 +42,7 @@ struct rtc {
 	pthread_mutex_t lock; /* guards all below */
 	uint8_t index;
 	uint8_t bytes[RTC_SIZE];
-	int64_t offset_s;     /* guest time - host time */
+	int64_t offset_s; /* guest time - host time */
 };
 
 static bool rtc_is_time(unsigned at)
@@ -70,7 +79,8 @@ static void rtc_refresh_locked(struct rtc *rtc)
 	} else {
 		int hour = tm.tm_hour % 12 ? tm.tm_hour % 12 : 12;
 
-		rtc->bytes[RTC_HOURS] = (uint8_t)(rtc_encode(rtc, hour) | (tm.tm_hour >= 12 ? 0x80 : 0));
+		rtc->bytes[RTC_HOURS] =
+			(uint8_t)(rtc_encode(rtc, hour) | (tm.tm_hour >= 12 ? 0x80 : 0));
 	}
 	rtc->bytes[RTC_WEEKDAY] = rtc_encode(rtc, tm.tm_wday + 1);
 	rtc->bytes[RTC_DAY] = rtc_encode(rtc, tm.tm_mday);
@@ -89,7 +99,8 @@ static void rtc_take_time_locked(struct rtc *rtc)
 		.tm_min = rtc_decode(rtc, b[RTC_MINUTES]),
 		.tm_mday = rtc_decode(rtc, b[RTC_DAY]),
 		.tm_mon = rtc_decode(rtc, b[RTC_MONTH]) - 1,
-		.tm_year = rtc_decode(rtc, b[RTC_YEAR]) + (rtc_decode(rtc, b[RTC_CENTURY]) - 19) * 100,
+		.tm_year =
+			rtc_decode(rtc, b[RTC_YEAR]) + (rtc_decode(rtc, b[RTC_CENTURY]) - 19) * 100,
 	};
 
 	if (!(b[RTC_REG_B] & RTC_B_24H))
@@ -129,13 +140,14 @@ static void rtc_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 			rtc_refresh_locked(rtc); // the other clock bytes, before this one changes
 		rtc->bytes[rtc->index] = byte;
 		if (!(rtc->bytes[RTC_REG_B] & RTC_B_SET) &&
-		    (rtc_is_time(rtc->index) || (rtc->index == RTC_REG_B && before & RTC_B_SET)))
+			(rtc_is_time(rtc->index) ||
+				(rtc->index == RTC_REG_B && before & RTC_B_SET)))
 			rtc_take_time_locked(rtc);
 	}
 	(void)pthread_mutex_unlock(&rtc->lock);
 }
 
-static const struct bus_ops rtc_ops = { .read = rtc_read, .write = rtc_write };
+static const struct bus_ops rtc_ops = {.read = rtc_read, .write = rtc_write};
 
 int rtc_create(const struct dev_env *env, unsigned n_vcpus, struct rtc **ret_rtc, struct err *err)
 {
@@ -164,10 +176,11 @@ int rtc_create(const struct dev_env *env, unsigned n_vcpus, struct rtc **ret_rtc
 /* Keeps the time, as a battery does. */
 void rtc_reset(struct rtc *rtc)
 {
-	uint64_t above_16m = rtc->memory_low > (16u << 20) ? (rtc->memory_low - (16u << 20)) >> 16 : 0;
+	uint64_t above_16m =
+		rtc->memory_low > (16u << 20) ? (rtc->memory_low - (16u << 20)) >> 16 : 0;
 	uint64_t above_4g = rtc->memory_high >> 16;
-	uint64_t extended_kib = rtc->memory_low > (64u << 20) ? 63 << 10 :
-		(rtc->memory_low - (1u << 20)) >> 10;
+	uint64_t extended_kib =
+		rtc->memory_low > (64u << 20) ? 63 << 10 : (rtc->memory_low - (1u << 20)) >> 10;
 
 	(void)pthread_mutex_lock(&rtc->lock);
 	memset(rtc->bytes, 0, sizeof(rtc->bytes));

@@ -49,11 +49,11 @@ struct serial {
 	pthread_mutex_t lock; /* guards all below */
 	uint8_t ier, fcr, lcr, mcr, scr;
 	uint8_t divisor[2];
-	bool thre_pending;    /* transmitter empty, not yet told */
-	bool line;            /* interrupt line as it was set last */
-	bool full;            /* input was refused since there was no room */
+	bool thre_pending; /* transmitter empty, not yet told */
+	bool line;         /* interrupt line as it was set last */
+	bool full;         /* input was refused since there was no room */
 	uint8_t queue[SERIAL_QUEUE];
-	unsigned head, tail;  /* free-running; tail is read first */
+	unsigned head, tail; /* free-running; tail is read first */
 };
 
 static unsigned serial_n_received(const struct serial *s)
@@ -63,7 +63,7 @@ static unsigned serial_n_received(const struct serial *s)
 
 static uint8_t serial_pending(const struct serial *s)
 {
-	static const uint8_t triggers[] = { 1, 4, 8, 14 };
+	static const uint8_t triggers[] = {1, 4, 8, 14};
 	unsigned trigger = s->fcr & FCR_ENABLE ? triggers[s->fcr >> 6] : 1;
 
 	if (s->ier & IER_RX && serial_n_received(s))
@@ -114,7 +114,7 @@ static uint8_t serial_modem_status(const struct serial *s)
 	if (!(s->mcr & MCR_LOOP))
 		return MSR_CTS | MSR_DSR | MSR_DCD;
 	return (uint8_t)((s->mcr & MCR_RTS ? MSR_CTS : 0) | (s->mcr & MCR_DTR ? MSR_DSR : 0) |
-		(s->mcr & MCR_OUT1 ? MSR_RI : 0) | (s->mcr & MCR_OUT2 ? MSR_DCD : 0));
+			 (s->mcr & MCR_OUT1 ? MSR_RI : 0) | (s->mcr & MCR_OUT2 ? MSR_DCD : 0));
 }
 
 static uint8_t serial_read_locked(struct serial *s, unsigned reg)
@@ -151,7 +151,8 @@ static void serial_write_locked(struct serial *s, unsigned reg, uint8_t value)
 	case REG_DATA:
 		s->thre_pending = true; // sent already
 		if (s->mcr & MCR_LOOP)
-			(void)serial_queue_put(s, value); // an overrun loses the byte, as in hardware
+			(void)serial_queue_put(s,
+				value); // an overrun loses the byte, as in hardware
 		break;
 	case REG_IER:
 		if (value & ~s->ier & IER_THRE)
@@ -227,7 +228,7 @@ static size_t serial_input(void *ctx, const uint8_t *data, size_t len)
 	return n;
 }
 
-static const struct bus_ops serial_ops = { .read = serial_read, .write = serial_write };
+static const struct bus_ops serial_ops = {.read = serial_read, .write = serial_write};
 
 int serial_create(const struct dev_env *env, uint16_t port, uint32_t gsi, struct console *console,
 	struct serial **ret_serial, struct err *err)
@@ -244,7 +245,8 @@ int serial_create(const struct dev_env *env, uint16_t port, uint32_t gsi, struct
 	code = bus_register(env->pio, "serial", port, N_REGS, &serial_ops, s, NULL);
 	if (code < 0) {
 		free(s);
-		return err_set(err, code, "serial port: cannot register port 0x%x: %s", port, strerror(-code));
+		return err_set(err, code, "serial port: cannot register port 0x%x: %s", port,
+			strerror(-code));
 	}
 	serial_reset(s);
 	console_set_input(console, serial_input, s);

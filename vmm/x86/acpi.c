@@ -220,7 +220,8 @@ static void acpi_add_pci_root(struct aml *aml)
 	aml_res_io(aml, 0xcf8, 8);
 	aml_res_io_window(aml, 0, 0xcf7);
 	aml_res_io_window(aml, 0xd00, 0xffff);
-	aml_res_memory_window(aml, LAYOUT_PCI_MEM_BASE, LAYOUT_PCI_MEM_BASE + LAYOUT_PCI_MEM_SIZE - 1);
+	aml_res_memory_window(aml, LAYOUT_PCI_MEM_BASE,
+		LAYOUT_PCI_MEM_BASE + LAYOUT_PCI_MEM_SIZE - 1);
 	aml_end_resources(aml, crs);
 	acpi_add_routing(aml);
 	aml_end(aml, device);
@@ -339,7 +340,7 @@ static int acpi_add_fadt(struct acpi_area *area, uint64_t dsdt_gpa, uint64_t *re
 		// No 8042: what answers at its ports knows the reset only, so nobody need probe it.
 		.boot_arch = BOOT_ARCH_LEGACY | BOOT_ARCH_NO_VGA | BOOT_ARCH_NO_ASPM,
 		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLEEP_BUTTON_OFF | FADT_TMR_VAL_EXT |
-			FADT_RESET_REG,
+			 FADT_RESET_REG,
 		.reset_reg = acpi_port(RESET_PORT, 1),
 		.reset_value = RESET_VALUE,
 		.minor_version = 4,
@@ -357,8 +358,8 @@ static int acpi_add_fadt(struct acpi_area *area, uint64_t dsdt_gpa, uint64_t *re
 static int acpi_add_madt(struct acpi_area *area, unsigned n_vcpus, uint64_t *ret_gpa)
 {
 	size_t len = sizeof(struct acpi_madt_head) + n_vcpus * sizeof(struct acpi_madt_lapic) +
-		sizeof(struct acpi_madt_ioapic) + sizeof(struct acpi_madt_override) +
-		sizeof(struct acpi_madt_nmi);
+		     sizeof(struct acpi_madt_ioapic) + sizeof(struct acpi_madt_override) +
+		     sizeof(struct acpi_madt_nmi);
 	struct acpi_madt_head *head = acpi_reserve(area, len, ret_gpa);
 	struct acpi_madt_override *sci;
 	struct acpi_madt_ioapic *ioapic;
@@ -372,22 +373,33 @@ static int acpi_add_madt(struct acpi_area *area, unsigned n_vcpus, uint64_t *ret
 	lapic = (struct acpi_madt_lapic *)(head + 1);
 	for (unsigned i = 0; i < n_vcpus; i++) {
 		*lapic++ = (struct acpi_madt_lapic){
-			.type = 0, .length = sizeof(*lapic), .processor_uid = (uint8_t)i,
-			.apic_id = (uint8_t)i, .flags = ACPI_ENABLED_CPU,
+			.type = 0,
+			.length = sizeof(*lapic),
+			.processor_uid = (uint8_t)i,
+			.apic_id = (uint8_t)i,
+			.flags = ACPI_ENABLED_CPU,
 		};
 	}
 	ioapic = (struct acpi_madt_ioapic *)lapic;
 	*ioapic = (struct acpi_madt_ioapic){
-		.type = 1, .length = sizeof(*ioapic), .gpa = LAYOUT_IOAPIC_BASE,
+		.type = 1,
+		.length = sizeof(*ioapic),
+		.gpa = LAYOUT_IOAPIC_BASE,
 	};
 	sci = (struct acpi_madt_override *)(ioapic + 1);
 	*sci = (struct acpi_madt_override){
-		.type = 2, .length = sizeof(*sci), .source = LAYOUT_GSI_SCI, .gsi = LAYOUT_GSI_SCI,
+		.type = 2,
+		.length = sizeof(*sci),
+		.source = LAYOUT_GSI_SCI,
+		.gsi = LAYOUT_GSI_SCI,
 		.flags = 0xd, // level, active high
 	};
 	nmi = (struct acpi_madt_nmi *)(sci + 1);
 	*nmi = (struct acpi_madt_nmi){
-		.type = 4, .length = sizeof(*nmi), .processor_uid = 0xff, .lint = 1,
+		.type = 4,
+		.length = sizeof(*nmi),
+		.processor_uid = 0xff,
+		.lint = 1,
 	};
 	acpi_finish(&head->header, "APIC", 5, len);
 	return 0;
@@ -421,8 +433,8 @@ static int acpi_add_xsdt(struct acpi_area *area, const uint64_t *gpas, size_t n_
 static void acpi_fill_rsdp(struct acpi_rsdp *rsdp, uint64_t xsdt_gpa)
 {
 	*rsdp = (struct acpi_rsdp){
-		.signature = { 'R', 'S', 'D', ' ', 'P', 'T', 'R', ' ' },
-		.oem_id = { 'W', 'E', 'F', 'T', ' ', ' ' },
+		.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '},
+		.oem_id = {'W', 'E', 'F', 'T', ' ', ' '},
 		.revision = 2,
 		.length = sizeof(*rsdp),
 		.xsdt_gpa = xsdt_gpa,
@@ -433,7 +445,7 @@ static void acpi_fill_rsdp(struct acpi_rsdp *rsdp, uint64_t xsdt_gpa)
 
 static int acpi_fill(struct acpi_area *area, unsigned n_vcpus)
 {
-	uint64_t rsdp_gpa = 0, dsdt_gpa = 0, xsdt_gpa = 0, gpas[3] = { 0 };
+	uint64_t rsdp_gpa = 0, dsdt_gpa = 0, xsdt_gpa = 0, gpas[3] = {0};
 	// First of all, where a guest that searches for it begins.
 	struct acpi_rsdp *rsdp = acpi_reserve(area, sizeof(*rsdp), &rsdp_gpa);
 	int code = rsdp ? acpi_add_dsdt(area, &dsdt_gpa) : -ENOSPC;

@@ -2,18 +2,18 @@
 
 #include <string.h>
 
-#define AML_NAME_OP     0x08
-#define AML_SCOPE_OP    0x10
-#define AML_BUFFER_OP   0x11
-#define AML_PACKAGE_OP  0x12
-#define AML_EXT_PREFIX  0x5b
-#define AML_DEVICE_OP   0x82
-#define AML_DUAL_NAME   0x2e
-#define AML_BYTE        0x0a
-#define AML_WORD        0x0b
-#define AML_DWORD       0x0c
-#define AML_QWORD       0x0e
-#define AML_STRING      0x0d
+#define AML_NAME_OP      0x08
+#define AML_SCOPE_OP     0x10
+#define AML_BUFFER_OP    0x11
+#define AML_PACKAGE_OP   0x12
+#define AML_EXT_PREFIX   0x5b
+#define AML_DEVICE_OP    0x82
+#define AML_DUAL_NAME    0x2e
+#define AML_BYTE         0x0a
+#define AML_WORD         0x0b
+#define AML_DWORD        0x0c
+#define AML_QWORD        0x0e
+#define AML_STRING       0x0d
 #define AML_LENGTH_BYTES 3 /* 20 bits of length: enough for any block of a table here */
 
 static void aml_put(struct aml *aml, uint64_t value, unsigned n_bytes)
@@ -53,7 +53,7 @@ static void aml_put_name(struct aml *aml, const char *name)
 
 static struct aml_block aml_begin(struct aml *aml)
 {
-	struct aml_block block = { .at = aml->len };
+	struct aml_block block = {.at = aml->len};
 
 	aml_put(aml, 0, AML_LENGTH_BYTES);
 	return block;
@@ -142,8 +142,8 @@ static uint32_t aml_hex(char c)
 void aml_eisaid(struct aml *aml, const char *id)
 {
 	uint32_t value = (uint32_t)(id[0] - '@') << 26 | (uint32_t)(id[1] - '@') << 21 |
-		(uint32_t)(id[2] - '@') << 16 | aml_hex(id[3]) << 12 | aml_hex(id[4]) << 8 |
-		aml_hex(id[5]) << 4 | aml_hex(id[6]);
+			 (uint32_t)(id[2] - '@') << 16 | aml_hex(id[3]) << 12 |
+			 aml_hex(id[4]) << 8 | aml_hex(id[5]) << 4 | aml_hex(id[6]);
 
 	aml_put(aml, AML_DWORD, 1);
 	aml_put(aml, __builtin_bswap32(value), 4); // big-endian in an AML DWord

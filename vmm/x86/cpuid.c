@@ -69,9 +69,9 @@ static void cpuid_fill_basic(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsig
 	bool tsc_deadline)
 {
 	e->ebx = (e->ebx & 0xff00) | vcpu_id << 24 | (1u << cpuid_id_bits(n_vcpus)) << 16;
-	e->ecx &= ~(BIT(3) | BIT(5) | BIT(24)); // MONITOR, VMX, TSC deadline
+	e->ecx &= ~(BIT(3) | BIT(5) | BIT(24));           // MONITOR, VMX, TSC deadline
 	e->ecx |= BIT(31) | (tsc_deadline ? BIT(24) : 0); // hypervisor present
-	e->edx &= ~BIT(28); // HTT: more than one logical processor
+	e->edx &= ~BIT(28);                               // HTT: more than one logical processor
 	e->edx |= n_vcpus > 1 ? BIT(28) : 0;
 }
 

@@ -18,13 +18,13 @@
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 
-#define PTE_PRESENT  1ull
-#define PTE_WRITE    2ull
-#define PTE_LARGE    0x80ull
-#define PT_ENTRIES   512
-#define MAPPED_GIB   4
-#define PAGE         4096ull
-#define LARGE_PAGE   (2ull << 20)
+#define PTE_PRESENT 1ull
+#define PTE_WRITE   2ull
+#define PTE_LARGE   0x80ull
+#define PT_ENTRIES  512
+#define MAPPED_GIB  4
+#define PAGE        4096ull
+#define LARGE_PAGE  (2ull << 20)
 
 /* Selectors that the Linux boot protocol asks for: __BOOT_CS and __BOOT_DS. */
 #define SELECTOR_CODE 0x10
@@ -54,18 +54,18 @@ static uint64_t regs_descriptor(const struct kvm_segment *s)
 {
 	uint64_t limit = s->g ? s->limit >> 12 : s->limit;
 	uint64_t flags = (uint64_t)s->type | (uint64_t)s->s << 4 | (uint64_t)s->dpl << 5 |
-		(uint64_t)s->present << 7 | (uint64_t)s->avl << 12 | (uint64_t)s->l << 13 |
-		(uint64_t)s->db << 14 | (uint64_t)s->g << 15;
+			 (uint64_t)s->present << 7 | (uint64_t)s->avl << 12 | (uint64_t)s->l << 13 |
+			 (uint64_t)s->db << 14 | (uint64_t)s->g << 15;
 
 	return (limit & 0xffff) | (limit & 0xf0000) << 32 | (s->base & 0xffffff) << 16 |
-		(s->base & 0xff000000) << 32 | flags << 40;
+	       (s->base & 0xff000000) << 32 | flags << 40;
 }
 
 static int regs_write_gdt(struct mem *mem, bool is_long)
 {
 	struct kvm_segment code = regs_segment(SELECTOR_CODE, TYPE_CODE, is_long);
 	struct kvm_segment data = regs_segment(SELECTOR_DATA, TYPE_DATA, false);
-	uint64_t gdt[6] = { 0, 0, regs_descriptor(&code), regs_descriptor(&data) };
+	uint64_t gdt[6] = {0, 0, regs_descriptor(&code), regs_descriptor(&data)};
 
 	return mem_write(mem, LAYOUT_GDT, gdt, sizeof(gdt));
 }
@@ -73,7 +73,7 @@ static int regs_write_gdt(struct mem *mem, bool is_long)
 int regs_write_tables(struct mem *mem)
 {
 	uint64_t pml4 = LAYOUT_PAGE_TABLES, pdpt = pml4 + PAGE, pd = pdpt + PAGE;
-	uint64_t table[PT_ENTRIES] = { pdpt | PTE_PRESENT | PTE_WRITE };
+	uint64_t table[PT_ENTRIES] = {pdpt | PTE_PRESENT | PTE_WRITE};
 	int code = regs_write_gdt(mem, true);
 
 	if (!code)
@@ -86,7 +86,7 @@ int regs_write_tables(struct mem *mem)
 	for (unsigned i = 0; !code && i < MAPPED_GIB; i++) {
 		for (unsigned j = 0; j < PT_ENTRIES; j++)
 			table[j] = (i * (uint64_t)PT_ENTRIES + j) * LARGE_PAGE | PTE_PRESENT |
-				PTE_WRITE | PTE_LARGE;
+				   PTE_WRITE | PTE_LARGE;
 		code = mem_write(mem, pd + i * PAGE, table, sizeof(table));
 	}
 	return code;
@@ -97,10 +97,13 @@ static void regs_fill_sregs(struct kvm_sregs *s, bool is_long)
 	s->cs = regs_segment(SELECTOR_CODE, TYPE_CODE, is_long);
 	s->ds = s->es = s->fs = s->gs = s->ss = regs_segment(SELECTOR_DATA, TYPE_DATA, false);
 	s->tr = (struct kvm_segment){
-		.limit = 0x67, .selector = SELECTOR_TSS, .type = TYPE_TSS, .present = 1,
+		.limit = 0x67,
+		.selector = SELECTOR_TSS,
+		.type = TYPE_TSS,
+		.present = 1,
 	};
-	s->gdt = (struct kvm_dtable){ .base = LAYOUT_GDT, .limit = 6 * 8 - 1 };
-	s->idt = (struct kvm_dtable){ 0 };
+	s->gdt = (struct kvm_dtable){.base = LAYOUT_GDT, .limit = 6 * 8 - 1};
+	s->idt = (struct kvm_dtable){0};
 	s->cr0 = CR0_PE | CR0_ET | CR0_NE;
 	s->cr4 = 0;
 	s->efer = 0;
@@ -115,7 +118,7 @@ static void regs_fill_sregs(struct kvm_sregs *s, bool is_long)
 int regs_set_entry(int vcpu_fd, const struct boot_entry *entry)
 {
 	bool is_long = entry->mode == BOOT_LINUX64;
-	struct kvm_regs regs = { .rflags = 2, .rip = entry->rip_gpa, .rsp = LAYOUT_BOOT_STACK };
+	struct kvm_regs regs = {.rflags = 2, .rip = entry->rip_gpa, .rsp = LAYOUT_BOOT_STACK};
 	struct kvm_sregs sregs;
 
 	if (is_long)

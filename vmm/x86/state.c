@@ -52,7 +52,7 @@ static bool state_msr(int vcpu_fd, unsigned long request, struct kvm_msr_entry *
 	struct {
 		struct kvm_msrs head;
 		struct kvm_msr_entry entry;
-	} one = { .head.nmsrs = 1, .entry = *entry };
+	} one = {.head.nmsrs = 1, .entry = *entry};
 
 	if (ioctl(vcpu_fd, request, &one) != 1)
 		return false;
@@ -74,18 +74,20 @@ int state_vcpu_save(int kvm_fd, int vcpu_fd, struct state_vcpu **ret_state)
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < list->nmsrs; i++) {
-		struct kvm_msr_entry entry = { .index = list->indices[i] };
+		struct kvm_msr_entry entry = {.index = list->indices[i]};
 
 		if (state_msr(vcpu_fd, KVM_GET_MSRS, &entry))
 			s->msrs[s->n_msrs++] = entry;
 	}
 	free(list);
-	if (ioctl(vcpu_fd, KVM_GET_REGS, &s->regs) < 0 || ioctl(vcpu_fd, KVM_GET_SREGS, &s->sregs) < 0 ||
-	    ioctl(vcpu_fd, KVM_GET_FPU, &s->fpu) < 0 || ioctl(vcpu_fd, KVM_GET_XCRS, &s->xcrs) < 0 ||
-	    ioctl(vcpu_fd, KVM_GET_DEBUGREGS, &s->debugregs) < 0 ||
-	    ioctl(vcpu_fd, KVM_GET_VCPU_EVENTS, &s->events) < 0 ||
-	    ioctl(vcpu_fd, KVM_GET_LAPIC, &s->lapic) < 0 ||
-	    ioctl(vcpu_fd, KVM_GET_MP_STATE, &s->mp_state) < 0) {
+	if (ioctl(vcpu_fd, KVM_GET_REGS, &s->regs) < 0 ||
+		ioctl(vcpu_fd, KVM_GET_SREGS, &s->sregs) < 0 ||
+		ioctl(vcpu_fd, KVM_GET_FPU, &s->fpu) < 0 ||
+		ioctl(vcpu_fd, KVM_GET_XCRS, &s->xcrs) < 0 ||
+		ioctl(vcpu_fd, KVM_GET_DEBUGREGS, &s->debugregs) < 0 ||
+		ioctl(vcpu_fd, KVM_GET_VCPU_EVENTS, &s->events) < 0 ||
+		ioctl(vcpu_fd, KVM_GET_LAPIC, &s->lapic) < 0 ||
+		ioctl(vcpu_fd, KVM_GET_MP_STATE, &s->mp_state) < 0) {
 		code = -errno;
 		state_vcpu_free(s);
 		return code;
@@ -106,12 +108,13 @@ int state_vcpu_restore(int vcpu_fd, const struct state_vcpu *s)
 
 		(void)state_msr(vcpu_fd, KVM_SET_MSRS, &entry); // read-only ones refuse
 	}
-	if (ioctl(vcpu_fd, KVM_SET_REGS, &s->regs) < 0 || ioctl(vcpu_fd, KVM_SET_FPU, &s->fpu) < 0 ||
-	    ioctl(vcpu_fd, KVM_SET_XCRS, &s->xcrs) < 0 ||
-	    ioctl(vcpu_fd, KVM_SET_DEBUGREGS, &s->debugregs) < 0 ||
-	    ioctl(vcpu_fd, KVM_SET_LAPIC, &s->lapic) < 0 ||
-	    ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &s->events) < 0 ||
-	    ioctl(vcpu_fd, KVM_SET_MP_STATE, &mp_state) < 0)
+	if (ioctl(vcpu_fd, KVM_SET_REGS, &s->regs) < 0 ||
+		ioctl(vcpu_fd, KVM_SET_FPU, &s->fpu) < 0 ||
+		ioctl(vcpu_fd, KVM_SET_XCRS, &s->xcrs) < 0 ||
+		ioctl(vcpu_fd, KVM_SET_DEBUGREGS, &s->debugregs) < 0 ||
+		ioctl(vcpu_fd, KVM_SET_LAPIC, &s->lapic) < 0 ||
+		ioctl(vcpu_fd, KVM_SET_VCPU_EVENTS, &s->events) < 0 ||
+		ioctl(vcpu_fd, KVM_SET_MP_STATE, &mp_state) < 0)
 		return -errno;
 	return 0;
 }

@@ -16,7 +16,7 @@ static struct err err;
 static int parse(const char *line)
 {
 	static char text[1024];
-	char *words[MAX_WORDS] = { (char *)"vmm" };
+	char *words[MAX_WORDS] = {(char *)"vmm"};
 	int n = 1;
 
 	memset(&err, 0, sizeof(err));
@@ -31,43 +31,46 @@ static void errors_name_option_value_and_reason(void **state)
 	static const struct {
 		const char *line, *msg;
 	} cases[] = {
-		{ "", "a command is needed" },
-		{ "walk", "unknown command 'walk'" },
-		{ "run", "--kernel: a kernel is needed" },
-		{ "run --kernal k", "unknown option '--kernal'" },
-		{ "run k", "unexpected word 'k'" },
-		{ "run --kernel", "--kernel: value FILE is missing" },
-		{ "run --kernel=", "--kernel: value is empty" },
-		{ "run --kernel k --kernel k", "--kernel: given twice" },
-		{ "run --kernel k --vcpus 0", "--vcpus: '0' is not a number in 1..64" },
-		{ "run --kernel k --vcpus 65", "'65' is not a number in 1..64" },
-		{ "run --kernel k --vcpus -1", "'-1' is not a number" },
-		{ "run --kernel k --vcpus 2x", "'2x' is not a number" },
-		{ "run --kernel k --memory 256Q", "--memory: '256Q' is not a size" },
-		{ "run --kernel k --memory 1M", "'1M' is not a size in 16M" },
-		{ "run --kernel k --memory 99999999999999T", "is not a size" },
-		{ "run --kernel k --memory M", "is not a size" },
-		{ "run --kernel k --name a/b", "--name: 'a/b' has a character" },
-		{ "run --kernel k --slow-kvm=1", "--slow-kvm: takes no value" },
-		{ "run --kernel k --rng maybe", "--rng: 'maybe' is neither on nor off" },
-		{ "run --kernel k --log-level loud", "--log-level: 'loud' is none of" },
-		{ "run --kernel k --net mode=client", "--net: no back-end" },
-		{ "run --kernel k --net vhost-user=s,mode=both", "mode 'both' is neither" },
-		{ "run --kernel k --net vhost-user=s,mac=01:00:00:00:00:01", "not a unicast MAC" },
-		{ "run --kernel k --net vhost-user=s,mac=hello", "not a unicast MAC" },
-		{ "run --kernel k --net vhost-user=s,queues=17", "queues: '17' is not a number in 1..16" },
-		{ "run --kernel k --net vhost-user=s,queue-size=100", "not a power of two" },
-		{ "run --kernel k --net vhost-user=s,mtu=67", "mtu: '67' is not a number in 68..65535" },
-		{ "run --kernel k --net vhost-user=s,colour=red", "unknown setting 'colour'" },
-		{ "run --kernel k --net vhost-user=s,mtu", "setting 'mtu' has no value" },
-		{ "run --kernel k --net vhost-user=s,mac=52:54:00:00:00:01 --net vhost-user=t,mac=52:54:00:00:00:01",
-			"devices 0 and 1 have the same MAC" },
-		{ "run --kernel k --disk d.raw,rw", "--disk: unknown setting 'rw'" },
-		{ "run --kernel k --disk file=d", "does not begin with a file name" },
-		{ "run --kernel k --serial tape", "--serial: unknown setting 'tape'" },
-		{ "run --kernel k --serial file", "--serial: file needs a path" },
-		{ "run --kernel k --serial stdio=x", "--serial: stdio takes no value" },
-		{ "check -x", "unknown option '-x'" },
+		{"", "a command is needed"},
+		{"walk", "unknown command 'walk'"},
+		{"run", "--kernel: a kernel is needed"},
+		{"run --kernal k", "unknown option '--kernal'"},
+		{"run k", "unexpected word 'k'"},
+		{"run --kernel", "--kernel: value FILE is missing"},
+		{"run --kernel=", "--kernel: value is empty"},
+		{"run --kernel k --kernel k", "--kernel: given twice"},
+		{"run --kernel k --vcpus 0", "--vcpus: '0' is not a number in 1..64"},
+		{"run --kernel k --vcpus 65", "'65' is not a number in 1..64"},
+		{"run --kernel k --vcpus -1", "'-1' is not a number"},
+		{"run --kernel k --vcpus 2x", "'2x' is not a number"},
+		{"run --kernel k --memory 256Q", "--memory: '256Q' is not a size"},
+		{"run --kernel k --memory 1M", "'1M' is not a size in 16M"},
+		{"run --kernel k --memory 99999999999999T", "is not a size"},
+		{"run --kernel k --memory M", "is not a size"},
+		{"run --kernel k --name a/b", "--name: 'a/b' has a character"},
+		{"run --kernel k --slow-kvm=1", "--slow-kvm: takes no value"},
+		{"run --kernel k --rng maybe", "--rng: 'maybe' is neither on nor off"},
+		{"run --kernel k --log-level loud", "--log-level: 'loud' is none of"},
+		{"run --kernel k --net mode=client", "--net: no back-end"},
+		{"run --kernel k --net vhost-user=s,mode=both", "mode 'both' is neither"},
+		{"run --kernel k --net vhost-user=s,mac=01:00:00:00:00:01", "not a unicast MAC"},
+		{"run --kernel k --net vhost-user=s,mac=hello", "not a unicast MAC"},
+		{"run --kernel k --net vhost-user=s,queues=17",
+			"queues: '17' is not a number in 1..16"},
+		{"run --kernel k --net vhost-user=s,queue-size=100", "not a power of two"},
+		{"run --kernel k --net vhost-user=s,mtu=67",
+			"mtu: '67' is not a number in 68..65535"},
+		{"run --kernel k --net vhost-user=s,colour=red", "unknown setting 'colour'"},
+		{"run --kernel k --net vhost-user=s,mtu", "setting 'mtu' has no value"},
+		{"run --kernel k --net vhost-user=s,mac=52:54:00:00:00:01 --net "
+		 "vhost-user=t,mac=52:54:00:00:00:01",
+			"devices 0 and 1 have the same MAC"},
+		{"run --kernel k --disk d.raw,rw", "--disk: unknown setting 'rw'"},
+		{"run --kernel k --disk file=d", "does not begin with a file name"},
+		{"run --kernel k --serial tape", "--serial: unknown setting 'tape'"},
+		{"run --kernel k --serial file", "--serial: file needs a path"},
+		{"run --kernel k --serial stdio=x", "--serial: stdio takes no value"},
+		{"check -x", "unknown option '-x'"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -87,8 +90,11 @@ static void too_long_a_path_is_refused(void **state)
 
 static void a_full_line_is_understood(void **state)
 {
-	assert_int_equal(parse("run --name h1 --vcpus 2 --memory 1G --kernel K --initrd=I --control C "
-		"--net vhost-user=S,mode=server,mac=52:54:00:00:00:01,queues=4,mtu=9000 --disk D,ro"), 0);
+	assert_int_equal(
+		parse("run --name h1 --vcpus 2 --memory 1G --kernel K --initrd=I --control C "
+		      "--net vhost-user=S,mode=server,mac=52:54:00:00:00:01,queues=4,mtu=9000 "
+		      "--disk D,ro"),
+		0);
 	assert_int_equal(args.command, ARGS_RUN);
 	assert_string_equal(args.config.name, "h1");
 	assert_int_equal(args.config.n_vcpus, 2);

@@ -60,7 +60,9 @@ static int load(size_t len, const char *cmdline, uint64_t initrd_bytes, struct b
 	struct err *err)
 {
 	struct boot_request request = {
-		.cmdline = cmdline, .initrd_bytes = initrd_bytes, .rsdp_gpa = 0xe0000,
+		.cmdline = cmdline,
+		.initrd_bytes = initrd_bytes,
+		.rsdp_gpa = 0xe0000,
 	};
 
 	memset(err, 0, sizeof(*err));
@@ -102,13 +104,15 @@ static void memory_map_covers_ram_and_reserves_tables(void **state)
 	n = (unsigned)get(LAYOUT_BOOT_PARAMS + 0x1e8, 1);
 	assert_in_range(n, 3, BOOT_MAX_RANGES);
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t at = LAYOUT_BOOT_PARAMS + 0x2d0 + i * 20, gpa = get(at, 8), size = get(at + 8, 8);
+		uint64_t at = LAYOUT_BOOT_PARAMS + 0x2d0 + i * 20, gpa = get(at, 8),
+			 size = get(at + 8, 8);
 		bool is_ram = get(at + 16, 4) == BOOT_RANGE_RAM;
 
 		assert_true(gpa >= end); // ascending, no overlap
 		end = gpa + size;
 		ram += is_ram ? size : 0;
-		has_acpi |= !is_ram && gpa <= LAYOUT_ACPI_BASE && end >= LAYOUT_ACPI_BASE + LAYOUT_ACPI_SIZE;
+		has_acpi |= !is_ram && gpa <= LAYOUT_ACPI_BASE &&
+			    end >= LAYOUT_ACPI_BASE + LAYOUT_ACPI_SIZE;
 		has_ecam |= !is_ram && gpa == LAYOUT_ECAM_BASE && size == LAYOUT_ECAM_SIZE;
 	}
 	assert_true(has_acpi);
@@ -138,14 +142,14 @@ static void broken_headers_are_refused(void **state)
 		int code;
 		const char *msg;
 	} cases[] = {
-		{ 0x1fe, 2, 0, -ENOEXEC, "no boot header" },
-		{ 0x202, 4, 0, -ENOEXEC, "no boot header" },
-		{ 0x206, 2, 0x20b, -ENOEXEC, "2.11 is too old" },
-		{ 0x236, 2, 0, -ENOEXEC, "32-bit kernel" },
-		{ 0x211, 1, 0, -ENOEXEC, "zImage" },
-		{ 0x1f1, 1, 255, -ENOEXEC, "truncated" },
-		{ 0x1f1, 1, 9, -ENOEXEC, "truncated" },
-		{ 0x260, 4, 0xffffffff, -ENOSPC, "needs RAM" },
+		{0x1fe, 2, 0, -ENOEXEC, "no boot header"},
+		{0x202, 4, 0, -ENOEXEC, "no boot header"},
+		{0x206, 2, 0x20b, -ENOEXEC, "2.11 is too old"},
+		{0x236, 2, 0, -ENOEXEC, "32-bit kernel"},
+		{0x211, 1, 0, -ENOEXEC, "zImage"},
+		{0x1f1, 1, 255, -ENOEXEC, "truncated"},
+		{0x1f1, 1, 9, -ENOEXEC, "truncated"},
+		{0x260, 4, 0xffffffff, -ENOSPC, "needs RAM"},
 	};
 	struct boot_plan plan;
 	struct err err;
@@ -154,7 +158,8 @@ static void broken_headers_are_refused(void **state)
 		mem_destroy(mem);
 		setup(state);
 		put(cases[i].at, cases[i].size, cases[i].value);
-		if (load(IMAGE_BYTES, "", 0, &plan, &err) != cases[i].code || !strstr(err.msg, cases[i].msg))
+		if (load(IMAGE_BYTES, "", 0, &plan, &err) != cases[i].code ||
+			!strstr(err.msg, cases[i].msg))
 			fail_msg("case %zu: %d %s", i, err.code, err.msg);
 	}
 }
@@ -208,8 +213,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(kernel_is_placed_where_it_prefers, setup, teardown),
-		cmocka_unit_test_setup_teardown(memory_map_covers_ram_and_reserves_tables, setup, teardown),
-		cmocka_unit_test_setup_teardown(small_ram_moves_a_relocatable_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(memory_map_covers_ram_and_reserves_tables, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(small_ram_moves_a_relocatable_kernel, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(broken_headers_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_addresses_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_truncation_is_refused, setup, teardown),

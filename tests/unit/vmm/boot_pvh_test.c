@@ -34,15 +34,20 @@ static int setup(void **state)
 	kernel.header.e_phentsize = sizeof(Elf64_Phdr);
 	kernel.header.e_phnum = 2;
 	kernel.load = (Elf64_Phdr){
-		.p_type = PT_LOAD, .p_offset = offsetof(__typeof__(kernel), code), .p_paddr = 0x200000,
-		.p_filesz = sizeof(kernel.code), .p_memsz = 4096,
+		.p_type = PT_LOAD,
+		.p_offset = offsetof(__typeof__(kernel), code),
+		.p_paddr = 0x200000,
+		.p_filesz = sizeof(kernel.code),
+		.p_memsz = 4096,
 	};
 	kernel.note = (Elf64_Phdr){
-		.p_type = PT_NOTE, .p_offset = offsetof(__typeof__(kernel), entry),
-		.p_filesz = sizeof(kernel.entry), .p_align = 4,
+		.p_type = PT_NOTE,
+		.p_offset = offsetof(__typeof__(kernel), entry),
+		.p_filesz = sizeof(kernel.entry),
+		.p_align = 4,
 	};
 	memset(kernel.code, 0xf4, sizeof(kernel.code));
-	kernel.entry.header = (Elf64_Nhdr){ .n_namesz = 4, .n_descsz = 4, .n_type = 18 };
+	kernel.entry.header = (Elf64_Nhdr){.n_namesz = 4, .n_descsz = 4, .n_type = 18};
 	memcpy(kernel.entry.name, "Xen", 4);
 	kernel.entry.entry = 0x200010;
 	return mem_create(32u << 20, false, &mem, NULL);
@@ -57,7 +62,9 @@ static int teardown(void **state)
 static int load(size_t len, uint64_t initrd_bytes, struct boot_plan *plan, struct err *err)
 {
 	struct boot_request request = {
-		.cmdline = "root=x", .initrd_bytes = initrd_bytes, .rsdp_gpa = 0xe0000,
+		.cmdline = "root=x",
+		.initrd_bytes = initrd_bytes,
+		.rsdp_gpa = 0xe0000,
 	};
 
 	memset(err, 0, sizeof(*err));
@@ -169,7 +176,8 @@ static void every_truncation_is_refused(void **state)
 	struct boot_plan plan;
 	struct err err;
 
-	for (size_t len = 0; len < offsetof(__typeof__(kernel), entry) + sizeof(kernel.entry); len++) {
+	for (size_t len = 0; len < offsetof(__typeof__(kernel), entry) + sizeof(kernel.entry);
+		len++) {
 		if (load(len, 0, &plan, &err) != -ENOEXEC)
 			fail_msg("%zu bytes were accepted", len);
 	}

@@ -32,11 +32,11 @@ static void probe_write(void *ctx, uint64_t offset, unsigned size, uint64_t valu
 	p->n_writes++;
 }
 
-static const struct bus_ops probe_ops = { .read = probe_read, .write = probe_write };
+static const struct bus_ops probe_ops = {.read = probe_read, .write = probe_write};
 
 static void accesses_reach_their_range(void **state)
 {
-	struct probe a = { 0 }, b = { 0 };
+	struct probe a = {0}, b = {0};
 	struct bus *bus = NULL;
 
 	assert_int_equal(bus_create("pio", 0x10000, &bus), 0);
@@ -59,7 +59,7 @@ static void accesses_reach_their_range(void **state)
 
 static void ranges_do_not_overlap(void **state)
 {
-	struct probe p = { 0 };
+	struct probe p = {0};
 	struct bus_range *r = NULL;
 	struct bus *bus = NULL;
 
@@ -83,7 +83,7 @@ static void ranges_do_not_overlap(void **state)
 static void moves_agree_with_a_model(void **state)
 {
 	enum { N = 8, SPACE = 256 };
-	struct probe probes[N] = { 0 };
+	struct probe probes[N] = {0};
 	struct bus_range *ranges[N];
 	int owner[SPACE];
 	struct bus *bus = NULL;
@@ -93,8 +93,9 @@ static void moves_agree_with_a_model(void **state)
 		owner[i] = -1;
 	assert_int_equal(bus_create("mmio", SPACE, &bus), 0);
 	for (int i = 0; i < N; i++)
-		assert_int_equal(bus_register(bus, "r", BUS_UNMAPPED, 1 + i * 3, &probe_ops, &probes[i],
-			&ranges[i]), 0);
+		assert_int_equal(bus_register(bus, "r", BUS_UNMAPPED, 1 + i * 3, &probe_ops,
+					 &probes[i], &ranges[i]),
+			0);
 	for (int step = 0; step < 5000; step++) {
 		int i = rand() % N, base = rand() % SPACE, size = 1 + i * 3, code = 0;
 
@@ -110,7 +111,8 @@ static void moves_agree_with_a_model(void **state)
 		for (int j = 0; j < SPACE; j++) {
 			unsigned before = owner[j] >= 0 ? probes[owner[j]].n_reads : 0;
 
-			assert_int_equal(bus_read(bus, (uint64_t)j, 1), owner[j] >= 0 ? 0x88 : 0xff);
+			assert_int_equal(bus_read(bus, (uint64_t)j, 1),
+				owner[j] >= 0 ? 0x88 : 0xff);
 			if (owner[j] >= 0)
 				assert_int_equal(probes[owner[j]].n_reads, before + 1);
 		}
@@ -127,7 +129,7 @@ static int hook(void *ctx, uint64_t addr, unsigned len, int fd, bool assign)
 static void ioeventfds_are_signalled_or_handed_on(void **state)
 {
 	int fd = eventfd(0, EFD_NONBLOCK), n_assigned = 0;
-	struct probe p = { 0 };
+	struct probe p = {0};
 	struct bus *bus = NULL;
 	uint64_t count = 0;
 

@@ -21,7 +21,7 @@ struct fixture {
 	struct console *console;
 	char input[64]; /* what the device took */
 	size_t n_input;
-	size_t room;    /* how much it takes */
+	size_t room; /* how much it takes */
 };
 
 static size_t take(void *ctx, const uint8_t *data, size_t len)
@@ -62,9 +62,10 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct console_sink_config sink(struct fixture *f, enum console_sink_kind kind, const char *name)
+static struct console_sink_config sink(struct fixture *f, enum console_sink_kind kind,
+	const char *name)
 {
-	struct console_sink_config config = { .kind = kind };
+	struct console_sink_config config = {.kind = kind};
 
 	(void)snprintf(config.path, sizeof(config.path), "%s/%s", f->dir, name);
 	return config;
@@ -78,7 +79,7 @@ static void run(struct fixture *f)
 
 static int attach(struct fixture *f, const char *name)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/%s", f->dir, name);
@@ -104,8 +105,9 @@ static size_t file_size(struct fixture *f, const char *name, char *text, size_t 
 static void all_sinks_see_the_output(void **state)
 {
 	struct fixture *f = *state;
-	struct console_sink_config file = sink(f, CONSOLE_FILE, "out"), log = sink(f, CONSOLE_LOG, "log"),
-		sock = sink(f, CONSOLE_UNIX, "sock");
+	struct console_sink_config file = sink(f, CONSOLE_FILE, "out"),
+				   log = sink(f, CONSOLE_LOG, "log"),
+				   sock = sink(f, CONSOLE_UNIX, "sock");
 	char text[64] = "";
 	int a, b;
 
@@ -130,7 +132,8 @@ static void all_sinks_see_the_output(void **state)
 static void who_does_not_read_is_skipped_and_files_are_not(void **state)
 {
 	struct fixture *f = *state;
-	struct console_sink_config file = sink(f, CONSOLE_FILE, "out"), sock = sink(f, CONSOLE_UNIX, "sock");
+	struct console_sink_config file = sink(f, CONSOLE_FILE, "out"),
+				   sock = sink(f, CONSOLE_UNIX, "sock");
 	enum { LINES = 100000, LINE = 8 };
 	static char got[LINES * LINE + 1];
 	size_t n = 0;
@@ -160,7 +163,7 @@ static void who_does_not_read_is_skipped_and_files_are_not(void **state)
 		run(f);
 	}
 	assert_in_range(n, CONSOLE_RING_BYTES, LINES * LINE - 1); // lost the middle
-	assert_memory_equal(got + n - LINE, "0099999\n", LINE);    // but not the end
+	assert_memory_equal(got + n - LINE, "0099999\n", LINE);   // but not the end
 	(void)close(lazy);
 }
 
@@ -237,8 +240,8 @@ static void a_served_socket_is_not_taken_and_a_stale_one_is(void **state)
 {
 	struct fixture *f = *state;
 	struct console_sink_config sock = sink(f, CONSOLE_UNIX, "sock");
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct err err = { 0 };
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct err err = {0};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	memcpy(addr.sun_path, sock.path, sizeof(sock.path));
@@ -256,7 +259,7 @@ static void a_bad_path_says_which(void **state)
 {
 	struct fixture *f = *state;
 	struct console_sink_config file = sink(f, CONSOLE_FILE, "no/such/file");
-	struct err err = { 0 };
+	struct err err = {0};
 
 	assert_int_equal(console_add_sink(f->console, &file, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "no/such/file"));
@@ -266,11 +269,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_sinks_see_the_output, setup, teardown),
-		cmocka_unit_test_setup_teardown(who_does_not_read_is_skipped_and_files_are_not, setup, teardown),
-		cmocka_unit_test_setup_teardown(input_waits_until_the_device_has_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(clients_are_limited_and_make_room_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(pty_has_a_link_and_works_both_ways, setup, teardown),
-		cmocka_unit_test_setup_teardown(a_served_socket_is_not_taken_and_a_stale_one_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_does_not_read_is_skipped_and_files_are_not,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(input_waits_until_the_device_has_room, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(clients_are_limited_and_make_room_again, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(pty_has_a_link_and_works_both_ways, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(a_served_socket_is_not_taken_and_a_stale_one_is,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bad_path_says_which, setup, teardown),
 	};
 

@@ -12,7 +12,7 @@
 static void size_is_checked(void **state)
 {
 	struct mem *mem = NULL;
-	struct err err = { 0 };
+	struct err err = {0};
 
 	assert_int_equal(mem_create(4096, false, &mem, &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "is not in"));
@@ -28,7 +28,8 @@ static void file_is_sealed(void **state)
 
 	assert_int_equal(mem_create(MEM_MIN_BYTES, false, &mem, NULL), 0);
 	assert_int_equal(mem_regions(mem, &regions), 1);
-	assert_int_equal(fcntl(regions[0].fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	assert_int_equal(fcntl(regions[0].fd, F_GET_SEALS),
+		F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	assert_int_equal(ftruncate(regions[0].fd, 4096), -1);
 	mem_destroy(mem);
 }
@@ -40,18 +41,18 @@ static void translation_stays_inside_a_region(void **state)
 		uint64_t gpa, size;
 		int code;
 	} cases[] = {
-		{ 0, 1, 0 },
-		{ 0, 0, -ERANGE },
-		{ LAYOUT_LOW_RAM_END - 1, 1, 0 },
-		{ LAYOUT_LOW_RAM_END - 1, 2, -ERANGE },
-		{ LAYOUT_LOW_RAM_END, 1, -ERANGE },
-		{ LAYOUT_HIGH_RAM_BASE - 1, 2, -ERANGE },
-		{ LAYOUT_HIGH_RAM_BASE, 1ull << 30, 0 },
-		{ LAYOUT_HIGH_RAM_BASE, (1ull << 30) + 1, -ERANGE },
-		{ LAYOUT_HIGH_RAM_BASE + (1ull << 30), 1, -ERANGE },
-		{ UINT64_MAX, 1, -ERANGE },
-		{ 4096, UINT64_MAX, -ERANGE },
-		{ UINT64_MAX - 4095, 8192, -ERANGE },
+		{0, 1, 0},
+		{0, 0, -ERANGE},
+		{LAYOUT_LOW_RAM_END - 1, 1, 0},
+		{LAYOUT_LOW_RAM_END - 1, 2, -ERANGE},
+		{LAYOUT_LOW_RAM_END, 1, -ERANGE},
+		{LAYOUT_HIGH_RAM_BASE - 1, 2, -ERANGE},
+		{LAYOUT_HIGH_RAM_BASE, 1ull << 30, 0},
+		{LAYOUT_HIGH_RAM_BASE, (1ull << 30) + 1, -ERANGE},
+		{LAYOUT_HIGH_RAM_BASE + (1ull << 30), 1, -ERANGE},
+		{UINT64_MAX, 1, -ERANGE},
+		{4096, UINT64_MAX, -ERANGE},
+		{UINT64_MAX - 4095, 8192, -ERANGE},
 	};
 	const struct mem_region *regions;
 	struct mem *mem = NULL;

@@ -46,7 +46,7 @@ static int rec_line(void *ctx, uint32_t gsi, bool level)
 	return 0;
 }
 
-static const struct irq_ops rec_ops = { rec_set_routes, rec_irqfd, rec_line };
+static const struct irq_ops rec_ops = {rec_set_routes, rec_irqfd, rec_line};
 
 struct device {
 	uint64_t base;
@@ -79,9 +79,11 @@ static uint64_t device_read(void *ctx, uint64_t offset, unsigned size)
 }
 
 static const struct pci_dev_ops device_ops = {
-	.bar_moved = device_moved, .config_written = device_written, .reset = device_reset,
+	.bar_moved = device_moved,
+	.config_written = device_written,
+	.reset = device_reset,
 };
-static const struct bus_ops bar_ops = { .read = device_read };
+static const struct bus_ops bar_ops = {.read = device_read};
 
 struct fixture {
 	struct bus *pio, *mmio;
@@ -99,7 +101,7 @@ struct fixture {
 static int setup(void **state)
 {
 	static struct fixture f;
-	static const struct pci_ident ident = { 0x1af4, 0x1041, 0x1af4, 0x40, 0x020000, 1 };
+	static const struct pci_ident ident = {0x1af4, 0x1041, 0x1af4, 0x40, 0x020000, 1};
 
 	memset(&f, 0, sizeof(f));
 	memset(&rec, 0, sizeof(rec));
@@ -108,7 +110,8 @@ static int setup(void **state)
 	assert_int_equal(irq_create(&rec_ops, NULL, &f.irq), 0);
 	assert_int_equal(pci_bus_create(f.pio, f.mmio, f.irq, &f.pci), 0);
 	assert_int_equal(pci_dev_create(f.pci, "dev", &ident, &device_ops, &f.device, &f.dev), 0);
-	assert_int_equal(pci_dev_add_bar(f.dev, 0, PCI_BAR_MEM64, BAR_SIZE, &bar_ops, &f.device), 0);
+	assert_int_equal(pci_dev_add_bar(f.dev, 0, PCI_BAR_MEM64, BAR_SIZE, &bar_ops, &f.device),
+		0);
 	assert_int_equal(pci_msix_add(f.dev, 0, TABLE_OFFSET, PBA_OFFSET, N_VECTORS), 0);
 	assert_int_equal(pci_intx_add(f.dev), 0);
 	pci_bus_reset(f.pci);
@@ -155,7 +158,8 @@ static uint64_t enable_memory(struct fixture *f)
 	return f->device.base;
 }
 
-static void set_vector(struct fixture *f, uint64_t base, unsigned vector, uint32_t data, bool masked)
+static void set_vector(struct fixture *f, uint64_t base, unsigned vector, uint32_t data,
+	bool masked)
 {
 	uint64_t at = base + TABLE_OFFSET + vector * 16;
 
@@ -171,7 +175,8 @@ static bool attached(struct fixture *f, unsigned vector, uint32_t data)
 
 	for (unsigned i = 0; i < rec.n_routes; i++) {
 		if (rec.fd_of_gsi[rec.routes[i].gsi] == fd)
-			return rec.routes[i].msi.data == data && rec.routes[i].msi.addr == 0xfee00000;
+			return rec.routes[i].msi.data == data &&
+			       rec.routes[i].msi.addr == 0xfee00000;
 	}
 	return false;
 }
@@ -264,7 +269,7 @@ static void masked_messages_are_pending_and_replayed(void **state)
 {
 	struct fixture *f = *state;
 	uint64_t base = enable_memory(f);
-	struct pollfd p = { .fd = pci_msix_eventfd(f->dev, 2), .events = POLLIN };
+	struct pollfd p = {.fd = pci_msix_eventfd(f->dev, 2), .events = POLLIN};
 
 	set_vector(f, base, 2, 0x32, true);
 	enable_msix(f, 0x8000);
@@ -274,7 +279,8 @@ static void masked_messages_are_pending_and_replayed(void **state)
 	assert_int_equal(bus_read(f->mmio, base + PBA_OFFSET, 4), 4);
 	bus_write(f->mmio, base + TABLE_OFFSET + 2 * 16 + 12, 4, 0);
 	assert_true(attached(f, 2, 0x32));
-	assert_int_equal(poll(&p, 1, 0), 1); // the kernel finds the count when the irqfd is attached
+	assert_int_equal(poll(&p, 1, 0),
+		1); // the kernel finds the count when the irqfd is attached
 	pci_bus_reset(f->pci);
 	assert_int_equal(rec.n_attached, 0);
 	assert_int_equal(poll(&p, 1, 0), 0); // and what was pending dies with a reset
@@ -336,7 +342,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(read_only_bits_stay, setup, teardown),
 		cmocka_unit_test_setup_teardown(bars_are_sized_moved_and_switched, setup, teardown),
 		cmocka_unit_test_setup_teardown(vectors_follow_enable_and_masks, setup, teardown),
-		cmocka_unit_test_setup_teardown(masked_messages_are_pending_and_replayed, setup, teardown),
+		cmocka_unit_test_setup_teardown(masked_messages_are_pending_and_replayed, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(odd_table_accesses_are_ignored, setup, teardown),
 		cmocka_unit_test_setup_teardown(unmasking_reuses_the_route, setup, teardown),
 		cmocka_unit_test_setup_teardown(intx_honours_its_disable_bit, setup, teardown),

@@ -81,19 +81,20 @@ static void forbidden_calls_end_the_process_by_name(void **state)
 		void (*fn)(void);
 		const char *what;
 	} cases[] = {
-		{ SANDBOX_MAIN, open_file, "open a file" },
-		{ SANDBOX_MAIN, execute, "execute" },
-		{ SANDBOX_MAIN, use_network, "network" },
-		{ SANDBOX_MAIN, signal_init, "signal another process" },
-		{ SANDBOX_VCPU, open_file, "open a file" },
-		{ SANDBOX_VCPU, use_unix_socket, "socket" },
+		{SANDBOX_MAIN, open_file, "open a file"},
+		{SANDBOX_MAIN, execute, "execute"},
+		{SANDBOX_MAIN, use_network, "network"},
+		{SANDBOX_MAIN, signal_init, "signal another process"},
+		{SANDBOX_VCPU, open_file, "open a file"},
+		{SANDBOX_VCPU, use_unix_socket, "socket"},
 	};
 	char text[512];
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int code = confined(cases[i].kind, cases[i].fn, text, sizeof(text));
 
-		if (code != 1 || !strstr(text, "sandbox: system call number") || !strstr(text, "--no-seccomp"))
+		if (code != 1 || !strstr(text, "sandbox: system call number") ||
+			!strstr(text, "--no-seccomp"))
 			fail_msg("%s: exit %d, '%s'", cases[i].what, code, text);
 	}
 }

@@ -49,7 +49,7 @@ static int line(void *ctx, uint32_t gsi, bool level)
 	return 0;
 }
 
-static const struct irq_ops irq_ops = { set_routes, irqfd, line };
+static const struct irq_ops irq_ops = {set_routes, irqfd, line};
 
 static void on_request(void *ctx, enum pm_request request)
 {
@@ -59,7 +59,7 @@ static void on_request(void *ctx, enum pm_request request)
 
 static int setup(void **state)
 {
-	struct console_sink_config sink = { .kind = CONSOLE_PTY };
+	struct console_sink_config sink = {.kind = CONSOLE_PTY};
 
 	(void)snprintf(tty, sizeof(tty), "/tmp/board-test-%d", (int)getpid());
 	memcpy(sink.path, tty, sizeof(tty));
@@ -180,7 +180,7 @@ static void serial_loops_back(void **state)
 {
 	char text[8];
 
-	out(COM + 4, 0x1e); // loop, OUT2, OUT1, RTS
+	out(COM + 4, 0x1e);                  // loop, OUT2, OUT1, RTS
 	assert_int_equal(in(COM + 6), 0xd0); // DCD, RI, CTS
 	out(COM, 'z');
 	assert_int_equal(in(COM), 'z');
@@ -242,7 +242,7 @@ static void every_reset_works(void **state)
 static void pm_timer_counts(void **state)
 {
 	uint32_t first = (uint32_t)bus_read(env.pio, PM + 8, 4), ticks;
-	struct timespec pause = { .tv_nsec = 20000000 };
+	struct timespec pause = {.tv_nsec = 20000000};
 
 	(void)nanosleep(&pause, NULL);
 	ticks = (uint32_t)bus_read(env.pio, PM + 8, 4) - first;
@@ -263,7 +263,7 @@ static unsigned from_bcd(unsigned value)
 static void rtc_tells_the_time_in_utc(void **state)
 {
 	time_t now = time(NULL), got;
-	struct tm tm = { 0 };
+	struct tm tm = {0};
 
 	tm.tm_sec = (int)from_bcd(cmos(0));
 	tm.tm_min = (int)from_bcd(cmos(2));
@@ -280,8 +280,8 @@ static void rtc_keeps_what_the_guest_sets(void **state)
 {
 	static const struct {
 		unsigned at, value;
-	} set[] = { { 11, 0x82 }, { 0, 0x30 }, { 2, 0x15 }, { 4, 0x12 }, { 7, 0x01 }, { 8, 0x02 },
-		{ 9, 0x30 }, { 0x32, 0x20 }, { 11, 0x02 } };
+	} set[] = {{11, 0x82}, {0, 0x30}, {2, 0x15}, {4, 0x12}, {7, 0x01}, {8, 0x02}, {9, 0x30},
+		{0x32, 0x20}, {11, 0x02}};
 
 	for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++) {
 		out(0x70, set[i].at);

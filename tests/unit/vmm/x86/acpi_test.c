@@ -66,7 +66,7 @@ static int setup(void **state)
 
 static void checksums_are_right(void **state)
 {
-	static const char *const names[] = { "FACP", "APIC", "MCFG" };
+	static const char *const names[] = {"FACP", "APIC", "MCFG"};
 	const uint8_t *dsdt;
 
 	assert_memory_equal(tables, "RSD PTR ", 8);
@@ -128,10 +128,11 @@ static void disassemble(const uint8_t *table, const char *dir)
 	assert_non_null(file);
 	assert_int_equal(fwrite(table, get(table + 4, 4), 1, file), 1);
 	assert_int_equal(fclose(file), 0);
-	(void)snprintf(command, sizeof(command), "cd %s && mv %.4s %.4s.dat && iasl -d %.4s.dat >%.4s.out 2>&1"
-		" && ! grep -iE 'error|invalid|warning' %.4s.out %.4s.dsl", dir, (const char *)table,
-		(const char *)table, (const char *)table, (const char *)table, (const char *)table,
-		(const char *)table);
+	(void)snprintf(command, sizeof(command),
+		"cd %s && mv %.4s %.4s.dat && iasl -d %.4s.dat >%.4s.out 2>&1"
+		" && ! grep -iE 'error|invalid|warning' %.4s.out %.4s.dsl",
+		dir, (const char *)table, (const char *)table, (const char *)table,
+		(const char *)table, (const char *)table, (const char *)table);
 	if (system(command))
 		fail_msg("iasl does not like %.4s", (const char *)table);
 }
@@ -148,7 +149,8 @@ static void iasl_disassembles_all(void **state)
 	disassemble(find("MCFG"), dir);
 	disassemble(table_at(get(find("FACP") + 140, 8)), dir);
 	// What it disassembled to must compile again.
-	(void)snprintf(command, sizeof(command), "cd %s && iasl -p again DSDT.dsl >again.out 2>&1", dir);
+	(void)snprintf(command, sizeof(command), "cd %s && iasl -p again DSDT.dsl >again.out 2>&1",
+		dir);
 	assert_int_equal(system(command), 0);
 	(void)snprintf(command, sizeof(command), "rm -r %s", dir);
 	assert_int_equal(system(command), 0);
