@@ -120,8 +120,8 @@ bool vhost_chan_is_blocked(const struct vhost_chan *chan)
 }
 
 /*
- * Read until the part dst[size_bytes], which begins at byte `begin` of the message, is here. 1 when it
- * is, 0 when the socket is empty.
+ * Read until the part dst[size_bytes], which begins at byte `begin` of the message, is here. 1 when
+ * it is, 0 when the socket is empty.
  */
 static int vhost_chan_fill(struct vhost_chan *chan, void *dst, size_t begin, size_t size_bytes)
 {

@@ -1,9 +1,10 @@
 /**
  * vhost_user_chan: one vhost-user socket, message by message, without ever waiting.
  *
- * Messages to send are put on the wire at once or queued until the socket takes them; a received one is
- * handed out when all of it is here. The peer is not trusted: sizes are checked before anything is
- * copied, file descriptors that it sends are dropped by the kernel (no space is offered for them).
+ * Messages to send are put on the wire at once or queued until the socket takes them; a received
+ * one is handed out when all of it is here. The peer is not trusted: sizes are checked before
+ * anything is copied, file descriptors that it sends are dropped by the kernel (no space is offered
+ * for them).
  * Threads: one (the event loop's).
  * Life cycle: vhost_chan_init() takes the fd over; vhost_chan_done() closes it.
  * Limits: VHOST_CHAN_MAX_QUEUED messages waiting to be sent.

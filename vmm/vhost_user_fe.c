@@ -82,7 +82,8 @@ void vhost_fe_fail(struct vhost_fe *fe, const char *fmt, ...)
 	va_end(ap);
 	fe_disconnect(fe);
 	ev_timer_set(fe->retry_timer, fe->retry_ms * FE_NS_PER_MS, 0);
-	fe->retry_ms = fe->retry_ms * 2 < VHOST_FE_RETRY_MAX_MS ? fe->retry_ms * 2 : VHOST_FE_RETRY_MAX_MS;
+	fe->retry_ms =
+		fe->retry_ms * 2 < VHOST_FE_RETRY_MAX_MS ? fe->retry_ms * 2 : VHOST_FE_RETRY_MAX_MS;
 	vhost_fe_set_state(fe, VHOST_FE_BROKEN);
 }
 
@@ -135,13 +136,15 @@ static void fe_try_connect(struct vhost_fe *fe)
 	if (!code && connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		code = -errno;
 	if (!code) {
+		fe->last_error[0] = '\0'; // "cannot connect" is not true any more
 		fe_connected(fe, fd);
 		return;
 	}
 	if (fd >= 0)
 		(void)close(fd);
 	// Not there yet is the normal case, and no reason for a line in the log.
-	(void)snprintf(fe->last_error, sizeof(fe->last_error), "cannot connect: %s", strerror(-code));
+	(void)snprintf(
+		fe->last_error, sizeof(fe->last_error), "cannot connect: %s", strerror(-code));
 	ev_timer_set(fe->retry_timer, VHOST_FE_RETRY_MS * FE_NS_PER_MS, 0);
 	vhost_fe_set_state(fe, VHOST_FE_CONNECTING);
 }
@@ -166,7 +169,8 @@ static bool fe_is_served(const struct sockaddr_un *addr)
 
 	if (fd < 0)
 		return true; // cannot tell: leave it alone
-	is_served = connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN;
+	is_served =
+		connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN;
 	(void)close(fd);
 	return is_served;
 }
@@ -179,7 +183,8 @@ static int fe_listen(struct vhost_fe *fe, struct err *err)
 	fe_address(fe, &addr);
 	fe->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fe->listen_fd < 0)
-		return err_set(err, -errno, "vhost-user socket '%s': %s", fe->config.path, strerror(errno));
+		return err_set(err, -errno, "vhost-user socket '%s': %s", fe->config.path,
+			strerror(errno));
 	if (bind(fe->listen_fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		code = -errno;
 	if (code == -EADDRINUSE && !fe_is_served(&addr)) {
@@ -191,7 +196,8 @@ static int fe_listen(struct vhost_fe *fe, struct err *err)
 		// Not ours: it must not be removed with us.
 		(void)close(fe->listen_fd);
 		fe->listen_fd = -1;
-		return err_set(err, code, "vhost-user socket '%s': cannot listen: %s", fe->config.path,
+		return err_set(err, code, "vhost-user socket '%s': cannot listen: %s",
+			fe->config.path,
 			code == -EADDRINUSE ? "another process listens there" : strerror(-code));
 	}
 	if (listen(fe->listen_fd, 1) < 0)
@@ -199,7 +205,8 @@ static int fe_listen(struct vhost_fe *fe, struct err *err)
 			fe->config.path, strerror(errno));
 	code = ev_add_io(fe->ev, fe->listen_fd, EPOLLIN, fe_on_listen, fe, &fe->listen_source);
 	if (code < 0)
-		return err_set(err, code, "vhost-user socket '%s': %s", fe->config.path, strerror(-code));
+		return err_set(
+			err, code, "vhost-user socket '%s': %s", fe->config.path, strerror(-code));
 	fe->state = VHOST_FE_LISTENING;
 	return 0;
 }
@@ -231,7 +238,8 @@ int vhost_fe_create(struct ev *ev, const struct mem *mem, const struct vhost_fe_
 	if (!code)
 		code = ev_add_timer(ev, vhost_fe_on_reply_timeout, fe, &fe->reply_timer);
 	if (code < 0)
-		(void)err_set(err, code, "vhost-user socket '%s': %s", config->path, strerror(-code));
+		(void)err_set(
+			err, code, "vhost-user socket '%s': %s", config->path, strerror(-code));
 	else if (config->is_server)
 		code = fe_listen(fe, err);
 	else
@@ -289,7 +297,8 @@ void vhost_fe_drain(struct vhost_fe *fe)
 		uint64_t now_ns = ev_now_ns();
 
 		if (now_ns >= deadline_ns) {
-			vhost_fe_fail(fe, "did not give the rings back within %u ms", VHOST_FE_DRAIN_TIMEOUT_MS);
+			vhost_fe_fail(fe, "did not give the rings back within %u ms",
+				VHOST_FE_DRAIN_TIMEOUT_MS);
 			return;
 		}
 		if (poll(&pfd, 1, (int)((deadline_ns - now_ns) / FE_NS_PER_MS) + 1) > 0)
@@ -301,7 +310,8 @@ void vhost_fe_set_ring_enabled(struct vhost_fe *fe, unsigned ring, bool is_enabl
 {
 	struct vhost_fe_ring *r = &fe->session.rings[ring];
 
-	if (!fe->has_session || ring >= fe->session.n_rings || !r->is_used || r->is_enabled == is_enabled)
+	if (!fe->has_session || ring >= fe->session.n_rings || !r->is_used ||
+		r->is_enabled == is_enabled)
 		return;
 	r->is_enabled = is_enabled;
 	if (fe->state == VHOST_FE_STARTING || fe->state == VHOST_FE_RUNNING)

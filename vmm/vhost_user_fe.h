@@ -1,30 +1,32 @@
 /**
- * vhost_user_fe: the front-end half of vhost-user for a network device: one back-end connection that
- * is made, negotiated, lost and made again for as long as the VM lives.
+ * vhost_user_fe: the front-end half of vhost-user for a network device: one back-end connection
+ * that is made, negotiated, lost and made again for as long as the VM lives.
  *
- *   LISTENING/CONNECTING --connected--> NEGOTIATING --> IDLE --vhost_fe_start()--> STARTING --> RUNNING
- *          ^                                             ^                                        |
- *          |                                             +------------ STOPPING <-vhost_fe_stop()-+
- *          +-- hang-up, wrong or late reply, from any connected state (BROKEN = waiting longer first)
+ *   LISTENING/CONNECTING --connected--> NEGOTIATING --> IDLE --start--> STARTING --> RUNNING
+ *          ^                                             ^                              |
+ *          |                                             +---------- STOPPING <--stop---+
+ *          +-- hang-up, wrong or late reply, from any connected state (BROKEN: waits longer)
  *
  * Nothing here waits: messages are sent ahead, replies come by the event loop in the order of the
- * requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS (STOP_TIMEOUT_MS while stopping) ends the
- * connection, as does any reply that is not the one expected. Only this device suffers; last_error says why.
+ * requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS (STOP_TIMEOUT_MS while stopping) ends
+ * the connection, as does any reply that is not the one expected. Only this device suffers;
+ * last_error says why.
  *
- * A session is what the guest's driver asked for (features, rings). It outlives connections: when the
- * back-end comes back the session is replayed and each ring goes on where its used index stands, because
- * network back-ends finish buffers in order; then every ring is kicked once. A packed ring has no used
- * index: its place is read from the ring itself, exact for drivers whose chains take one slot each
- * (INDIRECT_DESC, as Linux and DPDK use it).
- * Rings and RAM are given to a back-end only while a session runs.
+ * A session is what the guest's driver asked for (features, rings). It outlives connections: when
+ * the back-end comes back the session is replayed and each ring goes on where its used index
+ * stands, because network back-ends finish buffers in order; then every ring is kicked once. A
+ * packed ring has no used index: its place is read from the ring itself, exact for drivers whose
+ * chains take one slot each (INDIRECT_DESC, as Linux and DPDK use it).
+ * A back-end gets RAM with its first session and keeps it until the connection closes.
  *
  * Messages whose feature bit was not negotiated are never sent. With REPLY_ACK every change is
  * acknowledged; without, GET_FEATURES after the last one stands in for it.
- * Carrier: back-ends that know CONFIG and BACKEND_REQ tell theirs (virtio_net_cfg.status, fetched anew
- * after each CONFIG_CHANGE_MSG); of others it is taken to be up.
+ * Carrier: back-ends that know CONFIG and BACKEND_REQ tell theirs (virtio_net_cfg.status, fetched
+ * anew after each CONFIG_CHANGE_MSG); of others it is taken to be up.
  *
  * Threads: the event loop's, all of it; ops as well.
- * Life cycle: vhost_fe_create() begins to connect; vhost_fe_destroy() closes and removes the socket.
+ * Life cycle: vhost_fe_create() begins to connect; vhost_fe_destroy() closes and removes the
+ * socket.
  * Limits: VHOST_FE_MAX_RINGS rings, one back-end at a time (further ones wait in the backlog).
  * Source: "Vhost-user Protocol" of QEMU's interoperability specifications, by message name.
  */
@@ -41,12 +43,12 @@ struct ev;
 struct mem;
 struct vhost_fe;
 
-#define VHOST_FE_MAX_RINGS          32
-#define VHOST_FE_RETRY_MS           100
-#define VHOST_FE_RETRY_MAX_MS       5000
-#define VHOST_FE_REPLY_TIMEOUT_MS   10000 /* nobody else waits for it; mapping much RAM takes time */
-#define VHOST_FE_STOP_TIMEOUT_MS    2000  /* the guest's driver waits for it */
-#define VHOST_FE_DRAIN_TIMEOUT_MS   1000
+#define VHOST_FE_MAX_RINGS        32
+#define VHOST_FE_RETRY_MS         100
+#define VHOST_FE_RETRY_MAX_MS     5000
+#define VHOST_FE_REPLY_TIMEOUT_MS 10000 /* nobody else waits for it; mapping much RAM takes time */
+#define VHOST_FE_STOP_TIMEOUT_MS  2000  /* the guest's driver waits for it */
+#define VHOST_FE_DRAIN_TIMEOUT_MS 1000
 
 enum vhost_fe_state {
 	VHOST_FE_LISTENING,
@@ -70,8 +72,8 @@ struct vhost_fe_ring {
 	bool is_enabled; /* the back-end may process it */
 	uint16_t size;
 	uint64_t desc_gpa, driver_gpa, device_gpa; /* lie in RAM */
-	int kick_fd; /* borrowed until vhost_fe_destroy() */
-	int call_fd; /* borrowed likewise; -1 = none */
+	int kick_fd;                               /* borrowed until vhost_fe_destroy() */
+	int call_fd;                               /* borrowed likewise; -1 = none */
 };
 
 struct vhost_fe_session {
@@ -84,7 +86,7 @@ struct vhost_fe_session {
 
 struct vhost_fe_status {
 	enum vhost_fe_state state;
-	bool has_features;       /* a back-end was connected since the start; the next three are its */
+	bool has_features; /* a back-end was connected since the start; the next three are its */
 	uint64_t features;
 	uint64_t protocol_features;
 	unsigned max_queue_pairs; /* 0 = it did not say */

@@ -1,6 +1,6 @@
 /**
- * vhost_user_fe_priv: what the two halves of the front-end share: the connection (vhost_user_fe.c) and
- * the conversation on it (vhost_user_fe_proto.c).
+ * vhost_user_fe_priv: what the two halves of the front-end share: the connection (vhost_user_fe.c)
+ * and the conversation on it (vhost_user_fe_proto.c).
  */
 #ifndef VMM_VHOST_USER_FE_PRIV_H
 #define VMM_VHOST_USER_FE_PRIV_H
@@ -58,7 +58,8 @@ struct vhost_fe {
 	char last_error[256];
 };
 
-static inline bool vhost_fe_has_protocol(const struct vhost_fe *fe, enum vhost_user_protocol_feature bit)
+static inline bool vhost_fe_has_protocol(
+	const struct vhost_fe *fe, enum vhost_user_protocol_feature bit)
 {
 	return fe->protocol_features & VIRTIO_BIT(bit);
 }

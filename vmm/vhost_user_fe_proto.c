@@ -15,12 +15,12 @@ LOG_MODULE("vhost-user");
 /* Of virtio_net_cfg: the address, which we do not look at, and the status. */
 #define FE_CONFIG_SIZE (offsetof(struct virtio_net_cfg, status) + sizeof(uint16_t))
 
-#define FE_PROTOCOL_FEATURES                                                                       \
-	(VIRTIO_BIT(VHOST_USER_PROTOCOL_F_MQ) | VIRTIO_BIT(VHOST_USER_PROTOCOL_F_RARP) |           \
-		VIRTIO_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                                      \
-		VIRTIO_BIT(VHOST_USER_PROTOCOL_F_NET_MTU) |                                        \
+#define FE_PROTOCOL_FEATURES                                                             \
+	(VIRTIO_BIT(VHOST_USER_PROTOCOL_F_MQ) | VIRTIO_BIT(VHOST_USER_PROTOCOL_F_RARP) | \
+		VIRTIO_BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) |                            \
+		VIRTIO_BIT(VHOST_USER_PROTOCOL_F_NET_MTU) |                              \
 		VIRTIO_BIT(VHOST_USER_PROTOCOL_F_STATUS))
-#define FE_PROTOCOL_CARRIER                                                                        \
+#define FE_PROTOCOL_CARRIER \
 	(VIRTIO_BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | VIRTIO_BIT(VHOST_USER_PROTOCOL_F_CONFIG))
 
 static void fe_on_backend_chan(void *ctx, int fd, uint32_t events);
@@ -29,16 +29,18 @@ static void fe_on_backend_chan(void *ctx, int fd, uint32_t events);
 
 static void fe_watch(struct vhost_fe *fe)
 {
-	(void)ev_set_events(fe->chan_source,
-		vhost_chan_is_blocked(&fe->chan) ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	(void)ev_set_events(
+		fe->chan_source, vhost_chan_is_blocked(&fe->chan) ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static uint64_t fe_reply_timeout_ms(const struct vhost_fe *fe)
 {
-	uint64_t ms = fe->config.reply_timeout_ms ? fe->config.reply_timeout_ms : VHOST_FE_REPLY_TIMEOUT_MS;
+	uint64_t ms = fe->config.reply_timeout_ms ? fe->config.reply_timeout_ms
+						  : VHOST_FE_REPLY_TIMEOUT_MS;
 
 	return fe->state == VHOST_FE_STOPPING && ms > VHOST_FE_STOP_TIMEOUT_MS
-		? VHOST_FE_STOP_TIMEOUT_MS : ms;
+		? VHOST_FE_STOP_TIMEOUT_MS
+		: ms;
 }
 
 static void fe_expect(struct vhost_fe *fe, uint32_t request, unsigned ring, bool is_ack)
@@ -53,7 +55,8 @@ static void fe_expect(struct vhost_fe *fe, uint32_t request, unsigned ring, bool
 
 /*
  * Send and note the reply that is due: the request's own, an acknowledgement, or none. When the
- * connection breaks here it is closed, so that the messages after it find no connection and do nothing.
+ * connection breaks here it is closed, so that the messages after it find no connection and do
+ * nothing.
  */
 static void fe_send(struct vhost_fe *fe, uint32_t request, unsigned ring, const void *payload,
 	uint32_t size, int fd, bool has_reply)
@@ -114,7 +117,8 @@ static void fe_set_mtu(struct vhost_fe *fe)
 /* RAM never changes: once per connection. */
 static void fe_set_mem_table(struct vhost_fe *fe)
 {
-	struct vhost_user_hdr hdr = {.request = VHOST_USER_SET_MEM_TABLE, .flags = VHOST_USER_VERSION};
+	struct vhost_user_hdr hdr = {
+		.request = VHOST_USER_SET_MEM_TABLE, .flags = VHOST_USER_VERSION};
 	struct vhost_user_mem_table table = {0};
 	const struct mem_region *regions;
 	int fds[VHOST_USER_MAX_REGIONS], code;
@@ -171,9 +175,9 @@ uint32_t vhost_fe_split_base(const void *used_ring)
 }
 
 /*
- * A device flips the USED bit of each slot it gives back, once a lap, whatever the driver did to the
- * slot since. So the slots before the device's place show its wrap bit, the ones from there on the
- * opposite (VIRTIO 1.2, 2.8.1 "Driver and Device Ring Wrap Counters").
+ * A device flips the USED bit of each slot it gives back, once a lap, whatever the driver did to
+ * the slot since. So the slots before the device's place show its wrap bit, the ones from there on
+ * the opposite (VIRTIO 1.2, 2.8.1 "Driver and Device Ring Wrap Counters").
  */
 uint32_t vhost_fe_packed_base(const void *desc_ring, uint16_t size)
 {
@@ -219,7 +223,8 @@ void vhost_fe_set_vring_enable(struct vhost_fe *fe, unsigned ring)
 {
 	// Without protocol features rings are enabled by their kick fd.
 	if (fe->features & VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
-		fe_send_state(fe, VHOST_USER_SET_VRING_ENABLE, ring, fe->session.rings[ring].is_enabled);
+		fe_send_state(
+			fe, VHOST_USER_SET_VRING_ENABLE, ring, fe->session.rings[ring].is_enabled);
 }
 
 /* The back-end's channel to us; fd is its end. */
@@ -285,8 +290,10 @@ static bool fe_check_session(struct vhost_fe *fe)
 	uint64_t lacking = fe->session.required & ~fe->features;
 
 	if (lacking) {
-		vhost_fe_fail(fe, "lacks virtio features 0x%llx that the guest's driver has accepted: "
-			"reset the guest, or give it a back-end that has them", (unsigned long long)lacking);
+		vhost_fe_fail(fe,
+			"lacks virtio features 0x%llx that the guest's driver has accepted: "
+			"reset the guest, or give it a back-end that has them",
+			(unsigned long long)lacking);
 		return false;
 	}
 	return true;
@@ -339,7 +346,8 @@ void vhost_fe_begin_session(struct vhost_fe *fe)
 static void fe_session_is_running(struct vhost_fe *fe)
 {
 	fe->retry_ms = VHOST_FE_RETRY_MS;
-	// A kick that the last back-end took and did not serve would be lost; one too many does no harm.
+	// A kick that the last back-end took and did not serve would be lost; one too many does no
+	// harm.
 	for (unsigned i = 0; i < fe->session.n_rings; i++) {
 		if (fe->session.rings[i].is_used)
 			fe_kick(&fe->session.rings[i]);
@@ -418,12 +426,14 @@ static void fe_on_config(struct vhost_fe *fe, const struct vhost_user_msg *msg)
 
 	if (msg->hdr.size >= offsetof(struct vhost_user_config, data) && config->size) {
 		if (config->offset || config->size != FE_CONFIG_SIZE ||
-			msg->hdr.size != offsetof(struct vhost_user_config, data) + FE_CONFIG_SIZE) {
-			vhost_fe_fail(fe, "GET_CONFIG: %u bytes at %u, asked for %zu at 0", config->size,
-				config->offset, FE_CONFIG_SIZE);
+			msg->hdr.size !=
+				offsetof(struct vhost_user_config, data) + FE_CONFIG_SIZE) {
+			vhost_fe_fail(fe, "GET_CONFIG: %u bytes at %u, asked for %zu at 0",
+				config->size, config->offset, FE_CONFIG_SIZE);
 			return;
 		}
-		memcpy(&status, config->data + offsetof(struct virtio_net_cfg, status), sizeof(status));
+		memcpy(&status, config->data + offsetof(struct virtio_net_cfg, status),
+			sizeof(status));
 		carrier = status & VIRTIO_NET_S_LINK_UP;
 	}
 	if (carrier != fe->carrier) {
@@ -444,8 +454,8 @@ static bool fe_reply_size_ok(const struct fe_expected *e, uint32_t size)
 	return size == sizeof(uint64_t);
 }
 
-static void fe_on_reply(struct vhost_fe *fe, const struct fe_expected *e,
-	const struct vhost_user_msg *msg)
+static void fe_on_reply(
+	struct vhost_fe *fe, const struct fe_expected *e, const struct vhost_user_msg *msg)
 {
 	if (e->is_ack) {
 		if (msg->payload.u64)
@@ -460,7 +470,8 @@ static void fe_on_reply(struct vhost_fe *fe, const struct fe_expected *e,
 		fe_on_protocol_features(fe, msg->payload.u64);
 		break;
 	case VHOST_USER_GET_QUEUE_NUM:
-		fe->max_queue_pairs = msg->payload.u64 < UINT16_MAX ? (unsigned)msg->payload.u64 : UINT16_MAX;
+		fe->max_queue_pairs =
+			msg->payload.u64 < UINT16_MAX ? (unsigned)msg->payload.u64 : UINT16_MAX;
 		break;
 	case VHOST_USER_GET_CONFIG:
 		fe_on_config(fe, msg);
@@ -584,4 +595,3 @@ static void fe_on_backend_chan(void *ctx, int fd, uint32_t events)
 	if (msg.hdr.request == VHOST_USER_BACKEND_CONFIG_CHANGE_MSG)
 		fe_on_config_change(fe);
 }
-

@@ -146,8 +146,8 @@ void fake_driver_reset(struct fake_driver *drv)
 	assert_true(fake_machine_run(drv->env, fake_is_reset, drv, 5000));
 }
 
-void fake_driver_start(struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp,
-	uint64_t wanted)
+void fake_driver_start(
+	struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp, uint64_t wanted)
 {
 	*drv = (struct fake_driver){.env = env, .vp = vp, .next_gpa = FAKE_DRIVER_BASE};
 	fake_driver_reset(drv);

@@ -1,10 +1,11 @@
 /**
- * fake_machine: RAM, buses, PCI and an event loop without KVM, and a driver for one virtio device on it.
+ * fake_machine: RAM, buses, PCI and an event loop without KVM, and a driver for one virtio device
+ * on it.
  *
  * The interrupt back-end records routes and does nothing; MSI-X messages are seen by reading the
- * vector's eventfd, ioeventfds by the bus itself (bus.h). The driver does what a guest's does: status
- * machine, features, rings in guest RAM, through the registers of BAR 0.
- * Every function fails the running cmocka test when the device breaks the rules.
+ * vector's eventfd, ioeventfds by the bus itself (bus.h). The driver does what a guest's does:
+ * status machine, features, rings in guest RAM, through the registers of BAR 0. Every function
+ * fails the running cmocka test when the device breaks the rules.
  */
 #ifndef TESTS_FAKE_MACHINE_H
 #define TESTS_FAKE_MACHINE_H
@@ -18,10 +19,10 @@
 
 struct virtio_pci;
 
-#define FAKE_RAM_BYTES    (32u << 20)
-#define FAKE_DRIVER_BASE  (1u << 20) /* where drivers begin to put their rings */
-#define FAKE_MAX_QUEUES   9
-#define FAKE_RING_SIZE    64
+#define FAKE_RAM_BYTES   (32u << 20)
+#define FAKE_DRIVER_BASE (1u << 20) /* where drivers begin to put their rings */
+#define FAKE_MAX_QUEUES  9
+#define FAKE_RING_SIZE   64
 
 void fake_machine_create(struct dev_env *ret_env);
 void fake_machine_destroy(struct dev_env *env);
@@ -55,8 +56,8 @@ uint32_t fake_read(struct fake_driver *drv, unsigned offset, unsigned size);
 void fake_write(struct fake_driver *drv, unsigned offset, unsigned size, uint64_t value);
 uint64_t fake_driver_offered(struct fake_driver *drv);
 /** Reset, negotiate wanted & offered, set up all queues, DRIVER_OK. */
-void fake_driver_start(struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp,
-	uint64_t wanted);
+void fake_driver_start(
+	struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp, uint64_t wanted);
 /** Write 0 to the status and run the loop until it reads 0. */
 void fake_driver_reset(struct fake_driver *drv);
 uint64_t fake_driver_alloc(struct fake_driver *drv, size_t size);

@@ -1,8 +1,8 @@
 /*
- * A vhost-user back-end that answers wrongly, to the VMM's front-end. The peer here reads each request
- * and answers as a good one would; input bytes decide where it deviates: 0..0xbf is a good answer, others
- * change value, size, flags or request, drop, double or add messages, or hang up. The session is started
- * and stopped meanwhile.
+ * A vhost-user back-end that answers wrongly, to the VMM's front-end. The peer here reads each
+ * request and answers as a good one would; input bytes decide where it deviates: 0..0xbf is a good
+ * answer, others change value, size, flags or request, drop, double or add messages, or hang up.
+ * The session is started and stopped meanwhile.
  */
 #include "fuzz.h"
 
@@ -132,7 +132,10 @@ static int take(int fd, struct vhost_user_msg *msg, int *channel)
 	char control[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_FDS)];
 	struct iovec iov = {&msg->hdr, sizeof(msg->hdr)};
 	struct msghdr mh = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
 	};
 	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
@@ -153,12 +156,14 @@ static int take(int fd, struct vhost_user_msg *msg, int *channel)
 	// Each request is one write of the front-end: header and payload are here together.
 	if (n != sizeof(msg->hdr) || msg->hdr.size > sizeof(msg->payload))
 		return -1;
-	if (msg->hdr.size && recv(fd, &msg->payload, msg->hdr.size, MSG_DONTWAIT) != (ssize_t)msg->hdr.size)
+	if (msg->hdr.size &&
+		recv(fd, &msg->payload, msg->hdr.size, MSG_DONTWAIT) != (ssize_t)msg->hdr.size)
 		return -1;
 	return 1;
 }
 
-static void disturb(struct vhost_fe *fe, const struct vhost_fe_session *session, int channel, struct input *in)
+static void disturb(
+	struct vhost_fe *fe, const struct vhost_fe_session *session, int channel, struct input *in)
 {
 	static const struct ether_addr48 mac = {{2, 0, 0, 0, 0, 1}};
 	struct vhost_user_hdr hdr = {VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
@@ -203,8 +208,8 @@ static int dial(const char *path)
 	return fd;
 }
 
-static void converse(struct ev *ev, struct vhost_fe *fe, const struct vhost_fe_session *session, int fd,
-	struct input *in)
+static void converse(struct ev *ev, struct vhost_fe *fe, const struct vhost_fe_session *session,
+	int fd, struct input *in)
 {
 	int channel = -1;
 	bool is_open = true;
@@ -233,8 +238,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static int kick = -1;
 	struct vhost_fe_config config = {.is_server = true};
 	struct vhost_fe_session session = {
-		.features = VIRTIO_BIT(VIRTIO_F_VERSION_1) | (size & 1 ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0),
-		.mtu = 1500, .n_rings = 4,
+		.features = VIRTIO_BIT(VIRTIO_F_VERSION_1) |
+			(size & 1 ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0),
+		.mtu = 1500,
+		.n_rings = 4,
 	};
 	struct vhost_fe_status status;
 	struct input in = {data, size};
@@ -249,8 +256,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (unsigned i = 0; i < session.n_rings; i++)
 		session.rings[i] = (struct vhost_fe_ring){
-			.is_used = true, .is_enabled = true, .size = 8, .desc_gpa = 0x1000, .driver_gpa = 0x2000,
-			.device_gpa = 0x3000, .kick_fd = kick, .call_fd = kick,
+			.is_used = true,
+			.is_enabled = true,
+			.size = 8,
+			.desc_gpa = 0x1000,
+			.driver_gpa = 0x2000,
+			.device_gpa = 0x3000,
+			.kick_fd = kick,
+			.call_fd = kick,
 		};
 	(void)snprintf(config.path, sizeof(config.path), "/tmp/weft-fuzz-fe-%d", (int)getpid());
 	if (vhost_fe_create(ev, mem, &config, ignore, NULL, &fe, NULL) < 0)

@@ -1,6 +1,7 @@
 /*
- * A guest that touches registers, configuration space and rings of virtio devices in any order. Input is
- * a list of 8-byte steps; addresses are folded into a small window so that rings, once set up, are hit.
+ * A guest that touches registers, configuration space and rings of virtio devices in any order.
+ * Input is a list of 8-byte steps; addresses are folded into a small window so that rings, once set
+ * up, are hit.
  * Nothing outside guest RAM may be touched, and after a machine reset every status is 0 again.
  */
 #include "fuzz.h"
@@ -23,10 +24,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define N_DEVICES 3
-#define WINDOW_GPA 0x100000
+#define N_DEVICES   3
+#define WINDOW_GPA  0x100000
 #define WINDOW_SIZE 0x4000
-#define MAX_STEPS 512
+#define MAX_STEPS   512
 
 struct machine {
 	struct dev_env env;
@@ -44,8 +45,12 @@ struct step {
 static void machine_create(struct machine *m)
 {
 	struct config_net net = {
-		.path = "/nonexistent/weft-fuzz", .n_queue_pairs = 2, .queue_size = 64, .mtu = 1500,
-		.mac = {{2, 0, 0, 0, 0, 1}}, .packed = true,
+		.path = "/nonexistent/weft-fuzz",
+		.n_queue_pairs = 2,
+		.queue_size = 64,
+		.mtu = 1500,
+		.mac = {{2, 0, 0, 0, 0, 1}},
+		.packed = true,
 	};
 	struct config_disk disk = {0};
 	struct virtio_net *virtio_net;
@@ -76,7 +81,8 @@ static void set_up(struct virtio_pci *vp, uint32_t accepted)
 		virtio_pci_bar_write(vp, 0x00, 4, half);
 		virtio_pci_bar_write(vp, 0x08, 4, half);
 		virtio_pci_bar_write(vp, 0x0c, 4,
-			virtio_pci_bar_read(vp, 0x04, 4) & (half ? 0x1 | accepted >> 24 << 2 : accepted | 0xff));
+			virtio_pci_bar_read(vp, 0x04, 4) &
+				(half ? 0x1 | accepted >> 24 << 2 : accepted | 0xff));
 	}
 	virtio_pci_bar_write(vp, 0x14, 1, 3 | 8);
 	for (unsigned i = 0; i < 5; i++) {
@@ -123,7 +129,8 @@ static void run_step(struct machine *m, const struct step *s)
 		break;
 	case 4:
 		bus_write(m->env.pio, 0xcf8, 4, 0x80000000u | slot << 11 | (s->offset & 0xfc));
-		bus_write(m->env.pio, 0xcfc + (s->offset & 3 & ~(size - 1)), size > 4 ? 4 : size, s->value);
+		bus_write(m->env.pio, 0xcfc + (s->offset & 3 & ~(size - 1)), size > 4 ? 4 : size,
+			s->value);
 		break;
 	case 5:
 		bus_write(m->env.pio, 0xcf8, 4, 0x80000000u | slot << 11 | (s->offset & 0xfc));

@@ -36,7 +36,10 @@ static bool receive(int fd, struct vhost_user_msg *msg, int *fds, unsigned *n_fd
 	char control[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_FDS)];
 	struct iovec iov = {&msg->hdr, sizeof(msg->hdr)};
 	struct msghdr mh = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
 	};
 	ssize_t n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
 
@@ -73,7 +76,10 @@ static void send_with_fds(int fd, const void *bytes, size_t size)
 	} control = {0};
 	struct iovec iov = {(void *)(uintptr_t)bytes, size};
 	struct msghdr mh = {
-		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
 	};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
 	int fds[2] = {0, 1};
@@ -144,7 +150,8 @@ static bool misbehave(struct backend *be, struct vhost_user_msg *reply)
 	return true;
 }
 
-static bool answer(struct backend *be, const struct vhost_user_msg *msg, const void *payload, uint32_t size)
+static bool answer(
+	struct backend *be, const struct vhost_user_msg *msg, const void *payload, uint32_t size)
 {
 	struct vhost_user_msg reply = {
 		.hdr = {msg->hdr.request, VHOST_USER_VERSION | VHOST_USER_REPLY, size},
@@ -177,7 +184,8 @@ static void *translate(const struct backend *be, uint64_t addr, uint64_t size, b
 	return NULL;
 }
 
-static bool set_mem_table(struct backend *be, const struct vhost_user_msg *msg, const int *fds, unsigned n_fds)
+static bool set_mem_table(
+	struct backend *be, const struct vhost_user_msg *msg, const int *fds, unsigned n_fds)
 {
 	be->mem = msg->payload.mem;
 	if (be->mem.n_regions > VHOST_USER_MAX_REGIONS || be->mem.n_regions != n_fds)
@@ -186,7 +194,8 @@ static bool set_mem_table(struct backend *be, const struct vhost_user_msg *msg, 
 		const struct vhost_user_region *r = &be->mem.regions[i];
 
 		be->map_sizes[i] = r->mmap_offset + r->size;
-		be->maps[i] = mmap(NULL, be->map_sizes[i], PROT_READ | PROT_WRITE, MAP_SHARED, fds[i], 0);
+		be->maps[i] =
+			mmap(NULL, be->map_sizes[i], PROT_READ | PROT_WRITE, MAP_SHARED, fds[i], 0);
 		if (be->maps[i] == MAP_FAILED)
 			return false;
 	}
@@ -214,8 +223,8 @@ static void count_rings(struct backend *be)
 	be->n_running = running;
 }
 
-static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, int *fds, unsigned n_fds,
-	bool *ret_answered)
+static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, int *fds,
+	unsigned n_fds, bool *ret_answered)
 {
 	unsigned i = msg->payload.u64 & VHOST_USER_VRING_IDX_MASK;
 	struct vhost_user_vring_state state = msg->payload.state;
@@ -280,12 +289,14 @@ static bool send_config(struct backend *be, const struct vhost_user_msg *msg)
 		return false;
 	memcpy(config.data, &cfg, config.size);
 	be->told_carrier = be->carrier;
-	return answer(be, msg, &config, (uint32_t)(offsetof(struct vhost_user_config, data) + config.size));
+	return answer(be, msg, &config,
+		(uint32_t)(offsetof(struct vhost_user_config, data) + config.size));
 }
 
 static bool handle(struct backend *be, const struct vhost_user_msg *msg, int *fds, unsigned n_fds)
 {
-	uint64_t protocol_bit = be->protocol_features ? VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES) : 0;
+	uint64_t protocol_bit =
+		be->protocol_features ? VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES) : 0;
 	bool answered = false, ok = true;
 
 	switch (msg->hdr.request) {
@@ -342,7 +353,8 @@ static bool handle(struct backend *be, const struct vhost_user_msg *msg, int *fd
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
-static const struct vring_desc *ring_next(struct backend *be, struct backend_ring *ring, uint16_t *ret_head)
+static const struct vring_desc *ring_next(
+	struct backend *be, struct backend_ring *ring, uint16_t *ret_head)
 {
 	struct vring_avail *avail = translate(be, ring->avail, 4 + 2ull * ring->size, false);
 	struct vring_desc *desc = translate(be, ring->desc, 16ull * ring->size, false);
@@ -424,7 +436,8 @@ static void close_rings(struct backend *be)
 
 static void tell_carrier(struct backend *be)
 {
-	const struct vhost_user_hdr hdr = {VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
+	const struct vhost_user_hdr hdr = {
+		VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
 
 	if (be->told_carrier != be->carrier && be->request_fd >= 0)
 		send_bytes(be->request_fd, &hdr, sizeof(hdr));
@@ -458,7 +471,8 @@ static void serve(struct backend *be)
 
 	open_rings(be);
 	while (ok && !be->stop && !be->drop) {
-		struct pollfd fds[2 + BACKEND_MAX_RINGS] = {{be->fd, POLLIN, 0}, {be->wake_fd, POLLIN, 0}};
+		struct pollfd fds[2 + BACKEND_MAX_RINGS] = {
+			{be->fd, POLLIN, 0}, {be->wake_fd, POLLIN, 0}};
 
 		for (unsigned i = 0; i < BACKEND_MAX_RINGS; i++)
 			fds[2 + i] = (struct pollfd){be->rings[i].kick_fd, POLLIN, 0};
@@ -494,7 +508,8 @@ static int dial(struct backend *be)
 	if (be->is_server) {
 		struct pollfd pfd = {be->listen_fd, POLLIN, 0};
 
-		return poll(&pfd, 1, 20) > 0 ? accept4(be->listen_fd, NULL, NULL, SOCK_CLOEXEC) : -1;
+		return poll(&pfd, 1, 20) > 0 ? accept4(be->listen_fd, NULL, NULL, SOCK_CLOEXEC)
+					     : -1;
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))

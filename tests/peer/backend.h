@@ -1,11 +1,11 @@
 /**
  * backend: a small vhost-user network back-end for tests, well behaved or not.
  *
- * It sends every frame of a transmit ring back on the receive ring of the same pair (split rings), and
- * can be told to misbehave once at a given request. Written apart from the VMM's code on purpose: it
- * shares only the wire structs.
- * Threads: its own; backend_start() and backend_stop() from the test. The settings are fixed while it
- * runs; what it saw is read after backend_stop(), or with the accessors.
+ * It sends every frame of a transmit ring back on the receive ring of the same pair (split rings),
+ * and can be told to misbehave once at a given request. Written apart from the VMM's code on
+ * purpose: it shares only the wire structs.
+ * Threads: its own; backend_start() and backend_stop() from the test. The settings are fixed while
+ * it runs; what it saw is read after backend_stop(), or with the accessors.
  */
 #ifndef TESTS_PEER_BACKEND_H
 #define TESTS_PEER_BACKEND_H
@@ -29,10 +29,10 @@ enum backend_fault {
 	FAULT_WRONG_REQUEST, /* answer to something else */
 	FAULT_NO_REPLY_FLAG,
 	FAULT_BAD_VERSION,
-	FAULT_NACK,          /* an acknowledgement that says no */
-	FAULT_TWICE,         /* answer two times */
-	FAULT_DRIBBLE,       /* correct, byte by byte */
-	FAULT_FDS,           /* correct, with descriptors that nobody asked for */
+	FAULT_NACK,    /* an acknowledgement that says no */
+	FAULT_TWICE,   /* answer two times */
+	FAULT_DRIBBLE, /* correct, byte by byte */
+	FAULT_FDS,     /* correct, with descriptors that nobody asked for */
 };
 
 struct backend_ring {
@@ -47,30 +47,30 @@ struct backend_ring {
 struct backend {
 	/* Settings */
 	const char *path;
-	bool is_server;             /* listen, instead of connecting to the VMM */
-	uint64_t features;          /* virtio features; PROTOCOL_FEATURES is added unless protocol is 0 */
+	bool is_server;    /* listen, instead of connecting to the VMM */
+	uint64_t features; /* virtio features; PROTOCOL_FEATURES is added unless protocol is 0 */
 	uint64_t protocol_features;
 	uint32_t max_queue_pairs;
 	enum backend_fault fault;
 	uint32_t fault_request;
-	unsigned n_faulty;          /* connections that misbehave; later ones do not */
+	unsigned n_faulty; /* connections that misbehave; later ones do not */
 
 	/* What it saw */
 	atomic_uint n_connections;
 	atomic_uint n_looped;       /* frames sent back */
 	atomic_uint n_unnegotiated; /* messages whose feature was not negotiated */
 	atomic_uint n_rarps;
-	atomic_uint first_base;     /* SET_VRING_BASE of ring 1 in the last connection */
-	atomic_uint n_enabled;      /* rings that may run now */
-	atomic_uint n_running;      /* rings that were started */
-	atomic_uint last_status;    /* of SET_STATUS */
+	atomic_uint first_base;  /* SET_VRING_BASE of ring 1 in the last connection */
+	atomic_uint n_enabled;   /* rings that may run now */
+	atomic_uint n_running;   /* rings that were started */
+	atomic_uint last_status; /* of SET_STATUS */
 	atomic_uint mtu;
 
 	/* Its own */
 	pthread_t thread;
 	atomic_bool stop;
-	atomic_bool drop;           /* hang up now */
-	atomic_int carrier;         /* virtio_net_cfg.status bit; changing it tells the front-end */
+	atomic_bool drop;   /* hang up now */
+	atomic_int carrier; /* virtio_net_cfg.status bit; changing it tells the front-end */
 	int listen_fd, fd, wake_fd, request_fd;
 	uint64_t acked, acked_protocol;
 	int told_carrier;

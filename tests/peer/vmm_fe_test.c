@@ -22,15 +22,16 @@
 
 #include <cmocka.h>
 
-#define NET_FEATURES                                                                               \
-	(VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) |                     \
-		VIRTIO_BIT(VIRTIO_F_EVENT_IDX) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |              \
-		VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |              \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |          \
-		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) |        \
+#define NET_FEATURES                                                                        \
+	(VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) |              \
+		VIRTIO_BIT(VIRTIO_F_EVENT_IDX) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |       \
+		VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |       \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |   \
+		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | \
 		VIRTIO_BIT(VIRTIO_NET_F_MQ))
 #define P(bit) VIRTIO_BIT(VHOST_USER_PROTOCOL_F_##bit)
-#define ALL_PROTOCOL (P(MQ) | P(REPLY_ACK) | P(RARP) | P(NET_MTU) | P(STATUS) | P(CONFIG) | P(BACKEND_REQ))
+#define ALL_PROTOCOL \
+	(P(MQ) | P(REPLY_ACK) | P(RARP) | P(NET_MTU) | P(STATUS) | P(CONFIG) | P(BACKEND_REQ))
 #define DEVICE_STATUS (VIRTIO_PCI_DEVICE + 6)
 #define N_FRAMES      12
 
@@ -63,13 +64,21 @@ static void bench_create(struct bench *b, bool vmm_listens)
 	assert_non_null(mkdtemp(b->dir));
 	(void)snprintf(b->path, sizeof(b->path), "%s/s", b->dir);
 	b->config = (struct config_net){
-		.server = vmm_listens, .n_queue_pairs = 2, .queue_size = 64, .mtu = 9000, .speed_mbps = 10000,
+		.server = vmm_listens,
+		.n_queue_pairs = 2,
+		.queue_size = 64,
+		.mtu = 9000,
+		.speed_mbps = 10000,
 		.mac = {{0x52, 0x54, 0, 0, 0, 1}},
 	};
 	memcpy(b->config.path, b->path, sizeof(b->path));
 	b->be = (struct backend){
-		.path = b->path, .is_server = !vmm_listens, .features = NET_FEATURES,
-		.protocol_features = ALL_PROTOCOL, .max_queue_pairs = 2, .carrier = VIRTIO_NET_S_LINK_UP,
+		.path = b->path,
+		.is_server = !vmm_listens,
+		.features = NET_FEATURES,
+		.protocol_features = ALL_PROTOCOL,
+		.max_queue_pairs = 2,
+		.carrier = VIRTIO_NET_S_LINK_UP,
 	};
 	fake_machine_create(&b->env);
 	assert_int_equal(virtio_net_create(&b->env, &b->config, &b->net, NULL), 0);
@@ -182,9 +191,16 @@ static void frames_pass_either_way_round(void **state)
 static void each_protocol_feature_may_be_missing(void **state)
 {
 	static const uint64_t sets[] = {
-		0, P(MQ), P(REPLY_ACK), ALL_PROTOCOL & ~P(MQ), ALL_PROTOCOL & ~P(REPLY_ACK),
-		ALL_PROTOCOL & ~P(STATUS), ALL_PROTOCOL & ~P(NET_MTU), ALL_PROTOCOL & ~P(CONFIG),
-		ALL_PROTOCOL & ~P(BACKEND_REQ), ALL_PROTOCOL & ~P(RARP),
+		0,
+		P(MQ),
+		P(REPLY_ACK),
+		ALL_PROTOCOL & ~P(MQ),
+		ALL_PROTOCOL & ~P(REPLY_ACK),
+		ALL_PROTOCOL & ~P(STATUS),
+		ALL_PROTOCOL & ~P(NET_MTU),
+		ALL_PROTOCOL & ~P(CONFIG),
+		ALL_PROTOCOL & ~P(BACKEND_REQ),
+		ALL_PROTOCOL & ~P(RARP),
 	};
 
 	for (unsigned i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
@@ -405,12 +421,24 @@ static void machine_reset_takes_the_rings_back(void **state)
 
 /* The requests of a connection, in order, with those whose answer can be wrong. */
 static const uint32_t steps[] = {
-	VHOST_USER_SET_OWNER, VHOST_USER_GET_FEATURES, VHOST_USER_GET_PROTOCOL_FEATURES,
-	VHOST_USER_SET_PROTOCOL_FEATURES, VHOST_USER_GET_QUEUE_NUM, VHOST_USER_SET_BACKEND_REQ_FD,
-	VHOST_USER_GET_CONFIG, VHOST_USER_SET_FEATURES, VHOST_USER_SET_STATUS, VHOST_USER_NET_SET_MTU,
-	VHOST_USER_SET_MEM_TABLE, VHOST_USER_SET_VRING_NUM, VHOST_USER_SET_VRING_ADDR,
-	VHOST_USER_SET_VRING_BASE, VHOST_USER_SET_VRING_CALL, VHOST_USER_SET_VRING_KICK,
-	VHOST_USER_SET_VRING_ENABLE, VHOST_USER_GET_VRING_BASE,
+	VHOST_USER_SET_OWNER,
+	VHOST_USER_GET_FEATURES,
+	VHOST_USER_GET_PROTOCOL_FEATURES,
+	VHOST_USER_SET_PROTOCOL_FEATURES,
+	VHOST_USER_GET_QUEUE_NUM,
+	VHOST_USER_SET_BACKEND_REQ_FD,
+	VHOST_USER_GET_CONFIG,
+	VHOST_USER_SET_FEATURES,
+	VHOST_USER_SET_STATUS,
+	VHOST_USER_NET_SET_MTU,
+	VHOST_USER_SET_MEM_TABLE,
+	VHOST_USER_SET_VRING_NUM,
+	VHOST_USER_SET_VRING_ADDR,
+	VHOST_USER_SET_VRING_BASE,
+	VHOST_USER_SET_VRING_CALL,
+	VHOST_USER_SET_VRING_KICK,
+	VHOST_USER_SET_VRING_ENABLE,
+	VHOST_USER_GET_VRING_BASE,
 };
 
 /* Misbehaves in its first connection, at request; then not: frames must flow in the end. */
@@ -447,8 +475,11 @@ static void survives_disconnect_at_every_step(void **state)
 static void survives_every_kind_of_wrong_answer(void **state)
 {
 	static const uint32_t some[] = {
-		VHOST_USER_GET_FEATURES, VHOST_USER_GET_CONFIG, VHOST_USER_SET_MEM_TABLE,
-		VHOST_USER_SET_VRING_ENABLE, VHOST_USER_GET_VRING_BASE,
+		VHOST_USER_GET_FEATURES,
+		VHOST_USER_GET_CONFIG,
+		VHOST_USER_SET_MEM_TABLE,
+		VHOST_USER_SET_VRING_ENABLE,
+		VHOST_USER_GET_VRING_BASE,
 	};
 
 	for (int fault = FAULT_HALF; fault <= FAULT_FDS; fault++) {
@@ -486,7 +517,8 @@ static void silent_backend_is_dropped_in_time(void **state)
 	bench_create(&b, false);
 	(void)snprintf(b.path, sizeof(b.path), "%s/t", b.dir);
 	memcpy(config.path, b.path, sizeof(b.path));
-	assert_int_equal(vhost_fe_create(b.env.ev, b.env.mem, &config, ignore_change, NULL, &fe, NULL), 0);
+	assert_int_equal(
+		vhost_fe_create(b.env.ev, b.env.mem, &config, ignore_change, NULL, &fe, NULL), 0);
 	b.be.is_server = false;
 	b.be.fault = FAULT_SILENT;
 	b.be.fault_request = VHOST_USER_GET_PROTOCOL_FEATURES;

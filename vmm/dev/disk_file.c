@@ -33,7 +33,8 @@ struct disk_file {
 /* Whole or not at all: a short transfer means that the file is not what it was at start. */
 static int disk_result(const struct disk_op *op, ssize_t n)
 {
-	bool is_transfer = op->kind == DISK_READ || op->kind == DISK_WRITE || op->kind == DISK_WRITE_SYNC;
+	bool is_transfer =
+		op->kind == DISK_READ || op->kind == DISK_WRITE || op->kind == DISK_WRITE_SYNC;
 
 	if (n < 0)
 		return (int)n;
@@ -42,7 +43,8 @@ static int disk_result(const struct disk_op *op, ssize_t n)
 
 static int disk_fallocate_mode(enum disk_op_kind kind)
 {
-	return FALLOC_FL_KEEP_SIZE | (kind == DISK_PUNCH ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+	return FALLOC_FL_KEEP_SIZE |
+		(kind == DISK_PUNCH ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
 }
 
 static void disk_report(struct disk_file *file, struct disk_op *ops)
@@ -73,7 +75,8 @@ static ssize_t disk_run(const struct disk_file *file, const struct disk_op *op)
 		break;
 	case DISK_PUNCH:
 	case DISK_ZERO:
-		n = fallocate(file->fd, disk_fallocate_mode(op->kind), (off_t)op->offset, (off_t)op->len);
+		n = fallocate(
+			file->fd, disk_fallocate_mode(op->kind), (off_t)op->offset, (off_t)op->len);
 		break;
 	}
 	return n < 0 ? -errno : n;
@@ -107,8 +110,8 @@ static void disk_prepare(const struct disk_file *file, struct io_uring_sqe *sqe,
 		break;
 	case DISK_PUNCH:
 	case DISK_ZERO:
-		io_uring_prep_fallocate(sqe, file->fd, disk_fallocate_mode(op->kind), (off_t)op->offset,
-			(off_t)op->len);
+		io_uring_prep_fallocate(sqe, file->fd, disk_fallocate_mode(op->kind),
+			(off_t)op->offset, (off_t)op->len);
 		break;
 	}
 	io_uring_sqe_set_data(sqe, op);
@@ -193,7 +196,8 @@ static int disk_lock(struct disk_file *file, bool is_read_only, struct err *err)
 	return -EBUSY;
 }
 
-static int disk_open_file(struct disk_file *file, const char *path, bool is_read_only, struct err *err)
+static int disk_open_file(
+	struct disk_file *file, const char *path, bool is_read_only, struct err *err)
 {
 	struct stat st;
 	off_t end;
@@ -234,8 +238,8 @@ static int disk_open_ring(struct disk_file *file, unsigned n_max, struct err *er
 		if (code < 0)
 			return err_set(err, code, "io_uring: %s", strerror(-code));
 	} else {
-		log_notice("disk '%s': no io_uring here (%s), requests block the VMM's loop", file->path,
-			strerror(-code));
+		log_notice("disk '%s': no io_uring here (%s), requests block the VMM's loop",
+			file->path, strerror(-code));
 	}
 	code = ev_add_io(file->ev, file->event_fd, EPOLLIN, disk_on_event, file, &file->source);
 	return code < 0 ? err_set(err, code, "event loop: %s", strerror(-code)) : 0;

@@ -1,8 +1,8 @@
 /**
  * disk_file: asynchronous operations on a raw disk image or block device.
  *
- * By io_uring; where the kernel forbids it, at once and blocking, with the same order of callbacks: an
- * operation is reported from the loop, never from disk_file_submit().
+ * By io_uring; where the kernel forbids it, at once and blocking, with the same order of callbacks:
+ * an operation is reported from the loop, never from disk_file_submit().
  * Threads: the loop's; disk_file_submit() may be called with locks that done() takes.
  * Life cycle: disk_file_close() waits for what is in flight and reports it first.
  * Limits: n_max operations in flight.
@@ -24,8 +24,8 @@ enum disk_op_kind {
 	DISK_WRITE,
 	DISK_WRITE_SYNC, /* on stable storage before it is done */
 	DISK_FLUSH,
-	DISK_PUNCH,      /* deallocate; reads as zero */
-	DISK_ZERO,       /* zero, stays allocated */
+	DISK_PUNCH, /* deallocate; reads as zero */
+	DISK_ZERO,  /* zero, stays allocated */
 };
 
 /** Owned by the submitter and left alone until it is reported. */
@@ -35,7 +35,7 @@ struct disk_op {
 	uint64_t len;
 	const struct iovec *segs; /* segs[n_segs] for reads and writes; together len bytes */
 	unsigned n_segs;
-	int result;               /* 0 or -errno */
+	int result; /* 0 or -errno */
 	struct disk_op *next;
 };
 

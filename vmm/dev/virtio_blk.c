@@ -26,13 +26,20 @@ enum {
 };
 
 /* 5.2.6 "Device Operation" */
-enum { BLK_T_IN = 0, BLK_T_OUT = 1, BLK_T_FLUSH = 4, BLK_T_GET_ID = 8, BLK_T_DISCARD = 11, BLK_T_WRITE_ZEROES = 13 };
+enum {
+	BLK_T_IN = 0,
+	BLK_T_OUT = 1,
+	BLK_T_FLUSH = 4,
+	BLK_T_GET_ID = 8,
+	BLK_T_DISCARD = 11,
+	BLK_T_WRITE_ZEROES = 13
+};
 enum { BLK_S_OK = 0, BLK_S_IOERR = 1, BLK_S_UNSUPP = 2 };
 
-#define BLK_QUEUE        0
-#define BLK_SECTOR       512u
-#define BLK_ID_BYTES     20
-#define BLK_MAX_ZERO_SECTORS (64u << 11) /* 64 MiB a request */
+#define BLK_QUEUE               0
+#define BLK_SECTOR              512u
+#define BLK_ID_BYTES            20
+#define BLK_MAX_ZERO_SECTORS    (64u << 11) /* 64 MiB a request */
 #define BLK_MAX_CHAINS_PER_KICK 256
 
 struct blk_header {
@@ -108,8 +115,8 @@ static void blk_finish(struct virtio_blk *blk, struct blk_request *req, uint8_t 
 }
 
 /* segs[n] without the first skip bytes and cut to len, into ret; returns the number of ranges. */
-static unsigned blk_slice(const struct iovec *segs, unsigned n, size_t skip, size_t len,
-	struct iovec *ret)
+static unsigned blk_slice(
+	const struct iovec *segs, unsigned n, size_t skip, size_t len, struct iovec *ret)
 {
 	unsigned n_ret = 0;
 
@@ -176,7 +183,8 @@ static bool blk_do_zero(struct virtio_blk *blk, struct blk_request *req,
 		*ret_status = BLK_S_UNSUPP; // 5.2.6.2: reserved flags, and unmap of a discard
 		return false;
 	}
-	if (range.n_sectors > BLK_MAX_ZERO_SECTORS || !blk_range_ok(blk, range.sector, range.n_sectors))
+	if (range.n_sectors > BLK_MAX_ZERO_SECTORS ||
+		!blk_range_ok(blk, range.sector, range.n_sectors))
 		return false;
 	if (!range.n_sectors) {
 		*ret_status = BLK_S_OK;
@@ -392,7 +400,8 @@ static void blk_fill_config(struct virtio_blk *blk, const struct config_disk *co
 			config->path, (unsigned)(disk_file_size(blk->file) % BLK_SECTOR));
 }
 
-static int blk_create_parts(struct virtio_blk *blk, const struct config_disk *config, struct err *err)
+static int blk_create_parts(
+	struct virtio_blk *blk, const struct config_disk *config, struct err *err)
 {
 	static const struct virtio_dev_ops ops = {
 		.get_features = blk_get_features,

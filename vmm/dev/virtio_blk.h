@@ -1,15 +1,16 @@
 /**
  * virtio_blk: a disk over a raw file or block device.
  *
- * Requests are decoded on the loop and carried out by io_uring; completions come back to the loop by an
- * eventfd. Where the kernel forbids io_uring (as some containers do) they are carried out at once, on
- * the loop. The file is locked (open-file-description lock) against a second VM: shared when read only,
- * exclusive otherwise.
- * Data integrity: with FLUSH accepted, writes go to the page cache and FLUSH syncs them; without, every
- * write is synced before it completes. A size that is not a multiple of 512 is rounded down.
+ * Requests are decoded on the loop and carried out by io_uring; completions come back to the loop
+ * by an eventfd. Where the kernel forbids io_uring (as some containers do) they are carried out at
+ * once, on the loop. The file is locked (open-file-description lock) against a second VM: shared
+ * when read only, exclusive otherwise.
+ * Data integrity: with FLUSH accepted, writes go to the page cache and FLUSH syncs them; without,
+ * every write is synced before it completes. A size that is not a multiple of 512 is rounded down.
  * Discard punches holes; write-zeroes zeroes the range, and may punch when the driver says so.
- * Everything wrong with a request (range, type, I/O error) is its own status; only a broken ring stops
- * the device. A reset waits for what is in flight: the kernel may still write to guest memory.
+ * Everything wrong with a request (range, type, I/O error) is its own status; only a broken ring
+ * stops the device. A reset waits for what is in flight: the kernel may still write to guest
+ * memory.
  * Threads: the loop's. Life cycle: create before the machine starts, destroy after the PCI bus.
  * Limits: VIRTIO_BLK_MAX_IN_FLIGHT requests, VIRTIO_BLK_MAX_DATA_SEGS ranges each.
  * Source: VIRTIO 1.2, 5.2 "Block Device".

@@ -135,7 +135,9 @@ static int vcon_activate(void *ctx, uint64_t features)
 
 	for (unsigned i = 0; i < CONSOLE_N_QUEUES; i++) {
 		const struct virtio_queue *queue = virtio_pci_queue(dev->vp, i);
-		int code = queue->enabled ? virtq_init(&dev->queues[i], dev->env->mem, queue, features) : 0;
+		int code = queue->enabled
+			? virtq_init(&dev->queues[i], dev->env->mem, queue, features)
+			: 0;
 
 		if (code < 0)
 			return code;

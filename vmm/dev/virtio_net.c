@@ -24,26 +24,26 @@ _Static_assert(2 * CONFIG_MAX_QUEUES + 1 <= VIRTIO_PCI_MAX_QUEUES, "pairs and co
 _Static_assert(2 * CONFIG_MAX_QUEUES <= VHOST_FE_MAX_RINGS, "pairs");
 
 /* Served here, whatever the back-end knows. */
-#define NET_OWN_FEATURES                                                                           \
-	(VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |                          \
-		VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) |              \
-		VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) |      \
-		VIRTIO_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) |                                          \
-		VIRTIO_BIT(VIRTIO_NET_F_SPEED_DUPLEX) | VIRTIO_BIT(VIRTIO_NET_F_MTU))
+#define NET_OWN_FEATURES                                                                          \
+	(VIRTIO_BIT(VIRTIO_NET_F_MAC) | VIRTIO_BIT(VIRTIO_NET_F_STATUS) |                         \
+		VIRTIO_BIT(VIRTIO_NET_F_CTRL_VQ) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) |             \
+		VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) | VIRTIO_BIT(VIRTIO_NET_F_CTRL_MAC_ADDR) |     \
+		VIRTIO_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) | VIRTIO_BIT(VIRTIO_NET_F_SPEED_DUPLEX) | \
+		VIRTIO_BIT(VIRTIO_NET_F_MTU))
 
 /* What every back-end of note has (DPDK's, the switch's): offered when none was seen yet. */
-#define NET_COMMON_FEATURES                                                                        \
-	(VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |                     \
-		VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |              \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |          \
-		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) |        \
+#define NET_COMMON_FEATURES                                                                 \
+	(VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |              \
+		VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |       \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |   \
+		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | \
 		VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF))
 
 /* Passed through when the back-end has them. */
-#define NET_EXTRA_FEATURES                                                                         \
-	(VIRTIO_BIT(VIRTIO_NET_F_HOST_UFO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_UFO) |                  \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) |           \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) |                 \
+#define NET_EXTRA_FEATURES                                                                \
+	(VIRTIO_BIT(VIRTIO_NET_F_HOST_UFO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_UFO) |         \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) |  \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) | \
 		VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO6) | VIRTIO_BIT(VIRTIO_F_IN_ORDER))
 
 #define NET_MAX_CTRL_PER_KICK 64
@@ -59,7 +59,7 @@ struct virtio_net {
 
 	/* Under the transport's lock: */
 	struct virtio_net_cfg cfg;
-	uint64_t features; /* accepted; 0 when not active */
+	uint64_t features;  /* accepted; 0 when not active */
 	uint16_t max_pairs; /* told to the driver; fixed from its first look until reset */
 	uint16_t n_pairs;   /* in use */
 	bool is_active;
@@ -70,9 +70,9 @@ struct virtio_net {
 	struct vhost_fe_status be; /* copy of the back-end's status, for vCPU threads */
 
 	/* Loop only: */
-	bool is_enabled;    /* set-link */
-	bool is_held;       /* back-end away, carrier still shown */
-	uint64_t runs;      /* times the rings were started in this session */
+	bool is_enabled; /* set-link */
+	bool is_held;    /* back-end away, carrier still shown */
+	uint64_t runs;   /* times the rings were started in this session */
 };
 
 /* Lock held. */
@@ -132,7 +132,8 @@ static void net_on_running(struct virtio_net *net)
 		net_set_status_bits(net, VIRTIO_NET_S_ANNOUNCE, VIRTIO_NET_S_ANNOUNCE);
 	virtio_pci_unlock(net->vp);
 	if (is_again && !asks_guest)
-		(void)vhost_fe_send_rarp(net->fe, &mac); // a back-end without RARP just learns later
+		(void)vhost_fe_send_rarp(
+			net->fe, &mac); // a back-end without RARP just learns later
 }
 
 static void net_on_fe_changed(void *ctx)
@@ -241,7 +242,9 @@ static void net_kicked(void *ctx, unsigned queue)
 	}
 }
 
-/* The control queue comes after the pairs: 5.1.2, where N is 1 unless MQ was accepted. Lock held. */
+/*
+ * The control queue comes after the pairs: 5.1.2, where N is 1 unless MQ was accepted. Lock held.
+ */
 static int net_start_ctrl(struct virtio_net *net)
 {
 	unsigned at = net->features & VIRTIO_BIT(VIRTIO_NET_F_MQ) ? 2u * net->max_pairs : 2;
@@ -348,8 +351,8 @@ static uint64_t net_get_features(void *ctx)
 
 	if (net->be.has_features)
 		passed = (NET_COMMON_FEATURES | NET_EXTRA_FEATURES) & net->be.features;
-	if (net->config.packed && (!net->be.has_features ||
-		    net->be.features & VIRTIO_BIT(VIRTIO_F_RING_PACKED))) {
+	if (net->config.packed &&
+		(!net->be.has_features || net->be.features & VIRTIO_BIT(VIRTIO_F_RING_PACKED))) {
 		// A packed ring in order may skip slots: its place could not be found again.
 		passed |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
 		passed &= ~VIRTIO_BIT(VIRTIO_F_IN_ORDER);
@@ -468,7 +471,8 @@ static int net_create_parts(struct virtio_net *net, struct err *err)
 	code = virtio_pci_create(net->env, &transport, &net->vp, err);
 	if (code < 0)
 		return code;
-	code = vhost_fe_create(net->env->ev, net->env->mem, &fe, net_on_fe_changed, net, &net->fe, err);
+	code = vhost_fe_create(
+		net->env->ev, net->env->mem, &fe, net_on_fe_changed, net, &net->fe, err);
 	if (code < 0)
 		return code;
 	vhost_fe_get_status(net->fe, &net->be);

@@ -2,22 +2,24 @@
  * virtio_net: a network card whose frames never pass the VMM: its rings are served by a vhost-user
  * back-end, and only configuration, control queue, carrier and announcements are handled here.
  *
- * Features. Before any back-end was seen the guest is offered what every back-end of note has; after
- * that, what the back-end has. What the driver accepted stays: a later back-end that lacks part of it is
- * refused (vhost_user_fe). MAC, STATUS, MTU, SPEED_DUPLEX, the control queue and announcements are ours
- * and do not depend on the back-end.
+ * Features. Before any back-end was seen the guest is offered what every back-end of note has;
+ * after that, what the back-end has. What the driver accepted stays: a later back-end that lacks
+ * part of it is refused (vhost_user_fe). MAC, STATUS, MTU, SPEED_DUPLEX, the control queue and
+ * announcements are ours and do not depend on the back-end.
  *
  * Carrier: up when set-link says so, the back-end runs the rings and its own carrier is up. When a
- * back-end goes away the guest is told only after VIRTIO_NET_HOLD_OFF_MS, so that a switch may restart
- * without a flap; when it came back, the guest (GUEST_ANNOUNCE) or the back-end (RARP) announces the
- * address. set-link down also disables the rings, so that no frame passes meanwhile.
+ * back-end goes away the guest is told only after VIRTIO_NET_HOLD_OFF_MS, so that a switch may
+ * restart without a flap; when it came back, the guest (GUEST_ANNOUNCE) or the back-end (RARP)
+ * announces the address. set-link down also disables the rings, so that no frame passes meanwhile.
  *
- * Receive filters that the driver sets (RX mode, VLAN table) are accepted: the switch is the filter, and
- * the guest drops what is not for it.
+ * Receive filters that the driver sets (RX mode, VLAN table) are accepted: the switch is the
+ * filter, and the guest drops what is not for it.
  *
- * Threads: registers on vCPU threads (the transport's lock); everything else on the loop's. What a vCPU
- * starts (activation, reset) is handed to the loop by an eventfd; a reset completes from there.
- * Life cycle: virtio_net_create() before the machine starts; virtio_net_destroy() after the PCI bus.
+ * Threads: registers on vCPU threads (the transport's lock); everything else on the loop's. What a
+ * vCPU starts (activation, reset) is handed to the loop by an eventfd; a reset completes from
+ * there.
+ * Life cycle: virtio_net_create() before the machine starts; virtio_net_destroy() after the PCI
+ * bus.
  * Source: VIRTIO 1.2, 5.1 "Network Device".
  */
 #ifndef VMM_DEV_VIRTIO_NET_H

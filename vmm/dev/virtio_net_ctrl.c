@@ -61,7 +61,8 @@ static bool ctrl_decode(const uint8_t *cmd, size_t len, uint64_t features, unsig
 			(command == VLAN_ADD || command == VLAN_DEL);
 	case CLASS_ANNOUNCE:
 		ctrl->op = VIRTIO_NET_CTRL_ANNOUNCED;
-		return features & VIRTIO_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) && command == ANNOUNCE_ACK;
+		return features & VIRTIO_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) &&
+			command == ANNOUNCE_ACK;
 	case CLASS_MQ:
 		return ctrl_mq(cmd + 2, len - 2, command, features, max_pairs, ctrl);
 	default:
@@ -69,8 +70,8 @@ static bool ctrl_decode(const uint8_t *cmd, size_t len, uint64_t features, unsig
 	}
 }
 
-uint8_t virtio_net_ctrl_decode(const uint8_t *cmd, size_t len, uint64_t features, unsigned max_pairs,
-	struct virtio_net_ctrl *ret_ctrl)
+uint8_t virtio_net_ctrl_decode(const uint8_t *cmd, size_t len, uint64_t features,
+	unsigned max_pairs, struct virtio_net_ctrl *ret_ctrl)
 {
 	*ret_ctrl = (struct virtio_net_ctrl){.op = VIRTIO_NET_CTRL_NONE};
 	if (ctrl_decode(cmd, len, features, max_pairs, ret_ctrl))

@@ -19,10 +19,10 @@
 #define VIRTIO_NET_CTRL_MAX_BYTES 64
 
 enum virtio_net_ctrl_op {
-	VIRTIO_NET_CTRL_NONE,         /* accepted, nothing to do */
+	VIRTIO_NET_CTRL_NONE, /* accepted, nothing to do */
 	VIRTIO_NET_CTRL_SET_MAC,
 	VIRTIO_NET_CTRL_SET_PAIRS,
-	VIRTIO_NET_CTRL_ANNOUNCED,    /* the guest has announced itself */
+	VIRTIO_NET_CTRL_ANNOUNCED, /* the guest has announced itself */
 };
 
 struct virtio_net_ctrl {
@@ -36,7 +36,7 @@ struct virtio_net_ctrl {
  * features: accepted ones; a command whose feature was not is refused.
  * returns VIRTIO_NET_CTRL_OK or VIRTIO_NET_CTRL_ERR, the byte to answer.
  */
-uint8_t virtio_net_ctrl_decode(const uint8_t *cmd, size_t len, uint64_t features, unsigned max_pairs,
-	struct virtio_net_ctrl *ret_ctrl);
+uint8_t virtio_net_ctrl_decode(const uint8_t *cmd, size_t len, uint64_t features,
+	unsigned max_pairs, struct virtio_net_ctrl *ret_ctrl);
 
 #endif

@@ -61,7 +61,7 @@ struct virtio_pci {
 
 	uint32_t device_feature_select;
 	uint32_t driver_feature_select;
-	uint64_t offered; /* latched at the driver's first look, so that it cannot change under it */
+	uint64_t offered; /* latched at the driver's first look: fixed until reset */
 	bool is_offered_latched;
 	uint64_t driver_features;
 	uint16_t config_vector;
@@ -186,8 +186,8 @@ void virtio_pci_mark_broken(struct virtio_pci *vp)
 {
 	if (vp->status & VIRTIO_STATUS_NEEDS_RESET)
 		return;
-	log_warn_ratelimited("%s: driver broke the rules, device stops until it is reset",
-		vp->config.name);
+	log_warn_ratelimited(
+		"%s: driver broke the rules, device stops until it is reset", vp->config.name);
 	vp->status |= VIRTIO_STATUS_NEEDS_RESET;
 	virtio_pci_notify_config(vp);
 }
@@ -302,7 +302,8 @@ static void virtio_pci_activate(struct virtio_pci *vp)
 	for (unsigned i = 0; i < vp->config.n_queues; i++) {
 		if (!vp->queues[i].enabled || virtio_pci_queue_valid(vp, &vp->queues[i]))
 			continue;
-		log_warn_ratelimited("%s: queue %u does not lie in guest memory", vp->config.name, i);
+		log_warn_ratelimited(
+			"%s: queue %u does not lie in guest memory", vp->config.name, i);
 		virtio_pci_mark_broken(vp);
 		return;
 	}
@@ -322,11 +323,13 @@ static void virtio_pci_write_status(struct virtio_pci *vp, uint8_t value)
 		return;
 	}
 	// Bits are only ever added; NEEDS_RESET is ours.
-	vp->status |= added & (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FAILED);
+	vp->status |=
+		added & (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FAILED);
 	if (added & VIRTIO_STATUS_FEATURES_OK) {
 		uint64_t features = vp->driver_features;
 
-		if (features & VIRTIO_BIT(VIRTIO_F_VERSION_1) && !(features & ~virtio_pci_offered(vp)))
+		if (features & VIRTIO_BIT(VIRTIO_F_VERSION_1) &&
+			!(features & ~virtio_pci_offered(vp)))
 			vp->status |= VIRTIO_STATUS_FEATURES_OK;
 	}
 	if (added & VIRTIO_STATUS_DRIVER_OK && vp->status & VIRTIO_STATUS_FEATURES_OK) {
@@ -440,8 +443,8 @@ static void virtio_pci_write_addr(uint64_t *addr, unsigned half, unsigned size, 
 		*addr = (*addr & 0xffffffff) | value << 32;
 }
 
-static void virtio_pci_write_queue(struct virtio_pci *vp, unsigned offset, unsigned size,
-	uint64_t value)
+static void virtio_pci_write_queue(
+	struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
 {
 	struct virtio_queue *q;
 
@@ -480,8 +483,8 @@ static void virtio_pci_write_queue(struct virtio_pci *vp, unsigned offset, unsig
 	}
 }
 
-static void virtio_pci_write_common(struct virtio_pci *vp, unsigned offset, unsigned size,
-	uint64_t value)
+static void virtio_pci_write_common(
+	struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
 {
 	if (vp->is_resetting)
 		return;
@@ -515,8 +518,8 @@ static uint64_t virtio_pci_read_device(struct virtio_pci *vp, unsigned offset, u
 	return value;
 }
 
-static void virtio_pci_write_device(struct virtio_pci *vp, unsigned offset, unsigned size,
-	uint64_t value)
+static void virtio_pci_write_device(
+	struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
 {
 	uint8_t buf[8];
 
@@ -569,8 +572,8 @@ void virtio_pci_bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t va
 static void virtio_pci_release_ioeventfds(struct virtio_pci *vp, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
-		bus_ioeventfd_release(vp->env->mmio,
-			vp->notify_base + i * VIRTIO_PCI_NOTIFY_STRIDE, 0, vp->kick_fds[i]);
+		bus_ioeventfd_release(vp->env->mmio, vp->notify_base + i * VIRTIO_PCI_NOTIFY_STRIDE,
+			0, vp->kick_fds[i]);
 	vp->notify_base = BUS_UNMAPPED;
 }
 
@@ -590,7 +593,8 @@ static void virtio_pci_bar_moved(void *ctx, unsigned idx, uint64_t base)
 			if (bus_ioeventfd_assign(vp->env->mmio,
 				    vp->notify_base + i * VIRTIO_PCI_NOTIFY_STRIDE, 0,
 				    vp->kick_fds[i]) < 0)
-				log_warn_ratelimited("%s: no ioeventfd for queue %u, kicks go by the VMM",
+				log_warn_ratelimited(
+					"%s: no ioeventfd for queue %u, kicks go by the VMM",
 					vp->config.name, i);
 		}
 	}
@@ -598,7 +602,8 @@ static void virtio_pci_bar_moved(void *ctx, unsigned idx, uint64_t base)
 }
 
 /* Where the PCI_CFG window points; false if not into the registers of BAR 0 with a legal length. */
-static bool virtio_pci_window_target(const struct virtio_pci *vp, uint32_t *ret_offset, uint32_t *ret_len)
+static bool virtio_pci_window_target(
+	const struct virtio_pci *vp, uint32_t *ret_offset, uint32_t *ret_len)
 {
 	uint32_t offset = pci_config_get(vp->pci, vp->window + WINDOW_OFFSET, 4);
 	uint32_t len = pci_config_get(vp->pci, vp->window + WINDOW_LEN, 4);
@@ -633,8 +638,8 @@ static void virtio_pci_config_written(void *ctx, unsigned offset, unsigned size)
 	uint32_t at, len;
 
 	if (virtio_pci_hits_window(vp, offset, size) && virtio_pci_window_target(vp, &at, &len))
-		virtio_pci_bar_write(vp, at, len,
-			pci_config_get(vp->pci, vp->window + WINDOW_DATA, len));
+		virtio_pci_bar_write(
+			vp, at, len, pci_config_get(vp->pci, vp->window + WINDOW_DATA, len));
 }
 
 /* 4.1.4: cap_len, cfg_type, bar, id, padding[2], offset, length, then what the type adds. */
@@ -656,17 +661,31 @@ static int virtio_pci_add_caps(struct virtio_pci *vp)
 	// Of the window, the guest writes bar, offset, length and data.
 	static const uint8_t window_mask[18] = {
 		[2] = 0xff,
-		[6] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		[6] = 0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
+		0xff,
 	};
-	int code = virtio_pci_add_cap(vp, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_SIZE, 0, 0, NULL);
+	int code = virtio_pci_add_cap(
+		vp, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_SIZE, 0, 0, NULL);
 
 	if (code >= 0)
 		code = virtio_pci_add_cap(vp, CAP_ISR, VIRTIO_PCI_ISR, 1, 0, 0, NULL);
 	if (code >= 0 && vp->config.config_size)
-		code = virtio_pci_add_cap(vp, CAP_DEVICE, VIRTIO_PCI_DEVICE, vp->config.config_size, 0, 0, NULL);
+		code = virtio_pci_add_cap(
+			vp, CAP_DEVICE, VIRTIO_PCI_DEVICE, vp->config.config_size, 0, 0, NULL);
 	if (code >= 0)
 		code = virtio_pci_add_cap(vp, CAP_NOTIFY, VIRTIO_PCI_NOTIFY,
-			vp->config.n_queues * VIRTIO_PCI_NOTIFY_STRIDE, 4, VIRTIO_PCI_NOTIFY_STRIDE, NULL);
+			vp->config.n_queues * VIRTIO_PCI_NOTIFY_STRIDE, 4, VIRTIO_PCI_NOTIFY_STRIDE,
+			NULL);
 	if (code >= 0)
 		code = virtio_pci_add_cap(vp, CAP_PCI_CFG, 0, 0, 4, 0, window_mask);
 	if (code < 0)
@@ -695,7 +714,8 @@ static int virtio_pci_add_function(struct virtio_pci *vp)
 	int code = pci_dev_create(vp->env->pci, vp->config.name, &ident, &dev_ops, vp, &vp->pci);
 
 	if (!code)
-		code = pci_dev_add_bar(vp->pci, 0, PCI_BAR_MEM32, VIRTIO_PCI_BAR_SIZE, &bar_ops, vp);
+		code = pci_dev_add_bar(
+			vp->pci, 0, PCI_BAR_MEM32, VIRTIO_PCI_BAR_SIZE, &bar_ops, vp);
 	if (!code)
 		code = virtio_pci_add_caps(vp);
 	if (!code)
@@ -716,7 +736,8 @@ static int virtio_pci_open_fds(struct virtio_pci *vp)
 	vp->intx_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vp->intx_fd < 0)
 		return -errno;
-	return ev_add_io(vp->env->ev, vp->intx_fd, EPOLLIN, virtio_pci_intx_event, vp, &vp->intx_source);
+	return ev_add_io(
+		vp->env->ev, vp->intx_fd, EPOLLIN, virtio_pci_intx_event, vp, &vp->intx_source);
 }
 
 int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config *config,
@@ -738,8 +759,8 @@ int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config 
 		code = virtio_pci_add_function(vp);
 	if (code < 0) {
 		virtio_pci_destroy(vp);
-		return err_set(err, code, "device '%s': cannot be added to the PCI bus: %s", config->name,
-			strerror(-code));
+		return err_set(err, code, "device '%s': cannot be added to the PCI bus: %s",
+			config->name, strerror(-code));
 	}
 	virtio_pci_clear(vp);
 	*ret_vp = vp;

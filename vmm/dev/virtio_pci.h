@@ -9,11 +9,12 @@
  *   write 0                                    reset() done (at once, or virtio_pci_reset_done())
  *   any ----------> RESETTING (status reads non-zero) ----------> 0
  *   0 -> ACKNOWLEDGE -> DRIVER -> FEATURES_OK (only for a subset of what we offered)
- *     -> DRIVER_OK: every enabled queue is checked, then activate(); a queue that does not lie in RAM
- *        gives DEVICE_NEEDS_RESET instead
+ *     -> DRIVER_OK: every enabled queue is checked, then activate(); a queue that does not lie in
+ *        RAM gives DEVICE_NEEDS_RESET instead
  *
- * Kicks: each queue has an eventfd for the device's whole life, attached in the kernel to the queue's
- * notify address and moved with the BAR. The device reads it on the loop or hands it to a back-end.
+ * Kicks: each queue has an eventfd for the device's whole life, attached in the kernel to the
+ * queue's notify address and moved with the BAR. The device reads it on the loop or hands it to a
+ * back-end.
  * Calls: the eventfd of the queue's MSI-X vector, or, while MSI-X is off, one eventfd that the loop
  * turns into INTx and the ISR bit.
  *
@@ -23,9 +24,11 @@
  * Threads: registers come from vCPU threads, kicks and back-end events on the loop. One lock per
  * device (lock order in bus.h): ops run with it held, except drain(); devices take it with
  * virtio_pci_lock() when they work on the loop.
- * Life cycle: virtio_pci_create() before the machine starts; virtio_pci_destroy() after the PCI bus.
+ * Life cycle: virtio_pci_create() before the machine starts; virtio_pci_destroy() after the PCI
+ * bus.
  * Limits: VIRTIO_PCI_MAX_QUEUES queues; every guest value is bounded before use.
- * Source: VIRTIO 1.2, 2.1 "Device Status Field", 3.1 "Device Initialization", 4.1 "Virtio Over PCI Bus".
+ * Source: VIRTIO 1.2, 2.1 "Device Status Field", 3.1 "Device Initialization", 4.1 "Virtio Over PCI
+ * Bus".
  */
 #ifndef VMM_DEV_VIRTIO_PCI_H
 #define VMM_DEV_VIRTIO_PCI_H
@@ -77,7 +80,9 @@ struct virtio_queue {
 
 /** All with the device's lock held except drain(); ctx is the device. */
 struct virtio_dev_ops {
-	/** Features to offer; VERSION_1 is added. Asked once per reset, at the driver's first look. */
+	/**
+	 * Features to offer; VERSION_1 is added. Asked once per reset, at the driver's first look.
+	 */
 	uint64_t (*get_features)(void *ctx);
 	/** The size bytes at offset of the device's configuration; within config_size. */
 	void (*config_read)(void *ctx, unsigned offset, unsigned size, uint8_t *buf);
@@ -90,17 +95,23 @@ struct virtio_dev_ops {
 	 * false when virtio_pci_reset_done() follows from the loop; until then the guest waits.
 	 */
 	bool (*reset)(void *ctx);
-	/** Finish what reset() began, now: main thread, no vCPU runs, lock not held. Bounded in time. */
+	/**
+	 * Finish what reset() began, now: main thread, no vCPU runs, lock not held. Bounded in
+	 * time.
+	 */
 	void (*drain)(void *ctx);
 	/** The interrupt vector of a queue changed while active. May be NULL. */
 	void (*vector_changed)(void *ctx, unsigned queue);
-	/** The driver kicked a queue that virtio_pci_watch_kicks() watches, and is active. On the loop. */
+	/**
+	 * The driver kicked a queue that virtio_pci_watch_kicks() watches, and is active. On the
+	 * loop.
+	 */
 	void (*kicked)(void *ctx, unsigned queue);
 };
 
 struct virtio_pci_config {
-	const char *name;     /* outliving the device; for messages */
-	uint16_t type;        /* VIRTIO_ID_ */
+	const char *name; /* outliving the device; for messages */
+	uint16_t type;    /* VIRTIO_ID_ */
 	uint32_t class_code;
 	unsigned n_queues;    /* 1..VIRTIO_PCI_MAX_QUEUES */
 	uint16_t queue_size;  /* largest; power of two */
@@ -118,8 +129,8 @@ void virtio_pci_lock(struct virtio_pci *vp);
 void virtio_pci_unlock(struct virtio_pci *vp);
 
 /**
- * Call kicked() for the queue from now on, or no more: for queues that the VMM serves itself. Loop's
- * thread, lock held or not. 0, or -errno of the event loop; asking twice is no error.
+ * Call kicked() for the queue from now on, or no more: for queues that the VMM serves itself.
+ * Loop's thread, lock held or not. 0, or -errno of the event loop; asking twice is no error.
  */
 int virtio_pci_watch_kicks(struct virtio_pci *vp, unsigned queue, bool is_wanted);
 /** As if the driver had kicked: come back after the loop has served others. Any thread. */
@@ -144,7 +155,9 @@ void virtio_pci_mark_broken(struct virtio_pci *vp);
 /** See virtio_dev_ops.reset. */
 void virtio_pci_reset_done(struct virtio_pci *vp);
 
-/** Registers, as the guest reaches them through BAR 0; lock not held. Also for tests and fuzzing. */
+/**
+ * Registers, as the guest reaches them through BAR 0; lock not held. Also for tests and fuzzing.
+ */
 uint64_t virtio_pci_bar_read(void *vp, uint64_t offset, unsigned size);
 void virtio_pci_bar_write(void *vp, uint64_t offset, unsigned size, uint64_t value);
 /** Machine reset; lock not held. */

@@ -2,7 +2,8 @@
  * virtio_rng: entropy for the guest, from getrandom().
  *
  * Rate: at most VIRTIO_RNG_BURST_BYTES every VIRTIO_RNG_TICK_MS; a guest that asks for more waits.
- * Threads: served on the loop. Life cycle: create before the machine starts, destroy after the PCI bus.
+ * Threads: served on the loop. Life cycle: create before the machine starts, destroy after the PCI
+ * bus.
  * Source: VIRTIO 1.2, 5.4 "Entropy Device".
  */
 #ifndef VMM_DEV_VIRTIO_RNG_H

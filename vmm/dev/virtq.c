@@ -39,8 +39,8 @@ int virtq_init(struct virtq *vq, const struct mem *mem, const struct virtio_queu
 /* ---- Chains ---------------------------------------------------------------------------------- */
 
 /* Add one range. Readable ones come first: 2.7.4.2. */
-static int virtq_add_seg(const struct virtq *vq, struct virtq_chain *chain, uint64_t gpa, uint32_t len,
-	bool is_write)
+static int virtq_add_seg(const struct virtq *vq, struct virtq_chain *chain, uint64_t gpa,
+	uint32_t len, bool is_write)
 {
 	unsigned n = chain->n_out + chain->n_in;
 	void *hva;
@@ -62,9 +62,12 @@ static int virtq_add_seg(const struct virtq *vq, struct virtq_chain *chain, uint
 	return 0;
 }
 
-/* An indirect table: gpa and number of descriptors. 2.7.5.3.1: at least one, no larger than the queue. */
-static int virtq_indirect(const struct virtq *vq, uint64_t gpa, uint32_t len, void **ret_table,
-	unsigned *ret_n)
+/*
+ * An indirect table: gpa and number of descriptors. 2.7.5.3.1: at least one, no larger than the
+ * queue.
+ */
+static int virtq_indirect(
+	const struct virtq *vq, uint64_t gpa, uint32_t len, void **ret_table, unsigned *ret_n)
 {
 	if (!vq->has_indirect || !len || len % sizeof(struct vring_desc) ||
 		len / sizeof(struct vring_desc) > VRING_MAX_SIZE)
@@ -76,8 +79,8 @@ static int virtq_indirect(const struct virtq *vq, uint64_t gpa, uint32_t len, vo
 }
 
 /*
- * Copy a descriptor out of guest RAM, once: after the barrier the compiler cannot go back to the source.
- * Descriptors of both layouts are 16 bytes; an indirect table may lie at any address.
+ * Copy a descriptor out of guest RAM, once: after the barrier the compiler cannot go back to the
+ * source. Descriptors of both layouts are 16 bytes; an indirect table may lie at any address.
  */
 static void virtq_copy_desc(const void *table, unsigned at, void *ret_desc)
 {
@@ -135,7 +138,8 @@ static int virtq_pop_split(struct virtq *vq, struct virtq_chain *chain)
 		uint16_t *avail_event = (uint16_t *)&vq->used->ring[vq->size];
 
 		__atomic_store_n(avail_event, vq->next_avail, __ATOMIC_RELAXED);
-		// Full barrier: the driver stores idx, then reads avail_event. One of us sees the other.
+		// Full barrier: the driver stores idx, then reads avail_event. One of us sees the
+		// other.
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		idx = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
 		waiting = (uint16_t)(idx - vq->next_avail);
@@ -153,8 +157,8 @@ static int virtq_pop_split(struct virtq *vq, struct virtq_chain *chain)
 }
 
 /* In an inner table only WRITE counts, and all of it is the chain: 2.8.8. */
-static int virtq_walk_packed_inner(const struct virtq *vq, uint64_t gpa, uint32_t len,
-	struct virtq_chain *chain)
+static int virtq_walk_packed_inner(
+	const struct virtq *vq, uint64_t gpa, uint32_t len, struct virtq_chain *chain)
 {
 	void *table;
 	unsigned n;
@@ -188,10 +192,12 @@ static int virtq_pop_packed(struct virtq *vq, struct virtq_chain *chain)
 		virtq_copy_desc(vq->packed, slot, &d);
 		is_last = !(d.flags & VRING_DESC_F_NEXT);
 		if (d.flags & VRING_DESC_F_INDIRECT)
-			code = n > 1 || !is_last ? -EPROTO
+			code = n > 1 || !is_last
+				? -EPROTO
 				: virtq_walk_packed_inner(vq, d.addr, d.len, chain);
 		else
-			code = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+			code = virtq_add_seg(
+				vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
 		if (code < 0)
 			return -EPROTO;
 		if (++slot == vq->size) {
@@ -221,11 +227,13 @@ int virtq_pop(struct virtq *vq, struct virtq_chain *ret_chain)
 
 /* ---- Used ------------------------------------------------------------------------------------ */
 
-static void virtq_push_packed(struct virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written_bytes)
+static void virtq_push_packed(
+	struct virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written_bytes)
 {
 	struct vring_packed_desc *d = &vq->packed[vq->next_used];
 	uint16_t flags = vq->used_wrap
-		? 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED : 0;
+		? 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED
+		: 0;
 
 	if (written_bytes)
 		flags |= VRING_DESC_F_WRITE;
@@ -329,7 +337,8 @@ size_t virtq_read(const struct virtq_chain *chain, size_t offset, void *dst, siz
 	return virtq_copy(chain->segs, chain->n_out, offset, dst, size_bytes, false);
 }
 
-size_t virtq_write(const struct virtq_chain *chain, size_t offset, const void *src, size_t size_bytes)
+size_t virtq_write(
+	const struct virtq_chain *chain, size_t offset, const void *src, size_t size_bytes)
 {
 	// virtq_copy() only reads buf when it writes to the chain.
 	return virtq_copy(chain->segs + chain->n_out, chain->n_in, offset, (void *)(uintptr_t)src,

@@ -2,14 +2,15 @@
  * virtq: the device's side of a virtqueue, split or packed, for devices that the VMM itself serves
  * (block, rng, console, the network control queue).
  *
- * Data model: descriptors belong to the guest, which may change them at any time. Each field is read
- * once into a local, checked, and only the local is used. A chain becomes host memory ranges, readable
- * ones first; all lie in RAM. Anything illegal is -EPROTO: the caller marks the device broken and does
- * not come back until it is reset.
- * A popped chain is finished with virtq_push(), in any order. virtq_pop() returns 0 only after kicks
- * were armed, so that the next buffer is sure to kick.
+ * Data model: descriptors belong to the guest, which may change them at any time. Each field is
+ * read once into a local, checked, and only the local is used. A chain becomes host memory ranges,
+ * readable ones first; all lie in RAM. Anything illegal is -EPROTO: the caller marks the device
+ * broken and does not come back until it is reset.
+ * A popped chain is finished with virtq_push(), in any order. virtq_pop() returns 0 only after
+ * kicks were armed, so that the next buffer is sure to kick.
  * Threads: one at a time (the device's lock).
- * Life cycle: virtq_init() at activation; nothing to free. Pointers into guest RAM live as long as mem.
+ * Life cycle: virtq_init() at activation; nothing to free. Pointers into guest RAM live as long as
+ * mem.
  * Limits: VIRTQ_MAX_SEGS ranges a chain, one level of indirection.
  * Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues".
  */
@@ -34,9 +35,9 @@ struct virtq {
 	bool is_packed;
 	bool has_event_idx;
 	bool has_indirect;
-	uint16_t next_avail;     /* split: free-running; packed: slot */
+	uint16_t next_avail; /* split: free-running; packed: slot */
 	uint16_t next_used;
-	uint16_t signalled_used; /* next_used when the driver was last interrupted */
+	uint16_t signalled_used;    /* next_used when the driver was last interrupted */
 	bool avail_wrap, used_wrap; /* packed only */
 	union {
 		struct vring_desc *desc;
@@ -75,6 +76,7 @@ bool virtq_should_notify(struct virtq *vq);
 
 /** Copy between a chain and a buffer, from byte offset on; return the bytes copied. */
 size_t virtq_read(const struct virtq_chain *chain, size_t offset, void *dst, size_t size_bytes);
-size_t virtq_write(const struct virtq_chain *chain, size_t offset, const void *src, size_t size_bytes);
+size_t virtq_write(
+	const struct virtq_chain *chain, size_t offset, const void *src, size_t size_bytes);
 
 #endif

@@ -25,7 +25,9 @@ static void split_base_is_the_used_index(void **state)
 	assert_int_equal(vhost_fe_split_base(used), 65530);
 }
 
-/* A packed ring driven for n buffers of one slot each, of which `pending` are not given back yet. */
+/*
+ * A packed ring driven for n buffers of one slot each, of which `pending` are not given back yet.
+ */
 static uint32_t base_after(unsigned n, unsigned pending)
 {
 	struct vring_packed_desc ring[SIZE] = {{0}};

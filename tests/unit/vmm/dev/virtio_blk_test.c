@@ -85,7 +85,8 @@ static void submit(struct rig *rig, uint32_t type, uint64_t sector, uint32_t len
 	} header = {type, 0, sector};
 	uint16_t direction = type == T_IN || type == T_GET_ID ? VRING_DESC_F_WRITE : 0;
 	struct fake_seg segs[] = {
-		{rig->gpa, sizeof(header), 0}, {rig->gpa + 4096, len, direction},
+		{rig->gpa, sizeof(header), 0},
+		{rig->gpa + 4096, len, direction},
 		{rig->gpa + 512, 1, VRING_DESC_F_WRITE},
 	};
 
@@ -132,7 +133,8 @@ static void reads_and_writes_reach_the_file(void **state)
 	read_file(&rig, 9 * 512, sector, 512);
 	assert_int_equal(sector[511], 0xab);
 	assert_int_equal(request(&rig, T_GET_ID, 0, 20), S_OK);
-	assert_memory_equal(rig.data, strrchr(rig.path, '/') + 1, strlen(strrchr(rig.path, '/') + 1));
+	assert_memory_equal(
+		rig.data, strrchr(rig.path, '/') + 1, strlen(strrchr(rig.path, '/') + 1));
 	rig_destroy(&rig);
 }
 

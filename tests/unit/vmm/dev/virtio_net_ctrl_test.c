@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#define ALL UINT64_MAX
+#define ALL          UINT64_MAX
 #define WITHOUT(bit) (~VIRTIO_BIT(bit))
 
 struct sample {
@@ -32,11 +32,12 @@ static const struct sample samples[] = {
 	{"short address", ALL, 7, {1, 1, 2, 0, 0, 0, 0, 1}, 1, VIRTIO_NET_CTRL_NONE},
 	{"multicast address", ALL, 8, {1, 1, 1, 0, 0, 0, 0, 1}, 1, VIRTIO_NET_CTRL_NONE},
 	{"zero address", ALL, 8, {1, 1}, 1, VIRTIO_NET_CTRL_NONE},
-	{"address not accepted", WITHOUT(VIRTIO_NET_F_CTRL_MAC_ADDR), 8, {1, 1, 2, 0, 0, 0, 0, 1}, 1,
-		VIRTIO_NET_CTRL_NONE},
+	{"address not accepted", WITHOUT(VIRTIO_NET_F_CTRL_MAC_ADDR), 8, {1, 1, 2, 0, 0, 0, 0, 1},
+		1, VIRTIO_NET_CTRL_NONE},
 	{"VLAN", ALL, 4, {2, 0, 10, 0}, 0, VIRTIO_NET_CTRL_NONE},
 	{"announce", ALL, 2, {3, 0}, 0, VIRTIO_NET_CTRL_ANNOUNCED},
-	{"announce not accepted", WITHOUT(VIRTIO_NET_F_GUEST_ANNOUNCE), 2, {3, 0}, 1, VIRTIO_NET_CTRL_NONE},
+	{"announce not accepted", WITHOUT(VIRTIO_NET_F_GUEST_ANNOUNCE), 2, {3, 0}, 1,
+		VIRTIO_NET_CTRL_NONE},
 	{"four pairs", ALL, 4, {4, 0, 4, 0}, 0, VIRTIO_NET_CTRL_SET_PAIRS},
 	{"no pair", ALL, 4, {4, 0, 0, 0}, 1, VIRTIO_NET_CTRL_NONE},
 	{"too many pairs", ALL, 4, {4, 0, 5, 0}, 1, VIRTIO_NET_CTRL_NONE},
@@ -51,7 +52,8 @@ static void commands_are_judged(void **state)
 		const struct sample *s = &samples[i];
 		struct virtio_net_ctrl ctrl;
 
-		if (virtio_net_ctrl_decode(s->cmd, s->len, s->features, 4, &ctrl) != s->ack || ctrl.op != s->op)
+		if (virtio_net_ctrl_decode(s->cmd, s->len, s->features, 4, &ctrl) != s->ack ||
+			ctrl.op != s->op)
 			fail_msg("%s: wrong", s->what);
 	}
 }

@@ -15,10 +15,10 @@
 
 #include <cmocka.h>
 
-#define OFFERED (VIRTIO_BIT(3) | VIRTIO_BIT(40))
+#define OFFERED    (VIRTIO_BIT(3) | VIRTIO_BIT(40))
 #define REG_STATUS 0x14
-#define CONFIG 0xcf8
-#define DATA 0xcfc
+#define CONFIG     0xcf8
+#define DATA       0xcfc
 
 struct toy {
 	struct dev_env env;
@@ -92,8 +92,14 @@ static const struct virtio_dev_ops toy_ops = {
 static void toy_create(struct toy *toy)
 {
 	const struct virtio_pci_config config = {
-		.name = "toy", .type = VIRTIO_ID_RNG, .class_code = 0x00ff00, .n_queues = 2,
-		.queue_size = 64, .config_size = 8, .ops = &toy_ops, .ctx = toy,
+		.name = "toy",
+		.type = VIRTIO_ID_RNG,
+		.class_code = 0x00ff00,
+		.n_queues = 2,
+		.queue_size = 64,
+		.config_size = 8,
+		.ops = &toy_ops,
+		.ctx = toy,
 	};
 
 	*toy = (struct toy){.offered = OFFERED, .config = {1, 2, 3, 4, 5, 6, 7, 8}};
@@ -126,7 +132,8 @@ static uint32_t config_get(struct toy *toy, unsigned slot, unsigned offset, unsi
 	return (uint32_t)bus_read(toy->env.pio, DATA + (offset & 3), size);
 }
 
-static void config_put(struct toy *toy, unsigned slot, unsigned offset, unsigned size, uint32_t value)
+static void config_put(
+	struct toy *toy, unsigned slot, unsigned offset, unsigned size, uint32_t value)
 {
 	bus_write(toy->env.pio, CONFIG, 4, 0x80000000u | slot << 11 | (offset & ~3u));
 	bus_write(toy->env.pio, DATA + (offset & 3), size, value);
@@ -180,7 +187,8 @@ static void offer_does_not_change_under_the_driver(void **state)
 
 static void queue_outside_ram_needs_reset(void **state)
 {
-	static const uint64_t bad_gpas[] = {FAKE_RAM_BYTES, FAKE_RAM_BYTES - 16, UINT64_MAX - 15, 1 << 20 | 8};
+	static const uint64_t bad_gpas[] = {
+		FAKE_RAM_BYTES, FAKE_RAM_BYTES - 16, UINT64_MAX - 15, 1 << 20 | 8};
 
 	for (unsigned i = 0; i < sizeof(bad_gpas) / sizeof(bad_gpas[0]); i++) {
 		struct fake_driver drv;

@@ -45,7 +45,11 @@ static void *ram(struct rig *rig, uint64_t gpa)
 static void rig_init(struct rig *rig, uint64_t features)
 {
 	const struct virtio_queue queue = {
-		.size = SIZE, .enabled = true, .desc_gpa = DESC, .driver_gpa = DRIVER, .device_gpa = DEVICE,
+		.size = SIZE,
+		.enabled = true,
+		.desc_gpa = DESC,
+		.driver_gpa = DRIVER,
+		.device_gpa = DEVICE,
 	};
 
 	memset(rig, 0, sizeof(*rig));
@@ -141,18 +145,23 @@ static void split_garbage_is_refused(void **state)
 		{"length beyond RAM", 0, 0, 1, {{RAM_SIZE - 4, 8, 0, 0}}, {{0}}},
 		{"address that wraps", 0, 0, 1, {{UINT64_MAX - 1, 8, 0, 0}}, {{0}}},
 		{"readable after writable", 0, 0, 1,
-			{{DATA, 1, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 1}, {DATA, 1, 0, 0}}, {{0}}},
-		{"indirect not negotiated", 0, 0, 1, {{TABLE, 16, VRING_DESC_F_INDIRECT, 0}}, {{DATA, 1, 0, 0}}},
-		{"indirect table of no size", INDIRECT, 0, 1, {{TABLE, 0, VRING_DESC_F_INDIRECT, 0}}, {{0}}},
-		{"indirect table of odd size", INDIRECT, 0, 1, {{TABLE, 17, VRING_DESC_F_INDIRECT, 0}}, {{0}}},
+			{{DATA, 1, VRING_DESC_F_NEXT | VRING_DESC_F_WRITE, 1}, {DATA, 1, 0, 0}},
+			{{0}}},
+		{"indirect not negotiated", 0, 0, 1, {{TABLE, 16, VRING_DESC_F_INDIRECT, 0}},
+			{{DATA, 1, 0, 0}}},
+		{"indirect table of no size", INDIRECT, 0, 1,
+			{{TABLE, 0, VRING_DESC_F_INDIRECT, 0}}, {{0}}},
+		{"indirect table of odd size", INDIRECT, 0, 1,
+			{{TABLE, 17, VRING_DESC_F_INDIRECT, 0}}, {{0}}},
 		{"indirect table beyond RAM", INDIRECT, 0, 1,
 			{{RAM_SIZE - 16, 32, VRING_DESC_F_INDIRECT, 0}}, {{0}}},
 		{"indirect in indirect", INDIRECT, 0, 1, {{TABLE, 16, VRING_DESC_F_INDIRECT, 0}},
 			{{TABLE, 16, VRING_DESC_F_INDIRECT, 0}}},
 		{"indirect with next", INDIRECT, 0, 1,
-			{{TABLE, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1}}, {{DATA, 1, 0, 0}}},
-		{"next beyond the indirect table", INDIRECT, 0, 1, {{TABLE, 16, VRING_DESC_F_INDIRECT, 0}},
-			{{DATA, 1, VRING_DESC_F_NEXT, 1}}},
+			{{TABLE, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1}},
+			{{DATA, 1, 0, 0}}},
+		{"next beyond the indirect table", INDIRECT, 0, 1,
+			{{TABLE, 16, VRING_DESC_F_INDIRECT, 0}}, {{DATA, 1, VRING_DESC_F_NEXT, 1}}},
 	};
 
 	for (unsigned i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
@@ -174,10 +183,11 @@ static void chain_longer_than_we_take_is_refused(void **state)
 	struct rig rig;
 
 	rig_init(&rig, INDIRECT);
-	rig.desc[0] = (struct vring_desc){TABLE, 16 * (VIRTQ_MAX_SEGS + 1), VRING_DESC_F_INDIRECT, 0};
+	rig.desc[0] =
+		(struct vring_desc){TABLE, 16 * (VIRTQ_MAX_SEGS + 1), VRING_DESC_F_INDIRECT, 0};
 	for (unsigned i = 0; i < VIRTQ_MAX_SEGS + 1; i++)
-		rig.table[i] = (struct vring_desc){DATA, 1, i < VIRTQ_MAX_SEGS ? VRING_DESC_F_NEXT : 0,
-			(uint16_t)(i + 1)};
+		rig.table[i] = (struct vring_desc){
+			DATA, 1, i < VIRTQ_MAX_SEGS ? VRING_DESC_F_NEXT : 0, (uint16_t)(i + 1)};
 	offer(&rig, 0);
 	assert_int_equal(pop(&rig), -EPROTO);
 	rig_done(&rig);
@@ -239,10 +249,11 @@ static void packed_ring_goes_round(void **state)
 		uint16_t head_flags = 0;
 
 		for (unsigned i = 0; i < 3; i++) {
-			uint16_t flags = packed_avail(wrap) | (i < 2 ? VRING_DESC_F_NEXT : VRING_DESC_F_WRITE);
+			uint16_t flags = packed_avail(wrap) |
+				(i < 2 ? VRING_DESC_F_NEXT : VRING_DESC_F_WRITE);
 
-			rig.packed[slot] = (struct vring_packed_desc){DATA, 10, (uint16_t)(round + 7),
-				i ? flags : rig.packed[slot].flags};
+			rig.packed[slot] = (struct vring_packed_desc){DATA, 10,
+				(uint16_t)(round + 7), i ? flags : rig.packed[slot].flags};
 			if (!i)
 				head_flags = flags;
 			if (++slot == SIZE) {
@@ -259,8 +270,10 @@ static void packed_ring_goes_round(void **state)
 		virtq_push(&rig.vq, rig.chain.id, 3, 5);
 		assert_int_equal(rig.packed[used_slot].id, round + 7);
 		assert_int_equal(rig.packed[used_slot].len, 5);
-		assert_int_equal(rig.packed[used_slot].flags >> VRING_PACKED_DESC_F_AVAIL & 1, used_wrap);
-		assert_int_equal(rig.packed[used_slot].flags >> VRING_PACKED_DESC_F_USED & 1, used_wrap);
+		assert_int_equal(
+			rig.packed[used_slot].flags >> VRING_PACKED_DESC_F_AVAIL & 1, used_wrap);
+		assert_int_equal(
+			rig.packed[used_slot].flags >> VRING_PACKED_DESC_F_USED & 1, used_wrap);
 		used_slot += 3;
 		if (used_slot >= SIZE) {
 			used_slot -= SIZE;
@@ -280,11 +293,14 @@ static void packed_garbage_is_refused(void **state)
 		{"address beyond RAM", 0, {{RAM_SIZE, 1, 0, 1 << 7}}},
 		{"chain without end", 0, {{DATA, 0, 0, 1 << 7 | VRING_DESC_F_NEXT}}},
 		{"indirect not negotiated", 0, {{TABLE, 16, 0, 1 << 7 | VRING_DESC_F_INDIRECT}}},
-		{"indirect with next", INDIRECT, {{TABLE, 16, 0, 1 << 7 | VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT}}},
-		{"indirect in a chain", INDIRECT, {{DATA, 1, 0, 1 << 7 | VRING_DESC_F_NEXT},
-			{TABLE, 16, 0, 1 << 7 | VRING_DESC_F_INDIRECT}}},
-		{"readable after writable", 0, {{DATA, 1, 0, 1 << 7 | VRING_DESC_F_WRITE | VRING_DESC_F_NEXT},
-			{DATA, 1, 0, 1 << 7}}},
+		{"indirect with next", INDIRECT,
+			{{TABLE, 16, 0, 1 << 7 | VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT}}},
+		{"indirect in a chain", INDIRECT,
+			{{DATA, 1, 0, 1 << 7 | VRING_DESC_F_NEXT},
+				{TABLE, 16, 0, 1 << 7 | VRING_DESC_F_INDIRECT}}},
+		{"readable after writable", 0,
+			{{DATA, 1, 0, 1 << 7 | VRING_DESC_F_WRITE | VRING_DESC_F_NEXT},
+				{DATA, 1, 0, 1 << 7}}},
 	};
 
 	for (unsigned i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
