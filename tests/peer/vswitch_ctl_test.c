@@ -1,0 +1,298 @@
+/* A real vswitch, asked through its control socket, killed and restarted. */
+#include "fe.h"
+#include "switch_proc.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct switch_proc proc;
+
+static int set_up(void **state)
+{
+	switch_proc_start(&proc, true);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	switch_proc_destroy(&proc);
+	return 0;
+}
+
+static void must_fail(const char *method, const char *words, int code, const char *name)
+{
+	struct err err;
+	int r = switch_ask(&proc, method, words, &err);
+
+	if (r != code || strcmp(err.name, name) != 0 || !err.msg[0])
+		fail_msg("%s %s: got %d %s '%s'", method, words, r, err.name, err.msg);
+}
+
+static struct fe *connect_port(const char *name)
+{
+	const struct fe_config config = {.path = switch_proc_path(&proc, name)};
+	struct fe *fe = NULL;
+
+	assert_int_equal(fe_create(&config, &fe), 0);
+	switch_wait_port(&proc, name, CTL_CONN_RUNNING);
+	return fe;
+}
+
+/* 60 bytes from 02:..:src to 02:..:dst, or to everybody where dst is 0. */
+static void send_frame(struct fe *fe, uint8_t src, uint8_t dst)
+{
+	uint8_t frame[60] = {2, 0, 0, 0, 0, dst, 2, 0, 0, 0, 0, src, 0x88, 0xb5};
+
+	if (!dst)
+		memset(frame, 0xff, 6);
+	assert_int_equal(fe_send(fe, 0, NULL, frame, sizeof(frame)), 0);
+}
+
+static bool receives(struct fe *fe, uint8_t src)
+{
+	struct virtio_net_hdr_v1 hdr;
+	uint8_t frame[2048];
+	int len = fe_recv(fe, 0, &hdr, frame, sizeof(frame), 500);
+
+	return len == 60 && frame[11] == src;
+}
+
+static void objects_come_and_go(void **state)
+{
+	struct ctl_switch sw;
+	struct ctl_port port;
+
+	assert_int_equal(switch_rows(&proc, "BridgeShow", "", NULL), 0);
+	switch_must(&proc, "BridgeAdd", "name br0");
+	must_fail("BridgeAdd", "name br0", -EEXIST, "BridgeExists");
+	switch_must(&proc, "BridgeAdd", "name br0 exist_ok true");
+	switch_must(&proc, "PortAdd", "name p1 bridge br0 type vhost-user path $/p1 mode server tag 10");
+	must_fail("PortAdd", "name p2 bridge br0 path $/p1", -EADDRINUSE, "PathInUse");
+	must_fail("PortAdd", "name p2 bridge nope path $/p2", -ENOENT, "BridgeNotFound");
+	switch_must(&proc, "PortSet", "name p1 tag 20");
+	assert_int_equal(switch_rows(&proc, "PortShow", "name p1", &port), 1);
+	assert_int_equal(port.tag, 20);
+	assert_int_equal(port.state, CTL_CONN_LISTENING);
+	assert_false(port.carrier);
+	must_fail("BridgeDel", "name br0", -EBUSY, "BridgeInUse");
+	switch_must(&proc, "PortDel", "name p1");
+	must_fail("PortDel", "name p1", -ENOENT, "PortNotFound");
+	switch_must(&proc, "PortDel", "name p1 missing_ok true");
+	switch_must(&proc, "BridgeDel", "name br0");
+	assert_true(access(switch_proc_path(&proc, "p1"), F_OK) < 0);
+	const struct ctl_empty empty = {0};
+	assert_int_equal(ctl_client_call(proc.client, "SwitchShow", &empty, &sw, NULL), 0);
+	assert_int_equal(sw.pid, proc.pid);
+	assert_int_equal(sw.workers, 1);
+}
+
+static void failed_port_leaves_nothing(void **state)
+{
+	struct err err;
+
+	switch_must(&proc, "BridgeAdd", "name br0");
+	assert_true(switch_ask(&proc, "PortAdd", "name p1 bridge br0 path $/none/p1", &err) < 0);
+	assert_true(err.msg[0]);
+	assert_int_equal(switch_rows(&proc, "PortShow", "", NULL), 0);
+	/* A socket that somebody serves is not taken away: here, the control socket itself. */
+	assert_int_equal(switch_ask(&proc, "PortAdd", "name p1 bridge br0 path $/vs.sock", &err),
+		-EADDRINUSE);
+	switch_must(&proc, "PortAdd", "name p1 bridge br0 path $/p1");
+}
+
+static void peers_talk_and_are_learned(void **state)
+{
+	struct ctl_fdb row;
+	struct fe *a, *b;
+
+	switch_must(&proc, "BridgeAdd", "name br0");
+	switch_must(&proc, "PortAdd", "name a bridge br0 path $/a");
+	switch_must(&proc, "PortAdd", "name b bridge br0 path $/b");
+	a = connect_port("a");
+	b = connect_port("b");
+	send_frame(a, 1, 0);
+	assert_true(receives(b, 1));
+	for (unsigned i = 0; i < 100 && switch_rows(&proc, "FdbShow", "bridge br0", &row) != 1; i++)
+		(void)usleep(10000);
+	assert_string_equal(row.port, "a");
+	assert_int_equal(row.vlan, 0);
+	assert_int_equal(row.type, CTL_FDB_DYNAMIC);
+	/* Live: b goes to another VLAN, and no frame passes. */
+	switch_must(&proc, "PortSet", "name b tag 5");
+	send_frame(a, 1, 0);
+	assert_false(receives(b, 1));
+	fe_destroy(a);
+	switch_wait_port(&proc, "a", CTL_CONN_LISTENING);
+	assert_int_equal(switch_rows(&proc, "FdbShow", "bridge br0", NULL), 0);
+	fe_destroy(b);
+}
+
+static void wire_follows_both_ends(void **state)
+{
+	struct ctl_link row;
+	struct fe *a, *b;
+
+	switch_must(&proc, "PortAdd", "name a path $/a");
+	switch_must(&proc, "PortAdd", "name b path $/b");
+	switch_must(&proc, "LinkAdd", "name w a a b b");
+	a = connect_port("a");
+	assert_int_equal(switch_rows(&proc, "LinkShow", "name w", &row), 1);
+	assert_false(row.carrier);
+	b = connect_port("b");
+	assert_int_equal(switch_rows(&proc, "LinkShow", "name a", &row), 1);
+	assert_true(row.carrier);
+	send_frame(a, 1, 2);
+	assert_true(receives(b, 1));
+	switch_must(&proc, "LinkSet", "name w enabled false");
+	send_frame(a, 1, 2);
+	assert_false(receives(b, 1));
+	switch_must(&proc, "LinkSet", "name a enabled true");
+	send_frame(a, 1, 2);
+	assert_true(receives(b, 1));
+	fe_destroy(b);
+	fe_destroy(a);
+}
+
+static void killed_switch_comes_back_by_itself(void **state)
+{
+	struct ctl_bridge bridge;
+	struct ctl_port port;
+	struct fe *a, *b;
+
+	switch_must(&proc, "BridgeAdd", "name br0 ageing_s 77");
+	switch_must(&proc, "PortAdd", "name a bridge br0 path $/a tag 10");
+	switch_must(&proc, "PortAdd", "name b bridge br0 path $/b tag 11");
+	switch_must(&proc, "PortSet", "name b tag 10");
+	switch_must(&proc, "FdbAdd", "bridge br0 mac 02:00:00:00:00:09 port b");
+	a = connect_port("a");
+	b = connect_port("b");
+	assert_int_equal(WTERMSIG(switch_proc_stop(&proc, SIGKILL)), SIGKILL);
+	switch_proc_restart(&proc, true);
+	assert_int_equal(switch_rows(&proc, "BridgeShow", "", &bridge), 1);
+	assert_int_equal(bridge.ageing_s, 77);
+	assert_int_equal(switch_rows(&proc, "PortShow", "", NULL), 2);
+	assert_int_equal(switch_rows(&proc, "PortShow", "name b", &port), 1);
+	assert_int_equal(port.tag, 10);
+	assert_int_equal(switch_rows(&proc, "FdbShow", "bridge br0 type static", NULL), 1);
+	/* The front-ends find it again and go on. */
+	assert_int_equal(fe_reconnect(a), 0);
+	assert_int_equal(fe_reconnect(b), 0);
+	switch_wait_port(&proc, "a", CTL_CONN_RUNNING);
+	switch_wait_port(&proc, "b", CTL_CONN_RUNNING);
+	send_frame(a, 1, 9);
+	assert_true(receives(b, 1));
+	fe_destroy(a);
+	fe_destroy(b);
+}
+
+static void clean_end_leaves_no_sockets(void **state)
+{
+	int status;
+
+	switch_must(&proc, "BridgeAdd", "name br0");
+	switch_must(&proc, "PortAdd", "name a bridge br0 path $/a");
+	assert_int_equal(access(switch_proc_path(&proc, "a"), F_OK), 0);
+	status = switch_proc_stop(&proc, SIGTERM);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+	assert_true(access(switch_proc_path(&proc, "a"), F_OK) < 0);
+	assert_true(access(proc.control, F_OK) < 0);
+	switch_proc_restart(&proc, true);
+	assert_int_equal(switch_rows(&proc, "PortShow", "", NULL), 1);
+}
+
+static void bad_usage_is_told_apart(void **state)
+{
+	char other_state[96];
+	const char *const usage[][4] = {
+		{"--nonsense", NULL},
+		{"extra", NULL},
+		{"--workers", NULL},
+		{"--workers", "x", NULL},
+		{"--workers", "3-1", NULL},
+		{"--workers", "1,1", NULL},
+		{"--workers", "-1", NULL},
+		{"--workers", "99999", NULL},
+		{"--log-level", "loud", NULL},
+		{"--control", "", NULL},
+	};
+	const char *const second[] = {"--control", proc.control, NULL};
+	const char *const second_state[] = {"--control", other_state, "--state",
+		switch_proc_path(&proc, "state"), NULL};
+	const char *const bad_cpu[] = {"--control", other_state, "--workers", "1000", NULL};
+	const char *const good[][2] = {{"--help", NULL}, {"--version", NULL}};
+
+	(void)snprintf(other_state, sizeof(other_state), "%s/vs2.sock", proc.dir);
+	for (size_t i = 0; i < sizeof(usage) / sizeof(usage[0]); i++) {
+		if (switch_proc_run(usage[i]) != 2)
+			fail_msg("%s: not refused as bad usage", usage[i][0]);
+	}
+	assert_int_equal(switch_proc_run(second), 1);
+	assert_int_equal(switch_proc_run(second_state), 1);
+	assert_int_equal(switch_proc_run(bad_cpu), 1);
+	assert_int_equal(switch_proc_run(good[0]), 0);
+	assert_int_equal(switch_proc_run(good[1]), 0);
+	/* The first one noticed nothing. */
+	switch_must(&proc, "BridgeAdd", "name br0");
+}
+
+static int count_event(void *ctx, const void *row)
+{
+	const struct ctl_event *event = row;
+	char *seen = ctx;
+
+	(void)sprintf(seen + strlen(seen), "%s:%s:%s ", event->object, event->name, event->event);
+	return !strcmp(event->name, "last");
+}
+
+static void monitors_hear_changes(void **state)
+{
+	const struct ctl_empty empty = {0};
+	struct ctl_client *monitor;
+	char seen[1024] = "";
+	int status;
+	pid_t pid;
+
+	assert_int_equal(ctl_client_open(proc.control, &ctl_vswitch_interface, 5000, &monitor, NULL),
+		0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) { /* the child asks for changes while we listen */
+		(void)usleep(200000);
+		switch_must(&proc, "BridgeAdd", "name br0");
+		switch_must(&proc, "BridgeSet", "name br0 ageing_s 5");
+		switch_must(&proc, "BridgeAdd", "name last");
+		_exit(0);
+	}
+	assert_int_equal(ctl_client_rows(monitor, "Monitor", &empty, count_event, seen, NULL), 1);
+	assert_string_equal(seen, "bridge:br0:added bridge:br0:changed bridge:last:added ");
+	ctl_client_close(monitor);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(objects_come_and_go),
+		TEST(failed_port_leaves_nothing),
+		TEST(peers_talk_and_are_learned),
+		TEST(wire_follows_both_ends),
+		TEST(killed_switch_comes_back_by_itself),
+		TEST(clean_end_leaves_no_sockets),
+		TEST(bad_usage_is_told_apart),
+		TEST(monitors_hear_changes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
