@@ -228,7 +228,7 @@ static int wire_parse_error(const struct ctl_interface *iface, const char *full_
 	const char *name = dot ? dot + 1 : full_name;
 	int code = ctl_error_code(iface, name);
 
-	(void)err_set(err, code, "%s", full_name);
+	(void)err_set(err, code, "the program answered with error '%.128s'", full_name);
 	if (!err)
 		return code;
 	(void)str_copy(err->name, sizeof(err->name), name);
