@@ -1,5 +1,6 @@
 /**
- * boot: a kernel without firmware: read the files, place them in RAM, say how the first vCPU starts.
+ * boot: a kernel without firmware: read the files, place them in RAM, say how the first vCPU
+ * starts.
  *
  * Data model: boot_open() opens kernel and initrd and keeps the descriptors, so that every reset of
  * the machine loads the same files again although the process may open nothing any more. The two
@@ -45,7 +46,7 @@ struct boot_plan {
 	uint64_t initrd_gpa; /* where the caller puts the initrd_bytes */
 };
 
-/** A stretch of the guest's memory map. Types as in ACPI 6.4, 15 "System Address Map Interfaces". */
+/** A stretch of the memory map. Types as in ACPI 6.4, 15 "System Address Map Interfaces". */
 struct boot_range {
 	uint64_t gpa;
 	uint64_t size_bytes;

@@ -8,8 +8,8 @@
  * answering nothing) and moved, which is how PCI BARs work.
  * Threads: bus_read()/bus_write() from any vCPU thread at once; the table is read under a shared
  * lock that is released before the handler runs, so handlers of one device may run on several vCPU
- * threads at a time: a device locks itself. bus_move() and bus_unmap() may be called from a handler.
- * A handler may still run on another vCPU when its range has just been moved; a device is
+ * threads at a time: a device locks itself. bus_move() and bus_unmap() may be called from a
+ * handler. A handler may still run on another vCPU when its range has just been moved; a device is
  * destroyed only when no vCPU thread runs.
  * Lock order: pci bus > device > msix > irq, bus (leaves).
  * Life cycle: bus_register() gives a range owned by the bus; bus_destroy() frees all of them.
@@ -27,7 +27,7 @@ struct bus_range;
 #define BUS_UNMAPPED UINT64_MAX
 
 struct bus_ops {
-	/** offset from the range's base; size 1, 2, 4 or 8; returns the value, upper bits ignored. */
+	/** offset from the range's base; size 1, 2, 4 or 8; upper bits of the value are ignored. */
 	uint64_t (*read)(void *ctx, uint64_t offset, unsigned size);
 	void (*write)(void *ctx, uint64_t offset, unsigned size, uint64_t value);
 };
@@ -43,7 +43,7 @@ void bus_destroy(struct bus *bus);
  * Make a range. base may be BUS_UNMAPPED.
  * name         static or outliving the bus
  * ret_range    may be NULL
- * returns      0, -EEXIST if it overlaps another mapped range, -ERANGE if it leaves the bus, -ENOMEM
+ * returns      0, -EEXIST (overlaps another mapped range), -ERANGE (leaves the bus), -ENOMEM
  */
 int bus_register(struct bus *bus, const char *name, uint64_t base, uint64_t size,
 	const struct bus_ops *ops, void *ctx, struct bus_range **ret_range);

@@ -1,10 +1,10 @@
 /**
  * check: is KVM on this machine fit to run guests?
  *
- * Looks at /dev/kvm (present, permitted), at the processor (svm or vmx), and runs a bare loop at CPL 0
- * in a tiny guest for CHECK_LOOP_MS. The verdict rests on the speed alone: a KVM that works but has no
- * virtualization behind it interprets kernel code at about 1 MIPS, real ones do 1000 and more, and a
- * kernel boots in useful time from CHECK_MIN_MIPS on.
+ * Looks at /dev/kvm (present, permitted), at the processor (svm or vmx), and runs a bare loop at
+ * CPL 0 in a tiny guest for CHECK_LOOP_MS. The verdict rests on the speed alone: a KVM that works
+ * but has no virtualization behind it interprets kernel code at about 1 MIPS, real ones do 1000 and
+ * more, and a kernel boots in useful time from CHECK_MIN_MIPS on.
  * Threads: main, before other threads exist (uses SIGALRM and the interval timer).
  */
 #ifndef VMM_CHECK_H

@@ -1,5 +1,6 @@
 /**
- * config: what a VM is made of, as the user asked for it. args.c fills it, machine.c builds from it.
+ * config: what a VM is made of, as the user asked for it. args.c fills it, machine.c builds from
+ * it.
  *
  * Plain values with fixed buffers, valid on their own; nothing here refers to a running VM.
  */

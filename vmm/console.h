@@ -2,12 +2,13 @@
  * console: one guest console (serial port or virtio-console port) and the people who look at it.
  *
  * Data model: the last CONSOLE_RING_BYTES of guest output are kept in one ring. Every sink (stdio,
- * file, pty, client of a Unix socket) has a position in that ring and writes from there when it can.
- * A new client starts at the oldest byte, which gives it the scroll-back. A client that does not read
- * falls behind and is moved forward over what the ring has lost; nothing waits for it. Files are
- * never moved forward: they are written in step.
- * Input of all sinks goes to the device in the order in which it comes; what the device does not take
- * stays with the sink, which is then not read any more (back-pressure on the sender, not on a vCPU).
+ * file, pty, client of a Unix socket) has a position in that ring and writes from there when it
+ * can. A new client starts at the oldest byte, which gives it the scroll-back. A client that does
+ * not read falls behind and is moved forward over what the ring has lost; nothing waits for it.
+ * Files are never moved forward: they are written in step.
+ * Input of all sinks goes to the device in the order in which it comes; what the device does not
+ * take stays with the sink, which is then not read any more (back-pressure on the sender, not on a
+ * vCPU).
  *
  * Threads: console_write() and console_input_ready() from any thread; never block on a client.
  * Everything else on the loop's thread.

@@ -44,7 +44,7 @@ struct console_listener {
 struct console {
 	struct ev *ev;
 	char name[64];
-	struct console_client *clients;     /* lock: the list is changed by the loop's thread only */
+	struct console_client *clients;     /* lock: the loop's thread changes the list */
 	struct console_listener *listeners; /* loop */
 	unsigned n_clients;                 /* connections; loop */
 	int wake_fd;

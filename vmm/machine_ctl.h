@@ -1,10 +1,11 @@
 /**
  * machine_ctl: the control socket of a VM, interface net.weft.vmm (lib/ctl_vmm.h).
  *
- * Handlers run on the loop's thread and never wait: neither for a back-end nor for the guest. `Stop`
- * stays open until the guest is off; everything else answers at once. Events of the machine go to
- * whoever called `Monitor`.
- * Life cycle: machine_ctl_create() after the machine; machine_ctl_destroy() before it; accepts NULL.
+ * Handlers run on the loop's thread and never wait: neither for a back-end nor for the guest.
+ * `Stop` stays open until the guest is off; everything else answers at once. Events of the machine
+ * go to whoever called `Monitor`.
+ * Life cycle: machine_ctl_create() after the machine; machine_ctl_destroy() before it; accepts
+ * NULL.
  */
 #ifndef VMM_MACHINE_CTL_H
 #define VMM_MACHINE_CTL_H

@@ -2,22 +2,23 @@
  * pci: PCI bus 0 with its host bridge: configuration space by ports 0xcf8/0xcfc and by ECAM, BARs,
  * capabilities, MSI-X and INTx.
  *
- * Data model: the bus owns up to 31 functions at slots 1..31 (00:00.0 is the host bridge). A function
- * has 4 KiB of configuration bytes and as many of write mask: a bit that is not in the mask ignores
- * the guest. BARs get addresses when they are added, so a guest that does not assign any just works;
- * a guest may move them, and they answer only while the command register enables their space.
+ * Data model: the bus owns up to 31 functions at slots 1..31 (00:00.0 is the host bridge). A
+ * function has 4 KiB of configuration bytes and as many of write mask: a bit that is not in the
+ * mask ignores the guest. BARs get addresses when they are added, so a guest that does not assign
+ * any just works; a guest may move them, and they answer only while the command register enables
+ * their space.
  *
  * MSI-X: the function's table and pending bits live in one of its BARs. Each vector has an eventfd
  * for its whole life: count it up (or hand it to a vhost-user back-end as call fd) and the message
- * goes out. While the vector is masked, the function is masked or MSI-X is off, no irqfd is attached,
- * so the count stays in the eventfd: it *is* the pending bit, and unmasking replays it.
+ * goes out. While the vector is masked, the function is masked or MSI-X is off, no irqfd is
+ * attached, so the count stays in the eventfd: it *is* the pending bit, and unmasking replays it.
  *
- * Threads: configuration and BAR accesses come from vCPU threads; pci_dev_ops are called on them with
- * the PCI bus lock held (lock order: bus.h). BAR handlers are called without it. pci_msix_notify()
- * and pci_msix_eventfd() from any thread. Creation, pci_bus_reset() and destruction: main thread,
- * while no vCPU runs.
- * Life cycle: pci_dev_create(), then BARs, capabilities and MSI-X, before the machine starts. The bus
- * frees its functions; a device frees only its own state, after the bus.
+ * Threads: configuration and BAR accesses come from vCPU threads; pci_dev_ops are called on them
+ * with the PCI bus lock held (lock order: bus.h). BAR handlers are called without it.
+ * pci_msix_notify() and pci_msix_eventfd() from any thread. Creation, pci_bus_reset() and
+ * destruction: main thread, while no vCPU runs.
+ * Life cycle: pci_dev_create(), then BARs, capabilities and MSI-X, before the machine starts. The
+ * bus frees its functions; a device frees only its own state, after the bus.
  * Source: PCI Local Bus Specification 3.0, 6.1 "Configuration Space Organization", 6.2.5 "Base
  * Addresses", 6.8.2 "MSI-X Capability and Table Structures".
  */
@@ -96,7 +97,7 @@ int pci_dev_create(struct pci_bus *bus, const char *name, const struct pci_ident
 	const struct pci_dev_ops *ops, void *ctx, struct pci_dev **ret_dev);
 unsigned pci_dev_slot(const struct pci_dev *dev);
 
-/** size: power of two. ops is called with offsets from the BAR's start. 0, -EINVAL, -ENOSPC, -ENOMEM. */
+/** size: power of two. ops gets offsets from the BAR's start. 0, -EINVAL, -ENOSPC, -ENOMEM. */
 int pci_dev_add_bar(struct pci_dev *dev, unsigned idx, enum pci_bar_kind kind, uint64_t size,
 	const struct bus_ops *ops, void *ctx);
 /** Where BAR idx answers now, or BUS_UNMAPPED. */
@@ -110,7 +111,7 @@ uint64_t pci_dev_bar_base(const struct pci_dev *dev, unsigned idx);
 int pci_dev_add_cap(struct pci_dev *dev, uint8_t id, const void *body, const void *mask,
 	unsigned len);
 
-/** The configuration bytes, little-endian; size 1, 2 or 4. Within pci_dev_ops or before start only. */
+/** Configuration bytes, little-endian; size 1, 2 or 4. Within pci_dev_ops or before start only. */
 uint32_t pci_config_get(const struct pci_dev *dev, unsigned offset, unsigned size);
 void pci_config_set(struct pci_dev *dev, unsigned offset, unsigned size, uint32_t value);
 
@@ -126,9 +127,9 @@ int pci_msix_add(struct pci_dev *dev, unsigned idx, uint64_t table_offset, uint6
 unsigned pci_msix_n_vectors(const struct pci_dev *dev);
 /** Has the guest turned MSI-X on? Any thread. */
 bool pci_msix_enabled(const struct pci_dev *dev);
-/** The vector's eventfd (borrowed, lives as long as dev), or -1 if there is no such vector. Any thread. */
+/** The vector's eventfd (borrowed, lives as long as dev), or -1 if there is none. Any thread. */
 int pci_msix_eventfd(const struct pci_dev *dev, unsigned vector);
-/** Send the vector's message now, or when it is unmasked. PCI_MSIX_NO_VECTOR is ignored. Any thread. */
+/** Send the vector's message now, or when unmasked. PCI_MSIX_NO_VECTOR is ignored. Any thread. */
 void pci_msix_notify(struct pci_dev *dev, unsigned vector);
 
 /**

@@ -1,11 +1,11 @@
 /**
  * sandbox: what a thread may ask of the kernel once everything is set up.
  *
- * Allow-lists per kind of thread: a vCPU thread may run the guest and signal devices; the main thread
- * may serve sockets, files that are open, and connect to Unix sockets. Nobody may open files, execute
- * programs, make processes or use the network. Also sets no_new_privs.
- * A forbidden call ends the process with a line that names it (SIGSYS).
- * By seccomp; libseccomp makes the filters.
+ * Allow-lists per kind of thread: a vCPU thread may run the guest and signal devices; the main
+ * thread may serve sockets, files that are open, and connect to Unix sockets. Nobody may open
+ * files, execute programs, make processes or use the network. Also sets no_new_privs. A forbidden
+ * call ends the process with a line that names it (SIGSYS). By seccomp; libseccomp makes the
+ * filters.
  * Threads: each for itself. A thread made later inherits its maker's filter.
  */
 #ifndef VMM_SANDBOX_H

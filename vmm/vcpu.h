@@ -1,10 +1,11 @@
 /**
  * vcpu: the virtual CPUs, one thread each, and how they are held and let go.
  *
- * Data model: all vCPUs of a VM form one set; they run or they are parked, together. A thread leaves
- * KVM_RUN when it is kicked: its immediate_exit flag is raised, then a signal breaks the wait; the
- * flag, which only the parked thread lowers, closes the gap between the check and the ioctl. Before
- * a thread parks it enters KVM once more with the flag up, so that no half-done I/O is left behind.
+ * Data model: all vCPUs of a VM form one set; they run or they are parked, together. A thread
+ * leaves KVM_RUN when it is kicked: its immediate_exit flag is raised, then a signal breaks the
+ * wait; the flag, which only the parked thread lowers, closes the gap between the check and the
+ * ioctl. Before a thread parks it enters KVM once more with the flag up, so that no half-done I/O
+ * is left behind.
  *
  *   parked --vcpus_run()--> running --vcpus_hold()--> ... each at its next exit ... --> parked
  *

@@ -8,10 +8,10 @@
  *          power off --> STOPPED      KVM cannot go on --> FAILED
  *
  * Not here: devices, loading a kernel (machine.c does both, through vm_ops).
- * Threads: vm_request() from any thread; it holds the vCPUs and returns, the main loop does the work.
- * Everything else on the main loop's thread.
- * Life cycle: vm_create(), devices are made on its buses, vm_start(); vm_destroy() stops the threads.
- * Devices are destroyed after vm_halt() and before vm_destroy().
+ * Threads: vm_request() from any thread; it holds the vCPUs and returns, the main loop does the
+ * work. Everything else on the main loop's thread.
+ * Life cycle: vm_create(), devices are made on its buses, vm_start(); vm_destroy() stops the
+ * threads. Devices are destroyed after vm_halt() and before vm_destroy().
  */
 #ifndef VMM_VM_H
 #define VMM_VM_H

@@ -1,11 +1,11 @@
 /**
- * pm: ACPI PM1 event and control block, PM timer, power button, and every way to reset or power off.
+ * pm: ACPI PM1 block, PM timer, power button, and every way to reset or power off.
  *
- * Ports: PM block at LAYOUT_PIO_PM_BASE (event 0..3, control 4..5, timer 8..11), reset control 0xcf9,
- * fast reset and A20 in 0x92, and the 8042's command port 0x64 (pulse reset 0xfe), behind which there
- * is no keyboard: its status reads "nothing there, ready".
- * Threads: registers on vCPU threads, pm_press_power_button() on any; one lock inside. request_fn is
- * called on the vCPU thread without the lock.
+ * Ports: PM block at LAYOUT_PIO_PM_BASE (event 0..3, control 4..5, timer 8..11), reset control
+ * 0xcf9, fast reset and A20 in 0x92, and the 8042's command port 0x64 (pulse reset 0xfe), behind
+ * which there is no keyboard: its status reads "nothing there, ready".
+ * Threads: registers on vCPU threads, pm_press_power_button() on any; one lock inside. request_fn
+ * is called on the vCPU thread without the lock.
  * Source: ACPI 6.4, 4.8.3.1 "PM1 Event Grouping", 4.8.3.2 "PM1 Control Grouping", 4.8.3.3 "Power
  * Management Timer".
  */

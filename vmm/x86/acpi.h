@@ -4,7 +4,8 @@
  * RSDP, XSDT, FADT (PM block and timer of dev/pm.h), FACS, MADT, MCFG, DSDT (PCI root with its
  * windows and interrupt routing, serial port, RTC, S5). Pure: configuration in, guest RAM out.
  * Threads: main, while no vCPU runs.
- * Source: ACPI 6.4, 5.2 "ACPI System Description Tables"; PCI Firmware Specification 3.2, 4.1.2 MCFG.
+ * Source: ACPI 6.4, 5.2 "ACPI System Description Tables"; PCI Firmware Specification 3.2, 4.1.2
+ * MCFG.
  */
 #ifndef VMM_X86_ACPI_H
 #define VMM_X86_ACPI_H

@@ -1,9 +1,9 @@
 /**
  * aml: write ACPI machine language, as much of it as a DSDT of ours needs.
  *
- * Data model: a fixed buffer that is appended to; a block (scope, device, package, ...) is begun and
- * ended, which fills in its length. Writing past the end sets `full` and drops the rest, so that
- * callers check once.
+ * Data model: a fixed buffer that is appended to; a block (scope, device, package, ...) is begun
+ * and ended, which fills in its length. Writing past the end sets `full` and drops the rest, so
+ * that callers check once.
  * Pure; belongs to one thread.
  * Source: ACPI 6.4, 20 "ACPI Machine Language (AML) Specification"; 6.4 "Resource Data Types".
  */

@@ -6,7 +6,8 @@
  * Hidden: nested virtualization, MWAIT, SGX, processor trace and performance counters, none of
  * which a guest here can use.
  * cpuid_fill() is pure and is tested without KVM. Threads: main.
- * Source: Intel SDM vol. 2A "CPUID"; AMD APM vol. 3, appendix E; Linux Documentation/virt/kvm/x86/cpuid.rst.
+ * Source: Intel SDM vol. 2A "CPUID"; AMD APM vol. 3, appendix E; Linux
+ * Documentation/virt/kvm/x86/cpuid.rst.
  */
 #ifndef VMM_X86_CPUID_H
 #define VMM_X86_CPUID_H

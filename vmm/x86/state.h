@@ -1,8 +1,8 @@
 /**
  * state: everything KVM knows of a vCPU and of the interrupt controllers, saved and put back.
  *
- * Used for reset: what was saved right after creation is the power-on state. MSRs are all those that
- * KVM lists; one that it does not take back is left as it is.
+ * Used for reset: what was saved right after creation is the power-on state. MSRs are all those
+ * that KVM lists; one that it does not take back is left as it is.
  * Threads: main, while no vCPU runs. Life cycle: saved state is owned by the caller.
  */
 #ifndef VMM_X86_STATE_H
