@@ -5,6 +5,7 @@ Runs a command in the shell on a guest's serial console (a Unix socket), prints 
 exits with its status; 125 if the console gave no answer in time (default 60 s).
 """
 import re
+import shlex
 import socket
 import sys
 import time
@@ -57,15 +58,12 @@ class Console:
     def run(self, command):
         """The markers are written so that the echo of the command does not contain them."""
         self.data = b""
-        line = f"echo we''ft-begin; {command}\recho we''ft-status:$?\r"
+        line = f"echo we''ft-begin; eval {shlex.quote(command)}; echo we''ft-status:$?\r"
         self.sock.sendall(line.encode())
-        ended = re.compile(rb"weft-begin\r?\n(.*)^.*?weft-status:(\d+)\r?\n", re.S | re.M)
+        ended = re.compile(rb"weft-begin\r?\n(.*?)weft-status:(\d+)\r?\n", re.S)
         while not (found := ended.search(self.data)):
             self.read(1)
-        lines = found[1].decode(errors="replace").replace("\r", "").split("\n")
-        # The prompt and the echo of the second command are not the command's output.
-        lines = [text for text in lines if "we''ft-status" not in text]
-        return "\n".join(lines).strip("\n"), int(found[2])
+        return found[1].decode(errors="replace").replace("\r", "").rstrip("\n"), int(found[2])
 
 
 def main():

@@ -26,8 +26,8 @@ mac() {
 mac1=$(mac h1 eth1)
 mac2=$(mac h2 eth1)
 expect 'fdb show has a row for each host, on its port' \
-	json "$(rows mac) | any(.mac == \"$mac1\" and .port == \"h1:eth1\") and
-		any(.mac == \"$mac2\" and .port == \"h2:eth1\")" netcfg -j fdb show br0
+	json "$(rows mac) | any(.mac == \"$mac1\" and .ifname == \"h1:eth1\") and
+		any(.mac == \"$mac2\" and .ifname == \"h2:eth1\")" netcfg -j fdb show br0
 
 for host in h1 h2; do
 	node "$host" ip link set eth1 mtu 9000

@@ -51,10 +51,10 @@ b2=$(mac b2 eth1)
 r1=$(mac r1 eth1)
 expect 'fdb show has each address in its VLAN, the router in both' \
 	json "$(rows mac) |
-		any(.mac == \"$a1\" and .vlan == 10 and .port == \"a1:eth1\") and
-		any(.mac == \"$b2\" and .vlan == 20 and .port == \"b2:eth1\") and
-		any(.mac == \"$r1\" and .vlan == 10 and .port == \"r1:eth1\") and
-		any(.mac == \"$r1\" and .vlan == 20 and .port == \"r1:eth1\")" netcfg -j fdb show br0
+		any(.mac == \"$a1\" and .vlan == 10 and .ifname == \"a1:eth1\") and
+		any(.mac == \"$b2\" and .vlan == 20 and .ifname == \"b2:eth1\") and
+		any(.mac == \"$r1\" and .vlan == 10 and .ifname == \"r1:eth1\") and
+		any(.mac == \"$r1\" and .vlan == 20 and .ifname == \"r1:eth1\")" netcfg -j fdb show br0
 
 # A host moves to the other VLAN, live.
 expect 'port set: a2 moves to VLAN 20' netcfg port set a2:eth1 tag 20

@@ -163,7 +163,7 @@ finish() {
 # switch_up [ARG...]: a vswitch of this test's own, with its control socket at $T/vs.sock.
 switch_up() {
 	start vswitch vswitch --control "$T/vs.sock" "$@"
-	within 20 vs switch show || { echo 'vswitch did not come up'; exit 1; }
+	within 20 vs bridge show || { echo 'vswitch did not come up'; exit 1; }
 }
 
 vs() {

@@ -14,6 +14,7 @@ CMDLINE=weft.ip=eth1:10.0.0.1/24 qemu_guest h1 52:54:00:00:00:01 "path=$T/q1.soc
 CMDLINE=weft.ip=eth1:10.0.0.2/24 qemu_guest h2 52:54:00:00:00:02 \
 	"path=$T/q2.sock,server=on,wait=off" packed=on
 
+expect 'both QEMU guests boot' eval 'ask "$T/h1.console" true && ask "$T/h2.console" true'
 expect 'QEMU guest to QEMU guest: ping, split to packed' \
 	ask "$T/h1.console" ping -c3 -W2 10.0.0.2
 expect 'QEMU port on a listening socket runs split rings' \
@@ -23,8 +24,8 @@ expect 'QEMU port on a connecting socket runs packed rings' \
 	json "$(rows rings) | any(.name == \"q2\" and .rings == \"packed\" and .carrier)" \
 	vs -j port show
 expect 'both addresses are learned on the right ports' \
-	json "$(rows mac) | any(.mac == \"52:54:00:00:00:01\" and .port == \"q1\") and
-		any(.mac == \"52:54:00:00:00:02\" and .port == \"q2\")" vs -j fdb show br0
+	json "$(rows mac) | any(.mac == \"52:54:00:00:00:01\" and .ifname == \"q1\") and
+		any(.mac == \"52:54:00:00:00:02\" and .ifname == \"q2\")" vs -j fdb show br0
 ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
 expect 'TCP from split to packed' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2
 expect 'TCP from packed to split' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2 -R
@@ -34,26 +35,26 @@ expect 'a guest that ends takes its carrier along' within 5 \
 	json "$(rows rings) | any(.name == \"q1\" and (.carrier | not))" vs -j port show
 stop h2
 
-# A generator sends to an address of its own making; the far end swaps the addresses, so that what
-# comes back is known unicast.
-pmd_pair() { # TEXT VDEV-OPTIONS-A VDEV-OPTIONS-B
+# testpmd's generator sends from 00:01:02:03:04:00 to :01; the far end swaps the addresses, so that
+# what comes back is known unicast.
+pmd_pair() { # TEXT VDEV-OPTIONS-A VDEV-OPTIONS-B PORT-B
 	testpmd b "net_virtio_user0,mac=52:54:00:00:01:02,$3" macswap
 	testpmd a "net_virtio_user0,mac=52:54:00:00:01:01,$2" flowgen
 	expect "$1: frames arrive" within 20 testpmd_above b RX-packets 1000
 	expect "$1: answers arrive" within 20 testpmd_above a RX-packets 1000
-	expect "$1: the generator's address is learned" within 5 \
-		json "$(rows mac) | any(.mac == \"52:54:00:00:01:01\" and .port == \"u1\")" \
-		vs -j fdb show br0
+	expect "$1: both addresses are learned" within 5 \
+		json "$(rows mac) | any(.mac == \"00:01:02:03:04:00\" and .ifname == \"u1\") and
+			any(.mac == \"00:01:02:03:04:01\" and .ifname == \"$4\")" vs -j fdb show br0
 	stop a
 	stop b
 }
 vs port add u1 bridge br0 type vhost-user path "$T/u1.sock" mode server
 vs port add u2 bridge br0 type vhost-user path "$T/u2.sock" mode server
 vs port add u3 bridge br0 type vhost-user path "$T/u3.sock" mode client
-pmd_pair 'virtio-user split to split' "path=$T/u1.sock" "path=$T/u2.sock"
-pmd_pair 'virtio-user packed to split' "path=$T/u1.sock,packed_vq=1" "path=$T/u2.sock"
-pmd_pair 'virtio-user packed to packed' "path=$T/u1.sock,packed_vq=1" "path=$T/u2.sock,packed_vq=1"
+pmd_pair 'virtio-user split to split' "path=$T/u1.sock" "path=$T/u2.sock" u2
+pmd_pair 'virtio-user packed to split' "path=$T/u1.sock,packed_vq=1" "path=$T/u2.sock" u2
+pmd_pair 'virtio-user packed to packed' "path=$T/u1.sock,packed_vq=1" "path=$T/u2.sock,packed_vq=1" u2
 pmd_pair 'virtio-user in order, to a listening peer' "path=$T/u1.sock,in_order=1,mrg_rxbuf=0" \
-	"path=$T/u3.sock,server=1"
+	"path=$T/u3.sock,server=1" u3
 expect 'the switch survived' alive vswitch
 finish
