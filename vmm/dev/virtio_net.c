@@ -351,8 +351,9 @@ static uint64_t net_get_features(void *ctx)
 
 	if (net->be.has_features)
 		passed = (NET_COMMON_FEATURES | NET_EXTRA_FEATURES) & net->be.features;
-	if (net->config.packed &&
-		(!net->be.has_features || net->be.features & VIRTIO_BIT(VIRTIO_F_RING_PACKED))) {
+	// Not before a back-end said that it can: many cannot, and the driver's choice is final.
+	if (net->config.packed && net->be.has_features &&
+		net->be.features & VIRTIO_BIT(VIRTIO_F_RING_PACKED)) {
 		// A packed ring in order may skip slots: its place could not be found again.
 		passed |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
 		passed &= ~VIRTIO_BIT(VIRTIO_F_IN_ORDER);
