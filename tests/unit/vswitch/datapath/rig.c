@@ -5,13 +5,22 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define GUARD 4096
+
+/** Zeroes, a page multiple, between two pages that may not be touched. */
 static void *map(size_t size)
 {
-	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t whole = (size + GUARD - 1) / GUARD * GUARD;
+	uint8_t *mem = mmap(NULL, whole + 2 * GUARD, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (mem == MAP_FAILED)
+	if (mem == MAP_FAILED || mprotect(mem + GUARD, whole, PROT_READ | PROT_WRITE))
 		abort();
-	return mem;
+	return mem + GUARD;
+}
+
+static void unmap(void *mem, size_t size)
+{
+	munmap((uint8_t *)mem - GUARD, (size + GUARD - 1) / GUARD * GUARD + 2 * GUARD);
 }
 
 static void attach(struct rig *rig, struct fe_ring *driver, struct vring *ring, uint64_t features)
@@ -82,11 +91,11 @@ void rig_destroy(struct rig *rig)
 		fe_ring_done(&rig->port[i].receive);
 	}
 	fdb_destroy(rig->bridge.fdb);
-	munmap(rig->mem, rig->mem_size);
-	munmap(rig->counters, DP_MAX_PORTS * sizeof(struct dp_counters));
-	munmap(rig->notes, sizeof(*rig->notes));
-	munmap(rig->fwd, sizeof(*rig->fwd));
-	munmap(rig, sizeof(*rig));
+	unmap(rig->mem, rig->mem_size);
+	unmap(rig->counters, DP_MAX_PORTS * sizeof(struct dp_counters));
+	unmap(rig->notes, sizeof(*rig->notes));
+	unmap(rig->fwd, sizeof(*rig->fwd));
+	unmap(rig, sizeof(*rig));
 }
 
 void rig_set_features(struct rig *rig, unsigned port, uint64_t features)

@@ -1,0 +1,50 @@
+/*
+ * Any virtio header on any frame, to receivers with and without offloads, tagged and not: nothing is
+ * touched beyond the frame, every frame is counted, and what a receiver without offloads gets asks for
+ * nothing. Input: options, header, frame.
+ */
+#include "fuzz.h"
+#include "rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t frame[9100], got[FE_FRAME_MAX];
+	struct virtio_net_hdr_v1 hdr, out;
+	struct rig *rig;
+	size_t len;
+
+	if (size < 3 + sizeof(hdr))
+		return 0;
+	rig = rig_create(3, data[0] & 7, RIG_FEATURES | RIG_OFFLOADS);
+	if (data[0] & 8)
+		rig_set_features(rig, 0, RIG_FEATURES);
+	rig_set_features(rig, 2, RIG_FEATURES);
+	if (data[0] & 16)
+		rig_access(rig, 1, 10);
+	if (data[0] & 32)
+		rig_access(rig, 2, 10);
+	memcpy(&hdr, data + 3, sizeof(hdr));
+	len = size - 3 - sizeof(hdr);
+	memset(frame, data[2], sizeof(frame));
+	memcpy(frame, data + 3 + sizeof(hdr), len < sizeof(frame) ? len : sizeof(frame));
+	len += (size_t)data[1] * 32; /* large frames out of short inputs */
+	if (len > 9000)
+		len = 9000;
+	rig_send_hdr(rig, 0, &hdr, frame, len);
+	(void)rig_run(rig, 0);
+	while (rig_receive(rig, 1, NULL, got, sizeof(got)) > 0)
+		;
+	while (rig_receive(rig, 2, &out, got, sizeof(got)) > 0)
+		if (out.flags || out.gso_type)
+			abort();
+	if (!rig_counts_add_up(rig) || fe_ring_pending(&rig->port[0].send))
+		abort();
+	for (unsigned i = 0; i < 3; i++)
+		if (vring_is_broken(&rig->port[i].rx) || vring_is_broken(&rig->port[i].tx))
+			abort();
+	rig_destroy(rig);
+	return 0;
+}
