@@ -60,8 +60,8 @@ static int open_log_stream(struct err *err)
 }
 
 /*
- * DPDK insists on a runtime directory, by default one that users of a machine share and the first of
- * them owns. Nothing is ever put there: give it a private one and take it away again.
+ * DPDK insists on a runtime directory, by default one that users of a machine share and the first
+ * of them owns. Nothing is ever put there: give it a private one and take it away again.
  */
 static int init_in_private_dir(int argc, char **argv)
 {

@@ -1,10 +1,10 @@
 /**
  * eal: DPDK's environment layer, kept in the background.
  *
- * DPDK wants arguments, huge pages, a runtime directory, one pinned thread per core and the console.
- * Here it gets none of these: the arguments are chosen inside, memory is ordinary and small, nothing
- * is written to the file system, threads keep the CPUs that the caller had, and what it has to say
- * goes to our log. Packet workers are our own threads; they register themselves with DPDK.
+ * DPDK wants arguments, huge pages, a runtime directory, one pinned thread per core and the
+ * console. Here it gets none of these: the arguments are chosen inside, memory is ordinary and
+ * small, nothing is left in the file system, threads keep the CPUs that the caller had, and what it
+ * has to say goes to our log. Packet workers are threads of our own.
  *
  * Threads: the main thread, before others start and after they ended. Once per process.
  */

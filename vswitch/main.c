@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 LOG_MODULE("vswitch");
 
@@ -18,6 +19,18 @@ static void stop_on_signal(void *ctx, int signo)
 {
 	log_info("stopping, signal=%d", signo);
 	ev_stop(ctx);
+}
+
+/* A connected port holds about a dozen descriptors; the usual soft limit is enough for 80 ports. */
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	/* Where it is refused, ports beyond the limit fail with that reason. */
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static int run(const struct options *options, struct err *err)
@@ -83,6 +96,7 @@ int main(int argc, char **argv)
 	}
 	log_set_level(options.log_level);
 	(void)signal(SIGPIPE, SIG_IGN);
+	raise_fd_limit();
 	if (run(&options, &err) < 0) {
 		err_print(&err, "vswitch");
 		return EXIT_FAILED;

@@ -235,7 +235,7 @@ static int apply_vlan(struct vswitch *sw, enum vlan_verb verb, const struct ctl_
 		apply_port_conf(sw, change.port, &change.port_conf);
 		return 0;
 	}
-	/* The name first: it is what can fail, and a name alone changes nothing that is switched. */
+	/* The name first: it can fail, and alone it changes nothing that is switched. */
 	if (change.sets_name && model_vlan_name_set(change.bridge, change.named, req->name) < 0)
 		return err_set(err, -ENOMEM, "bridge '%s': out of memory", req->bridge);
 	for (uint16_t vid = VLAN_MIN; verb == VLAN_DEL && vid <= VLAN_MAX; vid++) {

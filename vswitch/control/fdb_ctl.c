@@ -296,7 +296,8 @@ int fdb_ctl_del(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 	int r;
 
 	if (!CTL_HAS(req, ctl_fdb, mac)) {
-		(void)bad(err, -EINVAL, "mac", "fdb '%s': which address is missing%s", req->bridge, "");
+		(void)bad(err, -EINVAL, "mac", "fdb '%s': which address is missing%s", req->bridge,
+			"");
 		err_hint(err, "`netcfg fdb flush` takes filters instead");
 		return -EINVAL;
 	}

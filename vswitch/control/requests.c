@@ -255,7 +255,7 @@ static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void
 	struct vswitch *sw = ctx;
 
 	if (monitor_subscribe(&sw->monitor, call) < 0)
-		return err_set(err, -ENOSPC, "monitor: %u clients listen already, the most there can",
+		return err_set(err, -ENOSPC, "monitor: %u clients listen already, the most there are",
 			CTL_MAX_CONNECTIONS);
 	return CTL_PENDING;
 }

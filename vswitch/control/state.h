@@ -3,12 +3,13 @@
  *
  * Data model. A state file is a header line and then one line per message, `METHOD JSON`: the very
  * messages of the control protocol that lead to the state. Restoring is asking for them again.
- *   config   a journal: each accepted change appends its line, so that a killed switch loses nothing
- *            that it had answered; rewritten as the shortest equivalent at start, at exit and when it
- *            has grown
+ *   config   a journal: each accepted change appends its line, so that a killed switch loses
+ *            nothing that it had answered; rewritten as the shortest equivalent at start, at exit
+ *            and when it has grown
  *   fdb      learned addresses, rewritten now and then and at exit: they may be a little old
- * A rewrite goes to a temporary file, is flushed and renamed, so it happens wholly or not at all. An
- * appended line survives the death of the process at once and a power failure after state_sync().
+ * A rewrite goes to a temporary file, is flushed and renamed, so it happens wholly or not at all.
+ * An appended line survives the death of the process at once and a power failure after
+ * state_sync().
  *
  * A damaged file (torn or unreadable line) is set aside under `.damaged`, and the whole messages
  * before the damage count: each of them is complete, so nothing is half-applied. A message that is
@@ -40,8 +41,8 @@ void state_close(struct state *state);
 typedef int state_apply_fn(void *ctx, const struct ctl_method *method, const void *in,
 	struct err *err);
 /**
- * Ask again for every message of a file. A file that is missing is an empty one. Damage and refusals
- * are logged; they do not fail.
+ * Ask again for every message of a file. A file that is missing is an empty one. Damage and
+ * refusals are logged; they do not fail.
  * returns  number of messages carried out, or -errno (cannot read)
  */
 int state_restore(struct state *state, enum state_file file, state_apply_fn *fn, void *ctx);
@@ -53,8 +54,8 @@ void state_sync(struct state *state);
 /** Has the journal grown so much that it should be rewritten? */
 bool state_is_long(const struct state *state);
 
-/** Rewrite a file: begin, put each message, end. put errors are kept until end, which then fails and
- *  leaves the old file alone. returns of end: 0 or -errno, logged */
+/** Rewrite a file: begin, put each message, end. put errors are kept until end, which then fails
+ *  and leaves the old file alone. returns of end: 0 or -errno, logged */
 void state_begin(struct state *state, enum state_file file);
 void state_put(struct state *state, const char *method, const void *in);
 int state_end(struct state *state);

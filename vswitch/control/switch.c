@@ -176,8 +176,13 @@ static void on_attention(void *ctx, const struct note *notes, unsigned n_notes)
 	struct vswitch *sw = ctx;
 
 	if (n_notes > 0) {
+		uint64_t n_limited = sw->fdbs.n_limited;
+
 		if (fdb_ctl_learn(&sw->fdbs, &sw->model, notes, n_notes, switch_now_s()) > 0)
 			sw->fdb_changed = true;
+		if (sw->fdbs.n_limited != n_limited)
+			log_notice_ratelimited("learn limit reached, refused=%llu, their frames flood",
+				(unsigned long long)sw->fdbs.n_limited);
 		return;
 	}
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
@@ -220,7 +225,8 @@ static unsigned put_fdb(struct vswitch *sw, enum ctl_fdb_type type, unsigned max
 		CTL_SET(&filter, ctl_fdb, type, type);
 		if (fdb_list_take(&sw->fdbs, &sw->model, &filter, switch_now_s(), &list, NULL) < 0)
 			continue;
-		while (n < max && fdb_list_next(&list, &sw->fdbs, &sw->model, switch_now_s(), &row)) {
+		while (n < max &&
+			fdb_list_next(&list, &sw->fdbs, &sw->model, switch_now_s(), &row)) {
 			state_put(sw->state, "FdbAdd", &row);
 			n++;
 		}

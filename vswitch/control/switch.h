@@ -6,9 +6,9 @@
  *                        v        v                        ^       |
  *                      model -> snapshot_build -> publish -+       +-> notes -> fdb_ctl
  *
- * A request changes the model and then applies it: publish a snapshot, tell peers about carrier. Both
- * cannot fail, so a request has happened wholly once it has passed its checks and got its resources.
- * A port that gains or loses its rings takes the same way.
+ * A request changes the model and then applies it: publish a snapshot, tell peers about carrier.
+ * Both cannot fail, so a request has happened wholly once it has passed its checks and got its
+ * resources. A port that gains or loses its rings takes the same way.
  *
  * Ownership: the switch owns model, ports, tables, workers, state and control server; destroying it
  * frees them in reverse. Threads: the control thread (the event loop's); workers are its servants.

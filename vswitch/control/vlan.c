@@ -169,7 +169,8 @@ static int port_rows(const struct row_walk *walk, const struct model_port *port)
 int vlan_rows(const struct model *model, const struct ctl_vlan *filter, vlan_row_fn *fn, void *ctx)
 {
 	const struct row_walk walk = {filter, fn, ctx};
-	bool by_port = CTL_HAS(filter, ctl_vlan, port), by_bridge = CTL_HAS(filter, ctl_vlan, bridge);
+	bool by_port = CTL_HAS(filter, ctl_vlan, port);
+	bool by_bridge = CTL_HAS(filter, ctl_vlan, bridge);
 	int r = 0;
 
 	for (unsigned i = 0; i < MODEL_MAX_BRIDGES && r == 0 && !by_port; i++) {
