@@ -26,11 +26,13 @@
  * pages walk the table; nobody else touches JSON.
  *
  * Rules: an unknown field or method is an error, so that typing errors never pass; numbers outside
- * min..max are errors that name the field; names, not numbers, identify things.
+ * min..max are errors that name the field; names, not numbers, identify things. Numbers above
+ * INT64_MAX travel as decimal strings; no string holds control characters. A client skips fields of
+ * a reply that it does not know, so that programs of different age understand each other.
  *
  * Limits (all of them against a hostile client): CTL_MAX_MESSAGE bytes a message, CTL_MAX_DEPTH
- * nesting, CTL_MAX_CONNECTIONS clients, CTL_MAX_BACKLOG bytes of unsent replies per client (a
- * subscriber that does not read is cut off), one request at a time per client.
+ * nesting, CTL_MAX_CONNECTIONS clients (half of them of other users), CTL_MAX_BACKLOG bytes of unsent
+ * replies per client (a subscriber that does not read is cut off), one request at a time per client.
  * Permissions: socket mode 0660; the peer's uid (SO_PEERCRED) must be root, the server's own, or,
  * for CTL_READ methods, a member that the socket's mode let in.
  * Threads: a server belongs to its event loop's thread; a client to one thread, blocking.

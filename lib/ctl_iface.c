@@ -95,35 +95,39 @@ const char *ctl_method_nearest(const struct ctl_interface *iface, const char *na
  * cannot say (bounds, units, choices) in comments.
  */
 
+// " [68..65535 bytes]", " [server | client]", or nothing where there is nothing to add.
 static void describe_bounds(FILE *out, const struct ctl_field *field)
 {
+	uint64_t most = field->kind == CTL_KIND_U64 ? UINT64_MAX : UINT32_MAX;
+	bool bounded = field->min || field->max != most;
+
 	switch (field->kind) {
 	case CTL_KIND_U16:
 	case CTL_KIND_U32:
-		(void)fprintf(out, "; %" PRIu64 "..%" PRIu64, field->min, field->max);
-		break;
 	case CTL_KIND_U64:
-		if (field->min || field->max != UINT64_MAX)
-			(void)fprintf(out, "; %" PRIu64 "..%" PRIu64, field->min, field->max);
+		if (bounded)
+			(void)fprintf(out, " [%" PRIu64 "..%" PRIu64 "%s%s]", field->min, field->max,
+				field->unit[0] ? " " : "", field->unit);
+		else if (field->unit[0])
+			(void)fprintf(out, " [%s]", field->unit);
 		break;
 	case CTL_KIND_STR:
-		(void)fprintf(out, "; %" PRIu64 "..%" PRIu64 " bytes", field->min, field->max);
+		(void)fprintf(out, " [%" PRIu64 "..%" PRIu64 " bytes]", field->min, field->max);
 		break;
 	case CTL_KIND_MAC:
-		(void)fprintf(out, "; like 52:54:00:00:00:01");
+		(void)fprintf(out, " [like 52:54:00:00:00:01]");
 		break;
 	case CTL_KIND_VLANS:
-		(void)fprintf(out, "; like 10,20-29 or all");
+		(void)fprintf(out, " [like 10,20-29 or all]");
 		break;
 	case CTL_KIND_ENUM:
 		for (unsigned i = 0; field->names[i]; i++)
-			(void)fprintf(out, "%s%s", i ? ", " : "; one of ", field->names[i]);
+			(void)fprintf(out, "%s%s", i ? " | " : " [", field->names[i]);
+		(void)fprintf(out, "]");
 		break;
 	case CTL_KIND_BOOL:
 		break;
 	}
-	if (field->unit[0])
-		(void)fprintf(out, "; in %s", field->unit);
 }
 
 static const char *describe_type(enum ctl_kind kind)

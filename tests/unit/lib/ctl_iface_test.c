@@ -135,6 +135,26 @@ static void every_error_has_help_and_a_code_that_comes_back(void **state)
 	}
 }
 
+// In varlink's language methods and errors share one name space.
+static void names_are_unique_across_methods_and_errors(void **state)
+{
+	for (int i = 0; ctl_sample_interfaces[i]; i++) {
+		const struct ctl_interface *iface = ctl_sample_interfaces[i];
+
+		for (unsigned e = 0; e < iface->n_errors; e++) {
+			const char *name = iface->errors[e].name;
+
+			assert_null(ctl_method_find(iface, name));
+			for (unsigned j = 0; j < e; j++)
+				assert_string_not_equal(name, iface->errors[j].name);
+			for (unsigned j = 0; j < ctl_n_common_errors; j++)
+				assert_string_not_equal(name, ctl_common_errors[j].name);
+		}
+		for (unsigned j = 0; j < ctl_n_common_errors; j++)
+			assert_null(ctl_method_find(iface, ctl_common_errors[j].name));
+	}
+}
+
 static void codes_have_common_names(void **state)
 {
 	static const struct {
@@ -222,9 +242,12 @@ static void bounds_units_and_choices_are_described(void **state)
 	char *text;
 
 	assert_int_equal(ctl_describe(ctl_sample_interfaces[0], &text), 0);
-	assert_non_null(strstr(text, "; 68..65535; in bytes\n\tmtu: ?int"));
-	assert_non_null(strstr(text, "; one of server, client\n\tmode: ?string"));
-	assert_non_null(strstr(text, "# port name; 1..63 bytes\n\tname: string"));
+	assert_non_null(strstr(text, " [68..65535 bytes]\n\tmtu: ?int"));
+	assert_non_null(strstr(text, " [server | client]\n\tmode: ?string"));
+	assert_non_null(strstr(text, "# port name [1..63 bytes]\n\tname: string"));
+	assert_non_null(strstr(text, "# process id\n\tpid: ?int"));
+	assert_non_null(strstr(text, "# seconds since start [s]\n\tuptime_s: ?int"));
+	assert_non_null(strstr(text, "[like 10,20-29 or all]\n\ttrunks: ?string"));
 	assert_non_null(strstr(text, "(read, stable; with more: one reply per row)\nmethod PortShow"));
 	free(text);
 }
@@ -235,6 +258,7 @@ int main(void)
 		cmocka_unit_test(every_field_has_help_bounds_and_place),
 		cmocka_unit_test(every_method_has_help_and_a_name_of_its_own),
 		cmocka_unit_test(every_error_has_help_and_a_code_that_comes_back),
+		cmocka_unit_test(names_are_unique_across_methods_and_errors),
 		cmocka_unit_test(codes_have_common_names),
 		cmocka_unit_test(wrong_names_find_their_neighbour),
 		cmocka_unit_test(description_names_everything),
