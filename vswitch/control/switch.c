@@ -374,8 +374,12 @@ void switch_destroy(struct vswitch *sw)
 	state_close(sw->state);
 	ev_del(sw->tick);
 	worker_ctl_stop(sw->workers);
-	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++)
-		port_destroy(sw->ports[i].dev);
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
+		struct port *dev = sw->ports[i].dev;
+
+		sw->ports[i].dev = NULL; /* deaf to its last events: there are no workers */
+		port_destroy(dev);
+	}
 	fdb_ctl_done(&sw->fdbs);
 	model_done(&sw->model);
 	free(sw);
