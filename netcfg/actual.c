@@ -1,0 +1,152 @@
+#include "actual.h"
+
+#include "rundir.h"
+#include "str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int actual_open_switch(const char *run_dir, struct ctl_client **ret_client, struct err *err)
+{
+	char path[CTL_PATH_MAX + 1];
+	int code = rundir_file(run_dir, "vswitch", ".sock", path, sizeof(path), err);
+
+	return code ? code : ctl_client_open(path, &ctl_vswitch_interface, 0, ret_client, err);
+}
+
+int actual_open_node(const char *run_dir, const char *node, unsigned timeout_ms,
+	struct ctl_client **ret_client, struct err *err)
+{
+	char path[CTL_PATH_MAX + 1];
+	int code = rundir_file(run_dir, node, ".sock", path, sizeof(path), err);
+
+	return code ? code : ctl_client_open(path, &ctl_vmm_interface, timeout_ms, ret_client, err);
+}
+
+static bool is_absent(int code)
+{
+	return code == -ENOENT || code == -ECONNREFUSED;
+}
+
+#define NOTE(fn, type, member)                                                                     \
+	static int fn(void *ctx, const void *row)                                                   \
+	{                                                                                           \
+		struct state *state = ctx;                                                           \
+		struct type *out = STATE_ADD(state->member##s, state->n_##member##s);                \
+		if (!out)                                                                            \
+			return -ENOMEM;                                                              \
+		*out = *(const struct type *)row;                                                    \
+		return 0;                                                                            \
+	}
+NOTE(note_bridge, ctl_bridge, bridge)
+NOTE(note_port, ctl_port, port)
+NOTE(note_link, ctl_link, link)
+
+static int read_switch(const char *run_dir, struct actual *actual, struct err *err)
+{
+	struct ctl_client *client;
+	struct ctl_ref all = {0};
+	int code = actual_open_switch(run_dir, &client, err);
+
+	if (is_absent(code)) {
+		err_clear(err);
+		return 0;
+	}
+	if (code)
+		return code;
+	actual->switch_runs = true;
+	code = ctl_client_rows(client, "BridgeShow", &all, note_bridge, &actual->state, err);
+	if (!code)
+		code = ctl_client_rows(client, "PortShow", &all, note_port, &actual->state, err);
+	if (!code)
+		code = ctl_client_rows(client, "LinkShow", &all, note_link, &actual->state, err);
+	ctl_client_close(client);
+	return code;
+}
+
+static int note_nic(void *ctx, const void *row)
+{
+	struct state_vm *vm = ctx;
+	const struct ctl_nic *nic = row;
+
+	if (nic->nic < TOPO_MAX_NICS) {
+		vm->nics[nic->nic].mtu = nic->mtu;
+		vm->nics[nic->nic].mac = nic->mac;
+		if (nic->nic >= vm->n_nics)
+			vm->n_nics = nic->nic + 1;
+	}
+	return 0;
+}
+
+static int ask_node(struct ctl_client *client, const char *name, struct actual *actual,
+	struct actual_node *node, struct err *err)
+{
+	struct ctl_empty nothing = {0};
+	struct state_vm *vm;
+	int code = ctl_client_call(client, "Status", &nothing, &node->vm, err);
+
+	if (code)
+		return code;
+	node->answers = true;
+	if (node->vm.state == CTL_VM_STOPPED || node->vm.state == CTL_VM_FAILED)
+		return 0;
+	vm = STATE_ADD(actual->state.vms, actual->state.n_vms);
+	if (!vm)
+		return err_set(err, -ENOMEM, "out of memory");
+	(void)str_copy(vm->name, sizeof(vm->name), name);
+	(void)str_copy(vm->digest, sizeof(vm->digest), node->vm.config);
+	return ctl_client_rows(client, "NicShow", &nothing, note_nic, vm, err);
+}
+
+struct reader {
+	const char *run_dir;
+	struct actual *actual;
+	struct err *err;
+};
+
+static int read_node(void *ctx, const char *name)
+{
+	struct reader *reader = ctx;
+	struct actual_node *node = STATE_ADD(reader->actual->nodes, reader->actual->n_nodes);
+	struct ctl_client *client;
+	int code;
+
+	if (!node)
+		return err_set(reader->err, -ENOMEM, "out of memory");
+	(void)str_copy(node->name, sizeof(node->name), name);
+	code = actual_open_node(reader->run_dir, name, 3000, &client, reader->err);
+	if (!code) {
+		code = ask_node(client, name, reader->actual, node, reader->err);
+		ctl_client_close(client);
+	}
+	if (code == -EPIPE || code == -ECONNRESET || is_absent(code)) {
+		err_clear(reader->err); // it just went away
+		return 0;
+	}
+	return code ? err_prefix(reader->err, "node '%s'", name) : 0;
+}
+
+int actual_read(const char *run_dir, struct actual *ret_actual, struct err *err)
+{
+	struct reader reader = {run_dir, ret_actual, err};
+	int code;
+
+	*ret_actual = (struct actual){0};
+	if (access(run_dir, F_OK) && errno == ENOENT)
+		return 0;
+	code = rundir_check(run_dir, err);
+	if (!code)
+		code = read_switch(run_dir, ret_actual, err);
+	if (!code)
+		code = rundir_each_node(run_dir, read_node, &reader);
+	return code;
+}
+
+void actual_done(struct actual *actual)
+{
+	state_done(&actual->state);
+	free(actual->nodes);
+	*actual = (struct actual){0};
+}

@@ -1,0 +1,34 @@
+/**
+ * actual: what a lab is right now, asked of its daemons.
+ *
+ * A node exists when its VMM answers on its control socket and its machine is neither stopped nor
+ * failed. A daemon that does not answer is the same as none.
+ */
+#ifndef NETCFG_ACTUAL_H
+#define NETCFG_ACTUAL_H
+
+#include "state.h"
+
+struct actual_node {
+	char name[CTL_NAME_MAX + 1];
+	bool answers;
+	struct ctl_vm vm; /* when it answers */
+};
+
+struct actual {
+	struct state state;
+	bool switch_runs;
+	struct actual_node *nodes; /* every node of the run directory, running or not */
+	unsigned n_nodes;
+};
+
+/** A run directory that does not exist is a lab of nothing. 0, -ENOMEM, or what a daemon answered. */
+int actual_read(const char *run_dir, struct actual *ret_actual, struct err *err);
+void actual_done(struct actual *actual);
+
+/** Connect to a daemon of the lab, for a caller that has something to ask of it. */
+int actual_open_switch(const char *run_dir, struct ctl_client **ret_client, struct err *err);
+int actual_open_node(const char *run_dir, const char *node, unsigned timeout_ms,
+	struct ctl_client **ret_client, struct err *err);
+
+#endif

@@ -1,0 +1,274 @@
+#include "apply.h"
+
+#include "actual.h"
+#include "ev.h"
+#include "node.h"
+#include "proc.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define START_TIMEOUT_MS  30000
+#define AFTER_TIMEOUT_S   120
+#define STOP_TIMEOUT_MS   5000
+
+/* The switch */
+
+static int wait_switch(const char *run_dir, const char *log, const char *pid_file, struct err *err)
+{
+	uint64_t deadline = ev_now_ns() + START_TIMEOUT_MS * UINT64_C(1000000);
+	char line[200];
+	struct ctl_client *client;
+
+	while (actual_open_switch(run_dir, &client, NULL)) {
+		if (!proc_find(pid_file) || ev_now_ns() > deadline) {
+			proc_last_line(log, line, sizeof(line));
+			return err_set(err, -EIO, "vswitch: %s: %s",
+				proc_find(pid_file) ? "does not answer" : "ended at once",
+				line[0] ? line : "it said nothing");
+		}
+		proc_sleep_ms(10);
+	}
+	ctl_client_close(client);
+	return 0;
+}
+
+int apply_start_switch(const struct opts *opts, const char *run_dir, struct err *err)
+{
+	char program[PATH_MAX], control[CTL_PATH_MAX + 1], state[RUNDIR_PATH_SIZE];
+	char log[RUNDIR_PATH_SIZE], pid_file[RUNDIR_PATH_SIZE];
+	char *argv[] = {program, (char *)"--control", control, (char *)"--state", state, NULL};
+	struct ctl_client *client;
+	pid_t pid;
+	int code = rundir_file(run_dir, "vswitch", ".sock", control, sizeof(control), err);
+
+	if (!code)
+		code = rundir_file(run_dir, "vswitch", ".log", log, sizeof(log), err);
+	if (!code)
+		code = rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), err);
+	if (!code)
+		code = rundir_file(run_dir, "state", "", state, sizeof(state), err);
+	if (code)
+		return code;
+	if (!actual_open_switch(run_dir, &client, NULL)) {
+		ctl_client_close(client);
+		return 0;
+	}
+	code = proc_find_program(opts->bin_dir, "vswitch", program, sizeof(program), err);
+	if (!code)
+		code = rundir_create(state, err);
+	if (!code)
+		code = proc_start(argv, log, pid_file, &pid, err);
+	if (code)
+		return code;
+	code = wait_switch(run_dir, log, pid_file, err);
+	if (code) {
+		proc_signal(pid_file, SIGKILL);
+		(void)proc_wait_gone(pid_file, STOP_TIMEOUT_MS);
+		(void)unlink(pid_file);
+		(void)unlink(control);
+	}
+	return code;
+}
+
+/* Operations */
+
+struct applier {
+	const struct opts *opts;
+	const struct lab *lab;
+	struct ctl_client *client;
+};
+
+static int wait_after(const struct applier *a, const struct topo_node *node, struct err *err)
+{
+	unsigned timeout_s = a->opts->timeout_s ? a->opts->timeout_s : AFTER_TIMEOUT_S;
+	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
+	int code = 0;
+
+	for (unsigned i = 0; !code && i < node->n_after; i++) {
+		const char *name = a->lab->topo.nodes[node->after[i]].name;
+
+		code = node_wait_ready(a->lab->run_dir, &name, 1, deadline, timeout_s, err);
+	}
+	return code;
+}
+
+static int start_node(const struct applier *a, const struct state_vm *vm, struct err *err)
+{
+	const char *dir = a->lab->run_dir;
+	int code = wait_after(a, vm->node, err);
+
+	// One that is stopped or failed may still hold its sockets.
+	node_ask_stop(dir, vm->name, true);
+	if (!code)
+		code = node_wait_stopped(dir, vm->name, true, err);
+	if (!code)
+		code = node_configure(a->opts, vm, dir, err);
+	return code ? code : node_start(dir, vm->name, err);
+}
+
+static int stop_node(const struct applier *a, const char *name, struct err *err)
+{
+	node_ask_stop(a->lab->run_dir, name, a->opts->force);
+	return node_wait_stopped(a->lab->run_dir, name, a->opts->force, err);
+}
+
+/* A node that is no more leaves no trace. */
+static int remove_node(const struct applier *a, const char *name, struct err *err)
+{
+	static const char *const suffixes[] = {".args", ".log", ".serial"};
+	char path[RUNDIR_PATH_SIZE];
+	int code = stop_node(a, name, err);
+
+	for (size_t i = 0; !code && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+		if (!rundir_file(a->lab->run_dir, name, suffixes[i], path, sizeof(path), NULL))
+			(void)unlink(path);
+	}
+	return code;
+}
+
+static int call(const struct applier *a, const char *method, const void *msg, struct err *err)
+{
+	return ctl_client_call(a->client, method, msg, NULL, err);
+}
+
+static int call_del(const struct applier *a, const char *method, const char *name, struct err *err)
+{
+	struct ctl_ref ref = {0};
+
+	CTL_SET_STR(&ref, ctl_ref, name, name);
+	CTL_SET(&ref, ctl_ref, missing_ok, true);
+	return ctl_client_call(a->client, method, &ref, NULL, err);
+}
+
+/* What cannot change is left out, or an older switch might take it for a change. */
+static int set_port(const struct applier *a, const struct ctl_port *port, struct err *err)
+{
+	struct ctl_port request = *port;
+
+	CTL_UNMARK(&request, ctl_port, type);
+	CTL_UNMARK(&request, ctl_port, path);
+	CTL_UNMARK(&request, ctl_port, mode);
+	return call(a, "PortSet", &request, err);
+}
+
+static int set_link(const struct applier *a, const struct ctl_link *link, struct err *err)
+{
+	struct ctl_link request = {0};
+
+	CTL_SET_STR(&request, ctl_link, name, link->name);
+	CTL_SET(&request, ctl_link, enabled, link->enabled);
+	return call(a, "LinkSet", &request, err);
+}
+
+static int run_op(const struct applier *a, const struct plan_op *op, struct err *err)
+{
+	int code;
+
+	switch (op->kind) {
+	case PLAN_LINK_DEL:
+		return call_del(a, "LinkDel", op->name, err);
+	case PLAN_BRIDGE_ADD:
+		return call(a, "BridgeAdd", &op->to.bridge, err);
+	case PLAN_BRIDGE_SET:
+		return call(a, "BridgeSet", &op->to.bridge, err);
+	case PLAN_BRIDGE_DEL:
+		return call_del(a, "BridgeDel", op->name, err);
+	case PLAN_PORT_DEL:
+		return call_del(a, "PortDel", op->name, err);
+	case PLAN_PORT_ADD:
+		return call(a, "PortAdd", &op->to.port, err);
+	case PLAN_PORT_SET:
+		return set_port(a, &op->to.port, err);
+	case PLAN_LINK_ADD:
+		return call(a, "LinkAdd", &op->to.link, err);
+	case PLAN_LINK_SET:
+		return set_link(a, &op->to.link, err);
+	case PLAN_NODE_ADD:
+		return start_node(a, &op->to.vm, err);
+	case PLAN_NODE_RESTART:
+		code = stop_node(a, op->name, err);
+		return code ? code : start_node(a, &op->to.vm, err);
+	case PLAN_NODE_DEL:
+		return remove_node(a, op->name, err);
+	}
+	return 0;
+}
+
+int apply_plan(const struct opts *opts, const struct lab *lab, const struct plan *plan,
+	apply_progress_fn *progress, struct err *err)
+{
+	struct applier a = {.opts = opts, .lab = lab};
+	int code = actual_open_switch(lab->run_dir, &a.client, err);
+
+	for (unsigned i = 0; !code && i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		if (!op->quiet)
+			progress(op);
+		code = run_op(&a, op, err);
+	}
+	ctl_client_close(a.client);
+	return code;
+}
+
+/* The end */
+
+struct ender {
+	const struct opts *opts;
+	const char *run_dir;
+	struct err *err;
+	int code;
+};
+
+static int ask_stop(void *ctx, const char *node)
+{
+	struct ender *ender = ctx;
+
+	node_ask_stop(ender->run_dir, node, ender->opts->force);
+	return 0;
+}
+
+static int wait_stopped(void *ctx, const char *node)
+{
+	struct ender *ender = ctx;
+	struct err err = {0};
+	int code = node_wait_stopped(ender->run_dir, node, ender->opts->force, &err);
+
+	if (code && !ender->code) {
+		ender->code = code;
+		*ender->err = err;
+	}
+	return 0; // the others too
+}
+
+static int stop_switch(const char *run_dir, struct err *err)
+{
+	char pid_file[RUNDIR_PATH_SIZE];
+	int code = rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), err);
+
+	if (code)
+		return code;
+	proc_signal(pid_file, SIGTERM);
+	if (proc_wait_gone(pid_file, STOP_TIMEOUT_MS))
+		return 0;
+	proc_signal(pid_file, SIGKILL);
+	if (!proc_wait_gone(pid_file, STOP_TIMEOUT_MS))
+		return err_set(err, -EBUSY, "vswitch: process %d cannot be killed", (int)proc_find(pid_file));
+	return 0;
+}
+
+int apply_destroy(const struct opts *opts, const char *run_dir, struct err *err)
+{
+	struct ender ender = {opts, run_dir, err, 0};
+
+	(void)rundir_each_node(run_dir, ask_stop, &ender);
+	(void)rundir_each_node(run_dir, wait_stopped, &ender);
+	if (!ender.code)
+		ender.code = stop_switch(run_dir, err);
+	return ender.code ? ender.code : rundir_remove(run_dir, err);
+}

@@ -1,0 +1,24 @@
+/**
+ * apply: carry out a plan on the daemons of a lab.
+ *
+ * Operations run in order; the first that fails stops it. What was done before stays, what the failed
+ * operation did is taken back, and applying again goes on from there.
+ */
+#ifndef NETCFG_APPLY_H
+#define NETCFG_APPLY_H
+
+#include "lab.h"
+
+/** Start the lab's vswitch unless it runs. 0 or -errno; ret_started: it did not run before. */
+int apply_start_switch(const struct opts *opts, const char *run_dir, struct err *err);
+
+/** Called before each operation that is not quiet. */
+typedef void apply_progress_fn(const struct plan_op *op);
+
+int apply_plan(const struct opts *opts, const struct lab *lab, const struct plan *plan,
+	apply_progress_fn *progress, struct err *err);
+
+/** End every process of the lab and remove its run directory. 0, or the first failure. */
+int apply_destroy(const struct opts *opts, const char *run_dir, struct err *err);
+
+#endif

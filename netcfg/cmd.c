@@ -1,0 +1,185 @@
+#include "cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCH_MAX_WORDS 64
+
+int cmd_fail(const struct err *err)
+{
+	fflush(stdout);
+	err_print(err, CMD_PROGRAM);
+	switch (err->code) {
+	case -EINVAL:
+	case -ERANGE:
+		return EXIT_USAGE;
+	case -ETIMEDOUT:
+		return EXIT_TIMEOUT;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct opts *opts, const struct grammar_request *req);
+} commands[] = {
+	{"validate", cmd_validate},
+	{"plan", cmd_plan},
+	{"apply", cmd_apply},
+	{"destroy", cmd_destroy},
+	{"status", cmd_status},
+	{"wait", cmd_wait},
+	{"console", cmd_console},
+	{"exec", cmd_exec},
+	{"explain", cmd_explain},
+	{"help", cmd_help},
+	{"completion", cmd_completion},
+};
+
+static int run_once(const struct opts *opts, char **words, unsigned n)
+{
+	struct grammar_request req;
+	struct err err = {0};
+
+	if (grammar_parse(words, n, opts, &req, &err) < 0) {
+		(void)cmd_fail(&err);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; req.command && i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (!strcmp(commands[i].name, req.command->name))
+			return commands[i].run(opts, &req);
+	}
+	if (!strcmp(req.object->name, "node"))
+		return cmd_node(opts, &req);
+	return cmd_object(opts, &req);
+}
+
+static void print_time(const struct opts *opts)
+{
+	char text[32];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (opts->timestamp && !opts->json && localtime_r(&now, &tm) &&
+	    strftime(text, sizeof(text), "%F %T", &tm))
+		printf("%s\n", text);
+}
+
+int cmd_run(const struct opts *opts, char **words, unsigned n)
+{
+	char *copy[BATCH_MAX_WORDS];
+	struct timespec pause = {(time_t)opts->watch_s,
+		(long)((opts->watch_s - (double)(time_t)opts->watch_s) * 1e9)};
+	int code;
+
+	if (!n || opts->help) {
+		struct grammar_request req = {.args = words, .n_args = n};
+
+		code = cmd_help(opts, &req);
+		return n || opts->help ? code : EXIT_USAGE;
+	}
+	if (!opts->watch)
+		return run_once(opts, words, n);
+	if (n > BATCH_MAX_WORDS)
+		return EXIT_USAGE;
+	for (;;) { // until interrupted
+		memcpy(copy, words, n * sizeof(words[0])); // parsing reorders
+		if (isatty(STDOUT_FILENO) && !opts->json)
+			printf("\033[H\033[J");
+		print_time(opts);
+		code = run_once(opts, copy, n);
+		fflush(stdout);
+		if (code == EXIT_USAGE || ferror(stdout))
+			return code;
+		nanosleep(&pause, NULL);
+	}
+}
+
+/* Words of a line, in place; quotes hold blanks together, # begins a comment. -E2BIG. */
+static int split(char *line, char **words, unsigned max)
+{
+	unsigned n = 0;
+	char *out = line;
+
+	for (;;) {
+		char quote = 0;
+
+		line += strspn(line, " \t\r\n");
+		if (!*line || *line == '#')
+			return (int)n;
+		if (n == max)
+			return -E2BIG;
+		words[n++] = out;
+		for (; *line && (quote || !strchr(" \t\r\n", *line)); line++) {
+			if (!quote && (*line == '\'' || *line == '"'))
+				quote = *line;
+			else if (quote && *line == quote)
+				quote = 0;
+			else
+				*out++ = *line;
+		}
+		if (quote)
+			return -EINVAL;
+		if (*line)
+			line++;
+		*out++ = '\0';
+	}
+}
+
+static int batch_line(const struct opts *opts, char *line, unsigned number)
+{
+	char *words[BATCH_MAX_WORDS];
+	struct opts line_opts = *opts;
+	struct err err = {0};
+	unsigned left = 0;
+	int code, n = split(line, words, BATCH_MAX_WORDS);
+
+	if (n == 0)
+		return EXIT_DONE;
+	if (n < 0)
+		(void)err_set(&err, -EINVAL, n == -E2BIG ? "too many words" : "quote is not closed");
+	else
+		n = opts_parse(&line_opts, words, (unsigned)n, &left, &err);
+	if (n < 0) {
+		(void)err_prefix(&err, "%s:%u", opts->batch, number);
+		return cmd_fail(&err);
+	}
+	code = left ? cmd_run(&line_opts, words, left) : EXIT_DONE;
+	if (code != EXIT_DONE)
+		fprintf(stderr, CMD_PROGRAM ": %s:%u: failed\n", opts->batch, number);
+	return code;
+}
+
+int cmd_batch(const struct opts *opts)
+{
+	bool is_stdin = !strcmp(opts->batch, "-");
+	FILE *in = is_stdin ? stdin : fopen(opts->batch, "re");
+	struct err err = {0};
+	char *line = NULL;
+	size_t size = 0;
+	unsigned number = 0;
+	int result = EXIT_DONE;
+
+	if (!in) {
+		(void)err_set(&err, -errno, "batch file '%s': %s", opts->batch, strerror(errno));
+		(void)cmd_fail(&err);
+		return EXIT_USAGE;
+	}
+	while (getline(&line, &size, in) >= 0) {
+		int code = batch_line(opts, line, ++number);
+
+		if (code != EXIT_DONE && result == EXIT_DONE)
+			result = code;
+		if (code != EXIT_DONE && !opts->keep_going)
+			break;
+	}
+	free(line);
+	if (!is_stdin)
+		fclose(in);
+	return result;
+}

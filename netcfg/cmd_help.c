@@ -1,0 +1,240 @@
+/* Help and completion, drawn from the tables of grammar.c and opts.c. */
+#include "cmd.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void print_options(void)
+{
+	printf("\noptions:\n");
+	for (size_t i = 0; i < opts_n; i++) {
+		const struct opt *opt = &opts_table[i];
+		bool maybe = opt->kind == OPT_TEXT_MAYBE || opt->kind == OPT_SECONDS_MAYBE ||
+			     opt->kind == OPT_PERIOD_MAYBE;
+		char left[64];
+
+		(void)snprintf(left, sizeof(left), "%s%s%s%s%s%s", opt->name, opt->alias ? ", " : "",
+			opt->alias ? opt->alias : "", opt->value ? (maybe ? "[=" : " ") : "",
+			opt->value ? opt->value : "", opt->value && maybe ? "]" : "");
+		printf("  %-34s %s\n", left, opt->help);
+	}
+}
+
+static void print_all(void)
+{
+	printf("usage: netcfg [OPTIONS] COMMAND [ARGUMENTS]            a whole lab\n"
+	       "       netcfg [OPTIONS] OBJECT [VERB] [NAME] [FIELD VALUE]...\n\ncommands:\n");
+	for (unsigned i = 0; i < grammar_n_commands; i++) {
+		const struct grammar_command *command = &grammar_commands[i];
+		char left[64];
+
+		(void)snprintf(left, sizeof(left), "%s %s", command->name, command->args);
+		printf("  %-28s %s%s%s%s\n", left, command->help, command->synonym ? " (also " : "",
+			command->synonym ? command->synonym : "", command->synonym ? ")" : "");
+	}
+	printf("\nobjects:\n");
+	for (unsigned i = 0; i < grammar_n_objects; i++) {
+		const struct grammar_object *object = &grammar_objects[i];
+		char left[32];
+
+		(void)snprintf(left, sizeof(left), "%s%s%s", object->name, object->short_name ? ", " : "",
+			object->short_name ? object->short_name : "");
+		printf("  %-14s %s:", left, object->help);
+		for (unsigned j = 0; j < object->n_verbs; j++)
+			printf(" %s", object->verbs[j].name);
+		printf("\n");
+	}
+	print_options();
+	printf("\nexit status: 0 done, 1 failed, 2 bad usage or file, 3 differences found, 4 timed out\n"
+	       "more: netcfg help OBJECT [VERB]; netcfg(1), weft-lab(5)\n");
+}
+
+static void print_usage(const struct grammar_object *object, const struct grammar_verb *verb)
+{
+	printf("  netcfg %s %s", object->name, verb->name);
+	for (unsigned i = 0; i < GRAMMAR_MAX_POSITIONS && verb->positions[i]; i++)
+		printf(i < verb->n_required ? " %s" : " [%s]", verb->positions[i]);
+	if (verb->target != GRAMMAR_VSWITCH)
+		printf(verb->n_required ? " NAME" : " [NAME]");
+	if (verb->words)
+		printf(" [FIELD VALUE]...");
+	printf("\n      %s\n", verb->help);
+}
+
+static const char *kind_text(const struct ctl_field *field, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	switch (field->kind) {
+	case CTL_KIND_BOOL:
+		return "on|off";
+	case CTL_KIND_MAC:
+		return "MAC";
+	case CTL_KIND_VLANS:
+		return "10,20-29|all";
+	case CTL_KIND_STR:
+		return "TEXT";
+	case CTL_KIND_ENUM:
+		for (unsigned i = 0; field->names[i] && used < size; i++)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? "|" : "", field->names[i]);
+		return buf;
+	default:
+		(void)snprintf(buf, size, "%llu..%llu", (unsigned long long)field->min,
+			(unsigned long long)field->max);
+		return buf;
+	}
+}
+
+static void print_fields(const struct grammar_verb *verb)
+{
+	printf("\nfields:\n");
+	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
+		const struct ctl_field *field = &verb->schema->fields[i];
+		char word[64], kind[128], left[192];
+
+		if (!grammar_field_usable(verb, field))
+			continue;
+		(void)snprintf(left, sizeof(left), "%s %s", grammar_field_word(field, word, sizeof(word)),
+			kind_text(field, kind, sizeof(kind)));
+		printf("  %-36s %s%s%s%s\n", left, field->help, field->unit[0] ? " [" : "", field->unit,
+			field->unit[0] ? "]" : "");
+	}
+}
+
+static int print_object(const struct grammar_object *object, const char *verb_word)
+{
+	const struct grammar_verb *verb = NULL;
+	struct err err = {0};
+
+	if (verb_word && grammar_find_verb(object, verb_word, &verb, &err) < 0) {
+		(void)cmd_fail(&err);
+		return EXIT_USAGE;
+	}
+	printf("%s: %s\n\n", object->name, object->help);
+	for (unsigned i = 0; i < object->n_verbs; i++) {
+		if (!verb || verb == &object->verbs[i])
+			print_usage(object, &object->verbs[i]);
+	}
+	if (verb && verb->words)
+		print_fields(verb);
+	return EXIT_DONE;
+}
+
+int cmd_help(const struct opts *opts, const struct grammar_request *req)
+{
+	const struct grammar_object *object;
+	const struct grammar_command *command;
+	struct err err = {0};
+
+	if (!req->n_args) {
+		print_all();
+		return EXIT_DONE;
+	}
+	if (grammar_find_first(req->args[0], &object, &command, &err) < 0) {
+		(void)cmd_fail(&err);
+		return EXIT_USAGE;
+	}
+	if (object)
+		return print_object(object, req->n_args > 1 ? req->args[1] : NULL);
+	printf("usage: netcfg [OPTIONS] %s %s\n\n%s\n", command->name, command->args, command->help);
+	print_options();
+	return EXIT_DONE;
+}
+
+/* Completion */
+
+static void print_verb_case(const struct grammar_object *object, const struct grammar_verb *verb)
+{
+	printf("\t%s:%s) words=\"", object->name, verb->name);
+	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
+		const struct ctl_field *field = &verb->schema->fields[i];
+		char word[64];
+
+		if (grammar_field_usable(verb, field))
+			printf("%s ", grammar_field_word(field, word, sizeof(word)));
+	}
+	printf("$(_netcfg_names %s)\" ;;\n", object->name);
+}
+
+static void print_value_cases(void)
+{
+	for (unsigned o = 0; o < grammar_n_objects; o++) {
+		for (unsigned v = 0; v < grammar_objects[o].n_verbs; v++) {
+			const struct grammar_verb *verb = &grammar_objects[o].verbs[v];
+
+			for (unsigned i = 0; verb->words && i < verb->schema->n_fields; i++) {
+				const struct ctl_field *field = &verb->schema->fields[i];
+				char word[64], kind[128];
+
+				if (!grammar_field_usable(verb, field) ||
+				    (field->kind != CTL_KIND_ENUM && field->kind != CTL_KIND_BOOL))
+					continue;
+				printf("\t%s:%s:%s) words=\"", grammar_objects[o].name, verb->name,
+					grammar_field_word(field, word, sizeof(word)));
+				for (const char *c = kind_text(field, kind, sizeof(kind)); *c; c++)
+					putchar(*c == '|' ? ' ' : *c);
+				printf("\" ;;\n");
+			}
+		}
+	}
+}
+
+static void print_bash(void)
+{
+	printf("# bash completion of netcfg: eval \"$(netcfg completion bash)\"\n"
+	       "_netcfg_names() {\n"
+	       "\tnetcfg -j \"$1\" show 2>/dev/null | grep -o '\"\\(name\\|ifname\\)\":\"[^\"]*\"' | "
+	       "cut -d'\"' -f4\n"
+	       "}\n"
+	       "_netcfg() {\n"
+	       "\tlocal cur object= verb= word words= i\n"
+	       "\t_get_comp_words_by_ref -n : cur 2>/dev/null || cur=${COMP_WORDS[COMP_CWORD]}\n"
+	       "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	       "\t\tword=${COMP_WORDS[i]}\n"
+	       "\t\t[[ $word == -* ]] && continue\n"
+	       "\t\tif [[ -z $object ]]; then object=$word; elif [[ -z $verb ]]; then verb=$word; fi\n"
+	       "\tdone\n"
+	       "\tcase $object in\n");
+	for (unsigned i = 0; i < grammar_n_objects; i++) {
+		if (grammar_objects[i].short_name)
+			printf("\t%s) object=%s ;;\n", grammar_objects[i].short_name, grammar_objects[i].name);
+	}
+	printf("\tesac\n\tcase $object in\n\t'') words=\"");
+	for (unsigned i = 0; i < grammar_n_commands; i++)
+		printf("%s ", grammar_commands[i].name);
+	for (unsigned i = 0; i < grammar_n_objects; i++)
+		printf("%s ", grammar_objects[i].name);
+	for (size_t i = 0; i < opts_n; i++)
+		printf("%s ", opts_table[i].name);
+	printf("\" ;;\n\tconsole|exec|wait) words=$(_netcfg_names node) ;;\n\t*)\n\t\tcase $object:$verb in\n");
+	for (unsigned i = 0; i < grammar_n_objects; i++) {
+		printf("\t%s:) words=\"", grammar_objects[i].name);
+		for (unsigned j = 0; j < grammar_objects[i].n_verbs; j++)
+			printf("%s ", grammar_objects[i].verbs[j].name);
+		printf("\" ;;\n");
+		for (unsigned j = 0; j < grammar_objects[i].n_verbs; j++)
+			print_verb_case(&grammar_objects[i], &grammar_objects[i].verbs[j]);
+	}
+	printf("\t\tesac\n\t\tcase $object:$verb:${COMP_WORDS[COMP_CWORD-1]} in\n");
+	print_value_cases();
+	printf("\t\tesac ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
+	       "\tcase $object in validate|plan|apply|destroy) COMPREPLY+=($(compgen -f -- \"$cur\")) ;; esac\n"
+	       "\ttype __ltrim_colon_completions >/dev/null 2>&1 && __ltrim_colon_completions \"$cur\"\n"
+	       "}\n"
+	       "complete -F _netcfg netcfg\n");
+}
+
+int cmd_completion(const struct opts *opts, const struct grammar_request *req)
+{
+	struct err err = {0};
+
+	if (req->n_args == 1 && !strcmp(req->args[0], "bash")) {
+		print_bash();
+		return EXIT_DONE;
+	}
+	(void)err_set(&err, -EINVAL, "completion '%s': there is one for bash only",
+		req->n_args ? req->args[0] : "");
+	err_hint(&err, "netcfg completion bash");
+	return cmd_fail(&err);
+}

@@ -1,0 +1,342 @@
+/* Whole labs: validate, plan, apply, destroy, wait, explain. */
+#include "actual.h"
+#include "apply.h"
+#include "cmd.h"
+#include "ev.h"
+#include "lab.h"
+#include "node.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *first_arg(const struct grammar_request *req)
+{
+	return req->n_args ? req->args[0] : NULL;
+}
+
+static int too_many(const struct grammar_request *req, unsigned max)
+{
+	struct err err = {0};
+
+	if (req->n_args <= max)
+		return 0;
+	(void)err_set(&err, -EINVAL, "%s: unexpected word '%s'", req->command->name, req->args[max]);
+	err_hint(&err, "netcfg %s %s", req->command->name, req->command->args);
+	return cmd_fail(&err);
+}
+
+/* lab_load() has printed what is wrong with the file itself. */
+static int fail_load(const struct err *err)
+{
+	return err->code ? cmd_fail(err) : EXIT_USAGE;
+}
+
+int cmd_validate(const struct opts *opts, const struct grammar_request *req)
+{
+	struct err err = {0};
+	struct lab lab;
+
+	if (too_many(req, 1))
+		return EXIT_USAGE;
+	if (lab_load(opts, first_arg(req), true, &lab, &err))
+		return fail_load(&err);
+	if (opts->json)
+		printf("{\"version\":1,\"file\":\"%s\",\"errors\":[],\"count\":0}\n", "-");
+	else if (!opts->quiet)
+		printf("%s: lab %s: %u nodes, %u bridges, %u links: no errors\n", lab.diag.file, lab.topo.name,
+			lab.topo.n_nodes, lab.topo.n_bridges, lab.topo.n_links);
+	lab_done(&lab);
+	return EXIT_DONE;
+}
+
+/* Plans for people and programs */
+
+static void print_op(const struct plan_op *op, FILE *out)
+{
+	fprintf(out, "  %c %-6s %-26s %-34s %s\n", plan_sign(op), plan_object(op), op->name, op->text,
+		plan_costs[op->cost]);
+}
+
+static void progress(const struct plan_op *op)
+{
+	print_op(op, stderr);
+}
+
+static void no_progress(const struct plan_op *op)
+{
+}
+
+static void print_plan(const struct opts *opts, const struct lab *lab, const struct plan *plan)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < plan->n_ops; i++)
+		n += !plan->ops[i].quiet;
+	if (!plan->n_ops) {
+		printf("lab %s: no changes\n", lab->topo.name);
+		return;
+	}
+	printf("lab %s: %u change%s; highest cost: %s\n", lab->topo.name, n, n == 1 ? "" : "s",
+		plan_costs[plan_cost(plan)]);
+	for (unsigned i = 0; i < plan->n_ops; i++) {
+		if (!plan->ops[i].quiet || opts->verbose)
+			print_op(&plan->ops[i], stdout);
+	}
+}
+
+static void print_plan_json(const struct opts *opts, const struct lab *lab, const struct plan *plan)
+{
+	json_t *ops = json_array(), *all;
+
+	for (unsigned i = 0; i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+		char sign[2] = {plan_sign(op), '\0'};
+
+		json_array_append_new(ops, json_pack("{s:s, s:s, s:s, s:s, s:s}", "change", sign, "object",
+			plan_object(op), "name", op->name, "text", op->text, "cost", plan_costs[op->cost]));
+	}
+	all = json_pack("{s:i, s:s, s:s, s:o}", "version", 1, "lab", lab->topo.name, "cost",
+		plan->n_ops ? plan_costs[plan_cost(plan)] : "none", "changes", ops);
+	if (all)
+		json_dumpf(all, stdout, opts->pretty ? JSON_INDENT(4) : JSON_COMPACT);
+	printf("\n");
+	json_decref(all);
+}
+
+static int make_plan(const struct lab *lab, struct plan *plan, bool *ret_switch_runs, struct err *err)
+{
+	struct actual actual;
+	int code = actual_read(lab->run_dir, &actual, err);
+
+	*plan = (struct plan){0};
+	if (!code)
+		code = plan_make(&lab->wanted, &actual.state, lab->run_dir, plan, err);
+	*ret_switch_runs = actual.switch_runs;
+	actual_done(&actual);
+	return code;
+}
+
+int cmd_plan(const struct opts *opts, const struct grammar_request *req)
+{
+	struct err err = {0};
+	struct lab lab;
+	struct plan plan;
+	bool runs;
+	int code;
+
+	if (too_many(req, 1))
+		return EXIT_USAGE;
+	if (lab_load(opts, first_arg(req), false, &lab, &err))
+		return fail_load(&err);
+	if (make_plan(&lab, &plan, &runs, &err)) {
+		code = cmd_fail(&err);
+	} else {
+		if (opts->json)
+			print_plan_json(opts, &lab, &plan);
+		else
+			print_plan(opts, &lab, &plan);
+		code = opts->exit_code && plan.n_ops ? EXIT_DIFFERS : EXIT_DONE;
+	}
+	plan_done(&plan);
+	lab_done(&lab);
+	return code;
+}
+
+/* Apply */
+
+static int check_cost(const struct opts *opts, const struct plan *plan, struct err *err)
+{
+	char names[200] = "";
+
+	if (plan_cost(plan) < PLAN_RESTART || (opts->allow && !strcmp(opts->allow, "restart")))
+		return 0;
+	for (unsigned i = 0; i < plan->n_ops; i++) {
+		if (plan->ops[i].cost == PLAN_RESTART)
+			(void)snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", names[0] ? ", " : "",
+				plan->ops[i].name);
+	}
+	(void)err_set(err, -EPERM, "nodes would restart: %s", names);
+	err_hint(err, "see netcfg plan; go on with --allow restart");
+	return -EPERM;
+}
+
+static int wait_all(const struct opts *opts, const struct lab *lab, struct err *err)
+{
+	uint64_t deadline = ev_now_ns() + opts->wait_s * UINT64_C(1000000000);
+	int code = 0;
+
+	for (unsigned i = 0; !code && i < lab->topo.n_nodes; i++)
+		code = node_wait_ready(lab->run_dir, &lab->topo.nodes[i].name, 1, deadline, opts->wait_s, err);
+	return code;
+}
+
+static int apply_locked(const struct opts *opts, const struct lab *lab, struct err *err)
+{
+	struct plan plan;
+	bool runs;
+	int code = make_plan(lab, &plan, &runs, err);
+
+	if (!code)
+		code = check_cost(opts, &plan, err);
+	if (!code && opts->dry_run) {
+		print_plan(opts, lab, &plan);
+		plan_done(&plan);
+		return 0;
+	}
+	if (!code && !plan.n_ops && runs) {
+		if (!opts->quiet)
+			printf("lab %s: no changes\n", lab->topo.name);
+	} else if (!code) {
+		code = apply_start_switch(opts, lab->run_dir, err);
+		if (!code && !runs) {
+			// A switch that comes back may bring what it kept: look again.
+			plan_done(&plan);
+			code = make_plan(lab, &plan, &runs, err);
+		}
+		if (!code)
+			code = apply_plan(opts, lab, &plan, opts->quiet ? no_progress : progress, err);
+		if (!code && !opts->quiet)
+			printf("lab %s: applied\n", lab->topo.name);
+	}
+	plan_done(&plan);
+	if (!code && opts->wait)
+		code = wait_all(opts, lab, err);
+	return code;
+}
+
+int cmd_apply(const struct opts *opts, const struct grammar_request *req)
+{
+	struct err err = {0};
+	struct lab lab;
+	int lock = -1, code;
+
+	if (too_many(req, 1))
+		return EXIT_USAGE;
+	if (opts->allow && strcmp(opts->allow, "restart")) {
+		(void)err_set(&err, -EINVAL, "--allow '%s': there is only restart", opts->allow);
+		return cmd_fail(&err);
+	}
+	if (lab_load(opts, first_arg(req), true, &lab, &err))
+		return fail_load(&err);
+	code = opts->dry_run ? 0 : rundir_create(lab.run_dir, &err);
+	if (!code && !opts->dry_run) {
+		lock = rundir_lock(lab.run_dir, &err);
+		code = lock < 0 ? lock : 0;
+	}
+	if (!code)
+		code = apply_locked(opts, &lab, &err);
+	if (lock >= 0)
+		close(lock);
+	lab_done(&lab);
+	if (!code)
+		return EXIT_DONE;
+	(void)cmd_fail(&err);
+	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
+}
+
+int cmd_destroy(const struct opts *opts, const struct grammar_request *req)
+{
+	char name[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
+	struct err err = {0};
+	int lock, code;
+
+	if (too_many(req, 1))
+		return EXIT_USAGE;
+	code = lab_find(opts, first_arg(req), name, &err);
+	if (code && !err.code)
+		return EXIT_USAGE;
+	if (code == -ENOENT && (first_arg(req) || opts->file)) { // a lab that is named is gone already
+		if (!opts->quiet)
+			printf("%s\n", err.msg);
+		return EXIT_DONE;
+	}
+	if (!code)
+		code = rundir_path(opts, name, dir, &err);
+	if (!code)
+		code = rundir_check(dir, &err);
+	if (code)
+		return cmd_fail(&err);
+	if (opts->dry_run) {
+		printf("lab %s: would be stopped and removed\n", name);
+		return EXIT_DONE;
+	}
+	lock = rundir_lock(dir, &err);
+	if (lock < 0)
+		return cmd_fail(&err);
+	code = apply_destroy(opts, dir, &err);
+	close(lock);
+	if (code)
+		return cmd_fail(&err);
+	if (!opts->quiet)
+		printf("lab %s: destroyed\n", name);
+	return EXIT_DONE;
+}
+
+struct wait_list {
+	const char *names[TOPO_MAX_NODES];
+	unsigned n;
+};
+
+static int note_name(void *ctx, const char *node)
+{
+	struct wait_list *list = ctx;
+
+	if (list->n == TOPO_MAX_NODES)
+		return 0;
+	list->names[list->n] = strdup(node);
+	if (!list->names[list->n])
+		return -ENOMEM;
+	list->n++;
+	return 0;
+}
+
+int cmd_wait(const struct opts *opts, const struct grammar_request *req)
+{
+	unsigned timeout_s = opts->timeout_s ? opts->timeout_s : opts->wait_s ? opts->wait_s : 60;
+	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
+	char name[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
+	struct wait_list list = {.n = 0};
+	struct err err = {0};
+	int code = lab_find(opts, NULL, name, &err);
+
+	if (code && !err.code)
+		return EXIT_USAGE;
+	if (!code)
+		code = rundir_path(opts, name, dir, &err);
+	for (unsigned i = 0; !code && i < req->n_args; i++)
+		code = note_name(&list, req->args[i]);
+	if (!code && !list.n)
+		code = rundir_each_node(dir, note_name, &list);
+	if (!code)
+		code = node_wait_ready(dir, list.names, list.n, deadline, timeout_s, &err);
+	for (unsigned i = 0; i < list.n; i++)
+		free((char *)list.names[i]);
+	return code ? cmd_fail(&err) : EXIT_DONE;
+}
+
+int cmd_explain(const struct opts *opts, const struct grammar_request *req)
+{
+	const char *code = first_arg(req), *text = NULL;
+	struct err err = {0};
+	unsigned long number;
+
+	if (too_many(req, 1))
+		return EXIT_USAGE;
+	for (unsigned i = 1; !code && diag_explain(i); i++)
+		printf("E%02u\n%s\n\n", i, diag_explain(i));
+	if (!code)
+		return EXIT_DONE;
+	number = strtoul(code + (toupper((unsigned char)code[0]) == 'E'), NULL, 10);
+	text = number ? diag_explain((unsigned)number) : NULL;
+	if (!text) {
+		(void)err_set(&err, -EINVAL, "error code '%s': there is none", code);
+		err_hint(&err, "codes look like E12");
+		return cmd_fail(&err);
+	}
+	printf("E%02lu\n%s\n", number, text);
+	return EXIT_DONE;
+}

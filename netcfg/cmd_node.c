@@ -1,0 +1,329 @@
+/* Nodes of a lab, and its status. */
+#include "actual.h"
+#include "cmd.h"
+#include "lab.h"
+#include "node.h"
+#include "show.h"
+#include "show_switch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct show_column node_columns[] = {
+	{"name", "NODE", false, true},
+	{"state", "STATE", false, true},
+	{"ready", "READY", false, true},
+	{"vcpus", "VCPUS", true, false},
+	{"memory_bytes", "MEMORY", true, false},
+	{"memory_used_bytes", "USED", true, false},
+	{"nics", "NICS", true, false},
+	{"uptime_s", "UPTIME", true, true},
+	{"pid", "PID", true, false},
+};
+
+static void size_text(uint64_t bytes, char *buf, size_t size)
+{
+	(void)snprintf(buf, size, "%lluM", (unsigned long long)(bytes >> 20));
+}
+
+static void node_row(struct show *show, const struct actual_node *node, const char *run_dir)
+{
+	char memory[24], used[24], uptime[24];
+	const char *texts[ARRAY_LEN(node_columns)] = {NULL};
+	bool ready = node->answers && node_is_ready(run_dir, node->name, NULL) > 0;
+	json_t *row = node->answers ? show_msg(&ctl_vm_schema, &node->vm) : json_pack("{s:s}", "state", "stopped");
+
+	if (!row)
+		return;
+	json_object_set_new(row, "name", json_string(node->name));
+	json_object_set_new(row, "ready", json_boolean(ready));
+	if (node->answers) {
+		size_text(node->vm.memory_bytes, memory, sizeof(memory));
+		size_text(node->vm.memory_used_bytes, used, sizeof(used));
+		(void)snprintf(uptime, sizeof(uptime), "%llus", (unsigned long long)node->vm.uptime_s);
+		texts[4] = memory;
+		texts[5] = used;
+		texts[7] = uptime;
+	}
+	show_row(show, row, texts);
+}
+
+static int show_nodes(const struct opts *opts, const struct actual *actual, const char *run_dir,
+	const char *name, struct err *err)
+{
+	struct show *show = show_begin(stdout, opts, node_columns, ARRAY_LEN(node_columns));
+	bool found = !name[0];
+
+	for (unsigned i = 0; i < actual->n_nodes; i++) {
+		if (name[0] && strcmp(name, actual->nodes[i].name))
+			continue;
+		found = true;
+		node_row(show, &actual->nodes[i], run_dir);
+	}
+	if (!found && show) {
+		(void)show_discard(show);
+		return err_set(err, -ENOENT, "node '%s': there is none of that name", name);
+	}
+	return show_end(show, err);
+}
+
+static const struct show_column nic_columns[] = {
+	{"node", "NODE", false, true},
+	{"nic", "NIC", true, true},
+	{"mac", "MAC", false, true},
+	{"link", "LINK", false, true},
+	{"state", "STATE", false, true},
+	{"mtu", "MTU", true, false},
+	{"queue_pairs", "QUEUES", true, false},
+	{"connects", "CONNECTS", true, false},
+};
+
+struct nic_rows {
+	struct show *show;
+	const char *node;
+};
+
+static int nic_row(void *ctx, const void *row)
+{
+	struct nic_rows *rows = ctx;
+	const struct ctl_nic *nic = row;
+	const char *texts[ARRAY_LEN(nic_columns)] = {NULL};
+	char name[16];
+	json_t *json = show_msg(&ctl_nic_schema, nic);
+
+	(void)snprintf(name, sizeof(name), "eth%u", nic->nic + 1);
+	texts[1] = name;
+	texts[3] = nic->link ? "up" : "down";
+	if (json) {
+		json_object_set_new(json, "node", json_string(rows->node));
+		json_object_set_new(json, "ifname", json_string(name));
+	}
+	show_row(rows->show, json, texts);
+	return 0;
+}
+
+static int show_nics(const struct opts *opts, const struct actual *actual, const char *run_dir,
+	const char *name, struct err *err)
+{
+	struct nic_rows rows = {show_begin(stdout, opts, nic_columns, ARRAY_LEN(nic_columns)), NULL};
+	struct ctl_empty nothing = {0};
+	int code = 0;
+
+	for (unsigned i = 0; !code && i < actual->n_nodes; i++) {
+		struct ctl_client *client;
+
+		rows.node = actual->nodes[i].name;
+		if (!actual->nodes[i].answers || (name[0] && strcmp(name, rows.node)))
+			continue;
+		code = actual_open_node(run_dir, rows.node, 0, &client, err);
+		if (!code) {
+			code = ctl_client_rows(client, "NicShow", &nothing, nic_row, &rows, err);
+			ctl_client_close(client);
+		}
+	}
+	if (code && rows.show)
+		(void)show_discard(rows.show);
+	return code ? code : show_end(rows.show, err);
+}
+
+static int change_node(const struct opts *opts, const struct grammar_request *req, const char *run_dir,
+	struct err *err)
+{
+	struct ctl_client *client;
+	struct ctl_stop stop = {0};
+	unsigned timeout_s = opts->timeout_s ? opts->timeout_s : 10;
+	bool stops = !strcmp(req->verb->name, "stop");
+	int code;
+
+	if (!strcmp(req->verb->name, "start"))
+		return node_start(run_dir, req->name, err);
+	code = actual_open_node(run_dir, req->name, (timeout_s + 5) * 1000, &client, err);
+	if (code)
+		return err_prefix(err, "node '%s'", req->name);
+	CTL_SET(&stop, ctl_stop, force, opts->force);
+	CTL_SET(&stop, ctl_stop, timeout_s, timeout_s);
+	code = ctl_client_call(client, req->verb->method, stops ? (void *)&stop : (void *)&req->msg, NULL, err);
+	ctl_client_close(client);
+	if (stops && (!code || code == -EPIPE || code == -ECONNRESET)) {
+		err_clear(err);
+		code = node_wait_stopped(run_dir, req->name, opts->force, err);
+	}
+	return code;
+}
+
+int cmd_node(const struct opts *opts, struct grammar_request *req)
+{
+	char lab[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
+	bool nics = !strcmp(req->verb->name, "nics"), show = nics || !strcmp(req->verb->name, "show");
+	struct actual actual = {0};
+	struct err err = {0};
+	int code;
+
+	if (strchr(req->name, '/')) {
+		(void)err_set(&err, -EINVAL, "node '%s': not a name", req->name);
+		return cmd_fail(&err);
+	}
+	code = lab_find(opts, NULL, lab, &err);
+	if (code && !err.code)
+		return EXIT_USAGE;
+	if (!code)
+		code = rundir_path(opts, lab, dir, &err);
+	if (!code && show) {
+		code = actual_read(dir, &actual, &err);
+		if (!code)
+			code = nics ? show_nics(opts, &actual, dir, req->name, &err)
+				    : show_nodes(opts, &actual, dir, req->name, &err);
+		actual_done(&actual);
+	} else if (!code && opts->dry_run) {
+		printf("node %s: would %s\n", req->name, req->verb->name);
+	} else if (!code) {
+		code = change_node(opts, req, dir, &err);
+	}
+	return code ? cmd_fail(&err) : EXIT_DONE;
+}
+
+/* status: nodes and cables of a lab */
+
+static bool all_well(const struct actual *actual, const char *run_dir)
+{
+	bool well = actual->switch_runs;
+
+	for (unsigned i = 0; i < actual->n_nodes; i++)
+		well = well && actual->nodes[i].answers && actual->nodes[i].vm.state == CTL_VM_RUNNING &&
+		       node_is_ready(run_dir, actual->nodes[i].name, NULL) > 0;
+	for (unsigned i = 0; i < actual->state.n_ports; i++) {
+		const struct ctl_port *port = &actual->state.ports[i];
+
+		well = well && (!port->enabled || !port->bridge[0] || port->carrier);
+	}
+	for (unsigned i = 0; i < actual->state.n_links; i++)
+		well = well && (!actual->state.links[i].enabled || actual->state.links[i].carrier);
+	return well;
+}
+
+static json_t *status_json(const char *lab, const struct actual *actual, const char *run_dir, bool well)
+{
+	json_t *nodes = json_array(), *links = json_array(), *ports = json_array();
+
+	for (unsigned i = 0; i < actual->n_nodes; i++) {
+		const struct actual_node *node = &actual->nodes[i];
+		json_t *row = node->answers ? show_msg(&ctl_vm_schema, &node->vm) : json_pack("{s:s}", "state", "stopped");
+
+		json_object_set_new(row, "name", json_string(node->name));
+		json_object_set_new(row, "ready",
+			json_boolean(node->answers && node_is_ready(run_dir, node->name, NULL) > 0));
+		json_array_append_new(nodes, row);
+	}
+	for (unsigned i = 0; i < actual->state.n_links; i++) {
+		json_t *row = show_msg(&ctl_link_schema, &actual->state.links[i]);
+
+		json_object_set_new(row, "mode", json_string("wire"));
+		json_array_append_new(links, row);
+	}
+	for (unsigned i = 0; i < actual->state.n_ports; i++) {
+		json_t *row = show_attachment_json(&actual->state.ports[i]);
+
+		if (row)
+			json_array_append_new(links, row);
+		json_array_append_new(ports, show_msg(&ctl_port_schema, &actual->state.ports[i]));
+	}
+	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "version", SHOW_JSON_VERSION, "lab", lab,
+		"run_dir", run_dir, "vswitch", actual->switch_runs ? "running" : "stopped", "well", (int)well, "nodes",
+		nodes, "links", links, "ports", ports);
+}
+
+static int show_status(const struct opts *opts, const char *lab, const char *run_dir,
+	const struct actual *actual, struct err *err)
+{
+	struct ctl_client *client;
+	struct ctl_ref all = {0};
+	json_t *json;
+	int code;
+
+	if (opts->json) {
+		json = status_json(lab, actual, run_dir, all_well(actual, run_dir));
+		if (json)
+			json_dumpf(json, stdout, opts->pretty ? JSON_INDENT(4) : JSON_COMPACT);
+		printf("\n");
+		json_decref(json);
+		return 0;
+	}
+	printf("lab %s: vswitch %s, %u of %u nodes run, in %s\n\n", lab,
+		actual->switch_runs ? "running" : "stopped", actual->state.n_vms, actual->n_nodes, run_dir);
+	code = show_nodes(opts, actual, run_dir, "", err);
+	if (code || !actual->switch_runs)
+		return code;
+	printf("\n");
+	code = actual_open_switch(run_dir, &client, err);
+	if (code)
+		return code;
+	code = show_switch(opts, client, "LinkShow", &all, err);
+	ctl_client_close(client);
+	return code;
+}
+
+struct labs {
+	const struct opts *opts;
+	unsigned n;
+	int code;
+};
+
+static int status_of(const struct opts *opts, const char *lab, struct err *err)
+{
+	char dir[RUNDIR_PATH_SIZE];
+	struct actual actual = {0};
+	int code = rundir_path(opts, lab, dir, err);
+	bool well = false;
+
+	if (!code)
+		code = actual_read(dir, &actual, err);
+	if (!code)
+		code = show_status(opts, lab, dir, &actual, err);
+	if (!code)
+		well = all_well(&actual, dir);
+	actual_done(&actual);
+	if (code)
+		return cmd_fail(err);
+	return opts->check && !well ? EXIT_DIFFERS : EXIT_DONE;
+}
+
+static int each_status(void *ctx, const char *lab)
+{
+	struct labs *labs = ctx;
+	struct err err = {0};
+	int code;
+
+	if (labs->n++ && !labs->opts->json)
+		printf("\n");
+	code = status_of(labs->opts, lab, &err);
+	if (code)
+		labs->code = code;
+	return 0;
+}
+
+int cmd_status(const struct opts *opts, const struct grammar_request *req)
+{
+	const char *arg = req->n_args ? req->args[0] : NULL;
+	struct labs labs = {.opts = opts};
+	char lab[CTL_NAME_MAX + 1];
+	struct err err = {0};
+	int code;
+
+	if (arg || opts->lab || opts->file) {
+		code = lab_find(opts, arg, lab, &err);
+		if (code)
+			return err.code ? cmd_fail(&err) : EXIT_USAGE;
+		return status_of(opts, lab, &err);
+	}
+	code = rundir_each_lab(opts, each_status, &labs);
+	if (!labs.n) {
+		(void)err_set(&err, -ENOENT, "no lab runs");
+		err_hint(&err, "start one: netcfg apply -f FILE");
+		return cmd_fail(&err);
+	}
+	return code ? EXIT_FAILED : labs.code;
+}

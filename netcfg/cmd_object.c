@@ -1,0 +1,187 @@
+/* Objects of the switch: bridge, port, link, vlan, fdb. */
+#include "cmd.h"
+#include "ctl_vswitch.h"
+#include "rundir.h"
+#include "show.h"
+#include "show_switch.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static int open_switch(const struct opts *opts, struct ctl_client **ret_client, struct err *err)
+{
+	char path[CTL_PATH_MAX + 1];
+	int code = rundir_switch_socket(opts, path, err);
+
+	if (code < 0)
+		return code;
+	code = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client, err);
+	if (code < 0 && err && !err->hint[0])
+		err_hint(err, opts->socket ? "is vswitch running? start it: vswitch --control %s"
+					   : "start a lab (netcfg apply -f FILE), or name a switch: -S %s",
+			opts->socket ? opts->socket : "SOCKET");
+	return code;
+}
+
+/* The switch may run in another directory: sockets are named from the root. */
+static int absolute_path(struct ctl_port *port, struct err *err)
+{
+	char path[PATH_MAX], cwd[PATH_MAX];
+
+	if (!CTL_HAS(port, ctl_port, path) || port->path[0] == '/')
+		return 0;
+	if (!getcwd(cwd, sizeof(cwd)))
+		return err_set(err, -errno, "working directory: %s", strerror(errno));
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", cwd, port->path) > CTL_PATH_MAX) {
+		(void)err_set_field(err, -EINVAL, "path", "port '%s': path '%.60s...' is longer than %d bytes",
+			port->name, path, CTL_PATH_MAX);
+		return -EINVAL;
+	}
+	CTL_SET_STR(port, ctl_port, path, path);
+	return 0;
+}
+
+static const char *const *show_kinds(void)
+{
+	static const char *const kinds[] = {"BridgeShow", "PortShow", "PortStats", "PortDrops", "LinkShow",
+		"VlanShow", "FdbShow", NULL};
+
+	return kinds;
+}
+
+static bool is_show(const struct grammar_verb *verb)
+{
+	for (const char *const *kind = show_kinds(); *kind; kind++) {
+		if (!strcmp(*kind, verb->method))
+			return true;
+	}
+	return false;
+}
+
+/* `port -s` means the counters. */
+static const char *show_method(const struct opts *opts, const struct grammar_request *req)
+{
+	if (opts->stats && !strcmp(req->verb->method, "PortShow"))
+		return "PortStats";
+	return req->verb->method;
+}
+
+struct watch {
+	const struct opts *opts;
+	const char *object; /* events of others are passed over */
+	const char *name;
+};
+
+static int print_event(void *ctx, const void *row)
+{
+	const struct watch *watch = ctx;
+	const struct ctl_event *event = row;
+	time_t seconds = (time_t)(event->time_ns / 1000000000);
+	char when[32] = "";
+	struct tm tm;
+
+	if (strcmp(event->object, watch->object) || (watch->name[0] && strcmp(event->name, watch->name)))
+		return 0;
+	if (watch->opts->json) {
+		json_t *json = show_msg(&ctl_event_schema, event);
+
+		if (json)
+			json_dumpf(json, stdout, JSON_COMPACT);
+		json_decref(json);
+		printf("\n");
+	} else {
+		if (watch->opts->timestamp && localtime_r(&seconds, &tm))
+			(void)strftime(when, sizeof(when), "%F %T ", &tm);
+		printf("%s%s %s %s%s%s\n", when, event->object, event->name, event->event,
+			event->detail[0] ? ": " : "", event->detail);
+	}
+	fflush(stdout);
+	return ferror(stdout) ? -EPIPE : 0;
+}
+
+static int dry_run(const struct grammar_request *req)
+{
+	char *text;
+
+	if (ctl_encode(req->verb->schema, &req->msg, &text) < 0)
+		return EXIT_FAILED;
+	printf("%s.%s %s\n", ctl_vswitch_interface.name, req->verb->method, text);
+	free(text);
+	return EXIT_DONE;
+}
+
+/* A link that is no wire may be a port on a bridge: then its port is what goes up or down. */
+static int link_set(struct ctl_client *client, const struct ctl_link *link, struct err *err)
+{
+	struct ctl_port port = {0};
+	struct err second = {0};
+	int code = ctl_client_call(client, "LinkSet", link, NULL, err);
+
+	if (code != -ENOENT)
+		return code;
+	CTL_SET_STR(&port, ctl_port, name, link->name);
+	if (CTL_HAS(link, ctl_link, enabled))
+		CTL_SET(&port, ctl_port, enabled, link->enabled);
+	if (CTL_HAS(link, ctl_link, mtu))
+		CTL_SET(&port, ctl_port, mtu, link->mtu);
+	if (!ctl_client_call(client, "PortSet", &port, NULL, &second)) {
+		err_clear(err);
+		return 0;
+	}
+	if (second.code != -ENOENT)
+		*err = second;
+	return code;
+}
+
+static int change(const struct opts *opts, struct ctl_client *client, const struct grammar_request *req,
+	struct err *err)
+{
+	struct ctl_count count = {0};
+	int code;
+
+	if (!strcmp(req->verb->method, "FdbFlush")) {
+		code = ctl_client_call(client, req->verb->method, &req->msg, &count, err);
+		if (!code && opts->json)
+			printf("{\"count\":%llu}\n", (unsigned long long)count.count);
+		else if (!code && !opts->quiet)
+			printf("%llu flushed\n", (unsigned long long)count.count);
+		return code;
+	}
+	if (!strcmp(req->verb->method, "LinkSet"))
+		return link_set(client, (const void *)&req->msg, err);
+	return ctl_client_call(client, req->verb->method, &req->msg, NULL, err);
+}
+
+int cmd_object(const struct opts *opts, struct grammar_request *req)
+{
+	struct ctl_client *client = NULL;
+	struct err err = {0};
+	int code;
+
+	if (req->verb->schema == &ctl_port_schema && absolute_path((void *)&req->msg, &err) < 0)
+		return cmd_fail(&err);
+	if (opts->dry_run && !is_show(req->verb))
+		return dry_run(req);
+	if (open_switch(opts, &client, &err) < 0)
+		return cmd_fail(&err);
+	if (is_show(req->verb)) {
+		code = show_switch(opts, client, show_method(opts, req), &req->msg, &err);
+	} else if (!strcmp(req->verb->method, "Monitor")) {
+		struct watch watch = {opts, req->object->name, req->name};
+		struct ctl_empty all = {0};
+
+		code = ctl_client_rows(client, "Monitor", &all, print_event, &watch, &err);
+	} else {
+		code = change(opts, client, req, &err);
+	}
+	ctl_client_close(client);
+	if (code == 0)
+		return EXIT_DONE;
+	(void)cmd_fail(&err);
+	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
+}

@@ -1,0 +1,409 @@
+#include "grammar.h"
+
+#include "ctl_vmm.h"
+#include "ctl_vswitch.h"
+#include "str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+_Static_assert(sizeof(struct ctl_port) <= sizeof(union grammar_msg), "port request fits");
+_Static_assert(sizeof(struct ctl_vlan) <= sizeof(union grammar_msg), "vlan request fits");
+_Static_assert(sizeof(struct ctl_bridge) <= sizeof(union grammar_msg), "bridge request fits");
+_Static_assert(sizeof(struct ctl_link) <= sizeof(union grammar_msg), "link request fits");
+
+/* name, target, method, schema, {positions}, required, preset, words, help */
+#define SHOW(m, s, p, h) {"show", GRAMMAR_VSWITCH, m, &s##_schema, {p}, 0, NULL, NULL, false, h}
+#define DEL(m, h) {"del", GRAMMAR_VSWITCH, m, &ctl_ref_schema, {"name"}, 1, NULL, NULL, false, h}
+#define WATCH(h) {"watch", GRAMMAR_VSWITCH, "Monitor", &ctl_ref_schema, {"name"}, 0, NULL, NULL, false, h}
+#define CHANGE(v, m, s, n, ...) {v, GRAMMAR_VSWITCH, m, &s##_schema, {__VA_ARGS__}, n, NULL, NULL, true,
+#define ENABLE(v, m, s, on, h)                                                                     \
+	{v, GRAMMAR_VSWITCH, m, &s##_schema, {"name"}, 1, "enabled", on, false, h}
+
+static const struct grammar_verb bridge_verbs[] = {
+	SHOW("BridgeShow", ctl_ref, "name", "show bridges"),
+	CHANGE("add", "BridgeAdd", ctl_bridge, 1, "name") "make a bridge"},
+	DEL("BridgeDel", "remove a bridge without ports"),
+	CHANGE("set", "BridgeSet", ctl_bridge, 1, "name") "change settings of a bridge"},
+	WATCH("print events of bridges as they happen"),
+};
+
+static const struct grammar_verb port_verbs[] = {
+	SHOW("PortShow", ctl_ref, "name", "show ports"),
+	CHANGE("add", "PortAdd", ctl_port, 1, "name") "make a port"},
+	DEL("PortDel", "remove a port"),
+	CHANGE("set", "PortSet", ctl_port, 1, "name") "change settings of a port"},
+	ENABLE("up", "PortSet", ctl_port, "true", "enable a port"),
+	ENABLE("down", "PortSet", ctl_port, "false", "disable a port: its guest loses carrier"),
+	{"stats", GRAMMAR_VSWITCH, "PortStats", &ctl_ref_schema, {"name"}, 0, NULL, NULL, false,
+		"show counters of ports"},
+	{"drops", GRAMMAR_VSWITCH, "PortDrops", &ctl_ref_schema, {"name"}, 0, NULL, NULL, false,
+		"show why frames were dropped"},
+	WATCH("print events of ports as they happen"),
+};
+
+static const struct grammar_verb link_verbs[] = {
+	SHOW("LinkShow", ctl_ref, "name", "show wires, and ports on bridges"),
+	CHANGE("add", "LinkAdd", ctl_link, 3, "name", "a", "b") "join two ports by a wire"},
+	DEL("LinkDel", "remove a wire"),
+	CHANGE("set", "LinkSet", ctl_link, 1, "name") "change settings of a wire, named by itself or a port"},
+	ENABLE("up", "LinkSet", ctl_link, "true", "plug the cable in"),
+	ENABLE("down", "LinkSet", ctl_link, "false", "pull the cable: both ends lose carrier"),
+	WATCH("print events of wires as they happen"),
+};
+
+static const struct grammar_verb vlan_verbs[] = {
+	{"show", GRAMMAR_VSWITCH, "VlanShow", &ctl_vlan_schema, {"bridge"}, 0, NULL, NULL, true,
+		"show the VLANs of bridges and ports"},
+	CHANGE("add", "VlanAdd", ctl_vlan, 0, "bridge", "vlans") "add VLANs to a bridge, or to a port's trunk"},
+	CHANGE("del", "VlanDel", ctl_vlan, 0, "bridge", "vlans") "remove VLANs from a bridge, or a port's trunk"},
+	CHANGE("set", "VlanSet", ctl_vlan, 0, "bridge", "vlans") "set exactly these VLANs, or a VLAN's name"},
+};
+
+static const struct grammar_verb fdb_verbs[] = {
+	{"show", GRAMMAR_VSWITCH, "FdbShow", &ctl_fdb_schema, {"bridge"}, 0, NULL, NULL, true,
+		"show known addresses"},
+	CHANGE("add", "FdbAdd", ctl_fdb, 2, "bridge", "mac") "add a static address"},
+	CHANGE("del", "FdbDel", ctl_fdb, 2, "bridge", "mac") "remove an address"},
+	CHANGE("flush", "FdbFlush", ctl_fdb, 1, "bridge") "forget learned addresses (static ones with `type static`)"},
+	WATCH("print events of addresses as they happen"),
+};
+
+#define NODE(v, m, s, h) {v, GRAMMAR_VMM, m, &s##_schema, {NULL}, 1, NULL, NULL, false, h}
+static const struct grammar_verb node_verbs[] = {
+	{"show", GRAMMAR_VMM, "Status", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false, "show the nodes of the lab"},
+	{"start", GRAMMAR_LAB, NULL, &ctl_empty_schema, {NULL}, 1, NULL, NULL, false, "start a stopped node"},
+	NODE("stop", "Stop", ctl_stop, "press the power button, then pull the plug (at once with --force)"),
+	NODE("restart", "Reset", ctl_empty, "reset a node"),
+	NODE("pause", "Pause", ctl_empty, "stop the virtual CPUs of a node"),
+	NODE("resume", "Resume", ctl_empty, "let the virtual CPUs run again"),
+	{"nics", GRAMMAR_VMM, "NicShow", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false,
+		"show the network devices of nodes"},
+};
+
+const struct grammar_object grammar_objects[] = {
+	{"node", "n", "virtual machines of a lab", node_verbs, ARRAY_LEN(node_verbs)},
+	{"link", "l", "cables", link_verbs, ARRAY_LEN(link_verbs)},
+	{"bridge", "br", "learning 802.1Q bridges", bridge_verbs, ARRAY_LEN(bridge_verbs)},
+	{"port", "p", "ports of the switch", port_verbs, ARRAY_LEN(port_verbs)},
+	{"vlan", "v", "VLANs of bridges and ports", vlan_verbs, ARRAY_LEN(vlan_verbs)},
+	{"fdb", NULL, "forwarding database", fdb_verbs, ARRAY_LEN(fdb_verbs)},
+};
+const unsigned grammar_n_objects = ARRAY_LEN(grammar_objects);
+
+const struct grammar_command grammar_commands[] = {
+	{"validate", NULL, "[FILE]", "check a lab file and report every error in it"},
+	{"plan", "diff", "[FILE]", "show what apply would do, and at what cost"},
+	{"apply", "up", "[FILE]", "make the running lab what the file says"},
+	{"destroy", "down", "[FILE|LAB]", "stop a lab and remove everything it left"},
+	{"status", "inspect", "[FILE|LAB]", "show nodes, links and ports of a lab; without one, all labs"},
+	{"wait", NULL, "[NODE...]", "wait until nodes are ready"},
+	{"console", NULL, "NODE", "attach to the serial console of a node; Ctrl-] leaves"},
+	{"exec", NULL, "NODE -- COMMAND...", "run a command in a node's shell, over its serial console"},
+	{"explain", NULL, "CODE", "explain an error code of lab files"},
+	{"help", NULL, "[OBJECT [VERB]]", "show help"},
+	{"completion", NULL, "bash", "print a completion script for the shell"},
+};
+const unsigned grammar_n_commands = ARRAY_LEN(grammar_commands);
+
+/* Matching words */
+
+struct match {
+	const char *word;
+	const char *names[64];
+	unsigned n_names;
+	int exact;                  /* index, -1 = none */
+	int first_prefix;
+	unsigned n_prefixes;
+	char candidates[200];
+};
+
+static void match_offer(struct match *match, const char *name, int idx)
+{
+	size_t used = strlen(match->candidates);
+
+	if (!name)
+		return;
+	if (match->n_names < ARRAY_LEN(match->names))
+		match->names[match->n_names++] = name;
+	if (!strcmp(name, match->word))
+		match->exact = idx;
+	if (strncmp(name, match->word, strlen(match->word)))
+		return;
+	if (!match->n_prefixes++)
+		match->first_prefix = idx;
+	(void)snprintf(match->candidates + used, sizeof(match->candidates) - used, "%s%s",
+		used ? ", " : "", name);
+}
+
+/* Index of what was meant, or -EINVAL. */
+static int match_end(const struct match *match, const char *what, struct err *err)
+{
+	const char *nearest;
+
+	if (match->exact >= 0)
+		return match->exact;
+	if (match->n_prefixes == 1)
+		return match->first_prefix;
+	if (match->n_prefixes > 1)
+		return err_set(err, -EINVAL, "%s '%s' is ambiguous: %s", what, match->word, match->candidates);
+	nearest = str_nearest(match->word, match->names, match->n_names);
+	(void)err_set(err, -EINVAL, "unknown %s '%s'", what, match->word);
+	if (nearest)
+		err_hint(err, "did you mean '%s'?", nearest);
+	else
+		err_hint(err, "see netcfg help");
+	return -EINVAL;
+}
+
+int grammar_find_first(const char *word, const struct grammar_object **ret_object,
+	const struct grammar_command **ret_command, struct err *err)
+{
+	struct match match = {.word = word, .exact = -1};
+	int idx, n = (int)grammar_n_objects;
+
+	*ret_object = NULL;
+	*ret_command = NULL;
+	for (int i = 0; i < n; i++) {
+		if (grammar_objects[i].short_name && !strcmp(grammar_objects[i].short_name, word))
+			match.exact = i;
+		match_offer(&match, grammar_objects[i].name, i);
+	}
+	for (int i = 0; i < (int)grammar_n_commands; i++) {
+		match_offer(&match, grammar_commands[i].name, n + i);
+		match_offer(&match, grammar_commands[i].synonym, n + i);
+	}
+	idx = match_end(&match, "object or command", err);
+	if (idx < 0)
+		return idx;
+	if (idx < n)
+		*ret_object = &grammar_objects[idx];
+	else
+		*ret_command = &grammar_commands[idx - n];
+	return 0;
+}
+
+int grammar_find_verb(const struct grammar_object *object, const char *word,
+	const struct grammar_verb **ret_verb, struct err *err)
+{
+	struct match match = {.word = word, .exact = -1};
+	int idx;
+
+	for (unsigned i = 0; i < object->n_verbs; i++)
+		match_offer(&match, object->verbs[i].name, (int)i);
+	idx = match_end(&match, "verb", err);
+	if (idx < 0)
+		return idx;
+	*ret_verb = &object->verbs[idx];
+	return 0;
+}
+
+/* Fields */
+
+const char *grammar_field_word(const struct ctl_field *field, char *buf, size_t size)
+{
+	size_t len = str_copy(buf, size, field->name);
+
+	if (len > 2 && !strcmp(buf + len - 2, "_s"))
+		buf[len - 2] = '\0';
+	for (char *c = buf; *c; c++) {
+		if (*c == '_')
+			*c = '-';
+	}
+	return buf;
+}
+
+bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_field *field)
+{
+	if (strstr(field->help, "(show only)"))
+		return false;
+	if (!strcmp(field->name, "exist_ok") || !strcmp(field->name, "missing_ok"))
+		return false; // --may-exist, --if-exists
+	return verb->words;
+}
+
+static int find_field(const struct grammar_verb *verb, const char *word,
+	const struct ctl_field **ret_field, struct err *err)
+{
+	char words[CTL_MAX_FIELDS][32];
+	struct match match = {.word = word, .exact = -1};
+	int idx;
+
+	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
+		const struct ctl_field *field = &verb->schema->fields[i];
+
+		if (!grammar_field_usable(verb, field))
+			continue;
+		match_offer(&match, grammar_field_word(field, words[i], sizeof(words[i])), (int)i);
+		if (!strcmp(field->name, word))
+			match.exact = (int)i;
+	}
+	idx = match_end(&match, "word", err);
+	if (idx < 0)
+		return idx;
+	*ret_field = &verb->schema->fields[idx];
+	return 0;
+}
+
+/* Messages of the field parser speak of fields; a user typed a word. */
+static int set_field(const struct grammar_verb *verb, struct grammar_request *req, const char *field,
+	const char *value, struct err *err)
+{
+	int code = ctl_field_parse(verb->schema, &req->msg, field, value, err);
+
+	return code < 0 ? -EINVAL : 0;
+}
+
+static int parse_words(struct grammar_request *req, char **words, unsigned n, struct err *err)
+{
+	const struct grammar_verb *verb = req->verb;
+	const struct ctl_field *field;
+	int code;
+
+	for (unsigned i = 0; i < n; i += 2) {
+		code = find_field(verb, words[i], &field, err);
+		if (code < 0)
+			return err_prefix(err, "%s %s", req->object->name, verb->name);
+		if (ctl_field_is_set(&req->msg, (unsigned)(field - verb->schema->fields)))
+			return err_set(err, -EINVAL, "%s %s: '%s' is given twice", req->object->name, verb->name,
+				words[i]);
+		if (i + 1 == n)
+			return err_set(err, -EINVAL, "%s %s: '%s' needs a value (%s)", req->object->name, verb->name,
+				words[i], field->help);
+		code = set_field(verb, req, field->name, words[i + 1], err);
+		if (code < 0)
+			return code;
+	}
+	return 0;
+}
+
+static int parse_positions(struct grammar_request *req, char **words, unsigned n, unsigned *ret_used,
+	struct err *err)
+{
+	const struct grammar_verb *verb = req->verb;
+	unsigned used = 0;
+
+	// Verbs of nodes take the name aside: it chooses the socket, not a field.
+	unsigned max = verb->target == GRAMMAR_VSWITCH ? GRAMMAR_MAX_POSITIONS : 1;
+
+	for (; used < max && used < n; used++) {
+		const char *field = verb->positions[used];
+		const struct ctl_field *word_field;
+
+		if (verb->target == GRAMMAR_VSWITCH) {
+			int code;
+
+			if (!field)
+				break;
+			if (used >= verb->n_required && verb->words &&
+			    !find_field(verb, words[used], &word_field, NULL))
+				break;
+			code = set_field(verb, req, field, words[used], err);
+			if (code < 0)
+				return code;
+		}
+		if (!used)
+			(void)str_copy(req->name, sizeof(req->name), words[used]);
+	}
+	if (used < verb->n_required) {
+		const char *missing = verb->positions[used] ? verb->positions[used] : "name";
+
+		(void)err_set_field(err, -EINVAL, missing, "%s %s: %s is missing", req->object->name, verb->name,
+			missing);
+		err_hint(err, "see netcfg help %s %s", req->object->name, verb->name);
+		return -EINVAL;
+	}
+	*ret_used = used;
+	return 0;
+}
+
+static bool is_exact_verb(const struct grammar_object *object, const char *word)
+{
+	for (unsigned i = 0; i < object->n_verbs; i++) {
+		if (!strcmp(object->verbs[i].name, word))
+			return true;
+	}
+	return false;
+}
+
+/* Takes the verb out of words; the name that stood before it stays. */
+static int parse_verb(struct grammar_request *req, char **words, unsigned *n, struct err *err)
+{
+	const struct grammar_object *object = req->object;
+	struct err why;
+
+	req->verb = &object->verbs[0];
+	if (!*n)
+		return 0;
+	if (*n > 1 && !is_exact_verb(object, words[0]) && is_exact_verb(object, words[1])) {
+		char *name = words[0];
+
+		words[0] = words[1];
+		words[1] = name;
+	}
+	if (!grammar_find_verb(object, words[0], &req->verb, &why)) {
+		(*n)--;
+		memmove(words, words + 1, *n * sizeof(words[0]));
+		return 0;
+	}
+	// `port p1` shows p1; `port shwo` is a slip of the finger.
+	if (*n == 1 && !strstr(why.hint, "did you mean") && !strstr(why.msg, "ambiguous"))
+		return 0;
+	if (*n > 1 && req->verb->words && !strstr(why.hint, "did you mean"))
+		return 0; // `fdb br0 vlan 10`
+	if (err)
+		*err = why;
+	return err_prefix(err, "%s", object->name);
+}
+
+static int parse_object(struct grammar_request *req, char **words, unsigned n, const struct opts *opts,
+	struct err *err)
+{
+	unsigned used = 0;
+	int code = parse_verb(req, words, &n, err);
+
+	if (code < 0)
+		return code;
+	code = parse_positions(req, words, n, &used, err);
+	if (code < 0)
+		return code;
+	if (!req->verb->words && used < n)
+		return err_set(err, -EINVAL, "%s %s: unexpected word '%s'", req->object->name, req->verb->name,
+			words[used]);
+	code = parse_words(req, words + used, n - used, err);
+	if (code < 0)
+		return code;
+	if (req->verb->preset_field)
+		code = set_field(req->verb, req, req->verb->preset_field, req->verb->preset_value, err);
+	if (!code && opts->may_exist && ctl_field_find(req->verb->schema, "exist_ok"))
+		code = set_field(req->verb, req, "exist_ok", "true", err);
+	if (!code && opts->if_exists && ctl_field_find(req->verb->schema, "missing_ok"))
+		code = set_field(req->verb, req, "missing_ok", "true", err);
+	return code;
+}
+
+int grammar_parse(char **words, unsigned n, const struct opts *opts, struct grammar_request *ret_req,
+	struct err *err)
+{
+	int code;
+
+	memset(ret_req, 0, sizeof(*ret_req));
+	// `show mac ...`-minded hands: "show port" is "port show".
+	if (n > 1 && !strcmp(words[0], "show")) {
+		char *verb = words[0];
+
+		words[0] = words[1];
+		words[1] = verb;
+	}
+	code = grammar_find_first(words[0], &ret_req->object, &ret_req->command, err);
+	if (code < 0)
+		return code;
+	if (ret_req->object)
+		return parse_object(ret_req, words + 1, n - 1, opts, err);
+	ret_req->args = words + 1;
+	ret_req->n_args = n - 1;
+	return 0;
+}

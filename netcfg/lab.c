@@ -1,0 +1,127 @@
+#include "lab.h"
+
+#include "str.h"
+#include "topo_yaml.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* At most the limit and a byte, so that too much is noticed and reported in the file's terms. */
+static int read_file(const char *path, char **ret_text, size_t *ret_size, struct err *err)
+{
+	bool is_stdin = !strcmp(path, "-");
+	FILE *in = is_stdin ? stdin : fopen(path, "re");
+	size_t max = TOPO_YAML_MAX_BYTES + 1;
+	char *text;
+	int code = 0;
+
+	if (!in) {
+		(void)err_set(err, -EINVAL, "lab file '%s': %s", path, strerror(errno));
+		return -EINVAL;
+	}
+	text = malloc(max + 1);
+	if (!text) {
+		code = err_set(err, -ENOMEM, "out of memory");
+	} else {
+		*ret_size = fread(text, 1, max, in);
+		text[*ret_size] = '\0';
+		if (ferror(in)) {
+			code = err_set(err, -EINVAL, "lab file '%s': %s", path, strerror(errno));
+			free(text);
+		}
+	}
+	if (!is_stdin)
+		fclose(in);
+	if (!code)
+		*ret_text = text;
+	return code;
+}
+
+/* Kernel paths go to daemons that may run elsewhere: absolute. */
+static void directory_of(const char *file, char *dir, size_t size)
+{
+	char copy[PATH_MAX], real[PATH_MAX];
+
+	(void)str_copy(copy, sizeof(copy), strcmp(file, "-") ? file : "./-");
+	(void)str_copy(dir, size, realpath(dirname(copy), real) ? real : ".");
+}
+
+static void print_errors(const struct opts *opts, const struct diag *diag)
+{
+	json_t *json;
+
+	if (!opts->json) {
+		diag_print(diag, stderr);
+		return;
+	}
+	json = diag_json(diag);
+	if (json)
+		json_dumpf(json, stdout, opts->pretty ? JSON_INDENT(4) : JSON_COMPACT);
+	printf("\n");
+	json_decref(json);
+}
+
+int lab_load(const struct opts *opts, const char *arg, bool check_files, struct lab *ret_lab,
+	struct err *err)
+{
+	const char *file = arg ? arg : opts->file;
+	char dir[PATH_MAX];
+	size_t size = 0;
+	int code;
+
+	memset(ret_lab, 0, sizeof(*ret_lab));
+	if (!file) {
+		(void)err_set(err, -EINVAL, "no lab file");
+		err_hint(err, "name it: -f FILE");
+		return -EINVAL;
+	}
+	code = read_file(file, &ret_lab->text, &size, err);
+	if (code)
+		return code;
+	ret_lab->diag = (struct diag){.file = file, .text = ret_lab->text, .size = size};
+	directory_of(file, dir, sizeof(dir));
+	if (topo_parse(dir, check_files, &ret_lab->diag, &ret_lab->topo)) {
+		print_errors(opts, &ret_lab->diag);
+		lab_done(ret_lab);
+		return -EINVAL;
+	}
+	code = rundir_path(opts, ret_lab->topo.name, ret_lab->run_dir, err);
+	if (!code)
+		code = state_from_topo(&ret_lab->topo, ret_lab->run_dir, &ret_lab->wanted, err);
+	if (code)
+		lab_done(ret_lab);
+	return code;
+}
+
+void lab_done(struct lab *lab)
+{
+	state_done(&lab->wanted);
+	topo_done(&lab->topo);
+	free(lab->text);
+	lab->text = NULL;
+}
+
+int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 1], struct err *err)
+{
+	struct opts with_name = *opts;
+	struct lab lab;
+	bool is_file = arg && (strchr(arg, '/') || !access(arg, R_OK));
+	int code;
+
+	if (arg && !is_file)
+		with_name.lab = arg;
+	if (!is_file && (with_name.lab || !opts->file))
+		return rundir_find_lab(&with_name, name, err);
+	code = lab_load(opts, arg, false, &lab, err);
+	if (code)
+		return code;
+	(void)str_copy(name, CTL_NAME_MAX + 1, lab.topo.name);
+	lab_done(&lab);
+	with_name.lab = name;
+	return rundir_find_lab(&with_name, name, err);
+}

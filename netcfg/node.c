@@ -1,0 +1,341 @@
+#include "node.h"
+
+#include "actual.h"
+#include "ev.h"
+#include "proc.h"
+#include "rundir.h"
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define START_TIMEOUT_MS 30000
+#define STOP_TIMEOUT_S   10
+#define ARGS_MAX_BYTES   65536
+
+struct paths {
+	char control[CTL_PATH_MAX + 1], console[CTL_PATH_MAX + 1];
+	char serial[RUNDIR_PATH_SIZE], log[RUNDIR_PATH_SIZE], pid[RUNDIR_PATH_SIZE], args[RUNDIR_PATH_SIZE];
+};
+
+static int get_paths(const char *run_dir, const char *name, struct paths *paths, struct err *err)
+{
+	int code = rundir_file(run_dir, name, ".console", paths->console, sizeof(paths->console), err);
+
+	if (!code)
+		code = rundir_file(run_dir, name, ".sock", paths->control, sizeof(paths->control), err);
+	if (!code)
+		code = rundir_file(run_dir, name, ".serial", paths->serial, sizeof(paths->serial), err);
+	if (!code)
+		code = rundir_file(run_dir, name, ".log", paths->log, sizeof(paths->log), err);
+	if (!code)
+		code = rundir_file(run_dir, name, ".pid", paths->pid, sizeof(paths->pid), err);
+	if (!code)
+		code = rundir_file(run_dir, name, ".args", paths->args, sizeof(paths->args), err);
+	return code;
+}
+
+/* NODE.args */
+
+static void put(FILE *out, const char *word)
+{
+	fwrite(word, 1, strlen(word) + 1, out);
+}
+
+__attribute__((format(printf, 2, 3))) static void put_printf(FILE *out, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vfprintf(out, fmt, args);
+	va_end(args);
+	fputc('\0', out);
+}
+
+static void put_nics(FILE *out, const struct state_vm *vm, const char *run_dir)
+{
+	for (unsigned i = 0; i < vm->n_nics; i++) {
+		char mac[ETHER_ADDR_STR_SIZE], mtu[16] = "";
+
+		if (vm->nics[i].mtu)
+			(void)snprintf(mtu, sizeof(mtu), ",mtu=%u", vm->nics[i].mtu);
+		put(out, "--net");
+		put_printf(out, "vhost-user=%s/%s-eth%u.sock,mode=server,mac=%s%s", run_dir, vm->name, i + 1,
+			ether_addr_format(&vm->nics[i].mac, mac), mtu);
+	}
+}
+
+static void put_command(FILE *out, const struct opts *opts, const struct state_vm *vm,
+	const char *run_dir, const struct paths *paths, const char *program)
+{
+	const struct topo_node *node = vm->node;
+	const struct topo_image *image = node->image;
+	const char *cmdline = image->cmdline ? image->cmdline : "console=ttyS0 quiet";
+	const char *disk = node->disk ? node->disk : image->disk;
+
+	put(out, node->ready);
+	put(out, program);
+	put(out, "run");
+	put(out, "--name");
+	put(out, vm->name);
+	put(out, "--vcpus");
+	put_printf(out, "%u", node->vcpus);
+	put(out, "--memory");
+	put_printf(out, "%" PRIu64 "K", node->memory_bytes >> 10);
+	put(out, "--kernel");
+	put(out, image->kernel);
+	if (image->initrd) {
+		put(out, "--initrd");
+		put(out, image->initrd);
+	}
+	put(out, "--cmdline");
+	put_printf(out, "%s%s%s %s", cmdline, node->cmdline ? " " : "", node->cmdline ? node->cmdline : "",
+		node->guest_args);
+	put_nics(out, vm, run_dir);
+	if (disk) {
+		put(out, "--disk");
+		put(out, disk);
+	}
+	put(out, "--serial");
+	put_printf(out, "file=%s,unix=%s", paths->serial, paths->console);
+	put(out, "--control");
+	put(out, paths->control);
+	put(out, "--config-digest");
+	put(out, vm->digest);
+	if (opts->slow_kvm)
+		put(out, "--slow-kvm");
+}
+
+int node_configure(const struct opts *opts, const struct state_vm *vm, const char *run_dir,
+	struct err *err)
+{
+	char program[PATH_MAX];
+	struct paths paths;
+	FILE *out;
+	int code = get_paths(run_dir, vm->name, &paths, err);
+
+	if (!code)
+		code = proc_find_program(opts->bin_dir, "vmm", program, sizeof(program), err);
+	if (code)
+		return code;
+	out = fopen(paths.args, "we");
+	if (!out)
+		return err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
+	put_command(out, opts, vm, run_dir, &paths, program);
+	if (fclose(out))
+		return err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
+	return 0;
+}
+
+/* words[] point into text (owned by the caller). Returns how many, or -errno. */
+static int read_args(const char *path, char **ret_text, char **words, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), n = 0;
+	char *text = malloc(ARGS_MAX_BYTES + 1);
+	ssize_t len = fd < 0 || !text ? -1 : read(fd, text, ARGS_MAX_BYTES);
+
+	if (len < 0)
+		n = err_set(err, -errno, "file '%s': %s", path, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (n < 0) {
+		free(text);
+		return n;
+	}
+	text[len] = '\0';
+	for (char *at = text; at < text + len && n < NODE_MAX_ARGS; at += strlen(at) + 1)
+		words[n++] = at;
+	words[n] = NULL;
+	*ret_text = text;
+	return n;
+}
+
+/* Life */
+
+static void remove_sockets(const char *run_dir, const char *name, const struct paths *paths)
+{
+	char path[RUNDIR_PATH_SIZE], stem[CTL_NAME_MAX + 16];
+
+	(void)unlink(paths->control);
+	(void)unlink(paths->console);
+	(void)unlink(paths->pid);
+	for (unsigned i = 1; i <= TOPO_MAX_NICS; i++) {
+		(void)snprintf(stem, sizeof(stem), "%s-eth%u", name, i);
+		if (!rundir_file(run_dir, stem, ".sock", path, sizeof(path), NULL))
+			(void)unlink(path);
+	}
+}
+
+static int wait_answer(const char *run_dir, const char *name, const struct paths *paths,
+	struct err *err)
+{
+	uint64_t deadline = ev_now_ns() + START_TIMEOUT_MS * UINT64_C(1000000);
+	char line[200];
+
+	for (;;) {
+		struct ctl_client *client;
+		bool runs = proc_find(paths->pid) > 0;
+
+		if (!access(paths->control, F_OK) &&
+		    !actual_open_node(run_dir, name, START_TIMEOUT_MS, &client, NULL)) {
+			ctl_client_close(client);
+			return 0;
+		}
+		if (!runs || ev_now_ns() > deadline)
+			break;
+		proc_sleep_ms(5);
+	}
+	proc_last_line(paths->log, line, sizeof(line));
+	(void)err_set(err, -EIO, "node '%s': vmm %s: %s", name,
+		proc_find(paths->pid) ? "does not answer" : "ended at once", line[0] ? line : "it said nothing");
+	if (strstr(line, "slow-kvm"))
+		err_hint(err, "netcfg apply --slow-kvm runs guests all the same");
+	return -EIO;
+}
+
+int node_start(const char *run_dir, const char *name, struct err *err)
+{
+	char *words[NODE_MAX_ARGS + 1], *text = NULL;
+	struct paths paths;
+	pid_t pid;
+	int code = get_paths(run_dir, name, &paths, err);
+
+	if (code)
+		return code;
+	if (proc_find(paths.pid)) {
+		(void)err_set(err, -EALREADY, "node '%s': runs already", name);
+		return -EALREADY;
+	}
+	code = read_args(paths.args, &text, words, err);
+	if (code < 0)
+		return code;
+	(void)unlink(paths.log); // so that its last line is of this start
+	(void)unlink(paths.serial);
+	code = code < 2 ? err_set(err, -EINVAL, "file '%s': is damaged", paths.args)
+			: proc_start(words + 1, paths.log, paths.pid, &pid, err);
+	if (!code)
+		code = wait_answer(run_dir, name, &paths, err);
+	free(text);
+	if (code) {
+		proc_signal(paths.pid, SIGKILL);
+		(void)proc_wait_gone(paths.pid, 5000);
+		remove_sockets(run_dir, name, &paths);
+	}
+	return code;
+}
+
+void node_ask_stop(const char *run_dir, const char *name, bool force)
+{
+	struct ctl_client *client;
+	struct ctl_stop stop = {0};
+	struct err err = {0};
+
+	// The reply comes when the guest is off; nobody waits for it here.
+	if (actual_open_node(run_dir, name, 200, &client, NULL))
+		return;
+	CTL_SET(&stop, ctl_stop, force, force);
+	CTL_SET(&stop, ctl_stop, timeout_s, STOP_TIMEOUT_S);
+	(void)ctl_client_call(client, "Stop", &stop, NULL, &err);
+	ctl_client_close(client);
+}
+
+int node_wait_stopped(const char *run_dir, const char *name, bool force, struct err *err)
+{
+	struct paths paths;
+	int code = get_paths(run_dir, name, &paths, err);
+
+	if (code)
+		return code;
+	if (!proc_wait_gone(paths.pid, force ? 1000 : (STOP_TIMEOUT_S + 3) * 1000)) {
+		proc_signal(paths.pid, SIGKILL);
+		if (!proc_wait_gone(paths.pid, 10000))
+			return err_set(err, -EBUSY, "node '%s': process %d cannot be killed", name,
+				(int)proc_find(paths.pid));
+	}
+	remove_sockets(run_dir, name, &paths);
+	return 0;
+}
+
+/* Readiness */
+
+/* Does the file hold text? Read in pieces that overlap, so that no place is missed. */
+static bool file_holds(const char *path, const char *text)
+{
+	enum { PIECE = 65536 };
+	char *buf = malloc(PIECE);
+	size_t len = strlen(text), kept = 0;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	bool found = false;
+	ssize_t n;
+
+	while (buf && fd >= 0 && !found && (n = read(fd, buf + kept, PIECE - kept)) > 0) {
+		size_t have = kept + (size_t)n;
+
+		found = memmem(buf, have, text, len) != NULL;
+		kept = have < len ? have : len - 1;
+		memmove(buf, buf + have - kept, kept);
+	}
+	if (fd >= 0)
+		close(fd);
+	free(buf);
+	return found;
+}
+
+int node_is_ready(const char *run_dir, const char *name, struct err *err)
+{
+	char *words[NODE_MAX_ARGS + 1], *text = NULL, line[160];
+	struct paths paths;
+	int code = get_paths(run_dir, name, &paths, err);
+	bool runs;
+
+	if (code)
+		return code;
+	code = read_args(paths.args, &text, words, err);
+	if (code < 0)
+		return err_prefix(err, "node '%s'", name);
+	runs = proc_find(paths.pid) > 0;
+	if (!runs) {
+		proc_last_line(paths.log, line, sizeof(line));
+		code = err_set(err, -ESRCH, "node '%s': does not run%s%s", name, line[0] ? ": " : "", line);
+	} else {
+		code = code > 0 && file_holds(paths.serial, words[0]);
+		if (!code) {
+			proc_last_line(paths.serial, line, sizeof(line));
+			(void)err_set(err, -EAGAIN, "waiting for console '%s'; last line was \"%s\"", words[0], line);
+			err_hint(err, "see netcfg console %s --log", name);
+		}
+	}
+	free(text);
+	return code;
+}
+
+int node_wait_ready(const char *run_dir, const char *const *names, unsigned n, uint64_t deadline_ns,
+	unsigned timeout_s, struct err *err)
+{
+	for (unsigned i = 0; i < n;) {
+		int ready = node_is_ready(run_dir, names[i], err);
+
+		if (ready < 0)
+			return ready;
+		if (ready) {
+			i++;
+			continue;
+		}
+		if (ev_now_ns() >= deadline_ns) {
+			err->code = -ETIMEDOUT;
+			(void)err_prefix(err, "node '%s' not ready after %u s", names[i], timeout_s);
+			return -ETIMEDOUT;
+		}
+		proc_sleep_ms(100);
+	}
+	err_clear(err);
+	return 0;
+}

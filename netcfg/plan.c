@@ -1,0 +1,358 @@
+#include "plan.h"
+
+#include "show_switch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const plan_costs[] = {"live", "carrier", "restart"};
+
+struct planner {
+	const struct state *wanted, *actual;
+	const char *run_dir;
+	struct plan *plan;
+	struct err *err;
+	struct state spares; /* ports that stay though the file does not want them */
+	int code;            /* first failure */
+};
+
+__attribute__((format(printf, 5, 6))) static struct plan_op *add(struct planner *p, enum plan_kind kind,
+	enum plan_cost cost, const char *name, const char *fmt, ...)
+{
+	struct plan_op *op = STATE_ADD(p->plan->ops, p->plan->n_ops);
+	va_list args;
+
+	if (!op) {
+		p->code = err_set(p->err, -ENOMEM, "out of memory");
+		return NULL;
+	}
+	op->kind = kind;
+	op->cost = cost;
+	(void)snprintf(op->name, sizeof(op->name), "%s", name);
+	va_start(args, fmt);
+	(void)vsnprintf(op->text, sizeof(op->text), fmt, args);
+	va_end(args);
+	return op;
+}
+
+/* Nodes */
+
+static bool vm_fits(const struct state_vm *wanted, const struct state_vm *actual)
+{
+	if (strcmp(wanted->digest, actual->digest) || wanted->n_nics > actual->n_nics)
+		return false;
+	for (unsigned i = 0; i < wanted->n_nics; i++) {
+		if (wanted->nics[i].used && wanted->nics[i].mtu != actual->nics[i].mtu)
+			return false;
+	}
+	return true;
+}
+
+static void describe_vm(const struct state_vm *vm, char *buf, size_t size)
+{
+	const struct topo_node *node = vm->node;
+
+	if (!node)
+		buf[0] = '\0';
+	else
+		(void)snprintf(buf, size, "image %s  %u vcpu  %" PRIu64 "M  %u nic%s", node->image->name, node->vcpus,
+			node->memory_bytes >> 20, vm->n_nics, vm->n_nics == 1 ? "" : "s");
+}
+
+static void plan_node(struct planner *p, const struct state_vm *vm)
+{
+	const struct state_vm *old = state_find_vm(p->actual, vm->name);
+	struct plan_op *op;
+	char text[160];
+
+	describe_vm(vm, text, sizeof(text));
+	if (!old)
+		op = add(p, PLAN_NODE_ADD, PLAN_LIVE, vm->name, "%s", text);
+	else if (!vm_fits(vm, old))
+		op = add(p, PLAN_NODE_RESTART, PLAN_RESTART, vm->name, "%s",
+			strcmp(vm->digest, old->digest)	? "its settings changed"
+			: vm->n_nics > old->n_nics	? "it gets more interfaces (see `interfaces`)"
+							: "the MTU of an interface changed");
+	else
+		return;
+	if (op)
+		op->to.vm = *vm;
+}
+
+/* In the order of `after`: a node comes when all it waits for came. Nodes number a thousand at most. */
+static void plan_nodes_up(struct planner *p)
+{
+	const struct state *wanted = p->wanted;
+	bool *done = calloc(wanted->n_vms + 1, sizeof(*done)), progress = true;
+
+	if (!done) {
+		p->code = err_set(p->err, -ENOMEM, "out of memory");
+		return;
+	}
+	while (progress) {
+		progress = false;
+		for (unsigned i = 0; i < wanted->n_vms; i++) {
+			const struct topo_node *node = wanted->vms[i].node;
+			bool ready = !done[i];
+
+			for (unsigned j = 0; ready && node && j < node->n_after; j++)
+				ready = done[node->after[j]];
+			if (!ready)
+				continue;
+			plan_node(p, &wanted->vms[i]);
+			done[i] = progress = true;
+		}
+	}
+	free(done);
+}
+
+static void plan_nodes_down(struct planner *p)
+{
+	for (unsigned i = 0; i < p->actual->n_vms; i++) {
+		const struct state_vm *vm = &p->actual->vms[i];
+		struct plan_op *op;
+
+		if (state_find_vm(p->wanted, vm->name))
+			continue;
+		op = add(p, PLAN_NODE_DEL, PLAN_LIVE, vm->name, "%s", "is stopped");
+		if (op)
+			op->to.vm = *vm;
+	}
+}
+
+/* NICs that a running node has beyond what is wanted keep their ports. */
+static void keep_spares(struct planner *p)
+{
+	for (unsigned i = 0; i < p->wanted->n_vms; i++) {
+		const struct state_vm *vm = &p->wanted->vms[i], *old = state_find_vm(p->actual, vm->name);
+
+		if (!old || !vm_fits(vm, old))
+			continue;
+		for (unsigned nic = vm->n_nics; !p->code && nic < old->n_nics; nic++) {
+			struct ctl_port *port = STATE_ADD(p->spares.ports, p->spares.n_ports);
+
+			if (!port)
+				p->code = err_set(p->err, -ENOMEM, "out of memory");
+			else
+				p->code = state_spare_port(p->run_dir, vm->name, nic, port, p->err);
+		}
+	}
+}
+
+/* Ports */
+
+static const struct ctl_port *wanted_port(const struct planner *p, const char *name)
+{
+	const struct ctl_port *port = state_find_port(p->wanted, name);
+
+	return port ? port : state_find_port(&p->spares, name);
+}
+
+static bool same_socket(const struct ctl_port *a, const struct ctl_port *b)
+{
+	return a->type == b->type && a->mode == b->mode && !strcmp(a->path, b->path);
+}
+
+static void describe_port(const struct ctl_port *port, char *buf, size_t size)
+{
+	char vlans[256];
+
+	if (!port->bridge[0])
+		(void)snprintf(buf, size, "unconnected");
+	else
+		(void)snprintf(buf, size, "%s %.60s%s", port->bridge, show_port_vlans(port, vlans, sizeof(vlans)),
+			port->enabled ? "" : " disabled");
+}
+
+static void plan_ports_down(struct planner *p)
+{
+	for (unsigned i = 0; i < p->actual->n_ports; i++) {
+		const struct ctl_port *port = &p->actual->ports[i], *new = wanted_port(p, port->name);
+		struct plan_op *op;
+
+		if (new && same_socket(port, new))
+			continue;
+		op = add(p, PLAN_PORT_DEL, PLAN_CARRIER, port->name, "is removed");
+		if (op) {
+			op->to.port = *port;
+			// The port of a node that goes is no news.
+			op->quiet = !new;
+			if (op->quiet)
+				op->cost = PLAN_LIVE;
+		}
+	}
+}
+
+static void plan_port(struct planner *p, const struct ctl_port *port)
+{
+	const struct ctl_port *old = state_find_port(p->actual, port->name);
+	struct plan_op *op;
+	char from[128], to[128];
+	enum plan_cost cost = PLAN_LIVE;
+
+	describe_port(port, to, sizeof(to));
+	if (!old || !same_socket(old, port)) {
+		op = add(p, PLAN_PORT_ADD, PLAN_LIVE, port->name, "%s", to);
+		if (op) {
+			op->to.port = *port;
+			op->quiet = !port->bridge[0];
+		}
+		return;
+	}
+	if (state_same_port(old, port))
+		return;
+	describe_port(old, from, sizeof(from));
+	// A wire's end that was on a bridge: its line is that of the wire.
+	if (old->enabled != port->enabled || !old->bridge[0] != !port->bridge[0])
+		cost = PLAN_CARRIER;
+	if (old->mtu != port->mtu && !strcmp(from, to))
+		op = add(p, PLAN_PORT_SET, cost, port->name, "mtu %u -> %u", old->mtu, port->mtu);
+	else
+		op = add(p, PLAN_PORT_SET, cost, port->name, "%s -> %s", from, to);
+	if (op)
+		op->to.port = *port;
+}
+
+/* Wires */
+
+static void plan_links_down(struct planner *p)
+{
+	for (unsigned i = 0; i < p->actual->n_links; i++) {
+		const struct ctl_link *link = &p->actual->links[i], *new = state_find_link(p->wanted, link->name);
+		struct plan_op *op;
+
+		if (new && !strcmp(new->a, link->a) && !strcmp(new->b, link->b))
+			continue;
+		op = add(p, PLAN_LINK_DEL, PLAN_CARRIER, link->name, "wire");
+		if (op)
+			op->to.link = *link;
+	}
+}
+
+static void plan_link(struct planner *p, const struct ctl_link *link)
+{
+	const struct ctl_link *old = state_find_link(p->actual, link->name);
+	struct plan_op *op = NULL;
+
+	if (!old || strcmp(old->a, link->a) || strcmp(old->b, link->b))
+		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "wire%s", link->enabled ? "" : " disabled");
+	else if (!state_same_link(old, link))
+		op = add(p, PLAN_LINK_SET, PLAN_CARRIER, link->name, "%s -> %s", old->enabled ? "enabled" : "disabled",
+			link->enabled ? "enabled" : "disabled");
+	if (op)
+		op->to.link = *link;
+}
+
+/* Bridges */
+
+static void plan_bridge(struct planner *p, const struct ctl_bridge *bridge)
+{
+	const struct ctl_bridge *old = state_find_bridge(p->actual, bridge->name);
+	struct plan_op *op = NULL;
+
+	if (!old)
+		op = add(p, PLAN_BRIDGE_ADD, PLAN_LIVE, bridge->name, "ageing %us", bridge->ageing_s);
+	else if (!state_same_bridge(old, bridge))
+		op = add(p, PLAN_BRIDGE_SET, PLAN_LIVE, bridge->name, "%s%s%s",
+			old->ageing_s != bridge->ageing_s ? "ageing " : "",
+			vlan_set_equal(&old->vlans, &bridge->vlans) ? "" : "vlans ",
+			old->reserved != bridge->reserved ? "reserved" : "");
+	if (op)
+		op->to.bridge = *bridge;
+}
+
+static void plan_bridges_down(struct planner *p)
+{
+	for (unsigned i = 0; i < p->actual->n_bridges; i++) {
+		const struct ctl_bridge *bridge = &p->actual->bridges[i];
+		struct plan_op *op;
+
+		if (state_find_bridge(p->wanted, bridge->name))
+			continue;
+		op = add(p, PLAN_BRIDGE_DEL, PLAN_LIVE, bridge->name, "is removed");
+		if (op)
+			op->to.bridge = *bridge;
+	}
+}
+
+int plan_make(const struct state *wanted, const struct state *actual, const char *run_dir,
+	struct plan *ret_plan, struct err *err)
+{
+	struct planner p = {
+		.wanted = wanted, .actual = actual, .run_dir = run_dir, .plan = ret_plan, .err = err};
+
+	*ret_plan = (struct plan){0};
+	keep_spares(&p);
+	plan_links_down(&p);
+	for (unsigned i = 0; i < wanted->n_bridges; i++)
+		plan_bridge(&p, &wanted->bridges[i]);
+	plan_nodes_down(&p);
+	plan_ports_down(&p);
+	plan_nodes_up(&p);
+	for (unsigned i = 0; i < wanted->n_ports; i++)
+		plan_port(&p, &wanted->ports[i]);
+	for (unsigned i = 0; i < p.spares.n_ports; i++)
+		plan_port(&p, &p.spares.ports[i]);
+	for (unsigned i = 0; i < wanted->n_links; i++)
+		plan_link(&p, &wanted->links[i]);
+	plan_bridges_down(&p);
+	state_done(&p.spares);
+	if (p.code)
+		plan_done(ret_plan);
+	return p.code;
+}
+
+void plan_done(struct plan *plan)
+{
+	free(plan->ops);
+	*plan = (struct plan){0};
+}
+
+enum plan_cost plan_cost(const struct plan *plan)
+{
+	enum plan_cost cost = PLAN_LIVE;
+
+	for (unsigned i = 0; i < plan->n_ops; i++) {
+		if (plan->ops[i].cost > cost)
+			cost = plan->ops[i].cost;
+	}
+	return cost;
+}
+
+char plan_sign(const struct plan_op *op)
+{
+	switch (op->kind) {
+	case PLAN_LINK_ADD:
+	case PLAN_BRIDGE_ADD:
+	case PLAN_NODE_ADD:
+	case PLAN_PORT_ADD:
+		return '+';
+	case PLAN_LINK_DEL:
+	case PLAN_BRIDGE_DEL:
+	case PLAN_NODE_DEL:
+	case PLAN_PORT_DEL:
+		return '-';
+	default:
+		return '~';
+	}
+}
+
+const char *plan_object(const struct plan_op *op)
+{
+	switch (op->kind) {
+	case PLAN_BRIDGE_ADD:
+	case PLAN_BRIDGE_SET:
+	case PLAN_BRIDGE_DEL:
+		return "bridge";
+	case PLAN_NODE_ADD:
+	case PLAN_NODE_RESTART:
+	case PLAN_NODE_DEL:
+		return "node";
+	default:
+		return "link"; // ports are the ends of cables to people
+	}
+}

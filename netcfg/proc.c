@@ -1,0 +1,218 @@
+#include "proc.h"
+
+#include "ev.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+void proc_sleep_ms(unsigned ms)
+{
+	struct timespec ts = {ms / 1000, (long)(ms % 1000) * 1000000};
+
+	nanosleep(&ts, NULL);
+}
+
+/* Field 22 of /proc/PID/stat; the command name in field 2 may hold anything, so count from its ')'. */
+static unsigned long long start_time(pid_t pid)
+{
+	char path[48], text[1024];
+	char *at;
+	ssize_t len;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	at = strrchr(text, ')');
+	if (!at || at[1] != ' ' || at[2] == 'Z')
+		return 0; // a zombie is gone
+	for (int field = 2; at && field < 22; field++)
+		at = strchr(at + 1, ' ');
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+static int write_pid(const char *pid_file, pid_t pid, struct err *err)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "%d %llu\n", (int)pid, start_time(pid));
+	int fd = open(pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int code = 0;
+
+	if (fd < 0 || write(fd, text, (size_t)len) != len)
+		code = err_set(err, -errno, "file '%s': %s", pid_file, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return code;
+}
+
+/* After fork(): only calls that are safe there. */
+__attribute__((noreturn)) static void run_child(char *const *argv, int log_fd, int report_fd)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t none;
+	int code;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setsid();
+	if (null >= 0 && dup2(null, 0) >= 0 && dup2(log_fd, 1) >= 0 && dup2(log_fd, 2) >= 0)
+		execv(argv[0], argv);
+	code = errno;
+	if (write(report_fd, &code, sizeof(code)) < 0)
+		_exit(126);
+	_exit(127);
+}
+
+int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *ret_pid,
+	struct err *err)
+{
+	int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int report[2], failed = 0, code = 0;
+	pid_t pid;
+
+	if (log_fd < 0)
+		return err_set(err, -errno, "file '%s': %s", log, strerror(errno));
+	if (pipe2(report, O_CLOEXEC)) {
+		code = err_set(err, -errno, "pipe: %s", strerror(errno));
+		close(log_fd);
+		return code;
+	}
+	pid = fork();
+	if (!pid)
+		run_child(argv, log_fd, report[1]);
+	if (pid < 0)
+		code = err_set(err, -errno, "fork: %s", strerror(errno));
+	close(log_fd);
+	close(report[1]);
+	// End of file: the program runs. A number: why it does not.
+	if (!code && read(report[0], &failed, sizeof(failed)) == (ssize_t)sizeof(failed)) {
+		(void)waitpid(pid, NULL, 0);
+		code = err_set(err, -failed, "program '%s': %s", argv[0], strerror(failed));
+	}
+	close(report[0]);
+	if (!code)
+		code = write_pid(pid_file, pid, err);
+	if (!code)
+		*ret_pid = pid;
+	return code;
+}
+
+pid_t proc_find(const char *pid_file)
+{
+	char text[64];
+	int pid = 0, fd = open(pid_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	unsigned long long started = 0;
+	ssize_t len;
+
+	if (fd < 0)
+		return 0;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return 0;
+	text[len] = '\0';
+	if (sscanf(text, "%d %llu", &pid, &started) != 2 || pid <= 1)
+		return 0;
+	(void)waitpid(pid, NULL, WNOHANG); // where it is our child
+	return started && start_time(pid) == started ? pid : 0;
+}
+
+void proc_signal(const char *pid_file, int signo)
+{
+	pid_t pid = proc_find(pid_file);
+
+	if (pid > 0)
+		(void)kill(pid, signo); // gone in between is fine
+}
+
+bool proc_wait_gone(const char *pid_file, unsigned timeout_ms)
+{
+	uint64_t deadline = ev_now_ns() + UINT64_C(1000000) * timeout_ms;
+
+	while (proc_find(pid_file)) {
+		if (ev_now_ns() >= deadline)
+			return false;
+		proc_sleep_ms(10);
+	}
+	return true;
+}
+
+static bool is_program(char *path, size_t size, const char *dir, const char *sub, const char *name)
+{
+	int len = snprintf(path, size, "%s/%s%s%s", dir, sub, sub[0] ? "/" : "", name);
+
+	return len > 0 && (size_t)len < size && !access(path, X_OK);
+}
+
+int proc_find_program(const char *bin_dir, const char *name, char *path, size_t size, struct err *err)
+{
+	char self[PATH_MAX], up[PATH_MAX + 4];
+	const char *at = getenv("PATH");
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (bin_dir) {
+		if (is_program(path, size, bin_dir, "", name) || is_program(path, size, bin_dir, name, name))
+			return 0;
+		return err_set(err, -ENOENT, "program '%s': is not in --bindir %s", name, bin_dir);
+	}
+	if (len > 0) {
+		self[len] = '\0';
+		*strrchr(self, '/') = '\0';
+		(void)snprintf(up, sizeof(up), "%s/..", self);
+		if (is_program(path, size, up, name, name) || is_program(path, size, self, "", name))
+			return 0;
+	}
+	while (at && *at) {
+		size_t n = strcspn(at, ":");
+
+		(void)snprintf(up, sizeof(up), "%.*s", (int)n, at);
+		if (n && is_program(path, size, up, "", name))
+			return 0;
+		at += n + (at[n] == ':');
+	}
+	(void)err_set(err, -ENOENT, "program '%s': not found beside netcfg nor in $PATH", name);
+	err_hint(err, "say where it is: --bindir DIR");
+	return -ENOENT;
+}
+
+void proc_last_line(const char *file, char *buf, size_t size)
+{
+	char text[4096];
+	int fd = open(file, O_RDONLY | O_CLOEXEC);
+	ssize_t len = -1;
+	off_t end;
+	char *line;
+
+	buf[0] = '\0';
+	if (fd < 0)
+		return;
+	end = lseek(fd, 0, SEEK_END);
+	len = pread(fd, text, sizeof(text) - 1, end > (off_t)sizeof(text) ? end - (off_t)sizeof(text) + 1 : 0);
+	close(fd);
+	while (len > 0 && (unsigned char)text[len - 1] <= ' ')
+		len--;
+	if (len <= 0)
+		return;
+	text[len] = '\0';
+	line = memrchr(text, '\n', (size_t)len);
+	(void)snprintf(buf, size, "%s", line ? line + 1 : text);
+	for (char *c = buf; *c; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			*c = ' ';
+	}
+}

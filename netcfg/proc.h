@@ -1,0 +1,34 @@
+/**
+ * proc: daemons of a lab: start them detached, find them again, end them.
+ *
+ * A daemon's pid file holds its process id and its start time (field 22 of /proc/PID/stat), so that a
+ * process id that was used again by somebody else's process is never signalled.
+ */
+#ifndef NETCFG_PROC_H
+#define NETCFG_PROC_H
+
+#include "err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/**
+ * Start argv (NULL-terminated, argv[0] a path) in a session of its own, stdin /dev/null, stdout and
+ * stderr appended to log, and note it in pid_file. 0, or -errno of what failed.
+ */
+int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *ret_pid,
+	struct err *err);
+/** The living process that pid_file names, 0 = none. */
+pid_t proc_find(const char *pid_file);
+/** Signal it if it is still the same process. */
+void proc_signal(const char *pid_file, int signo);
+/** Wait until it is gone; false after timeout_ms. Reaps it where it is our child. */
+bool proc_wait_gone(const char *pid_file, unsigned timeout_ms);
+/** Where program is: --bindir, beside netcfg (../NAME/NAME, or NAME), then $PATH. 0 or -ENOENT. */
+int proc_find_program(const char *bin_dir, const char *name, char *path, size_t size, struct err *err);
+/** The last line of a file that is not blank, control characters replaced; "" = none. */
+void proc_last_line(const char *file, char *buf, size_t size);
+void proc_sleep_ms(unsigned ms);
+
+#endif

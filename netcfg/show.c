@@ -1,0 +1,281 @@
+#include "show.h"
+
+#include "str.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+struct show_line {
+	char *cells[SHOW_MAX_COLUMNS];
+};
+
+struct show {
+	FILE *out;
+	const struct opts *opts;
+	const struct show_column *cols;
+	unsigned n_cols;
+	json_t *rows;
+	struct show_line *lines;
+	size_t n_lines, n_allocated;
+	bool failed; /* out of memory */
+};
+
+struct show *show_begin(FILE *out, const struct opts *opts, const struct show_column *cols,
+	unsigned n_cols)
+{
+	struct show *show = calloc(1, sizeof(*show));
+
+	if (!show)
+		return NULL;
+	*show = (struct show){.out = out, .opts = opts, .cols = cols, .n_cols = n_cols, .rows = json_array()};
+	return show;
+}
+
+json_t *show_msg(const struct ctl_struct *schema, const void *msg)
+{
+	char *text;
+	json_t *row;
+
+	if (ctl_encode(schema, msg, &text) < 0)
+		return NULL;
+	row = json_loads(text, 0, NULL);
+	free(text);
+	return row;
+}
+
+static char *value_text(const json_t *value)
+{
+	char *text, *joined = NULL;
+	json_t *item;
+	size_t i;
+
+	switch (value ? json_typeof(value) : JSON_NULL) {
+	case JSON_STRING:
+		return strdup(json_string_value(value)[0] ? json_string_value(value) : "-");
+	case JSON_INTEGER:
+		return str_dup_printf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	case JSON_REAL:
+		return str_dup_printf("%g", json_real_value(value));
+	case JSON_TRUE:
+		return strdup("yes");
+	case JSON_FALSE:
+		return strdup("no");
+	case JSON_ARRAY:
+		json_array_foreach(value, i, item) {
+			char *one = json_is_object(item) ? json_dumps(item, JSON_COMPACT) : value_text(item);
+
+			text = str_dup_printf("%s%s%s", joined ? joined : "", joined ? " " : "", one ? one : "?");
+			free(one);
+			free(joined);
+			joined = text;
+		}
+		return joined ? joined : strdup("-");
+	default:
+		return strdup("-");
+	}
+}
+
+void show_row(struct show *show, json_t *row, const char *const *texts)
+{
+	struct show_line *line;
+
+	if (!show || !row || json_array_append_new(show->rows, row)) {
+		if (show)
+			show->failed = true;
+		return;
+	}
+	if (show->n_lines == show->n_allocated) {
+		size_t n = show->n_allocated ? 2 * show->n_allocated : 64;
+		void *lines = realloc(show->lines, n * sizeof(*show->lines));
+
+		if (!lines) {
+			show->failed = true;
+			return;
+		}
+		show->lines = lines;
+		show->n_allocated = n;
+	}
+	line = &show->lines[show->n_lines++];
+	for (unsigned i = 0; i < show->n_cols; i++) {
+		const char *text = texts ? texts[i] : NULL;
+
+		line->cells[i] = text ? strdup(text) : value_text(json_object_get(row, show->cols[i].key));
+		if (!line->cells[i])
+			show->failed = true;
+	}
+}
+
+/* Columns in the order to draw; -EINVAL for an unknown name in --columns. */
+static int choose(const struct show *show, unsigned *order, unsigned *ret_n, struct err *err)
+{
+	const char *names[SHOW_MAX_COLUMNS];
+	char word[64];
+	const char *at = show->opts->columns;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < show->n_cols; i++) {
+		names[i] = show->cols[i].title;
+		if (!at && (!show->opts->brief || show->cols[i].brief))
+			order[n++] = i;
+	}
+	while (at && *at && n < SHOW_MAX_COLUMNS) {
+		size_t len = strcspn(at, ",");
+		unsigned i = 0;
+
+		(void)snprintf(word, sizeof(word), "%.*s", (int)len, at);
+		while (i < show->n_cols && strcasecmp(word, show->cols[i].title) &&
+		       strcmp(word, show->cols[i].key))
+			i++;
+		if (i == show->n_cols) {
+			(void)err_set(err, -EINVAL, "--columns: there is no column '%s'", word);
+			if (str_nearest(word, names, show->n_cols))
+				err_hint(err, "did you mean '%s'?", str_nearest(word, names, show->n_cols));
+			return -EINVAL;
+		}
+		order[n++] = i;
+		at += len + (at[len] == ',');
+	}
+	*ret_n = n;
+	return 0;
+}
+
+static const char *color_of(const char *cell)
+{
+	static const char *const good[] = {"up", "running", "ready"};
+	static const char *const bad[] = {"down", "failed", "broken", "stopped"};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		if (!strcmp(cell, good[i]))
+			return "\033[32m";
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		if (!strcmp(cell, bad[i]))
+			return "\033[31m";
+	}
+	return NULL;
+}
+
+static bool use_color(const struct show *show)
+{
+	const char *color = show->opts->color;
+
+	if (color && !strcmp(color, "always"))
+		return true;
+	if ((color && !strcmp(color, "never")) || getenv("NO_COLOR"))
+		return false;
+	return color && isatty(fileno(show->out));
+}
+
+static void draw_cell(const struct show *show, const char *cell, const struct show_column *col,
+	size_t width, bool last, bool colored)
+{
+	const char *color = colored ? color_of(cell) : NULL;
+	int pad = (int)(width - strlen(cell));
+
+	fprintf(show->out, "%*s%s%s%s", col->right ? pad : 0, "", color ? color : "", cell,
+		color ? "\033[0m" : "");
+	if (!last)
+		fprintf(show->out, "%*s", (col->right ? 0 : pad) + 2, "");
+}
+
+static int draw_table(const struct show *show, struct err *err)
+{
+	size_t widths[SHOW_MAX_COLUMNS] = {0};
+	unsigned order[SHOW_MAX_COLUMNS], n;
+	bool header = !show->opts->no_header && !show->opts->brief, colored = use_color(show);
+	int code = choose(show, order, &n, err);
+
+	if (code < 0)
+		return code;
+	for (unsigned i = 0; i < n; i++) {
+		unsigned col = order[i];
+
+		widths[i] = header ? strlen(show->cols[col].title) : 0;
+		for (size_t l = 0; l < show->n_lines; l++) {
+			size_t len = strlen(show->lines[l].cells[col]);
+
+			if (len > widths[i])
+				widths[i] = len;
+		}
+	}
+	for (unsigned i = 0; header && i < n; i++)
+		draw_cell(show, show->cols[order[i]].title, &show->cols[order[i]], widths[i], i + 1 == n, false);
+	if (header)
+		fputc('\n', show->out);
+	for (size_t l = 0; l < show->n_lines; l++) {
+		for (unsigned i = 0; i < n; i++)
+			draw_cell(show, show->lines[l].cells[order[i]], &show->cols[order[i]], widths[i], i + 1 == n,
+				colored);
+		fputc('\n', show->out);
+	}
+	return 0;
+}
+
+/* Every field: one block per row, or with -o one line. */
+static void draw_fields(const struct show *show)
+{
+	bool oneline = show->opts->oneline;
+	const char *key;
+	json_t *row, *value;
+	size_t i;
+
+	json_array_foreach(show->rows, i, row) {
+		bool first = true;
+
+		json_object_foreach(row, key, value) {
+			char *text = value_text(value);
+
+			if (oneline)
+				fprintf(show->out, "%s%s %s", first ? "" : " ", key, text ? text : "?");
+			else
+				fprintf(show->out, "%s%s: %s\n", first ? "" : "    ", key, text ? text : "?");
+			first = false;
+			free(text);
+		}
+		if (oneline)
+			fputc('\n', show->out);
+	}
+}
+
+static int draw(const struct show *show, struct err *err)
+{
+	if (show->failed || !show->rows)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (show->opts->json) {
+		json_dumpf(show->rows, show->out,
+			JSON_PRESERVE_ORDER | (show->opts->pretty ? JSON_INDENT(4) : JSON_COMPACT));
+		fputc('\n', show->out);
+		return 0;
+	}
+	if (show->opts->details || show->opts->oneline) {
+		draw_fields(show);
+		return 0;
+	}
+	return draw_table(show, err);
+}
+
+int show_discard(struct show *show)
+{
+	for (size_t l = 0; l < show->n_lines; l++) {
+		for (unsigned i = 0; i < show->n_cols; i++)
+			free(show->lines[l].cells[i]);
+	}
+	free(show->lines);
+	json_decref(show->rows);
+	free(show);
+	return 0;
+}
+
+int show_end(struct show *show, struct err *err)
+{
+	int code;
+
+	if (!show)
+		return err_set(err, -ENOMEM, "out of memory");
+	code = draw(show, err);
+	(void)show_discard(show);
+	return code;
+}

@@ -1,0 +1,400 @@
+#include "show_switch.h"
+
+#include "ctl_vswitch.h"
+#include "str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Words of people */
+
+static const char *state_word(bool enabled, bool carrier)
+{
+	return !enabled ? "disabled" : carrier ? "up" : "down";
+}
+
+const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size)
+{
+	char trunks[160];
+	size_t used;
+
+	if (port->vlan_mode == CTL_VLAN_ACCESS) {
+		if (port->tag)
+			(void)snprintf(buf, size, "access %u", port->tag);
+		else
+			(void)str_copy(buf, size, CTL_HAS(port, ctl_port, vlan_mode) ? "access" : "-");
+		return buf;
+	}
+	if (vlan_set_format(&port->trunks, trunks, sizeof(trunks)) >= sizeof(trunks))
+		memcpy(trunks + sizeof(trunks) - 4, "...", 4);
+	used = (size_t)snprintf(buf, size, "%s %s", ctl_vlan_modes[port->vlan_mode],
+		trunks[0] ? trunks : "all");
+	if (port->native && used < size)
+		(void)snprintf(buf + used, size - used, " native %u", port->native);
+	return buf;
+}
+
+/* JSON of the shape that iproute2 prints */
+
+json_t *show_fdb_json(const struct ctl_fdb *fdb)
+{
+	char mac[ETHER_ADDR_STR_SIZE];
+	bool is_static = fdb->type == CTL_FDB_STATIC;
+	json_t *row = json_pack("{s:s, s:s, s:[], s:s, s:s}", "mac", ether_addr_format(&fdb->mac, mac),
+		"ifname", fdb->port, "flags", "master", fdb->bridge, "state", is_static ? "static" : "");
+
+	if (row && fdb->vlan)
+		json_object_set_new(row, "vlan", json_integer(fdb->vlan));
+	if (row && !is_static)
+		json_object_set_new(row, "age", json_integer(fdb->age_s));
+	return row;
+}
+
+int show_vlan_add(json_t *rows, const struct ctl_vlan *vlan)
+{
+	const char *ifname = vlan->port[0] ? vlan->port : vlan->bridge;
+	json_t *row = NULL, *item, *vlans;
+	uint16_t vid = VLAN_MIN, first, last;
+	size_t i;
+
+	json_array_foreach(rows, i, item) {
+		if (!strcmp(json_string_value(json_object_get(item, "ifname")), ifname))
+			row = item;
+	}
+	if (!row) {
+		row = json_pack("{s:s, s:[]}", "ifname", ifname, "vlans");
+		if (!row || json_array_append_new(rows, row))
+			return -1;
+		if (vlan->port[0] && vlan->bridge[0])
+			json_object_set_new(row, "master", json_string(vlan->bridge));
+	}
+	vlans = json_object_get(row, "vlans");
+	while (vlan_set_next_range(&vlan->vlans, &vid, &first, &last)) {
+		json_t *flags = json_array(), *range = json_pack("{s:i}", "vlan", first);
+
+		if (last != first)
+			json_object_set_new(range, "vlanEnd", json_integer(last));
+		if (vlan->pvid)
+			json_array_append_new(flags, json_string("PVID"));
+		if (vlan->port[0] && !vlan->tagged)
+			json_array_append_new(flags, json_string("Egress Untagged"));
+		if (vlan->name[0])
+			json_object_set_new(range, "name", json_string(vlan->name));
+		json_object_set_new(range, "flags", flags);
+		if (json_array_append_new(vlans, range))
+			return -1;
+	}
+	return 0;
+}
+
+json_t *show_attachment_json(const struct ctl_port *port)
+{
+	char vlans[256];
+	json_t *row;
+
+	if (!port->bridge[0])
+		return NULL;
+	row = json_pack("{s:s, s:s, s:s, s:b, s:b, s:s}", "name", port->name, "a", port->name, "b",
+		port->bridge, "enabled", (int)port->enabled, "carrier", (int)port->carrier, "mode",
+		ctl_vlan_modes[port->vlan_mode]);
+	if (row && CTL_HAS(port, ctl_port, mtu))
+		json_object_set_new(row, "mtu", json_integer(port->mtu));
+	if (row)
+		json_object_set_new(row, "vlans", json_string(show_port_vlans(port, vlans, sizeof(vlans))));
+	return row;
+}
+
+/* Tables */
+
+static const struct show_column bridge_columns[] = {
+	{"name", "BRIDGE", false, true},
+	{"ports", "PORTS", true, true},
+	{"fdb_entries", "ADDRESSES", true, true},
+	{"ageing_s", "AGEING", true, false},
+	{"vlans", "VLANS", false, false},
+	{"reserved", "RESERVED", false, false},
+};
+
+static int bridge_row(void *ctx, const void *row)
+{
+	const struct ctl_bridge *bridge = row;
+	char ageing[16];
+	const char *texts[ARRAY_LEN(bridge_columns)] = {NULL};
+
+	(void)snprintf(ageing, sizeof(ageing), bridge->ageing_s ? "%us" : "never", bridge->ageing_s);
+	if (CTL_HAS(bridge, ctl_bridge, ageing_s))
+		texts[3] = ageing;
+	show_row(ctx, show_msg(&ctl_bridge_schema, bridge), texts);
+	return 0;
+}
+
+static const struct show_column port_columns[] = {
+	{"name", "PORT", false, true},
+	{"state", "STATE", false, true},
+	{"carrier", "CARRIER", false, true},
+	{"bridge", "BRIDGE", false, true},
+	{"vlan_mode", "VLAN", false, true},
+	{"mtu", "MTU", true, false},
+	{"rings", "RINGS", false, false},
+	{"queue_pairs", "QUEUES", true, false},
+	{"mode", "MODE", false, false},
+	{"path", "SOCKET", false, false},
+};
+
+static int port_row(void *ctx, const void *row)
+{
+	const struct ctl_port *port = row;
+	char vlans[256], bridge[96];
+	const char *texts[ARRAY_LEN(port_columns)] = {NULL};
+
+	texts[2] = state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);
+	if (port->link[0]) {
+		(void)snprintf(bridge, sizeof(bridge), "wire %s", port->link);
+		texts[3] = bridge;
+	}
+	texts[4] = port->bridge[0] ? show_port_vlans(port, vlans, sizeof(vlans)) : "-";
+	show_row(ctx, show_msg(&ctl_port_schema, port), texts);
+	return 0;
+}
+
+static const struct show_column stats_columns[] = {
+	{"name", "PORT", false, true},
+	{"rx_bytes", "IN-OCTETS", true, false},
+	{"rx_frames", "IN-FRAMES", true, true},
+	{"rx_multicast", "IN-MCAST", true, false},
+	{"rx_broadcast", "IN-BCAST", true, false},
+	{"rx_dropped", "IN-DROPS", true, true},
+	{"tx_bytes", "OUT-OCTETS", true, false},
+	{"tx_frames", "OUT-FRAMES", true, true},
+	{"tx_multicast", "OUT-MCAST", true, false},
+	{"tx_broadcast", "OUT-BCAST", true, false},
+	{"tx_dropped", "OUT-DROPS", true, true},
+};
+
+static int stats_row(void *ctx, const void *row)
+{
+	show_row(ctx, show_msg(&ctl_port_stats_schema, row), NULL);
+	return 0;
+}
+
+static const struct show_column drop_columns[] = {
+	{"port", "PORT", false, true},
+	{"direction", "DIRECTION", false, true},
+	{"reason", "REASON", false, true},
+	{"frames", "FRAMES", true, true},
+	{"help", "MEANING", false, false},
+};
+
+static int drop_row(void *ctx, const void *row)
+{
+	show_row(ctx, show_msg(&ctl_drop_schema, row), NULL);
+	return 0;
+}
+
+/* labs.md: LINK STATE MODE; a link is a wire, or a port on a bridge. */
+static const struct show_column link_columns[] = {
+	{"name", "LINK", false, true},
+	{"carrier", "STATE", false, true},
+	{"mode", "MODE", false, true},
+	{"vlans", "VLANS", false, true},
+	{"mtu", "MTU", true, false},
+};
+
+static int wire_row(void *ctx, const void *row)
+{
+	const struct ctl_link *link = row;
+	char ends[160];
+	const char *texts[ARRAY_LEN(link_columns)] = {NULL};
+	json_t *json = show_msg(&ctl_link_schema, link);
+
+	if (json)
+		json_object_set_new(json, "mode", json_string("wire"));
+	(void)snprintf(ends, sizeof(ends), "%s -- %s", link->a, link->b);
+	texts[0] = ends;
+	texts[1] = state_word(link->enabled || !CTL_HAS(link, ctl_link, enabled), link->carrier);
+	show_row(ctx, json, texts);
+	return 0;
+}
+
+static int attachment_row(void *ctx, const void *row)
+{
+	const struct ctl_port *port = row;
+	char ends[160];
+	const char *texts[ARRAY_LEN(link_columns)] = {NULL};
+
+	if (!port->bridge[0])
+		return 0;
+	(void)snprintf(ends, sizeof(ends), "%s -- %s", port->name, port->bridge);
+	texts[0] = ends;
+	texts[1] = state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);
+	show_row(ctx, show_attachment_json(port), texts);
+	return 0;
+}
+
+/* Wires first, then ports on bridges. A name may be that of either. */
+static int link_rows(struct ctl_client *client, const struct ctl_ref *ref, struct show *show,
+	struct err *err)
+{
+	struct err second = {0};
+	int code = ctl_client_rows(client, "LinkShow", ref, wire_row, show, err);
+	int port_code;
+
+	if (code < 0 && (code != -ENOENT || !ref->name[0]))
+		return code;
+	port_code = ctl_client_rows(client, "PortShow", ref, attachment_row, show, &second);
+	if (!code && port_code == -ENOENT)
+		return 0;
+	if (code && !port_code)
+		err_clear(err);
+	else if (!code && port_code)
+		*err = second;
+	return port_code && code ? code : port_code;
+}
+
+/* Cisco's column order, Open vSwitch's words. */
+static const struct show_column fdb_columns[] = {
+	{"vlan", "VLAN", true, true},
+	{"mac", "MAC", false, true},
+	{"state", "TYPE", false, true},
+	{"ifname", "PORT", false, true},
+	{"age", "AGE", true, true},
+};
+
+static int fdb_row(void *ctx, const void *row)
+{
+	const struct ctl_fdb *fdb = row;
+	char age[16];
+	const char *texts[ARRAY_LEN(fdb_columns)] = {NULL};
+
+	(void)snprintf(age, sizeof(age), "%us", fdb->age_s);
+	texts[2] = ctl_fdb_types[fdb->type];
+	texts[4] = fdb->type == CTL_FDB_DYNAMIC ? age : "-";
+	show_row(ctx, show_fdb_json(fdb), texts);
+	return 0;
+}
+
+struct bridge_names {
+	char (*names)[CTL_NAME_MAX + 1];
+	size_t n;
+};
+
+static int note_bridge(void *ctx, const void *row)
+{
+	struct bridge_names *list = ctx;
+	void *names = realloc(list->names, (list->n + 1) * sizeof(*list->names));
+
+	if (!names)
+		return -ENOMEM;
+	list->names = names;
+	(void)str_copy(list->names[list->n++], CTL_NAME_MAX + 1, ((const struct ctl_bridge *)row)->name);
+	return 0;
+}
+
+/* The request names one bridge; without a name, ask for each. */
+static int fdb_rows(struct ctl_client *client, const struct ctl_fdb *filter, struct show *show,
+	struct err *err)
+{
+	struct bridge_names list = {0};
+	struct ctl_fdb one = *filter;
+	struct ctl_ref all = {0};
+	int code;
+
+	if (filter->bridge[0])
+		return ctl_client_rows(client, "FdbShow", filter, fdb_row, show, err);
+	code = ctl_client_rows(client, "BridgeShow", &all, note_bridge, &list, err);
+	for (size_t i = 0; !code && i < list.n; i++) {
+		CTL_SET_STR(&one, ctl_fdb, bridge, list.names[i]);
+		code = ctl_client_rows(client, "FdbShow", &one, fdb_row, show, err);
+	}
+	free(list.names);
+	return code;
+}
+
+static const struct show_column vlan_columns[] = {
+	{"ifname", "PORT", false, true},
+	{"vlan", "VLAN", false, true},
+	{"flags", "FLAGS", false, true},
+	{"name", "NAME", false, false},
+};
+
+static int vlan_row(void *ctx, const void *row)
+{
+	return show_vlan_add(ctx, row) ? -ENOMEM : 0;
+}
+
+/* JSON is nested as iproute2's; the table has a line per range. */
+static int vlan_rows(const struct opts *opts, struct ctl_client *client, const void *filter,
+	struct show *show, struct err *err)
+{
+	json_t *rows = json_array(), *row, *range;
+	size_t i, j;
+	int code = ctl_client_rows(client, "VlanShow", filter, vlan_row, rows, err);
+
+	json_array_foreach(rows, i, row) {
+		if (opts->json) {
+			show_row(show, json_incref(row), NULL);
+			continue;
+		}
+		json_array_foreach(json_object_get(row, "vlans"), j, range) {
+			json_t *line = json_deep_copy(range), *end = json_object_get(range, "vlanEnd");
+			char text[32];
+			const char *texts[ARRAY_LEN(vlan_columns)] = {NULL, text};
+
+			json_object_set(line, "ifname", json_object_get(row, "ifname"));
+			(void)snprintf(text, sizeof(text), end ? "%d-%d" : "%d",
+				(int)json_integer_value(json_object_get(range, "vlan")),
+				(int)json_integer_value(end));
+			show_row(show, line, texts);
+		}
+	}
+	json_decref(rows);
+	return code;
+}
+
+static const struct {
+	const char *method;
+	const struct show_column *columns;
+	unsigned n_columns;
+	ctl_row_fn *row;
+} tables[] = {
+	{"BridgeShow", bridge_columns, ARRAY_LEN(bridge_columns), bridge_row},
+	{"PortShow", port_columns, ARRAY_LEN(port_columns), port_row},
+	{"PortStats", stats_columns, ARRAY_LEN(stats_columns), stats_row},
+	{"PortDrops", drop_columns, ARRAY_LEN(drop_columns), drop_row},
+	{"LinkShow", link_columns, ARRAY_LEN(link_columns), wire_row},
+	{"VlanShow", vlan_columns, ARRAY_LEN(vlan_columns), vlan_row},
+	{"FdbShow", fdb_columns, ARRAY_LEN(fdb_columns), fdb_row},
+};
+
+int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
+	const void *msg, struct err *err)
+{
+	size_t i = 0;
+	struct show *show;
+	struct err draw = {0};
+	int code, drawn;
+
+	while (i < ARRAY_LEN(tables) && strcmp(tables[i].method, method))
+		i++;
+	if (i == ARRAY_LEN(tables))
+		return err_set(err, -EINVAL, "method '%s' shows nothing", method);
+	show = show_begin(stdout, opts, tables[i].columns, tables[i].n_columns);
+	if (!show)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (tables[i].row == wire_row)
+		code = link_rows(client, msg, show, err);
+	else if (tables[i].row == fdb_row)
+		code = fdb_rows(client, msg, show, err);
+	else if (tables[i].row == vlan_row)
+		code = vlan_rows(opts, client, msg, show, err);
+	else
+		code = ctl_client_rows(client, method, msg, tables[i].row, show, err);
+	drawn = code ? show_discard(show) : show_end(show, &draw);
+	if (!code && drawn < 0)
+		*err = draw;
+	return code ? code : drawn;
+}

@@ -1,0 +1,30 @@
+/** show_switch: what a vswitch knows, as tables and JSON. */
+#ifndef NETCFG_SHOW_SWITCH_H
+#define NETCFG_SHOW_SWITCH_H
+
+#include "ctl.h"
+#include "opts.h"
+#include "show.h"
+
+/**
+ * Call method (BridgeShow, PortShow, PortStats, PortDrops, LinkShow, VlanShow or FdbShow) with msg and
+ * draw the rows on stdout. 0 or the error of the call.
+ */
+int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
+	const void *msg, struct err *err);
+
+/* Rows of control messages as JSON of the shape that is printed; for show_switch() and tests. */
+struct ctl_fdb;
+struct ctl_link;
+struct ctl_port;
+struct ctl_vlan;
+/** {"mac","ifname","vlan","flags","master","state","age"} as `bridge -j fdb show`, plus age. */
+json_t *show_fdb_json(const struct ctl_fdb *fdb);
+/** A port on a bridge seen as a link; NULL for a port that is on none. */
+json_t *show_attachment_json(const struct ctl_port *port);
+/** Add the VLANs of one row to the array of {"ifname","vlans":[{"vlan","vlanEnd","flags"}]}. 0 or -1. */
+int show_vlan_add(json_t *rows, const struct ctl_vlan *vlan);
+/** The role of a port for people: "access 10", "trunk 10,20-29 native 10". Returns buf. */
+const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size);
+
+#endif

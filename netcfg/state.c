@@ -1,0 +1,249 @@
+#include "state.h"
+
+#include "rundir.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEFAULT_AGEING_S 300
+#define DEFAULT_MTU      9216
+
+void *state_append(void *array, unsigned *n, size_t size)
+{
+	char **at = array;
+	char *grown = *at;
+
+	// Doubles at powers of two.
+	if (!(*n & (*n - 1))) {
+		grown = realloc(*at, (*n ? 2 * (size_t)*n : 1) * size);
+		if (!grown)
+			return NULL;
+		*at = grown;
+	}
+	return memset(grown + (*n)++ * size, 0, size);
+}
+
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	// FNV-1a; the NUL counts, so that "ab","c" differs from "a","bc".
+	for (const char *c = text ? text : "\1";; c++) {
+		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+		if (!*c)
+			return hash;
+	}
+}
+
+#define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
+
+/* Locally administered, unicast. */
+static struct ether_addr48 make_mac(const char *lab, const char *node, unsigned idx)
+{
+	char number[16];
+	uint64_t hash;
+
+	(void)snprintf(number, sizeof(number), "%u", idx);
+	hash = hash_text(hash_text(hash_text(HASH_BEGIN, lab), node), number);
+	hash ^= hash >> 32;
+	return (struct ether_addr48){{0x52, 0x54, (uint8_t)(hash >> 24), (uint8_t)(hash >> 16),
+		(uint8_t)(hash >> 8), (uint8_t)hash}};
+}
+
+/* Everything that takes a restart to change. The file's readiness text is not among it. */
+static void make_digest(const struct topo *topo, const struct topo_node *node, char *digest)
+{
+	const struct topo_image *image = node->image;
+	char numbers[64];
+	uint64_t hash = hash_text(HASH_BEGIN, topo->name);
+
+	(void)snprintf(numbers, sizeof(numbers), "%u %" PRIu64, node->vcpus, node->memory_bytes);
+	hash = hash_text(hash, numbers);
+	hash = hash_text(hash, image->kernel);
+	hash = hash_text(hash, image->initrd);
+	hash = hash_text(hash, node->disk ? node->disk : image->disk);
+	hash = hash_text(hash, image->cmdline);
+	hash = hash_text(hash, node->cmdline);
+	hash = hash_text(hash, node->guest_args);
+	(void)snprintf(digest, STATE_DIGEST_SIZE, "%016" PRIx64, hash);
+}
+
+static void set_trunk_all(struct ctl_port *port)
+{
+	CTL_SET(port, ctl_port, vlan_mode, CTL_VLAN_TRUNK);
+	vlan_set_fill(&port->trunks);
+	CTL_MARK(port, ctl_port, trunks);
+}
+
+int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct ctl_port *ret_port,
+	struct err *err)
+{
+	char stem[CTL_NAME_MAX + 16];
+	int code;
+
+	*ret_port = (struct ctl_port){0};
+	(void)snprintf(stem, sizeof(stem), "%s:eth%u", node, idx + 1);
+	CTL_SET_STR(ret_port, ctl_port, name, stem);
+	(void)snprintf(stem, sizeof(stem), "%s-eth%u", node, idx + 1);
+	code = rundir_file(run_dir, stem, ".sock", ret_port->path, sizeof(ret_port->path), err);
+	CTL_MARK(ret_port, ctl_port, path);
+	CTL_SET(ret_port, ctl_port, type, CTL_PORT_VHOST_USER);
+	CTL_SET(ret_port, ctl_port, mode, CTL_SOCK_CLIENT);
+	CTL_SET_STR(ret_port, ctl_port, bridge, "");
+	CTL_SET(ret_port, ctl_port, enabled, true);
+	CTL_SET(ret_port, ctl_port, mtu, DEFAULT_MTU);
+	set_trunk_all(ret_port);
+	return code;
+}
+
+static int add_node(const struct topo *topo, const struct topo_node *node, const char *run_dir,
+	struct state *state, struct err *err)
+{
+	struct state_vm *vm = STATE_ADD(state->vms, state->n_vms);
+	char path[CTL_PATH_MAX + 1];
+	int code = rundir_file(run_dir, node->name, ".console", path, sizeof(path), err);
+
+	if (!vm)
+		return err_set(err, -ENOMEM, "out of memory");
+	(void)snprintf(vm->name, sizeof(vm->name), "%s", node->name);
+	make_digest(topo, node, vm->digest);
+	vm->node = node;
+	vm->n_nics = node->n_nics;
+	for (unsigned i = 0; !code && i < node->n_nics; i++) {
+		struct ctl_port *port = STATE_ADD(state->ports, state->n_ports);
+
+		if (!port)
+			return err_set(err, -ENOMEM, "out of memory");
+		vm->nics[i].mtu = node->nics[i].mtu;
+		vm->nics[i].used = node->nics[i].used;
+		vm->nics[i].mac = make_mac(topo->name, node->name, i);
+		code = state_spare_port(run_dir, node->name, i, port, err);
+		if (node->nics[i].mtu)
+			CTL_SET(port, ctl_port, mtu, node->nics[i].mtu);
+	}
+	return code;
+}
+
+/* Ports stand in the order of nodes and NICs. */
+static struct ctl_port *port_of(const struct topo *topo, struct state *state, unsigned node, unsigned nic)
+{
+	unsigned idx = nic;
+
+	for (unsigned i = 0; i < node; i++)
+		idx += topo->nodes[i].n_nics;
+	return &state->ports[idx];
+}
+
+static void attach(const struct topo *topo, const struct topo_link *link, struct ctl_port *port)
+{
+	CTL_SET_STR(port, ctl_port, bridge, topo->bridges[link->bridge].name);
+	CTL_SET(port, ctl_port, enabled, link->enabled);
+	CTL_SET(port, ctl_port, vlan_mode, link->vlan_mode);
+	if (link->vlan_mode == CTL_VLAN_ACCESS) {
+		CTL_SET(port, ctl_port, tag, link->tag);
+		CTL_UNMARK(port, ctl_port, trunks);
+		vlan_set_clear(&port->trunks);
+		return;
+	}
+	port->trunks = link->trunks;
+	if (link->vlan_mode != CTL_VLAN_TRUNK)
+		CTL_SET(port, ctl_port, native, link->native);
+}
+
+static int add_link(const struct topo *topo, const struct topo_link *link, struct state *state)
+{
+	struct ctl_port *a = port_of(topo, state, link->a_node, link->a_nic), *b;
+	struct ctl_link *wire;
+	char name[128];
+
+	if (!link->is_wire) {
+		attach(topo, link, a);
+		return 0;
+	}
+	b = port_of(topo, state, link->b_node, link->b_nic);
+	wire = STATE_ADD(state->links, state->n_links);
+	if (!wire)
+		return -ENOMEM;
+	(void)snprintf(name, sizeof(name), "%s--%s", a->name, b->name);
+	CTL_SET_STR(wire, ctl_link, name, name);
+	CTL_SET_STR(wire, ctl_link, a, a->name);
+	CTL_SET_STR(wire, ctl_link, b, b->name);
+	CTL_SET(wire, ctl_link, enabled, link->enabled);
+	return 0;
+}
+
+static int add_bridge(const struct topo_bridge *bridge, struct state *state)
+{
+	struct ctl_bridge *out = STATE_ADD(state->bridges, state->n_bridges);
+
+	if (!out)
+		return -ENOMEM;
+	CTL_SET_STR(out, ctl_bridge, name, bridge->name);
+	CTL_SET(out, ctl_bridge, ageing_s, bridge->has_ageing ? bridge->ageing_s : DEFAULT_AGEING_S);
+	CTL_SET(out, ctl_bridge, reserved, bridge->has_reserved ? bridge->reserved : CTL_RESERVED_FORWARD);
+	if (bridge->has_vlans)
+		out->vlans = bridge->vlans;
+	else
+		vlan_set_fill(&out->vlans);
+	CTL_MARK(out, ctl_bridge, vlans);
+	return 0;
+}
+
+int state_from_topo(const struct topo *topo, const char *run_dir, struct state *ret_state,
+	struct err *err)
+{
+	int code = 0;
+
+	*ret_state = (struct state){0};
+	for (unsigned i = 0; !code && i < topo->n_bridges; i++)
+		code = add_bridge(&topo->bridges[i], ret_state);
+	for (unsigned i = 0; !code && i < topo->n_nodes; i++) {
+		code = add_node(topo, &topo->nodes[i], run_dir, ret_state, err);
+		if (code)
+			return err_prefix(err, "node '%s'", topo->nodes[i].name);
+	}
+	for (unsigned i = 0; !code && i < topo->n_links; i++)
+		code = add_link(topo, &topo->links[i], ret_state);
+	return code ? err_set(err, code, "out of memory") : 0;
+}
+
+void state_done(struct state *state)
+{
+	free(state->bridges);
+	free(state->ports);
+	free(state->links);
+	free(state->vms);
+	*state = (struct state){0};
+}
+
+#define FIND(what, member)                                                                         \
+	const struct what *state_find_##member(const struct state *state, const char *name)         \
+	{                                                                                           \
+		for (unsigned i = 0; i < state->n_##member##s; i++) {                                \
+			if (!strcmp(state->member##s[i].name, name))                                 \
+				return &state->member##s[i];                                         \
+		}                                                                                   \
+		return NULL;                                                                        \
+	}
+FIND(ctl_bridge, bridge)
+FIND(ctl_port, port)
+FIND(ctl_link, link)
+FIND(state_vm, vm)
+
+bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *b)
+{
+	return a->ageing_s == b->ageing_s && a->reserved == b->reserved && vlan_set_equal(&a->vlans, &b->vlans);
+}
+
+bool state_same_port(const struct ctl_port *a, const struct ctl_port *b)
+{
+	return !strcmp(a->bridge, b->bridge) && a->enabled == b->enabled && a->mtu == b->mtu &&
+	       a->vlan_mode == b->vlan_mode && a->tag == b->tag && a->native == b->native &&
+	       vlan_set_equal(&a->trunks, &b->trunks);
+}
+
+bool state_same_link(const struct ctl_link *a, const struct ctl_link *b)
+{
+	return a->enabled == b->enabled && !strcmp(a->a, b->a) && !strcmp(a->b, b->b);
+}

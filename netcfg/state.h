@@ -1,0 +1,69 @@
+/**
+ * state: what a lab is made of in the daemons; the same struct for what is wanted and what is.
+ *
+ *   lab file -> topo -> state_from_topo() -> wanted --+
+ *                                                     +-- plan_make() -> ops -> apply
+ *   daemons -> state_read() (actual.h) -> actual -----+
+ *
+ * Ports, bridges and wires are the messages of the control protocol, so that an operation is one of
+ * them sent as it is.
+ *
+ * Names: port `NODE:ethN`; wire `NODE:ethN--NODE:ethM`. MACs depend on lab, node and number only.
+ * Pure: no I/O in here.
+ */
+#ifndef NETCFG_STATE_H
+#define NETCFG_STATE_H
+
+#include "ctl_vmm.h"
+#include "ctl_vswitch.h"
+#include "err.h"
+#include "topo.h"
+
+#define STATE_DIGEST_SIZE 17
+
+struct state_vm {
+	char name[CTL_NAME_MAX + 1];
+	char digest[STATE_DIGEST_SIZE]; /* of everything but the NICs */
+	unsigned n_nics;
+	struct {
+		uint32_t mtu;   /* offered to the guest; 0 = none */
+		bool used;      /* wanted: a link ends here; an unused one may be anything */
+		struct ether_addr48 mac;
+	} nics[TOPO_MAX_NICS];
+	const struct topo_node *node; /* wanted only; borrowed from the topo */
+};
+
+struct state {
+	struct ctl_bridge *bridges;
+	struct ctl_port *ports;
+	struct ctl_link *links;
+	struct state_vm *vms;
+	unsigned n_bridges, n_ports, n_links, n_vms;
+};
+
+/**
+ * What topo wants, with sockets in run_dir.
+ * returns  0, -ENOMEM, -ENAMETOOLONG (a socket's path); ret_state is to be done in any case
+ */
+int state_from_topo(const struct topo *topo, const char *run_dir, struct state *ret_state,
+	struct err *err);
+void state_done(struct state *state);
+
+const struct ctl_bridge *state_find_bridge(const struct state *state, const char *name);
+const struct ctl_port *state_find_port(const struct state *state, const char *name);
+const struct ctl_link *state_find_link(const struct state *state, const char *name);
+const struct state_vm *state_find_vm(const struct state *state, const char *name);
+
+/** The port of NIC idx (from 0) that is connected to nothing. 0 or -ENAMETOOLONG. */
+int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct ctl_port *ret_port,
+	struct err *err);
+/** Same configuration? Fields that only report are left out. */
+bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *b);
+bool state_same_port(const struct ctl_port *a, const struct ctl_port *b);
+bool state_same_link(const struct ctl_link *a, const struct ctl_link *b);
+
+/** Append one zeroed element to array (of *n elements of size bytes); NULL when out of memory. */
+void *state_append(void *array, unsigned *n, size_t size);
+#define STATE_ADD(array, n) state_append(&(array), &(n), sizeof(*(array)))
+
+#endif

@@ -1,0 +1,107 @@
+/**
+ * topo: a lab as its file describes it, with ranges, groups, defaults and meshes resolved.
+ *
+ * topo_parse.c reads the top, images, groups and nodes; topo_link.c bridges and links; the keys are
+ * the tables of topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look like
+ * in the daemons, plan.h for how to get there.
+ *
+ * Data model: everything lives in topo->arena; pointers are borrowed from it.
+ * Limits: TOPO_MAX_*.
+ */
+#ifndef NETCFG_TOPO_H
+#define NETCFG_TOPO_H
+
+#include "arena.h"
+#include "ctl_vswitch.h"
+#include "diag.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TOPO_MAX_NODES    1024
+#define TOPO_MAX_NICS     26 /* of a node; vmm's limit */
+#define TOPO_MAX_BRIDGES  256
+#define TOPO_MAX_LINKS    8192
+#define TOPO_MAX_IMAGES   256
+#define TOPO_MAX_ADDRS    64 /* of a node */
+#define TOPO_NAME_MAX     32
+#define TOPO_LAB_NAME_MAX 40
+#define TOPO_DEFAULT_MEMORY (256ull << 20)
+#define TOPO_READY_TEXT   "weft-guest: ready"
+
+struct topo_image {
+	const char *name;
+	const char *kernel, *initrd, *disk; /* absolute paths; NULL = none */
+	const char *cmdline;                /* NULL = none */
+	const char *ready;                  /* console text, NULL = TOPO_READY_TEXT */
+	uint32_t vcpus;                     /* 0 = not said */
+	uint64_t memory_bytes;              /* 0 = not said */
+};
+
+struct topo_nic {
+	bool used;        /* a link ends here */
+	uint32_t mtu;     /* of that link, as the file says it; 0 = it does not */
+	struct diag_mark mark;
+};
+
+struct topo_node {
+	const char *name;
+	struct diag_mark mark;
+	const struct topo_image *image;
+	const char *disk;     /* absolute path, NULL = the image's */
+	const char *cmdline;  /* appended to the image's, NULL = nothing */
+	const char *guest_args; /* kernel arguments made from ipv4, gateway, ...; never NULL */
+	const char *ready;
+	uint32_t vcpus, rank;
+	uint64_t memory_bytes;
+	unsigned *after;      /* indices of nodes that must be ready first */
+	unsigned n_after;
+	unsigned n_nics;      /* NIC i of nics[] is eth(i+1) */
+	struct topo_nic nics[TOPO_MAX_NICS];
+};
+
+struct topo_bridge {
+	const char *name;
+	struct diag_mark mark;
+	bool has_vlans, has_ageing, has_reserved;
+	struct vlan_set vlans;
+	uint32_t ageing_s, reserved;
+};
+
+/** a is always a NIC; the other end is a NIC (a wire) or a bridge. */
+struct topo_link {
+	unsigned a_node, a_nic;
+	bool is_wire;
+	unsigned b_node, b_nic; /* wire */
+	unsigned bridge;
+	uint32_t mtu;           /* 0 = not said */
+	bool enabled;
+	uint32_t vlan_mode;     /* enum ctl_vlan_mode */
+	uint16_t tag, native;
+	struct vlan_set trunks;
+	struct diag_mark mark;
+};
+
+struct topo {
+	struct arena arena;
+	const char *name;
+	struct topo_image *images;
+	struct topo_node *nodes;
+	struct topo_bridge *bridges;
+	struct topo_link *links;
+	unsigned n_images, n_nodes, n_bridges, n_links;
+};
+
+/**
+ * Read the file that diag names and holds. dir: where relative paths begin. check_files: kernels and
+ * disks must be readable. Errors go to diag; the lab is complete only if diag->n is 0.
+ * returns 0, or -EINVAL with errors in diag
+ */
+int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo *ret_topo);
+void topo_done(struct topo *topo);
+
+/** -1 = none of that name. */
+int topo_find_node(const struct topo *topo, const char *name);
+int topo_find_bridge(const struct topo *topo, const char *name);
+
+#endif

@@ -1,0 +1,487 @@
+#include "topo_priv.h"
+
+#include "str.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Bridges */
+
+static void read_bridge(struct topo_reader *reader, const struct yaml_value *value)
+{
+	struct topo *topo = reader->topo;
+	struct topo_bridge_spec spec = {0};
+	struct topo_bridge *bridge;
+	const char *name = value->key->text;
+	int node = topo_find_node(topo, name);
+
+	if (topo_is_misplaced(value->key, "bridges", reader->diag) ||
+	    !topo_name_check("bridge", name, value->key->mark, TOPO_NAME_MAX, reader->diag))
+		return;
+	if (node >= 0) {
+		diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN, "\"%s\" is the name of a node already, at line %u",
+			name, topo->nodes[node].mark.line);
+		return;
+	}
+	topo_schema_read(&topo_bridge_schema, value, &spec, reader->diag);
+	bridge = &topo->bridges[topo->n_bridges++];
+	*bridge = (struct topo_bridge){
+		.name = name,
+		.mark = value->key->mark,
+		.has_vlans = topo_schema_has(&topo_bridge_schema, &spec, "vlans"),
+		.has_ageing = topo_schema_has(&topo_bridge_schema, &spec, "ageing"),
+		.has_reserved = topo_schema_has(&topo_bridge_schema, &spec, "reserved"),
+		.vlans = spec.vlans,
+		.ageing_s = (uint32_t)spec.ageing,
+		.reserved = (uint32_t)spec.reserved,
+	};
+}
+
+void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *bridges)
+{
+	struct topo *topo = reader->topo;
+
+	if (!bridges || !bridges->n)
+		return;
+	if (bridges->n > TOPO_MAX_BRIDGES) {
+		diag_add(reader->diag, bridges->mark, DIAG_LIMIT, "more than %d bridges", TOPO_MAX_BRIDGES);
+		return;
+	}
+	topo->bridges = arena_alloc(&topo->arena, bridges->n * sizeof(*topo->bridges));
+	for (const struct yaml_value *v = topo->bridges ? bridges->first : NULL; v; v = v->next)
+		read_bridge(reader, v);
+}
+
+/* Endpoints */
+
+struct end {
+	int node;     /* -1: a bridge */
+	unsigned nic; /* from 0 */
+	int bridge;
+};
+
+static bool find_bridge_end(struct topo_reader *reader, const struct yaml_value *value, struct end *end)
+{
+	struct topo *topo = reader->topo;
+	const char *names[TOPO_MAX_BRIDGES];
+	const char *nearest;
+	struct diag_item *item;
+
+	end->bridge = topo_find_bridge(topo, value->text);
+	if (end->bridge >= 0)
+		return true;
+	if (topo_find_node(topo, value->text) >= 0) {
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%.40s\" is a node: which interface?",
+				  value->text),
+			"write %.40s:eth1", value->text);
+		return false;
+	}
+	for (unsigned i = 0; i < topo->n_bridges; i++)
+		names[i] = topo->bridges[i].name;
+	item = diag_add(reader->diag, value->mark, DIAG_NO_BRIDGE, "no bridge called \"%.40s\"", value->text);
+	nearest = str_nearest(value->text, names, topo->n_bridges);
+	if (nearest)
+		diag_hint(item, "did you mean \"%s\"?", nearest);
+	return false;
+}
+
+static bool read_end(struct topo_reader *reader, const struct yaml_value *value, struct end *end)
+{
+	struct topo *topo = reader->topo;
+	const char *colon;
+	struct diag_mark mark = value->mark;
+	char name[TOPO_NAME_MAX + 1];
+
+	*end = (struct end){-1, 0, -1};
+	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value)) {
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_TYPE, "an endpoint is text, not %s",
+				  topo_yaml_kind(value)),
+			"write r1:eth1 or br0");
+		return false;
+	}
+	colon = strchr(value->text, ':');
+	if (!colon)
+		return find_bridge_end(reader, value, end);
+	if (!strncmp(value->text, "nic:", 4) || !strncmp(value->text, "host:", 5)) {
+		diag_add(reader->diag, value->mark, DIAG_NOT_SUPPORTED, "interfaces of the host are not supported yet");
+		return false;
+	}
+	mark.len = (unsigned)(colon - value->text);
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(colon - value->text), value->text);
+	if (mark.len <= TOPO_NAME_MAX)
+		end->node = topo_find_node(topo, name);
+	if (end->node < 0 && topo_find_bridge(topo, name) >= 0) {
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%s\" is a bridge: it has no interfaces",
+				  name),
+			"write %s", name);
+		return false;
+	}
+	if (end->node < 0) {
+		topo_no_node(reader, name, mark);
+		return false;
+	}
+	mark.column += mark.len + 1;
+	mark.len = (unsigned)strlen(colon + 1);
+	end->nic = topo_interface(colon + 1, mark, reader->diag);
+	return end->nic-- > 0;
+}
+
+/* One cable an interface. */
+static bool take_nic(struct topo_reader *reader, const struct end *end, struct diag_mark mark)
+{
+	struct topo_node *node = &reader->topo->nodes[end->node];
+	struct topo_nic *nic = &node->nics[end->nic];
+
+	if (nic->used) {
+		diag_add(reader->diag, mark, DIAG_CABLED, "%s:eth%u is already cabled at line %u", node->name,
+			end->nic + 1, nic->mark.line);
+		return false;
+	}
+	nic->used = true;
+	nic->mark = mark;
+	if (end->nic >= node->n_nics)
+		node->n_nics = end->nic + 1;
+	return true;
+}
+
+/* VLAN roles: IEEE 802.1Q port roles in OpenConfig's words */
+
+static bool has(const struct topo_link_spec *spec, const char *key)
+{
+	return topo_schema_has(&topo_link_schema, spec, key);
+}
+
+static bool role_error(struct topo_reader *reader, const struct yaml_value *link, const char *key,
+	const char *why)
+{
+	const struct yaml_value *value = topo_yaml_get(link, key);
+
+	diag_add(reader->diag, value ? value->key->mark : link->mark, DIAG_VLAN_ROLE, "\"%s\" %s", key, why);
+	return false;
+}
+
+static bool check_wire(struct topo_reader *reader, const struct yaml_value *link,
+	const struct topo_link_spec *spec)
+{
+	static const char *const keys[] = {"interface-mode", "access-vlan", "native-vlan", "trunk-vlans"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		// From the defaults it is meant for the links to bridges.
+		if (topo_yaml_get(link, keys[i]) && has(spec, keys[i]))
+			return role_error(reader, link, keys[i], "has no meaning on a wire, which passes every frame");
+	}
+	return true;
+}
+
+static bool set_role(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec, struct topo_link *link)
+{
+	bool trunk = has(spec, "trunk-vlans"), native = has(spec, "native-vlan"),
+	     access = has(spec, "access-vlan");
+
+	if (has(spec, "interface-mode"))
+		link->vlan_mode = (uint32_t)spec->interface_mode;
+	else if (native)
+		link->vlan_mode = CTL_VLAN_NATIVE_UNTAGGED;
+	else
+		link->vlan_mode = access ? CTL_VLAN_ACCESS : CTL_VLAN_TRUNK;
+	// "trunk" with a native VLAN is what everyone writes for native-untagged.
+	if (link->vlan_mode == CTL_VLAN_TRUNK && native)
+		link->vlan_mode = CTL_VLAN_NATIVE_UNTAGGED;
+	if (link->vlan_mode == CTL_VLAN_ACCESS) {
+		if (trunk || native)
+			return role_error(reader, value, trunk ? "trunk-vlans" : "native-vlan", "contradicts an access port");
+		if (!access)
+			return role_error(reader, value, "interface-mode", "needs an \"access-vlan\"");
+	} else {
+		if (access)
+			return role_error(reader, value, "access-vlan", "contradicts a trunk");
+		if (link->vlan_mode != CTL_VLAN_TRUNK && !native)
+			return role_error(reader, value, "interface-mode", "needs a \"native-vlan\"");
+	}
+	link->tag = (uint16_t)spec->access_vlan;
+	link->native = (uint16_t)spec->native_vlan;
+	if (trunk)
+		link->trunks = spec->trunk_vlans;
+	else if (link->vlan_mode != CTL_VLAN_ACCESS)
+		vlan_set_fill(&link->trunks);
+	return true;
+}
+
+static bool check_bridge_vlan(struct topo_reader *reader, const struct yaml_value *value, const char *key,
+	const struct topo_bridge *bridge, uint16_t vid)
+{
+	const struct yaml_value *at = topo_yaml_get(value, key);
+
+	if (!vid || !bridge->has_vlans || vlan_set_has(&bridge->vlans, vid))
+		return true;
+	diag_hint(diag_add(reader->diag, at ? at->mark : value->mark, DIAG_VLAN_BRIDGE,
+			  "bridge \"%s\" has no VLAN %u", bridge->name, vid),
+		"add it to the bridge's vlans, at line %u", bridge->mark.line);
+	return false;
+}
+
+static bool check_trunks(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_bridge *bridge, const struct topo_link *link, bool explicit_trunks)
+{
+	uint16_t vid = VLAN_MIN, first, last;
+
+	if (!explicit_trunks || !bridge->has_vlans || vlan_set_count(&link->trunks) == VLAN_MAX)
+		return true;
+	while (vlan_set_next_range(&link->trunks, &vid, &first, &last)) {
+		for (unsigned v = first; v <= last; v++) {
+			if (!check_bridge_vlan(reader, value, "trunk-vlans", bridge, (uint16_t)v))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Links */
+
+static void add_link(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec, struct end a, struct end b)
+{
+	struct topo *topo = reader->topo;
+	struct topo_link *link = &topo->links[topo->n_links];
+
+	*link = (struct topo_link){.mark = value->mark, .enabled = !has(spec, "enabled") || spec->enabled,
+		.mtu = (uint32_t)spec->mtu};
+	link->a_node = (unsigned)a.node;
+	link->a_nic = a.nic;
+	link->is_wire = b.node >= 0;
+	topo->nodes[a.node].nics[a.nic].mtu = link->mtu;
+	if (link->is_wire) {
+		link->b_node = (unsigned)b.node;
+		link->b_nic = b.nic;
+		topo->nodes[b.node].nics[b.nic].mtu = link->mtu;
+		if (!check_wire(reader, value, spec))
+			return;
+	} else {
+		const struct topo_bridge *bridge = &topo->bridges[b.bridge];
+
+		link->bridge = (unsigned)b.bridge;
+		if (!set_role(reader, value, spec, link) ||
+		    !check_bridge_vlan(reader, value, "access-vlan", bridge, link->tag) ||
+		    !check_bridge_vlan(reader, value, "native-vlan", bridge, link->native) ||
+		    !check_trunks(reader, value, bridge, link, has(spec, "trunk-vlans")))
+			return;
+	}
+	topo->n_links++;
+}
+
+static bool check_mode(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec, bool is_wire)
+{
+	if (!has(spec, "mode") || (spec->mode == 0) == is_wire)
+		return true;
+	if (!topo_yaml_get(value, "mode"))
+		return true; // a default
+	return role_error(reader, value, "mode",
+		is_wire ? "is bridge, but no end is a bridge" : "is wire, but one end is a bridge");
+}
+
+static void read_cable(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec)
+{
+	const struct yaml_value *ends = spec->endpoints, *first = ends->first, *second;
+	struct end a, b;
+	bool ok_a, ok_b;
+
+	if (ends->n != 2) {
+		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS, "a link has two endpoints, not %u", ends->n),
+			"write [r1:eth1, r2:eth1] or [r1:eth1, br0]");
+		return;
+	}
+	second = first->next;
+	ok_a = read_end(reader, first, &a);
+	ok_b = read_end(reader, second, &b);
+	if (!ok_a || !ok_b)
+		return;
+	if (a.node < 0 && b.node < 0) {
+		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS, "both ends are bridges"),
+			"one end must be an interface of a node");
+		return;
+	}
+	if (a.node >= 0 && a.node == b.node && a.nic == b.nic) {
+		diag_add(reader->diag, second->mark, DIAG_LINK_ENDS, "both ends are %s", second->text);
+		return;
+	}
+	ok_a = a.node < 0 || take_nic(reader, &a, first->mark);
+	ok_b = b.node < 0 || take_nic(reader, &b, second->mark);
+	if (!ok_a || !ok_b || !check_mode(reader, value, spec, a.node >= 0 && b.node >= 0))
+		return;
+	if (a.node < 0)
+		add_link(reader, value, spec, b, a);
+	else
+		add_link(reader, value, spec, a, b);
+}
+
+/* Meshes: every node of a set with every one of the others, or of two sets across. */
+
+static int next_free_nic(const struct topo_node *node)
+{
+	for (int i = 0; i < TOPO_MAX_NICS; i++) {
+		if (!node->nics[i].used)
+			return i;
+	}
+	return -1;
+}
+
+static bool mesh_pair(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec, unsigned x, unsigned y)
+{
+	struct topo *topo = reader->topo;
+	struct end a = {(int)x, 0, -1}, b = {(int)y, 0, -1};
+	int nic_a = next_free_nic(&topo->nodes[x]), nic_b = next_free_nic(&topo->nodes[y]);
+
+	if (nic_a < 0 || nic_b < 0) {
+		diag_add(reader->diag, spec->mesh->mark, DIAG_INTERFACE, "node \"%s\" has no free interface for the mesh",
+			topo->nodes[nic_a < 0 ? x : y].name);
+		return false;
+	}
+	if (topo->n_links >= TOPO_MAX_LINKS) {
+		diag_add(reader->diag, spec->mesh->mark, DIAG_LIMIT, "more than %d links", TOPO_MAX_LINKS);
+		return false;
+	}
+	a.nic = (unsigned)nic_a;
+	b.nic = (unsigned)nic_b;
+	(void)take_nic(reader, &a, value->mark);
+	(void)take_nic(reader, &b, value->mark);
+	add_link(reader, value, spec, a, b);
+	return true;
+}
+
+struct mesh_set {
+	unsigned *nodes, n;
+};
+
+static bool read_mesh_set(struct topo_reader *reader, const struct yaml_value *value, struct mesh_set *set)
+{
+	struct topo *topo = reader->topo;
+	struct topo_range range;
+
+	if (value->kind != YAML_SCALAR) {
+		diag_add(reader->diag, value->mark, DIAG_TYPE, "a mesh is a list of names, not of %s",
+			value->kind == YAML_LIST ? "lists" : "maps");
+		return false;
+	}
+	if (!topo_range_parse(value, &range, reader->diag))
+		return false;
+	set->nodes = arena_alloc(&topo->arena, topo_range_count(&range) * sizeof(*set->nodes));
+	for (unsigned i = 0; set->nodes && i < topo_range_count(&range); i++) {
+		const char *name = topo_range_name(&topo->arena, &range, i);
+		int idx = name ? topo_find_node(topo, name) : -1;
+
+		if (idx < 0) {
+			topo_no_node(reader, name ? name : "", value->mark);
+			return false;
+		}
+		set->nodes[set->n++] = (unsigned)idx;
+	}
+	return set->nodes != NULL;
+}
+
+static bool sets_overlap(const struct mesh_set *a, const struct mesh_set *b)
+{
+	for (unsigned i = 0; i < a->n; i++) {
+		for (unsigned j = 0; j < b->n; j++) {
+			if (a->nodes[i] == b->nodes[j])
+				return true;
+		}
+	}
+	return false;
+}
+
+/* One set: full mesh inside. Several: each set with each other, nothing inside. */
+static void read_mesh(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec)
+{
+	enum { MAX_SETS = 64 };
+	struct mesh_set sets[MAX_SETS] = {{0}};
+	unsigned n = 0;
+	bool ok = true;
+
+	for (const struct yaml_value *v = spec->mesh->first; v && n < MAX_SETS; v = v->next)
+		ok = read_mesh_set(reader, v, &sets[n++]) && ok;
+	if (!ok)
+		return;
+	if (!n || spec->mesh->n > MAX_SETS || (n == 1 && sets[0].n < 2)) {
+		diag_hint(diag_add(reader->diag, spec->mesh->mark, DIAG_MESH, "a mesh needs at least two nodes"),
+			"write [leaf1..2, spine1..2]");
+		return;
+	}
+	for (unsigned i = 0; n == 1 && i < sets[0].n; i++) {
+		for (unsigned j = i + 1; j < sets[0].n; j++) {
+			if (!mesh_pair(reader, value, spec, sets[0].nodes[i], sets[0].nodes[j]))
+				return;
+		}
+	}
+	for (unsigned s = 0; s < n; s++) {
+		for (unsigned t = s + 1; t < n; t++) {
+			if (sets_overlap(&sets[s], &sets[t])) {
+				diag_add(reader->diag, spec->mesh->mark, DIAG_MESH, "a node stands twice in the mesh");
+				return;
+			}
+			for (unsigned k = 0; k < sets[s].n * sets[t].n; k++) {
+				if (!mesh_pair(reader, value, spec, sets[s].nodes[k / sets[t].n],
+					    sets[t].nodes[k % sets[t].n]))
+					return;
+			}
+		}
+	}
+}
+
+static void read_link(struct topo_reader *reader, const struct yaml_value *value, bool meshes)
+{
+	struct diag quiet = {.file = ""};
+	struct topo_link_spec spec = {0};
+	unsigned errors = reader->diag->n;
+	bool has_ends, has_mesh;
+
+	if (value->kind != YAML_MAP) {
+		if (!meshes)
+			diag_hint(diag_add(reader->diag, value->mark, DIAG_TYPE, "a link is a map of keys, not %s",
+					  topo_yaml_kind(value)),
+				"write { endpoints: [r1:eth1, br0] }");
+		return;
+	}
+	topo_schema_read(&topo_link_schema, value, &spec, meshes ? &quiet : reader->diag);
+	topo_schema_inherit(&topo_link_schema, &spec, &reader->link_defaults);
+	has_ends = has(&spec, "endpoints") && spec.endpoints->kind == YAML_LIST;
+	has_mesh = has(&spec, "mesh") && spec.mesh->kind == YAML_LIST;
+	if (meshes) {
+		if (has_mesh && !has_ends)
+			read_mesh(reader, value, &spec);
+		return;
+	}
+	if (has_ends && has_mesh)
+		diag_add(reader->diag, spec.mesh->key ? spec.mesh->key->mark : value->mark, DIAG_VALUE,
+			"a link has \"endpoints\" or \"mesh\", not both");
+	else if (has_ends)
+		read_cable(reader, value, &spec);
+	else if (!has_mesh && reader->diag->n == errors)
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_MISSING_KEY, "link has no \"endpoints\""),
+			"write endpoints: [r1:eth1, br0]");
+}
+
+void topo_read_links(struct topo_reader *reader, const struct yaml_value *links)
+{
+	struct topo *topo = reader->topo;
+
+	if (!links || !links->n)
+		return;
+	if (links->n > TOPO_MAX_LINKS) {
+		diag_add(reader->diag, links->mark, DIAG_LIMIT, "more than %d links", TOPO_MAX_LINKS);
+		return;
+	}
+	topo->links = arena_alloc(&topo->arena, (TOPO_MAX_LINKS + 1) * sizeof(*topo->links));
+	if (!topo->links)
+		return;
+	// Meshes take what the named interfaces leave free, wherever they stand.
+	for (const struct yaml_value *v = links->first; v; v = v->next)
+		read_link(reader, v, false);
+	for (const struct yaml_value *v = links->first; v; v = v->next)
+		read_link(reader, v, true);
+}

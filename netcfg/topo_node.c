@@ -1,0 +1,473 @@
+#include "topo_priv.h"
+
+#include "str.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Images */
+
+/* An absolute path for text; what it names must be readable. NULL with an error in diag. */
+static const char *read_path(struct topo_reader *reader, const char *what, const struct topo_text *text)
+{
+	const char *path = text->text;
+
+	if (strchr(path, ',')) {
+		diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.60s\": a path may not hold a comma", what, path);
+		return NULL;
+	}
+	if (path[0] != '/')
+		path = arena_printf(&reader->topo->arena, "%s/%s", reader->dir, path);
+	if (path && reader->check_files && access(path, R_OK)) {
+		diag_hint(diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.80s\": %s", what, text->text,
+				  strerror(errno)),
+			"%s", strstr(path, "build/guest/") ? "build it: tools/guest-image" : "");
+		return NULL;
+	}
+	return path;
+}
+
+static const char *read_ready(struct topo_reader *reader, const struct yaml_value *value)
+{
+	struct topo_ready_spec spec = {0};
+
+	topo_schema_read(&topo_ready_schema, value, &spec, reader->diag);
+	return spec.console.text;
+}
+
+static void read_image(struct topo_reader *reader, const struct yaml_value *value,
+	struct topo_image *image)
+{
+	struct topo_image_spec spec = {0};
+	unsigned errors = reader->diag->n;
+
+	image->name = value->key->text;
+	topo_schema_read(&topo_image_schema, value, &spec, reader->diag);
+	if (spec.kernel.text)
+		image->kernel = read_path(reader, "kernel", &spec.kernel);
+	else if (reader->diag->n == errors)
+		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_IMAGE, "image \"%s\" has no kernel",
+				  image->name),
+			"add \"kernel: FILE\"");
+	if (spec.initrd.text)
+		image->initrd = read_path(reader, "initrd", &spec.initrd);
+	if (spec.disk.text)
+		image->disk = read_path(reader, "disk", &spec.disk);
+	image->cmdline = spec.cmdline.text;
+	image->ready = read_ready(reader, spec.ready);
+	image->vcpus = (uint32_t)spec.vcpus;
+	image->memory_bytes = spec.memory;
+}
+
+void topo_read_images(struct topo_reader *reader, const struct yaml_value *images)
+{
+	struct topo *topo = reader->topo;
+
+	if (!images || !images->n)
+		return;
+	if (images->n > TOPO_MAX_IMAGES) {
+		diag_add(reader->diag, images->mark, DIAG_LIMIT, "more than %d images", TOPO_MAX_IMAGES);
+		return;
+	}
+	topo->images = arena_alloc(&topo->arena, images->n * sizeof(*topo->images));
+	if (!topo->images)
+		return;
+	for (const struct yaml_value *v = images->first; v; v = v->next) {
+		if (topo_is_misplaced(v->key, "images", reader->diag) ||
+		    !topo_name_check("image", v->key->text, v->key->mark, TOPO_NAME_MAX, reader->diag))
+			continue;
+		read_image(reader, v, &topo->images[topo->n_images++]);
+	}
+}
+
+static const struct topo_image *find_image(struct topo_reader *reader, const struct topo_text *name)
+{
+	const struct topo *topo = reader->topo;
+	const char *names[TOPO_MAX_IMAGES];
+	const char *nearest;
+	struct diag_item *item;
+
+	for (unsigned i = 0; i < topo->n_images; i++) {
+		if (!strcmp(topo->images[i].name, name->text))
+			return &topo->images[i];
+		names[i] = topo->images[i].name;
+	}
+	item = diag_add(reader->diag, name->mark, DIAG_NO_IMAGE, "no image called \"%.40s\"", name->text);
+	nearest = str_nearest(name->text, names, topo->n_images);
+	if (nearest)
+		diag_hint(item, "did you mean \"%s\"?", nearest);
+	return NULL;
+}
+
+/* Nodes */
+
+/* What the node says itself, then its group, then the defaults. */
+static void read_spec(struct topo_reader *reader, const struct yaml_value *value,
+	struct topo_node_spec *spec, bool report)
+{
+	struct diag quiet = {.file = ""};
+	struct diag *diag = report ? reader->diag : &quiet;
+	struct topo_node_spec group_spec = {0};
+	const struct yaml_value *group;
+	const char *nearest;
+
+	topo_schema_read(&topo_node_schema, value, spec, diag);
+	if (!spec->group.text && reader->node_defaults.group.text)
+		spec->group = reader->node_defaults.group;
+	if (spec->group.text) {
+		group = reader->groups ? topo_yaml_get(reader->groups, spec->group.text) : NULL;
+		if (group) {
+			topo_schema_read(&topo_node_schema, group, &group_spec, &quiet); // reported once, below
+		} else {
+			const char *names[256];
+			unsigned n = 0;
+			struct diag_item *item = diag_add(diag, spec->group.mark, DIAG_NO_GROUP,
+				"no group called \"%.40s\"", spec->group.text);
+
+			for (const struct yaml_value *g = reader->groups ? reader->groups->first : NULL; g && n < 256;
+				g = g->next)
+				names[n++] = g->key->text;
+			nearest = str_nearest(spec->group.text, names, n);
+			if (nearest)
+				diag_hint(item, "did you mean \"%s\"?", nearest);
+		}
+		topo_schema_inherit(&topo_node_schema, spec, &group_spec);
+	}
+	topo_schema_inherit(&topo_node_schema, spec, &reader->node_defaults);
+}
+
+static void check_groups(struct topo_reader *reader)
+{
+	for (const struct yaml_value *g = reader->groups ? reader->groups->first : NULL; g; g = g->next) {
+		struct topo_node_spec spec = {0};
+
+		if (topo_is_misplaced(g->key, "groups", reader->diag))
+			continue;
+		topo_schema_read(&topo_node_schema, g, &spec, reader->diag);
+		if (spec.group.text)
+			diag_add(reader->diag, spec.group.mark, DIAG_VALUE, "a group cannot be in a group");
+	}
+}
+
+static void add_node(struct topo_reader *reader, const struct yaml_value *value, const char *name,
+	const struct topo_node_spec *spec, const struct topo_image *image)
+{
+	struct topo *topo = reader->topo;
+	struct topo_node *node;
+	int other = topo_find_node(topo, name);
+
+	if (!topo_name_check("node", name, value->key->mark, TOPO_NAME_MAX, reader->diag))
+		return;
+	if (other >= 0) {
+		diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN, "node \"%s\" is there already, at line %u",
+			name, topo->nodes[other].mark.line);
+		return;
+	}
+	node = &topo->nodes[topo->n_nodes++];
+	node->name = name;
+	node->mark = value->key->mark;
+	node->image = image;
+	node->guest_args = "";
+	node->cmdline = spec->cmdline.text;
+	node->rank = (uint32_t)spec->rank;
+	node->n_nics = (unsigned)spec->interfaces;
+	node->vcpus = spec->vcpus ? (uint32_t)spec->vcpus : image && image->vcpus ? image->vcpus : 1;
+	node->memory_bytes = spec->memory		 ? spec->memory
+			     : image && image->memory_bytes ? image->memory_bytes
+							    : TOPO_DEFAULT_MEMORY;
+	if (spec->disk.text)
+		node->disk = read_path(reader, "disk", &spec->disk);
+	node->ready = spec->ready ? read_ready(reader, spec->ready) : NULL;
+	if (!node->ready)
+		node->ready = image && image->ready ? image->ready : TOPO_READY_TEXT;
+}
+
+static void read_node(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_range *range)
+{
+	struct topo_node_spec spec = {0};
+	const struct topo_image *image = NULL;
+	unsigned errors = reader->diag->n;
+
+	read_spec(reader, value, &spec, true);
+	if (spec.image.text)
+		image = find_image(reader, &spec.image);
+	else if (reader->diag->n == errors)
+		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_NO_IMAGE, "node \"%.40s\" has no image",
+				  value->key->text),
+			"add \"image: NAME\", or defaults: { node: { image: NAME } }");
+	for (unsigned i = 0; i < topo_range_count(range); i++) {
+		const char *name = topo_range_name(&reader->topo->arena, range, i);
+
+		if (name)
+			add_node(reader, value, name, &spec, image);
+	}
+}
+
+void topo_read_nodes(struct topo_reader *reader, const struct yaml_value *nodes)
+{
+	struct topo *topo = reader->topo;
+	struct topo_range range;
+	uint64_t total = 0;
+
+	check_groups(reader);
+	if (!nodes)
+		return;
+	for (const struct yaml_value *v = nodes->first; v; v = v->next) {
+		struct diag quiet = {.file = ""};
+
+		total += topo_range_parse(v->key, &range, &quiet) ? topo_range_count(&range) : 0;
+	}
+	if (total > TOPO_MAX_NODES) {
+		diag_add(reader->diag, nodes->mark, DIAG_LIMIT, "more than %d nodes", TOPO_MAX_NODES);
+		return;
+	}
+	topo->nodes = arena_alloc(&topo->arena, (total ? total : 1) * sizeof(*topo->nodes));
+	if (!topo->nodes)
+		return;
+	for (const struct yaml_value *v = nodes->first; v; v = v->next) {
+		if (!topo_is_misplaced(v->key, "nodes", reader->diag) &&
+		    topo_range_parse(v->key, &range, reader->diag))
+			read_node(reader, v, &range);
+	}
+}
+
+/* Kernel arguments that tools/guest-image understands */
+
+struct guest_args {
+	struct topo_reader *reader;
+	struct topo_node *node;
+	const char *vlans[TOPO_MAX_ADDRS]; /* "eth1:10", so that each is made once */
+	unsigned n_vlans, n_addrs;
+};
+
+static void append(struct guest_args *args, const char *text)
+{
+	const char *joined = text ? arena_printf(&args->reader->topo->arena, "%s%s%s", args->node->guest_args,
+					    args->node->guest_args[0] ? " " : "", text)
+				  : NULL;
+
+	if (joined)
+		args->node->guest_args = joined;
+}
+
+/* "eth1", or "eth1.10" for a VLAN interface on it, which is made by the way. */
+static bool use_interface(struct guest_args *args, const char *name, struct diag_mark mark)
+{
+	const char *dot = strchr(name, '.');
+	struct arena *arena = &args->reader->topo->arena;
+	char *base = dot ? arena_copy(arena, name, (size_t)(dot - name)) : NULL;
+	const char *vlan;
+	uint16_t vid;
+	unsigned number = topo_interface(base ? base : name, mark, args->reader->diag);
+
+	if (!number)
+		return false;
+	if (number > args->node->n_nics) {
+		diag_hint(diag_add(args->reader->diag, mark, DIAG_INTERFACE, "node \"%s\" has no interface eth%u",
+				  args->node->name, number),
+			args->node->n_nics ? "no link ends there; it has eth1-eth%u" : "no link ends at this node",
+			args->node->n_nics);
+		return false;
+	}
+	if (!dot)
+		return true;
+	if (vlan_parse(dot + 1, &vid)) {
+		diag_add(args->reader->diag, mark, DIAG_VLAN_RANGE, "VLAN \"%.20s\" of \"%.40s\" is not in 1-4094",
+			dot + 1, name);
+		return false;
+	}
+	vlan = arena_printf(arena, "weft.vlan=%s:%u", base, vid);
+	for (unsigned i = 0; vlan && i < args->n_vlans; i++) {
+		if (!strcmp(args->vlans[i], vlan))
+			return true;
+	}
+	if (vlan && args->n_vlans < TOPO_MAX_ADDRS) {
+		args->vlans[args->n_vlans++] = vlan;
+		append(args, vlan);
+	}
+	return true;
+}
+
+static bool is_address(const char *text, int family, bool with_len)
+{
+	unsigned char bytes[16];
+	char host[64];
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	char *end;
+	unsigned long bits;
+
+	if (!slash == with_len || len >= sizeof(host))
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (inet_pton(family, host, bytes) != 1)
+		return false;
+	if (!slash)
+		return true;
+	bits = strtoul(slash + 1, &end, 10);
+	return isdigit((unsigned char)slash[1]) && !*end && bits <= (family == AF_INET ? 32 : 128);
+}
+
+static void add_address(struct guest_args *args, const char *interface, const struct yaml_value *value,
+	int family)
+{
+	if (value->kind != YAML_SCALAR || !is_address(value->text, family, true)) {
+		diag_hint(diag_add(args->reader->diag, value->mark, DIAG_ADDRESS, "%s%.50s%s is not an %s address",
+				  value->kind == YAML_SCALAR ? "\"" : "",
+				  value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value),
+				  value->kind == YAML_SCALAR ? "\"" : "", family == AF_INET ? "IPv4" : "IPv6"),
+			family == AF_INET ? "write 10.0.0.1/24" : "write 2001:db8::1/64");
+		return;
+	}
+	if (args->n_addrs++ < TOPO_MAX_ADDRS)
+		append(args, arena_printf(&args->reader->topo->arena, "weft.ip=%s:%s", interface, value->text));
+	else if (args->n_addrs == TOPO_MAX_ADDRS + 1)
+		diag_add(args->reader->diag, value->mark, DIAG_LIMIT, "more than %d addresses", TOPO_MAX_ADDRS);
+}
+
+static void add_addresses(struct guest_args *args, const struct yaml_value *map, int family)
+{
+	if (!map || topo_yaml_is_null(map))
+		return;
+	if (map->kind != YAML_MAP) {
+		diag_hint(diag_add(args->reader->diag, map->mark, DIAG_TYPE,
+				  "addresses are a map of interfaces, not %s", topo_yaml_kind(map)),
+			family == AF_INET ? "write { eth1: 10.0.0.1/24 }" : "write { eth1: 2001:db8::1/64 }");
+		return;
+	}
+	for (const struct yaml_value *v = map->first; v; v = v->next) {
+		if (!use_interface(args, v->key->text, v->key->mark))
+			continue;
+		if (v->kind != YAML_LIST)
+			add_address(args, v->key->text, v, family);
+		for (const struct yaml_value *item = v->kind == YAML_LIST ? v->first : NULL; item; item = item->next)
+			add_address(args, v->key->text, item, family);
+	}
+}
+
+static void add_gateway(struct guest_args *args, const struct yaml_value *value)
+{
+	if (value->kind != YAML_SCALAR ||
+	    (!is_address(value->text, AF_INET, false) && !is_address(value->text, AF_INET6, false))) {
+		diag_add(args->reader->diag, value->mark, DIAG_ADDRESS, "gateway %.50s is not an address without length",
+			value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value));
+		return;
+	}
+	append(args, arena_printf(&args->reader->topo->arena, "weft.gw=%s", value->text));
+}
+
+static void finish_node(struct topo_reader *reader, struct topo_node *node,
+	const struct topo_node_spec *spec)
+{
+	struct guest_args args = {.reader = reader, .node = node};
+	const struct yaml_value *gateway = spec->gateway;
+
+	append(&args, arena_printf(&reader->topo->arena, "hostname=%s", node->name));
+	add_addresses(&args, spec->ipv4, AF_INET);
+	add_addresses(&args, spec->ipv6, AF_INET6);
+	if (gateway && gateway->kind != YAML_LIST)
+		add_gateway(&args, gateway);
+	for (const struct yaml_value *v = gateway && gateway->kind == YAML_LIST ? gateway->first : NULL; v;
+		v = v->next)
+		add_gateway(&args, v);
+	if (spec->forwarding)
+		append(&args, "weft.fwd=1");
+}
+
+static void add_after(struct topo_reader *reader, struct topo_node *node, const struct yaml_value *value)
+{
+	struct topo *topo = reader->topo;
+	struct topo_range range;
+
+	if (value->kind != YAML_SCALAR) {
+		diag_add(reader->diag, value->mark, DIAG_TYPE, "\"after\" wants names of nodes, not %s",
+			topo_yaml_kind(value));
+		return;
+	}
+	if (!topo_range_parse(value, &range, reader->diag))
+		return;
+	for (unsigned i = 0; i < topo_range_count(&range); i++) {
+		const char *name = topo_range_name(&topo->arena, &range, i);
+		int other = name ? topo_find_node(topo, name) : -1;
+
+		if (other < 0) {
+			topo_no_node(reader, name ? name : "", value->mark);
+			return;
+		}
+		if (node->n_after < topo->n_nodes)
+			node->after[node->n_after++] = (unsigned)other;
+	}
+}
+
+static void read_after(struct topo_reader *reader, struct topo_node *node, const struct yaml_value *after)
+{
+	struct topo *topo = reader->topo;
+
+	if (!after || topo_yaml_is_null(after))
+		return;
+	node->after = arena_alloc(&topo->arena, topo->n_nodes * sizeof(*node->after));
+	if (!node->after)
+		return;
+	if (after->kind != YAML_LIST)
+		add_after(reader, node, after);
+	for (const struct yaml_value *v = after->kind == YAML_LIST ? after->first : NULL; v; v = v->next)
+		add_after(reader, node, v);
+}
+
+/* Take away nodes that wait for nothing left; what stays is a circle. */
+static void check_circles(struct topo_reader *reader)
+{
+	struct topo *topo = reader->topo;
+	bool *done = arena_alloc(&topo->arena, topo->n_nodes + 1);
+	bool progress = done != NULL;
+
+	while (progress) {
+		progress = false;
+		for (unsigned i = 0; i < topo->n_nodes; i++) {
+			bool ready = !done[i];
+
+			for (unsigned j = 0; ready && j < topo->nodes[i].n_after; j++)
+				ready = done[topo->nodes[i].after[j]];
+			if (ready)
+				progress = done[i] = true;
+		}
+	}
+	for (unsigned i = 0; done && i < topo->n_nodes; i++) {
+		if (!done[i]) {
+			diag_add(reader->diag, topo->nodes[i].mark, DIAG_AFTER, "node \"%s\" waits for itself by \"after\"",
+				topo->nodes[i].name);
+			return;
+		}
+	}
+}
+
+void topo_finish_nodes(struct topo_reader *reader, const struct yaml_value *nodes)
+{
+	struct topo *topo = reader->topo;
+	struct diag quiet = {.file = ""};
+	struct topo_range range;
+
+	for (const struct yaml_value *v = nodes ? nodes->first : NULL; v; v = v->next) {
+		struct topo_node_spec spec = {0};
+
+		if (!topo_range_parse(v->key, &range, &quiet))
+			continue;
+		read_spec(reader, v, &spec, false);
+		for (unsigned i = 0; i < topo_range_count(&range); i++) {
+			const char *name = topo_range_name(&topo->arena, &range, i);
+			int idx = name ? topo_find_node(topo, name) : -1;
+
+			if (idx < 0)
+				continue;
+			finish_node(reader, &topo->nodes[idx], &spec);
+			read_after(reader, &topo->nodes[idx], spec.after);
+		}
+	}
+	check_circles(reader);
+}

@@ -1,0 +1,53 @@
+/**
+ * topo_priv: what the parts of the lab file's reader share; for topo_*.c only.
+ */
+#ifndef NETCFG_TOPO_PRIV_H
+#define NETCFG_TOPO_PRIV_H
+
+#include "topo.h"
+#include "topo_schema.h"
+
+struct topo_reader {
+	struct topo *topo;
+	struct diag *diag;
+	const char *dir;
+	bool check_files;
+	struct topo_node_spec node_defaults;
+	struct topo_link_spec link_defaults;
+	const struct yaml_value *groups;
+};
+
+/** Names of a range word: "h1..4" is h1 h2 h3 h4; another word is itself. */
+struct topo_range {
+	const char *word;
+	unsigned prefix_len, first, last;
+	bool is_range;
+};
+
+/** false with an error in diag for a malformed range. */
+bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_range, struct diag *diag);
+unsigned topo_range_count(const struct topo_range *range);
+/** The i-th name, in the arena; NULL = out of memory. */
+const char *topo_range_name(struct arena *arena, const struct topo_range *range, unsigned i);
+
+/** Letters, digits, - _ . up to max characters, beginning with a letter or digit. */
+bool topo_name_check(const char *what, const char *name, struct diag_mark mark, unsigned max,
+	struct diag *diag);
+/** A top-level key that slipped into a map of names: say so. */
+bool topo_is_misplaced(const struct yaml_value *key, const char *under, struct diag *diag);
+
+/** nodes, images and groups: topo_node.c */
+void topo_read_images(struct topo_reader *reader, const struct yaml_value *images);
+void topo_read_nodes(struct topo_reader *reader, const struct yaml_value *nodes);
+/** Kernel arguments from addresses; after links, which say how many interfaces there are. */
+void topo_finish_nodes(struct topo_reader *reader, const struct yaml_value *nodes);
+/** bridges and links: topo_link.c */
+void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *bridges);
+void topo_read_links(struct topo_reader *reader, const struct yaml_value *links);
+
+/** "no node called ..." with the nearest name. */
+void topo_no_node(struct topo_reader *reader, const char *name, struct diag_mark mark);
+/** Number of an interface: "eth3" is 3; 0 with an error in diag when it is none. */
+unsigned topo_interface(const char *name, struct diag_mark mark, struct diag *diag);
+
+#endif

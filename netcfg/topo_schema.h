@@ -1,0 +1,110 @@
+/**
+ * topo_schema: which keys a lab file has, where, and what values they take; as tables.
+ *
+ * One table per kind of map. Reading a map through its table checks names, types and bounds, stores
+ * the values in a spec (a struct whose first member is the mask of keys that are set), and names what
+ * is wrong. Manual page and parser are held together by a test that walks these tables.
+ */
+#ifndef NETCFG_TOPO_SCHEMA_H
+#define NETCFG_TOPO_SCHEMA_H
+
+#include "ether.h"
+#include "topo_yaml.h"
+
+#include <stddef.h>
+
+enum topo_kind {
+	TOPO_TEXT,   /* struct topo_text */
+	TOPO_BOOL,   /* bool */
+	TOPO_NUMBER, /* uint64_t, min..max */
+	TOPO_SIZE,   /* uint64_t bytes, "256M", min..max */
+	TOPO_VLAN,   /* uint64_t, 1..4094 */
+	TOPO_VLANS,  /* struct vlan_set; 10, or [10, 20-29] */
+	TOPO_WORD,   /* uint64_t, index into names */
+	TOPO_MAP_OF, /* const struct yaml_value *, a map (or nothing) */
+	TOPO_LIST_OF,/* const struct yaml_value *, a list */
+	TOPO_RAW,    /* const struct yaml_value *, read by its own function */
+	TOPO_LATER,  /* known, not supported yet */
+};
+
+struct topo_text {
+	const char *text;
+	struct diag_mark mark;
+};
+
+struct topo_field {
+	const char *name;
+	enum topo_kind kind;
+	size_t offset, size;
+	uint64_t min, max;
+	const char *const *names;
+	const char *help;
+};
+
+struct topo_schema {
+	const char *what; /* "node" */
+	const struct topo_field *fields;
+	unsigned n_fields;
+};
+
+struct topo_root_spec {
+	uint64_t set;
+	uint64_t version;
+	struct topo_text name;
+	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *links;
+};
+
+struct topo_defaults_spec {
+	uint64_t set;
+	const struct yaml_value *node, *link;
+};
+
+struct topo_ready_spec {
+	uint64_t set;
+	struct topo_text console;
+};
+
+struct topo_image_spec {
+	uint64_t set;
+	struct topo_text kernel, initrd, cmdline, disk;
+	uint64_t memory, vcpus;
+	const struct yaml_value *ready;
+};
+
+struct topo_node_spec {
+	uint64_t set;
+	struct topo_text image, group, cmdline, disk;
+	uint64_t vcpus, memory, rank, interfaces;
+	bool forwarding;
+	const struct yaml_value *after, *ipv4, *ipv6, *gateway, *ready;
+};
+
+struct topo_bridge_spec {
+	uint64_t set;
+	struct vlan_set vlans;
+	uint64_t ageing, reserved;
+};
+
+struct topo_link_spec {
+	uint64_t set;
+	const struct yaml_value *endpoints, *mesh;
+	uint64_t mtu, mode, interface_mode, access_vlan, native_vlan;
+	bool enabled;
+	struct vlan_set trunk_vlans;
+};
+
+extern const struct topo_schema topo_root_schema, topo_defaults_schema, topo_ready_schema,
+	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_link_schema;
+extern const struct topo_schema *const topo_schemas[]; /* all of them, NULL-terminated */
+
+/** Read map (NULL or nothing = empty) into spec, zeroed before. Errors to diag. */
+void topo_schema_read(const struct topo_schema *schema, const struct yaml_value *map, void *spec,
+	struct diag *diag);
+/** Copy from base what spec does not set. */
+void topo_schema_inherit(const struct topo_schema *schema, void *spec, const void *base);
+/** Is the key set in spec? key is one of schema's. */
+bool topo_schema_has(const struct topo_schema *schema, const void *spec, const char *key);
+/** Complain unless value is a map (or nothing). */
+bool topo_schema_is_map(const struct yaml_value *value, const char *what, struct diag *diag);
+
+#endif

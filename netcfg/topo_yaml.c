@@ -1,0 +1,282 @@
+#include "topo_yaml.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <yaml.h>
+
+struct builder {
+	struct arena *arena;
+	struct diag *diag;
+	struct yaml_value *stack[TOPO_YAML_MAX_DEPTH];
+	struct yaml_value *keys[TOPO_YAML_MAX_DEPTH]; /* key that waits for its value */
+	unsigned depth, n_values, n_documents;
+	struct yaml_value *root;
+};
+
+static struct diag_mark mark_of(const yaml_event_t *event)
+{
+	struct diag_mark mark = {(unsigned)event->start_mark.line + 1, (unsigned)event->start_mark.column + 1,
+		1};
+
+	if (event->type == YAML_SCALAR_EVENT && event->end_mark.line == event->start_mark.line &&
+	    event->end_mark.column > event->start_mark.column)
+		mark.len = (unsigned)(event->end_mark.column - event->start_mark.column);
+	return mark;
+}
+
+static void check_duplicate(struct builder *b, const struct yaml_value *map, const struct yaml_value *key)
+{
+	const struct yaml_value *first = topo_yaml_get(map, key->text);
+
+	if (first)
+		diag_add(b->diag, key->mark, DIAG_DUPLICATE_KEY, "key \"%.40s\" stands here twice, first at line %u",
+			key->text, first->key->mark.line);
+}
+
+/* Hang value where it belongs. A scalar in a map is a key first. */
+static int attach(struct builder *b, struct yaml_value *value)
+{
+	struct yaml_value *parent = b->depth ? b->stack[b->depth - 1] : NULL;
+
+	if (++b->n_values > TOPO_YAML_MAX_NODES) {
+		diag_add(b->diag, value->mark, DIAG_LIMIT, "more than %u values", TOPO_YAML_MAX_NODES);
+		return -E2BIG;
+	}
+	if (!parent) {
+		b->root = value;
+		return 0;
+	}
+	if (parent->kind == YAML_MAP) {
+		struct yaml_value **key = &b->keys[b->depth - 1];
+
+		if (!*key) {
+			if (value->kind != YAML_SCALAR) {
+				diag_add(b->diag, value->mark, DIAG_TYPE, "a key must be a word");
+				return -EINVAL;
+			}
+			// Quadratic in the keys of one map: bounded, 4096 keys at most.
+			if (parent->n >= 4096) {
+				diag_add(b->diag, value->mark, DIAG_LIMIT, "more than 4096 keys in one map");
+				return -E2BIG;
+			}
+			check_duplicate(b, parent, value);
+			*key = value;
+			return 0;
+		}
+		value->key = *key;
+		*key = NULL;
+	}
+	if (parent->last)
+		parent->last->next = value;
+	else
+		parent->first = value;
+	parent->last = value;
+	parent->n++;
+	return 0;
+}
+
+static int push(struct builder *b, struct yaml_value *value)
+{
+	if (b->depth == TOPO_YAML_MAX_DEPTH) {
+		diag_add(b->diag, value->mark, DIAG_LIMIT, "nested more than %d levels deep", TOPO_YAML_MAX_DEPTH);
+		return -E2BIG;
+	}
+	b->keys[b->depth] = NULL;
+	b->stack[b->depth++] = value;
+	return 0;
+}
+
+static int refuse(struct builder *b, const yaml_event_t *event, const char *what)
+{
+	diag_hint(diag_add(b->diag, mark_of(event), DIAG_YAML_FEATURE, "%s are not read", what),
+		"write it out, or use defaults: and groups:");
+	return -EINVAL;
+}
+
+static int on_value(struct builder *b, const yaml_event_t *event, enum yaml_kind kind,
+	const yaml_char_t *anchor, const yaml_char_t *tag)
+{
+	struct yaml_value *value;
+	int code;
+
+	if (anchor)
+		return refuse(b, event, "anchors");
+	if (tag)
+		return refuse(b, event, "tags");
+	value = arena_alloc(b->arena, sizeof(*value));
+	if (!value)
+		return -ENOMEM;
+	value->kind = kind;
+	value->mark = mark_of(event);
+	if (kind == YAML_SCALAR) {
+		const char *text = (const char *)event->data.scalar.value;
+		size_t len = event->data.scalar.length;
+
+		value->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+		value->text = arena_copy(b->arena, text, len);
+		if (!value->text)
+			return -ENOMEM;
+		if (strlen(text) != len) {
+			diag_add(b->diag, value->mark, DIAG_SYNTAX, "text has a NUL character");
+			return -EINVAL;
+		}
+		return attach(b, value);
+	}
+	code = attach(b, value);
+	return code ? code : push(b, value);
+}
+
+static int on_event(struct builder *b, const yaml_event_t *event)
+{
+	switch (event->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		return b->n_documents++ ? refuse(b, event, "several documents in one file") : 0;
+	case YAML_ALIAS_EVENT:
+		return refuse(b, event, "aliases");
+	case YAML_SCALAR_EVENT:
+		return on_value(b, event, YAML_SCALAR, event->data.scalar.anchor, event->data.scalar.tag);
+	case YAML_SEQUENCE_START_EVENT:
+		return on_value(b, event, YAML_LIST, event->data.sequence_start.anchor,
+			event->data.sequence_start.tag);
+	case YAML_MAPPING_START_EVENT:
+		return on_value(b, event, YAML_MAP, event->data.mapping_start.anchor,
+			event->data.mapping_start.tag);
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT:
+		b->depth--;
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static void syntax_error(struct diag *diag, const yaml_parser_t *parser)
+{
+	struct diag_mark mark = {(unsigned)parser->problem_mark.line + 1,
+		(unsigned)parser->problem_mark.column + 1, 1};
+	struct diag_item *item;
+
+	if (parser->error == YAML_READER_ERROR)
+		mark = (struct diag_mark){0};
+	item = diag_add(diag, mark, DIAG_SYNTAX, "not YAML: %s%s%s", parser->problem ? parser->problem : "?",
+		parser->context ? ", " : "", parser->context ? parser->context : "");
+	if (parser->problem && strstr(parser->problem, "cannot start any token"))
+		diag_hint(item, "a tab? indent with spaces, and quote this character");
+}
+
+const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
+{
+	struct builder b = {.arena = arena, .diag = diag};
+	unsigned errors = diag->n;
+	yaml_parser_t parser;
+	bool done = false;
+
+	if (diag->size > TOPO_YAML_MAX_BYTES) {
+		diag_add(diag, (struct diag_mark){0}, DIAG_LIMIT, "file is larger than %u bytes", TOPO_YAML_MAX_BYTES);
+		return NULL;
+	}
+	if (!yaml_parser_initialize(&parser))
+		return NULL;
+	yaml_parser_set_input_string(&parser, (const unsigned char *)diag->text, diag->size);
+	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
+	while (!done) {
+		yaml_event_t event;
+
+		if (!yaml_parser_parse(&parser, &event)) {
+			syntax_error(diag, &parser);
+			b.root = NULL;
+			break;
+		}
+		done = event.type == YAML_STREAM_END_EVENT;
+		if (on_event(&b, &event)) {
+			b.root = NULL;
+			done = true;
+		}
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	if (!b.root && diag->n == errors)
+		diag_add(diag, (struct diag_mark){0}, arena->failed ? DIAG_LIMIT : DIAG_SYNTAX,
+			arena->failed ? "out of memory" : "file is empty");
+	return b.root;
+}
+
+const struct yaml_value *topo_yaml_get(const struct yaml_value *map, const char *key)
+{
+	for (const struct yaml_value *v = map->first; map->kind == YAML_MAP && v; v = v->next) {
+		if (!strcmp(v->key->text, key))
+			return v;
+	}
+	return NULL;
+}
+
+/* YAML 1.2.2, 10.3.2 "Tag Resolution" of the core schema. */
+
+bool topo_yaml_is_null(const struct yaml_value *value)
+{
+	static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+
+	if (value->kind != YAML_SCALAR || !value->plain)
+		return false;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (!strcmp(value->text, words[i]))
+			return true;
+	}
+	return false;
+}
+
+bool topo_yaml_bool(const struct yaml_value *value, bool *ret)
+{
+	static const char *const words[2][3] = {{"false", "False", "FALSE"}, {"true", "True", "TRUE"}};
+
+	if (value->kind != YAML_SCALAR || !value->plain)
+		return false;
+	for (int truth = 0; truth < 2; truth++) {
+		for (int i = 0; i < 3; i++) {
+			if (!strcmp(value->text, words[truth][i])) {
+				*ret = truth;
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+int topo_yaml_u64(const struct yaml_value *value, uint64_t *ret)
+{
+	const char *text = value->text;
+	int base = 10;
+	char *end;
+
+	if (value->kind != YAML_SCALAR || !value->plain)
+		return -EINVAL;
+	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'o')) {
+		base = text[1] == 'x' ? 16 : 8;
+		text += 2;
+	} else if (text[0] == '+') {
+		text++;
+	}
+	// strtoull() would take blanks, signs and a second 0x.
+	if (!strchr("0123456789abcdefABCDEF", text[0]) || !text[0] || (base == 16 && (text[1] | 32) == 'x'))
+		return -EINVAL;
+	errno = 0;
+	*ret = strtoull(text, &end, base);
+	if (*end)
+		return -EINVAL;
+	return errno ? -ERANGE : 0;
+}
+
+const char *topo_yaml_kind(const struct yaml_value *value)
+{
+	uint64_t number;
+	bool truth;
+
+	if (value->kind != YAML_SCALAR)
+		return value->kind == YAML_LIST ? "a list" : "a map";
+	if (topo_yaml_is_null(value))
+		return "nothing";
+	if (topo_yaml_bool(value, &truth))
+		return "a boolean";
+	return topo_yaml_u64(value, &number) ? "text" : "a number";
+}
