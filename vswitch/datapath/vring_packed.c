@@ -56,9 +56,10 @@ static int walk_indirect(struct vring *ring, uint64_t addr, uint32_t len, uint16
 	if (count > FRAME_MAX_SEGS)
 		return ring_fault(ring, VRING_BAD_CHAIN);
 	for (uint32_t i = 0; i < count; i++) {
-		uint64_t gpa = LOAD_ONCE(table[i].addr);
-		uint32_t size = LOAD_ONCE(table[i].len);
-		uint16_t flags = LOAD_ONCE(table[i].flags);
+		uint64_t gpa, rest;
+		desc_words(&table[i], &gpa, &rest);
+		uint32_t size = (uint32_t)rest;
+		uint16_t flags = (uint16_t)(rest >> 48);
 
 		/* 2.8.8: only WRITE means something in an indirect table. */
 		if ((flags & VRING_DESC_F_WRITE) != direction)
@@ -84,12 +85,12 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint16_t
 	chain->n_desc = 0;
 	chain->len = 0;
 	for (;;) {
-		const struct vring_packed_desc *desc = &descs[p->slot];
-		uint64_t gpa = LOAD_ONCE(desc->addr);
-		uint32_t size = LOAD_ONCE(desc->len);
+		uint64_t gpa, rest;
 		int got;
 
-		chain->id = LOAD_ONCE(desc->id);
+		desc_words(&descs[p->slot], &gpa, &rest);
+		uint32_t size = (uint32_t)rest;
+		chain->id = (uint16_t)(rest >> 32);
 		if (++chain->n_desc > ring->size)
 			return ring_fault(ring, VRING_BAD_CHAIN);
 		if (flags & VRING_DESC_F_INDIRECT) {

@@ -26,6 +26,18 @@ static inline int ring_fault(struct vring *ring, enum vring_fault fault)
 #define LOAD_ONCE(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
 #define STORE_ONCE(lvalue, value) (*(volatile __typeof__(lvalue) *)&(lvalue) = (value))
 
+/** A 64-bit word at any address: indirect tables need not be aligned. */
+typedef uint64_t unaligned_u64 __attribute__((aligned(1), may_alias));
+
+/** Both halves of a 16-byte descriptor, each loaded once. */
+static inline void desc_words(const void *desc, uint64_t *ret_addr, uint64_t *ret_rest)
+{
+	const unaligned_u64 *words = desc;
+
+	*ret_addr = LOAD_ONCE(words[0]);
+	*ret_rest = LOAD_ONCE(words[1]);
+}
+
 /**
  * Append guest range [gpa, gpa + len) to segs, which has room for max pieces in all; a range over
  * adjacent regions becomes several. returns the new count, or -1: outside memory or too many.

@@ -11,11 +11,12 @@ static uint16_t avail_idx(const struct vring *ring)
 static struct vring_desc desc_load(const struct vring_desc *desc)
 {
 	struct vring_desc copy;
+	uint64_t rest;
 
-	copy.addr = LOAD_ONCE(desc->addr);
-	copy.len = LOAD_ONCE(desc->len);
-	copy.flags = LOAD_ONCE(desc->flags);
-	copy.next = LOAD_ONCE(desc->next);
+	desc_words(desc, &copy.addr, &rest);
+	copy.len = (uint32_t)rest;
+	copy.flags = (uint16_t)(rest >> 32);
+	copy.next = (uint16_t)(rest >> 48);
 	return copy;
 }
 

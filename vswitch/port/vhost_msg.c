@@ -70,6 +70,7 @@ static int set_features(struct vhost_port *vp, const union vhost_user_payload *p
 	if (!(p->u64 & VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
 		for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
 			vp->rings[i].enabled = true;
+	vhost_offer(vp);
 	return 0;
 }
 
