@@ -46,6 +46,17 @@ static int absolute_path(struct ctl_port *port, struct err *err)
 	return 0;
 }
 
+/* With set, 0 takes a VLAN away; a new port has none that could be taken. */
+static int check_new_port(const struct ctl_port *port, struct err *err)
+{
+	bool tag = CTL_HAS(port, ctl_port, tag) && !port->tag;
+
+	if (!tag && (!CTL_HAS(port, ctl_port, native) || port->native))
+		return 0;
+	return err_set_field(err, -ERANGE, tag ? "tag" : "native", "%s: 0 is not in 1..4094",
+		tag ? "tag" : "native");
+}
+
 static const char *const *show_kinds(void)
 {
 	static const char *const kinds[] = {"BridgeShow", "PortShow", "PortStats", "PortDrops", "LinkShow",
@@ -164,6 +175,8 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	int code;
 
 	if (req->verb->schema == &ctl_port_schema && absolute_path((void *)&req->msg, &err) < 0)
+		return cmd_fail(&err);
+	if (!strcmp(req->verb->method, "PortAdd") && check_new_port((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
 	if (opts->dry_run && !is_show(req->verb))
 		return dry_run(req);

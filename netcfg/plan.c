@@ -164,7 +164,7 @@ static void describe_port(const struct ctl_port *port, char *buf, size_t size)
 	if (!port->bridge[0])
 		(void)snprintf(buf, size, "unconnected");
 	else
-		(void)snprintf(buf, size, "%s %.60s%s", port->bridge, show_port_vlans(port, vlans, sizeof(vlans)),
+		(void)snprintf(buf, size, "%.32s %.40s%s", port->bridge, show_port_vlans(port, vlans, sizeof(vlans)),
 			port->enabled ? "" : " disabled");
 }
 
@@ -191,7 +191,7 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 {
 	const struct ctl_port *old = state_find_port(p->actual, port->name);
 	struct plan_op *op;
-	char from[128], to[128];
+	char from[90], to[90];
 	enum plan_cost cost = PLAN_LIVE;
 
 	describe_port(port, to, sizeof(to));

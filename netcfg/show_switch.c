@@ -31,8 +31,9 @@ const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size)
 	}
 	if (vlan_set_format(&port->trunks, trunks, sizeof(trunks)) >= sizeof(trunks))
 		memcpy(trunks + sizeof(trunks) - 4, "...", 4);
-	used = (size_t)snprintf(buf, size, "%s %s", ctl_vlan_modes[port->vlan_mode],
-		trunks[0] ? trunks : "all");
+	used = (size_t)snprintf(buf, size, "%s %s",
+		port->vlan_mode == CTL_VLAN_NATIVE_TAGGED ? ctl_vlan_modes[port->vlan_mode] : "trunk",
+		trunks[0] ? trunks : "none");
 	if (port->native && used < size)
 		(void)snprintf(buf + used, size - used, " native %u", port->native);
 	return buf;

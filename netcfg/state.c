@@ -155,7 +155,7 @@ static int add_link(const struct topo *topo, const struct topo_link *link, struc
 {
 	struct ctl_port *a = port_of(topo, state, link->a_node, link->a_nic), *b;
 	struct ctl_link *wire;
-	char name[128];
+	char name[2 * CTL_NAME_MAX + 3];
 
 	if (!link->is_wire) {
 		attach(topo, link, a);
