@@ -1,0 +1,221 @@
+/*
+ * A vhost-user front-end that says anything: known and unknown messages of any size, with descriptors
+ * of any kind, whole or cut off. The rings that come out of it are used, as a worker would. Oracles:
+ * no ring is used that was not offered, and afterwards every descriptor is closed.
+ *
+ * Input: messages of {request, flags, what to attach, payload length, payload}.
+ */
+#include "fuzz.h"
+#include "fwd.h"
+#include "log.h"
+#include "port.h"
+#include "vhost_user.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define MEM_SIZE 65536
+
+static char path[CTL_PATH_MAX + 1];
+static struct fwd *work; /* plan and pieces for using rings */
+
+static void remove_path(void)
+{
+	path[strlen(path) - 2] = '\0';
+	(void)rmdir(path);
+}
+
+static void prepare(void)
+{
+	char dir[] = "/tmp/weft-fuzz-XXXXXX";
+
+	if (path[0])
+		return;
+	if (!mkdtemp(dir))
+		abort();
+	(void)snprintf(path, sizeof(path), "%s/p", dir);
+	work = mmap(NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (work == MAP_FAILED)
+		abort();
+	log_set_level(LOG_ERR);
+	atexit(remove_path);
+}
+
+static unsigned count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (dir && readdir(dir))
+		n++;
+	if (dir)
+		closedir(dir);
+	return n;
+}
+
+static int memory_file(size_t size)
+{
+	int fd = memfd_create("guest", MFD_CLOEXEC);
+
+	if (fd < 0 || ftruncate(fd, (off_t)size))
+		abort();
+	return fd;
+}
+
+/** Descriptors of kind & 7, (kind >> 4) + 1 of them. Returns how many. */
+static unsigned make_fds(uint8_t kind, int *fds)
+{
+	unsigned n = (kind >> 4) + 1u;
+	int two[2];
+
+	for (unsigned i = 0; i < n; i++) {
+		switch (kind & 7) {
+		case 1:
+			fds[i] = eventfd(0, 0);
+			break;
+		case 2:
+			fds[i] = memory_file(MEM_SIZE);
+			break;
+		case 3:
+			fds[i] = memory_file(4096);
+			break;
+		case 4:
+			if (pipe(two))
+				abort();
+			close(two[0]);
+			fds[i] = two[1];
+			break;
+		case 5:
+			fds[i] = open("/", O_RDONLY | O_DIRECTORY);
+			break;
+		case 6:
+			fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+			break;
+		case 7:
+			fds[i] = open("/dev/null", O_RDWR);
+			break;
+		default:
+			return 0;
+		}
+	}
+	return n;
+}
+
+static void send_all(int fd, const struct vhost_user_hdr *hdr, const void *payload, size_t len,
+	const int *fds, unsigned n_fds)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int) * 16)];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov[2] = {{(void *)(uintptr_t)hdr, sizeof(*hdr)}, {(void *)(uintptr_t)payload, len}};
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = len ? 2 : 1};
+
+	if (n_fds) {
+		msg.msg_control = control.buf;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
+		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
+	}
+	(void)sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/** What a worker may do with rings that are offered. */
+static void use_rings(struct port *port)
+{
+	const struct port_rings *rings = port_rings(port);
+
+	for (unsigned i = 0; i < rings->n; i++) {
+		unsigned n = vring_take(rings->rx[i], work->frames, 4, work->segs, FWD_MAX_SEGS);
+
+		for (unsigned f = 0; f < n; f++)
+			if (work->frames[f].len >= 14)
+				(void)vring_put(rings->tx[i], &work->plan, &work->frames[f], false);
+		vring_return(rings->rx[i], work->frames, n);
+		vring_publish(rings->tx[i]);
+		vring_notify(rings->rx[i], true);
+	}
+}
+
+static void on_rings(void *ctx, struct port *port)
+{
+	use_rings(port);
+}
+
+static const struct port_events events = {.rings = on_rings};
+
+static int join_port(void)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	memcpy(addr.sun_path, path, strlen(path) + 1);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+		abort();
+	return fd;
+}
+
+static void settle(struct ev *ev)
+{
+	for (unsigned i = 0; i < 4; i++)
+		(void)ev_run_once(ev, 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct ctl_port conf = {.type = CTL_PORT_VHOST_USER, .mode = CTL_SOCK_SERVER, .queues = 2,
+		.mtu = 1500, .name = "fuzz"};
+	const uint8_t *end = data + size;
+	struct err err = {0};
+	struct port *port;
+	struct ev *ev;
+	unsigned before;
+	int fd;
+
+	prepare();
+	before = count_fds();
+	memcpy(conf.path, path, sizeof(path));
+	if (ev_create(&ev) || port_create(ev, &conf, &events, NULL, &port, &err))
+		abort();
+	fd = join_port();
+	while (end - data >= 4) {
+		struct vhost_user_hdr hdr = {.request = data[0], .flags = data[1], .size = data[3]};
+		size_t len = data[3], left = (size_t)(end - data) - 4;
+		uint8_t reply[2048];
+		int fds[16];
+		unsigned n_fds = make_fds(data[2], fds);
+
+		if (data[2] & 8) /* a length that the payload does not have */
+			hdr.size = data[3] * 64u;
+		len = len < left ? len : left;
+		send_all(fd, &hdr, data + 4, len, fds, n_fds);
+		for (unsigned i = 0; i < n_fds; i++)
+			close(fds[i]);
+		data += 4 + len;
+		settle(ev);
+		use_rings(port);
+		port_check(port);
+		while (recv(fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
+			;
+	}
+	close(fd);
+	settle(ev);
+	if (port_is_running(port))
+		abort();
+	port_destroy(port);
+	ev_destroy(ev);
+	if (count_fds() != before)
+		abort();
+	return 0;
+}
