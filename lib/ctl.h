@@ -5,8 +5,8 @@
  *
  *   -> {"method":"net.weft.vswitch.PortAdd","parameters":{"name":"p1","bridge":"br0"}}
  *   <- {"parameters":{}}
- *   <- {"error":"net.weft.vswitch.PortExists","parameters":{"field":"name","message":"port 'p1': ...",
- *       "hint":"..."}}
+ *   <- {"error":"net.weft.vswitch.PortExists",
+ *       "parameters":{"field":"name","message":"port 'p1': ...","hint":"..."}}
  *
  * A method that lists things is called with "more":true and answers one object per row, each with
  * "continues":true, then one last object without it and with empty parameters. A subscription is
@@ -31,8 +31,8 @@
  * a reply that it does not know, so that programs of different age understand each other.
  *
  * Limits (all of them against a hostile client): CTL_MAX_MESSAGE bytes a message, CTL_MAX_DEPTH
- * nesting, CTL_MAX_CONNECTIONS clients (half of them of other users), CTL_MAX_BACKLOG bytes of unsent
- * replies per client (a subscriber that does not read is cut off), one request at a time per client.
+ * nesting, CTL_MAX_CONNECTIONS clients (half of them of other users), CTL_MAX_BACKLOG bytes of
+ * unsent replies per client (a subscriber that does not read is cut off), one request at a time.
  * Permissions: socket mode 0660; the peer's uid (SO_PEERCRED) must be root, the server's own, or,
  * for CTL_READ methods, a member that the socket's mode let in.
  * Threads: a server belongs to its event loop's thread; a client to one thread, blocking.
@@ -196,7 +196,8 @@ extern const struct ctl_struct ctl_empty_schema;
 
 /**
  * Decode a JSON object text[len] into msg (schema->size bytes, zeroed first).
- * returns  0, -EPROTO (not an object, too deep), -EINVAL (unknown, missing or bad field; err->field set)
+ * returns  0, -EPROTO (not an object, too deep), -EMSGSIZE, -EINVAL or -ERANGE (unknown, missing or
+ *          bad field; err->field set)
  */
 int ctl_decode(const struct ctl_struct *schema, const char *text, size_t len, void *msg,
 	struct err *err);
@@ -267,19 +268,19 @@ void ctl_server_destroy(struct ctl_server *server);
 /** Queue one row or event of a CTL_ROWS or CTL_EVENTS call. 0, -EPIPE when the client is gone. */
 int ctl_call_send(struct ctl_call *call, const void *row);
 /**
- * For replies that may be long: the rows are pulled as the client reads them, so that a table of any
- * size takes little memory. A handler ends with `return ctl_call_rows(call, next, done, state)`.
+ * For replies that may be long: the rows are pulled as the client reads them, so that a table of
+ * any size takes little memory. A handler ends with `return ctl_call_rows(call, next, done, st)`.
  * next   fills row (zeroed) and returns 1, or returns 0 at the end, or -errno with err set
  * done   frees state; called once, however the call ends; may be NULL
  */
 typedef int ctl_next_fn(void *state, void *row, struct err *err);
 int ctl_call_rows(struct ctl_call *call, ctl_next_fn *next, void (*done)(void *state), void *state);
-/** End a pending call: out as in a handler, or err when code is negative. call is gone afterwards. */
+/** End a pending call: out as in a handler, or err when code is negative. call is gone then. */
 void ctl_call_finish(struct ctl_call *call, int code, const void *out, const struct err *err);
 /**
- * fn(ctx, call) runs once if the client goes away, or the server ends, while the call is pending; the
- * call is gone when fn returns. Without it a call whose client went away stays valid (sending gives
- * -EPIPE) until ctl_call_finish() or the server's end.
+ * fn(ctx, call) runs once if the client goes away, or the server ends, while the call is pending;
+ * the call is gone when fn returns. Without it a call whose client went away stays valid (sending
+ * gives -EPIPE) until ctl_call_finish() or the server's end.
  */
 void ctl_call_on_close(struct ctl_call *call, void (*fn)(void *ctx, struct ctl_call *call),
 	void *ctx);
@@ -289,8 +290,8 @@ void ctl_call_on_close(struct ctl_call *call, void (*fn)(void *ctx, struct ctl_c
 struct ctl_client;
 
 /**
- * Connect; timeout_ms bounds every later wait for a reply (0 = 10 s). A call that ended early (timeout,
- * a row callback that stopped) leaves the connection stale; the next call makes a new one.
+ * Connect; timeout_ms bounds every later wait for a reply (0 = 10 s). A call that ended early
+ * (timeout, a row callback that stopped) leaves the connection stale; the next makes a new one.
  */
 int ctl_client_open(const char *path, const struct ctl_interface *iface, unsigned timeout_ms,
 	struct ctl_client **ret_client, struct err *err);

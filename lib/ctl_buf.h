@@ -1,8 +1,8 @@
 /**
  * ctl_buf: bytes on their way from or to a control socket; for ctl_server.c and ctl_client.c only.
  *
- * Data model: a queue of bytes. Used for input it yields NUL-terminated messages, used for output it
- * is written as the socket takes it. Nothing here blocks, and a queue never outgrows its cap.
+ * Data model: a queue of bytes. Used for input it yields NUL-terminated messages, used for output
+ * it is written as the socket takes it. Nothing here blocks, and a queue never outgrows its cap.
  * Threads: the owner's.
  */
 #ifndef WEFT_CTL_BUF_H
@@ -27,7 +27,7 @@ size_t ctl_buf_len(const struct ctl_buf *buf);
  * returns  1 more may come, 0 at end of file, -errno; -EAGAIN is 1
  */
 int ctl_buf_read(struct ctl_buf *buf, int fd, size_t max_len);
-/** The first complete message (borrowed until the buffer changes), or NULL. ret_len excludes the NUL. */
+/** The first complete message (borrowed until buf changes), or NULL. ret_len excludes the NUL. */
 const char *ctl_buf_message(struct ctl_buf *buf, size_t *ret_len);
 /** Drop the first n bytes. */
 void ctl_buf_consume(struct ctl_buf *buf, size_t n);

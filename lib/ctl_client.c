@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 #define CLIENT_DEFAULT_TIMEOUT_MS 10000
-#define CLIENT_RETRY_NS           10000000
-#define CLIENT_FOREVER            UINT64_MAX
-#define NSEC_PER_MSEC             UINT64_C(1000000)
+#define CLIENT_RETRY_NS		  10000000
+#define CLIENT_FOREVER		  UINT64_MAX
+#define NSEC_PER_MSEC		  UINT64_C(1000000)
 
 struct ctl_client {
 	const struct ctl_interface *iface;
@@ -42,7 +42,8 @@ static int client_wait(const struct ctl_client *client, short events, uint64_t d
 		if (deadline_ns != CLIENT_FOREVER) {
 			if (now_ns >= deadline_ns)
 				return -ETIMEDOUT;
-			timeout_ms = (int)((deadline_ns - now_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
+			timeout_ms =
+				(int)((deadline_ns - now_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC);
 		}
 		n = poll(&pfd, 1, timeout_ms);
 		if (n > 0)
@@ -76,7 +77,8 @@ static int client_connect(struct ctl_client *client, struct err *err)
 	// A Unix socket connects at once, or says EAGAIN while its listen queue is full.
 	while ((code = client_connect_once(client, &address)) == -EAGAIN) {
 		if (ev_now_ns() >= deadline_ns)
-			return err_set(err, -ETIMEDOUT, "control socket '%s': the program does not take connections",
+			return err_set(err, -ETIMEDOUT,
+				"control socket '%s': the program does not take connections",
 				client->path);
 		(void)nanosleep(&pause, NULL);
 	}
@@ -84,7 +86,8 @@ static int client_connect(struct ctl_client *client, struct err *err)
 		(void)err_set(err, code, "control socket '%s': cannot connect: %s", client->path,
 			strerror(-code));
 		if (code == -ENOENT || code == -ECONNREFUSED)
-			err_hint(err, "no program serves it: is it running, and is this its --control path?");
+			err_hint(err, "no program serves it: is it running, and is this its "
+				      "--control path?");
 		else if (code == -EACCES)
 			err_hint(err, "your user may not use this socket");
 	}
@@ -106,11 +109,12 @@ static int client_lost(const struct ctl_client *client, int code, struct err *er
 			(unsigned)(client->timeout_ns / NSEC_PER_MSEC));
 	if (code == -EINTR)
 		return err_set(err, code, "control socket '%s': interrupted", client->path);
-	return err_set(err, code, "control socket '%s': the program closed the connection", client->path);
+	return err_set(
+		err, code, "control socket '%s': the program closed the connection", client->path);
 }
 
-static int client_send(const struct ctl_client *client, const char *text, size_t len,
-	struct err *err)
+static int client_send(
+	const struct ctl_client *client, const char *text, size_t len, struct err *err)
 {
 	uint64_t deadline_ns = ev_now_ns() + client->timeout_ns;
 	size_t at = 0;
@@ -146,7 +150,8 @@ static int client_receive(struct ctl_client *client, uint64_t deadline_ns, const
 		if (*ret_text)
 			return 0;
 		if (ctl_buf_len(&client->in) > CTL_MAX_MESSAGE)
-			return err_set(err, -EMSGSIZE, "control socket '%s': the reply has more than %d bytes",
+			return err_set(err, -EMSGSIZE,
+				"control socket '%s': the reply has more than %d bytes",
 				client->path, CTL_MAX_MESSAGE);
 		if (eof)
 			return client_lost(client, -EPIPE, err);
@@ -184,8 +189,8 @@ static int client_begin(struct ctl_client *client, const char *name, const void 
 		return err_set(err, code, "method '%s': the request cannot be encoded", name);
 	client->stale = true;
 	if (len > CTL_MAX_MESSAGE)
-		code = err_set(err, -EMSGSIZE, "method '%s': the request has more than %d bytes", name,
-			CTL_MAX_MESSAGE);
+		code = err_set(err, -EMSGSIZE, "method '%s': the request has more than %d bytes",
+			name, CTL_MAX_MESSAGE);
 	else
 		code = client_send(client, text, len + 1, err);
 	free(text);
@@ -205,7 +210,8 @@ static int client_reply(struct ctl_client *client, uint64_t deadline_ns, json_t 
 	if (code < 0)
 		return code;
 	*ret_continues = false;
-	code = ctl_wire_parse_reply(client->iface, text, len, ret_json, ret_params, ret_continues, err);
+	code = ctl_wire_parse_reply(
+		client->iface, text, len, ret_json, ret_params, ret_continues, err);
 	ctl_buf_consume(&client->in, len + 1);
 	// After these two the server or we are out of step.
 	if (!*ret_continues && code != -EPROTO && code != -EMSGSIZE)
@@ -213,8 +219,8 @@ static int client_reply(struct ctl_client *client, uint64_t deadline_ns, json_t 
 	return code;
 }
 
-static int client_decode(const struct ctl_struct *schema, const json_t *params, void *msg,
-	struct err *err)
+static int client_decode(
+	const struct ctl_struct *schema, const json_t *params, void *msg, struct err *err)
 {
 	int code;
 
@@ -228,8 +234,8 @@ static int client_decode(const struct ctl_struct *schema, const json_t *params, 
 	return code;
 }
 
-int ctl_client_call(struct ctl_client *client, const char *name, const void *in, void *out,
-	struct err *err)
+int ctl_client_call(
+	struct ctl_client *client, const char *name, const void *in, void *out, struct err *err)
 {
 	const struct ctl_method *method;
 	const json_t *params;
@@ -240,7 +246,8 @@ int ctl_client_call(struct ctl_client *client, const char *name, const void *in,
 	code = client_begin(client, name, in, false, &method, err);
 	if (code < 0)
 		return code;
-	code = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params, &continues, err);
+	code = client_reply(
+		client, ev_now_ns() + client->timeout_ns, &json, &params, &continues, err);
 	if (code < 0)
 		return code;
 	if (out)
@@ -264,8 +271,9 @@ int ctl_client_rows(struct ctl_client *client, const char *name, const void *in,
 	if (!row)
 		return err_set(err, -ENOMEM, "method '%s': no memory", name);
 	while (!code && continues) {
-		uint64_t deadline_ns =
-			method->reply == CTL_EVENTS ? CLIENT_FOREVER : ev_now_ns() + client->timeout_ns;
+		uint64_t deadline_ns = method->reply == CTL_EVENTS
+					       ? CLIENT_FOREVER
+					       : ev_now_ns() + client->timeout_ns;
 		const json_t *params;
 		json_t *json;
 
@@ -292,7 +300,8 @@ int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *
 	size_t len;
 	int code;
 
-	code = ctl_wire_format_request(client->iface, "Describe", NULL, NULL, false, &request, &len);
+	code = ctl_wire_format_request(
+		client->iface, "Describe", NULL, NULL, false, &request, &len);
 	if (code < 0)
 		return err_set(err, code, "method 'Describe': the request cannot be encoded");
 	if (client->stale || client->fd < 0) {
@@ -304,14 +313,15 @@ int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *
 		code = client_send(client, request, len + 1, err);
 	free(request);
 	if (!code)
-		code = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params, &continues,
-			err);
+		code = client_reply(
+			client, ev_now_ns() + client->timeout_ns, &json, &params, &continues, err);
 	if (code < 0)
 		return code;
 	text = json_string_value(json_object_get(params, "description"));
 	*ret_text = text ? strdup(text) : NULL;
 	json_decref(json);
-	return *ret_text ? 0 : err_set(err, -EPROTO, "method 'Describe': the reply has no description");
+	return *ret_text ? 0
+			 : err_set(err, -EPROTO, "method 'Describe': the reply has no description");
 }
 
 /* ---- Life cycle ---- */
@@ -324,8 +334,9 @@ int ctl_client_open(const char *path, const struct ctl_interface *iface, unsigne
 	int code;
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return err_set(err, -ENAMETOOLONG, "control socket '%s': the path has more than %zu bytes",
-			path, sizeof(address.sun_path) - 1);
+		return err_set(err, -ENAMETOOLONG,
+			"control socket '%s': the path has more than %zu bytes", path,
+			sizeof(address.sun_path) - 1);
 	client = calloc(1, sizeof(*client));
 	if (!client)
 		return err_set(err, -ENOMEM, "control socket '%s': no memory", path);

@@ -11,8 +11,8 @@
 
 /* ---- Decode ---- */
 
-static int codec_wrong_type(const struct ctl_field *field, const json_t *value, const char *wanted,
-	struct err *err)
+static int codec_wrong_type(
+	const struct ctl_field *field, const json_t *value, const char *wanted, struct err *err)
 {
 	static const char *const types[] = {
 		[JSON_OBJECT] = "an object",
@@ -30,16 +30,16 @@ static int codec_wrong_type(const struct ctl_field *field, const json_t *value, 
 }
 
 // A 64-bit number beyond what JSON programs agree on (2^63 - 1) is written as a string.
-static int codec_decode_number(const struct ctl_field *field, const json_t *value, void *msg,
-	struct err *err)
+static int codec_decode_number(
+	const struct ctl_field *field, const json_t *value, void *msg, struct err *err)
 {
 	uint64_t number;
 
 	if (json_is_integer(value)) {
 		if (json_integer_value(value) < 0)
 			return err_set_field(err, -ERANGE, field->name,
-				"%s: %" JSON_INTEGER_FORMAT " is not in %" PRIu64 "..%" PRIu64, field->name,
-				json_integer_value(value), field->min, field->max);
+				"%s: %" JSON_INTEGER_FORMAT " is not in %" PRIu64 "..%" PRIu64,
+				field->name, json_integer_value(value), field->min, field->max);
 		return ctl_field_set_number(field, msg, (uint64_t)json_integer_value(value), err);
 	}
 	if (field->kind == CTL_KIND_U64 && json_is_string(value)) {
@@ -53,8 +53,8 @@ static int codec_decode_number(const struct ctl_field *field, const json_t *valu
 	return codec_wrong_type(field, value, "an integer", err);
 }
 
-static int codec_decode_field(const struct ctl_field *field, const json_t *value, void *msg,
-	struct err *err)
+static int codec_decode_field(
+	const struct ctl_field *field, const json_t *value, void *msg, struct err *err)
 {
 	switch (field->kind) {
 	case CTL_KIND_BOOL:
@@ -69,8 +69,8 @@ static int codec_decode_field(const struct ctl_field *field, const json_t *value
 	default:
 		if (!json_is_string(value))
 			return codec_wrong_type(field, value, "a string", err);
-		return ctl_field_set_text(field, msg, json_string_value(value),
-			json_string_length(value), err);
+		return ctl_field_set_text(
+			field, msg, json_string_value(value), json_string_length(value), err);
 	}
 }
 
@@ -99,7 +99,8 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 		const struct ctl_field *field = &schema->fields[i];
 
 		if (field->required && !ctl_field_is_set(msg, i)) {
-			(void)err_set_field(err, -EINVAL, field->name, "%s: is missing", field->name);
+			(void)err_set_field(
+				err, -EINVAL, field->name, "%s: is missing", field->name);
 			err_hint(err, "%s: %s", field->name, field->help);
 			return -EINVAL;
 		}
@@ -107,8 +108,8 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 	return 0;
 }
 
-int ctl_decode(const struct ctl_struct *schema, const char *text, size_t len, void *msg,
-	struct err *err)
+int ctl_decode(
+	const struct ctl_struct *schema, const char *text, size_t len, void *msg, struct err *err)
 {
 	json_t *json;
 	int code;
@@ -196,7 +197,8 @@ int ctl_json_encode(const struct ctl_struct *schema, const void *msg, json_t **r
 		if (!ctl_field_is_set(msg, i))
 			continue;
 		code = codec_encode_field(&schema->fields[i], msg, &value);
-		if (!code && (!value || json_object_set_new(json, schema->fields[i].name, value) < 0))
+		if (!code &&
+			(!value || json_object_set_new(json, schema->fields[i].name, value) < 0))
 			code = -ENOMEM;
 		if (code < 0) {
 			json_decref(json);

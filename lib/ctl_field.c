@@ -96,8 +96,8 @@ int ctl_field_set_number(const struct ctl_field *field, void *msg, uint64_t valu
 
 	if (value < field->min || value > field->max)
 		return err_set_field(err, -ERANGE, field->name,
-			"%s: %" PRIu64 " is not in %" PRIu64 "..%" PRIu64, field->name, value, field->min,
-			field->max);
+			"%s: %" PRIu64 " is not in %" PRIu64 "..%" PRIu64, field->name, value,
+			field->min, field->max);
 	if (field->kind == CTL_KIND_U16)
 		*(uint16_t *)at = (uint16_t)value;
 	else if (field->kind == CTL_KIND_U32)
@@ -107,15 +107,16 @@ int ctl_field_set_number(const struct ctl_field *field, void *msg, uint64_t valu
 	return 0;
 }
 
-static int field_set_str(const struct ctl_field *field, char *at, const char *text, size_t len,
-	struct err *err)
+static int field_set_str(
+	const struct ctl_field *field, char *at, const char *text, size_t len, struct err *err)
 {
 	if (len < field->min || len > field->max) {
 		if (!len)
-			return err_set_field(err, -ERANGE, field->name, "%s: must not be empty", field->name);
+			return err_set_field(
+				err, -ERANGE, field->name, "%s: must not be empty", field->name);
 		return err_set_field(err, -ERANGE, field->name,
-			"%s: '%.*s' has %zu bytes, not %" PRIu64 "..%" PRIu64, field->name, QUOTE_MAX, text,
-			len, field->min, field->max);
+			"%s: '%.*s' has %zu bytes, not %" PRIu64 "..%" PRIu64, field->name,
+			QUOTE_MAX, text, len, field->min, field->max);
 	}
 	for (size_t i = 0; i < len; i++) {
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
@@ -127,8 +128,8 @@ static int field_set_str(const struct ctl_field *field, char *at, const char *te
 	return 0;
 }
 
-static int field_set_vlans(const struct ctl_field *field, struct vlan_set *at, const char *text,
-	struct err *err)
+static int field_set_vlans(
+	const struct ctl_field *field, struct vlan_set *at, const char *text, struct err *err)
 {
 	size_t where = 0;
 	int code = vlan_set_parse(text, at, &where);
@@ -140,16 +141,16 @@ static int field_set_vlans(const struct ctl_field *field, struct vlan_set *at, c
 	if (len > QUOTE_MAX)
 		len = QUOTE_MAX;
 	if (code == -ERANGE)
-		return err_set_field(err, code, field->name, "%s: %.*s is not in %d..%d", field->name, len,
-			text + where, VLAN_MIN, VLAN_MAX);
-	(void)err_set_field(err, code, field->name, "%s: '%.*s' is neither a VLAN nor a range of them",
-		field->name, len, text + where);
+		return err_set_field(err, code, field->name, "%s: %.*s is not in %d..%d",
+			field->name, len, text + where, VLAN_MIN, VLAN_MAX);
+	(void)err_set_field(err, code, field->name,
+		"%s: '%.*s' is neither a VLAN nor a range of them", field->name, len, text + where);
 	err_hint(err, "write VLANs like 10,20-29 or all");
 	return code;
 }
 
-static int field_set_enum(const struct ctl_field *field, uint32_t *at, const char *text,
-	struct err *err)
+static int field_set_enum(
+	const struct ctl_field *field, uint32_t *at, const char *text, struct err *err)
 {
 	char list[sizeof(err->hint)] = "";
 	size_t len = 0;
@@ -160,8 +161,8 @@ static int field_set_enum(const struct ctl_field *field, uint32_t *at, const cha
 			return 0;
 		}
 		if (len < sizeof(list))
-			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "",
-				field->names[i]);
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+				i ? ", " : "", field->names[i]);
 	}
 	(void)err_set_field(err, -EINVAL, field->name, "%s: '%.*s' is not one of %s", field->name,
 		QUOTE_MAX, text, list);
@@ -171,13 +172,14 @@ static int field_set_enum(const struct ctl_field *field, uint32_t *at, const cha
 	return -EINVAL;
 }
 
-int ctl_field_set_text(const struct ctl_field *field, void *msg, const char *text, size_t len,
-	struct err *err)
+int ctl_field_set_text(
+	const struct ctl_field *field, void *msg, const char *text, size_t len, struct err *err)
 {
 	void *at = ctl_field_at(field, msg);
 
 	if (strlen(text) != len)
-		return err_set_field(err, -EINVAL, field->name, "%s: has a NUL character", field->name);
+		return err_set_field(
+			err, -EINVAL, field->name, "%s: has a NUL character", field->name);
 	switch (field->kind) {
 	case CTL_KIND_STR:
 		return field_set_str(field, at, text, len, err);
@@ -197,8 +199,8 @@ int ctl_field_set_text(const struct ctl_field *field, void *msg, const char *tex
 	}
 }
 
-static int field_parse_bool(const struct ctl_field *field, bool *at, const char *word,
-	struct err *err)
+static int field_parse_bool(
+	const struct ctl_field *field, bool *at, const char *word, struct err *err)
 {
 	static const char *const words[][2] = {
 		{"false", "true"}, {"no", "yes"}, {"off", "on"}, {"down", "up"}, {"0", "1"}};
@@ -211,14 +213,14 @@ static int field_parse_bool(const struct ctl_field *field, bool *at, const char 
 			}
 		}
 	}
-	(void)err_set_field(err, -EINVAL, field->name, "%s: '%.*s' is neither on nor off", field->name,
-		QUOTE_MAX, word);
+	(void)err_set_field(err, -EINVAL, field->name, "%s: '%.*s' is neither on nor off",
+		field->name, QUOTE_MAX, word);
 	err_hint(err, "write on or off (true/false, yes/no, up/down)");
 	return -EINVAL;
 }
 
-static int field_parse_number(const struct ctl_field *field, void *msg, const char *word,
-	struct err *err)
+static int field_parse_number(
+	const struct ctl_field *field, void *msg, const char *word, struct err *err)
 {
 	uint64_t value;
 	int code = str_parse_u64(word, &value);
@@ -227,11 +229,12 @@ static int field_parse_number(const struct ctl_field *field, void *msg, const ch
 	if (code == -EINVAL && !strcmp(field->unit, "bytes"))
 		code = str_parse_size(word, &value);
 	if (code == -ERANGE)
-		return err_set_field(err, code, field->name, "%s: %.*s is not in %" PRIu64 "..%" PRIu64,
-			field->name, QUOTE_MAX, word, field->min, field->max);
+		return err_set_field(err, code, field->name,
+			"%s: %.*s is not in %" PRIu64 "..%" PRIu64, field->name, QUOTE_MAX, word,
+			field->min, field->max);
 	if (code < 0)
-		return err_set_field(err, code, field->name, "%s: '%.*s' is not a number", field->name,
-			QUOTE_MAX, word);
+		return err_set_field(err, code, field->name, "%s: '%.*s' is not a number",
+			field->name, QUOTE_MAX, word);
 	return ctl_field_set_number(field, msg, value, err);
 }
 
@@ -284,8 +287,8 @@ size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *bu
 		return vlan_set_format(at, buf, size);
 	case CTL_KIND_ENUM:
 		idx = *(const uint32_t *)at;
-		return (size_t)snprintf(buf, size, "%s",
-			idx < ctl_field_n_names(field) ? field->names[idx] : "?");
+		return (size_t)snprintf(
+			buf, size, "%s", idx < ctl_field_n_names(field) ? field->names[idx] : "?");
 	}
 	return 0;
 }

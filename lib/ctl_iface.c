@@ -30,8 +30,8 @@ const struct ctl_error ctl_common_errors[] = {
 };
 const unsigned ctl_n_common_errors = sizeof(ctl_common_errors) / sizeof(ctl_common_errors[0]);
 
-static const struct ctl_error *ctl_error_find(const struct ctl_error *errors, unsigned n_errors,
-	const char *name)
+static const struct ctl_error *ctl_error_find(
+	const struct ctl_error *errors, unsigned n_errors, const char *name)
 {
 	for (unsigned i = 0; i < n_errors; i++) {
 		if (!strcmp(errors[i].name, name))
@@ -91,8 +91,8 @@ const char *ctl_method_nearest(const struct ctl_interface *iface, const char *na
 }
 
 /*
- * Description: the text is valid in varlink's interface definition language, with what that language
- * cannot say (bounds, units, choices) in comments.
+ * Description: the text is valid in varlink's interface definition language, with what that
+ * language cannot say (bounds, units, choices) in comments.
  */
 
 // " [68..65535 bytes]", " [server | client]", or nothing where there is nothing to add.
@@ -106,8 +106,8 @@ static void describe_bounds(FILE *out, const struct ctl_field *field)
 	case CTL_KIND_U32:
 	case CTL_KIND_U64:
 		if (bounded)
-			(void)fprintf(out, " [%" PRIu64 "..%" PRIu64 "%s%s]", field->min, field->max,
-				field->unit[0] ? " " : "", field->unit);
+			(void)fprintf(out, " [%" PRIu64 "..%" PRIu64 "%s%s]", field->min,
+				field->max, field->unit[0] ? " " : "", field->unit);
 		else if (field->unit[0])
 			(void)fprintf(out, " [%s]", field->unit);
 		break;
@@ -184,7 +184,8 @@ static void describe_errors(FILE *out, const struct ctl_error *errors, unsigned 
 	for (unsigned i = 0; i < n_errors; i++) {
 		if (i && !strcmp(errors[i].name, errors[i - 1].name))
 			continue;
-		(void)fprintf(out, "\n# %s\nerror %s(field: ?string, message: string, hint: ?string)\n",
+		(void)fprintf(out,
+			"\n# %s\nerror %s(field: ?string, message: string, hint: ?string)\n",
 			errors[i].help, errors[i].name);
 	}
 }

@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG    64
-#define LISTEN_MODE       0660
+#define LISTEN_BACKLOG	  64
+#define LISTEN_MODE	  0660
 #define LISTEN_LOCK_TRIES 50
-#define LISTEN_LOCK_NS    20000000
+#define LISTEN_LOCK_NS	  20000000
 
 // Returns the locked folder, or -1: whoever keeps the lock for a second shall not keep us from
 // starting, and a folder that we cannot read makes bind() say why.
@@ -24,7 +24,8 @@ static int listen_lock_folder(const char *path)
 {
 	struct timespec pause = {.tv_nsec = LISTEN_LOCK_NS};
 	const char *slash = strrchr(path, '/');
-	char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	char *folder =
+		slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
 	int fd;
 
 	if (!folder)
@@ -56,19 +57,22 @@ static int listen_clear_stale(const struct sockaddr_un *address, struct err *err
 	if (fd < 0)
 		return err_set(err, -errno, "control socket '%s': %m", path);
 	if (!connect(fd, (const struct sockaddr *)address, sizeof(*address)) || errno == EAGAIN) {
-		code = err_set(err, -EADDRINUSE, "control socket '%s': a running program serves it", path);
+		code = err_set(
+			err, -EADDRINUSE, "control socket '%s': a running program serves it", path);
 		err_hint(err, "stop that program, or choose another path");
 	} else if (errno != ECONNREFUSED) {
-		code = err_set(err, -errno, "control socket '%s': cannot tell who serves it: %m", path);
+		code = err_set(
+			err, -errno, "control socket '%s': cannot tell who serves it: %m", path);
 	} else if (unlink(path) < 0) {
-		code = err_set(err, -errno, "control socket '%s': cannot remove the old one: %m", path);
+		code = err_set(
+			err, -errno, "control socket '%s': cannot remove the old one: %m", path);
 	}
 	(void)close(fd);
 	return code;
 }
 
-static int listen_bind(struct ctl_listener *listener, const struct sockaddr_un *address,
-	struct err *err)
+static int listen_bind(
+	struct ctl_listener *listener, const struct sockaddr_un *address, struct err *err)
 {
 	const char *path = address->sun_path;
 	struct stat st;
@@ -97,8 +101,9 @@ int ctl_listen(const char *path, struct ctl_listener *ret_listener, struct err *
 	if (!path[0])
 		return err_set(err, -EINVAL, "control socket: the path is empty");
 	if (strlen(path) >= sizeof(address.sun_path)) {
-		(void)err_set(err, -ENAMETOOLONG, "control socket '%s': the path has %zu bytes, at most %zu fit",
-			path, strlen(path), sizeof(address.sun_path) - 1);
+		(void)err_set(err, -ENAMETOOLONG,
+			"control socket '%s': the path has %zu bytes, at most %zu fit", path,
+			strlen(path), sizeof(address.sun_path) - 1);
 		err_hint(err, "choose a folder with a shorter name");
 		return -ENAMETOOLONG;
 	}

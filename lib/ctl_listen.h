@@ -1,8 +1,8 @@
 /**
  * ctl_listen: a listening control socket in the file system; for ctl_server.c only.
  *
- * A socket that a dead process left is replaced, one that is served is not, and anything else at the
- * path is left alone. Processes that start at once on one path are told apart by a lock on the
+ * A socket that a dead process left is replaced, one that is served is not, and anything else at
+ * the path is left alone. Processes that start at once on one path are told apart by a lock on the
  * folder, held for the moment of looking and binding.
  * Limits: path of at most 107 bytes. Mode of the socket 0660.
  */

@@ -16,7 +16,7 @@ LOG_MODULE("ctl");
 
 // Requests of one client, and rows of one table, per round of the loop: others wait their turn.
 #define SERVER_REQUESTS_PER_ROUND 16
-#define SERVER_PULL_BYTES         65536
+#define SERVER_PULL_BYTES	  65536
 #define SERVER_ACCEPTS_PER_ROUND  16
 // Clients of other users (readers) leave this many connections to root and to our own user.
 #define SERVER_MAX_FOREIGN (CTL_MAX_CONNECTIONS / 2)
@@ -24,15 +24,15 @@ LOG_MODULE("ctl");
 #define SERVER_ACCEPT_PAUSE_NS UINT64_C(100000000)
 
 /*
- * A connection has at most one call. It takes the next request when that call has ended and its reply
- * has left, so that a client that does not read only holds up itself.
+ * A connection has at most one call. It takes the next request when that call has ended and its
+ * reply has left, so that a client that does not read only holds up itself.
  *
  *   idle --request--> in handler --0, -errno--> reply queued --written--> idle
  *                         |
  *                         +--CTL_PENDING--> pending --finish--> reply queued
  *
- * It is closed only at the end of its own event, never from within a handler or ctl_call_send(): who
- * finds it useless marks it dead and shuts the socket down, which makes the event happen.
+ * It is closed only at the end of its own event, never from within a handler or ctl_call_send():
+ * who finds it useless marks it dead and shuts the socket down, which makes the event happen.
  */
 struct ctl_conn {
 	struct ctl_server *server;
@@ -51,7 +51,7 @@ struct ctl_conn {
 struct ctl_call {
 	struct ctl_server *server;
 	struct ctl_call *prev, *next; /* in the server's list */
-	struct ctl_conn *conn;        /* NULL when the client is gone */
+	struct ctl_conn *conn;	      /* NULL when the client is gone */
 	const struct ctl_method *method;
 	bool oneway;
 	bool in_handler;
@@ -212,8 +212,8 @@ static void call_reply(struct ctl_call *call, int code, const void *out, const s
 		return;
 	if (code >= 0) {
 		// Rows and events end with an empty reply.
-		code = ctl_wire_format_reply(call->method->out, call->method->reply == CTL_ONE ? out : NULL,
-			false, &text, &len);
+		code = ctl_wire_format_reply(call->method->out,
+			call->method->reply == CTL_ONE ? out : NULL, false, &text, &len);
 		if (code >= 0) {
 			(void)conn_send(call->conn, text, len); // a dead connection needs no reply
 			return;
@@ -272,7 +272,8 @@ void ctl_call_finish(struct ctl_call *call, int code, const void *out, const str
 		conn_update_events(conn);
 }
 
-void ctl_call_on_close(struct ctl_call *call, void (*fn)(void *ctx, struct ctl_call *call), void *ctx)
+void ctl_call_on_close(
+	struct ctl_call *call, void (*fn)(void *ctx, struct ctl_call *call), void *ctx)
 {
 	call->on_close = fn;
 	call->on_close_ctx = ctx;
@@ -315,14 +316,14 @@ static void call_pull(struct ctl_call *call)
 
 /* ---- Requests ---- */
 
-static int request_check(const struct ctl_conn *conn, const struct ctl_request *request,
-	struct err *err)
+static int request_check(
+	const struct ctl_conn *conn, const struct ctl_request *request, struct err *err)
 {
 	const struct ctl_method *method = request->method;
 
 	if (method->class == CTL_CHANGE && conn->uid && conn->uid != conn->server->uid) {
-		(void)err_set(err, -EACCES, "method '%s': user %u may look but not change", method->name,
-			conn->uid);
+		(void)err_set(err, -EACCES, "method '%s': user %u may look but not change",
+			method->name, conn->uid);
 		err_hint(err, "run it as root or as user %u", conn->server->uid);
 		return -EACCES;
 	}
@@ -343,14 +344,14 @@ static int request_decode(const struct ctl_request *request, void *in, struct er
 		none = json_object();
 	if (!request->params && !none)
 		return -ENOMEM;
-	code = ctl_json_decode(request->method->in, request->params ? request->params : none, false, in,
-		err);
+	code = ctl_json_decode(
+		request->method->in, request->params ? request->params : none, false, in, err);
 	json_decref(none);
 	return code;
 }
 
-static void request_handle(struct ctl_conn *conn, const struct ctl_request *request, const void *in,
-	void *out)
+static void request_handle(
+	struct ctl_conn *conn, const struct ctl_request *request, const void *in, void *out)
 {
 	struct ctl_server *server = conn->server;
 	struct ctl_call *call = call_create(conn, request);
@@ -363,8 +364,8 @@ static void request_handle(struct ctl_conn *conn, const struct ctl_request *requ
 		return;
 	}
 	call->in_handler = true;
-	code = server->handlers[request->method - server->iface->methods](call, server->ctx, in, out,
-		&err);
+	code = server->handlers[request->method - server->iface->methods](
+		call, server->ctx, in, out, &err);
 	call->in_handler = false;
 	if (code == CTL_PENDING && !call->finished)
 		return;
@@ -505,10 +506,12 @@ static void conn_on_event(void *ctx, int fd, uint32_t events)
 static int server_admit(const struct ctl_server *server, uid_t uid, struct err *err)
 {
 	if (server->n_conns >= CTL_MAX_CONNECTIONS)
-		return err_set(err, -ENOSPC, "connection: %d clients are connected already, the most there can be",
+		return err_set(err, -ENOSPC,
+			"connection: %d clients are connected already, the most there can be",
 			CTL_MAX_CONNECTIONS);
 	if (server_is_foreign(server, uid) && server->n_foreign >= SERVER_MAX_FOREIGN)
-		return err_set(err, -ENOSPC, "connection: %d clients of other users are connected already",
+		return err_set(err, -ENOSPC,
+			"connection: %d clients of other users are connected already",
 			SERVER_MAX_FOREIGN);
 	return 0;
 }
@@ -572,7 +575,8 @@ static void server_on_accept(void *ctx, int listen_fd, uint32_t events)
 
 		if (fd >= 0) {
 			server_add_client(server, fd);
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			   errno == ENOBUFS) {
 			if (!ev_set_events(server->source, 0))
 				ev_timer_set(server->accept_timer, SERVER_ACCEPT_PAUSE_NS, 0);
 			return;
@@ -611,8 +615,8 @@ static int server_bind_handlers(struct ctl_server *server, const struct ctl_hand
 	}
 	for (unsigned i = 0; i < iface->n_methods; i++) {
 		if (!server->handlers[i])
-			return err_set(err, -EINVAL, "interface %s: method '%s' has no handler", iface->name,
-				iface->methods[i].name);
+			return err_set(err, -EINVAL, "interface %s: method '%s' has no handler",
+				iface->name, iface->methods[i].name);
 	}
 	return 0;
 }
@@ -637,8 +641,9 @@ int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interfac
 	// The hash seed of JSON objects is read from a file: now, before a sandbox closes.
 	json_object_seed(0);
 	server->path = strdup(path);
-	code = server->path ? ev_add_timer(ev, server_on_accept_timer, server, &server->accept_timer)
-			    : -ENOMEM;
+	code = server->path
+		       ? ev_add_timer(ev, server_on_accept_timer, server, &server->accept_timer)
+		       : -ENOMEM;
 	if (code < 0) {
 		(void)err_set(err, code, "control socket '%s': %s", path, strerror(-code));
 		goto fail;
@@ -648,7 +653,8 @@ int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interfac
 		server->listener.fd = -1;
 		goto fail;
 	}
-	code = ev_add_io(ev, server->listener.fd, EPOLLIN, server_on_accept, server, &server->source);
+	code = ev_add_io(
+		ev, server->listener.fd, EPOLLIN, server_on_accept, server, &server->source);
 	if (code < 0) {
 		(void)err_set(err, code, "control socket '%s': %s", path, strerror(-code));
 		goto fail;

@@ -62,7 +62,8 @@ static const struct ctl_method methods[] = {
 		"forget the learned addresses that match, or with type static, the static ones"},
 
 	{"LinkAdd", CHANGE, CTL_ONE, &ctl_link_schema, NONE, "join two ports by a wire"},
-	{"LinkSet", CHANGE, CTL_ONE, &ctl_link_schema, NONE, "change settings of a wire, or cut it"},
+	{"LinkSet", CHANGE, CTL_ONE, &ctl_link_schema, NONE,
+		"change settings of a wire, or cut it"},
 	{"LinkDel", CHANGE, CTL_ONE, REF, NONE, "delete a wire; its ports stay"},
 	{"LinkShow", READ, CTL_ROWS, REF, &ctl_link_schema, "list wires"},
 

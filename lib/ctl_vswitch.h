@@ -56,7 +56,8 @@ CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 /* ---- bridge ---- */
 #define CTL_BRIDGE_FIELDS(F, T)                                                                    \
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name")                                   \
-	F(T, U32, ageing_s, OPT, 0, 1000000, "s", "idle time after which a learned address goes; 0 = never") \
+	F(T, U32, ageing_s, OPT, 0, 1000000, "s",                                                  \
+		"idle time after which a learned address goes; 0 = never")                         \
 	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs that exist on the bridge (default all)")          \
 	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes, "frames to 01:80:c2:00:00:00-0f")      \
 	F(T, U32, fdb_max, OPT, 1, 1048576, "", "most addresses learned on this bridge")           \
@@ -85,7 +86,8 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state")                                 \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default 9216)")           \
 	F(T, U16, queues, OPT, 1, 16, "", "most queue pairs")                                      \
-	F(T, U32, fdb_max, OPT, 0, 1048576, "", "most addresses learned on this port; 0 = the bridge's limit") \
+	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                    \
+		"most addresses learned on this port; 0 = the bridge's limit")                     \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
 	F(T, STR, link, OPT, 0, CTL_NAME_MAX, "", "wire that it is an end of (show only)")         \
 	F(T, BOOL, carrier, OPT, 0, 1, "", "link is up towards the guest (show only)")             \

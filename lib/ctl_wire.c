@@ -18,8 +18,8 @@ static int wire_find_method(const struct ctl_interface *iface, const char *full_
 	const char *name = full_name + len + 1, *nearest;
 
 	if (strncmp(full_name, iface->name, len) || full_name[len] != '.') {
-		(void)err_set_field(err, -ENOSYS, "method", "method '%.128s': is not of interface %s",
-			full_name, iface->name);
+		(void)err_set_field(err, -ENOSYS, "method",
+			"method '%.128s': is not of interface %s", full_name, iface->name);
 		err_hint(err, "is this the socket of another program?");
 		return -ENOSYS;
 	}
@@ -30,7 +30,8 @@ static int wire_find_method(const struct ctl_interface *iface, const char *full_
 	*ret_method = ctl_method_find(iface, name);
 	if (*ret_method)
 		return 0;
-	(void)err_set_field(err, -ENOSYS, "method", "method '%.128s': there is no such method", name);
+	(void)err_set_field(
+		err, -ENOSYS, "method", "method '%.128s': there is no such method", name);
 	nearest = ctl_method_nearest(iface, name);
 	if (nearest)
 		err_hint(err, "did you mean '%s'?", nearest);
@@ -55,8 +56,8 @@ static int wire_parse_params(const json_t *value, const json_t **ret_params, str
 	return 0;
 }
 
-static int wire_parse_request_members(const struct ctl_interface *iface, struct ctl_request *request,
-	struct err *err)
+static int wire_parse_request_members(
+	const struct ctl_interface *iface, struct ctl_request *request, struct err *err)
 {
 	const char *method = NULL, *name;
 	bool upgrade = false;
@@ -78,7 +79,8 @@ static int wire_parse_request_members(const struct ctl_interface *iface, struct 
 		} else if (!strcmp(name, "upgrade")) {
 			code = wire_parse_flag(value, name, &upgrade, err);
 		} else {
-			code = err_set(err, -EPROTO, "message: '%.64s' is not a member of a request", name);
+			code = err_set(err, -EPROTO,
+				"message: '%.64s' is not a member of a request", name);
 		}
 		if (code < 0)
 			return code;
@@ -165,14 +167,16 @@ static bool wire_set_text(json_t *json, const char *name, const char *text, size
 	return json_object_set_new(json, name, ctl_json_string(text, size)) == 0;
 }
 
-char *ctl_wire_format_error(const struct ctl_interface *iface, const struct err *err,
-	size_t *ret_len)
+char *ctl_wire_format_error(
+	const struct ctl_interface *iface, const struct err *err, size_t *ret_len)
 {
 	const char *reason = err->msg[0] ? err->msg : strerror(-err->code);
 	json_t *params = json_object(), *json = NULL;
 	char *text = NULL;
 
-	if (!params || (err->field[0] && !wire_set_text(params, "field", err->field, sizeof(err->field))) ||
+	if (!params ||
+		(err->field[0] &&
+			!wire_set_text(params, "field", err->field, sizeof(err->field))) ||
 		!wire_set_text(params, "message", reason, sizeof(err->msg)) ||
 		(err->hint[0] && !wire_set_text(params, "hint", err->hint, sizeof(err->hint)))) {
 		json_decref(params);

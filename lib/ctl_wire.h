@@ -22,14 +22,15 @@ struct ctl_request {
 	bool oneway;
 };
 
-/** Server side. On failure nothing is owned; 0, -EPROTO, -EMSGSIZE, -ENOSYS (unknown method), -EINVAL. */
+/** Server side. On failure nothing is owned. 0, -EPROTO, -EMSGSIZE, -ENOSYS (unknown method). */
 int ctl_wire_parse_request(const struct ctl_interface *iface, const char *text, size_t len,
 	struct ctl_request *ret_request, struct err *err);
 void ctl_request_done(struct ctl_request *request);
 /** msg NULL = empty parameters. 0, -ENOMEM, -EINVAL (msg holds what its table does not allow). */
 int ctl_wire_format_reply(const struct ctl_struct *schema, const void *msg, bool continues,
 	char **ret_text, size_t *ret_len);
-int ctl_wire_format_description(const struct ctl_interface *iface, char **ret_text, size_t *ret_len);
+int ctl_wire_format_description(const struct ctl_interface *iface, char **ret_text,
+	size_t *ret_len);
 /** NULL without memory. */
 char *ctl_wire_format_error(const struct ctl_interface *iface, const struct err *err,
 	size_t *ret_len);

@@ -95,8 +95,8 @@ void err_print(const struct err *err, const char *program)
 {
 	if (!err || !err->code)
 		return;
-	(void)fprintf(stderr, "%s: error: %s\n", program,
-		err->msg[0] ? err->msg : strerror(-err->code));
+	(void)fprintf(
+		stderr, "%s: error: %s\n", program, err->msg[0] ? err->msg : strerror(-err->code));
 	if (err->hint[0])
 		(void)fprintf(stderr, "%s: hint: %s\n", program, err->hint);
 }

@@ -28,7 +28,7 @@ struct err {
 /** Forget what err holds. */
 void err_clear(struct err *err);
 
-/** Set code and message, dropping what was there. Returns code, so `return err_set(...)` reads well. */
+/** Set code and message, dropping what was there. Returns code: `return err_set(...)`. */
 int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /** As err_set(), naming the request field at fault (borrowed, copied). */

@@ -16,8 +16,8 @@ static int ether_hex_digit(char c)
 }
 
 // `group` bytes between separators: aa:bb:... has 1, aabb.ccdd.eeff has 2.
-static int ether_addr_parse_grouped(const char *text, char separator, int group,
-	struct ether_addr48 *ret_mac)
+static int ether_addr_parse_grouped(
+	const char *text, char separator, int group, struct ether_addr48 *ret_mac)
 {
 	struct ether_addr48 mac;
 
@@ -189,8 +189,8 @@ int vlan_set_parse(const char *text, struct vlan_set *ret_set, size_t *ret_at)
 	return 0;
 }
 
-bool vlan_set_next_range(const struct vlan_set *set, uint16_t *vid, uint16_t *ret_first,
-	uint16_t *ret_last)
+bool vlan_set_next_range(
+	const struct vlan_set *set, uint16_t *vid, uint16_t *ret_first, uint16_t *ret_last)
 {
 	unsigned v = *vid < VLAN_MIN ? VLAN_MIN : *vid;
 

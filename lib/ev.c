@@ -21,7 +21,7 @@ struct ev_source {
 	struct ev_source *prev, *next; /* in ev's live or dead list */
 	enum ev_kind kind;
 	bool dead; /* deleted; memory stays until the dispatch round ends */
-	int fd;    /* owned unless EV_IO */
+	int fd;	   /* owned unless EV_IO */
 	uint32_t events;
 	union {
 		ev_io_fn *io;
@@ -284,8 +284,8 @@ int ev_add_timer(struct ev *ev, ev_timer_fn *fn, void *ctx, struct ev_source **r
 
 static struct timespec ev_timespec(uint64_t ns)
 {
-	return (struct timespec){.tv_sec = (time_t)(ns / NSEC_PER_SEC),
-		.tv_nsec = (long)(ns % NSEC_PER_SEC)};
+	return (struct timespec){
+		.tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC)};
 }
 
 void ev_timer_set(struct ev_source *source, uint64_t delay_ns, uint64_t interval_ns)

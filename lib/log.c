@@ -106,8 +106,8 @@ bool log_bucket_take(struct log_bucket *bucket, uint64_t now_ns, uint32_t *ret_s
 		uint64_t n = (now_ns - bucket->refill_ns) / NSEC_PER_SEC;
 
 		bucket->refill_ns += n * NSEC_PER_SEC;
-		bucket->tokens = n > LOG_BURST - bucket->tokens ? LOG_BURST
-								: bucket->tokens + (uint32_t)n;
+		bucket->tokens =
+			n > LOG_BURST - bucket->tokens ? LOG_BURST : bucket->tokens + (uint32_t)n;
 	}
 	if (!bucket->tokens) {
 		if (bucket->suppressed < UINT32_MAX)
@@ -120,8 +120,8 @@ bool log_bucket_take(struct log_bucket *bucket, uint64_t now_ns, uint32_t *ret_s
 	return true;
 }
 
-void log_write_limited(struct log_bucket *bucket, enum log_level level, const char *module,
-	const char *fmt, ...)
+void log_write_limited(
+	struct log_bucket *bucket, enum log_level level, const char *module, const char *fmt, ...)
 {
 	uint32_t n_suppressed = 0;
 	va_list args;

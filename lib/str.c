@@ -62,7 +62,8 @@ static size_t str_distance(const char *a, size_t len_a, const char *b, size_t le
 		for (size_t j = 1; j <= len_b; j++) {
 			int d = tolower((unsigned char)b[j - 1]);
 
-			row[j] = str_min(above[j - 1] + (c != d), str_min(above[j], row[j - 1]) + 1);
+			row[j] =
+				str_min(above[j - 1] + (c != d), str_min(above[j], row[j - 1]) + 1);
 			if (i > 1 && j > 1 && before == d && c == tolower((unsigned char)b[j - 2]))
 				row[j] = str_min(row[j], above2[j - 2] + 1);
 		}
@@ -136,8 +137,8 @@ int str_parse_u64(const char *text, uint64_t *ret_value)
 	return code;
 }
 
-static int str_parse_with_unit(const char *text, const struct str_unit *units, size_t n_units,
-	uint64_t *ret_value)
+static int str_parse_with_unit(
+	const char *text, const struct str_unit *units, size_t n_units, uint64_t *ret_value)
 {
 	uint64_t value;
 	int code = str_parse_digits(&text, 10, &value);

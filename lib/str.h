@@ -26,14 +26,14 @@ char *str_dup_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
  */
 const char *str_nearest(const char *word, const char *const *candidates, size_t n);
 
-/** A decimal number, or hexadecimal after 0x, and nothing else. 0, -EINVAL, -ERANGE (over 64 bits). */
+/** A decimal number, or hexadecimal after 0x, alone. 0, -EINVAL, -ERANGE (over 64 bits). */
 int str_parse_u64(const char *text, uint64_t *ret_value);
 /**
  * A size in bytes: a number with an optional K, M, G or T (powers of 1024), itself optionally
  * followed by B or iB. "256M", "1GiB", "4096". 0, -EINVAL, -ERANGE.
  */
 int str_parse_size(const char *text, uint64_t *ret_bytes);
-/** A duration: a number with an optional ns, us, ms, s, m or h; s when absent. 0, -EINVAL, -ERANGE. */
+/** A duration: a number with ns, us, ms, s, m, h, or none, which is s. 0, -EINVAL, -ERANGE. */
 int str_parse_duration(const char *text, uint64_t *ret_ns);
 
 #endif

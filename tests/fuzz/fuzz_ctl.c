@@ -1,7 +1,7 @@
 /*
- * The control protocol's decoder: bytes as a request and as a reply of both interfaces, as an object of
- * every message, and as a word of the command line for every field. What is accepted must be within
- * the bounds of its table and survive encoding and decoding unchanged.
+ * The control protocol's decoder: bytes as a request and as a reply of both interfaces, as an
+ * object of every message, and as a word of the command line for every field. What is accepted must
+ * be within the bounds of its table and survive encoding and decoding unchanged.
  */
 #include "fuzz.h"
 
@@ -52,7 +52,8 @@ static void check_field(const struct ctl_field *field, const void *msg)
 		require(*(const uint32_t *)(const void *)at < n_names);
 		break;
 	case CTL_KIND_VLANS:
-		require(!vlan_set_has((const void *)at, 0) && !vlan_set_has((const void *)at, 4095));
+		require(!vlan_set_has((const void *)at, 0) &&
+			!vlan_set_has((const void *)at, 4095));
 		break;
 	case CTL_KIND_BOOL:
 	case CTL_KIND_MAC:
@@ -156,7 +157,8 @@ static void try_reply(const struct ctl_interface *iface, const char *text, size_
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct ctl_interface *const ifaces[] = {&ctl_vswitch_interface, &ctl_vmm_interface};
+	static const struct ctl_interface *const ifaces[] = {
+		&ctl_vswitch_interface, &ctl_vmm_interface};
 	char *word = strndup((const char *)data, size < WORD_MAX ? size : WORD_MAX);
 
 	require(word);

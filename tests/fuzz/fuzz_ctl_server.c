@@ -135,7 +135,8 @@ static void tear_down(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char request[] = "{\"method\":\"net.weft.test.Echo\",\"parameters\":{\"number\":1}}";
+	static const char request[] =
+		"{\"method\":\"net.weft.test.Echo\",\"parameters\":{\"number\":1}}";
 	char reply[256];
 	int fd;
 
@@ -156,7 +157,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fd = dial();
 	require(fd >= 0 && send(fd, request, sizeof(request), 0) == sizeof(request));
 	run_server();
-	require(recv(fd, reply, sizeof(reply), 0) > 0 && !strcmp(reply, "{\"parameters\":{\"number\":1}}"));
+	require(recv(fd, reply, sizeof(reply), 0) > 0 &&
+		!strcmp(reply, "{\"parameters\":{\"number\":1}}"));
 	(void)close(fd);
 	run_server();
 	return 0;

@@ -75,8 +75,8 @@ static void call_gives_the_reply(void **state)
 
 static void errors_arrive_whole(void **state)
 {
-	static const int codes[] = {ENOENT, EEXIST, EINVAL, ERANGE, EBUSY, EACCES, ENOSPC, ETIMEDOUT,
-		ENOTSUP, ENOMEM, EADDRINUSE};
+	static const int codes[] = {ENOENT, EEXIST, EINVAL, ERANGE, EBUSY, EACCES, ENOSPC,
+		ETIMEDOUT, ENOTSUP, ENOMEM, EADDRINUSE};
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		assert_int_equal(call("Fail", (uint32_t)codes[i], NULL), -codes[i]);
@@ -88,7 +88,8 @@ static void errors_arrive_whole(void **state)
 	assert_int_equal(call("Own", 0, NULL), -EXDEV);
 	assert_string_equal(err.name, "OwnError");
 	assert_int_equal(call("Echo", 1, NULL), 0);
-	assert_int_equal(ctl_client_call(client, "Fail", &(struct row){.set = 1, .number = 2}, NULL, NULL),
+	assert_int_equal(
+		ctl_client_call(client, "Fail", &(struct row){.set = 1, .number = 2}, NULL, NULL),
 		-ENOENT);
 }
 
@@ -150,7 +151,8 @@ static void a_large_table_is_pulled_through(void **state)
 {
 	struct counter counter = {0};
 
-	assert_int_equal(rows("Pull", 60000, "0123456789012345678901234567890123456789", &counter), 0);
+	assert_int_equal(
+		rows("Pull", 60000, "0123456789012345678901234567890123456789", &counter), 0);
 	assert_int_equal(counter.n, 60000);
 }
 
@@ -192,7 +194,8 @@ static void no_answer_in_time_is_an_error_and_the_next_call_works(void **state)
 	struct ctl_client *hasty;
 	struct row out, in = {.set = 1, .number = 1};
 
-	assert_int_equal(ctl_client_open(ctl_service.path, &ctl_service_interface, 30, &hasty, &err), 0);
+	assert_int_equal(
+		ctl_client_open(ctl_service.path, &ctl_service_interface, 30, &hasty, &err), 0);
 	assert_int_equal(ctl_client_call(hasty, "Wait", &in, &out, &err), -ETIMEDOUT);
 	assert_non_null(strstr(err.msg, "no answer in 30 ms"));
 	assert_int_equal(ctl_client_call(hasty, "Echo", &in, &out, &err), 0);
@@ -276,11 +279,13 @@ static void wrong_paths_are_explained(void **state)
 	char path[200] = "/tmp/";
 	struct ctl_client *other;
 
-	assert_int_equal(ctl_client_open("/nowhere/s.sock", &ctl_service_interface, 0, &other, &err),
+	assert_int_equal(
+		ctl_client_open("/nowhere/s.sock", &ctl_service_interface, 0, &other, &err),
 		-ENOENT);
 	assert_non_null(strstr(err.msg, "control socket '/nowhere/s.sock': cannot connect"));
 	memset(path + 5, 'x', 150);
-	assert_int_equal(ctl_client_open(path, &ctl_service_interface, 0, &other, &err), -ENAMETOOLONG);
+	assert_int_equal(
+		ctl_client_open(path, &ctl_service_interface, 0, &other, &err), -ENAMETOOLONG);
 	assert_int_equal(ctl_client_open("/dev/null", &ctl_service_interface, 0, &other, &err),
 		-ECONNREFUSED);
 }

@@ -11,16 +11,16 @@
 
 static const char *const colours[] = {"red", "green", "blue", NULL};
 
-#define SAMPLE_FIELDS(F, T)                                                                        \
-	F(T, STR, name, REQ, 1, 8, "", "name")                                                     \
-	F(T, BOOL, on, OPT, 0, 1, "", "switch")                                                    \
-	F(T, U16, tag, OPT, 1, 4094, "", "tag")                                                    \
-	F(T, U32, size, OPT, 0, 1000000000, "bytes", "size")                                       \
-	F(T, U64, big, OPT, 0, UINT64_MAX, "", "big")                                              \
-	F(T, U64, some, OPT, 5, 10, "", "some")                                                    \
-	F(T, STR, text, OPT, 0, 4, "", "text")                                                     \
-	F(T, MAC, mac, OPT, 0, 0, "", "mac")                                                       \
-	F(T, VLANS, vlans, OPT, 0, 0, "", "vlans")                                                 \
+#define SAMPLE_FIELDS(F, T)                                  \
+	F(T, STR, name, REQ, 1, 8, "", "name")               \
+	F(T, BOOL, on, OPT, 0, 1, "", "switch")              \
+	F(T, U16, tag, OPT, 1, 4094, "", "tag")              \
+	F(T, U32, size, OPT, 0, 1000000000, "bytes", "size") \
+	F(T, U64, big, OPT, 0, UINT64_MAX, "", "big")        \
+	F(T, U64, some, OPT, 5, 10, "", "some")              \
+	F(T, STR, text, OPT, 0, 4, "", "text")               \
+	F(T, MAC, mac, OPT, 0, 0, "", "mac")                 \
+	F(T, VLANS, vlans, OPT, 0, 0, "", "vlans")           \
 	F(T, ENUM, colour, OPT, 0, 0, colours, "colour")
 CTL_STRUCT(sample, SAMPLE_FIELDS);
 CTL_SCHEMA(sample, SAMPLE_FIELDS);
@@ -48,10 +48,11 @@ static void good_objects_decode(void **state)
 	assert_int_equal(msg.set, 1u << sample__name);
 	assert_false(msg.on || msg.tag || msg.size || msg.big || msg.text[0] || msg.colour);
 
-	assert_int_equal(decode(" { \"name\" : \"12345678\", \"on\":true, \"tag\":4094, \"size\":0,"
-				"\"big\":9223372036854775807, \"some\":5, \"text\":\"\","
-				"\"mac\":\"52-54-00-00-00-01\", \"vlans\":\"all\",\"colour\":\"blue\"}\n",
-				 &msg, &err),
+	assert_int_equal(
+		decode(" { \"name\" : \"12345678\", \"on\":true, \"tag\":4094, \"size\":0,"
+		       "\"big\":9223372036854775807, \"some\":5, \"text\":\"\","
+		       "\"mac\":\"52-54-00-00-00-01\", \"vlans\":\"all\",\"colour\":\"blue\"}\n",
+			&msg, &err),
 		0);
 	assert_int_equal(msg.set, (1u << sample__n_fields) - 1);
 	assert_true(msg.on);
@@ -81,8 +82,8 @@ static void bad_objects_are_refused(void **state)
 		{"{\"name\":\"\\ud800\"}", -EPROTO, "", "not JSON"},
 		{"{\"name\":\"p\",\"x\":NaN}", -EPROTO, "", "not JSON"},
 		{"{\"name\":\"p\",\"big\":9223372036854775808}", -EPROTO, "", "too big"},
-		{"{\"name\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}}", -EPROTO, "",
-			"deeper than 8"},
+		{"{\"name\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{\"a\":{}}}}}}}}}", -EPROTO,
+			"", "deeper than 8"},
 		{"{\"name\":[[[[[[[[[[[[[[[[[[[[[[[[[[", -EPROTO, "", "deeper than 8"},
 
 		{"{}", -EINVAL, "name", "name: is missing"},
@@ -108,7 +109,8 @@ static void bad_objects_are_refused(void **state)
 		{"{\"name\":\"p\",\"tag\":10.0}", -EINVAL, "tag", "a number with a fraction"},
 		{"{\"name\":\"p\",\"tag\":1e1}", -EINVAL, "tag", "a number with a fraction"},
 		{"{\"name\":\"p\",\"tag\":\"10\"}", -EINVAL, "tag", "is a string, not an integer"},
-		{"{\"name\":\"p\",\"size\":4294967297}", -ERANGE, "size", "is not in 0..1000000000"},
+		{"{\"name\":\"p\",\"size\":4294967297}", -ERANGE, "size",
+			"is not in 0..1000000000"},
 		{"{\"name\":\"p\",\"size\":\"1K\"}", -EINVAL, "size", "is a string"},
 		{"{\"name\":\"p\",\"some\":4}", -ERANGE, "some", "4 is not in 5..10"},
 		{"{\"name\":\"p\",\"some\":\"11\"}", -ERANGE, "some", "11 is not in 5..10"},
@@ -117,9 +119,11 @@ static void bad_objects_are_refused(void **state)
 		{"{\"name\":\"p\",\"big\":\"-1\"}", -EINVAL, "big", "64 bits"},
 		{"{\"name\":\"p\",\"big\":\"0x10\"}", -EINVAL, "big", "64 bits"},
 		{"{\"name\":\"p\",\"big\":true}", -EINVAL, "big", "is a boolean"},
-		{"{\"name\":\"p\",\"mac\":\"52:54\"}", -EINVAL, "mac", "'52:54' is not a MAC address"},
+		{"{\"name\":\"p\",\"mac\":\"52:54\"}", -EINVAL, "mac",
+			"'52:54' is not a MAC address"},
 		{"{\"name\":\"p\",\"mac\":90520730730497}", -EINVAL, "mac", "is a number"},
-		{"{\"name\":\"p\",\"vlans\":\"10,4095\"}", -ERANGE, "vlans", "4095 is not in 1..4094"},
+		{"{\"name\":\"p\",\"vlans\":\"10,4095\"}", -ERANGE, "vlans",
+			"4095 is not in 1..4094"},
 		{"{\"name\":\"p\",\"vlans\":\"10,x,3\"}", -EINVAL, "vlans", "'x' is neither"},
 		{"{\"name\":\"p\",\"vlans\":[10]}", -EINVAL, "vlans", "is an array"},
 		{"{\"name\":\"p\",\"colour\":\"gren\"}", -EINVAL, "colour",
@@ -133,9 +137,10 @@ static void bad_objects_are_refused(void **state)
 		struct sample msg;
 		int code = decode(cases[i].text, &msg, &err);
 
-		if (code != cases[i].code || err.code != code || strcmp(err.field, cases[i].field) ||
-			!strstr(err.msg, cases[i].msg))
-			fail_msg("'%s' gave %d, field '%s', '%s'", cases[i].text, code, err.field, err.msg);
+		if (code != cases[i].code || err.code != code ||
+			strcmp(err.field, cases[i].field) || !strstr(err.msg, cases[i].msg))
+			fail_msg("'%s' gave %d, field '%s', '%s'", cases[i].text, code, err.field,
+				err.msg);
 		// A caller that passes no err gets the same answer.
 		assert_int_equal(decode(cases[i].text, &msg, NULL), code);
 	}
@@ -200,8 +205,9 @@ static void encode_writes_present_fields_in_table_order(void **state)
 	CTL_SET_STR(&msg, sample, name, "a\"b\\c");
 	msg.tag = 9; // not marked
 	assert_int_equal(ctl_encode(&sample_schema, &msg, &text), 0);
-	assert_string_equal(text, "{\"name\":\"a\\\"b\\\\c\",\"big\":\"9223372036854775808\",\"some\":7,"
-				  "\"colour\":\"green\"}");
+	assert_string_equal(text,
+		"{\"name\":\"a\\\"b\\\\c\",\"big\":\"9223372036854775808\",\"some\":7,"
+		"\"colour\":\"green\"}");
 	free(text);
 }
 
@@ -345,7 +351,8 @@ static void words_parse_like_fields(void **state)
 		code = ctl_field_parse(&sample_schema, &msg, cases[i].field, cases[i].word, &err);
 		if (code != cases[i].code || !strstr(err.msg, cases[i].msg) ||
 			strcmp(err.field, code ? cases[i].field : ""))
-			fail_msg("%s '%s' gave %d, '%s'", cases[i].field, cases[i].word, code, err.msg);
+			fail_msg("%s '%s' gave %d, '%s'", cases[i].field, cases[i].word, code,
+				err.msg);
 		if (!field)
 			continue;
 		assert_int_equal(ctl_field_is_set(&msg, field->idx), !code);

@@ -1,7 +1,7 @@
 /*
  * Every message of both interfaces, as it stands on the wire, is a checked-in file
- * tests/data/golden/ctl/<interface>.<method>.json: the request on the first line, the reply or row on
- * the second. A change of the protocol is thereby a change that somebody looks at.
+ * tests/data/golden/ctl/<interface>.<method>.json: the request on the first line, the reply or row
+ * on the second. A change of the protocol is thereby a change that somebody looks at.
  *
  * With CTL_GOLDEN_WRITE set in the environment the files are written instead of compared, and the
  * test fails, so that this cannot be left on by mistake.
@@ -24,7 +24,8 @@
 #error "GOLDEN_DIR is the folder of the golden files"
 #endif
 
-static void golden_path(const struct ctl_interface *iface, const char *method, char *path, size_t size)
+static void golden_path(
+	const struct ctl_interface *iface, const char *method, char *path, size_t size)
 {
 	(void)snprintf(path, size, "%s/%s.%s.json", GOLDEN_DIR, iface->name, method);
 }
@@ -83,7 +84,8 @@ static void check_reply_back(const struct ctl_interface *iface, const struct ctl
 
 	assert_non_null(back);
 	assert_int_equal(
-		ctl_wire_parse_reply(iface, text, strlen(text), &json, &params, &continues, &err), 0);
+		ctl_wire_parse_reply(iface, text, strlen(text), &json, &params, &continues, &err),
+		0);
 	assert_int_equal(continues, method->reply != CTL_ONE);
 	if (ctl_json_decode(method->out, params, false, back, &err))
 		fail_msg("%s: %s", method->name, err.msg);
@@ -101,7 +103,8 @@ static void check_method(const struct ctl_interface *iface, const struct ctl_met
 	FILE *file;
 
 	assert_int_equal(
-		ctl_wire_format_request(iface, method->name, method->in, in, many, &request, &len), 0);
+		ctl_wire_format_request(iface, method->name, method->in, in, many, &request, &len),
+		0);
 	assert_int_equal(len, strlen(request));
 	assert_int_equal(ctl_wire_format_reply(method->out, out, many, &reply, &len), 0);
 	assert_int_equal(len, strlen(reply));
@@ -124,10 +127,12 @@ static void every_message_has_its_golden_file(void **state)
 {
 	for (int i = 0; ctl_sample_interfaces[i]; i++) {
 		for (unsigned m = 0; m < ctl_sample_interfaces[i]->n_methods; m++)
-			check_method(ctl_sample_interfaces[i], &ctl_sample_interfaces[i]->methods[m]);
+			check_method(
+				ctl_sample_interfaces[i], &ctl_sample_interfaces[i]->methods[m]);
 	}
 	if (getenv("CTL_GOLDEN_WRITE"))
-		fail_msg("golden files written; look at them, and run again without CTL_GOLDEN_WRITE");
+		fail_msg("golden files written; look at them, and run again without "
+			 "CTL_GOLDEN_WRITE");
 }
 
 static void errors_have_their_golden_file(void **state)
@@ -148,8 +153,8 @@ static void errors_have_their_golden_file(void **state)
 	(void)snprintf(line, sizeof(line), "%s\n", text);
 	golden_path(iface, "error", path, sizeof(path));
 	golden_compare(path, line);
-	assert_int_equal(ctl_wire_parse_reply(iface, text, len, &json, &params, &continues, &back),
-		-EEXIST);
+	assert_int_equal(
+		ctl_wire_parse_reply(iface, text, len, &json, &params, &continues, &back), -EEXIST);
 	assert_int_equal(back.code, err.code);
 	assert_string_equal(back.name, err.name);
 	assert_string_equal(back.field, err.field);

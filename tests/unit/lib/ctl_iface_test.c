@@ -126,9 +126,11 @@ static void every_error_has_help_and_a_code_that_comes_back(void **state)
 		for (unsigned e = 0; e < iface->n_errors; e++) {
 			struct err err = {.code = -EIO};
 
-			check_help(iface->name, iface->errors[e].name, iface->errors[e].help, false);
+			check_help(
+				iface->name, iface->errors[e].name, iface->errors[e].help, false);
 			assert_true(iface->errors[e].code < 0);
-			assert_int_equal(ctl_error_code(iface, iface->errors[e].name), iface->errors[e].code);
+			assert_int_equal(ctl_error_code(iface, iface->errors[e].name),
+				iface->errors[e].code);
 			err_name(&err, iface->errors[e].name);
 			assert_string_equal(ctl_error_name(iface, &err), iface->errors[e].name);
 		}
@@ -202,7 +204,8 @@ static void wrong_names_find_their_neighbour(void **state)
 	assert_string_equal(ctl_method_nearest(iface, "PortAd"), "PortAdd");
 	assert_string_equal(ctl_method_nearest(iface, "bridgeshow"), "BridgeShow");
 	assert_null(ctl_method_nearest(iface, "Reboot"));
-	assert_string_equal(ctl_field_nearest(ctl_method_find(iface, "PortAdd")->in, "bridg"), "bridge");
+	assert_string_equal(
+		ctl_field_nearest(ctl_method_find(iface, "PortAdd")->in, "bridg"), "bridge");
 	assert_null(ctl_field_nearest(&ctl_empty_schema, "bridge"));
 }
 
@@ -222,7 +225,8 @@ static void description_names_everything(void **state)
 			assert_non_null(strstr(text, line));
 			assert_non_null(strstr(text, method->help));
 			for (unsigned f = 0; f < method->in->n_fields; f++) {
-				(void)snprintf(line, sizeof(line), "\n\t%s: ", method->in->fields[f].name);
+				(void)snprintf(
+					line, sizeof(line), "\n\t%s: ", method->in->fields[f].name);
 				assert_non_null(strstr(text, line));
 				assert_non_null(strstr(text, method->in->fields[f].help));
 			}
@@ -248,7 +252,8 @@ static void bounds_units_and_choices_are_described(void **state)
 	assert_non_null(strstr(text, "# process id\n\tpid: ?int"));
 	assert_non_null(strstr(text, "# seconds since start [s]\n\tuptime_s: ?int"));
 	assert_non_null(strstr(text, "[like 10,20-29 or all]\n\ttrunks: ?string"));
-	assert_non_null(strstr(text, "(read, stable; with more: one reply per row)\nmethod PortShow"));
+	assert_non_null(
+		strstr(text, "(read, stable; with more: one reply per row)\nmethod PortShow"));
 	free(text);
 }
 

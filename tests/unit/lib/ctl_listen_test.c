@@ -158,24 +158,25 @@ static void each_method_has_exactly_one_handler(void **state)
 
 	(void)snprintf(path, sizeof(path), "%s/h.sock", ctl_service.folder);
 	memcpy(handlers, ctl_service_handlers, n * sizeof(handlers[0]));
-	assert_int_equal(ctl_server_create(ctl_service.ev, path, &ctl_service_interface, handlers, n - 1,
-				 NULL, &server, &err),
+	assert_int_equal(ctl_server_create(ctl_service.ev, path, &ctl_service_interface, handlers,
+				 n - 1, NULL, &server, &err),
 		-EINVAL);
 	assert_non_null(strstr(err.msg, "method 'Broken' has no handler"));
 	handlers[n] = (struct ctl_handler){"Ecco", no_handler};
-	assert_int_equal(ctl_server_create(ctl_service.ev, path, &ctl_service_interface, handlers, n + 1,
-				 NULL, &server, &err),
+	assert_int_equal(ctl_server_create(ctl_service.ev, path, &ctl_service_interface, handlers,
+				 n + 1, NULL, &server, &err),
 		-EINVAL);
 	assert_non_null(strstr(err.msg, "handler 'Ecco' has no method"));
 	handlers[n].method = "Echo";
-	assert_int_equal(ctl_server_create(ctl_service.ev, path, &ctl_service_interface, handlers, n + 1,
-				 NULL, &server, &err),
+	assert_int_equal(ctl_server_create(ctl_service.ev, path, &ctl_service_interface, handlers,
+				 n + 1, NULL, &server, &err),
 		-EINVAL);
 	assert_non_null(strstr(err.msg, "handler 'Echo' is given twice"));
 	assert_int_equal(access(path, F_OK), -1);
 }
 
-#define LISTEN_TEST(name) cmocka_unit_test_setup_teardown(name, ctl_service_setup, ctl_service_teardown)
+#define LISTEN_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, ctl_service_setup, ctl_service_teardown)
 
 int main(void)
 {

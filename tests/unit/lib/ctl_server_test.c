@@ -180,11 +180,15 @@ static void oneway_gets_no_answer(void **state)
 {
 	int fd = dial();
 
-	say(fd, "{\"method\":\"net.weft.test.Echo\",\"parameters\":{\"number\":1},\"oneway\":true}");
-	say(fd, "{\"method\":\"net.weft.test.Fail\",\"parameters\":{\"number\":1},\"oneway\":true}");
+	say(fd, "{\"method\":\"net.weft.test.Echo\",\"parameters\":{\"number\":1},\"oneway\":"
+		"true}");
+	say(fd, "{\"method\":\"net.weft.test.Fail\",\"parameters\":{\"number\":1},\"oneway\":"
+		"true}");
 	say(fd, "{\"method\":\"net.weft.test.Echo\",\"parameters\":{},\"oneway\":true}");
-	say(fd, "{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":3},\"oneway\":true}");
-	say(fd, "{\"method\":\"net.weft.test.List\",\"parameters\":{\"number\":3},\"oneway\":true}");
+	say(fd, "{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":3},\"oneway\":"
+		"true}");
+	say(fd, "{\"method\":\"net.weft.test.List\",\"parameters\":{\"number\":3},\"oneway\":"
+		"true}");
 	check_heard(fd, "");
 	assert_int_equal(ctl_service.n_handled, 2);
 	assert_int_equal(ctl_service.n_pull_done, 1);
@@ -208,9 +212,12 @@ static void wrong_messages_get_an_answer_and_the_next_is_served(void **state)
 			"'parameters' is not an object"},
 		{"{\"method\":\"net.weft.test.Echo\",\"more\":1}", "InvalidMessage",
 			"'more' is not a boolean"},
-		{"{\"method\":\"net.weft.test.Echo\",\"upgrade\":true}", "InvalidMessage", "upgraded"},
-		{"{\"method\":\"net.weft.test.Echo\",\"id\":1}", "InvalidMessage", "'id' is not a member"},
-		{"{\"method\":\"net.weft.test.Echo\",\"method\":\"x\"}", "InvalidMessage", "duplicate"},
+		{"{\"method\":\"net.weft.test.Echo\",\"upgrade\":true}", "InvalidMessage",
+			"upgraded"},
+		{"{\"method\":\"net.weft.test.Echo\",\"id\":1}", "InvalidMessage",
+			"'id' is not a member"},
+		{"{\"method\":\"net.weft.test.Echo\",\"method\":\"x\"}", "InvalidMessage",
+			"duplicate"},
 		{"{\"method\":\"net.weft.test.Eco\"}", "MethodNotFound",
 			"\"hint\":\"did you mean 'Echo'?\""},
 		{"{\"method\":\"net.weft.test.Reboot\"}", "MethodNotFound",
@@ -230,7 +237,8 @@ static void wrong_messages_get_an_answer_and_the_next_is_served(void **state)
 		{"{\"method\":\"net.weft.test.Broken\"}", "InvalidParameter", "cannot be encoded"},
 		{"{\"method\":\"net.weft.test.Fail\",\"parameters\":{\"number\":2}}", "NotFound",
 			"\"field\":\"number\",\"message\":\"row 2: no\",\"hint\":\"another\""},
-		{"{\"method\":\"net.weft.test.Own\",\"parameters\":{\"number\":2}}", "OwnError", "own"},
+		{"{\"method\":\"net.weft.test.Own\",\"parameters\":{\"number\":2}}", "OwnError",
+			"own"},
 		{"{{{{{{{{{{{{{{{{{{{{", "InvalidMessage", "deeper than 8"},
 	};
 	int fd = dial();
@@ -239,7 +247,8 @@ static void wrong_messages_get_an_answer_and_the_next_is_served(void **state)
 		char want[128];
 		const char *text;
 
-		(void)snprintf(want, sizeof(want), "{\"error\":\"net.weft.test.%s\",", cases[i].name);
+		(void)snprintf(
+			want, sizeof(want), "{\"error\":\"net.weft.test.%s\",", cases[i].name);
 		say(fd, cases[i].text);
 		text = heard(fd);
 		if (strncmp(text, want, strlen(want)) || !strstr(text, cases[i].msg))
@@ -305,9 +314,10 @@ static void connections_are_capped_and_slots_come_back(void **state)
 
 static void client_that_does_not_read_is_not_served_further(void **state)
 {
-	static const char request[] = "{\"method\":\"net.weft.test.List\",\"parameters\":{\"number\":"
-				      "2000,\"text\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-				      "\"},\"more\":true}";
+	static const char request[] =
+		"{\"method\":\"net.weft.test.List\",\"parameters\":{\"number\":"
+		"2000,\"text\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		"\"},\"more\":true}";
 	int fd = dial(), other = dial();
 
 	for (int i = 0; i < 50; i++)
@@ -357,7 +367,8 @@ static void rows_beyond_the_backlog_end_the_connection(void **state)
 {
 	int fd = dial();
 
-	say(fd, "{\"method\":\"net.weft.test.List\",\"parameters\":{\"number\":1000000},\"more\":true}");
+	say(fd, "{\"method\":\"net.weft.test.List\",\"parameters\":{\"number\":1000000},\"more\":"
+		"true}");
 	check_heard_part(fd, "EOF");
 	(void)close(fd);
 	request_is_answered(state);
@@ -406,7 +417,8 @@ static void pulled_rows_wait_for_the_reader(void **state)
 	unsigned n_rows = 0;
 	int fd = dial();
 
-	say(fd, "{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":50000},\"more\":true}");
+	say(fd, "{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":50000},\"more\":"
+		"true}");
 	assert_in_range(ctl_service.n_pulled, 500, 20000);
 	assert_int_equal(ctl_service.n_pull_done, 0);
 	for (const char *text = heard(fd); *text; text = heard(fd)) {
@@ -427,7 +439,8 @@ static void pulling_ends_when_the_client_goes(void **state)
 {
 	int fd = dial();
 
-	say(fd, "{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":50000},\"more\":true}");
+	say(fd, "{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":50000},\"more\":"
+		"true}");
 	(void)close(fd);
 	pump();
 	assert_int_equal(ctl_service.n_pull_done, 1);
@@ -438,18 +451,20 @@ static void pulling_may_fail_after_rows(void **state)
 {
 	int fd = dial();
 
-	say(fd, "{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":1,\"text\":\"fail\"},"
+	say(fd, "{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":1,\"text\":\"fail\"}"
+		","
 		"\"more\":true}");
 	check_heard(fd, "{\"parameters\":{\"number\":0,\"text\":\"fail\"},\"continues\":true}\n"
-			"{\"error\":\"net.weft.test.NotFound\",\"parameters\":{\"message\":\"row: gone\"}}\n");
+			"{\"error\":\"net.weft.test.NotFound\",\"parameters\":{\"message\":\"row: "
+			"gone\"}}\n");
 	assert_int_equal(ctl_service.n_pull_done, 1);
 	(void)close(fd);
 }
 
 static void pending_call_is_answered_later_and_holds_the_next(void **state)
 {
-	static const char text[] = "{\"method\":\"net.weft.test.Wait\",\"parameters\":{\"number\":1}}\0"
-				   ECHO(2);
+	static const char text[] =
+		"{\"method\":\"net.weft.test.Wait\",\"parameters\":{\"number\":1}}\0" ECHO(2);
 	struct row row = {0};
 	int fd = dial();
 
@@ -472,7 +487,8 @@ static void pending_call_may_fail_later(void **state)
 	say(fd, "{\"method\":\"net.weft.test.Wait\",\"parameters\":{\"number\":1}}");
 	(void)err_set(&err, -EBUSY, "later");
 	ctl_call_finish(ctl_service.calls[0], -EBUSY, NULL, &err);
-	check_heard(fd, "{\"error\":\"net.weft.test.Busy\",\"parameters\":{\"message\":\"later\"}}\n");
+	check_heard(
+		fd, "{\"error\":\"net.weft.test.Busy\",\"parameters\":{\"message\":\"later\"}}\n");
 	say(fd, "{\"method\":\"net.weft.test.Wait\",\"parameters\":{\"number\":1}}");
 	ctl_call_finish(ctl_service.calls[1], -EBUSY, NULL, NULL);
 	check_heard_part(fd, "\"Device or resource busy\"");
@@ -655,7 +671,8 @@ static void own_user_may_change(void **state)
 	(void)close(fd);
 }
 
-#define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, ctl_service_setup, ctl_service_teardown)
+#define SERVER_TEST(name) \
+	cmocka_unit_test_setup_teardown(name, ctl_service_setup, ctl_service_teardown)
 
 int main(void)
 {

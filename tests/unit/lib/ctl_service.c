@@ -27,7 +27,8 @@ static const struct ctl_method methods[] = {
 	{"List", CTL_READ, CTL_STABLE, CTL_ROWS, &row_schema, &row_schema, "list"},
 	{"Pull", CTL_READ, CTL_DRAFT, CTL_ROWS, &row_schema, &row_schema, "pull"},
 	{"Wait", CTL_READ, CTL_STABLE, CTL_ONE, &row_schema, &row_schema, "wait"},
-	{"Orphan", CTL_READ, CTL_STABLE, CTL_ONE, &row_schema, &row_schema, "wait without on_close"},
+	{"Orphan", CTL_READ, CTL_STABLE, CTL_ONE, &row_schema, &row_schema,
+		"wait without on_close"},
 	{"Early", CTL_READ, CTL_STABLE, CTL_ONE, &row_schema, &row_schema, "finish in the handler"},
 	{"Watch", CTL_READ, CTL_STABLE, CTL_EVENTS, &ctl_empty_schema, &row_schema, "watch"},
 	{"Broken", CTL_READ, CTL_STABLE, CTL_ONE, &ctl_empty_schema, &paint_schema, "broken"},
@@ -35,8 +36,8 @@ static const struct ctl_method methods[] = {
 
 static const struct ctl_error errors[] = {{"OwnError", -EXDEV, "own"}};
 
-const struct ctl_interface ctl_service_interface = {"net.weft.test", "A service for tests.", methods,
-	sizeof(methods) / sizeof(methods[0]), errors, 1};
+const struct ctl_interface ctl_service_interface = {"net.weft.test", "A service for tests.",
+	methods, sizeof(methods) / sizeof(methods[0]), errors, 1};
 
 static int echo(struct ctl_call *call, void *ctx, const void *in, void *out, struct err *err)
 {
@@ -176,7 +177,8 @@ int ctl_service_setup(void **state)
 	(void)snprintf(ctl_service.path, sizeof(ctl_service.path), "%s/s.sock", ctl_service.folder);
 	assert_int_equal(ev_create(&ctl_service.ev), 0);
 	if (ctl_server_create(ctl_service.ev, ctl_service.path, &ctl_service_interface,
-		    ctl_service_handlers, ctl_service_n_handlers, &ctl_service, &ctl_service.server, &err))
+		    ctl_service_handlers, ctl_service_n_handlers, &ctl_service, &ctl_service.server,
+		    &err))
 		fail_msg("%s", err.msg);
 	return 0;
 }

@@ -9,8 +9,8 @@
 
 #include "ctl.h"
 
-#define ROW_FIELDS(F, T)                                                                           \
-	F(T, U32, number, REQ, 0, UINT32_MAX, "", "number")                                        \
+#define ROW_FIELDS(F, T)                                    \
+	F(T, U32, number, REQ, 0, UINT32_MAX, "", "number") \
 	F(T, STR, text, OPT, 0, 1000, "", "text")
 CTL_STRUCT(row, ROW_FIELDS);
 

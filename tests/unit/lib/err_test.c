@@ -118,8 +118,8 @@ static void print_gives_message_then_hint(void **state)
 	assert_string_equal(text, "netcfg: error: bridge 'br0': there is none\n");
 	err_hint(&err, "add it");
 	printed(&err, text, sizeof(text));
-	assert_string_equal(text,
-		"netcfg: error: bridge 'br0': there is none\nnetcfg: hint: add it\n");
+	assert_string_equal(
+		text, "netcfg: error: bridge 'br0': there is none\nnetcfg: hint: add it\n");
 	err.msg[0] = err.hint[0] = '\0';
 	printed(&err, text, sizeof(text));
 	assert_string_equal(text, "netcfg: error: No such file or directory\n");

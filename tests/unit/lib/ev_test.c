@@ -54,7 +54,6 @@ static void on_a(void *ctx, int fd, uint32_t events)
 		assert_int_equal(read(fd, &byte, 1), 1);
 }
 
-
 static void poke(int fd)
 {
 	assert_int_equal(write(fd, "x", 1), 1);

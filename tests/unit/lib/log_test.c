@@ -82,7 +82,8 @@ static void levels_parse_by_name(void **state)
 static void control_characters_cannot_forge_a_line(void **state)
 {
 	log_info("name '%s'", "a\nerr unit: forged\x1b[31m\x7f\r");
-	assert_string_equal(logged(), "info unit: name 'a?err unit: forged?[31m?" "?'\n");
+	assert_string_equal(logged(), "info unit: name 'a?err unit: forged?[31m?"
+				      "?'\n");
 }
 
 static void long_lines_are_cut_but_end(void **state)
@@ -145,7 +146,8 @@ static void bucket_survives_a_clock_that_stands_or_goes_back(void **state)
 
 static void call_sites_are_limited_apart_and_say_what_was_held(void **state)
 {
-	struct log_bucket bucket = {.primed = true, .tokens = 1, .suppressed = 3, .refill_ns = UINT64_MAX};
+	struct log_bucket bucket = {
+		.primed = true, .tokens = 1, .suppressed = 3, .refill_ns = UINT64_MAX};
 
 	for (int i = 0; i < 100; i++)
 		log_warn_ratelimited("flood");
@@ -166,13 +168,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(line_has_level_module_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(lines_above_the_level_are_dropped, setup, teardown),
 		cmocka_unit_test(levels_parse_by_name),
-		cmocka_unit_test_setup_teardown(control_characters_cannot_forge_a_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			control_characters_cannot_forge_a_line, setup, teardown),
 		cmocka_unit_test_setup_teardown(long_lines_are_cut_but_end, setup, teardown),
 		cmocka_unit_test(bucket_gives_burst_then_one_a_second),
 		cmocka_unit_test(bucket_never_holds_more_than_the_burst),
 		cmocka_unit_test(bucket_survives_a_clock_that_stands_or_goes_back),
-		cmocka_unit_test_setup_teardown(call_sites_are_limited_apart_and_say_what_was_held, setup,
-			teardown),
+		cmocka_unit_test_setup_teardown(
+			call_sites_are_limited_apart_and_say_what_was_held, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

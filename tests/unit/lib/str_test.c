@@ -48,7 +48,8 @@ static void dup_printf_formats(void **state)
 
 static void nearest_finds_what_was_meant(void **state)
 {
-	static const char *const words[] = {"PortAdd", "PortSet", "BridgeAdd", "Monitor", "tag", "mtu"};
+	static const char *const words[] = {
+		"PortAdd", "PortSet", "BridgeAdd", "Monitor", "tag", "mtu"};
 	static const struct {
 		const char *word, *want;
 	} cases[] = {
@@ -65,11 +66,14 @@ static void nearest_finds_what_was_meant(void **state)
 		{"", NULL},
 		{"x", NULL},
 		{"Zebra", NULL},
-		{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL},
+		{"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+		 "a",
+			NULL},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		const char *got = str_nearest(cases[i].word, words, sizeof(words) / sizeof(words[0]));
+		const char *got =
+			str_nearest(cases[i].word, words, sizeof(words) / sizeof(words[0]));
 
 		if (!cases[i].want != !got || (got && strcmp(got, cases[i].want)))
 			fail_msg("'%s' gave %s", cases[i].word, got ? got : "nothing");
@@ -83,15 +87,16 @@ struct number_case {
 	uint64_t value;
 };
 
-static void check_numbers(int (*parse)(const char *, uint64_t *), const struct number_case *cases,
-	size_t n)
+static void check_numbers(
+	int (*parse)(const char *, uint64_t *), const struct number_case *cases, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t value = 12345;
 		int code = parse(cases[i].text, &value);
 
 		if (code != cases[i].code || value != (code ? 12345 : cases[i].value))
-			fail_msg("'%s' gave %d, %llu", cases[i].text, code, (unsigned long long)value);
+			fail_msg("'%s' gave %d, %llu", cases[i].text, code,
+				(unsigned long long)value);
 	}
 }
 
