@@ -32,6 +32,7 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 	struct vring_desc desc;
 	uint16_t at = head;
 	unsigned first = n;
+	bool indirect = false; /* not table != desc: a table may lie on the ring itself */
 
 	chain->id = head;
 	chain->n_desc = 1;
@@ -45,9 +46,10 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
 			/* 2.7.5.3: one table, at the end of the chain, not nested; WRITE is ignored. */
 			if (!(ring->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)) ||
-				table != ring->desc || desc.flags & VRING_DESC_F_NEXT || !desc.len ||
+				indirect || desc.flags & VRING_DESC_F_NEXT || !desc.len ||
 				desc.len % sizeof(desc) || desc.len / sizeof(desc) > VRING_MAX_SIZE)
 				return ring_fault(ring, VRING_BAD_INDIRECT);
+			indirect = true;
 			table = vmem_translate(ring->mem, desc.addr, desc.len);
 			if (!table)
 				return ring_fault(ring, VRING_BAD_ADDRESS);

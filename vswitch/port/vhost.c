@@ -63,6 +63,10 @@ static bool locate(struct vhost_port *vp, struct vhost_ring *ring)
 	ring->ring.avail = vmem_translate_user(&vp->mem, ring->avail_uva, avail);
 	ring->ring.used = vmem_translate_user(&vp->mem, ring->used_uva, used);
 	ring->ring.mem = &vp->mem;
+	/* Aligned in the peer's address space, which says nothing about ours. */
+	if ((uintptr_t)ring->ring.desc & 15 || (uintptr_t)ring->ring.avail & 3 ||
+		(uintptr_t)ring->ring.used & 3)
+		return false;
 	return ring->ring.desc && ring->ring.avail && ring->ring.used;
 }
 
