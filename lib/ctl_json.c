@@ -40,6 +40,9 @@ int ctl_json_load(const char *text, size_t len, json_t **ret_json, struct err *e
 	if (json_is_too_deep(text, len))
 		return err_set(err, -EPROTO, "message: is nested deeper than %d", CTL_MAX_DEPTH);
 	json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
+	// The parser does not tell bad syntax from lack of memory, for which it has no words either.
+	if (!json && !error.text[0])
+		return err_set(err, -EPROTO, "message: cannot be read");
 	if (!json)
 		return err_set(err, -EPROTO, "message: is not JSON: %s, at byte %d", error.text,
 			error.position);

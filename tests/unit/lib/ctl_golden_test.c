@@ -163,6 +163,80 @@ static void errors_have_their_golden_file(void **state)
 	free(text);
 }
 
+/* Memory that runs out at the nth allocation of the JSON library. */
+
+static unsigned allocations_left;
+
+static void *scarce_malloc(size_t size)
+{
+	return allocations_left && allocations_left-- ? malloc(size) : NULL;
+}
+
+// Format and parse a message both ways; 0, or what failed.
+static int there_and_back(const struct ctl_interface *iface, const struct ctl_method *method,
+	const void *in, const void *out, void *back)
+{
+	struct ctl_request request;
+	struct err err = {0};
+	const json_t *params;
+	bool continues;
+	json_t *json;
+	char *text;
+	size_t len;
+	int code;
+
+	code = ctl_wire_format_request(iface, method->name, method->in, in, true, &text, &len);
+	if (code < 0)
+		return code;
+	code = ctl_wire_parse_request(iface, text, len, &request, &err);
+	free(text);
+	if (code < 0)
+		return code;
+	ctl_request_done(&request);
+	code = ctl_wire_format_reply(method->out, out, true, &text, &len);
+	if (code < 0)
+		return code;
+	code = ctl_wire_parse_reply(iface, text, len, &json, &params, &continues, &err);
+	free(text);
+	if (code < 0)
+		return code;
+	code = ctl_json_decode(method->out, params, true, back, &err);
+	json_decref(json);
+	if (code < 0)
+		return code;
+	(void)err_set_field(&err, -EBUSY, "name", "busy");
+	err_hint(&err, "wait");
+	text = ctl_wire_format_error(iface, &err, &len);
+	free(text);
+	return text ? 0 : -ENOMEM;
+}
+
+static void no_memory_is_an_error_at_every_step(void **state)
+{
+	const struct ctl_interface *iface = ctl_sample_interfaces[0];
+	const struct ctl_method *method = ctl_method_find(iface, "PortShow");
+	void *in = ctl_sample_filled(method->in), *out = ctl_sample_filled(method->out);
+	void *back = malloc(method->out->size);
+	unsigned n = 0;
+	int code;
+
+	assert_non_null(back);
+	json_set_alloc_funcs(scarce_malloc, free);
+	do {
+		allocations_left = n++;
+		code = there_and_back(iface, method, in, out, back);
+		if (code != 0 && code != -ENOMEM && code != -EPROTO)
+			fail_msg("failing allocation %u gave %d", n, code);
+	} while (code && n < 10000);
+	json_set_alloc_funcs(malloc, free);
+	assert_int_equal(code, 0);
+	assert_true(n > 50);
+	assert_true(ctl_msg_equal(method->out, out, back));
+	free(in);
+	free(out);
+	free(back);
+}
+
 static bool golden_is_known(const char *file)
 {
 	for (int i = 0; ctl_sample_interfaces[i]; i++) {
@@ -207,6 +281,7 @@ int main(void)
 		cmocka_unit_test(every_message_has_its_golden_file),
 		cmocka_unit_test(errors_have_their_golden_file),
 		cmocka_unit_test(no_golden_file_is_left_over),
+		cmocka_unit_test(no_memory_is_an_error_at_every_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
