@@ -176,16 +176,19 @@ static bool read_number(const struct topo_field *field, const struct yaml_value 
 	struct diag *diag)
 {
 	bool is_vlan = field->kind == TOPO_VLAN;
-	int code = topo_yaml_u64(value, at);
+	uint64_t number = 0;
+	int code = topo_yaml_u64(value, &number);
 
 	if (code == -EINVAL && value->kind == YAML_SCALAR && value->plain && value->text[0] == '-' &&
 	    strspn(value->text + 1, "0123456789") == strlen(value->text + 1) && value->text[1])
 		code = -ERANGE;
 	if (code == -EINVAL)
 		return wrong_type(field, value, is_vlan ? "a VLAN" : "a number", diag);
-	if (!code && *at >= field->min && *at <= field->max)
+	if (!code && number >= field->min && number <= field->max) {
+		*at = number;
 		return true;
-	if (is_vlan && !code && (*at == 0 || *at == 4095))
+	}
+	if (is_vlan && !code && (number == 0 || number == 4095))
 		diag_add(diag, value->mark, DIAG_VLAN_RANGE, "VLAN %s is reserved; use 1-4094", value->text);
 	else if (is_vlan)
 		diag_add(diag, value->mark, DIAG_VLAN_RANGE, "VLAN %.20s does not exist; use 1-4094", value->text);
@@ -198,19 +201,23 @@ static bool read_number(const struct topo_field *field, const struct yaml_value 
 static bool read_size(const struct topo_field *field, const struct yaml_value *value, uint64_t *at,
 	struct diag *diag)
 {
+	uint64_t bytes = 0;
+
 	if (value->kind != YAML_SCALAR)
 		return wrong_type(field, value, "a size such as 256M", diag);
-	if (str_parse_size(value->text, at)) {
+	if (str_parse_size(value->text, &bytes)) {
 		diag_hint(diag_add(diag, value->mark, DIAG_NUMBER, "\"%s\": \"%.20s\" is no size", field->name,
 				  value->text),
 			"write a number with K, M or G, such as 256M");
 		return false;
 	}
-	if (*at >= field->min && *at <= field->max)
+	if (bytes >= field->min && bytes <= field->max) {
+		*at = bytes;
 		return true;
+	}
 	diag_hint(diag_add(diag, value->mark, DIAG_NUMBER, "\"%s\" is %.20s, not in %" PRIu64 "M-%" PRIu64 "G",
 			  field->name, value->text, field->min >> 20, field->max >> 30),
-		"%s", *at < 65536 ? "the unit is bytes unless K, M or G follows" : "");
+		"%s", bytes < 65536 ? "the unit is bytes unless K, M or G follows" : "");
 	return false;
 }
 

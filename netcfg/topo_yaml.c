@@ -153,8 +153,10 @@ static int on_event(struct builder *b, const yaml_event_t *event)
 
 static void syntax_error(struct diag *diag, const yaml_parser_t *parser)
 {
-	struct diag_mark mark = {(unsigned)parser->problem_mark.line + 1,
-		(unsigned)parser->problem_mark.column + 1, 1};
+	// What is not closed is found at the end of the file; where it was opened tells more.
+	bool at_end = parser->context && parser->problem_mark.index >= diag->size;
+	yaml_mark_t at = at_end ? parser->context_mark : parser->problem_mark;
+	struct diag_mark mark = {(unsigned)at.line + 1, (unsigned)at.column + 1, 1};
 	struct diag_item *item;
 
 	if (parser->error == YAML_READER_ERROR)
@@ -176,8 +178,14 @@ const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
 		diag_add(diag, (struct diag_mark){0}, DIAG_LIMIT, "file is larger than %u bytes", TOPO_YAML_MAX_BYTES);
 		return NULL;
 	}
-	if (!yaml_parser_initialize(&parser))
+	if (!diag->size) { // libyaml wants a pointer
+		diag_add(diag, (struct diag_mark){0}, DIAG_SYNTAX, "file is empty");
 		return NULL;
+	}
+	if (!yaml_parser_initialize(&parser)) {
+		diag_add(diag, (struct diag_mark){0}, DIAG_LIMIT, "out of memory");
+		return NULL;
+	}
 	yaml_parser_set_input_string(&parser, (const unsigned char *)diag->text, diag->size);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	while (!done) {

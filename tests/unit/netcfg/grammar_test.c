@@ -1,0 +1,247 @@
+/* The command table: shortenings, word order, ambiguity, values, and that the manual lists it all. */
+#include "ctl_vmm.h"
+#include "ctl_vswitch.h"
+#include "grammar.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static char line_buf[512];
+static char *line_words[64];
+static struct opts line_opts;
+static struct err line_err;
+
+static int parse(const char *line, struct grammar_request *req)
+{
+	unsigned n = 0;
+	char *save = NULL;
+
+	(void)snprintf(line_buf, sizeof(line_buf), "%s", line);
+	for (char *word = strtok_r(line_buf, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		line_words[n++] = word;
+	line_opts = (struct opts){0};
+	err_clear(&line_err);
+	if (opts_parse(&line_opts, line_words, n, &n, &line_err) < 0)
+		return -EINVAL;
+	return grammar_parse(line_words, n, &line_opts, req, &line_err);
+}
+
+static void check_verb(const char *line, const char *object, const char *verb, const char *name)
+{
+	struct grammar_request req;
+
+	if (parse(line, &req))
+		fail_msg("'%s': %s", line, line_err.msg);
+	if (!req.object)
+		fail_msg("'%s': is no object", line);
+	assert_string_equal(req.object->name, object);
+	assert_string_equal(req.verb->name, verb);
+	assert_string_equal(req.name, name);
+}
+
+static void shortenings_mean_the_same(void **state)
+{
+	check_verb("port show p1", "port", "show", "p1");
+	check_verb("p show p1", "port", "show", "p1");
+	check_verb("p sh p1", "port", "show", "p1");
+	check_verb("p", "port", "show", "");
+	check_verb("port p1", "port", "show", "p1");
+	check_verb("show port", "port", "show", "");
+	check_verb("br a br0", "bridge", "add", "br0");
+	check_verb("fdb br0 vlan 10", "fdb", "show", "br0");
+	check_verb("n stop h1", "node", "stop", "h1");
+	check_verb("link p3 down", "link", "down", "p3");
+	check_verb("link down p3", "link", "down", "p3");
+	check_verb("l h1:eth1 up", "link", "up", "h1:eth1");
+}
+
+static void check_fails(const char *line, const char *msg, const char *hint)
+{
+	struct grammar_request req;
+
+	if (parse(line, &req) != -EINVAL)
+		fail_msg("'%s' was understood", line);
+	if (!strstr(line_err.msg, msg))
+		fail_msg("'%s': message is '%s'", line, line_err.msg);
+	if (!strstr(line_err.hint, hint))
+		fail_msg("'%s': hint is '%s'", line, line_err.hint);
+}
+
+static void wrong_words_are_named(void **state)
+{
+	check_fails("prt", "unknown object or command 'prt'", "port");
+	check_fails("port s p1", "ambiguous: show, set, stats", "");
+	check_fails("port dle p1", "unknown verb 'dle'", "del");
+	check_fails("port shwo", "unknown verb 'shwo'", "show");
+	check_fails("port set p1 tga 3", "unknown word 'tga'", "tag");
+	check_fails("port set p1 t 3", "ambiguous: type, tag, trunks", "");
+	check_fails("port set p1 tag", "'tag' needs a value", "");
+	check_fails("port set p1 tag 4095", "4095", "");
+	check_fails("port set p1 tag 1 tag 2", "given twice", "");
+	check_fails("port set p1 carrier on", "unknown word 'carrier'", "");
+	check_fails("port add", "name is missing", "help port add");
+	check_fails("link add w1 p3", "b is missing", "");
+	check_fails("port show p1 p2", "unexpected word 'p2'", "");
+	check_fails("bridge add br0 vlans 0", "0", "");
+	check_fails("-x port", "unknown option '-x'", "");
+	check_fails("--jsn port", "unknown option '--jsn'", "--json");
+	check_fails("port -S", "-S needs a value", "");
+	check_fails("port --wait=soon", "not a number of seconds", "");
+}
+
+static void fields_reach_the_message(void **state)
+{
+	struct grammar_request req;
+	const struct ctl_port *port = (const void *)&req.msg;
+	const struct ctl_link *link = (const void *)&req.msg;
+	const struct ctl_bridge *bridge = (const void *)&req.msg;
+	const struct ctl_vlan *vlan = (const void *)&req.msg;
+
+	assert_int_equal(parse("port add p2 bridge br0 type vhost-user path /s/p2 mode client trunks "
+			       "10,20-29 native 10", &req), 0);
+	assert_string_equal(req.verb->method, "PortAdd");
+	assert_string_equal(port->name, "p2");
+	assert_string_equal(port->bridge, "br0");
+	assert_int_equal(port->mode, CTL_SOCK_CLIENT);
+	assert_int_equal(port->native, 10);
+	assert_int_equal(vlan_set_count(&port->trunks), 11);
+	assert_false(CTL_HAS(port, ctl_port, tag));
+
+	assert_int_equal(parse("link p3 down", &req), 0);
+	assert_true(CTL_HAS(link, ctl_link, enabled));
+	assert_false(link->enabled);
+
+	assert_int_equal(parse("link add w1 p3 p4", &req), 0);
+	assert_string_equal(link->a, "p3");
+	assert_string_equal(link->b, "p4");
+
+	assert_int_equal(parse("bridge add br0 ageing 60 --may-exist", &req), 0);
+	assert_int_equal(bridge->ageing_s, 60);
+	assert_true(bridge->exist_ok);
+
+	assert_int_equal(parse("vlan add br0 10,20 name blue", &req), 0);
+	assert_string_equal(vlan->bridge, "br0");
+	assert_string_equal(vlan->name, "blue");
+	assert_int_equal(parse("vlan add port p1 vlans 10", &req), 0);
+	assert_string_equal(vlan->port, "p1");
+	assert_string_equal(vlan->bridge, "");
+}
+
+static void options_stand_anywhere(void **state)
+{
+	struct grammar_request req;
+
+	assert_int_equal(parse("port -j show p1 -S /x -br", &req), 0);
+	assert_true(line_opts.json && line_opts.brief);
+	assert_string_equal(line_opts.socket, "/x");
+	assert_int_equal(parse("exec h1 --timeout=5 -- ping -c 3", &req), 0);
+	assert_string_equal(req.command->name, "exec");
+	assert_int_equal(line_opts.timeout_s, 5);
+	assert_int_equal(req.n_args, 5);
+	assert_string_equal(req.args[2], "ping");
+	assert_string_equal(req.args[3], "-c");
+	assert_int_equal(parse("apply --wait", &req), 0);
+	assert_true(line_opts.wait);
+	assert_int_equal(line_opts.wait_s, 60);
+	assert_int_equal(parse("apply --wait=7", &req), 0);
+	assert_int_equal(line_opts.wait_s, 7);
+	assert_int_equal(parse("-w=0.5 port", &req), 0);
+	assert_true(line_opts.watch && line_opts.watch_s == 0.5);
+}
+
+static void synonyms_are_kept(void **state)
+{
+	static const char *const pairs[][2] = {
+		{"up", "apply"}, {"down", "destroy"}, {"diff", "plan"}, {"inspect", "status"}};
+	struct grammar_request req;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		assert_int_equal(parse(pairs[i][0], &req), 0);
+		assert_string_equal(req.command->name, pairs[i][1]);
+	}
+}
+
+/* Each verb names a method of its daemon, with that method's request; positions are its fields. */
+static void verbs_fit_the_protocol(void **state)
+{
+	for (unsigned o = 0; o < grammar_n_objects; o++) {
+		for (unsigned v = 0; v < grammar_objects[o].n_verbs; v++) {
+			const struct grammar_verb *verb = &grammar_objects[o].verbs[v];
+			const struct ctl_interface *iface =
+				verb->target == GRAMMAR_VSWITCH ? &ctl_vswitch_interface : &ctl_vmm_interface;
+			const struct ctl_method *method;
+
+			if (verb->target == GRAMMAR_LAB)
+				continue;
+			method = ctl_method_find(iface, verb->method);
+			if (!method)
+				fail_msg("%s %s: no method %s", grammar_objects[o].name, verb->name, verb->method);
+			if (strcmp(verb->method, "Monitor"))
+				assert_ptr_equal(method->in, verb->schema);
+			for (unsigned i = 0; i < GRAMMAR_MAX_POSITIONS && verb->positions[i]; i++)
+				assert_non_null(ctl_field_find(verb->schema, verb->positions[i]));
+			assert_true(verb->help[0]);
+		}
+	}
+}
+
+static char *read_page(const char *path)
+{
+	FILE *in = fopen(path, "r");
+	char *text = calloc(1, 1 << 17);
+
+	assert_non_null(in);
+	assert_non_null(text);
+	assert_true(fread(text, 1, (1 << 17) - 1, in) > 0);
+	fclose(in);
+	return text;
+}
+
+static void expect(const char *page, const char *word, const char *what)
+{
+	if (!strstr(page, word))
+		fail_msg("netcfg(1) does not mention %s '%s'", what, word);
+}
+
+static void manual_lists_everything(void **state)
+{
+	char *page = read_page(MAN_DIR "/netcfg.1.scd"), word[96];
+
+	for (unsigned i = 0; i < grammar_n_commands; i++) {
+		(void)snprintf(word, sizeof(word), "*%s*", grammar_commands[i].name);
+		expect(page, word, "command");
+	}
+	for (unsigned o = 0; o < grammar_n_objects; o++) {
+		for (unsigned v = 0; v < grammar_objects[o].n_verbs; v++) {
+			(void)snprintf(word, sizeof(word), "*%s %s*", grammar_objects[o].name,
+				grammar_objects[o].verbs[v].name);
+			expect(page, word, "verb");
+		}
+	}
+	for (size_t i = 0; i < opts_n; i++) {
+		(void)snprintf(word, sizeof(word), "*%s*", opts_table[i].name);
+		expect(page, word, "option");
+	}
+	free(page);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shortenings_mean_the_same),
+		cmocka_unit_test(wrong_words_are_named),
+		cmocka_unit_test(fields_reach_the_message),
+		cmocka_unit_test(options_stand_anywhere),
+		cmocka_unit_test(synonyms_are_kept),
+		cmocka_unit_test(verbs_fit_the_protocol),
+		cmocka_unit_test(manual_lists_everything),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,349 @@
+/*
+ * The planner. A model applies each operation to a state as a switch would, with a switch's rules
+ * (a bridge that is used cannot go, a wire takes ports that are on no bridge), so that the order
+ * matters too; after that, planning again must give nothing.
+ */
+#include "plan.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define DIR_NAME "/run/lab"
+
+struct lab {
+	struct topo topo;
+	struct state state;
+};
+
+static void make(struct lab *lab, const char *text)
+{
+	struct diag diag = {.file = "t", .text = text, .size = strlen(text)};
+	struct err err;
+
+	if (topo_parse("/", false, &diag, &lab->topo)) {
+		diag_print(&diag, stderr);
+		fail_msg("lab has errors:\n%s", text);
+	}
+	assert_int_equal(state_from_topo(&lab->topo, DIR_NAME, &lab->state, &err), 0);
+}
+
+static void unmake(struct lab *lab)
+{
+	state_done(&lab->state);
+	topo_done(&lab->topo);
+}
+
+/* The model */
+
+#define FORGET(array, n, idx)                                                                      \
+	do {                                                                                       \
+		unsigned idx_ = (idx);                                                             \
+		(array)[idx_] = (array)[--(n)];                                                    \
+	} while (0)
+
+static unsigned find(const struct state *s, const char *name, enum plan_kind kind)
+{
+	unsigned i = 0;
+
+	switch (kind) {
+	case PLAN_BRIDGE_SET:
+		while (i < s->n_bridges && strcmp(s->bridges[i].name, name))
+			i++;
+		return i == s->n_bridges ? UINT32_MAX : i;
+	case PLAN_PORT_SET:
+		while (i < s->n_ports && strcmp(s->ports[i].name, name))
+			i++;
+		return i == s->n_ports ? UINT32_MAX : i;
+	case PLAN_LINK_SET:
+		while (i < s->n_links && strcmp(s->links[i].name, name))
+			i++;
+		return i == s->n_links ? UINT32_MAX : i;
+	default:
+		while (i < s->n_vms && strcmp(s->vms[i].name, name))
+			i++;
+		return i == s->n_vms ? UINT32_MAX : i;
+	}
+}
+
+static unsigned must(const struct state *s, const char *name, enum plan_kind kind)
+{
+	unsigned i = find(s, name, kind);
+
+	if (i == UINT32_MAX)
+		fail_msg("operation on '%s', which is not there", name);
+	return i;
+}
+
+static void set_port(struct state *s, const struct ctl_port *port)
+{
+	if (port->bridge[0])
+		(void)must(s, port->bridge, PLAN_BRIDGE_SET);
+	s->ports[must(s, port->name, PLAN_PORT_SET)] = *port;
+}
+
+static void add_wire(struct state *s, const struct ctl_link *link)
+{
+	const char *ends[] = {link->a, link->b};
+
+	for (int e = 0; e < 2; e++) {
+		if (s->ports[must(s, ends[e], PLAN_PORT_SET)].bridge[0])
+			fail_msg("wire '%s': '%s' is on a bridge", link->name, ends[e]);
+		for (unsigned i = 0; i < s->n_links; i++) {
+			if (!strcmp(s->links[i].a, ends[e]) || !strcmp(s->links[i].b, ends[e]))
+				fail_msg("wire '%s': '%s' is in wire '%s'", link->name, ends[e], s->links[i].name);
+		}
+	}
+	*(struct ctl_link *)STATE_ADD(s->links, s->n_links) = *link;
+}
+
+static void check_free_port(const struct state *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_links; i++) {
+		if (!strcmp(s->links[i].a, name) || !strcmp(s->links[i].b, name))
+			fail_msg("port '%s' goes while wire '%s' has it", name, s->links[i].name);
+	}
+}
+
+static void check_free_bridge(const struct state *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_ports; i++) {
+		if (!strcmp(s->ports[i].bridge, name))
+			fail_msg("bridge '%s' goes while port '%s' is on it", name, s->ports[i].name);
+	}
+}
+
+static void run(struct state *s, const struct plan_op *op)
+{
+	switch (op->kind) {
+	case PLAN_LINK_DEL:
+		FORGET(s->links, s->n_links, must(s, op->name, PLAN_LINK_SET));
+		break;
+	case PLAN_BRIDGE_ADD:
+		*(struct ctl_bridge *)STATE_ADD(s->bridges, s->n_bridges) = op->to.bridge;
+		break;
+	case PLAN_BRIDGE_SET:
+		s->bridges[must(s, op->name, PLAN_BRIDGE_SET)] = op->to.bridge;
+		break;
+	case PLAN_BRIDGE_DEL:
+		check_free_bridge(s, op->name);
+		FORGET(s->bridges, s->n_bridges, must(s, op->name, PLAN_BRIDGE_SET));
+		break;
+	case PLAN_PORT_ADD:
+		assert_int_equal(find(s, op->name, PLAN_PORT_SET), UINT32_MAX);
+		*(struct ctl_port *)STATE_ADD(s->ports, s->n_ports) = op->to.port;
+		set_port(s, &op->to.port);
+		break;
+	case PLAN_PORT_SET:
+		set_port(s, &op->to.port);
+		break;
+	case PLAN_PORT_DEL:
+		check_free_port(s, op->name);
+		FORGET(s->ports, s->n_ports, must(s, op->name, PLAN_PORT_SET));
+		break;
+	case PLAN_LINK_ADD:
+		add_wire(s, &op->to.link);
+		break;
+	case PLAN_LINK_SET:
+		s->links[must(s, op->name, PLAN_LINK_SET)] = op->to.link;
+		break;
+	case PLAN_NODE_ADD:
+		assert_int_equal(find(s, op->name, PLAN_NODE_ADD), UINT32_MAX);
+		*(struct state_vm *)STATE_ADD(s->vms, s->n_vms) = op->to.vm;
+		break;
+	case PLAN_NODE_RESTART:
+		s->vms[must(s, op->name, PLAN_NODE_ADD)] = op->to.vm;
+		break;
+	case PLAN_NODE_DEL:
+		FORGET(s->vms, s->n_vms, must(s, op->name, PLAN_NODE_ADD));
+		break;
+	}
+}
+
+/* Bring actual to wanted; what is then planned must be nothing. Returns the first plan's cost. */
+static enum plan_cost settle(struct state *actual, const struct lab *lab, unsigned *ret_n)
+{
+	struct plan plan;
+	struct err err;
+	enum plan_cost cost;
+
+	assert_int_equal(plan_make(&lab->state, actual, DIR_NAME, &plan, &err), 0);
+	cost = plan_cost(&plan);
+	*ret_n = plan.n_ops;
+	for (unsigned i = 0; i < plan.n_ops; i++)
+		run(actual, &plan.ops[i]);
+	plan_done(&plan);
+	assert_int_equal(plan_make(&lab->state, actual, DIR_NAME, &plan, &err), 0);
+	if (plan.n_ops)
+		fail_msg("second plan: %s %s %s", plan_object(&plan.ops[0]), plan.ops[0].name, plan.ops[0].text);
+	plan_done(&plan);
+	return cost;
+}
+
+#define HEAD "version: 1\nname: t\nimages:\n  i: { kernel: /k }\ndefaults:\n  node: { image: i }\n"
+#define TWO HEAD "nodes:\n  h1: {}\n  h2: {}\nbridges:\n  br0: {}\nlinks:\n"
+
+/* Applies first, then second; expects the cost and the number of operations of the second. */
+static void check_change(const char *first, const char *second, enum plan_cost cost, unsigned n)
+{
+	struct state actual = {0};
+	struct lab a, b;
+	unsigned n_ops;
+	enum plan_cost got;
+
+	make(&a, first);
+	make(&b, second);
+	(void)settle(&actual, &a, &n_ops);
+	got = settle(&actual, &b, &n_ops);
+	if (got != cost || n_ops != n)
+		fail_msg("cost %s with %u operations, not %s with %u:\n%s", plan_costs[got], n_ops, plan_costs[cost], n,
+			second);
+	state_done(&actual);
+	unmake(&a);
+	unmake(&b);
+}
+
+static const char on_bridge[] = TWO "  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h2:eth1, br0] }\n";
+
+static void costs_are_as_promised(void **state)
+{
+	check_change(on_bridge, on_bridge, PLAN_LIVE, 0);
+	// A VLAN, a new bridge port on a spare interface: nobody notices.
+	check_change(on_bridge,
+		TWO "  - { endpoints: [h1:eth1, br0], access-vlan: 10 }\n  - { endpoints: [h2:eth1, br0] }\n",
+		PLAN_LIVE, 1);
+	// A cable pulled.
+	check_change(on_bridge,
+		TWO "  - { endpoints: [h1:eth1, br0], enabled: false }\n  - { endpoints: [h2:eth1, br0] }\n",
+		PLAN_CARRIER, 1);
+	// A link taken away keeps the port, connected to nothing, and restarts nobody.
+	check_change(on_bridge, TWO "  - { endpoints: [h2:eth1, br0] }\n", PLAN_CARRIER, 1);
+	// From the bridge to a wire.
+	check_change(on_bridge, TWO "  - { endpoints: [h1:eth1, h2:eth1] }\n", PLAN_CARRIER, 3);
+	// One interface more than the guest has.
+	check_change(on_bridge,
+		TWO "  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h2:eth1, br0] }\n"
+		    "  - { endpoints: [h1:eth2, br0] }\n", PLAN_RESTART, 2);
+	// Another MTU is another device to the guest.
+	check_change(on_bridge,
+		TWO "  - { endpoints: [h1:eth1, br0], mtu: 9000 }\n  - { endpoints: [h2:eth1, br0] }\n",
+		PLAN_RESTART, 2);
+}
+
+static void spare_interfaces_take_links_live(void **state)
+{
+	check_change(HEAD "nodes:\n  h1: { interfaces: 3 }\nbridges:\n  br0: {}\n",
+		HEAD "nodes:\n  h1: { interfaces: 3 }\nbridges:\n  br0: {}\nlinks:\n  - { endpoints: [h1:eth2, br0] }\n",
+		PLAN_CARRIER, 1);
+}
+
+static void nodes_come_after_what_they_wait_for(void **state)
+{
+	struct state nothing = {0};
+	struct plan plan;
+	struct lab lab;
+	struct err err;
+
+	make(&lab, HEAD "nodes:\n  a: { after: [b] }\n  b: { after: [c] }\n  c: {}\n");
+	assert_int_equal(plan_make(&lab.state, &nothing, DIR_NAME, &plan, &err), 0);
+	assert_int_equal(plan.n_ops, 3);
+	assert_string_equal(plan.ops[0].name, "c");
+	assert_string_equal(plan.ops[1].name, "b");
+	assert_string_equal(plan.ops[2].name, "a");
+	plan_done(&plan);
+	unmake(&lab);
+}
+
+static void macs_are_stable_and_distinct(void **state)
+{
+	struct lab a, b;
+
+	make(&a, HEAD "nodes:\n  h1: { interfaces: 2 }\n  h2: { interfaces: 1 }\n");
+	make(&b, HEAD "nodes:\n  h0: {}\n  h1: { interfaces: 3, memory: 1G }\n");
+	assert_memory_equal(&a.state.vms[0].nics[0].mac, &b.state.vms[1].nics[0].mac, 6);
+	assert_memory_not_equal(&a.state.vms[0].nics[0].mac, &a.state.vms[0].nics[1].mac, 6);
+	assert_memory_not_equal(&a.state.vms[0].nics[0].mac, &a.state.vms[1].nics[0].mac, 6);
+	assert_false(ether_addr_is_multicast(&a.state.vms[0].nics[0].mac));
+	unmake(&a);
+	unmake(&b);
+}
+
+/* Random labs, one after the other on the same state. */
+
+static unsigned random_seed;
+
+static unsigned below(unsigned n)
+{
+	random_seed = random_seed * 1103515245 + 12345;
+	return (random_seed >> 16) % n;
+}
+
+static void random_lab(char *text, size_t size)
+{
+	unsigned n_nodes = 1 + below(5), n_bridges = below(3);
+	size_t len = (size_t)snprintf(text, size, HEAD "nodes:\n");
+
+	for (unsigned i = 0; i < n_nodes; i++)
+		len += (size_t)snprintf(text + len, size - len, "  h%u: { interfaces: %u, vcpus: %u }\n", i, below(4),
+			1 + (below(6) == 0));
+	len += (size_t)snprintf(text + len, size - len, "bridges:%s\n", n_bridges ? "" : " {}");
+	for (unsigned i = 0; i < n_bridges; i++)
+		len += (size_t)snprintf(text + len, size - len, "  br%u: { ageing: %u }\n", i, 10 * below(3));
+	len += (size_t)snprintf(text + len, size - len, "links:\n");
+	// Interface k of node i: to a bridge, or to interface k of node i + 1, or nowhere.
+	for (unsigned k = 1; k <= 3; k++) {
+		for (unsigned i = 0; i < n_nodes; i++) {
+			unsigned what = below(4);
+
+			if (what == 0 && n_bridges)
+				len += (size_t)snprintf(text + len, size - len,
+					"  - { endpoints: [h%u:eth%u, br%u], %s: %u, enabled: %s }\n", i, k, below(n_bridges),
+					below(2) ? "access-vlan" : "native-vlan", 1 + below(3), below(4) ? "true" : "false");
+			else if (what == 1 && i + 1 < n_nodes) {
+				len += (size_t)snprintf(text + len, size - len,
+					"  - { endpoints: [h%u:eth%u, h%u:eth%u], enabled: %s }\n", i, k, i + 1, k,
+					below(4) ? "true" : "false");
+				i++;
+			}
+		}
+	}
+}
+
+static void random_edits_converge(void **state)
+{
+	struct state actual = {0};
+	char text[8192];
+	struct lab lab = {.topo = {.name = ""}};
+
+	random_seed = 7;
+	for (unsigned i = 0; i < 400; i++) {
+		unsigned n;
+
+		random_lab(text, sizeof(text));
+		make(&lab, text);
+		(void)settle(&actual, &lab, &n);
+		// The model keeps pointers to the lab's nodes: it must not outlive it.
+		for (unsigned v = 0; v < actual.n_vms; v++)
+			actual.vms[v].node = NULL;
+		unmake(&lab);
+	}
+	state_done(&actual);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(costs_are_as_promised),
+		cmocka_unit_test(spare_interfaces_take_links_live),
+		cmocka_unit_test(nodes_come_after_what_they_wait_for),
+		cmocka_unit_test(macs_are_stable_and_distinct),
+		cmocka_unit_test(random_edits_converge),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

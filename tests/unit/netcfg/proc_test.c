@@ -1,0 +1,90 @@
+/* Daemons: started detached, found again only while they are the same process, ended. */
+#include "err.h"
+#include "proc.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static char dir[] = "/tmp/weft-proc-XXXXXX";
+static char log_file[64], pid_file[64];
+
+static int set_up(void **state)
+{
+	if (!mkdtemp(dir))
+		return -1;
+	(void)snprintf(log_file, sizeof(log_file), "%s/log", dir);
+	(void)snprintf(pid_file, sizeof(pid_file), "%s/pid", dir);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)unlink(log_file);
+	(void)unlink(pid_file);
+	return rmdir(dir);
+}
+
+static void a_daemon_lives_and_ends(void **state)
+{
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)"echo; echo hello; echo; exec sleep 30", NULL};
+	struct err err;
+	char line[64];
+	pid_t pid;
+
+	assert_int_equal(proc_start(argv, log_file, pid_file, &pid, &err), 0);
+	assert_int_equal(proc_find(pid_file), pid);
+	assert_int_equal(getsid(pid), pid); // a session of its own
+	assert_false(proc_wait_gone(pid_file, 30));
+	for (int i = 0; i < 200 && (proc_last_line(log_file, line, sizeof(line)), !line[0]); i++)
+		proc_sleep_ms(10);
+	assert_string_equal(line, "hello");
+	proc_signal(pid_file, SIGTERM);
+	assert_true(proc_wait_gone(pid_file, 5000));
+	assert_int_equal(proc_find(pid_file), 0);
+}
+
+static void a_program_that_is_missing_is_an_error(void **state)
+{
+	char *argv[] = {(char *)"/nonexistent/program", NULL};
+	struct err err;
+	pid_t pid;
+
+	assert_int_equal(proc_start(argv, log_file, pid_file, &pid, &err), -ENOENT);
+	assert_non_null(strstr(err.msg, "/nonexistent/program"));
+}
+
+/* A process id that was used again has another start time: it is not ours to signal. */
+static void a_reused_process_id_is_not_found(void **state)
+{
+	FILE *out = fopen(pid_file, "w");
+
+	assert_non_null(out);
+	fprintf(out, "%d 1\n", (int)getpid());
+	fclose(out);
+	assert_int_equal(proc_find(pid_file), 0);
+	proc_signal(pid_file, SIGKILL); // would end this test
+	out = fopen(pid_file, "w");
+	assert_non_null(out);
+	fprintf(out, "1 0\n");
+	fclose(out);
+	assert_int_equal(proc_find(pid_file), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_daemon_lives_and_ends),
+		cmocka_unit_test(a_program_that_is_missing_is_an_error),
+		cmocka_unit_test(a_reused_process_id_is_not_found),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,154 @@
+/* Tables and JSON from the same rows; the JSON is stable, byte by byte. */
+#include "ctl_vswitch.h"
+#include "show.h"
+#include "show_switch.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static const struct show_column cols[] = {
+	{"name", "NAME", false, true},
+	{"count", "COUNT", true, true},
+	{"state", "STATE", false, false},
+};
+
+static char *draw(const struct opts *opts, int *ret_code)
+{
+	const char *texts[] = {NULL, "three", NULL};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	struct show *show = show_begin(out, opts, cols, 3);
+	struct err err;
+
+	show_row(show, json_pack("{s:s, s:i, s:b}", "name", "a-long-name", "count", 3, "state", 1), texts);
+	show_row(show, json_pack("{s:s, s:i}", "name", "b", "count", 1234567), NULL);
+	*ret_code = show_end(show, &err);
+	fclose(out);
+	return text;
+}
+
+static void check(const struct opts *opts, const char *expected)
+{
+	int code;
+	char *text = draw(opts, &code);
+
+	assert_int_equal(code, 0);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void tables_line_up(void **state)
+{
+	check(&(struct opts){0}, "NAME           COUNT  STATE\n"
+				 "a-long-name    three  yes\n"
+				 "b            1234567  -\n");
+	check(&(struct opts){.brief = true}, "a-long-name    three\nb            1234567\n");
+	check(&(struct opts){.no_header = true, .columns = "count,NAME"},
+		"  three  a-long-name\n1234567  b\n");
+	check(&(struct opts){.oneline = true}, "name a-long-name count 3 state yes\nname b count 1234567\n");
+	check(&(struct opts){.json = true},
+		"[{\"name\":\"a-long-name\",\"count\":3,\"state\":true},{\"name\":\"b\",\"count\":1234567}]\n");
+}
+
+static void unknown_columns_are_errors(void **state)
+{
+	struct opts opts = {.columns = "NAME,CUONT"};
+	int code;
+
+	free(draw(&opts, &code));
+	assert_int_equal(code, -EINVAL);
+}
+
+static void color_is_for_states_only(void **state)
+{
+	struct opts opts = {.color = "always", .no_header = true, .columns = "state"};
+	const char *texts[] = {NULL, NULL, "up"};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	struct show *show = show_begin(out, &opts, cols, 3);
+	struct err err;
+
+	show_row(show, json_object(), texts);
+	assert_int_equal(show_end(show, &err), 0);
+	fclose(out);
+	assert_string_equal(text, "\033[32mup\033[0m\n");
+	free(text);
+}
+
+static void check_json(json_t *json, const char *expected)
+{
+	char *text = json_dumps(json, JSON_COMPACT);
+
+	assert_string_equal(text, expected);
+	free(text);
+	json_decref(json);
+}
+
+/* The keys of `bridge -j fdb show` and `bridge -j vlan show`. */
+static void fdb_and_vlan_are_as_iproute2_prints_them(void **state)
+{
+	struct ctl_fdb fdb = {.vlan = 10, .type = CTL_FDB_DYNAMIC, .age_s = 12,
+		.mac = {{0x52, 0x54, 0, 0xa, 0, 1}}};
+	struct ctl_vlan vlan = {.pvid = true};
+	json_t *rows = json_array();
+
+	CTL_SET_STR(&fdb, ctl_fdb, bridge, "br0");
+	CTL_SET_STR(&fdb, ctl_fdb, port, "h1:eth1");
+	check_json(show_fdb_json(&fdb), "{\"mac\":\"52:54:00:0a:00:01\",\"ifname\":\"h1:eth1\",\"flags\":[],"
+					"\"master\":\"br0\",\"state\":\"\",\"vlan\":10,\"age\":12}");
+	fdb.type = CTL_FDB_STATIC;
+	fdb.vlan = 0;
+	check_json(show_fdb_json(&fdb), "{\"mac\":\"52:54:00:0a:00:01\",\"ifname\":\"h1:eth1\",\"flags\":[],"
+					"\"master\":\"br0\",\"state\":\"static\"}");
+
+	CTL_SET_STR(&vlan, ctl_vlan, bridge, "br0");
+	CTL_SET_STR(&vlan, ctl_vlan, port, "p2");
+	vlan_set_add(&vlan.vlans, 10, 10);
+	assert_int_equal(show_vlan_add(rows, &vlan), 0);
+	vlan.pvid = false;
+	vlan.tagged = true;
+	vlan_set_clear(&vlan.vlans);
+	vlan_set_add(&vlan.vlans, 20, 29);
+	assert_int_equal(show_vlan_add(rows, &vlan), 0);
+	check_json(rows, "[{\"ifname\":\"p2\",\"vlans\":[{\"vlan\":10,\"flags\":[\"PVID\",\"Egress Untagged\"]},"
+			 "{\"vlan\":20,\"vlanEnd\":29,\"flags\":[]}],\"master\":\"br0\"}]");
+}
+
+static void roles_read_as_people_say_them(void **state)
+{
+	struct ctl_port port = {.vlan_mode = CTL_VLAN_ACCESS, .tag = 10};
+	char buf[256];
+
+	assert_string_equal(show_port_vlans(&port, buf, sizeof(buf)), "access 10");
+	port = (struct ctl_port){.vlan_mode = CTL_VLAN_NATIVE_UNTAGGED, .native = 10};
+	vlan_set_add(&port.trunks, 20, 29);
+	assert_string_equal(show_port_vlans(&port, buf, sizeof(buf)), "trunk 20-29 native 10");
+	vlan_set_fill(&port.trunks);
+	port.vlan_mode = CTL_VLAN_TRUNK;
+	port.native = 0;
+	assert_string_equal(show_port_vlans(&port, buf, sizeof(buf)), "trunk all");
+	for (unsigned vid = 2; vid < 4094; vid += 2) // longer than any line
+		vlan_set_del(&port.trunks, (uint16_t)vid, (uint16_t)vid);
+	assert_true(strlen(show_port_vlans(&port, buf, sizeof(buf))) < sizeof(buf));
+	assert_non_null(strstr(buf, "..."));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tables_line_up),
+		cmocka_unit_test(unknown_columns_are_errors),
+		cmocka_unit_test(color_is_for_states_only),
+		cmocka_unit_test(fdb_and_vlan_are_as_iproute2_prints_them),
+		cmocka_unit_test(roles_read_as_people_say_them),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,77 @@
+/* The output of a command among everything else on a console, in pieces of every size. */
+#include "term.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static char got[4096];
+static size_t n_got;
+
+static void collect(void *ctx, const char *data, size_t len)
+{
+	assert_true(n_got + len < sizeof(got));
+	memcpy(got + n_got, data, len);
+	n_got += len;
+	got[n_got] = '\0';
+}
+
+static void check(const char *stream, const char *expected, bool done, int status)
+{
+	for (size_t piece = 1; piece <= 64; piece++) {
+		struct term_filter filter = {.begin = "weft-begin-7", .end = "weft-end-7:", .output = collect};
+		size_t len = strlen(stream);
+		bool ended = false;
+
+		n_got = 0;
+		got[0] = '\0';
+		for (size_t at = 0; at < len; at += piece)
+			ended = term_filter_feed(&filter, stream + at, len - at < piece ? len - at : piece);
+		assert_int_equal(ended, done);
+		assert_string_equal(got, expected);
+		if (done)
+			assert_int_equal(filter.status, status);
+	}
+}
+
+static void output_is_found(void **state)
+{
+	check("boot\r\nweft:h1# printf weft-be gin-7; ...\r\nweft-begin-7\r\nhello\r\nweft-end-7:0\r\n", "hello\n",
+		true, 0);
+	check("weft-begin-7\r\nweft-end-7:7\r\n", "", true, 7);
+	check("weft-begin-7\nno newline at the endweft-end-7:1\n", "no newline at the end", true, 1);
+	check("weft-begin-7\r\nweft-end-8:0\r\nweft-weft-end-7:255\r\nmore", "weft-end-8:0\nweft-", true, 255);
+	check("weft-begin-7\r\na\rb\r\r\nweft-end-7:0\r\n", "a\rb\r\n", true, 0);
+	check("weft-end-7:0\r\nweft-begin-7\r\nx\r\nweft-end-7:", "x\n", false, 0);
+	check("nothing of ours\r\n", "", false, 0);
+}
+
+static void check_quote(char *const *words, unsigned n, const char *expected)
+{
+	char *line = term_quote(words, n);
+
+	assert_non_null(line);
+	assert_string_equal(line, expected);
+	free(line);
+}
+
+static void words_survive_the_shell(void **state)
+{
+	check_quote((char *[]){(char *)"ip addr | cat"}, 1, "ip addr | cat");
+	check_quote((char *[]){(char *)"sh", (char *)"-c", (char *)"echo $HOME 'x'"}, 3,
+		"'sh' '-c' 'echo $HOME '\\''x'\\'''");
+	check_quote((char *[]){(char *)"a", (char *)""}, 2, "'a' ''");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(output_is_found),
+		cmocka_unit_test(words_survive_the_shell),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

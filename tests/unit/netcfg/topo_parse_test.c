@@ -1,0 +1,180 @@
+/* Lab files: every wrong one gives exactly its message file; right ones give the lab they describe. */
+#include "topo.h"
+#include "topo_schema.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+static char *read_file(const char *dir, const char *name, size_t *ret_size)
+{
+	char path[512], *text = calloc(1, TOPO_YAML_MAX_BYTES + 1);
+	FILE *in;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	in = fopen(path, "r");
+	if (!in)
+		fail_msg("%s cannot be read", path);
+	assert_non_null(text);
+	*ret_size = fread(text, 1, TOPO_YAML_MAX_BYTES, in);
+	fclose(in);
+	return text;
+}
+
+static void check_bad(const char *name)
+{
+	char expected_name[300], *text, *expected, *got = NULL;
+	size_t size, expected_size, got_size = 0;
+	struct topo topo;
+	FILE *out;
+
+	text = read_file(LABS_DIR "/bad", name, &size);
+	(void)snprintf(expected_name, sizeof(expected_name), "%.*s.txt", (int)strlen(name) - 5, name);
+	expected = read_file(LABS_DIR "/bad", expected_name, &expected_size);
+	struct diag diag = {.file = name, .text = text, .size = size};
+
+	if (!topo_parse(LABS_DIR "/bad", true, &diag, &topo))
+		fail_msg("%s: no error", name);
+	out = open_memstream(&got, &got_size);
+	assert_non_null(out);
+	diag_print(&diag, out);
+	fclose(out);
+	if (strcmp(got, expected))
+		fail_msg("%s:\n-- expected\n%s-- got\n%s", name, expected, got);
+	topo_done(&topo);
+	free(got);
+	free(expected);
+	free(text);
+}
+
+static int is_yaml(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return len > 5 && !strcmp(entry->d_name + len - 5, ".yaml");
+}
+
+static void wrong_files_have_their_messages(void **state)
+{
+	struct dirent **entries;
+	int n = scandir(LABS_DIR "/bad", &entries, is_yaml, alphasort);
+
+	assert_true(n >= 45);
+	for (int i = 0; i < n; i++) {
+		check_bad(entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+}
+
+static char *good_text;
+
+static void parse_good(const char *name, struct topo *topo)
+{
+	size_t size;
+	struct diag diag = {.file = name};
+
+	good_text = read_file(LABS_DIR "/good", name, &size);
+	diag.text = good_text;
+	diag.size = size;
+	if (topo_parse(LABS_DIR "/good", true, &diag, topo)) {
+		diag_print(&diag, stderr);
+		fail_msg("%s has errors", name);
+	}
+}
+
+static void ranges_groups_and_meshes_resolve(void **state)
+{
+	struct topo topo;
+	const struct topo_node *node;
+	const struct topo_link *link;
+
+	parse_good("fabric.yaml", &topo);
+	assert_string_equal(topo.name, "fabric");
+	assert_int_equal(topo.n_nodes, 8);
+	assert_int_equal(topo.n_links, 8);
+	node = &topo.nodes[topo_find_node(&topo, "spine2")];
+	assert_int_equal(node->vcpus, 2);
+	assert_true(node->memory_bytes == 512ull << 20); // the group's
+	assert_int_equal(node->n_nics, 2);
+	node = &topo.nodes[topo_find_node(&topo, "leaf1")];
+	assert_true(node->memory_bytes == 128ull << 20); // the image's
+	assert_int_equal(node->n_nics, 10);              // gaps are filled
+	assert_true(node->nics[0].used && node->nics[1].used && node->nics[9].used);
+	assert_false(node->nics[5].used);
+	assert_int_equal(node->n_after, 2);
+	node = &topo.nodes[topo_find_node(&topo, "h2")];
+	assert_int_equal(node->nics[0].mtu, 1500); // the link's, before the default
+
+	link = &topo.links[2]; // h3 on br0
+	assert_false(link->is_wire);
+	assert_int_equal(link->vlan_mode, CTL_VLAN_ACCESS);
+	assert_int_equal(link->tag, 10);
+	assert_int_equal(link->mtu, 9216);
+	link = &topo.links[3]; // h4, its ends the other way round
+	assert_int_equal(link->vlan_mode, CTL_VLAN_NATIVE_UNTAGGED);
+	assert_int_equal(link->native, 10);
+	assert_int_equal(vlan_set_count(&link->trunks), 10);
+	assert_false(topo.links[1].enabled);
+	assert_int_equal(topo.bridges[0].ageing_s, 60);
+	topo_done(&topo);
+	free(good_text);
+}
+
+static void addresses_become_kernel_arguments(void **state)
+{
+	static const char text[] = "version: 1\nname: t\nimages:\n  i: { kernel: /dev/null }\n"
+				   "nodes:\n  r1: { image: i, interfaces: 2, forwarding: true, gateway: 10.0.0.9,\n"
+				   "        ipv4: { eth1: [10.0.0.1/24, 10.0.1.1/24], eth2.10: 10.1.0.1/24 },\n"
+				   "        ipv6: { eth2.10: '2001:db8::1/64' } }\n";
+	struct diag diag = {.file = "t", .text = text, .size = sizeof(text) - 1};
+	struct topo topo;
+
+	assert_int_equal(topo_parse("/", true, &diag, &topo), 0);
+	assert_string_equal(topo.nodes[0].guest_args,
+		"hostname=r1 weft.ip=eth1:10.0.0.1/24 weft.ip=eth1:10.0.1.1/24 weft.vlan=eth2:10 "
+		"weft.ip=eth2.10:10.1.0.1/24 weft.ip=eth2.10:2001:db8::1/64 weft.gw=10.0.0.9 weft.fwd=1");
+	topo_done(&topo);
+}
+
+/* Every key that can be written is in the manual. */
+static void manual_lists_every_key(void **state)
+{
+	size_t size;
+	char *page = read_file(MAN_DIR, "weft-lab.5.scd", &size), word[64];
+
+	for (unsigned i = 0; topo_schemas[i]; i++) {
+		for (unsigned f = 0; f < topo_schemas[i]->n_fields; f++) {
+			(void)snprintf(word, sizeof(word), "*%s*", topo_schemas[i]->fields[f].name);
+			if (!strstr(page, word))
+				fail_msg("weft-lab(5) does not mention the key %s of a %s", word, topo_schemas[i]->what);
+		}
+	}
+	free(page);
+}
+
+static void every_code_is_explained(void **state)
+{
+	for (unsigned code = DIAG_SYNTAX; code <= DIAG_MESH; code++)
+		assert_non_null(diag_explain(code));
+	assert_null(diag_explain(DIAG_MESH + 1));
+	assert_null(diag_explain(0));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(wrong_files_have_their_messages),
+		cmocka_unit_test(ranges_groups_and_meshes_resolve),
+		cmocka_unit_test(addresses_become_kernel_arguments),
+		cmocka_unit_test(manual_lists_every_key),
+		cmocka_unit_test(every_code_is_explained),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
