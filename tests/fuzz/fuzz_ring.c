@@ -51,7 +51,7 @@ static void op_desc(struct rig *rig, struct program *p, uint8_t op)
 	uint16_t flags = next8(p) & 7, next = next8(p);
 
 	if (op & 0x40)
-		gpa = RIG_GPA + rig->mem_size - next;
+		gpa = RIG_GPA + rig->mem_size / 3 - next;
 	if (!ring->packed) {
 		((struct vring_desc *)ring->desc)[slot] = (struct vring_desc){gpa, len, flags, next};
 		return;

@@ -306,7 +306,7 @@ static int lay_out(struct fe *fe)
 	fe->mem_fd = memfd_create("fe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fe->mem_fd < 0 || ftruncate(fe->mem_fd, (off_t)fe->mem_size))
 		return -errno;
-	if (fcntl(fe->mem_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
+	if (!fe->config.unsealed && fcntl(fe->mem_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
 		return -errno;
 	fe->mem = mmap(NULL, fe->mem_size, PROT_READ | PROT_WRITE, MAP_SHARED, fe->mem_fd, 0);
 	if (fe->mem == MAP_FAILED) {
@@ -390,6 +390,16 @@ int fe_socket(const struct fe *fe)
 	return fe->fd;
 }
 
+struct fe_ring *fe_ring(struct fe *fe, unsigned i)
+{
+	return &fe->rings[i];
+}
+
+int fe_memory_fd(const struct fe *fe)
+{
+	return fe->mem_fd;
+}
+
 bool fe_is_closed(struct fe *fe)
 {
 	struct pollfd pfd = {.fd = fe->fd, .events = POLLIN};
@@ -442,6 +452,8 @@ int fe_recv(struct fe *fe, unsigned queue, struct virtio_net_hdr_v1 *ret_hdr, vo
 	uint64_t drained;
 
 	for (;;) {
+		if (fe->features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX))
+			fe_ring_arm(ring);
 		int n = fe_ring_recv(ring, merge, ret_hdr, frame, size);
 		uint64_t now = now_ms();
 		if (n != -EAGAIN || now >= deadline)

@@ -29,6 +29,7 @@ struct fe_config {
 	const char *path;     /* Unix socket, borrowed */
 	bool listen;          /* we listen and the back-end connects */
 	bool packed;          /* ask for packed rings */
+	bool unsealed;        /* the memory file may shrink */
 	uint16_t queue_pairs; /* 0 = 1 */
 	uint16_t ring_size;   /* power of two; 0 = 256 */
 	uint64_t features;    /* wanted virtio features; 0 = FE_DEFAULT_FEATURES */
@@ -40,6 +41,7 @@ struct fe_config {
 		VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
 
 struct fe;
+struct fe_ring;
 
 /** Connect or accept, negotiate and start all rings. 0 or -errno; ret_fe owned. */
 int fe_create(const struct fe_config *config, struct fe **ret_fe);
@@ -59,6 +61,10 @@ uint64_t fe_features(const struct fe *fe);
 uint64_t fe_protocol_features(const struct fe *fe);
 /** The connected socket, for tests that send their own messages. Borrowed. */
 int fe_socket(const struct fe *fe);
+/** The driver's half of ring i, for tests that break it. Borrowed. */
+struct fe_ring *fe_ring(struct fe *fe, unsigned i);
+/** The memory file that is shared. Borrowed. */
+int fe_memory_fd(const struct fe *fe);
 /** Has the back-end closed the connection? */
 bool fe_is_closed(struct fe *fe);
 

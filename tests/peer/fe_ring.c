@@ -105,19 +105,27 @@ void fe_ring_done(struct fe_ring *ring)
 	ring->kick_fd = ring->call_fd = -1;
 }
 
-uint32_t fe_ring_base(const struct fe_ring *ring)
-{
-	if (!ring->packed)
-		return LOAD(&((struct vring_used *)ring->used)->idx);
-	uint32_t at = ring->used_idx | (uint32_t)ring->used_wrap << 15;
-	return at | at << 16;
-}
-
 int fe_ring_kick(struct fe_ring *ring)
 {
 	uint64_t one = 1;
 
 	return write(ring->kick_fd, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+}
+
+void fe_ring_arm(struct fe_ring *ring)
+{
+	if (ring->packed) {
+		struct vring_packed_event *event = ring->avail;
+
+		STORE(&event->off_wrap, (uint16_t)(ring->used_idx |
+			ring->used_wrap << VRING_PACKED_EVENT_WRAP_SHIFT));
+		STORE(&event->flags, VRING_PACKED_EVENT_F_DESC);
+	} else {
+		struct vring_avail *avail = ring->avail;
+
+		STORE(&avail->ring[ring->size], ring->used_idx);
+	}
+	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the look that decides to wait */
 }
 
 /** The next returned descriptor: its id and length. False when there is none. */
@@ -158,6 +166,16 @@ static void reclaim(struct fe_ring *ring)
 		for (uint16_t at = (uint16_t)id; n; n--, at = ring->next[at])
 			ring->free_ids[ring->n_free++] = at;
 	}
+}
+
+uint32_t fe_ring_base(struct fe_ring *ring)
+{
+	if (!ring->packed)
+		return LOAD(&((struct vring_used *)ring->used)->idx);
+	if (!ring->receive)
+		reclaim(ring);
+	uint32_t at = ring->used_idx | (uint32_t)ring->used_wrap << 15;
+	return at | at << 16;
 }
 
 unsigned fe_ring_pending(struct fe_ring *ring)

@@ -39,8 +39,10 @@ int fe_ring_init(struct fe_ring *ring, uint8_t *mem, uint64_t gpa, uint16_t size
 void fe_ring_done(struct fe_ring *ring);
 
 /** Value for SET_VRING_BASE: what the device has returned so far. */
-uint32_t fe_ring_base(const struct fe_ring *ring);
+uint32_t fe_ring_base(struct fe_ring *ring);
 int fe_ring_kick(struct fe_ring *ring);
+/** Ask to be interrupted for the next returned descriptor (EVENT_IDX). Look again afterwards. */
+void fe_ring_arm(struct fe_ring *ring);
 unsigned fe_ring_pending(struct fe_ring *ring);
 int fe_ring_send(struct fe_ring *ring, const struct virtio_net_hdr_v1 *hdr, const void *frame,
 	size_t len);

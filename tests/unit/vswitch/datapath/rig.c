@@ -23,12 +23,12 @@ static void unmap(void *mem, size_t size)
 	munmap((uint8_t *)mem - GUARD, (size + GUARD - 1) / GUARD * GUARD + 2 * GUARD);
 }
 
-static void attach(struct rig *rig, struct fe_ring *driver, struct vring *ring, uint64_t features)
+static void attach(struct rig_port *port, struct fe_ring *driver, struct vring *ring, uint64_t features)
 {
 	*ring = (struct vring){.desc = driver->desc,
 		.avail = driver->avail,
 		.used = driver->used,
-		.mem = &rig->vmem,
+		.mem = &port->vmem,
 		.call_fd = driver->call_fd,
 		.kick_fd = driver->kick_fd};
 	vring_init(ring, driver->packed, features, driver->size, driver->packed ? 1u << 15 : 0);
@@ -42,7 +42,6 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 	rig->n_ports = n_ports;
 	rig->mem_size = 2 * n_ports * ring_bytes;
 	rig->mem = map(rig->mem_size);
-	rig->vmem = (struct vmem){1, {{RIG_GPA, rig->mem_size, (uintptr_t)rig->mem, rig->mem}}};
 	rig->counters = map(DP_MAX_PORTS * sizeof(struct dp_counters));
 	rig->notes = map(sizeof(*rig->notes));
 	rig->fwd = map(sizeof(*rig->fwd));
@@ -65,8 +64,9 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 			fe_ring_init(&port->receive, at + ring_bytes, gpa + ring_bytes,
 				RIG_RING_SIZE, packed >> i & 1, true))
 			abort();
-		attach(rig, &port->send, &port->rx, features);
-		attach(rig, &port->receive, &port->tx, features);
+		port->vmem = (struct vmem){1, {{gpa, 2 * ring_bytes, (uintptr_t)at, at}}};
+		attach(port, &port->send, &port->rx, features);
+		attach(port, &port->receive, &port->tx, features);
 		port->tx_list[0] = &port->tx;
 		rig->members[i] = (uint16_t)i;
 		rig->rx[i] = (struct dp_rx){&port->rx, (uint16_t)i, 0};
@@ -100,8 +100,8 @@ void rig_destroy(struct rig *rig)
 
 void rig_set_features(struct rig *rig, unsigned port, uint64_t features)
 {
-	attach(rig, &rig->port[port].send, &rig->port[port].rx, features);
-	attach(rig, &rig->port[port].receive, &rig->port[port].tx, features);
+	attach(&rig->port[port], &rig->port[port].send, &rig->port[port].rx, features);
+	attach(&rig->port[port], &rig->port[port].receive, &rig->port[port].tx, features);
 }
 
 static void set_vlans(struct rig *rig, unsigned port, const uint16_t *vids)

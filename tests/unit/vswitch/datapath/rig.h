@@ -31,13 +31,13 @@ struct rig_port {
 	struct vring rx, tx;          /* ours */
 	struct vring *tx_list[1];
 	struct vlan_set vlans;
+	struct vmem vmem; /* a port's rings and buffers, and nothing of its neighbours */
 };
 
 struct rig {
 	unsigned n_ports;
 	uint8_t *mem;
 	size_t mem_size;
-	struct vmem vmem;
 	struct rig_port port[RIG_MAX_PORTS];
 	struct dp_port ports[RIG_MAX_PORTS]; /* edit freely between bursts */
 	uint16_t members[RIG_MAX_PORTS];
