@@ -105,9 +105,18 @@ static void exchange(struct rig *rig, unsigned from, unsigned to, uint8_t dst)
 	check(n == (int)len);
 }
 
-static void op_time(struct rig *rig, uint8_t op)
+/** The neighbours read what came, so that they have room. */
+static void drain(struct rig *rig)
 {
 	uint8_t got[1];
+
+	for (unsigned i = 1; i < 3; i++)
+		while (rig_receive(rig, i, NULL, got, sizeof(got)) > 0)
+			;
+}
+
+static void op_time(struct rig *rig, uint8_t op)
+{
 	struct vring *ring = op & 0x10 ? &rig->port[0].tx : &rig->port[0].rx;
 
 	switch (op >> 5) {
@@ -126,9 +135,7 @@ static void op_time(struct rig *rig, uint8_t op)
 	default:
 		(void)rig_run(rig, 0);
 	}
-	for (unsigned i = 1; i < 3; i++)
-		while (rig_receive(rig, i, NULL, got, sizeof(got)) > 0)
-			;
+	drain(rig);
 	rig_learn(rig);
 }
 
@@ -161,6 +168,7 @@ int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 		}
 	}
 	(void)rig_run(rig, 0);
+	drain(rig);
 	check(rig_counts_add_up(rig));
 	for (unsigned i = 1; i < 3; i++)
 		check(!vring_is_broken(&rig->port[i].rx) && !vring_is_broken(&rig->port[i].tx));
