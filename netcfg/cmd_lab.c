@@ -45,7 +45,7 @@ int cmd_validate(const struct opts *opts, const struct grammar_request *req)
 	if (lab_load(opts, first_arg(req), true, &lab, &err))
 		return fail_load(&err);
 	if (opts->json)
-		printf("{\"version\":1,\"file\":\"%s\",\"errors\":[],\"count\":0}\n", "-");
+		lab_print_errors(opts, &lab);
 	else if (!opts->quiet)
 		printf("%s: lab %s: %u nodes, %u bridges, %u links: no errors\n", lab.diag.file, lab.topo.name,
 			lab.topo.n_nodes, lab.topo.n_bridges, lab.topo.n_links);

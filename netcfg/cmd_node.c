@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -137,8 +138,16 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 	struct ctl_stop stop = {0};
 	unsigned timeout_s = opts->timeout_s ? opts->timeout_s : 10;
 	bool stops = !strcmp(req->verb->name, "stop");
-	int code;
+	char args[RUNDIR_PATH_SIZE];
+	int code = rundir_file(run_dir, req->name, ".args", args, sizeof(args), err);
 
+	if (!code && access(args, F_OK)) {
+		(void)err_set(err, -ENOENT, "node '%s': the lab has none of that name", req->name);
+		err_hint(err, "see netcfg node show");
+		return -ENOENT;
+	}
+	if (code)
+		return code;
 	if (!strcmp(req->verb->name, "start"))
 		return node_start(run_dir, req->name, err);
 	code = actual_open_node(run_dir, req->name, (timeout_s + 5) * 1000, &client, err);

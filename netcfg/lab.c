@@ -51,8 +51,9 @@ static void directory_of(const char *file, char *dir, size_t size)
 	(void)str_copy(dir, size, realpath(dirname(copy), real) ? real : ".");
 }
 
-static void print_errors(const struct opts *opts, const struct diag *diag)
+void lab_print_errors(const struct opts *opts, const struct lab *lab)
 {
+	const struct diag *diag = &lab->diag;
 	json_t *json;
 
 	if (!opts->json) {
@@ -86,7 +87,7 @@ int lab_load(const struct opts *opts, const char *arg, bool check_files, struct 
 	ret_lab->diag = (struct diag){.file = file, .text = ret_lab->text, .size = size};
 	directory_of(file, dir, sizeof(dir));
 	if (topo_parse(dir, check_files, &ret_lab->diag, &ret_lab->topo)) {
-		print_errors(opts, &ret_lab->diag);
+		lab_print_errors(opts, ret_lab);
 		lab_done(ret_lab);
 		return -EINVAL;
 	}

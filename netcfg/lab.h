@@ -26,6 +26,8 @@ struct lab {
 int lab_load(const struct opts *opts, const char *arg, bool check_files, struct lab *ret_lab,
 	struct err *err);
 void lab_done(struct lab *lab);
+/** What is wrong with the file: to stderr, or with -j as JSON to stdout. */
+void lab_print_errors(const struct opts *opts, const struct lab *lab);
 
 /** Name of the lab that arg (a lab file or a running lab's name), -f, -L or the only running lab means. */
 int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 1], struct err *err);

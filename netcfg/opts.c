@@ -26,7 +26,7 @@ const struct opt opts_table[] = {
 	{"-w", "--watch", OPT_PERIOD_MAYBE, offsetof(struct opts, watch_s), offsetof(struct opts, watch),
 		"SEC", "show again every SEC seconds (2)"},
 	FLAG("-n", "--dry-run", dry_run, "say what would be done, change nothing"),
-	FLAG("-y", "--yes", yes, "do not ask"),
+	FLAG("-y", "--yes", yes, "never ask (for scripts; nothing asks at present)"),
 	FLAG("-q", "--quiet", quiet, "no progress, no notices"),
 	FLAG("-v", "--verbose", verbose, "say more"),
 	{"--wait", NULL, OPT_SECONDS_MAYBE, offsetof(struct opts, wait_s), offsetof(struct opts, wait),

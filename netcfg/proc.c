@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -155,8 +156,10 @@ bool proc_wait_gone(const char *pid_file, unsigned timeout_ms)
 static bool is_program(char *path, size_t size, const char *dir, const char *sub, const char *name)
 {
 	int len = snprintf(path, size, "%s/%s%s%s", dir, sub, sub[0] ? "/" : "", name);
+	struct stat st;
 
-	return len > 0 && (size_t)len < size && !access(path, X_OK);
+	return len > 0 && (size_t)len < size && !stat(path, &st) && S_ISREG(st.st_mode) &&
+	       !access(path, X_OK);
 }
 
 int proc_find_program(const char *bin_dir, const char *name, char *path, size_t size, struct err *err)

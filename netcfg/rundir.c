@@ -59,6 +59,31 @@ int rundir_file(const char *dir, const char *stem, const char *suffix, char *pat
 	return 0;
 }
 
+/* Who may rename in the directories above could put another in place: BASE and BASE/labs are ours. */
+static int check_parents(const char *path, struct err *err)
+{
+	char part[RUNDIR_PATH_SIZE];
+	struct stat st;
+
+	(void)str_copy(part, sizeof(part), path);
+	for (int level = 0; level < 2; level++) {
+		char *slash = strrchr(part, '/');
+
+		if (!slash || slash == part)
+			return 0;
+		*slash = '\0';
+		if (lstat(part, &st))
+			return err_set(err, -errno, "directory '%s': %s", part, strerror(errno));
+		if (!S_ISDIR(st.st_mode) || (st.st_uid != geteuid() && st.st_uid) ||
+		    (st.st_mode & 022 && !(st.st_mode & S_ISVTX))) {
+			(void)err_set(err, -EACCES, "directory '%s': others may change it", part);
+			err_hint(err, "remove it, or choose another place with --run-dir");
+			return -EACCES;
+		}
+	}
+	return 0;
+}
+
 int rundir_check(const char *path, struct err *err)
 {
 	struct stat st;
@@ -70,7 +95,7 @@ int rundir_check(const char *path, struct err *err)
 		err_hint(err, "remove it, or choose another place with --run-dir");
 		return -EACCES;
 	}
-	return 0;
+	return check_parents(path, err);
 }
 
 int rundir_create(const char *path, struct err *err)

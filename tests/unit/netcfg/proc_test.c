@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -61,6 +62,22 @@ static void a_program_that_is_missing_is_an_error(void **state)
 	assert_non_null(strstr(err.msg, "/nonexistent/program"));
 }
 
+/* A build directory holds a directory of the program's name, with the program in it. */
+static void programs_are_files(void **state)
+{
+	char path[128], sub[64];
+	struct err err;
+
+	(void)snprintf(sub, sizeof(sub), "%s/tool", dir);
+	assert_int_equal(mkdir(sub, 0700), 0);
+	assert_int_equal(proc_find_program(dir, "tool", path, sizeof(path), &err), -ENOENT);
+	(void)snprintf(path, sizeof(path), "%s/tool", sub);
+	assert_int_equal(symlink("/bin/sh", path), 0);
+	assert_int_equal(proc_find_program(dir, "tool", path, sizeof(path), &err), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(sub), 0);
+}
+
 /* A process id that was used again has another start time: it is not ours to signal. */
 static void a_reused_process_id_is_not_found(void **state)
 {
@@ -83,6 +100,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_daemon_lives_and_ends),
 		cmocka_unit_test(a_program_that_is_missing_is_an_error),
+		cmocka_unit_test(programs_are_files),
 		cmocka_unit_test(a_reused_process_id_is_not_found),
 	};
 

@@ -82,6 +82,9 @@ static void a_directory_that_others_may_enter_is_refused(void **state)
 	assert_int_equal(rundir_create(path, &err), -EACCES);
 	assert_int_equal(rundir_remove(path, &err), -EACCES);
 	assert_int_equal(chmod(path, 0700), 0);
+	assert_int_equal(chmod(base, 0777), 0);
+	assert_int_equal(rundir_check(path, &err), -EACCES);
+	assert_int_equal(chmod(base, 0700), 0);
 	assert_int_equal(rundir_remove(path, &err), 0);
 }
 
