@@ -139,6 +139,7 @@ static void use_rings(struct port *port)
 	for (unsigned i = 0; i < rings->n; i++) {
 		unsigned n = vring_take(rings->rx[i], work->frames, 4, work->segs, FWD_MAX_SEGS);
 
+		vring_put_begin(rings->tx[i], &work->plan, n);
 		for (unsigned f = 0; f < n; f++)
 			if (work->frames[f].len >= 14)
 				(void)vring_put(rings->tx[i], &work->plan, &work->frames[f], false);

@@ -181,6 +181,7 @@ void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_
 	struct vring *ring = port->tx[queue < port->n_tx ? queue : queue % port->n_tx];
 	if (snapshot->n_workers > 1)
 		ring_acquire(ring);
+	vring_put_begin(ring, &fwd->plan, (unsigned)__builtin_popcountll(todo));
 	for (; todo; todo &= todo - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(todo);
 		const struct frame *frame = &fwd->frames[i];

@@ -186,12 +186,13 @@ unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, stru
 
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 {
-	for (unsigned i = 0; i < n; i++) {
-		const struct vring_chain chain = {.id = frames[i].id, .n_desc = frames[i].n_desc};
-		if (ring->packed)
+	if (!ring->packed) {
+		split_return(ring, frames, n);
+	} else {
+		for (unsigned i = 0; i < n; i++) {
+			const struct vring_chain chain = {.id = frames[i].id, .n_desc = frames[i].n_desc};
 			packed_use(ring, &chain, 1);
-		else
-			split_use(ring, &chain, 1);
+		}
 	}
 	vring_publish(ring);
 }
@@ -220,30 +221,82 @@ static enum vring_put plan_put(struct vring *ring, uint32_t need, struct put_pla
 	return VRING_PUT_OK;
 }
 
+/** The driver's next n buffers are taken: chains[n_chains] over n slots. */
+static void consume(struct vring *ring, const struct vring_chain *chains, unsigned n_chains, uint16_t n)
+{
+	if (!ring->packed) {
+		ring->next_avail += n;
+		split_use(ring, chains, n_chains);
+		return;
+	}
+	uint32_t next = (uint32_t)ring->next_avail + n;
+	if (next >= ring->size) {
+		next -= ring->size;
+		ring->avail_wrap = !ring->avail_wrap;
+	}
+	ring->next_avail = (uint16_t)next;
+	packed_use(ring, chains, n_chains);
+}
+
+void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n)
+{
+	plan->n_ahead = plan->next_ahead = 0;
+	if (vring_is_broken(ring))
+		return;
+	if (ring->packed)
+		packed_ahead(ring, plan, n);
+	else
+		split_ahead(ring, plan, n);
+}
+
+/** The frame goes into one piece of memory that is large enough. */
+static inline void store_simple(const struct frame *frame, bool tagged, uint8_t *dst)
+{
+	uint32_t n;
+
+	if (!tagged && frame->rest_off == 12) {
+		struct virtio_net_hdr_v1 hdr = frame->hdr;
+		hdr.num_buffers = 1;
+		memcpy(dst, &hdr, HDR_SIZE);
+		copy_small(dst + HDR_SIZE, frame->head, frame->head_len);
+		n = (uint32_t)HDR_SIZE + frame->head_len;
+	} else {
+		n = build_head(frame, tagged, 1, dst);
+	}
+	uint32_t left = frame->tail_len, skip = frame->skip;
+	dst += n;
+	for (const struct frame_seg *from = frame->segs; left; from++, skip = 0) {
+		uint32_t part = from->len - skip < left ? from->len - skip : left;
+		memcpy(dst, from->hva + skip, part);
+		dst += part;
+		left -= part;
+	}
+}
+
 enum vring_put vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
 	bool tagged)
 {
 	uint32_t need = (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
-	uint16_t ahead;
+	unsigned at = plan->next_ahead;
+	uint16_t n;
 
+	if (at < plan->n_ahead && need <= plan->ahead[at].len) {
+		const struct vring_chain chain = {
+			.n_segs = 1, .len = need, .id = plan->ahead[at].id, .n_desc = 1};
+		store_simple(frame, tagged, plan->ahead[at].hva);
+		plan->next_ahead++;
+		consume(ring, &chain, 1, 1);
+		return VRING_PUT_OK;
+	}
 	if (vring_is_broken(ring))
 		return VRING_PUT_BROKEN;
-	enum vring_put ret = plan_put(ring, need, plan, &ahead);
+	enum vring_put ret = plan_put(ring, need, plan, &n);
 	if (ret != VRING_PUT_OK)
 		return ret;
 	frame_store(frame, tagged, (uint16_t)plan->n_chains, plan);
-	if (ring->packed) {
-		uint32_t next = (uint32_t)ring->next_avail + ahead;
-		if (next >= ring->size) {
-			next -= ring->size;
-			ring->avail_wrap = !ring->avail_wrap;
-		}
-		ring->next_avail = (uint16_t)next;
-		packed_use(ring, plan->chains, plan->n_chains);
-	} else {
-		ring->next_avail += ahead;
-		split_use(ring, plan->chains, plan->n_chains);
-	}
+	consume(ring, plan->chains, plan->n_chains, n);
+	/* Those that were looked at ahead are the first of what was just taken. */
+	plan->next_ahead += plan->n_chains;
 	return VRING_PUT_OK;
 }
 

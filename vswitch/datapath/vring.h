@@ -110,6 +110,15 @@ struct vring_chain {
 /** Pieces of the chains that one frame is put into. */
 #define PUT_MAX_CHAINS 256
 struct put_plan {
+	/* Buffers of one descriptor, looked at ahead of the frames for them; next is the one that the
+	 * driver made available first. */
+	struct {
+		uint8_t *hva;
+		uint32_t len;
+		uint16_t id;
+	} ahead[FRAME_BURST];
+	unsigned n_ahead, next_ahead;
+	/* The chains of a frame that needs more. */
 	struct frame_seg segs[FRAME_MAX_SEGS];
 	struct vring_chain chains[PUT_MAX_CHAINS];
 	unsigned n_chains, n_segs;
@@ -123,8 +132,13 @@ enum vring_put {
 };
 
 /**
+ * Before a burst of n frames: look at the buffers that they will probably take, all at once, so that
+ * their cache lines are on the way. plan is working memory, valid until vring_publish().
+ */
+void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n);
+/**
  * Deliver one frame, with a VLAN tag if tagged. Not visible to the guest before vring_publish().
- * plan is working memory, contents do not matter.
+ * plan was prepared by vring_put_begin() on this ring.
  */
 enum vring_put vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
 	bool tagged);

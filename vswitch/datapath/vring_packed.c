@@ -137,6 +137,7 @@ unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, str
 		if (got < 0)
 			break;
 		__builtin_prefetch(segs[used].hva);
+		__builtin_prefetch(segs[used].hva + 64);
 		frames[n].segs = segs + used;
 		used = (unsigned)got;
 		slots += chains[n].n_desc;
@@ -165,6 +166,32 @@ int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 	plan->n_segs = (unsigned)got;
 	plan->n_chains++;
 	return 0;
+}
+
+void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
+{
+	struct position p = {ring->next_avail, ring->avail_wrap};
+	const struct vring_packed_desc *descs = ring->desc;
+
+	for (unsigned i = 0; i < n && i < ring->size; i++, step(ring, &p)) {
+		uint16_t flags = flags_at(ring, p.slot);
+		uint64_t gpa, rest;
+
+		if (!is_available(flags, p.wrap) ||
+			(flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE)) !=
+				VRING_DESC_F_WRITE)
+			break;
+		__builtin_prefetch(&descs[p.slot + 8 < ring->size ? p.slot + 8 : 0]);
+		desc_words(&descs[p.slot], &gpa, &rest);
+		uint8_t *hva = vmem_translate(ring->mem, gpa, (uint32_t)rest);
+		if (!hva)
+			break;
+		prefetch_for_write(hva);
+		plan->ahead[i].hva = hva;
+		plan->ahead[i].len = (uint32_t)rest;
+		plan->ahead[i].id = (uint16_t)(rest >> 32);
+		plan->n_ahead = i + 1;
+	}
 }
 
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n)

@@ -67,10 +67,9 @@ static inline int seg_append(const struct vmem *mem, struct frame_seg *segs, uns
 static inline void copy_small(uint8_t *dst, const uint8_t *src, uint32_t n)
 {
 	if (n >= 32) {
-		uint32_t at = 0;
-		for (; at + 32 <= n; at += 32)
+		for (uint32_t at = 0; at + 32 < n; at += 32)
 			__builtin_memcpy(dst + at, src + at, 32);
-		__builtin_memcpy(dst + n - 32, src + n - 32, 32); /* the rest, overlapping */
+		__builtin_memcpy(dst + n - 32, src + n - 32, 32); /* the last, overlapping */
 	} else if (n >= 16) {
 		__builtin_memcpy(dst, src, 16);
 		__builtin_memcpy(dst + n - 16, src + n - 16, 16);
@@ -86,6 +85,13 @@ static inline void copy_small(uint8_t *dst, const uint8_t *src, uint32_t n)
 	}
 }
 
+/** Ask for the lines that a frame of unknown size is written to. */
+static inline void prefetch_for_write(const uint8_t *hva)
+{
+	__builtin_prefetch(hva, 1);
+	__builtin_prefetch(hva + 64, 1);
+}
+
 /** Fill a frame's header and head from its chain. */
 void frame_load(struct frame *frame, const struct frame_seg *segs, const struct vring_chain *chain);
 
@@ -99,6 +105,9 @@ unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, stru
 	unsigned n_segs);
 /** The next chain that the driver made available for writing. 0, 1 = none, -1 = fault. */
 int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
+/** Fill plan->ahead with up to n buffers. */
+void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n);
+void split_return(struct vring *ring, const struct frame *frames, unsigned n);
 void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n);
 void split_publish(struct vring *ring);
 
@@ -106,6 +115,7 @@ unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, str
 	unsigned n_segs);
 /** As split_next(); ahead counts slots. */
 int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
+void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n);
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n);
 void packed_publish(struct vring *ring);
 bool packed_pending(const struct vring *ring);

@@ -74,6 +74,27 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 	return (int)n;
 }
 
+/** The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
+static inline bool take_simple(const struct vring *ring, uint16_t head, struct frame_seg *seg,
+	struct vring_chain *chain)
+{
+	const struct vring_desc *table = ring->desc;
+	struct vring_desc desc;
+
+	if (head >= ring->size)
+		return false;
+	desc = desc_load(&table[head]);
+	if (desc.flags)
+		return false;
+	*seg = (struct frame_seg){vmem_translate(ring->mem, desc.addr, desc.len), desc.len};
+	if (!seg->hva)
+		return false;
+	__builtin_prefetch(seg->hva);
+	__builtin_prefetch(seg->hva + 64);
+	*chain = (struct vring_chain){.n_segs = 1, .len = desc.len, .id = head, .n_desc = 1};
+	return true;
+}
+
 unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
@@ -98,11 +119,15 @@ unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, stru
 			__builtin_prefetch(&table[heads[i]]);
 	}
 	for (; n < max && n_segs - used >= FRAME_MAX_SEGS; n++) {
+		frames[n].segs = segs + used;
+		if (take_simple(ring, heads[n], &segs[used], &chains[n])) {
+			used++;
+			continue;
+		}
 		int got = walk(ring, heads[n], 0, segs, used, used + FRAME_MAX_SEGS, &chains[n]);
 		if (got < 0)
 			break;
 		__builtin_prefetch(segs[used].hva);
-		frames[n].segs = segs + used;
 		used = (unsigned)got;
 	}
 	for (unsigned i = 0; i < n; i++)
@@ -133,6 +158,52 @@ int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 	plan->n_segs = (unsigned)got;
 	plan->n_chains++;
 	return 0;
+}
+
+void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
+{
+	const struct vring_avail *avail = ring->avail;
+	const struct vring_desc *table = ring->desc;
+	uint16_t heads[FRAME_BURST] UNINITIALIZED;
+	uint16_t ready = (uint16_t)(ring->avail_seen - ring->next_avail);
+
+	if (ready < n) {
+		ring->avail_seen = avail_idx(ring);
+		ready = (uint16_t)(ring->avail_seen - ring->next_avail);
+	}
+	if (ready > ring->size) /* for split_next() to complain about */
+		return;
+	if (n > ready)
+		n = ready;
+	for (unsigned i = 0; i < n; i++) {
+		heads[i] = LOAD_ONCE(avail->ring[(uint16_t)(ring->next_avail + i) & (ring->size - 1)]);
+		if (heads[i] < ring->size)
+			__builtin_prefetch(&table[heads[i]]);
+	}
+	for (unsigned i = 0; i < n && heads[i] < ring->size; i++) {
+		struct vring_desc desc = desc_load(&table[heads[i]]);
+		uint8_t *hva = vmem_translate(ring->mem, desc.addr, desc.len);
+
+		if (desc.flags != VRING_DESC_F_WRITE || !hva)
+			break;
+		prefetch_for_write(hva);
+		plan->ahead[i].hva = hva;
+		plan->ahead[i].len = desc.len;
+		plan->ahead[i].id = heads[i];
+		plan->n_ahead = i + 1;
+	}
+}
+
+void split_return(struct vring *ring, const struct frame *frames, unsigned n)
+{
+	struct vring_used *used = ring->used;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct vring_used_elem *elem = &used->ring[ring->next_used++ & (ring->size - 1)];
+		elem->id = frames[i].id;
+		elem->len = 0;
+	}
+	ring->n_unpublished += n;
 }
 
 void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n)

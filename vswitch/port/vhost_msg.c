@@ -63,6 +63,10 @@ static int set_features(struct vhost_port *vp, const union vhost_user_payload *p
 	if (p->u64 & ~FEATURES)
 		return err_set(err, -EPROTO, "features %#llx were not offered",
 			(unsigned long long)(p->u64 & ~FEATURES));
+	/* Older drivers put a shorter header before frames. 0 is a device that was reset. */
+	if (p->u64 & ~VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES) &&
+		!(p->u64 & VIRTIO_BIT(VIRTIO_F_VERSION_1)))
+		return err_set(err, -EPROTO, "legacy driver: VIRTIO_F_VERSION_1 is required");
 	vhost_withdraw(vp);
 	vp->features = p->u64;
 	vp->features_set = true;

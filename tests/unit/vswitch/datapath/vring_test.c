@@ -256,6 +256,7 @@ static void interrupts_follow_the_event_index(void **state)
 		uint16_t before = used->idx, event = (uint16_t)(before + step % 7 - 1);
 
 		avail->ring[RIG_RING_SIZE] = event;
+		vring_put_begin(ring, &plan, batch);
 		for (unsigned i = 0; i < batch; i++) {
 			struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
 			assert_int_equal(vring_put(ring, &plan, &frame, false), VRING_PUT_OK);
@@ -286,6 +287,7 @@ static void packed_interrupts_follow_the_event_index(void **state)
 
 		event->off_wrap = (uint16_t)(wanted % RIG_RING_SIZE |
 			!(wanted / RIG_RING_SIZE % 2) << VRING_PACKED_EVENT_WRAP_SHIFT);
+		vring_put_begin(ring, &plan, batch);
 		for (unsigned i = 0; i < batch; i++) {
 			struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
 			assert_int_equal(vring_put(ring, &plan, &frame, false), VRING_PUT_OK);
