@@ -1,7 +1,7 @@
 /*
- * Any virtio header on any frame, to receivers with and without offloads, tagged and not: nothing is
- * touched beyond the frame, every frame is counted, and what a receiver without offloads gets asks for
- * nothing. Input: options, header, frame.
+ * Any virtio header on any frame, to receivers with and without offloads, tagged and not: nothing
+ * is touched beyond the frame, every frame is counted, and what a receiver without offloads gets
+ * asks for nothing. Input: options, header, frame.
  */
 #include "fuzz.h"
 #include "rig.h"

@@ -53,7 +53,8 @@ static void op_desc(struct rig *rig, struct program *p, uint8_t op)
 	if (op & 0x40)
 		gpa = RIG_GPA + rig->mem_size / 3 - next;
 	if (!ring->packed) {
-		((struct vring_desc *)ring->desc)[slot] = (struct vring_desc){gpa, len, flags, next};
+		((struct vring_desc *)ring->desc)[slot] =
+			(struct vring_desc){gpa, len, flags, next};
 		return;
 	}
 	if (op & 0x80)
@@ -87,8 +88,8 @@ static void op_avail(struct rig *rig, struct program *p, uint8_t op)
 
 static void op_reset(struct rig *rig, struct program *p)
 {
-	rig_set_features(rig, 0, RIG_FEATURES | RIG_OFFLOADS |
-		(next8(p) & 1 ? VIRTIO_BIT(VIRTIO_F_EVENT_IDX) : 0));
+	rig_set_features(rig, 0,
+		RIG_FEATURES | RIG_OFFLOADS | (next8(p) & 1 ? VIRTIO_BIT(VIRTIO_F_EVENT_IDX) : 0));
 }
 
 static void exchange(struct rig *rig, unsigned from, unsigned to, uint8_t dst)

@@ -1,7 +1,7 @@
 /*
- * A vhost-user front-end that says anything: known and unknown messages of any size, with descriptors
- * of any kind, whole or cut off. The rings that come out of it are used, as a worker would. Oracles:
- * no ring is used that was not offered, and afterwards every descriptor is closed.
+ * A vhost-user front-end that says anything: known and unknown messages of any size, with
+ * descriptors of any kind, whole or cut off. The rings that come out of it are used, as a worker
+ * would. Oracles: no ring is used that was not offered, and afterwards every descriptor is closed.
  *
  * Input: messages of {request, flags, what to attach, payload length, payload}.
  */
@@ -42,7 +42,8 @@ static void prepare(void)
 	if (!mkdtemp(dir))
 		abort();
 	(void)snprintf(path, sizeof(path), "%s/p", dir);
-	work = mmap(NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	work = mmap(
+		NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (work == MAP_FAILED)
 		abort();
 	log_set_level(LOG_ERR);
@@ -116,7 +117,8 @@ static void send_all(int fd, const struct vhost_user_hdr *hdr, const void *paylo
 		char buf[CMSG_SPACE(sizeof(int) * 16)];
 		struct cmsghdr align;
 	} control = {0};
-	struct iovec iov[2] = {{(void *)(uintptr_t)hdr, sizeof(*hdr)}, {(void *)(uintptr_t)payload, len}};
+	struct iovec iov[2] = {
+		{(void *)(uintptr_t)hdr, sizeof(*hdr)}, {(void *)(uintptr_t)payload, len}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = len ? 2 : 1};
 
 	if (n_fds) {
@@ -175,8 +177,11 @@ static void settle(struct ev *ev)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct ctl_port conf = {.type = CTL_PORT_VHOST_USER, .mode = CTL_SOCK_SERVER, .queues = 2,
-		.mtu = 1500, .name = "fuzz"};
+	struct ctl_port conf = {.type = CTL_PORT_VHOST_USER,
+		.mode = CTL_SOCK_SERVER,
+		.queues = 2,
+		.mtu = 1500,
+		.name = "fuzz"};
 	const uint8_t *end = data + size;
 	struct err err = {0};
 	struct port *port;

@@ -1,5 +1,5 @@
-/* Vhost-user ports of a real vswitch: frames over every kind of ring, and peers that misbehave beside
- * peers that must not notice. */
+/* Vhost-user ports of a real vswitch: frames over every kind of ring, and peers that misbehave
+ * beside peers that must not notice. */
 #include "fe.h"
 #include "fe_ring.h"
 #include "switch_proc.h"
@@ -28,8 +28,8 @@ static struct fe *join(const char *name, struct fe_config config)
 	char words[128];
 	struct fe *fe;
 
-	(void)snprintf(words, sizeof(words), "name %s bridge br0 path $/%s mode %s exist_ok true", name,
-		name, config.listen ? "client" : "server");
+	(void)snprintf(words, sizeof(words), "name %s bridge br0 path $/%s mode %s exist_ok true",
+		name, name, config.listen ? "client" : "server");
 	switch_must(&proc, "PortAdd", words);
 	config.path = switch_proc_path(&proc, name);
 	assert_int_equal(fe_create(&config, &fe), 0);
@@ -77,9 +77,11 @@ static void frames_pass_every_kind_of_ring(void **state)
 
 	for (unsigned kind = 0; kind < 12; kind++) {
 		uint64_t features = FE_DEFAULT_FEATURES | more[kind / 4];
-		struct fe *a = join("a", (struct fe_config){.packed = kind & 1, .features = features});
-		struct fe *b = join("b",
-			(struct fe_config){.packed = kind & 2, .features = features, .ring_size = 64});
+		struct fe *a =
+			join("a", (struct fe_config){.packed = kind & 1, .features = features});
+		struct fe *b = join(
+			"b", (struct fe_config){
+				     .packed = kind & 2, .features = features, .ring_size = 64});
 
 		pass_many(a, b);
 		fe_destroy(a);
@@ -103,8 +105,8 @@ static void switch_connects_too(void **state)
 
 static void queues_stay_apart(void **state)
 {
-	struct fe_config config = {.queue_pairs = 4,
-		.features = FE_DEFAULT_FEATURES | VIRTIO_BIT(VIRTIO_NET_F_MQ)};
+	struct fe_config config = {
+		.queue_pairs = 4, .features = FE_DEFAULT_FEATURES | VIRTIO_BIT(VIRTIO_NET_F_MQ)};
 	struct fe *a = join("a", config), *b;
 
 	config.packed = true;
@@ -154,7 +156,8 @@ static void expect_error(const char *name, const char *text)
 	(void)snprintf(words, sizeof(words), "name %s", name);
 	assert_int_equal(switch_rows(&proc, "PortShow", words, &port), 1);
 	if (!strstr(port.last_error, text))
-		fail_msg("port '%s': last error is '%s', not about '%s'", name, port.last_error, text);
+		fail_msg("port '%s': last error is '%s', not about '%s'", name, port.last_error,
+			text);
 }
 
 /* A guest that fills its ring with nonsense loses its connection; its neighbours lose nothing. */
@@ -168,8 +171,8 @@ static void broken_ring_resets_its_port_only(void **state)
 
 		if (packed) {
 			struct vring_packed_desc *desc = ring->desc;
-			desc[0] = (struct vring_packed_desc){UINT64_MAX - 4, 100, 0,
-				1 << VRING_PACKED_DESC_F_AVAIL};
+			desc[0] = (struct vring_packed_desc){
+				UINT64_MAX - 4, 100, 0, 1 << VRING_PACKED_DESC_F_AVAIL};
 		} else {
 			struct vring_avail *avail = ring->avail;
 			avail->ring[0] = 40000;
@@ -188,7 +191,8 @@ static void broken_ring_resets_its_port_only(void **state)
 	}
 }
 
-/* Messages that no front-end may send: each ends the connection, and the port is there for the next. */
+/* Messages that no front-end may send: each ends the connection, and the port is there for the
+ * next. */
 static void nonsense_ends_the_connection(void **state)
 {
 	static const struct {
@@ -196,15 +200,15 @@ static void nonsense_ends_the_connection(void **state)
 		uint64_t words[5];
 		unsigned n_fds;
 	} messages[] = {
-		{200, 1, 0, {0}, 0},
-		{0, 1, 8, {0}, 0},
+		{200, 1, 0, {0}, 0}, {0, 1, 8, {0}, 0},
 		{VHOST_USER_GET_FEATURES, 3, 0, {0}, 0}, /* version 3 */
 		{VHOST_USER_SET_FEATURES, 1, 8, {UINT64_MAX}, 0},
 		{VHOST_USER_SET_FEATURES, 1, 4, {0}, 0},
 		{VHOST_USER_SET_PROTOCOL_FEATURES, 1, 8, {UINT64_C(1) << 40}, 0},
 		{VHOST_USER_SET_MEM_TABLE, 1, 8, {0}, 0},
 		{VHOST_USER_SET_MEM_TABLE, 1, 40, {1, 0, 4096, 0, 0}, 0},
-		{VHOST_USER_SET_MEM_TABLE, 1, 40, {1, 0, 4096, 0, 0}, 1}, /* an eventfd is no memory */
+		{VHOST_USER_SET_MEM_TABLE, 1, 40, {1, 0, 4096, 0, 0},
+			1}, /* an eventfd is no memory */
 		{VHOST_USER_SET_MEM_TABLE, 1, 40, {9, 0, 4096, 0, 0}, 1},
 		{VHOST_USER_SET_VRING_NUM, 1, 8, {UINT64_C(7) << 32}, 0},
 		{VHOST_USER_SET_VRING_NUM, 1, 8, {UINT64_C(65536) << 32}, 0},
@@ -216,8 +220,7 @@ static void nonsense_ends_the_connection(void **state)
 		{VHOST_USER_SET_VRING_KICK, 1, 8, {0}, 0},
 		{VHOST_USER_SET_VRING_CALL, 1, 8, {0}, 2},
 		{VHOST_USER_GET_CONFIG, 1, 12, {UINT64_C(1000) << 32 | 1000, 0}, 0},
-		{VHOST_USER_SET_LOG_BASE, 1, 16, {0}, 1},
-		{VHOST_USER_REM_MEM_REG, 1, 40, {0}, 0},
+		{VHOST_USER_SET_LOG_BASE, 1, 16, {0}, 1}, {VHOST_USER_REM_MEM_REG, 1, 40, {0}, 0},
 		{VHOST_USER_GET_FEATURES, 1, 0, {0}, 9}, /* more descriptors than any message has */
 	};
 	int fds[9];
@@ -227,10 +230,11 @@ static void nonsense_ends_the_connection(void **state)
 	for (unsigned i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
 		struct fe *fe = join("x", (struct fe_config){0});
 
-		(void)fe_message(fe, messages[i].request, messages[i].flags & ~3u, messages[i].words,
-			messages[i].size, fds, messages[i].n_fds);
+		(void)fe_message(fe, messages[i].request, messages[i].flags & ~3u,
+			messages[i].words, messages[i].size, fds, messages[i].n_fds);
 		if ((messages[i].flags & 3) != 1) {
-			const struct vhost_user_hdr hdr = {messages[i].request, messages[i].flags, 0};
+			const struct vhost_user_hdr hdr = {
+				messages[i].request, messages[i].flags, 0};
 			(void)!write(fe_socket(fe), &hdr, sizeof(hdr));
 		}
 		/* A reply may come first where the message was answered before the fault. */
@@ -328,8 +332,10 @@ static void front_end_hears_of_carrier(void **state)
 	assert_int_equal(fe_link_status(a), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel), 0);
 	protocol = fe_protocol_features(a) | 1u << VHOST_USER_PROTOCOL_F_BACKEND_REQ;
-	assert_int_equal(fe_message(a, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, 8, NULL, 0), 0);
-	assert_int_equal(fe_message(a, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &channel[1], 1), 0);
+	assert_int_equal(
+		fe_message(a, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, 8, NULL, 0), 0);
+	assert_int_equal(
+		fe_message(a, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &channel[1], 1), 0);
 	close(channel[1]);
 	assert_int_equal(fe_link_status(a), 0); /* and the messages before were handled */
 	config.path = switch_proc_path(&proc, "w2");

@@ -1,9 +1,8 @@
 /**
  * counters: what one worker counted at one port.
  *
- * Written by that worker only, plain stores; the control thread adds the workers up. So no atomic and
- * no shared cache line is in the way of a frame.
- * Invariant, per worker and in sum over ports:
+ * Written by that worker only, plain stores; the control thread adds the workers up. So no atomic
+ * and no shared cache line is in the way of a frame. Invariant, per worker and in sum over ports:
  *   rx_frames + copies = tx_frames + every drop
  * where copies are the frames that a flood or a software segmentation added.
  */

@@ -106,8 +106,8 @@ static void linearize(const struct frame *frame, uint8_t *out)
 }
 
 /** A frame of plain bytes in our own memory; seg holds its tail. */
-static void frame_of_bytes(struct frame *frame, uint8_t *bytes, uint32_t len, uint16_t tci,
-	struct frame_seg *seg)
+static void frame_of_bytes(
+	struct frame *frame, uint8_t *bytes, uint32_t len, uint16_t tci, struct frame_seg *seg)
 {
 	uint32_t head_len = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
 
@@ -125,8 +125,8 @@ static void frame_of_bytes(struct frame *frame, uint8_t *bytes, uint32_t len, ui
 }
 
 /** Finish what the receiver did not negotiate, then put the result: one frame, or its segments. */
-static void put_finished(struct fwd *fwd, struct vring *ring, const struct frame *frame, bool tagged,
-	struct dp_counters *counters, struct tally *tally)
+static void put_finished(struct fwd *fwd, struct vring *ring, const struct frame *frame,
+	bool tagged, struct dp_counters *counters, struct tally *tally)
 {
 	struct offload_cut cut;
 	struct frame_seg seg;

@@ -3,37 +3,44 @@
  *
  * Every frame, or copy of a frame, that the data path does not deliver counts under exactly one of
  * these, at one port: the one it came from (rx) or the one it was meant for (tx). The enum, the
- * names that users see and the manual come from this one list: X(NAME, "name", direction, "meaning").
+ * names that users see and the manual come from this one list: X(NAME, "name", direction,
+ * "meaning").
  */
 #ifndef WEFT_DATAPATH_DROP_H
 #define WEFT_DATAPATH_DROP_H
 
-#define DROP_REASONS(X)                                                                            \
-	X(RX_TOO_SHORT, "too-short", "rx", "shorter than an Ethernet header")                      \
-	X(RX_TOO_LONG, "too-long", "rx", "longer than any frame may be")                           \
-	X(RX_BAD_HEADER, "bad-offload-header", "rx", "virtio header that does not fit its frame")  \
-	X(RX_PORT_DOWN, "port-disabled", "rx", "the port is administratively down")                \
-	X(RX_NO_BRIDGE, "not-connected", "rx", "the port is in no bridge and on no wire")          \
-	X(RX_LINK_DOWN, "link-down", "rx", "the wire is down or its other end is not running")     \
-	X(RX_UNTAGGED, "untagged-refused", "rx", "untagged, but the port carries only tagged VLANs") \
-	X(RX_VLAN, "vlan-refused", "rx", "VLAN that the port is no member of (802.1Q ingress filtering)") \
-	X(RX_SOURCE, "bad-source", "rx", "group or zero source address")                           \
-	X(RX_RESERVED, "reserved-address", "rx", "to 01:80:c2:00:00:00-0f on a bridge that keeps them") \
-	X(RX_SAME_PORT, "same-port", "rx", "destination is where the frame came from")             \
-	X(RX_NO_MEMBER, "nobody-else", "rx", "flooded, but no other port is in the VLAN")          \
-	X(TX_NOT_RUNNING, "peer-not-running", "tx", "nobody drives the port's rings")              \
-	X(TX_RING_FULL, "ring-full", "tx", "the receiver supplied no buffer in time")              \
-	X(TX_VLAN, "vlan-not-member", "tx", "destination port is no member of the VLAN (802.1Q egress filtering)") \
-	X(TX_MTU, "over-mtu", "tx", "larger than the port's MTU")                                  \
-	X(TX_NO_ROOM, "buffers-too-small", "tx", "larger than the receiver's buffers and not mergeable") \
-	X(TX_OFFLOAD, "offload-failed", "tx", "checksum or segmentation that could not be completed") \
+#define DROP_REASONS(X)                                                                           \
+	X(RX_TOO_SHORT, "too-short", "rx", "shorter than an Ethernet header")                     \
+	X(RX_TOO_LONG, "too-long", "rx", "longer than any frame may be")                          \
+	X(RX_BAD_HEADER, "bad-offload-header", "rx", "virtio header that does not fit its frame") \
+	X(RX_PORT_DOWN, "port-disabled", "rx", "the port is administratively down")               \
+	X(RX_NO_BRIDGE, "not-connected", "rx", "the port is in no bridge and on no wire")         \
+	X(RX_LINK_DOWN, "link-down", "rx", "the wire is down or its other end is not running")    \
+	X(RX_UNTAGGED, "untagged-refused", "rx",                                                  \
+		"untagged, but the port carries only tagged VLANs")                               \
+	X(RX_VLAN, "vlan-refused", "rx",                                                          \
+		"VLAN that the port is no member of (802.1Q ingress filtering)")                  \
+	X(RX_SOURCE, "bad-source", "rx", "group or zero source address")                          \
+	X(RX_RESERVED, "reserved-address", "rx",                                                  \
+		"to 01:80:c2:00:00:00-0f on a bridge that keeps them")                            \
+	X(RX_SAME_PORT, "same-port", "rx", "destination is where the frame came from")            \
+	X(RX_NO_MEMBER, "nobody-else", "rx", "flooded, but no other port is in the VLAN")         \
+	X(TX_NOT_RUNNING, "peer-not-running", "tx", "nobody drives the port's rings")             \
+	X(TX_RING_FULL, "ring-full", "tx", "the receiver supplied no buffer in time")             \
+	X(TX_VLAN, "vlan-not-member", "tx",                                                       \
+		"destination port is no member of the VLAN (802.1Q egress filtering)")            \
+	X(TX_MTU, "over-mtu", "tx", "larger than the port's MTU")                                 \
+	X(TX_NO_ROOM, "buffers-too-small", "tx",                                                  \
+		"larger than the receiver's buffers and not mergeable")                           \
+	X(TX_OFFLOAD, "offload-failed", "tx",                                                     \
+		"checksum or segmentation that could not be completed")                           \
 	X(TX_BROKEN, "ring-broken", "tx", "the receiver's ring holds nonsense")
 
 enum drop_reason {
 #define DROP_ENUM(name, text, direction, help) DROP_##name,
 	DROP_REASONS(DROP_ENUM)
 #undef DROP_ENUM
-	DROP_N_REASONS
+		DROP_N_REASONS
 };
 
 struct drop_info {

@@ -105,7 +105,8 @@ static void write_slot(const struct place *at, uint64_t key, uint16_t value)
 	uint16_t seq = atomic_load_explicit(&b->seq, memory_order_relaxed);
 
 	atomic_store_explicit(&b->seq, seq + 1, memory_order_relaxed);
-	/* Pairs with the acquire in fdb_lookup_bucket(): new contents are not seen with the old seq. */
+	/* Pairs with the acquire in fdb_lookup_bucket(): new contents are not seen with the old
+	 * seq. */
 	atomic_thread_fence(memory_order_release);
 	atomic_store_explicit(&b->keys[at->slot], key, memory_order_relaxed);
 	atomic_store_explicit(&b->values[at->slot], value, memory_order_relaxed);
@@ -154,7 +155,8 @@ static void forget(struct fdb *fdb, const struct place *at)
 	fdb->n_entries--;
 }
 
-/** A learned entry of port (any port when -1) in one of n buckets from evict_at on; oldest first. */
+/** A learned entry of port (any port when -1) in one of n buckets from evict_at on; oldest first.
+ */
 static struct place find_victim(struct fdb *fdb, int port_id, unsigned n)
 {
 	struct place best = {NULL, 0};
@@ -191,7 +193,8 @@ static int busiest_port(const struct fdb *fdb)
 static bool evict_fairly(struct fdb *fdb)
 {
 	int port_id = busiest_port(fdb);
-	unsigned n = EVICT_SCAN_BUCKETS < n_buckets(fdb) ? EVICT_SCAN_BUCKETS : (unsigned)n_buckets(fdb);
+	unsigned n =
+		EVICT_SCAN_BUCKETS < n_buckets(fdb) ? EVICT_SCAN_BUCKETS : (unsigned)n_buckets(fdb);
 	struct place at = {NULL, 0};
 
 	if (port_id >= 0)
@@ -318,8 +321,8 @@ static bool place_next(const struct fdb *fdb, struct place *at)
 	return false;
 }
 
-static void describe(const struct fdb *fdb, const struct place *at, uint32_t now_s,
-	struct fdb_entry *ret_entry)
+static void describe(
+	const struct fdb *fdb, const struct place *at, uint32_t now_s, struct fdb_entry *ret_entry)
 {
 	uint64_t key = key_at(at);
 	uint8_t seen = atomic_load_explicit(&at->bucket->seen, memory_order_relaxed);
@@ -332,7 +335,8 @@ static void describe(const struct fdb *fdb, const struct place *at, uint32_t now
 	ret_entry->age_s = seen >> at->slot & 1 || now_s < last ? 0 : now_s - last;
 }
 
-int fdb_get(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry)
+int fdb_get(
+	struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry)
 {
 	struct place at = find(fdb, fdb_key(vid, mac48));
 
@@ -355,7 +359,8 @@ unsigned fdb_age(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s)
 			clear_seen(&at);
 			continue;
 		}
-		if (!ageing_s || value_at(&at) & FDB_STATIC || now_s < *last_at(fdb, &at) + ageing_s)
+		if (!ageing_s || value_at(&at) & FDB_STATIC ||
+			now_s < *last_at(fdb, &at) + ageing_s)
 			continue;
 		forget(fdb, &at);
 		n++;
@@ -371,7 +376,8 @@ unsigned fdb_flush(struct fdb *fdb, const struct fdb_filter *filter)
 		bool is_static = value_at(&at) & FDB_STATIC;
 		if (filter->vid != FDB_ANY && (key_at(&at) >> 48 & 0xfff) != filter->vid)
 			continue;
-		if (filter->port_id != FDB_ANY && (value_at(&at) & FDB_PORT_MASK) != filter->port_id)
+		if (filter->port_id != FDB_ANY &&
+			(value_at(&at) & FDB_PORT_MASK) != filter->port_id)
 			continue;
 		if (is_static ? !filter->with_static && !filter->only_static : filter->only_static)
 			continue;

@@ -2,21 +2,21 @@
  * fdb: the filtering database of one bridge: which port an address was last seen at.
  *
  * Data model. Key = VLAN (12 bits) and MAC (48 bits) in one 64-bit word, so that VLANs learn
- * independently. A bucket is one cache line: six keys, six values and their book-keeping; an address
- * lives in one of two buckets, and the second is looked at only where the first says that something
- * overflowed. A value is a port id and a static flag. Sized for twice max_entries, so that the rate
- * does not depend on how many addresses are known.
+ * independently. A bucket is one cache line: six keys, six values and their book-keeping; an
+ * address lives in one of two buckets, and the second is looked at only where the first says that
+ * something overflowed. A value is a port id and a static flag. Sized for twice max_entries, so
+ * that the rate does not depend on how many addresses are known.
  *
- * Threads. Workers look up without locks; one writer, the control thread, changes. Each bucket has a
- * sequence number, odd while the writer is inside; a reader that saw it change takes the address for
- * unknown, which floods one frame. Workers also set `seen` bits, and only where they are not set, so
- * that a busy address costs no store. The writer turns seen bits into ages (fdb_age()).
+ * Threads. Workers look up without locks; one writer, the control thread, changes. Each bucket has
+ * a sequence number, odd while the writer is inside; a reader that saw it change takes the address
+ * for unknown, which floods one frame. Workers also set `seen` bits, and only where they are not
+ * set, so that a busy address costs no store. The writer turns seen bits into ages (fdb_age()).
  *
  * Life cycle: fdb_create, ..., fdb_destroy after a grace period without readers.
- * Limits: max_entries learned or static addresses, and max_per_port learned ones at one port; a full
- * table forgets an old address of the port that holds the most, so that one noisy port cannot push
- * its neighbours out.
- * Source: IEEE 802.1Q-2018, 8.8 "The Filtering Database", 8.7 "The Learning Process".
+ * Limits: max_entries learned or static addresses, and max_per_port learned ones at one port; a
+ * full table forgets an old address of the port that holds the most, so that one noisy port cannot
+ * push its neighbours out. Source: IEEE 802.1Q-2018, 8.8 "The Filtering Database", 8.7 "The
+ * Learning Process".
  */
 #ifndef WEFT_DATAPATH_FDB_H
 #define WEFT_DATAPATH_FDB_H
@@ -27,19 +27,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FDB_SLOTS      6
-#define FDB_MAX_PORTS  1024
-#define FDB_NONE       0xffff /* value: unknown address */
-#define FDB_PORT_MASK  0x3fff
-#define FDB_STATIC     0x4000
-#define FDB_KEY_EMPTY  0
+#define FDB_SLOTS     6
+#define FDB_MAX_PORTS 1024
+#define FDB_NONE      0xffff /* value: unknown address */
+#define FDB_PORT_MASK 0x3fff
+#define FDB_STATIC    0x4000
+#define FDB_KEY_EMPTY 0
 
 struct fdb_bucket {
 	_Alignas(64) _Atomic uint64_t keys[FDB_SLOTS];
 	_Atomic uint16_t values[FDB_SLOTS];
 	_Atomic uint16_t seq;
-	_Atomic uint8_t seen;     /* bit i: slot i was used as a source since the last sweep */
-	_Atomic uint8_t overflow; /* addresses whose first choice this was live elsewhere (saturating) */
+	_Atomic uint8_t seen; /* bit i: slot i was used as a source since the last sweep */
+	_Atomic uint8_t
+		overflow; /* addresses whose first choice this was live elsewhere (saturating) */
 };
 _Static_assert(sizeof(struct fdb_bucket) == 64, "a bucket is a cache line");
 
@@ -49,9 +50,9 @@ struct fdb {
 	/* control only */
 	uint32_t max_entries;
 	uint32_t n_entries;
-	uint32_t *last_s;              /* [bucket * FDB_SLOTS + slot] when last seen */
+	uint32_t *last_s;		  /* [bucket * FDB_SLOTS + slot] when last seen */
 	uint32_t per_port[FDB_MAX_PORTS]; /* learned addresses at a port */
-	uint32_t evict_at;             /* where the next search for a victim begins */
+	uint32_t evict_at;		  /* where the next search for a victim begins */
 };
 
 struct fdb_entry {
@@ -137,7 +138,8 @@ int fdb_add_static(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_
 /** 0 or -ENOENT. */
 int fdb_del(struct fdb *fdb, uint16_t vid, uint64_t mac48);
 /** 0 or -ENOENT; age from the last sweep. */
-int fdb_get(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry);
+int fdb_get(
+	struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry);
 
 /** Turn seen bits into ages and forget learned addresses idle for ageing_s (0 = never). Returns how
  *  many were forgotten. Call once a second. */

@@ -7,8 +7,8 @@
  * rewrites its buffers meanwhile changes nothing that was looked at.
  *
  * On the way the frame has a canonical form without VLAN tag: 12 bytes of addresses, then head from
- * rest_off (12, or 16 when a tag was taken off), then the tail. A tag for the receiver goes between.
- * Threads: one worker; lives for one burst.
+ * rest_off (12, or 16 when a tag was taken off), then the tail. A tag for the receiver goes
+ * between. Threads: one worker; lives for one burst.
  */
 #ifndef WEFT_DATAPATH_FRAME_H
 #define WEFT_DATAPATH_FRAME_H
@@ -20,8 +20,9 @@
 #include <stdint.h>
 
 #define FRAME_HEAD_SIZE 128
-#define FRAME_MAX_LEN   (65535 + 22) /* 64 KiB of IP below Ethernet and one tag, as TSO makes them */
-#define FRAME_MAX_SEGS  1024
+#define FRAME_MAX_LEN	(65535 + 22) /* 64 KiB of IP below Ethernet and one tag, as TSO makes them \
+				      */
+#define FRAME_MAX_SEGS 1024
 
 /** A piece of the sender's or receiver's memory. */
 struct frame_seg {
@@ -32,16 +33,16 @@ struct frame_seg {
 struct frame {
 	alignas(64) uint8_t head[FRAME_HEAD_SIZE];
 	struct virtio_net_hdr_v1 hdr; /* csum_start counts from the canonical form */
-	uint16_t head_len; /* bytes in head: min(frame, FRAME_HEAD_SIZE) */
-	uint16_t rest_off; /* where head goes on after the addresses: 12 or 16 */
-	uint16_t vid;      /* VLAN it is in; 0 = none */
-	uint16_t tci;      /* priority bits and vid, for a tagged receiver */
-	uint32_t len;      /* canonical length, without virtio header and tag */
-	uint32_t tail_len; /* bytes in segs */
+	uint16_t head_len;	      /* bytes in head: min(frame, FRAME_HEAD_SIZE) */
+	uint16_t rest_off;	      /* where head goes on after the addresses: 12 or 16 */
+	uint16_t vid;		      /* VLAN it is in; 0 = none */
+	uint16_t tci;		      /* priority bits and vid, for a tagged receiver */
+	uint32_t len;		      /* canonical length, without virtio header and tag */
+	uint32_t tail_len;	      /* bytes in segs */
 	const struct frame_seg *segs;
 	uint16_t n_segs;
-	uint16_t skip;   /* bytes of segs[0] that head has already */
-	uint16_t id;     /* descriptor to return */
+	uint16_t skip;	 /* bytes of segs[0] that head has already */
+	uint16_t id;	 /* descriptor to return */
 	uint16_t n_desc; /* slots that it took (packed ring) */
 };
 

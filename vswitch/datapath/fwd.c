@@ -10,8 +10,8 @@
 
 /** 01:80:c2:00:00:00-0f: IEEE 802.1Q-2018, table 8-1 "reserved addresses". */
 #define RESERVED_PREFIX UINT64_C(0x0180c2000000)
-#define MAC_MASK        UINT64_C(0xffffffffffff)
-#define MAC_GROUP       (UINT64_C(1) << 40)
+#define MAC_MASK	UINT64_C(0xffffffffffff)
+#define MAC_GROUP	(UINT64_C(1) << 40)
 
 static uint64_t load_be64(const uint8_t *p)
 {
@@ -69,7 +69,7 @@ struct pass {
 	const struct dp_snapshot *snapshot;
 	const struct dp_port *port; /* where it came from */
 	struct dp_counters *counters;
-	uint64_t todo;  /* frames still to be decided about */
+	uint64_t todo; /* frames still to be decided about */
 	uint64_t flood;
 	uint64_t dst_key[FRAME_BURST], dst_hash[FRAME_BURST];
 	uint64_t src_key[FRAME_BURST], src_hash[FRAME_BURST];
@@ -102,7 +102,8 @@ static enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
 	return TAG_PASS;
 }
 
-/** Check that the sources of the burst are known to be here. Equal neighbours are looked up once. */
+/** Check that the sources of the burst are known to be here. Equal neighbours are looked up once.
+ */
 static void learn(struct fwd *fwd, const struct pass *pass)
 {
 	const struct dp_bridge *bridge = pass->port->bridge;
@@ -140,8 +141,7 @@ static bool send_known(struct fwd *fwd, const struct pass *pass, unsigned i, uin
 	else if (!tag_is_member(to, vid))
 		fwd->counters[port_id].drops[DROP_TX_VLAN]++;
 	else
-		send_to(fwd, port_id, UINT64_C(1) << i,
-			(uint64_t)tag_is_tagged(to, vid) << i);
+		send_to(fwd, port_id, UINT64_C(1) << i, (uint64_t)tag_is_tagged(to, vid) << i);
 	return true;
 }
 
@@ -214,7 +214,8 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 /* ---- Bursts ---- */
 
 /** Count a burst's frames; drop those that are none. Returns the mask of the others. */
-static uint64_t inspect(struct fwd *fwd, unsigned n, uint64_t features, struct dp_counters *counters)
+static uint64_t inspect(
+	struct fwd *fwd, unsigned n, uint64_t features, struct dp_counters *counters)
 {
 	uint64_t good = 0, bytes = 0, multicast = 0, broadcast = 0;
 

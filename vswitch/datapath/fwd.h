@@ -5,8 +5,8 @@
  * burst); then go through the ports that something was decided for, one at a time: put, publish,
  * signal. At the end the sender gets its descriptors back.
  *
- * An address that moves inside a burst moves for the next one: all look-ups of a burst precede all of
- * its learning, and learning is the control thread's (note.h).
+ * An address that moves inside a burst moves for the next one: all look-ups of a burst precede all
+ * of its learning, and learning is the control thread's (note.h).
  *
  * Invariant, per worker: frames taken + copies = frames put + drops (counters.h).
  * Threads: a struct fwd belongs to one worker. Nothing here allocates, waits or fails.
@@ -20,9 +20,9 @@
 
 #include <stdalign.h>
 
-#define FWD_MAX_SEGS     (FRAME_MAX_SEGS + 4 * FRAME_BURST)
-#define FWD_NOTE_FILTER  256
-#define FWD_BOUNCE_SIZE  (FRAME_MAX_LEN + 64)
+#define FWD_MAX_SEGS	(FRAME_MAX_SEGS + 4 * FRAME_BURST)
+#define FWD_NOTE_FILTER 256
+#define FWD_BOUNCE_SIZE (FRAME_MAX_LEN + 64)
 
 /** A worker's memory for a burst. Large: mapped, zeroed, once. */
 struct fwd {

@@ -6,10 +6,10 @@
 
 #define ETHER_TYPE_IPV4 0x0800
 #define ETHER_TYPE_IPV6 0x86dd
-#define IP_PROTO_TCP    6
-#define IP_PROTO_UDP    17
-#define TCP_FIN_PSH     0x09
-#define TCP_CWR         0x80
+#define IP_PROTO_TCP	6
+#define IP_PROTO_UDP	17
+#define TCP_FIN_PSH	0x09
+#define TCP_CWR		0x80
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -114,7 +114,8 @@ void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_
 {
 	uint16_t csum = fold(sum(frame + hdr->csum_start, len - hdr->csum_start, 0));
 
-	/* A UDP checksum of zero means "none" (RFC 768); other protocols do not mind the other zero. */
+	/* A UDP checksum of zero means "none" (RFC 768); other protocols do not mind the other
+	 * zero. */
 	put16(frame + hdr->csum_start + hdr->csum_offset, csum ? csum : 0xffff);
 }
 

@@ -27,7 +27,8 @@ void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_
 
 /** Bytes of Ethernet, IP and TCP or UDP headers; 0 when frame[len] is not what hdr says. len may be
  *  less than the frame's length as long as it holds the headers. */
-uint32_t offload_header_len(const uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr);
+uint32_t offload_header_len(
+	const uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr);
 
 /** A large frame being cut into segments of gso_size bytes. */
 struct offload_cut {
@@ -41,7 +42,8 @@ struct offload_cut {
 /** Begin. False when the frame is not what hdr says. */
 bool offload_cut_begin(struct offload_cut *cut, const uint8_t *frame, uint32_t len,
 	const struct virtio_net_hdr_v1 *hdr);
-/** The next segment, complete with checksums, into out (header_len + gso_size bytes); 0 = no more. */
+/** The next segment, complete with checksums, into out (header_len + gso_size bytes); 0 = no more.
+ */
 uint32_t offload_cut_next(struct offload_cut *cut, uint8_t *out);
 
 #endif

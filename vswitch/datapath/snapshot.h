@@ -2,10 +2,10 @@
  * snapshot: the configuration that workers forward by.
  *
  * Built by the control thread, published by pointer, never changed afterwards, and freed after a
- * grace period in which every worker has let go of it. A worker loads it once per round. What points
- * out of it (rings, tables, counters) is alive as long as the snapshot is published.
- * Data model: ports by id; a port is in a bridge, or an end of a wire, or neither.
- * Source: IEEE 802.1Q-2018, 8.6.1 to 8.6.4 (PVID, ingress and egress rules).
+ * grace period in which every worker has let go of it. A worker loads it once per round. What
+ * points out of it (rings, tables, counters) is alive as long as the snapshot is published. Data
+ * model: ports by id; a port is in a bridge, or an end of a wire, or neither. Source: IEEE
+ * 802.1Q-2018, 8.6.1 to 8.6.4 (PVID, ingress and egress rules).
  */
 #ifndef WEFT_DATAPATH_SNAPSHOT_H
 #define WEFT_DATAPATH_SNAPSHOT_H
@@ -22,11 +22,11 @@
 #define DP_MAX_WORKERS 16
 #define DP_NO_PORT     0xffff
 
-#define DP_PORT_ENABLED      0x01 /* administratively up */
-#define DP_PORT_UNTAGGED     0x02 /* untagged frames pass, in VLAN pvid (which may be 0 = none) */
-#define DP_PORT_TAGGED       0x04 /* tagged frames of `vlans` pass */
-#define DP_PORT_PVID_TAGGED  0x08 /* frames of pvid leave with a tag (native-tagged) */
-#define DP_PORT_WIRE         0x10 /* end of a wire; wire_peer is the other, if the wire is up */
+#define DP_PORT_ENABLED	    0x01 /* administratively up */
+#define DP_PORT_UNTAGGED    0x02 /* untagged frames pass, in VLAN pvid (which may be 0 = none) */
+#define DP_PORT_TAGGED	    0x04 /* tagged frames of `vlans` pass */
+#define DP_PORT_PVID_TAGGED 0x08 /* frames of pvid leave with a tag (native-tagged) */
+#define DP_PORT_WIRE	    0x10 /* end of a wire; wire_peer is the other, if the wire is up */
 
 struct dp_bridge {
 	struct fdb *fdb;
@@ -39,11 +39,11 @@ struct dp_bridge {
 struct dp_port {
 	/* First line: what every frame needs. */
 	alignas(64) struct vring *const *tx; /* rings that deliver to the guest; tx[n_tx] */
-	const struct dp_bridge *bridge;      /* NULL: in none */
-	const struct vlan_set *vlans;        /* member VLANs, the bridge's limits applied */
-	uint32_t mtu;                        /* largest layer-3 packet, bytes */
+	const struct dp_bridge *bridge;	     /* NULL: in none */
+	const struct vlan_set *vlans;	     /* member VLANs, the bridge's limits applied */
+	uint32_t mtu;			     /* largest layer-3 packet, bytes */
 	uint16_t pvid;
-	uint16_t n_tx; /* 0: not running */
+	uint16_t n_tx;	    /* 0: not running */
 	uint16_t wire_peer; /* DP_NO_PORT: the wire is down */
 	uint16_t id;
 	uint16_t flags;
@@ -59,7 +59,7 @@ struct dp_rx {
 
 struct dp_snapshot {
 	const struct dp_port *ports; /* by id; flags == 0 && bridge == NULL where there is none */
-	uint16_t n_ports;            /* ids in use are below this */
+	uint16_t n_ports;	     /* ids in use are below this */
 	uint16_t n_workers;
 	struct {
 		const struct dp_rx *rx; /* rx[n_rx]: the rings of this worker */

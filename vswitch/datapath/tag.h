@@ -27,8 +27,8 @@ static inline uint16_t frame_ether_type(const struct frame *frame)
 	return (uint16_t)(frame->head[12] << 8 | frame->head[13]);
 }
 
-/** Take an 802.1Q tag off into frame->tci. False when the frame ends inside it or its offload header
- *  points into it. */
+/** Take an 802.1Q tag off into frame->tci. False when the frame ends inside it or its offload
+ * header points into it. */
 static inline bool tag_strip(struct frame *frame)
 {
 	struct virtio_net_hdr_v1 *hdr = &frame->hdr;

@@ -14,10 +14,10 @@
 #define VMEM_MAX_REGIONS 32
 
 struct vmem_region {
-	uint64_t gpa;       /* guest-physical start */
-	uint64_t size;      /* bytes */
+	uint64_t gpa;	    /* guest-physical start */
+	uint64_t size;	    /* bytes */
 	uint64_t user_addr; /* the front-end's address of the start (ring addresses use these) */
-	uint8_t *hva;       /* where it is mapped here */
+	uint8_t *hva;	    /* where it is mapped here */
 };
 
 struct vmem {

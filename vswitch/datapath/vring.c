@@ -8,7 +8,8 @@ const char *vring_fault_text(enum vring_fault fault)
 		[VRING_BAD_HEAD] = "descriptor index outside its table",
 		[VRING_BAD_CHAIN] = "descriptor chain too long or in a loop",
 		[VRING_BAD_ADDRESS] = "buffer outside guest memory",
-		[VRING_BAD_INDIRECT] = "indirect table that is nested, empty, odd-sized or not negotiated",
+		[VRING_BAD_INDIRECT] =
+			"indirect table that is nested, empty, odd-sized or not negotiated",
 		[VRING_BAD_FLAGS] = "buffer with the wrong direction",
 		[VRING_BAD_LENGTH] = "buffer lengths that cannot be",
 	};
@@ -39,14 +40,15 @@ uint32_t vring_base(const struct vring *ring)
 {
 	if (!ring->packed)
 		return ring->next_avail;
-	return ring->next_avail | (uint32_t)ring->avail_wrap << 15 | (uint32_t)ring->next_used << 16 |
-		(uint32_t)ring->used_wrap << 31;
+	return ring->next_avail | (uint32_t)ring->avail_wrap << 15 |
+	       (uint32_t)ring->next_used << 16 | (uint32_t)ring->used_wrap << 31;
 }
 
 /* ---- Copies ---- */
 
 /** Move n bytes out of segs, from byte `skip` of segs[*at] on. */
-static void gather(uint8_t *dst, uint32_t n, const struct frame_seg *segs, unsigned *at, uint32_t *skip)
+static void gather(
+	uint8_t *dst, uint32_t n, const struct frame_seg *segs, unsigned *at, uint32_t *skip)
 {
 	while (n) {
 		uint32_t room = segs[*at].len - *skip;
@@ -190,7 +192,8 @@ void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 		split_return(ring, frames, n);
 	} else {
 		for (unsigned i = 0; i < n; i++) {
-			const struct vring_chain chain = {.id = frames[i].id, .n_desc = frames[i].n_desc};
+			const struct vring_chain chain = {
+				.id = frames[i].id, .n_desc = frames[i].n_desc};
 			packed_use(ring, &chain, 1);
 		}
 	}
@@ -198,8 +201,8 @@ void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 }
 
 /** Collect writable chains until they hold need bytes. */
-static enum vring_put plan_put(struct vring *ring, uint32_t need, struct put_plan *plan,
-	uint16_t *ret_ahead)
+static enum vring_put plan_put(
+	struct vring *ring, uint32_t need, struct put_plan *plan, uint16_t *ret_ahead)
 {
 	uint32_t room = 0;
 
@@ -222,7 +225,8 @@ static enum vring_put plan_put(struct vring *ring, uint32_t need, struct put_pla
 }
 
 /** The driver's next n buffers are taken: chains[n_chains] over n slots. */
-static void consume(struct vring *ring, const struct vring_chain *chains, unsigned n_chains, uint16_t n)
+static void consume(
+	struct vring *ring, const struct vring_chain *chains, unsigned n_chains, uint16_t n)
 {
 	if (!ring->packed) {
 		ring->next_avail += n;
@@ -273,8 +277,8 @@ static inline void store_simple(const struct frame *frame, bool tagged, uint8_t 
 	}
 }
 
-enum vring_put vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
-	bool tagged)
+enum vring_put vring_put(
+	struct vring *ring, struct put_plan *plan, const struct frame *frame, bool tagged)
 {
 	uint32_t need = (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
 	unsigned at = plan->next_ahead;
@@ -325,7 +329,8 @@ void vring_notify(struct vring *ring, bool on)
 	struct vring_used *used = ring->used;
 
 	/* Test, then store: the driver reads what is written here. */
-	if (ring->notify_on == on && !(on && ring->event_idx && ring->notify_at != ring->next_avail))
+	if (ring->notify_on == on &&
+		!(on && ring->event_idx && ring->notify_at != ring->next_avail))
 		return;
 	ring->notify_on = on;
 	ring->notify_at = ring->next_avail;

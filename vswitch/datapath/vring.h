@@ -3,8 +3,8 @@
  *
  * Data model. A ring lies in the peer's memory and is never trusted: indices, descriptors and
  * indirect tables are read once into locals and checked there. The device's own positions are kept
- * here and never read back. What cannot be right marks the ring broken, with a reason; it is then not
- * touched again until the control thread has reset it.
+ * here and never read back. What cannot be right marks the ring broken, with a reason; it is then
+ * not touched again until the control thread has reset it.
  *
  * A ring is used in one direction: frames are taken from the guest's transmit ring (vring_take,
  * vring_return) or put into its receive ring (vring_put, vring_publish). Both work on bursts and
@@ -30,7 +30,7 @@
 enum vring_fault {
 	VRING_OK,
 	VRING_BAD_AVAIL,    /* more available than the ring holds */
-	VRING_BAD_HEAD,     /* descriptor index out of range */
+	VRING_BAD_HEAD,	    /* descriptor index out of range */
 	VRING_BAD_CHAIN,    /* chain too long or looping */
 	VRING_BAD_ADDRESS,  /* outside guest memory */
 	VRING_BAD_INDIRECT, /* nested, empty, odd-sized or not negotiated */
@@ -44,9 +44,9 @@ const char *vring_fault_text(enum vring_fault fault);
 
 struct vring {
 	/* Read for every frame. */
-	void *desc;       /* split: descriptor table; packed: descriptor ring */
-	void *avail;      /* split: driver area; packed: driver event structure */
-	void *used;       /* split: device area; packed: device event structure */
+	void *desc;  /* split: descriptor table; packed: descriptor ring */
+	void *avail; /* split: driver area; packed: driver event structure */
+	void *used;  /* split: device area; packed: device event structure */
 	const struct vmem *mem;
 	uint64_t features; /* negotiated */
 	uint16_t size;
@@ -54,17 +54,17 @@ struct vring {
 	uint16_t next_used;
 	bool packed;
 	bool avail_wrap, used_wrap; /* packed */
-	bool mergeable;             /* VIRTIO_NET_F_MRG_RXBUF */
+	bool mergeable;		    /* VIRTIO_NET_F_MRG_RXBUF */
 	bool event_idx;
-	bool notify_on;      /* the driver was asked to kick, */
+	bool notify_on;	     /* the driver was asked to kick, */
 	bool fault_told;     /* workers: control knows that the ring is broken */
 	uint16_t notify_at;  /* EVENT_IDX: at this position */
-	bool dirty;          /* something was used since vring_signal_needed() */
+	bool dirty;	     /* something was used since vring_signal_needed() */
 	uint16_t avail_seen; /* split: the driver's index when last read */
 	/* Since the last vring_signal_needed(). */
-	uint16_t signalled; /* split: next_used then */
+	uint16_t signalled;	/* split: next_used then */
 	uint16_t n_unpublished; /* used entries written and not yet visible */
-	uint16_t publish_slot;  /* packed: the first of them, */
+	uint16_t publish_slot;	/* packed: the first of them, */
 	uint16_t publish_flags; /* and the flags that make it visible */
 	_Atomic uint8_t broken; /* enum vring_fault */
 	_Atomic bool tx_lock;
@@ -89,10 +89,10 @@ void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t siz
 uint32_t vring_base(const struct vring *ring);
 
 /**
- * Take up to max frames (<= FRAME_BURST) that the guest sent. segs[n_segs] is room for their pieces;
- * frames[i].segs point into it. Frames whose own content is bad (length) are still returned, for the
- * caller to count.
- * returns  number of frames; a fault marks the ring broken and ends the burst
+ * Take up to max frames (<= FRAME_BURST) that the guest sent. segs[n_segs] is room for their
+ * pieces; frames[i].segs point into it. Frames whose own content is bad (length) are still
+ * returned, for the caller to count. returns  number of frames; a fault marks the ring broken and
+ * ends the burst
  */
 unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
@@ -110,8 +110,8 @@ struct vring_chain {
 /** Pieces of the chains that one frame is put into. */
 #define PUT_MAX_CHAINS 256
 struct put_plan {
-	/* Buffers of one descriptor, looked at ahead of the frames for them; next is the one that the
-	 * driver made available first. */
+	/* Buffers of one descriptor, looked at ahead of the frames for them; next is the one that
+	 * the driver made available first. */
 	struct {
 		uint8_t *hva;
 		uint32_t len;
@@ -126,22 +126,22 @@ struct put_plan {
 
 enum vring_put {
 	VRING_PUT_OK,
-	VRING_PUT_FULL,   /* no buffer: try again later or drop */
+	VRING_PUT_FULL,	   /* no buffer: try again later or drop */
 	VRING_PUT_NO_ROOM, /* the frame does not fit the buffer; the buffer stays */
 	VRING_PUT_BROKEN,
 };
 
 /**
- * Before a burst of n frames: look at the buffers that they will probably take, all at once, so that
- * their cache lines are on the way. plan is working memory, valid until vring_publish().
+ * Before a burst of n frames: look at the buffers that they will probably take, all at once, so
+ * that their cache lines are on the way. plan is working memory, valid until vring_publish().
  */
 void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n);
 /**
  * Deliver one frame, with a VLAN tag if tagged. Not visible to the guest before vring_publish().
  * plan was prepared by vring_put_begin() on this ring.
  */
-enum vring_put vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
-	bool tagged);
+enum vring_put vring_put(
+	struct vring *ring, struct put_plan *plan, const struct frame *frame, bool tagged);
 /** Make what was put visible. */
 void vring_publish(struct vring *ring);
 

@@ -107,7 +107,8 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint16_t
 				return ring_fault(ring, VRING_BAD_LENGTH);
 			got = seg_append(ring->mem, segs, n, max, gpa, size);
 			if (got < 0)
-				return ring_fault(ring, n >= max ? VRING_BAD_CHAIN : VRING_BAD_ADDRESS);
+				return ring_fault(
+					ring, n >= max ? VRING_BAD_CHAIN : VRING_BAD_ADDRESS);
 			chain->len += size;
 		}
 		n = (unsigned)got;
@@ -159,8 +160,8 @@ int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 	flags = flags_at(ring, p.slot);
 	if (!is_available(flags, p.wrap))
 		return 1;
-	int got = walk(ring, &p, flags, VRING_DESC_F_WRITE, plan->segs, plan->n_segs, FRAME_MAX_SEGS,
-		&plan->chains[plan->n_chains]);
+	int got = walk(ring, &p, flags, VRING_DESC_F_WRITE, plan->segs, plan->n_segs,
+		FRAME_MAX_SEGS, &plan->chains[plan->n_chains]);
 	if (got < 0)
 		return -1;
 	plan->n_segs = (unsigned)got;
@@ -178,8 +179,8 @@ void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 		uint64_t gpa, rest;
 
 		if (!is_available(flags, p.wrap) ||
-			(flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE)) !=
-				VRING_DESC_F_WRITE)
+			(flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT |
+					 VRING_DESC_F_WRITE)) != VRING_DESC_F_WRITE)
 			break;
 		__builtin_prefetch(&descs[p.slot + 8 < ring->size ? p.slot + 8 : 0]);
 		desc_words(&descs[p.slot], &gpa, &rest);

@@ -1,8 +1,8 @@
 /**
  * vring_priv: what the split and the packed half of vring share.
  *
- * A chain is a list of pieces of guest memory; how it is found differs between layouts, what is done
- * with it does not.
+ * A chain is a list of pieces of guest memory; how it is found differs between layouts, what is
+ * done with it does not.
  */
 #ifndef WEFT_DATAPATH_VRING_PRIV_H
 #define WEFT_DATAPATH_VRING_PRIV_H
@@ -23,7 +23,7 @@ static inline int ring_fault(struct vring *ring, enum vring_fault fault)
 }
 
 /** Ring memory is written by somebody else at any time: each field is loaded exactly once. */
-#define LOAD_ONCE(lvalue) (*(const volatile __typeof__(lvalue) *)&(lvalue))
+#define LOAD_ONCE(lvalue)	  (*(const volatile __typeof__(lvalue) *)&(lvalue))
 #define STORE_ONCE(lvalue, value) (*(volatile __typeof__(lvalue) *)&(lvalue) = (value))
 
 /** A 64-bit word at any address: indirect tables need not be aligned. */
@@ -42,8 +42,8 @@ static inline void desc_words(const void *desc, uint64_t *ret_addr, uint64_t *re
  * Append guest range [gpa, gpa + len) to segs, which has room for max pieces in all; a range over
  * adjacent regions becomes several. returns the new count, or -1: outside memory or too many.
  */
-static inline int seg_append(const struct vmem *mem, struct frame_seg *segs, unsigned n, unsigned max,
-	uint64_t gpa, uint32_t len)
+static inline int seg_append(const struct vmem *mem, struct frame_seg *segs, unsigned n,
+	unsigned max, uint64_t gpa, uint32_t len)
 {
 	void *hva = vmem_translate(mem, gpa, len);
 

@@ -4,7 +4,8 @@ static uint16_t avail_idx(const struct vring *ring)
 {
 	struct vring_avail *avail = ring->avail;
 
-	/* Pairs with the driver's release of idx: the entries and descriptors behind it are there. */
+	/* Pairs with the driver's release of idx: the entries and descriptors behind it are there.
+	 */
 	return __atomic_load_n(&avail->idx, __ATOMIC_ACQUIRE);
 }
 
@@ -44,9 +45,10 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 			return ring_fault(ring, VRING_BAD_CHAIN);
 		desc = desc_load(&table[at]);
 		if (desc.flags & VRING_DESC_F_INDIRECT) {
-			/* 2.7.5.3: one table, at the end of the chain, not nested; WRITE is ignored. */
-			if (!(ring->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)) ||
-				indirect || desc.flags & VRING_DESC_F_NEXT || !desc.len ||
+			/* 2.7.5.3: one table, at the end of the chain, not nested; WRITE is
+			 * ignored. */
+			if (!(ring->features & VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)) || indirect ||
+				desc.flags & VRING_DESC_F_NEXT || !desc.len ||
 				desc.len % sizeof(desc) || desc.len / sizeof(desc) > VRING_MAX_SIZE)
 				return ring_fault(ring, VRING_BAD_INDIRECT);
 			indirect = true;
@@ -75,8 +77,8 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 }
 
 /** The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
-static inline bool take_simple(const struct vring *ring, uint16_t head, struct frame_seg *seg,
-	struct vring_chain *chain)
+static inline bool take_simple(
+	const struct vring *ring, uint16_t head, struct frame_seg *seg, struct vring_chain *chain)
 {
 	const struct vring_desc *table = ring->desc;
 	struct vring_desc desc;
@@ -114,7 +116,8 @@ unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, stru
 	if (max > ready)
 		max = ready;
 	for (unsigned i = 0; i < max; i++) {
-		heads[i] = LOAD_ONCE(avail->ring[(uint16_t)(ring->next_avail + i) & (ring->size - 1)]);
+		heads[i] =
+			LOAD_ONCE(avail->ring[(uint16_t)(ring->next_avail + i) & (ring->size - 1)]);
 		if (heads[i] < ring->size)
 			__builtin_prefetch(&table[heads[i]]);
 	}
@@ -176,7 +179,8 @@ void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 	if (n > ready)
 		n = ready;
 	for (unsigned i = 0; i < n; i++) {
-		heads[i] = LOAD_ONCE(avail->ring[(uint16_t)(ring->next_avail + i) & (ring->size - 1)]);
+		heads[i] =
+			LOAD_ONCE(avail->ring[(uint16_t)(ring->next_avail + i) & (ring->size - 1)]);
 		if (heads[i] < ring->size)
 			__builtin_prefetch(&table[heads[i]]);
 	}
@@ -225,7 +229,8 @@ void split_publish(struct vring *ring)
 
 	if (!ring->n_unpublished)
 		return;
-	/* Pairs with the driver's acquire of idx: entries and buffers are complete before they count. */
+	/* Pairs with the driver's acquire of idx: entries and buffers are complete before they
+	 * count. */
 	__atomic_store_n(&used->idx, ring->next_used, __ATOMIC_RELEASE);
 	ring->n_unpublished = 0;
 }

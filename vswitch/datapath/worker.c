@@ -141,7 +141,7 @@ static uint64_t tsc_per_us(void)
 	do {
 		clock_gettime(CLOCK_MONOTONIC, &now); /* hotpath: life cycle */
 		ns = (uint64_t)(now.tv_sec - begin.tv_sec) * 1000000000 + (uint64_t)now.tv_nsec -
-			(uint64_t)begin.tv_nsec;
+		     (uint64_t)begin.tv_nsec;
 	} while (ns < 1000000);
 	return (rte_rdtsc() - tsc) * 1000 / ns;
 }
@@ -270,8 +270,8 @@ void worker_pool_destroy(struct worker_pool *pool)
 /* ---- Control ---- */
 
 /** Bring the epoll sets from the rings of `before` to those of `after`. */
-static void update_watches(struct worker_pool *pool, const struct dp_snapshot *before,
-	const struct dp_snapshot *after)
+static void update_watches(
+	struct worker_pool *pool, const struct dp_snapshot *before, const struct dp_snapshot *after)
 {
 	uint32_t mark = ++pool->publish_mark;
 
@@ -300,7 +300,8 @@ static void update_watches(struct worker_pool *pool, const struct dp_snapshot *b
 	pool->publish_mark = mark + 1;
 }
 
-const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct dp_snapshot *snapshot)
+const struct dp_snapshot *worker_publish(
+	struct worker_pool *pool, const struct dp_snapshot *snapshot)
 {
 	const struct dp_snapshot *before =
 		atomic_exchange_explicit(&pool->snapshot, snapshot, memory_order_seq_cst);

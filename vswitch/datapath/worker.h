@@ -24,8 +24,9 @@ struct worker_pool;
 struct worker_config {
 	unsigned n_workers;
 	const int *cpus;  /* cpus[n_workers] to pin to; NULL = not pinned */
-	bool busy;        /* never sleep */
-	int attention_fd; /* eventfd (borrowed) written when notes or broken rings wait for control */
+	bool busy;	  /* never sleep */
+	int attention_fd; /* eventfd (borrowed) written when notes or broken rings wait for control
+			   */
 };
 
 /** 0 or -errno. */
@@ -37,7 +38,8 @@ void worker_pool_destroy(struct worker_pool *pool);
  * to free (NULL the first time). Also tells the workers' epoll sets which kicks to watch. Waits for
  * one round of each worker: microseconds.
  */
-const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct dp_snapshot *snapshot);
+const struct dp_snapshot *worker_publish(
+	struct worker_pool *pool, const struct dp_snapshot *snapshot);
 
 /** Sum over workers of what was counted at port_id. */
 void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp_counters *ret_sum);

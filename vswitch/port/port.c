@@ -14,8 +14,8 @@ int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_ev
 	for (unsigned i = 0; i < sizeof(port_kinds) / sizeof(port_kinds[0]); i++)
 		if (port_kinds[i]->type == conf->type)
 			return port_kinds[i]->create(ev, conf, events, ctx, ret_port, err);
-	return err_set_field(err, -ENOTSUP, "type", "port '%s': type %u is not supported", conf->name,
-		conf->type);
+	return err_set_field(err, -ENOTSUP, "type", "port '%s': type %u is not supported",
+		conf->name, conf->type);
 }
 
 void port_destroy(struct port *port)

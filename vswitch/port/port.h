@@ -6,8 +6,8 @@
  * frames.
  *
  * Contract of a kind (struct port_ops):
- *   1. create() makes the port and starts looking for its peer; it never waits. The socket or device
- *      that it could not get is an error here; a peer that is not there yet is not.
+ *   1. create() makes the port and starts looking for its peer; it never waits. The socket or
+ * device that it could not get is an error here; a peer that is not there yet is not.
  *   2. From then on the port works by itself on the event loop: it connects, loses and finds its
  *      peer again, for ever, and tells by events->status.
  *   3. Rings come and go. Before the port changes or unmaps a ring that it has offered, it takes it

@@ -73,7 +73,7 @@ static bool locate(struct vhost_port *vp, struct vhost_ring *ring)
 static bool is_ready(struct vhost_port *vp, struct vhost_ring *ring)
 {
 	return vp->features_set && ring->enabled && ring->kicked && ring->has_addr && ring->size &&
-		locate(vp, ring);
+	       locate(vp, ring);
 }
 
 static void start(struct vhost_port *vp, struct vhost_ring *ring)
@@ -234,8 +234,8 @@ static void on_retry(void *ctx)
 	if (fd >= 0)
 		connected(vp, fd);
 	else if (!vp->broken)
-		(void)snprintf(vp->last_error, sizeof(vp->last_error), "connecting to %s failed: %s",
-			vp->path, strerror(-fd));
+		(void)snprintf(vp->last_error, sizeof(vp->last_error),
+			"connecting to %s failed: %s", vp->path, strerror(-fd));
 }
 
 /** Bind, taking over a socket file that nobody answers on. */
@@ -292,8 +292,8 @@ static void vhost_destroy(struct port *port)
 	free(vp);
 }
 
-static int vhost_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
-	void *ctx, struct port **ret_port, struct err *err)
+static int vhost_create(struct ev *ev, const struct ctl_port *conf,
+	const struct port_events *events, void *ctx, struct port **ret_port, struct err *err)
 {
 	static bool guarded; /* against memory that a peer takes away, once per process */
 	struct vhost_port *vp = calloc(1, sizeof(*vp));
@@ -308,7 +308,8 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf, const struct
 	memcpy(vp->name, conf->name, sizeof(vp->name));
 	memcpy(vp->path, conf->path, sizeof(vp->path));
 	vp->server = conf->mode == CTL_SOCK_SERVER;
-	vp->max_pairs = conf->queues && conf->queues <= PORT_MAX_QUEUES ? conf->queues : PORT_MAX_QUEUES;
+	vp->max_pairs =
+		conf->queues && conf->queues <= PORT_MAX_QUEUES ? conf->queues : PORT_MAX_QUEUES;
 	vp->mtu = conf->mtu;
 	vp->listen_fd = vp->chan.fd = vp->backend_fd = -1;
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
@@ -316,7 +317,8 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf, const struct
 	ret = vp->server ? open_listener(vp, err) : open_connector(vp);
 	if (ret) {
 		vhost_destroy(&vp->port);
-		return err->code ? ret : err_set(err, ret, "port '%s': %s", conf->name, strerror(-ret));
+		return err->code ? ret
+				 : err_set(err, ret, "port '%s': %s", conf->name, strerror(-ret));
 	}
 	*ret_port = &vp->port;
 	return 0;
@@ -339,9 +341,9 @@ static enum ctl_conn_state conn_state(const struct vhost_port *vp)
 static void vhost_status(const struct port *port, struct ctl_port *ret_status)
 {
 	const struct vhost_port *vp = (const struct vhost_port *)port;
-	uint32_t rings = !vp->running.n ? CTL_RING_NONE
-		: vp->running.tx[0]->packed ? CTL_RING_PACKED
-					    : CTL_RING_SPLIT;
+	uint32_t rings = !vp->running.n		     ? CTL_RING_NONE
+			 : vp->running.tx[0]->packed ? CTL_RING_PACKED
+						     : CTL_RING_SPLIT;
 
 	CTL_SET(ret_status, ctl_port, state, conn_state(vp));
 	CTL_SET(ret_status, ctl_port, rings, rings);
@@ -353,7 +355,8 @@ static void vhost_status(const struct port *port, struct ctl_port *ret_status)
 
 void vhost_tell_config(struct vhost_port *vp)
 {
-	const struct vhost_user_hdr hdr = {VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
+	const struct vhost_user_hdr hdr = {
+		VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
 
 	/* A front-end that does not read loses only news that it can ask for. */
 	if (vp->backend_fd >= 0)
@@ -386,7 +389,8 @@ static void vhost_check(struct port *port)
 	struct err err = {0};
 
 	for (unsigned i = 0; i < VHOST_MAX_RINGS && !err.code; i++) {
-		uint8_t fault = atomic_load_explicit(&vp->rings[i].ring.broken, memory_order_relaxed);
+		uint8_t fault =
+			atomic_load_explicit(&vp->rings[i].ring.broken, memory_order_relaxed);
 		if (vp->rings[i].offered && fault)
 			(void)err_set(&err, -EPROTO, "ring %u: %s", i, vring_fault_text(fault));
 	}

@@ -67,8 +67,8 @@ static bool keep_fds(struct vhost_chan *chan, struct msghdr *msg)
 }
 
 /**
- * Receive until `want` bytes of the message are here; want ends with the header or with the payload.
- * As vhost_chan_read(); 1 = they are here.
+ * Receive until `want` bytes of the message are here; want ends with the header or with the
+ * payload. As vhost_chan_read(); 1 = they are here.
  */
 static int receive(struct vhost_chan *chan, size_t want, struct err *err)
 {
@@ -78,9 +78,11 @@ static int receive(struct vhost_chan *chan, size_t want, struct err *err)
 	} control;
 
 	while (chan->got < want) {
-		/* The payload is aligned in memory, not on the wire: it does not follow the header. */
-		uint8_t *to = chan->got < HDR_SIZE ? (uint8_t *)&chan->msg.hdr + chan->got
-						   : chan->msg.payload.bytes + (chan->got - HDR_SIZE);
+		/* The payload is aligned in memory, not on the wire: it does not follow the header.
+		 */
+		uint8_t *to = chan->got < HDR_SIZE
+				      ? (uint8_t *)&chan->msg.hdr + chan->got
+				      : chan->msg.payload.bytes + (chan->got - HDR_SIZE);
 		struct iovec iov = {to, want - chan->got};
 		struct msghdr msg = {.msg_iov = &iov,
 			.msg_iovlen = 1,
@@ -92,7 +94,8 @@ static int receive(struct vhost_chan *chan, size_t want, struct err *err)
 		if (n < 0 && errno == EAGAIN)
 			return 0;
 		if (n < 0)
-			return err_set(err, -errno, "reading from the peer failed: %s", strerror(errno));
+			return err_set(
+				err, -errno, "reading from the peer failed: %s", strerror(errno));
 		bool fits = keep_fds(chan, &msg);
 		if (n == 0)
 			return err_set(err, -ECONNRESET, "the peer closed the connection");
@@ -122,8 +125,8 @@ int vhost_chan_read(struct vhost_chan *chan, struct err *err)
 
 int vhost_chan_reply(struct vhost_chan *chan, const void *payload, size_t size)
 {
-	struct vhost_user_hdr hdr = {chan->msg.hdr.request, VHOST_USER_VERSION | VHOST_USER_REPLY,
-		(uint32_t)size};
+	struct vhost_user_hdr hdr = {
+		chan->msg.hdr.request, VHOST_USER_VERSION | VHOST_USER_REPLY, (uint32_t)size};
 	struct iovec iov[2] = {{&hdr, sizeof(hdr)}, {(void *)(uintptr_t)payload, size}};
 	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
 	ssize_t n = sendmsg(chan->fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);

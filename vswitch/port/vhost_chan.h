@@ -1,9 +1,9 @@
 /**
  * vhost_chan: vhost-user messages in and out of a socket, without ever waiting.
  *
- * A peer may send a byte a second, half a message, too many file descriptors: a channel collects one
- * message at a time and keeps its place. Descriptors belong to the message they came with; those
- * that its handler did not take are closed.
+ * A peer may send a byte a second, half a message, too many file descriptors: a channel collects
+ * one message at a time and keeps its place. Descriptors belong to the message they came with;
+ * those that its handler did not take are closed.
  *
  * Threads: the control thread. Life cycle: init with a connected non-blocking socket (transferred),
  * done closes it. Limits: VHOST_USER_MAX_PAYLOAD, VHOST_USER_MAX_FDS.

@@ -25,7 +25,8 @@ static struct slot *find_slot(uintptr_t addr)
 
 	for (unsigned i = 0; i < n; i++) {
 		uintptr_t base = atomic_load_explicit(&slots[i].base, memory_order_acquire);
-		if (base && addr - base < atomic_load_explicit(&slots[i].size, memory_order_relaxed))
+		if (base &&
+			addr - base < atomic_load_explicit(&slots[i].size, memory_order_relaxed))
 			return &slots[i];
 	}
 	return NULL;
@@ -39,7 +40,8 @@ static void on_sigbus(int signo, siginfo_t *info, void *context)
 	if (slot) {
 		uintptr_t base = atomic_load_explicit(&slot->base, memory_order_relaxed);
 		size_t size = atomic_load_explicit(&slot->size, memory_order_relaxed);
-		/* mmap is not on the list of async-signal-safe functions, but is a plain system call. */
+		/* mmap is not on the list of async-signal-safe functions, but is a plain system
+		 * call. */
 		void *mem = mmap((void *)base, size, PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
 		if (mem != MAP_FAILED) {
@@ -88,8 +90,8 @@ static bool overlaps(const struct vmem *mem, const struct vhost_user_region *reg
 	return false;
 }
 
-static int check_region(const struct vmem *mem, const struct vhost_user_region *region, int fd,
-	struct err *err)
+static int check_region(
+	const struct vmem *mem, const struct vhost_user_region *region, int fd, struct err *err)
 {
 	uint64_t end = region->mmap_offset + region->size;
 	struct stat st;
@@ -125,7 +127,8 @@ int vhost_mem_add(struct vmem *mem, const struct vhost_user_region *region, int 
 	if (base == MAP_FAILED)
 		return err_set(err, -errno, "mapping %zu bytes of guest memory failed: %s", size,
 			strerror(errno));
-	(void)madvise(base, size, MADV_DONTDUMP); /* a guest's memory has no place in our core dump */
+	(void)madvise(
+		base, size, MADV_DONTDUMP); /* a guest's memory has no place in our core dump */
 	if (!take_slot((uintptr_t)base, size)) {
 		munmap(base, size);
 		return err_set(err, -ENOSPC, "too many memory regions in all");

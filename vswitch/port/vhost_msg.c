@@ -41,8 +41,8 @@ static struct vhost_ring *get_ring(struct vhost_port *vp, uint32_t index, struct
 {
 	if (index < 2u * vp->max_pairs)
 		return &vp->rings[index];
-	(void)err_set(err, -EPROTO, "ring %u does not exist; the port has %u", index,
-		2u * vp->max_pairs);
+	(void)err_set(
+		err, -EPROTO, "ring %u does not exist; the port has %u", index, 2u * vp->max_pairs);
 	return NULL;
 }
 
@@ -120,8 +120,8 @@ static int set_mem_table(struct vhost_port *vp, const union vhost_user_payload *
 
 	if (!n || n > VHOST_USER_MAX_REGIONS || vp->chan.n_fds != n ||
 		vp->chan.msg.hdr.size < 8 + n * sizeof(struct vhost_user_region))
-		return err_set(err, -EPROTO, "memory table with %u regions, %u bytes and %u files", n,
-			vp->chan.msg.hdr.size, vp->chan.n_fds);
+		return err_set(err, -EPROTO, "memory table with %u regions, %u bytes and %u files",
+			n, vp->chan.msg.hdr.size, vp->chan.n_fds);
 	vhost_withdraw(vp);
 	vhost_mem_clear(&vp->mem);
 	for (uint32_t i = 0; i < n; i++) {
@@ -133,7 +133,8 @@ static int set_mem_table(struct vhost_port *vp, const union vhost_user_payload *
 	return 0;
 }
 
-static int get_max_mem_slots(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
+static int get_max_mem_slots(
+	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
 	return reply_u64(vp, VMEM_MAX_REGIONS);
 }
@@ -222,7 +223,8 @@ static int get_vring_base(struct vhost_port *vp, const union vhost_user_payload 
 	return vhost_chan_reply(&vp->chan, &state, sizeof(state));
 }
 
-static int set_vring_enable(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
+static int set_vring_enable(
+	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
 	struct vhost_ring *ring = get_ring(vp, p->state.index, err);
 
@@ -249,15 +251,17 @@ static int check_eventfd(int fd, struct err *err)
 	if (strcmp(target, "anon_inode:[eventfd]") != 0)
 		return err_set(err, -EPROTO, "notification descriptor is %s, not an eventfd",
 			n > 0 ? target : "unknown");
-	/* The flag belongs to the open file, so the peer has it, too; eventfd users expect either. */
+	/* The flag belongs to the open file, so the peer has it, too; eventfd users expect either.
+	 */
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
-		return err_set(err, -errno, "eventfd cannot be made non-blocking: %s", strerror(errno));
+		return err_set(
+			err, -errno, "eventfd cannot be made non-blocking: %s", strerror(errno));
 	return 0;
 }
 
 /** The ring and the descriptor of a SET_VRING_KICK, CALL or ERR. ret_fd is owned, -1 = none. */
-static struct vhost_ring *take_ring_fd(struct vhost_port *vp, const union vhost_user_payload *p,
-	int *ret_fd, struct err *err)
+static struct vhost_ring *take_ring_fd(
+	struct vhost_port *vp, const union vhost_user_payload *p, int *ret_fd, struct err *err)
 {
 	struct vhost_ring *ring = get_ring(vp, p->u64 & VHOST_USER_VRING_IDX_MASK, err);
 
@@ -339,12 +343,13 @@ static int send_rarp(struct vhost_port *vp, const union vhost_user_payload *p, s
 static int net_set_mtu(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
 	if (p->u64 < ETHER_MIN_MTU || p->u64 > ETHER_MAX_MTU)
-		return err_set(err, -EPROTO, "MTU %llu is not in %u..%u", (unsigned long long)p->u64,
-			ETHER_MIN_MTU, ETHER_MAX_MTU);
+		return err_set(err, -EPROTO, "MTU %llu is not in %u..%u",
+			(unsigned long long)p->u64, ETHER_MIN_MTU, ETHER_MAX_MTU);
 	return 0; /* the guest's own limit; ours is the port's */
 }
 
-static int set_backend_req_fd(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
+static int set_backend_req_fd(
+	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
 	struct stat st;
 
@@ -367,12 +372,14 @@ static int get_config(struct vhost_port *vp, const union vhost_user_payload *p, 
 		.offset = p->config.offset, .size = p->config.size, .flags = p->config.flags};
 	size_t head = offsetof(struct vhost_user_config, data);
 
-	if (config.size > VHOST_USER_CONFIG_SIZE || config.offset > VHOST_USER_CONFIG_SIZE - config.size)
+	if (config.size > VHOST_USER_CONFIG_SIZE ||
+		config.offset > VHOST_USER_CONFIG_SIZE - config.size)
 		return err_set(err, -EPROTO, "configuration bytes %u..%u+%u do not exist",
 			config.offset, config.offset, config.size);
 	if (config.offset < sizeof(net)) {
 		size_t n = sizeof(net) - config.offset;
-		memcpy(config.data, (uint8_t *)&net + config.offset, n < config.size ? n : config.size);
+		memcpy(config.data, (uint8_t *)&net + config.offset,
+			n < config.size ? n : config.size);
 	}
 	return vhost_chan_reply(&vp->chan, &config, head + config.size);
 }
@@ -400,9 +407,9 @@ static int get_status(struct vhost_port *vp, const union vhost_user_payload *p, 
 static const struct handler {
 	int (*fn)(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err);
 	const char *name;
-	uint32_t size;     /* payload bytes; ANY_SIZE: the handler checks, at least min_size */
+	uint32_t size; /* payload bytes; ANY_SIZE: the handler checks, at least min_size */
 	uint32_t min_size;
-	bool replies;      /* has an answer of its own */
+	bool replies;	   /* has an answer of its own */
 	uint64_t protocol; /* protocol features it needs */
 } handlers[] = {
 	[VHOST_USER_GET_FEATURES] = {get_features, "GET_FEATURES", 0, 0, true, 0},
@@ -417,18 +424,20 @@ static const struct handler {
 	[VHOST_USER_SET_VRING_KICK] = {set_vring_kick, "SET_VRING_KICK", 8, 8, false, 0},
 	[VHOST_USER_SET_VRING_CALL] = {set_vring_call, "SET_VRING_CALL", 8, 8, false, 0},
 	[VHOST_USER_SET_VRING_ERR] = {set_vring_err, "SET_VRING_ERR", 8, 8, false, 0},
-	[VHOST_USER_GET_PROTOCOL_FEATURES] =
-		{get_protocol_features, "GET_PROTOCOL_FEATURES", 0, 0, true, 0},
-	[VHOST_USER_SET_PROTOCOL_FEATURES] =
-		{set_protocol_features, "SET_PROTOCOL_FEATURES", 8, 8, false, 0},
+	[VHOST_USER_GET_PROTOCOL_FEATURES] = {get_protocol_features, "GET_PROTOCOL_FEATURES", 0, 0,
+		true, 0},
+	[VHOST_USER_SET_PROTOCOL_FEATURES] = {set_protocol_features, "SET_PROTOCOL_FEATURES", 8, 8,
+		false, 0},
 	[VHOST_USER_GET_QUEUE_NUM] = {get_queue_num, "GET_QUEUE_NUM", 0, 0, true, PROTOCOL_BIT(MQ)},
 	[VHOST_USER_SET_VRING_ENABLE] = {set_vring_enable, "SET_VRING_ENABLE", 8, 8, false, 0},
 	[VHOST_USER_SEND_RARP] = {send_rarp, "SEND_RARP", 8, 8, false, PROTOCOL_BIT(RARP)},
 	[VHOST_USER_NET_SET_MTU] = {net_set_mtu, "NET_SET_MTU", 8, 8, false, PROTOCOL_BIT(NET_MTU)},
-	[VHOST_USER_SET_BACKEND_REQ_FD] = {set_backend_req_fd, "SET_BACKEND_REQ_FD", ANY_SIZE, 0, false,
-		PROTOCOL_BIT(BACKEND_REQ)},
-	[VHOST_USER_GET_CONFIG] = {get_config, "GET_CONFIG", ANY_SIZE, 12, true, PROTOCOL_BIT(CONFIG)},
-	[VHOST_USER_SET_CONFIG] = {set_config, "SET_CONFIG", ANY_SIZE, 12, false, PROTOCOL_BIT(CONFIG)},
+	[VHOST_USER_SET_BACKEND_REQ_FD] = {set_backend_req_fd, "SET_BACKEND_REQ_FD", ANY_SIZE, 0,
+		false, PROTOCOL_BIT(BACKEND_REQ)},
+	[VHOST_USER_GET_CONFIG] = {get_config, "GET_CONFIG", ANY_SIZE, 12, true,
+		PROTOCOL_BIT(CONFIG)},
+	[VHOST_USER_SET_CONFIG] = {set_config, "SET_CONFIG", ANY_SIZE, 12, false,
+		PROTOCOL_BIT(CONFIG)},
 	[VHOST_USER_GET_MAX_MEM_SLOTS] = {get_max_mem_slots, "GET_MAX_MEM_SLOTS", 0, 0, true,
 		PROTOCOL_BIT(CONFIGURE_MEM_SLOTS)},
 	[VHOST_USER_ADD_MEM_REG] = {add_mem_reg, "ADD_MEM_REG", 40, 40, false,
@@ -455,8 +464,8 @@ static const struct handler *find_handler(const struct vhost_port *vp, struct er
 	}
 	/* Two front-ends put a dummy payload on messages that have none; it is ignored. */
 	if (h->size != ANY_SIZE && h->size != hdr->size && h->size) {
-		(void)err_set(err, -EPROTO, "%s with %u bytes of payload, not %u", h->name, hdr->size,
-			h->size);
+		(void)err_set(err, -EPROTO, "%s with %u bytes of payload, not %u", h->name,
+			hdr->size, h->size);
 		return NULL;
 	}
 	if (hdr->size < h->min_size) {
@@ -470,7 +479,7 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err)
 {
 	const struct handler *h = find_handler(vp, err);
 	bool ack = vp->chan.msg.hdr.flags & VHOST_USER_NEED_REPLY &&
-		vp->protocol & PROTOCOL_BIT(REPLY_ACK);
+		   vp->protocol & PROTOCOL_BIT(REPLY_ACK);
 	union vhost_user_payload payload;
 	int ret;
 
@@ -482,7 +491,8 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err)
 	ret = h->fn(vp, &payload, err);
 	if (ret < 0) {
 		if (!err->code)
-			return err_set(err, ret, "%s could not be answered: %s", h->name, strerror(-ret));
+			return err_set(
+				err, ret, "%s could not be answered: %s", h->name, strerror(-ret));
 		if (ack && !h->replies)
 			(void)reply_u64(vp, 1); /* the connection ends anyhow */
 		return err_prefix(err, "%s", h->name);
@@ -490,5 +500,6 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err)
 	if (!ack || h->replies)
 		return 0;
 	ret = reply_u64(vp, 0);
-	return ret ? err_set(err, ret, "%s could not be acknowledged: %s", h->name, strerror(-ret)) : 0;
+	return ret ? err_set(err, ret, "%s could not be acknowledged: %s", h->name, strerror(-ret))
+		   : 0;
 }

@@ -18,9 +18,9 @@
 #include "vhost_chan.h"
 #include "vhost_mem.h"
 
-#define VHOST_RETRY_NS     UINT64_C(100000000)
-#define VHOST_MAX_RINGS    (2 * PORT_MAX_QUEUES)
-#define VHOST_MSGS_A_TURN  64 /* messages handled before other ports get their turn */
+#define VHOST_RETRY_NS	  UINT64_C(100000000)
+#define VHOST_MAX_RINGS	  (2 * PORT_MAX_QUEUES)
+#define VHOST_MSGS_A_TURN 64 /* messages handled before other ports get their turn */
 
 /** One virtqueue as the messages describe it. */
 struct vhost_ring {
@@ -45,7 +45,7 @@ struct vhost_port {
 	int listen_fd;
 	struct ev_source *listen_source, *conn_source, *retry;
 	struct vhost_chan chan; /* chan.fd -1: not connected */
-	int backend_fd;         /* channel to the front-end; -1 = none */
+	int backend_fd;		/* channel to the front-end; -1 = none */
 
 	uint64_t features, protocol;
 	bool features_set;

@@ -127,9 +127,9 @@ static void every_address_fits(void **state)
 			uint64_t x = 88172645463325252u;
 			for (uint32_t i = 0; i < n; i++) {
 				x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-				uint64_t mac = pattern == 0 ? x >> 16 & UINT64_C(0xfeffffffffff)
-					     : pattern == 1 ? MAC(i)
-							    : (uint64_t)i << 24;
+				uint64_t mac = pattern == 0   ? x >> 16 & UINT64_C(0xfeffffffffff)
+					       : pattern == 1 ? MAC(i)
+							      : (uint64_t)i << 24;
 				if (!pass)
 					(void)fdb_learn(fdb, 1, mac, i % 1000, 0, 0);
 				else if (look(fdb, 1, mac, false) != i % 1000)
@@ -152,7 +152,8 @@ static void flush_takes_what_the_filter_says(void **state)
 	assert_int_equal(fdb_flush(fdb, &(struct fdb_filter){.vid = 10, .port_id = 1}), 2);
 	assert_int_equal(fdb_flush(fdb, &(struct fdb_filter){.vid = FDB_ANY, .port_id = 2}), 4);
 	assert_int_equal(
-		fdb_flush(fdb, &(struct fdb_filter){.vid = 20, .port_id = FDB_ANY, .with_static = true}),
+		fdb_flush(fdb,
+			&(struct fdb_filter){.vid = 20, .port_id = FDB_ANY, .with_static = true}),
 		8);
 	assert_int_equal(look(fdb, 10, MAC(100), false), 1 | FDB_STATIC);
 	assert_int_equal(fdb_flush(fdb,
@@ -207,12 +208,13 @@ static void model_agrees(void **state)
 		case 0 ... 4:
 			(void)fdb_learn(fdb, vid, MAC(m), port, 0, now);
 			if (!e->is_static)
-				*e = (struct model_entry){true, false, port, now, e->known && e->seen};
+				*e = (struct model_entry){
+					true, false, port, now, e->known && e->seen};
 			break;
 		case 5:
 			assert_int_equal(fdb_add_static(fdb, vid, MAC(m), port, now), 0);
-			*e = (struct model_entry){true, true, port, e->known ? e->last : now,
-				e->known && e->seen};
+			*e = (struct model_entry){
+				true, true, port, e->known ? e->last : now, e->known && e->seen};
 			break;
 		case 6:
 			assert_int_equal(fdb_del(fdb, vid, MAC(m)), e->known ? 0 : -ENOENT);

@@ -52,7 +52,8 @@ static void wire_passes_every_frame(void **state)
 			assert_int_equal(rig_run(rig, 0), 1);
 			expect_frame(rig, 1, sent, len);
 		}
-		/* Tagged twice, at the MTU, and from a group address, which no bridge would take. */
+		/* Tagged twice, at the MTU, and from a group address, which no bridge would take.
+		 */
 		size_t len = rig_frame(sent, 1, 2, 0x0064, 0x8100, 4 + 1500);
 		memcpy(sent + 18, "\x00\x07\x08\x00", 4);
 		sent[6] |= 1;
@@ -173,11 +174,11 @@ static void set_role(struct rig *rig, unsigned port, enum role role)
 	}
 }
 
-#define DROPPED (-2)
+#define DROPPED	 (-2)
 #define UNTAGGED (-1)
 
-/* What comes in at a port of one role leaves a port of another with which tag? Open vSwitch's words;
- * the expected column was written by hand from its manual. */
+/* What comes in at a port of one role leaves a port of another with which tag? Open vSwitch's
+ * words; the expected column was written by hand from its manual. */
 static void vlan_rules_hold(void **state)
 {
 	static const struct {
@@ -413,8 +414,8 @@ static void counts_add_up_whatever_happens(void **state)
 {
 	srandom(7);
 	for (unsigned round = 0; round < 60; round++) {
-		struct rig *rig = rig_create(5, (unsigned)random() & 31,
-			RIG_FEATURES | (round & 1 ? RIG_OFFLOADS : 0));
+		struct rig *rig = rig_create(
+			5, (unsigned)random() & 31, RIG_FEATURES | (round & 1 ? RIG_OFFLOADS : 0));
 
 		for (unsigned i = 0; i < 5; i++) {
 			set_role(rig, i, (enum role)(random() % 6));
@@ -430,8 +431,10 @@ static void counts_add_up_whatever_happens(void **state)
 
 			for (unsigned i = 0; i < n; i++) {
 				int tci = random() % 2 ? -1 : (int)(random() % 4) * 10;
-				size_t len = rig_frame(sent, random() % 9 ? (uint8_t)(random() % 9) : 255,
-					(uint8_t)(random() % 9), tci, 0x0800, (size_t)random() % 1600);
+				size_t len = rig_frame(sent,
+					random() % 9 ? (uint8_t)(random() % 9) : 255,
+					(uint8_t)(random() % 9), tci, 0x0800,
+					(size_t)random() % 1600);
 				struct virtio_net_hdr_v1 hdr = {0};
 
 				if (random() % 8 == 0)
@@ -440,7 +443,8 @@ static void counts_add_up_whatever_happens(void **state)
 						.csum_start = (uint16_t)(random() % 70),
 						.csum_offset = (uint16_t)(random() % 20),
 						.gso_size = (uint16_t)(random() % 300)};
-				if (rig->port[port].send.n_free < 4 && fe_ring_pending(&rig->port[port].send) > 100)
+				if (rig->port[port].send.n_free < 4 &&
+					fe_ring_pending(&rig->port[port].send) > 100)
 					break;
 				rig_send_hdr(rig, port, &hdr, sent, len);
 			}

@@ -50,14 +50,14 @@ static unsigned long get32(const uint8_t *p)
 
 struct shape {
 	bool v6, tcp;
-	unsigned tags;    /* VLAN tags before the IP header */
+	unsigned tags;	  /* VLAN tags before the IP header */
 	unsigned ip_opts; /* bytes of IPv4 options or IPv6 extension header */
 	unsigned tcp_opts;
 };
 
 /** A frame as a guest with offloads makes it: lengths for the whole, pseudo-header sum in place. */
-static size_t build(const struct shape *s, size_t payload, unsigned gso_size,
-	struct virtio_net_hdr_v1 *hdr)
+static size_t build(
+	const struct shape *s, size_t payload, unsigned gso_size, struct virtio_net_hdr_v1 *hdr)
 {
 	size_t l3 = 14 + 4 * s->tags, l4 = l3 + (s->v6 ? 40 : 20) + s->ip_opts;
 	size_t l4_hdr = s->tcp ? 20 + s->tcp_opts : 8, len = l4 + l4_hdr + payload;
@@ -65,7 +65,8 @@ static size_t build(const struct shape *s, size_t payload, unsigned gso_size,
 
 	memset(big, 0, l4 + l4_hdr);
 	for (unsigned i = 0; i < s->tags; i++)
-		put16(big + 12 + 4 * i, i + 1 < s->tags ? 0x88a8 : 0x8100), put16(big + 14 + 4 * i, 5);
+		put16(big + 12 + 4 * i, i + 1 < s->tags ? 0x88a8 : 0x8100),
+			put16(big + 14 + 4 * i, 5);
 	put16(big + l3 - 2, s->v6 ? 0x86dd : 0x0800);
 	if (s->v6) {
 		ip[0] = 0x60;
@@ -95,8 +96,8 @@ static size_t build(const struct shape *s, size_t payload, unsigned gso_size,
 	put16(big + l4 + (s->tcp ? 16 : 6), pseudo_sum(ip, s->v6, proto, len - l4));
 	*hdr = (struct virtio_net_hdr_v1){.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 		.gso_type = !gso_size ? VIRTIO_NET_HDR_GSO_NONE
-			  : !s->tcp   ? VIRTIO_NET_HDR_GSO_UDP_L4
-			  : s->v6     ? VIRTIO_NET_HDR_GSO_TCPV6
+			    : !s->tcp ? VIRTIO_NET_HDR_GSO_UDP_L4
+			    : s->v6   ? VIRTIO_NET_HDR_GSO_TCPV6
 				      : VIRTIO_NET_HDR_GSO_TCPV4,
 		.gso_size = (uint16_t)gso_size,
 		.hdr_len = (uint16_t)(l4 + l4_hdr),
@@ -201,8 +202,8 @@ static void segments_make_the_whole(void **state)
 			if (s->tcp) {
 				assert_int_equal(get32(seg + l4 + 4),
 					(UINT64_C(0xffffff00) + at) & 0xffffffff);
-				assert_int_equal(seg[l4 + 13],
-					0x10 | (n ? 0 : 0x80) | (last ? 0x09 : 0));
+				assert_int_equal(
+					seg[l4 + 13], 0x10 | (n ? 0 : 0x80) | (last ? 0x09 : 0));
 			} else {
 				assert_int_equal(get16(seg + l4 + 4), out - l4);
 			}
@@ -252,7 +253,8 @@ static void impossible_headers_are_refused(void **state)
 
 static void only_negotiated_offloads_are_accepted(void **state)
 {
-	const uint64_t csum = VIRTIO_BIT(VIRTIO_NET_F_CSUM), tso4 = VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4);
+	const uint64_t csum = VIRTIO_BIT(VIRTIO_NET_F_CSUM),
+		       tso4 = VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4);
 	struct virtio_net_hdr_v1 good, hdr;
 	uint32_t len = (uint32_t)build(&shapes[0], 1000, 500, &good);
 

@@ -23,7 +23,8 @@ static void unmap(void *mem, size_t size)
 	munmap((uint8_t *)mem - GUARD, (size + GUARD - 1) / GUARD * GUARD + 2 * GUARD);
 }
 
-static void attach(struct rig_port *port, struct fe_ring *driver, struct vring *ring, uint64_t features)
+static void attach(
+	struct rig_port *port, struct fe_ring *driver, struct vring *ring, uint64_t features)
 {
 	*ring = (struct vring){.desc = driver->desc,
 		.avail = driver->avail,
@@ -120,8 +121,8 @@ void rig_access(struct rig *rig, unsigned port, uint16_t vid)
 	rig->ports[port].flags = DP_PORT_ENABLED | DP_PORT_UNTAGGED;
 }
 
-void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
-	bool native_tagged)
+void rig_trunk(
+	struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native, bool native_tagged)
 {
 	set_vlans(rig, port, vids);
 	rig->port[port].vlans.words[native >> 6] |= native ? UINT64_C(1) << (native & 63) : 0;
@@ -163,10 +164,11 @@ unsigned rig_run(struct rig *rig, unsigned port)
 	return fwd_burst(rig->fwd, &rig->snapshot, &rig->rx[port]);
 }
 
-int rig_receive(struct rig *rig, unsigned port, struct virtio_net_hdr_v1 *ret_hdr, void *frame,
-	size_t size)
+int rig_receive(
+	struct rig *rig, unsigned port, struct virtio_net_hdr_v1 *ret_hdr, void *frame, size_t size)
 {
-	return fe_ring_recv(&rig->port[port].receive, rig->port[port].tx.mergeable, ret_hdr, frame, size);
+	return fe_ring_recv(
+		&rig->port[port].receive, rig->port[port].tx.mergeable, ret_hdr, frame, size);
 }
 
 void rig_learn(struct rig *rig)

@@ -16,19 +16,19 @@
 
 #define RIG_MAX_PORTS 8
 #define RIG_RING_SIZE 128
-#define RIG_GPA       UINT64_C(0x100000)
+#define RIG_GPA	      UINT64_C(0x100000)
 
-#define RIG_FEATURES                                                                               \
-	(VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |                     \
+#define RIG_FEATURES                                                           \
+	(VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) | \
 		VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC))
-#define RIG_OFFLOADS                                                                               \
-	(VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |                     \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) |         \
+#define RIG_OFFLOADS                                                                       \
+	(VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |             \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | \
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6))
 
 struct rig_port {
 	struct fe_ring send, receive; /* the driver's halves */
-	struct vring rx, tx;          /* ours */
+	struct vring rx, tx;	      /* ours */
 	struct vring *tx_list[1];
 	struct vlan_set vlans;
 	struct vmem vmem; /* a port's rings and buffers, and nothing of its neighbours */
@@ -57,8 +57,8 @@ void rig_set_features(struct rig *rig, unsigned port, uint64_t features);
 
 void rig_access(struct rig *rig, unsigned port, uint16_t vid);
 /** vids: 0-terminated; native 0 = untagged frames are refused. */
-void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
-	bool native_tagged);
+void rig_trunk(
+	struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native, bool native_tagged);
 void rig_wire(struct rig *rig, unsigned a, unsigned b);
 
 /** Queue a frame at a port's driver. */

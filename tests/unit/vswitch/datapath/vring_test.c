@@ -59,7 +59,8 @@ static void lay_split(struct rig *rig, const uint8_t *data, size_t n, size_t pie
 static void lay_packed(struct rig *rig, const uint8_t *data, size_t n, size_t piece, bool indirect)
 {
 	struct vring_packed_desc *desc = rig->port[0].send.desc;
-	struct vring_packed_desc *table = indirect ? (struct vring_packed_desc *)buf(rig, 60) : desc;
+	struct vring_packed_desc *table =
+		indirect ? (struct vring_packed_desc *)buf(rig, 60) : desc;
 	const uint16_t avail = 1 << VRING_PACKED_DESC_F_AVAIL;
 	unsigned i = 0;
 
@@ -71,8 +72,8 @@ static void lay_packed(struct rig *rig, const uint8_t *data, size_t n, size_t pi
 			(uint16_t)(avail | (at + part < n ? VRING_DESC_F_NEXT : 0))};
 	}
 	if (indirect)
-		desc[0] = (struct vring_packed_desc){buf_gpa(rig, 60), i * 16, 7,
-			avail | VRING_DESC_F_INDIRECT};
+		desc[0] = (struct vring_packed_desc){
+			buf_gpa(rig, 60), i * 16, 7, avail | VRING_DESC_F_INDIRECT};
 }
 
 static void frame_may_be_cut_anywhere(void **state)
@@ -158,20 +159,24 @@ static void split_faults_are_told_apart(void **state)
 	rig = rig_create(1, 0, RIG_FEATURES);
 	offer(rig, RIG_RING_SIZE);
 	expect_fault(rig, VRING_BAD_HEAD, 0);
-	expect_fault(split_with((struct vring_desc){ok, 12, VRING_DESC_F_NEXT, 0}), VRING_BAD_CHAIN, 0);
-	expect_fault(split_with((struct vring_desc){ok, 0, VRING_DESC_F_NEXT, 0}), VRING_BAD_CHAIN, 0);
+	expect_fault(
+		split_with((struct vring_desc){ok, 12, VRING_DESC_F_NEXT, 0}), VRING_BAD_CHAIN, 0);
+	expect_fault(
+		split_with((struct vring_desc){ok, 0, VRING_DESC_F_NEXT, 0}), VRING_BAD_CHAIN, 0);
 	expect_fault(split_with((struct vring_desc){ok, 12, VRING_DESC_F_NEXT, RIG_RING_SIZE}),
 		VRING_BAD_HEAD, 0);
 	expect_fault(split_with((struct vring_desc){RIG_GPA - 1, 12, 0, 0}), VRING_BAD_ADDRESS, 0);
-	expect_fault(split_with((struct vring_desc){UINT64_MAX - 4, 12, 0, 0}), VRING_BAD_ADDRESS, 0);
+	expect_fault(
+		split_with((struct vring_desc){UINT64_MAX - 4, 12, 0, 0}), VRING_BAD_ADDRESS, 0);
 	expect_fault(split_with((struct vring_desc){ok, UINT32_MAX, 0, 0}), VRING_BAD_ADDRESS, 0);
-	expect_fault(split_with((struct vring_desc){ok, 12, VRING_DESC_F_WRITE, 0}), VRING_BAD_FLAGS, 0);
+	expect_fault(
+		split_with((struct vring_desc){ok, 12, VRING_DESC_F_WRITE, 0}), VRING_BAD_FLAGS, 0);
 	expect_fault(split_with((struct vring_desc){ok, 0, VRING_DESC_F_INDIRECT, 0}),
 		VRING_BAD_INDIRECT, 0);
 	expect_fault(split_with((struct vring_desc){ok, 24, VRING_DESC_F_INDIRECT, 0}),
 		VRING_BAD_INDIRECT, 0);
-	expect_fault(
-		split_with((struct vring_desc){ok, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1}),
+	expect_fault(split_with((struct vring_desc){
+			     ok, 16, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT, 1}),
 		VRING_BAD_INDIRECT, 0);
 	/* A table that is the ring itself nests in itself. */
 	expect_fault(split_with((struct vring_desc){RIG_GPA, 16, VRING_DESC_F_INDIRECT, 0}),
@@ -197,8 +202,8 @@ static void packed_faults_are_told_apart(void **state)
 	struct vring_packed_desc *desc = rig->port[0].send.desc;
 
 	for (unsigned i = 0; i < RIG_RING_SIZE; i++) /* a chain all around the ring */
-		desc[i] = (struct vring_packed_desc){ok, 1, 0,
-			1 << VRING_PACKED_DESC_F_AVAIL | VRING_DESC_F_NEXT};
+		desc[i] = (struct vring_packed_desc){
+			ok, 1, 0, 1 << VRING_PACKED_DESC_F_AVAIL | VRING_DESC_F_NEXT};
 	expect_fault(rig, VRING_BAD_CHAIN, 0);
 	expect_fault(packed_with((struct vring_packed_desc){0, 12, 0, 0}), VRING_BAD_ADDRESS, 0);
 	expect_fault(packed_with((struct vring_packed_desc){ok, 12, 0, VRING_DESC_F_WRITE}),
@@ -207,8 +212,8 @@ static void packed_faults_are_told_apart(void **state)
 		VRING_BAD_INDIRECT, 0);
 	expect_fault(packed_with((struct vring_packed_desc){ok, 17, 0, VRING_DESC_F_INDIRECT}),
 		VRING_BAD_INDIRECT, 0);
-	expect_fault(packed_with((struct vring_packed_desc){ok, 16, 0,
-			     VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT}),
+	expect_fault(packed_with((struct vring_packed_desc){
+			     ok, 16, 0, VRING_DESC_F_INDIRECT | VRING_DESC_F_NEXT}),
 		VRING_BAD_INDIRECT, 0);
 }
 
@@ -285,8 +290,9 @@ static void packed_interrupts_follow_the_event_index(void **state)
 		unsigned batch = step % 5;
 		uint32_t wanted = at + step % 7; /* counted in all, as `at` */
 
-		event->off_wrap = (uint16_t)(wanted % RIG_RING_SIZE |
-			!(wanted / RIG_RING_SIZE % 2) << VRING_PACKED_EVENT_WRAP_SHIFT);
+		event->off_wrap =
+			(uint16_t)(wanted % RIG_RING_SIZE |
+				   !(wanted / RIG_RING_SIZE % 2) << VRING_PACKED_EVENT_WRAP_SHIFT);
 		vring_put_begin(ring, &plan, batch);
 		for (unsigned i = 0; i < batch; i++) {
 			struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};

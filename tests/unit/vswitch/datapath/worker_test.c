@@ -122,8 +122,8 @@ static void broken_ring_calls_control(void **state)
 	close(attention);
 }
 
-/* What publish returns is used by nobody: its rings may go at once. Under ASan or with guard pages a
- * late access would be fatal. */
+/* What publish returns is used by nobody: its rings may go at once. Under ASan or with guard pages
+ * a late access would be fatal. */
 static void published_rings_can_go(void **state)
 {
 	int attention = eventfd(0, EFD_NONBLOCK);
@@ -137,7 +137,8 @@ static void published_rings_can_go(void **state)
 		rig->snapshot.workers[1].rx = &rig->rx[1];
 		worker_publish(pool, &rig->snapshot);
 		for (unsigned k = 0; k < 10; k++)
-			send_and_kick(rig, k % 2, rig_frame(sent, 0xff, (uint8_t)k, -1, 0x0800, 64));
+			send_and_kick(
+				rig, k % 2, rig_frame(sent, 0xff, (uint8_t)k, -1, 0x0800, 64));
 		if (i % 3 == 0)
 			usleep(200);
 		worker_publish(pool, NULL);
