@@ -68,8 +68,9 @@ static void put_nics(FILE *out, const struct state_vm *vm, const char *run_dir)
 		if (vm->nics[i].mtu)
 			(void)snprintf(mtu, sizeof(mtu), ",mtu=%u", vm->nics[i].mtu);
 		put(out, "--net");
-		put_printf(out, "vhost-user=%s/%s-eth%u.sock,mode=server,mac=%s%s", run_dir, vm->name, i + 1,
-			ether_addr_format(&vm->nics[i].mac, mac), mtu);
+		put_printf(out, "vhost-user=%s/%s-eth%u.sock,mode=server,mac=%s%s%s", run_dir, vm->name,
+			i + 1, ether_addr_format(&vm->nics[i].mac, mac), mtu,
+			vm->node->offload ? "" : ",offload=off");
 	}
 }
 

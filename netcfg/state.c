@@ -58,7 +58,8 @@ static void make_digest(const struct topo *topo, const struct topo_node *node, c
 	char numbers[64];
 	uint64_t hash = hash_text(HASH_BEGIN, topo->name);
 
-	(void)snprintf(numbers, sizeof(numbers), "%u %" PRIu64, node->vcpus, node->memory_bytes);
+	(void)snprintf(numbers, sizeof(numbers), "%u %" PRIu64 "%s", node->vcpus, node->memory_bytes,
+		node->offload ? "" : " offload=off");
 	hash = hash_text(hash, numbers);
 	hash = hash_text(hash, image->kernel);
 	hash = hash_text(hash, image->initrd);

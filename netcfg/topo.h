@@ -54,6 +54,7 @@ struct topo_node {
 	const char *ready;
 	uint32_t vcpus, rank;
 	uint64_t memory_bytes;
+	bool offload;         /* offered to the guest */
 	unsigned *after;      /* indices of nodes that must be ready first */
 	unsigned n_after;
 	unsigned n_nics;      /* NIC i of nics[] is eth(i+1) */

@@ -175,6 +175,7 @@ static void add_node(struct topo_reader *reader, const struct yaml_value *value,
 	node->cmdline = spec->cmdline.text;
 	node->rank = (uint32_t)spec->rank;
 	node->n_nics = (unsigned)spec->interfaces;
+	node->offload = !topo_schema_has(&topo_node_schema, spec, "offload") || spec->offload;
 	node->vcpus = spec->vcpus ? (uint32_t)spec->vcpus : image && image->vcpus ? image->vcpus : 1;
 	node->memory_bytes = spec->memory		 ? spec->memory
 			     : image && image->memory_bytes ? image->memory_bytes

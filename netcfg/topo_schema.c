@@ -69,6 +69,8 @@ static const struct topo_field node_fields[] = {
 	KEY(topo_node_spec, "ipv6", ipv6, TOPO_RAW, "IPv6 addresses by interface"),
 	KEY(topo_node_spec, "gateway", gateway, TOPO_RAW, "default routes"),
 	KEY(topo_node_spec, "forwarding", forwarding, TOPO_BOOL, "route between interfaces"),
+	KEY(topo_node_spec, "offload", offload, TOPO_BOOL,
+		"checksum and segmentation offload on its interfaces (true)"),
 	KEY(topo_node_spec, "ready", ready, TOPO_MAP_OF, "how to see that it is ready"),
 	LATER("cloud-init"),
 	LATER("mgmt-ipv4"),

@@ -75,7 +75,7 @@ struct topo_node_spec {
 	uint64_t set;
 	struct topo_text image, group, cmdline, disk;
 	uint64_t vcpus, memory, rank, interfaces;
-	bool forwarding;
+	bool forwarding, offload;
 	const struct yaml_value *after, *ipv4, *ipv6, *gateway, *ready;
 };
 

@@ -258,9 +258,12 @@ static int args_net_setting(struct config_net *net, const char *key, const char 
 		net->speed_mbps = (uint32_t)n;
 	} else if (!strcmp(key, "packed")) {
 		code = args_bool("--net packed", value, &net->packed, err);
+	} else if (!strcmp(key, "offload")) {
+		code = args_bool("--net offload", value, &net->offload, err);
 	} else {
 		code = args_unknown_setting("--net", key,
-			"vhost-user, mode, mac, queues, queue-size, mtu, speed, packed", err);
+			"vhost-user, mode, mac, queues, queue-size, mtu, speed, packed, offload",
+			err);
 	}
 	return code;
 }
@@ -295,6 +298,7 @@ static int args_net(struct args *args, const char *value, struct err *err)
 		.queue_size = ARGS_DEFAULT_QUEUE_SIZE,
 		.speed_mbps = ARGS_DEFAULT_SPEED,
 		.packed = true,
+		.offload = true,
 	};
 	for (unsigned i = 0; !code && i < parts.n; i++)
 		code = args_net_setting(net, parts.parts[i].key, parts.parts[i].value, err);
@@ -409,7 +413,7 @@ static const struct args_option args_run_options[] = {
 	{"--cmdline", "TEXT", args_cmdline, "kernel command line", false},
 	{"--net", "vhost-user=SOCKET[,SETTING]...", args_net,
 		"network device: mode=client|server, mac=MAC, queues=N, queue-size=N, mtu=N, "
-		"speed=MBPS, packed=on|off",
+		"speed=MBPS, packed=on|off, offload=on|off",
 		true},
 	{"--disk", "FILE[,ro]", args_disk, "virtio-blk disk on a raw file", true},
 	{"--serial", "SINK[,SINK]...", args_serial,

@@ -31,6 +31,7 @@ struct config_net {
 	uint16_t mtu;                  /* 0 = not offered */
 	uint32_t speed_mbps;           /* of VIRTIO_NET_F_SPEED_DUPLEX; 10000 by default */
 	bool packed;                   /* offer VIRTIO_F_RING_PACKED */
+	bool offload;                  /* offer checksum and segmentation offload */
 };
 
 struct config_disk {

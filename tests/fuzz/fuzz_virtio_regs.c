@@ -51,6 +51,7 @@ static void machine_create(struct machine *m)
 		.mtu = 1500,
 		.mac = {{2, 0, 0, 0, 0, 1}},
 		.packed = true,
+		.offload = true,
 	};
 	struct config_disk disk = {0};
 	struct virtio_net *virtio_net;

@@ -69,6 +69,7 @@ static void bench_create(struct bench *b, bool vmm_listens)
 		.queue_size = 64,
 		.mtu = 9000,
 		.speed_mbps = 10000,
+		.offload = true,
 		.mac = {{0x52, 0x54, 0, 0, 0, 1}},
 	};
 	memcpy(b->config.path, b->path, sizeof(b->path));
@@ -233,6 +234,30 @@ static void backend_features_are_what_the_guest_is_offered(void **state)
 	assert_false(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_MQ));
 	assert_true(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_STATUS));
 	assert_int_equal(fake_read(&b.drv, VIRTIO_PCI_DEVICE + 8, 2), 1); // max_virtqueue_pairs
+	run_and_stop(&b);
+	backend_stop(&b.be);
+	bench_destroy(&b);
+}
+
+static void offload_off_takes_only_the_offloads_away(void **state)
+{
+	struct bench b;
+
+	bench_create(&b, true);
+	pci_bus_destroy(b.env.pci);
+	virtio_net_destroy(b.net);
+	fake_machine_destroy(&b.env);
+	b.config.offload = false;
+	fake_machine_create(&b.env);
+	assert_int_equal(virtio_net_create(&b.env, &b.config, &b.net, NULL), 0);
+	backend_start(&b.be);
+	assert_true(fake_machine_run(&b.env, has_seen_backend, &b, 3000));
+	fake_machine_idle(&b.env, 50);
+	start_driver(&b, UINT64_MAX);
+	assert_false(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_CSUM));
+	assert_false(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM));
+	assert_false(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4));
+	assert_true(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF));
 	run_and_stop(&b);
 	backend_stop(&b.be);
 	bench_destroy(&b);
@@ -537,6 +562,7 @@ int main(void)
 		cmocka_unit_test(frames_pass_either_way_round),
 		cmocka_unit_test(each_protocol_feature_may_be_missing),
 		cmocka_unit_test(backend_features_are_what_the_guest_is_offered),
+		cmocka_unit_test(offload_off_takes_only_the_offloads_away),
 		cmocka_unit_test(backend_that_lacks_accepted_features_is_refused),
 		cmocka_unit_test(rings_go_on_after_the_backend_died),
 		cmocka_unit_test(short_restart_does_not_flap_the_link),

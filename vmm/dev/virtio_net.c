@@ -46,6 +46,16 @@ _Static_assert(2 * CONFIG_MAX_QUEUES <= VHOST_FE_MAX_RINGS, "pairs");
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) | \
 		VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO6) | VIRTIO_BIT(VIRTIO_F_IN_ORDER))
 
+/* What offload=off takes away. */
+#define NET_OFFLOADS                                                                                \
+	(VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |                      \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |           \
+		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) |         \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) |            \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_UFO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_UFO) |            \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) |           \
+		VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO6))
+
 #define NET_MAX_CTRL_PER_KICK 64
 
 struct virtio_net {
@@ -358,6 +368,8 @@ static uint64_t net_get_features(void *ctx)
 		passed |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
 		passed &= ~VIRTIO_BIT(VIRTIO_F_IN_ORDER);
 	}
+	if (!net->config.offload)
+		passed &= ~NET_OFFLOADS;
 	net->max_pairs = net->config.n_queue_pairs;
 	if (net->be.has_features && !(net->be.features & VIRTIO_BIT(VIRTIO_NET_F_MQ)))
 		net->max_pairs = 1;

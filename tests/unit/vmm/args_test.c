@@ -92,8 +92,8 @@ static void a_full_line_is_understood(void **state)
 {
 	assert_int_equal(
 		parse("run --name h1 --vcpus 2 --memory 1G --kernel K --initrd=I --control C "
-		      "--net vhost-user=S,mode=server,mac=52:54:00:00:00:01,queues=4,mtu=9000 "
-		      "--disk D,ro"),
+		      "--net vhost-user=S,mode=server,mac=52:54:00:00:00:01,queues=4,mtu=9000,"
+		      "offload=off --disk D,ro"),
 		0);
 	assert_int_equal(args.command, ARGS_RUN);
 	assert_string_equal(args.config.name, "h1");
@@ -106,6 +106,8 @@ static void a_full_line_is_understood(void **state)
 	assert_true(args.config.nets[0].server);
 	assert_int_equal(args.config.nets[0].n_queue_pairs, 4);
 	assert_int_equal(args.config.nets[0].mtu, 9000);
+	assert_false(args.config.nets[0].offload);
+	assert_true(args.config.nets[0].packed);
 	assert_int_equal(args.config.nets[0].mac.bytes[5], 1);
 	assert_true(args.config.disks[0].read_only);
 	assert_string_equal(args.config.disks[0].path, "D");
