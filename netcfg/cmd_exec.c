@@ -212,7 +212,7 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 	struct err err = {0};
 	char **words = req->args + 1;
 	unsigned n = req->n_args ? req->n_args - 1 : 0;
-	char *command;
+	char *command, *line;
 	int code, status = 0;
 
 	if (n && !strcmp(words[0], "--")) {
@@ -224,7 +224,9 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 		err_hint(&err, "netcfg exec NODE -- COMMAND...");
 		return cmd_fail(&err);
 	}
-	command = term_quote(words, n);
+	line = term_quote(words, n);
+	command = line ? term_typed(line) : NULL;
+	free(line);
 	if (!command || strlen(command) > EXEC_MAX_COMMAND) {
 		free(command);
 		(void)err_set(&err, -EINVAL, "exec: command is longer than %d bytes", EXEC_MAX_COMMAND);

@@ -141,3 +141,32 @@ char *term_quote(char *const *words, unsigned n)
 		*out = '\0';
 	return line;
 }
+
+static bool is_plain(char c)
+{
+	return (unsigned char)c >= ' ' && c != 0x7f && c != '!';
+}
+
+char *term_typed(const char *line)
+{
+	static const char begin[] = "eval \"$(printf '%b' '", end[] = "')\"";
+	const char *c = line;
+	char *typed, *out;
+
+	while (*c && is_plain(*c))
+		c++;
+	if (!*c)
+		return strdup(line);
+	out = typed = malloc(sizeof(begin) + 5 * strlen(line) + sizeof(end));
+	if (!typed)
+		return NULL;
+	out = stpcpy(out, begin);
+	for (c = line; *c; c++) {
+		if (is_plain(*c) && *c != '\\' && *c != '\'')
+			*out++ = *c;
+		else
+			out += sprintf(out, "\\0%03o", (unsigned char)*c);
+	}
+	(void)stpcpy(out, end);
+	return typed;
+}

@@ -38,4 +38,11 @@ bool term_filter_feed(struct term_filter *filter, const char *data, size_t len);
  */
 char *term_quote(char *const *words, unsigned n);
 
+/**
+ * What to type so that an interactive shell runs line: a tab would ask its line editor for completions,
+ * a line feed end the line early, and an exclamation mark recall old ones. A line with any of them goes
+ * as octal escapes of printf(1). Owned (free()), NULL = out of memory.
+ */
+char *term_typed(const char *line);
+
 #endif

@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static char got[4096];
@@ -66,11 +68,54 @@ static void words_survive_the_shell(void **state)
 	check_quote((char *[]){(char *)"a", (char *)""}, 2, "'a' ''");
 }
 
+static void check_typed(const char *line, const char *expected)
+{
+	char *typed = term_typed(line);
+
+	assert_non_null(typed);
+	assert_string_equal(typed, expected);
+	free(typed);
+}
+
+/* What a shell makes of the typed line must be what the line prints. */
+static void check_same(const char *line, const char *prints)
+{
+	char *typed = term_typed(line), out[128] = "";
+	char *shell[] = {(char *)"sh", (char *)"-c", typed, NULL};
+	int fds[2];
+	pid_t pid;
+
+	assert_int_equal(pipe(fds), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		(void)dup2(fds[1], 1);
+		execv("/bin/sh", shell);
+		_exit(127);
+	}
+	close(fds[1]);
+	(void)!read(fds[0], out, sizeof(out) - 1);
+	close(fds[0]);
+	(void)waitpid(pid, NULL, 0);
+	assert_string_equal(out, prints);
+	free(typed);
+}
+
+static void lines_survive_the_line_editor(void **state)
+{
+	check_typed("ip -br address", "ip -br address");
+	check_typed("a\tb", "eval \"$(printf '%b' 'a\\0011b')\"");
+	check_same("for i in 1 2; do\n\techo \"$i!\"\ndone", "1!\n2!\n");
+	check_same("echo 'it'\\''s'\n# a comment", "it's\n");
+	check_same("printf '%s\\n' 'a\\b\tc'", "a\\b\tc\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_is_found),
 		cmocka_unit_test(words_survive_the_shell),
+		cmocka_unit_test(lines_survive_the_line_editor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
