@@ -40,7 +40,7 @@ static inline void words_to_msg(const struct ctl_struct *schema, void *msg, cons
 static inline struct model_bridge *add_bridge(struct model *model, const char *words)
 {
 	struct ctl_bridge req, conf;
-	struct model_bridge *bridge;
+	struct model_bridge *bridge = NULL;
 	struct err err = {0};
 
 	words_to_msg(&ctl_bridge_schema, &req, words);
@@ -53,7 +53,7 @@ static inline struct model_bridge *add_bridge(struct model *model, const char *w
 static inline struct model_port *add_port(struct model *model, const char *words)
 {
 	struct ctl_port req, conf;
-	struct model_port *port;
+	struct model_port *port = NULL;
 	struct err err = {0};
 
 	words_to_msg(&ctl_port_schema, &req, words);
@@ -66,7 +66,7 @@ static inline struct model_port *add_port(struct model *model, const char *words
 static inline struct model_link *add_link(struct model *model, const char *words)
 {
 	struct ctl_link req, conf;
-	struct model_link *link;
+	struct model_link *link = NULL;
 	struct err err = {0};
 
 	words_to_msg(&ctl_link_schema, &req, words);
