@@ -6,7 +6,7 @@
 require vmm vswitch netcfg jq
 begin
 cd "$ROOT"
-lab_up labs/vlans.yaml
+lab_up tests/integ/vlans.yaml
 
 expect 'a1 reaches a2 in VLAN 10' node a1 ping -c2 -W2 10.0.10.2
 expect 'b1 reaches b2 in VLAN 20' node b1 ping -c2 -W2 10.0.20.2
@@ -61,8 +61,8 @@ expect 'port set: a2 moves to VLAN 20' netcfg port set a2:eth1 tag 20
 node a2 'ip address flush dev eth1; ip address add 10.0.20.77/24 dev eth1'
 expect 'a2 reaches VLAN 20' node a2 ping -c2 -W2 10.0.20.1
 refuse 'a1 no longer reaches a2' node a1 ping -c1 -W1 10.0.10.2
-expect 'plan sees the difference' fails_with 'plan' 3 '' netcfg plan -f labs/vlans.yaml --exit-code
-expect 'apply puts a2 back' netcfg apply -f labs/vlans.yaml
+expect 'plan sees the difference' fails_with 'plan' 3 '' netcfg plan -f tests/integ/vlans.yaml --exit-code
+expect 'apply puts a2 back' netcfg apply -f tests/integ/vlans.yaml
 node a2 'ip address flush dev eth1; ip address add 10.0.10.2/24 dev eth1'
 expect 'a1 reaches a2 again' within 5 node a1 ping -c1 -W1 10.0.10.2
 

@@ -6,18 +6,26 @@
 require vmm vswitch netcfg jq
 begin
 cd "$ROOT"
-lab_up labs/wire.yaml
+lab_up tests/integ/wires.yaml
 
-# No tool of the guest sends such frames, so the kernel rewrites a wake-on-LAN frame on its way out.
+# No tool of the guest sends such frames, so the kernel rewrites ARP probes on their way out.
 frame_passes() { # DESTINATION ETHERTYPE
-	node h2 "timeout 10 tcpdump -i eth1 -c 1 -w /tmp/cap ether dst $1 and ether proto $2 2>/dev/null & sleep 1"
-	node h1 "tc qdisc replace dev eth1 clsact &&
-		tc filter replace dev eth1 egress pref 1 protocol 0x0842 matchall \
+	node h2 "timeout 10 tcpdump -i eth1 -c 1 -w /tmp/cap 'ether dst $1 and ether[12:2] = $2' 2>/dev/null & sleep 1"
+	node h1 "tc qdisc del dev eth1 clsact 2>/dev/null
+		tc qdisc add dev eth1 clsact &&
+		tc filter add dev eth1 egress pref 1 protocol arp matchall \
 			action pedit ex munge eth type set $2 munge eth dst set $1 &&
-		for i in 1 2 3; do ether-wake -i eth1 02:00:00:00:00:01; sleep 0.1; done"
+		{ arping -D -q -c 2 -w 2 -I eth1 10.9.9.9 || true; }"
 	node h2 'sleep 0.5; tcpdump -r /tmp/cap 2>/dev/null | grep -c .' | grep -qE '^[1-9]'
 }
-expect 'spanning tree (01:80:c2:00:00:00)' frame_passes 01:80:c2:00:00:00 0x0027
+# The kernel's bridge speaks spanning tree itself.
+bpdu_passes() {
+	node h2 'timeout 10 tcpdump -i eth2 -c 1 -w /tmp/cap stp 2>/dev/null & sleep 1'
+	node h1 'ip link add br0 type bridge stp_state 1 && ip link set eth2 master br0 &&
+		ip link set br0 up && sleep 4; ip link del br0'
+	node h2 'sleep 0.5; tcpdump -r /tmp/cap 2>/dev/null | grep -c STP' | grep -qE '^[1-9]'
+}
+expect 'spanning tree (01:80:c2:00:00:00)' bpdu_passes
 expect 'PAUSE (01:80:c2:00:00:01, 0x8808)' frame_passes 01:80:c2:00:00:01 0x8808
 expect 'LACP (01:80:c2:00:00:02, 0x8809)' frame_passes 01:80:c2:00:00:02 0x8809
 expect '802.1X (01:80:c2:00:00:03, 0x888e)' frame_passes 01:80:c2:00:00:03 0x888e
