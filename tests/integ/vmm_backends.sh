@@ -20,7 +20,7 @@ pmd_up() {
 		--file-prefix "pmd-$$" --vdev "net_vhost0,iface=$T/t1.sock" \
 		--vdev "net_vhost1,iface=$T/t2.sock,client=1" -- --forward-mode=io \
 		--total-num-mbufs=4096 --stats-period 1
-	within 20 test -S "$T/t1.sock"
+	within 90 test -S "$T/t1.sock"
 }
 pmd_up
 vm h1 52:54:00:00:00:01 10.0.0.1/24 "vhost-user=$T/t1.sock,mode=client"
@@ -45,7 +45,7 @@ if command -v ovs-vswitchd >/dev/null && dpkg -s openvswitch-switch-dpdk >/dev/n
 	[[ -x $dpdk_ovs ]] || dpdk_ovs=ovs-vswitchd
 	ovsdb-tool create "$OVS_DBDIR/conf.db" /usr/share/openvswitch/vswitch.ovsschema
 	start ovsdb ovsdb-server "$OVS_DBDIR/conf.db" --remote="punix:$OVS_RUNDIR/db.sock"
-	within 10 test -S "$OVS_RUNDIR/db.sock"
+	within 60 test -S "$OVS_RUNDIR/db.sock"
 	ovs() {
 		ovs-vsctl --timeout=30 --db="unix:$OVS_RUNDIR/db.sock" "$@"
 	}
