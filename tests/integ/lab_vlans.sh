@@ -74,5 +74,14 @@ expect 'the guest sees its cable pulled' within 5 carrier a1 0
 expect 'link up' netcfg link a1:eth1 up
 expect 'the guest sees its cable back' within 5 carrier a1 1
 expect 'and traffic with it' within 10 node a1 ping -c1 -W1 10.0.10.2
+
+# A VMM dies in the middle of its neighbours' traffic: they lose nothing.
+node a1 'ping -c 40 -i 0.1 10.0.10.2 >/tmp/ping.log 2>&1 &'
+pid=$(netcfg -j node show | jq -r '.. | objects | select(.name? == "b1") | .pid')
+kill -9 "$pid"
+lost_nothing() {
+	node a1 grep -q '40 packets received' /tmp/ping.log
+}
+expect 'a VMM is killed and its neighbours lose nothing' within 15 lost_nothing
 expect 'destroy' netcfg destroy
 finish
