@@ -25,6 +25,8 @@ begin() {
 
 cleanup() {
 	local status=$? name
+	# A child that is killed right after its birth still has our traps.
+	((BASHPID == $$)) || return 0
 	[[ -z $LAB_FILE ]] || lab_down_hard
 	for name in "${!PID[@]}"; do
 		stop "$name" KILL
