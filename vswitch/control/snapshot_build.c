@@ -18,6 +18,7 @@ struct snapshot {
 	struct vlan_set vlans[MODEL_MAX_PORTS];
 	uint16_t members[MODEL_MAX_PORTS]; /* of all bridges, one after the other */
 	struct vring *tx[MAX_RINGS];       /* PORT_MAX_QUEUES for each port */
+	struct ethq *eth[MAX_RINGS];       /* the same */
 	struct dp_rx rx[MAX_RINGS];        /* of all workers, one after the other */
 };
 
@@ -76,14 +77,19 @@ static void build_port(struct snapshot *s, const struct model_port *port,
 	static const struct vlan_set no_vlans;
 	struct dp_port *dp = &s->ports[port->id];
 	struct vring **tx = &s->tx[port->id * PORT_MAX_QUEUES];
+	struct ethq **eth = &s->eth[port->id * PORT_MAX_QUEUES];
 
 	dp->id = port->id;
 	dp->tx = tx;
 	dp->mtu = port->conf.mtu;
 	dp->wire_peer = DP_NO_PORT;
 	dp->vlans = &no_vlans;
-	for (unsigned i = 0; rings && port->conf.enabled && i < rings->n; i++)
-		tx[dp->n_tx++] = rings->tx[i];
+	dp->eth = rings && rings->n && rings->eth[0] ? eth : NULL;
+	for (unsigned i = 0; rings && port->conf.enabled && i < rings->n; i++) {
+		tx[i] = rings->tx[i];
+		eth[i] = rings->eth[i];
+		dp->n_tx++;
+	}
 	if (port->conf.enabled)
 		dp->flags |= DP_PORT_ENABLED;
 	if (port->link) {
@@ -131,7 +137,8 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 
 			for (unsigned q = 0; rings && q < rings->n; q++) {
 				if ((id + rings->queue[q]) % input->n_workers == w)
-					*next++ = (struct dp_rx){rings->rx[q], id, rings->queue[q]};
+					*next++ = (struct dp_rx){
+						rings->rx[q], rings->eth[q], id, rings->queue[q]};
 			}
 		}
 		s->dp.workers[w].n_rx = (uint16_t)(next - s->dp.workers[w].rx);

@@ -6,9 +6,14 @@
 
 #include <string.h>
 
-/** Counts of one delivery, added to the port's once at its end. */
-struct tally {
+/** One delivery: where it goes, and what is added to the port's counters once at its end. */
+struct delivery {
+	struct vring *ring;
+	struct ethq *eth; /* instead of ring */
+	struct dp_counters *counters;
+	uint64_t features; /* offloads that the receiver takes */
 	uint64_t frames, bytes, multicast, broadcast;
+	struct ethq_refused refused;
 };
 
 static bool is_broadcast(const uint8_t *mac)
@@ -68,22 +73,22 @@ static enum drop_reason drop_of(enum vring_put result)
 	}
 }
 
-static void put(struct fwd *fwd, struct vring *ring, const struct frame *frame, bool tagged,
-	struct dp_counters *counters, struct tally *tally)
+static void put(struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
 {
-	enum vring_put result = vring_put(ring, &fwd->plan, frame, tagged);
+	enum vring_put result = d->eth ? ethq_put(d->eth, frame, tagged, &d->refused)
+				       : vring_put(d->ring, &fwd->plan, frame, tagged);
 
 	if (__builtin_expect(result != VRING_PUT_OK, 0)) {
-		counters->drops[drop_of(result)]++;
+		d->counters->drops[drop_of(result)]++;
 		return;
 	}
-	tally->frames++;
-	tally->bytes += frame->len + (tagged ? TAG_LEN : 0);
+	d->frames++;
+	d->bytes += frame->len + (tagged ? TAG_LEN : 0);
 	if (frame->head[0] & 1) {
 		if (is_broadcast(frame->head))
-			tally->broadcast++;
+			d->broadcast++;
 		else
-			tally->multicast++;
+			d->multicast++;
 	}
 }
 
@@ -125,8 +130,8 @@ static void frame_of_bytes(
 }
 
 /** Finish what the receiver did not negotiate, then put the result: one frame, or its segments. */
-static void put_finished(struct fwd *fwd, struct vring *ring, const struct frame *frame,
-	bool tagged, struct dp_counters *counters, struct tally *tally)
+static void put_finished(
+	struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
 {
 	struct offload_cut cut;
 	struct frame_seg seg;
@@ -137,72 +142,104 @@ static void put_finished(struct fwd *fwd, struct vring *ring, const struct frame
 	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
 		offload_checksum(fwd->bounce, frame->len, &frame->hdr);
 		frame_of_bytes(&out, fwd->bounce, frame->len, frame->tci, &seg);
-		put(fwd, ring, &out, tagged, counters, tally);
+		put(fwd, d, &out, tagged);
 		return;
 	}
 	if (!offload_cut_begin(&cut, fwd->bounce, frame->len, &frame->hdr) ||
 		!(len = offload_cut_next(&cut, fwd->segment))) {
-		counters->drops[DROP_TX_OFFLOAD]++;
+		d->counters->drops[DROP_TX_OFFLOAD]++;
 		return;
 	}
 	for (; len; len = offload_cut_next(&cut, fwd->segment)) {
-		counters->copies += cut.index > 1;
+		d->counters->copies += cut.index > 1;
 		frame_of_bytes(&out, fwd->segment, len, frame->tci, &seg);
-		put(fwd, ring, &out, tagged, counters, tally);
+		put(fwd, d, &out, tagged);
 	}
 }
 
 /* ---- Locks ---- */
 
 /* Several workers may put into one ring; once per burst. Nobody sleeps with it or waits inside. */
-static void ring_acquire(struct vring *ring)
+static void acquire(_Atomic bool *lock)
 {
-	while (atomic_exchange_explicit(&ring->tx_lock, true, memory_order_acquire))
-		while (atomic_load_explicit(&ring->tx_lock, memory_order_relaxed))
+	while (atomic_exchange_explicit(lock, true, memory_order_acquire))
+		while (atomic_load_explicit(lock, memory_order_relaxed))
 			__builtin_ia32_pause();
 }
 
-static void ring_release(struct vring *ring)
+static void release(_Atomic bool *lock)
 {
-	atomic_store_explicit(&ring->tx_lock, false, memory_order_release);
+	atomic_store_explicit(lock, false, memory_order_release);
+}
+
+/* ---- Bursts ---- */
+
+static void begin(struct fwd *fwd, struct delivery *d, unsigned n)
+{
+	if (!d->eth)
+		vring_put_begin(d->ring, &fwd->plan, n);
+}
+
+static void publish(struct fwd *fwd, struct delivery *d)
+{
+	struct vring *ring = d->ring;
+
+	if (d->eth) {
+		ethq_publish(d->eth, &d->refused);
+		return;
+	}
+	vring_publish(ring);
+	notify_driver(ring);
+	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
+		fwd->wants_attention = ring->fault_told = true;
+}
+
+static void count(const struct delivery *d)
+{
+	struct dp_counters *counters = d->counters;
+
+	counters->tx_frames += d->frames - d->refused.frames;
+	counters->tx_bytes += d->bytes - d->refused.bytes;
+	counters->tx_multicast += d->multicast - d->refused.multicast;
+	counters->tx_broadcast += d->broadcast - d->refused.broadcast;
+	counters->drops[DROP_TX_RING_FULL] += d->refused.frames;
 }
 
 void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
 {
 	const struct dp_port *port = &snapshot->ports[port_id];
-	struct dp_counters *counters = &fwd->counters[port_id];
 	uint64_t todo = fwd->out[port_id], tagged = fwd->out_tagged[port_id];
-	struct tally tally = {0};
+	struct delivery d = {.counters = &fwd->counters[port_id]};
 
 	if (!port->n_tx) {
-		counters->drops[DROP_TX_NOT_RUNNING] += (unsigned)__builtin_popcountll(todo);
+		d.counters->drops[DROP_TX_NOT_RUNNING] += (unsigned)__builtin_popcountll(todo);
 		return;
 	}
-	struct vring *ring = port->tx[queue < port->n_tx ? queue : queue % port->n_tx];
+	queue = queue < port->n_tx ? queue : queue % port->n_tx;
+	if (port->eth)
+		d.eth = port->eth[queue];
+	else
+		d.ring = port->tx[queue];
+	d.features = d.eth ? d.eth->tx_features : d.ring->features;
+	_Atomic bool *lock = d.eth ? &d.eth->tx_lock : &d.ring->tx_lock;
 	if (snapshot->n_workers > 1)
-		ring_acquire(ring);
-	vring_put_begin(ring, &fwd->plan, (unsigned)__builtin_popcountll(todo));
+		acquire(lock);
+	begin(fwd, &d, (unsigned)__builtin_popcountll(todo));
 	for (; todo; todo &= todo - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(todo);
 		const struct frame *frame = &fwd->frames[i];
 		bool with_tag = tagged >> i & 1;
 
 		if (!fits_mtu(frame, port->mtu))
-			counters->drops[DROP_TX_MTU]++;
+			d.counters->drops[DROP_TX_MTU]++;
 		else if (!(frame->hdr.flags | frame->hdr.gso_type) ||
-			 offload_is_native(&frame->hdr, ring->features))
-			put(fwd, ring, frame, with_tag, counters, &tally);
+			 offload_is_native(&frame->hdr, d.features))
+			put(fwd, &d, frame, with_tag);
 		else
-			put_finished(fwd, ring, frame, with_tag, counters, &tally);
+			put_finished(fwd, &d, frame, with_tag);
 	}
-	vring_publish(ring);
-	notify_driver(ring);
-	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
-		fwd->wants_attention = ring->fault_told = true;
+	publish(fwd, &d);
 	if (snapshot->n_workers > 1)
-		ring_release(ring);
-	counters->tx_frames += tally.frames;
-	counters->tx_bytes += tally.bytes;
-	counters->tx_multicast += tally.multicast;
-	counters->tx_broadcast += tally.broadcast;
+		release(lock);
+	count(&d);
 }

@@ -277,20 +277,45 @@ static void forward(struct fwd *fwd, struct pass *pass)
 		forward_bridge(fwd, pass);
 }
 
+/** A burst of a guest's or a device's frames, and what may be asked for in them. */
+static inline unsigned take(struct fwd *fwd, const struct dp_rx *rx, uint64_t *ret_features)
+{
+	struct vring *ring = rx->ring;
+	unsigned n;
+
+	if (rx->eth) {
+		*ret_features = rx->eth->rx_features;
+		return ethq_take(rx->eth, fwd->frames, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+	}
+	*ret_features = ring->features;
+	n = vring_take(ring, fwd->frames, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
+		fwd->wants_attention = ring->fault_told = true;
+	return n;
+}
+
+static inline void give_back(struct fwd *fwd, const struct dp_rx *rx, unsigned n)
+{
+	if (rx->eth) {
+		ethq_return(rx->eth);
+		return;
+	}
+	vring_return(rx->ring, fwd->frames, n);
+	notify_driver(rx->ring);
+}
+
 unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx)
 {
 	struct pass pass __attribute__((uninitialized));
-	struct vring *ring = rx->ring;
-	unsigned n = vring_take(ring, fwd->frames, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+	uint64_t features;
+	unsigned n = take(fwd, rx, &features);
 
-	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
-		fwd->wants_attention = ring->fault_told = true;
 	if (!n)
 		return 0;
 	pass.snapshot = snapshot;
 	pass.port = &snapshot->ports[rx->port_id];
 	pass.counters = &fwd->counters[rx->port_id];
-	pass.todo = inspect(fwd, n, ring->features, pass.counters);
+	pass.todo = inspect(fwd, n, features, pass.counters);
 	pass.flood = 0;
 	forward(fwd, &pass);
 	for (unsigned i = 0; i < fwd->n_out_ports; i++) {
@@ -301,7 +326,6 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	}
 	fwd->n_out_ports = 0;
 	/* Receivers first: the sender may reuse its buffers from here on. */
-	vring_return(ring, fwd->frames, n);
-	notify_driver(ring);
+	give_back(fwd, rx, n);
 	return n;
 }

@@ -42,21 +42,33 @@ void idle_done(struct idle *idle)
 	idle->epoll_fd = idle->wake_fd = -1;
 }
 
-void idle_watch(struct idle *idle, struct vring *ring)
+/** What wakes the worker that rx belongs to. */
+static int kick_fd(const struct dp_rx *rx, bool **ret_is_watched)
 {
-	ring->is_watched = ring->kick_fd >= 0 && !watch_fd(idle, ring->kick_fd);
-	if (!ring->is_watched)
+	*ret_is_watched = rx->eth ? &rx->eth->is_watched : &rx->ring->is_watched;
+	return rx->eth ? rx->eth->kick_fd : rx->ring->kick_fd;
+}
+
+void idle_watch(struct idle *idle, const struct dp_rx *rx)
+{
+	bool *is_watched;
+	int fd = kick_fd(rx, &is_watched);
+
+	*is_watched = fd >= 0 && !watch_fd(idle, fd);
+	if (!*is_watched)
 		atomic_fetch_add(&idle->n_unwatched, 1);
 }
 
-void idle_unwatch(struct idle *idle, struct vring *ring)
+void idle_unwatch(struct idle *idle, const struct dp_rx *rx)
 {
-	if (!ring->is_watched)
+	bool *is_watched;
+	int fd = kick_fd(rx, &is_watched);
+
+	if (!*is_watched)
 		atomic_fetch_sub(&idle->n_unwatched, 1);
 	else
-		(void)epoll_ctl(idle->epoll_fd, EPOLL_CTL_DEL, ring->kick_fd, /* hotpath: control */
-			NULL);
-	ring->is_watched = false;
+		(void)epoll_ctl(idle->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* hotpath: control */
+	*is_watched = false;
 }
 
 void idle_wake(struct idle *idle)
@@ -68,13 +80,17 @@ bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 {
 	if (atomic_load_explicit(&idle->n_unwatched, memory_order_relaxed))
 		return false;
-	for (unsigned i = 0; i < n_rx; i++)
-		vring_notify(rx[i].ring, true);
+	for (unsigned i = 0; i < n_rx; i++) {
+		if (rx[i].eth)
+			ethq_notify(rx[i].eth, true);
+		else
+			vring_notify(rx[i].ring, true);
+	}
 	/* Asking for a kick comes before looking; the driver publishes before it reads whether we
 	 * asked. One of us sees the other; without this fence a frame could wait for the next. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for (unsigned i = 0; i < n_rx; i++)
-		if (vring_pending(rx[i].ring))
+		if (rx[i].eth ? ethq_pending(rx[i].eth) : vring_pending(rx[i].ring))
 			return false;
 	return true;
 }

@@ -21,9 +21,9 @@ struct idle {
 /** Control: 0 or -errno; done accepts a struct that init failed on. */
 int idle_init(struct idle *idle);
 void idle_done(struct idle *idle);
-/** Control: watch a ring's kick, or no longer. */
-void idle_watch(struct idle *idle, struct vring *ring);
-void idle_unwatch(struct idle *idle, struct vring *ring);
+/** Control: watch the kick of a ring or device, or no longer. */
+void idle_watch(struct idle *idle, const struct dp_rx *rx);
+void idle_unwatch(struct idle *idle, const struct dp_rx *rx);
 /** Any thread: make idle_wait() return, this time or the next. */
 void idle_wake(struct idle *idle);
 

@@ -11,6 +11,7 @@
 #define WEFT_DATAPATH_SNAPSHOT_H
 
 #include "ether.h"
+#include "ethq.h"
 #include "fdb.h"
 #include "vring.h"
 
@@ -20,6 +21,7 @@
 
 #define DP_MAX_PORTS   1024
 #define DP_MAX_WORKERS 16
+#define DP_MAX_QUEUES  16 /* of a port */
 #define DP_NO_PORT     0xffff
 
 #define DP_PORT_ENABLED	    0x01 /* administratively up */
@@ -39,6 +41,7 @@ struct dp_bridge {
 struct dp_port {
 	/* First line: what every frame needs. */
 	alignas(64) struct vring *const *tx; /* rings that deliver to the guest; tx[n_tx] */
+	struct ethq *const *eth;	     /* instead of tx, of a device of the host; eth[n_tx] */
 	const struct dp_bridge *bridge;	     /* NULL: in none */
 	const struct vlan_set *vlans;	     /* member VLANs, the bridge's limits applied */
 	uint32_t mtu;			     /* largest layer-3 packet, bytes */
@@ -53,6 +56,7 @@ _Static_assert(sizeof(struct dp_port) == 64, "what a frame needs of a port is on
 /** One ring to take frames from. */
 struct dp_rx {
 	struct vring *ring;
+	struct ethq *eth; /* instead of ring, of a device of the host */
 	uint16_t port_id;
 	uint16_t queue; /* its number at the port: frames of one queue stay in one queue */
 };

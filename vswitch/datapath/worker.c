@@ -18,6 +18,13 @@
 #define SPIN_US 50
 /** A note about the same address is repeated after this. */
 #define NOTE_INTERVAL_US 10000
+/** Polls without a frame after which the clock is read again: no more are charged to a burst. */
+#define CLOCK_POLLS 8
+
+/** What a worker spent; by the worker alone, read by control. */
+struct spent {
+	uint64_t tsc, frames;
+};
 
 struct worker {
 	/* Read and written by the worker in every round. */
@@ -25,7 +32,11 @@ struct worker {
 	unsigned index;
 	struct fwd *fwd;
 	struct idle idle;
+	uint64_t now_tsc; /* the clock when it was last read */
+	unsigned n_polls; /* without a frame since then */
 	/* Written by the worker, read by control. */
+	struct spent spent;
+	struct spent ring_spent[DP_MAX_PORTS][DP_MAX_QUEUES];
 	alignas(64) struct dp_counters counters[DP_MAX_PORTS];
 	struct note_ring notes;
 	pthread_t thread;
@@ -41,7 +52,7 @@ struct worker_pool {
 	unsigned n_workers;
 	bool busy;
 	int attention_fd;
-	uint64_t spin_tsc, note_interval_tsc;
+	uint64_t tsc_per_us, spin_tsc, note_interval_tsc;
 	/* Workers raise it, control lowers it. */
 	alignas(64) atomic_bool attention;
 	/* Control's. */
@@ -58,6 +69,21 @@ static void raise_attention(struct worker_pool *pool)
 		notify_fd(pool->attention_fd);
 }
 
+/** Charge what passed since the clock was last read to the ring that frames came from. */
+static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
+{
+	struct spent *ring = &worker->ring_spent[rx->port_id][rx->queue];
+	uint64_t now_tsc = rte_rdtsc();
+	uint64_t tsc = now_tsc - worker->now_tsc;
+
+	worker->now_tsc = now_tsc;
+	worker->n_polls = 0;
+	worker->spent.tsc += tsc;
+	worker->spent.frames += n;
+	ring->tsc += tsc;
+	ring->frames += n;
+}
+
 /** Forward one burst of each ring. Returns the number of frames. */
 static unsigned worker_round(struct worker *worker, const struct dp_snapshot *snapshot)
 {
@@ -67,7 +93,9 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 	for (unsigned i = 0; i < n_rx; i++) {
 		unsigned got = fwd_burst(worker->fwd, snapshot, &rx[i]);
 
-		if (got)
+		if (got && rx[i].eth)
+			ethq_notify(rx[i].eth, false);
+		else if (got)
 			vring_notify(rx[i].ring, false);
 		n += got;
 	}
@@ -95,7 +123,7 @@ static void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
 	struct worker_pool *pool = worker->pool;
-	uint64_t last_tsc = rte_rdtsc();
+	uint64_t last_tsc = worker->now_tsc = rte_rdtsc();
 
 	rte_rcu_qsbr_thread_online(pool->qsbr, worker->index);
 	while (!atomic_load_explicit(&pool->stop, memory_order_relaxed)) {
@@ -103,10 +131,11 @@ static void *worker_main(void *arg)
 			atomic_load_explicit(&pool->snapshot, memory_order_acquire);
 
 		if (snapshot && worker_round(worker, snapshot)) {
-			last_tsc = rte_rdtsc();
-		} else if (!pool->busy && rte_rdtsc() - last_tsc > pool->spin_tsc) {
+			last_tsc = worker->now_tsc;
+		} else if (!pool->busy &&
+			   (worker->now_tsc = rte_rdtsc()) - last_tsc > pool->spin_tsc) {
 			worker_sleep(worker, snapshot);
-			last_tsc = rte_rdtsc();
+			last_tsc = worker->now_tsc = rte_rdtsc();
 		}
 		rte_rcu_qsbr_quiescent(pool->qsbr, worker->index);
 	}
@@ -232,6 +261,7 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 	pool->n_workers = config->n_workers;
 	pool->busy = config->busy;
 	pool->attention_fd = config->attention_fd;
+	pool->tsc_per_us = per_us;
 	pool->spin_tsc = per_us * SPIN_US;
 	pool->note_interval_tsc = per_us * NOTE_INTERVAL_US;
 	pool->qsbr = map_memory(qsbr_size);
@@ -269,35 +299,41 @@ void worker_pool_destroy(struct worker_pool *pool)
 
 /* ---- Control ---- */
 
+static uint32_t *publish_mark(const struct dp_rx *rx)
+{
+	return rx->eth ? &rx->eth->publish_mark : &rx->ring->publish_mark;
+}
+
 /** Bring the epoll sets from the rings of `before` to those of `after`. */
 static void update_watches(
 	struct worker_pool *pool, const struct dp_snapshot *before, const struct dp_snapshot *after)
 {
-	uint32_t mark = ++pool->publish_mark;
+	/* One mark for each worker: a ring that moves leaves one set and joins another. */
+	uint32_t base = pool->publish_mark + 1, done = base + pool->n_workers;
 
 	for (unsigned w = 0; after && w < pool->n_workers; w++) {
 		for (unsigned i = 0; i < after->workers[w].n_rx; i++)
-			after->workers[w].rx[i].ring->publish_mark = mark;
+			*publish_mark(&after->workers[w].rx[i]) = base + w;
 	}
 	for (unsigned w = 0; before && w < pool->n_workers; w++) {
 		for (unsigned i = 0; i < before->workers[w].n_rx; i++) {
-			struct vring *ring = before->workers[w].rx[i].ring;
+			const struct dp_rx *rx = &before->workers[w].rx[i];
 
-			if (ring->publish_mark != mark)
-				idle_unwatch(&pool->workers[w]->idle, ring);
+			if (*publish_mark(rx) != base + w)
+				idle_unwatch(&pool->workers[w]->idle, rx);
 			else
-				ring->publish_mark = mark + 1; /* watched already */
+				*publish_mark(rx) = done; /* watched already */
 		}
 	}
 	for (unsigned w = 0; after && w < pool->n_workers; w++) {
 		for (unsigned i = 0; i < after->workers[w].n_rx; i++) {
-			struct vring *ring = after->workers[w].rx[i].ring;
+			const struct dp_rx *rx = &after->workers[w].rx[i];
 
-			if (ring->publish_mark == mark)
-				idle_watch(&pool->workers[w]->idle, ring);
+			if (*publish_mark(rx) == base + w)
+				idle_watch(&pool->workers[w]->idle, rx);
 		}
 	}
-	pool->publish_mark = mark + 1;
+	pool->publish_mark = done;
 }
 
 const struct dp_snapshot *worker_publish(
@@ -327,6 +363,33 @@ void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp
 		for (size_t i = 0; i < sizeof(*ret_sum) / sizeof(*sum); i++)
 			sum[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	}
+}
+
+static void add_spent(const struct worker_pool *pool, const struct spent *spent,
+	struct worker_load *load)
+{
+	uint64_t tsc = __atomic_load_n(&spent->tsc, __ATOMIC_RELAXED);
+
+	/* In two steps: a long life times 1000 does not fit. */
+	load->busy_ns += tsc / pool->tsc_per_us * 1000 +
+			 tsc % pool->tsc_per_us * 1000 / pool->tsc_per_us;
+	load->frames += __atomic_load_n(&spent->frames, __ATOMIC_RELAXED);
+}
+
+void worker_load(const struct worker_pool *pool, unsigned index, struct worker_load *ret_load)
+{
+	*ret_load = (struct worker_load){0};
+	if (index < pool->n_workers)
+		add_spent(pool, &pool->workers[index]->spent, ret_load);
+}
+
+void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t queue,
+	struct worker_load *ret_load)
+{
+	*ret_load = (struct worker_load){0};
+	for (unsigned w = 0; port_id < DP_MAX_PORTS && queue < DP_MAX_QUEUES && w < pool->n_workers;
+		w++)
+		add_spent(pool, &pool->workers[w]->ring_spent[port_id][queue], ret_load);
 }
 
 void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)

@@ -46,6 +46,21 @@ void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp
 /** Forget what was counted at port_id; no published snapshot has the port. */
 void worker_counters_clear(struct worker_pool *pool, uint16_t port_id);
 
+/**
+ * Time spent on frames, and frames taken. Both only grow, for the life of the pool: a difference
+ * over a time is a load. Polls that find nothing cost nothing here (but the last few before a burst).
+ */
+struct worker_load {
+	uint64_t busy_ns;
+	uint64_t frames;
+};
+
+/** Of one worker. */
+void worker_load(const struct worker_pool *pool, unsigned index, struct worker_load *ret_load);
+/** Of one ring to take from, whichever workers had it. */
+void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t queue,
+	struct worker_load *ret_load);
+
 /** Take up to max learn notes; returns the number. Call when attention_fd was written. */
 unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max);
 /** Notes that were lost because control was slow. */

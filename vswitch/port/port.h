@@ -23,6 +23,7 @@
 
 #include "ctl_vswitch.h"
 #include "err.h"
+#include "ethq.h"
 #include "ev.h"
 #include "vring.h"
 
@@ -31,11 +32,13 @@
 
 #define PORT_MAX_QUEUES 16
 
-/** The rings that run, in pairs. A pair runs when both of its rings do. */
+/** The rings that run, in pairs. A pair runs when both of its rings do. Devices of the host have eth
+ *  queues in their place: then rx and tx are not used. */
 struct port_rings {
 	uint16_t n;
 	struct vring *rx[PORT_MAX_QUEUES]; /* taken from (the guest's transmit rings) */
 	struct vring *tx[PORT_MAX_QUEUES]; /* put into (the guest's receive rings) */
+	struct ethq *eth[PORT_MAX_QUEUES]; /* NULL for guests */
 	uint16_t queue[PORT_MAX_QUEUES];   /* pair number of each */
 };
 

@@ -70,7 +70,7 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 		attach(port, &port->receive, &port->tx, features);
 		port->tx_list[0] = &port->tx;
 		rig->members[i] = (uint16_t)i;
-		rig->rx[i] = (struct dp_rx){&port->rx, (uint16_t)i, 0};
+		rig->rx[i] = (struct dp_rx){.ring = &port->rx, .port_id = (uint16_t)i};
 		memset(&port->vlans, 0xff, sizeof(port->vlans));
 		port->vlans.words[63] &= ~(UINT64_C(1) << 63);
 		rig->ports[i] = (struct dp_port){.tx = port->tx_list,
