@@ -50,7 +50,11 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports")                                \
 	F(T, U32, links, OPT, 0, UINT32_MAX, "", "number of wires")                                \
 	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses in the forwarding database")     \
-	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold")
+	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold")                   \
+	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames", "received since start, from ports gone too") \
+	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames", "added by flooding and segmentation")      \
+	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames", "delivered since start, to ports gone too") \
+	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "received + copies - delivered")
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
 /* ---- bridge ---- */
@@ -99,7 +103,10 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, STR, last_error, OPT, 0, 255, "", "why the last connection ended (show only)")
 CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 
-/* Counters: rx = received from the guest by the switch, tx = delivered to the guest. */
+/*
+ * Counters: rx = received from the guest by the switch, tx = delivered to the guest. Over all ports
+ * rx_frames + copies = tx_frames + rx_dropped + tx_dropped.
+ */
 #define CTL_PORT_STATS_FIELDS(F, T)                                                                \
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                     \
 	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames", "received from the port")               \
@@ -111,7 +118,8 @@ CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 	F(T, U64, tx_bytes, OPT, 0, UINT64_MAX, "bytes", "delivered, without frame check sequence") \
 	F(T, U64, tx_multicast, OPT, 0, UINT64_MAX, "frames", "delivered to group addresses")      \
 	F(T, U64, tx_broadcast, OPT, 0, UINT64_MAX, "frames", "delivered to the broadcast address") \
-	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops")
+	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops")            \
+	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames", "added by flooding and segmentation")
 CTL_STRUCT(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 
 #define CTL_DROP_FIELDS(F, T)                                                                      \

@@ -40,6 +40,7 @@ static int handle_switch_show(struct ctl_call *call, void *ctx, const void *in, 
 	const struct vswitch *sw = ctx;
 	struct ctl_switch *row = out;
 	uint32_t n_entries = 0, n_max = 0;
+	struct dp_counters sum;
 
 	for (uint16_t i = 0; i < MODEL_MAX_BRIDGES; i++) {
 		n_entries += fdb_ctl_count(&sw->fdbs, i);
@@ -54,6 +55,8 @@ static int handle_switch_show(struct ctl_call *call, void *ctx, const void *in, 
 	CTL_SET(row, ctl_switch, links, sw->model.n_links);
 	CTL_SET(row, ctl_switch, fdb_entries, n_entries);
 	CTL_SET(row, ctl_switch, fdb_max, n_max);
+	switch_counters(sw, &sum);
+	stats_switch_row(&sum, row);
 	return 0;
 }
 

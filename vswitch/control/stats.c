@@ -35,6 +35,15 @@ void stats_port_row(const char *port, const struct dp_counters *counters,
 	CTL_SET(row, ctl_port_stats, tx_multicast, counters->tx_multicast);
 	CTL_SET(row, ctl_port_stats, tx_broadcast, counters->tx_broadcast);
 	CTL_SET(row, ctl_port_stats, tx_dropped, sum_drops(counters, false));
+	CTL_SET(row, ctl_port_stats, copies, counters->copies);
+}
+
+void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row)
+{
+	CTL_SET(row, ctl_switch, rx_frames, sum->rx_frames);
+	CTL_SET(row, ctl_switch, copies, sum->copies);
+	CTL_SET(row, ctl_switch, tx_frames, sum->tx_frames);
+	CTL_SET(row, ctl_switch, dropped, sum_drops(sum, true) + sum_drops(sum, false));
 }
 
 int stats_drop_rows(const char *port, const struct dp_counters *counters, stats_drop_fn *fn,

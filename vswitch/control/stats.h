@@ -16,6 +16,8 @@
 
 void stats_port_row(const char *port, const struct dp_counters *counters,
 	struct ctl_port_stats *ret_row);
+/** The frame counters of the whole switch. */
+void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row);
 
 /** Called per row; non-zero stops the walk and is returned. */
 typedef int stats_drop_fn(void *ctx, const struct ctl_drop *row);

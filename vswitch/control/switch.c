@@ -3,6 +3,7 @@
 #include "change.h"
 #include "link.h"
 #include "requests.h"
+#include "stats.h"
 
 #include "log.h"
 
@@ -161,12 +162,28 @@ void switch_port_close(struct vswitch *sw, uint16_t port_id)
 {
 	struct switch_port *sp = &sw->ports[port_id];
 	struct port *dev = sp->dev;
+	struct dp_counters last;
 
 	sp->dev = NULL;
 	port_destroy(dev);
+	worker_counters(worker_ctl_pool(sw->workers), port_id, &last);
+	stats_add(&sw->gone, &last);
 	/* Notes and counters of the port that was must not become those of the next one. */
 	worker_ctl_drain(sw->workers);
 	worker_counters_clear(worker_ctl_pool(sw->workers), port_id);
+}
+
+void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum)
+{
+	*ret_sum = sw->gone;
+	for (uint16_t i = 0; i < MODEL_MAX_PORTS; i++) {
+		struct dp_counters counters;
+
+		if (!sw->model.ports[i])
+			continue;
+		worker_counters(worker_ctl_pool(sw->workers), i, &counters);
+		stats_add(ret_sum, &counters);
+	}
 }
 
 /* ---- Workers --------------------------------------------------------------------------------- */

@@ -23,6 +23,7 @@
 #include "state.h"
 #include "worker_ctl.h"
 
+#include "datapath/counters.h"
 #include "ev.h"
 #include "port/port.h"
 
@@ -56,6 +57,7 @@ struct vswitch {
 	struct ctl_server *server;
 	struct ev_source *tick;
 	uint64_t start_ns;
+	struct dp_counters gone; /* what ports counted that were deleted */
 	unsigned n_ticks;
 	bool fdb_changed; /* since learned addresses were last saved */
 };
@@ -72,6 +74,8 @@ void switch_apply(struct vswitch *sw);
 int switch_port_open(struct vswitch *sw, const struct model_port *port, struct err *err);
 /** Stop it; the port has left the model and the snapshot. */
 void switch_port_close(struct vswitch *sw, uint16_t port_id);
+/** What all ports counted since start, those deleted since included. */
+void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum);
 /** Seconds since some moment; never decreases. */
 uint32_t switch_now_s(void);
 /** Rewrite the saved configuration. */

@@ -25,6 +25,18 @@ static void drops_are_split_by_direction(void **state)
 	assert_true(CTL_HAS(&row, ctl_port_stats, tx_broadcast));
 }
 
+static void switch_row_balances(void **state)
+{
+	struct dp_counters sum = {.rx_frames = 10, .copies = 4, .tx_frames = 11};
+	struct ctl_switch row = {0};
+
+	sum.drops[DROP_RX_VLAN] = 2;
+	sum.drops[DROP_TX_RING_FULL] = 1;
+	stats_switch_row(&sum, &row);
+	assert_int_equal(row.dropped, 3);
+	assert_int_equal(row.rx_frames + row.copies, row.tx_frames + row.dropped);
+}
+
 static int collect(void *ctx, const struct ctl_drop *row)
 {
 	char *out = ctx;
@@ -81,6 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drops_are_split_by_direction),
+		cmocka_unit_test(switch_row_balances),
 		cmocka_unit_test(only_reasons_that_counted_are_rows),
 		cmocka_unit_test(frames_are_conserved_over_ports),
 		cmocka_unit_test(every_reason_fits_its_row),

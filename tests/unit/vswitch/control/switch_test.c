@@ -242,6 +242,7 @@ static void notes_become_addresses(void **state)
 
 static void deleted_port_takes_its_addresses_along(void **state)
 {
+	struct dp_counters sum;
 	struct note late;
 	uint16_t id;
 
@@ -261,6 +262,10 @@ static void deleted_port_takes_its_addresses_along(void **state)
 	/* Neither what the old port's worker said late nor what it counted is the new port's. */
 	assert_int_equal(n_addresses("br0"), 0);
 	assert_int_equal(fake_counters(id)->rx_frames, 0);
+	/* The switch as a whole forgets no frame. */
+	fake_counters(id)->rx_frames = 4;
+	switch_counters(sw, &sum);
+	assert_int_equal(sum.rx_frames, 11);
 }
 
 static void carrier_loss_forgets_learned_addresses(void **state)
