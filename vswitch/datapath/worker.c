@@ -93,10 +93,16 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 	for (unsigned i = 0; i < n_rx; i++) {
 		unsigned got = fwd_burst(worker->fwd, snapshot, &rx[i]);
 
-		if (got && rx[i].eth)
-			ethq_notify(rx[i].eth, false);
-		else if (got)
-			vring_notify(rx[i].ring, false);
+		if (got) {
+			if (rx[i].eth)
+				ethq_notify(rx[i].eth, false);
+			else
+				vring_notify(rx[i].ring, false);
+			spend(worker, &rx[i], got);
+		} else if (++worker->n_polls == CLOCK_POLLS) {
+			worker->now_tsc = rte_rdtsc();
+			worker->n_polls = 0;
+		}
 		n += got;
 	}
 	if (worker->fwd->wants_attention) {

@@ -32,6 +32,7 @@ static int refused_code;
 static const struct dp_snapshot *published;
 static struct note_ring notes;
 static struct dp_counters counters[DP_MAX_PORTS];
+static struct worker_load loads[DP_MAX_PORTS][DP_MAX_QUEUES];
 static int attention_fd;
 
 void fake_reset(void)
@@ -41,6 +42,7 @@ void fake_reset(void)
 	published = NULL;
 	memset(&notes, 0, sizeof(notes));
 	memset(counters, 0, sizeof(counters));
+	memset(loads, 0, sizeof(loads));
 }
 
 void fake_refuse_path(const char *path, int code)
@@ -136,6 +138,11 @@ void fake_note(const struct note *note)
 struct dp_counters *fake_counters(uint16_t port_id)
 {
 	return &counters[port_id];
+}
+
+struct worker_load *fake_load(uint16_t port_id, uint16_t queue)
+{
+	return &loads[port_id][queue];
 }
 
 /* ---- port.h ---- */
@@ -245,6 +252,26 @@ void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)
 {
 	(void)pool;
 	counters[port_id] = (struct dp_counters){0};
+}
+
+/* Whoever has a ring had it from the beginning. */
+void worker_load(const struct worker_pool *pool, unsigned index, struct worker_load *ret_load)
+{
+	(void)pool;
+	*ret_load = (struct worker_load){0};
+	for (unsigned i = 0; published && i < published->workers[index].n_rx; i++) {
+		const struct dp_rx *rx = &published->workers[index].rx[i];
+
+		ret_load->busy_ns += loads[rx->port_id][rx->queue].busy_ns;
+		ret_load->frames += loads[rx->port_id][rx->queue].frames;
+	}
+}
+
+void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t queue,
+	struct worker_load *ret_load)
+{
+	(void)pool;
+	*ret_load = loads[port_id][queue];
 }
 
 unsigned worker_take_notes(struct worker_pool *pool, struct note *ret_notes, unsigned max)

@@ -31,5 +31,7 @@ const struct dp_snapshot *fake_published(void);
 /** A worker writes a note; the event loop has to turn for control to take it. */
 void fake_note(const struct note *note);
 struct dp_counters *fake_counters(uint16_t port_id);
+/** What a ring cost its workers so far; the test writes it. */
+struct worker_load *fake_load(uint16_t port_id, uint16_t queue);
 
 #endif

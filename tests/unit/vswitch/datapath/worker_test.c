@@ -179,6 +179,62 @@ static void idle_pool_uses_no_processor(void **state)
 	rig_destroy(rig);
 }
 
+/* Time is charged to the worker and the ring that had the frames, and to nobody while nothing comes. */
+static void load_is_charged_to_the_ring(void **state)
+{
+	struct worker_pool *pool = make_pool(2, -1);
+	struct rig *rig = rig_create(2, 0, RIG_FEATURES);
+	struct worker_load first, load;
+	uint64_t total_ns = 0;
+
+	rig->snapshot.n_workers = 2;
+	rig->snapshot.workers[0].n_rx = rig->snapshot.workers[1].n_rx = 1;
+	rig->snapshot.workers[1].rx = &rig->rx[1];
+	worker_publish(pool, &rig->snapshot);
+	for (unsigned i = 0; i < 30; i++) {
+		size_t len = rig_frame(sent, 1, 2, -1, 0x0800, 64 + i);
+
+		if (i % 3 == 0)
+			usleep(200);
+		send_and_kick(rig, 1, len);
+		assert_int_equal(receive_soon(rig, 0), len);
+	}
+	worker_publish(pool, NULL);
+	worker_ring_load(pool, 1, 0, &first);
+	assert_int_equal(first.frames, 30);
+	assert_in_range(first.busy_ns, 1, UINT64_C(1000000000));
+	worker_load(pool, 1, &load);
+	assert_int_equal(load.frames, 30);
+	assert_int_equal(load.busy_ns, first.busy_ns);
+	worker_load(pool, 0, &load);
+	assert_int_equal(load.frames + load.busy_ns, 0);
+	worker_ring_load(pool, 0, 0, &load);
+	assert_int_equal(load.frames + load.busy_ns, 0);
+	worker_ring_load(pool, DP_MAX_PORTS, 0, &load);
+	assert_int_equal(load.frames, 0);
+	worker_ring_load(pool, 1, DP_MAX_QUEUES, &load);
+	assert_int_equal(load.frames, 0);
+	/* The other worker takes the ring over: the ring's time goes on, the worker's begins. */
+	rig->snapshot.workers[0].rx = &rig->rx[1];
+	rig->snapshot.workers[1].n_rx = 0;
+	worker_publish(pool, &rig->snapshot);
+	send_and_kick(rig, 1, rig_frame(sent, 1, 2, -1, 0x0800, 64));
+	assert_true(receive_soon(rig, 0) > 0);
+	worker_publish(pool, NULL);
+	worker_ring_load(pool, 1, 0, &load);
+	assert_int_equal(load.frames, 31);
+	for (unsigned w = 0; w < 2; w++) {
+		struct worker_load of_worker;
+
+		worker_load(pool, w, &of_worker);
+		total_ns += of_worker.busy_ns;
+	}
+	assert_true(load.busy_ns > first.busy_ns);
+	assert_in_range(load.busy_ns, total_ns - 1, total_ns + 1);
+	worker_pool_destroy(pool);
+	rig_destroy(rig);
+}
+
 static void bad_configuration_is_refused(void **state)
 {
 	const int cpu = 100000;
@@ -201,6 +257,7 @@ int main(void)
 		cmocka_unit_test(broken_ring_calls_control),
 		cmocka_unit_test(published_rings_can_go),
 		cmocka_unit_test(idle_pool_uses_no_processor),
+		cmocka_unit_test(load_is_charged_to_the_ring),
 		cmocka_unit_test(bad_configuration_is_refused),
 	};
 
