@@ -7,6 +7,7 @@
 
 /** How many slots a search for a victim looks at: enough to meet every port that fills a table. */
 #define EVICT_SCAN_BUCKETS 256
+#define HUGE_PAGE	   (UINT64_C(2) << 20)
 
 /* ---- Life cycle ---- */
 
@@ -15,12 +16,26 @@ static size_t n_buckets(const struct fdb *fdb)
 	return (size_t)fdb->mask + 1;
 }
 
-static void *map_zeroes(size_t size)
+/**
+ * Zeroed memory. More than a huge page of it is in huge pages, or random look-ups in a large table
+ * would miss the TLB as well as the cache. A small table stays small while it holds little.
+ */
+static void *pages_create(size_t size)
 {
-	// hotpath: for fdb_create only
-	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t slack = size > HUGE_PAGE ? HUGE_PAGE : 0, before;
+	uint8_t *mem = mmap(
+		NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	return mem == MAP_FAILED ? NULL : mem;
+	if (mem == MAP_FAILED)
+		return NULL;
+	if (!slack)
+		return mem;
+	before = -(uintptr_t)mem & (HUGE_PAGE - 1);
+	if (before)
+		(void)munmap(mem, before);
+	(void)munmap(mem + before + size, slack - before);
+	(void)madvise(mem + before, size, MADV_HUGEPAGE); /* refused: small pages do as well */
+	return mem + before;
 }
 
 int fdb_create(uint32_t max_entries, struct fdb **ret_fdb)
@@ -35,8 +50,8 @@ int fdb_create(uint32_t max_entries, struct fdb **ret_fdb)
 	fdb->mask = buckets - 1;
 	fdb->max_entries = max_entries;
 	/* Mapped, not allocated: pages of buckets that are never used cost nothing. */
-	fdb->buckets = map_zeroes(n_buckets(fdb) * sizeof(struct fdb_bucket));
-	fdb->last_s = map_zeroes(n_buckets(fdb) * FDB_SLOTS * sizeof(uint32_t));
+	fdb->buckets = pages_create(n_buckets(fdb) * sizeof(struct fdb_bucket));
+	fdb->last_s = pages_create(n_buckets(fdb) * FDB_SLOTS * sizeof(uint32_t));
 	if (!fdb->buckets || !fdb->last_s) {
 		fdb_destroy(fdb);
 		return -ENOMEM;
@@ -115,10 +130,9 @@ static void write_slot(const struct place *at, uint64_t key, uint16_t value)
 
 static struct place find_in(struct fdb_bucket *b, uint64_t key)
 {
-	for (unsigned i = 0; i < FDB_SLOTS; i++)
-		if (atomic_load_explicit(&b->keys[i], memory_order_relaxed) == key)
-			return (struct place){b, i};
-	return (struct place){NULL, 0};
+	unsigned hits = fdb_bucket_hits(b, key);
+
+	return hits ? (struct place){b, (unsigned)__builtin_ctz(hits)} : (struct place){NULL, 0};
 }
 
 static struct place find(const struct fdb *fdb, uint64_t key)
@@ -207,18 +221,57 @@ static bool evict_fairly(struct fdb *fdb)
 	return true;
 }
 
-/** A free slot in one of the key's two buckets; failing that, one taken from a learned address. */
-static struct place make_slot(struct fdb *fdb, uint64_t hash)
+/** The other bucket that the address of a slot may be in; may be the same one. */
+static struct fdb_bucket *other_bucket(const struct fdb *fdb, const struct place *at)
 {
-	struct fdb_bucket *buckets[2] = {fdb_first(fdb, hash), fdb_second(fdb, hash)};
+	uint64_t hash = fdb_hash(key_at(at));
+	struct fdb_bucket *first = fdb_first(fdb, hash);
+
+	return first == at->bucket ? fdb_second(fdb, hash) : first;
+}
+
+/** Put the address of a slot into the free slot `to` of its other bucket, then free the slot. */
+static void move(struct fdb *fdb, const struct place *from, const struct place *to)
+{
+	struct fdb_bucket *first = fdb_first(fdb, fdb_hash(key_at(from)));
+	uint8_t seen = atomic_load_explicit(&to->bucket->seen, memory_order_relaxed);
+
+	if (to->bucket != first)
+		change_overflow(first, 1); /* before it is needed */
+	*last_at(fdb, to) = *last_at(fdb, from);
+	if (atomic_load_explicit(&from->bucket->seen, memory_order_relaxed) >> from->slot & 1)
+		atomic_store_explicit(
+			&to->bucket->seen, (uint8_t)(seen | 1u << to->slot), memory_order_relaxed);
+	write_slot(to, key_at(from), value_at(from));
+	write_slot(from, FDB_KEY_EMPTY, 0);
+	clear_seen(from);
+	if (to->bucket == first)
+		change_overflow(first, -1);
+}
+
+/** Free a slot of b, which is full, by moving an address to its other bucket. */
+static struct place make_slot_by_moving(struct fdb *fdb, struct fdb_bucket *b)
+{
+	for (unsigned slot = 0; slot < FDB_SLOTS; slot++) {
+		struct place from = {b, slot};
+		struct place to = find_in(other_bucket(fdb, &from), FDB_KEY_EMPTY);
+
+		if (!to.bucket)
+			continue;
+		move(fdb, &from, &to);
+		return from;
+	}
+	return (struct place){NULL, 0};
+}
+
+/** Free a slot of one of two full buckets by forgetting a learned address. */
+static struct place make_slot_by_forgetting(struct fdb *fdb, struct fdb_bucket *const buckets[2])
+{
 	struct place victim = {NULL, 0};
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct place at = find_in(buckets[i], FDB_KEY_EMPTY);
-		if (at.bucket)
-			return at;
 		for (unsigned slot = 0; slot < FDB_SLOTS; slot++) {
-			at = (struct place){buckets[i], slot};
+			struct place at = {buckets[i], slot};
 			if (value_at(&at) & FDB_STATIC)
 				continue;
 			if (!victim.bucket || is_better_victim(fdb, &at, &victim))
@@ -228,6 +281,25 @@ static struct place make_slot(struct fdb *fdb, uint64_t hash)
 	if (victim.bucket)
 		forget(fdb, &victim);
 	return victim;
+}
+
+/** A free slot in one of the two buckets of a hash. Bucket NULL: all are static, and stay. */
+static struct place make_slot(struct fdb *fdb, uint64_t hash)
+{
+	struct fdb_bucket *const buckets[2] = {fdb_first(fdb, hash), fdb_second(fdb, hash)};
+	struct place at;
+
+	for (unsigned i = 0; i < 2; i++) {
+		at = find_in(buckets[i], FDB_KEY_EMPTY);
+		if (at.bucket)
+			return at;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		at = make_slot_by_moving(fdb, buckets[i]);
+		if (at.bucket)
+			return at;
+	}
+	return make_slot_by_forgetting(fdb, buckets);
 }
 
 static int insert(struct fdb *fdb, uint64_t key, uint16_t value, uint32_t now_s)

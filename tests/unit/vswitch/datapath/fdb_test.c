@@ -25,6 +25,12 @@ static struct fdb *make(uint32_t max)
 	return fdb;
 }
 
+/* Address number i of up to 2^24, all different, in no order. */
+static uint64_t scattered_mac(uint32_t i)
+{
+	return MAC((uint64_t)(i * 0x9e3779u & 0xffffff) << 16 | (i * 0x85ebca6bu >> 16));
+}
+
 static void learn_adds_and_moves(void **state)
 {
 	struct fdb *fdb = make(100);
@@ -113,31 +119,29 @@ static void flood_of_addresses_spares_the_neighbour(void **state)
 	fdb_destroy(fdb);
 }
 
-/* As many addresses as allowed are all found: random, and counted up in the low or high bits. */
+/* As many addresses as allowed are all found: scattered, and counted up in the low or high bits. */
 static void every_address_fits(void **state)
 {
-	static const uint32_t n = 100000;
+	static const uint32_t counts[] = {1, 100, 10000, 100000};
 
-	for (unsigned pattern = 0; pattern < 3; pattern++) {
+	for (unsigned c = 0; c < 4 * 3; c++) {
+		uint32_t n = counts[c / 3];
 		struct fdb *fdb = make(n);
 		unsigned missing = 0;
 
-		srandom(pattern);
 		for (unsigned pass = 0; pass < 2; pass++) {
-			uint64_t x = 88172645463325252u;
 			for (uint32_t i = 0; i < n; i++) {
-				x ^= x << 13, x ^= x >> 7, x ^= x << 17;
-				uint64_t mac = pattern == 0   ? x >> 16 & UINT64_C(0xfeffffffffff)
-					       : pattern == 1 ? MAC(i)
-							      : (uint64_t)i << 24;
+				uint64_t mac = c % 3 == 0   ? scattered_mac(i)
+					       : c % 3 == 1 ? MAC(i)
+							    : (uint64_t)i << 24;
 				if (!pass)
 					(void)fdb_learn(fdb, 1, mac, i % 1000, 0, 0);
 				else if (look(fdb, 1, mac, false) != i % 1000)
 					missing++;
 			}
 		}
-		if (missing > 3) /* two random draws may be equal */
-			fail_msg("pattern %u: %u of %u addresses are missing", pattern, missing, n);
+		if (missing || fdb->n_entries != n)
+			fail_msg("pattern %u: %u of %u addresses are missing", c % 3, missing, n);
 		fdb_destroy(fdb);
 	}
 }
@@ -266,6 +270,58 @@ static void model_agrees(void **state)
 	fdb_destroy(fdb);
 }
 
+/* ---- A full table ---- */
+
+#define FULL 1048576u
+
+static int count_at_port(void *ctx, const struct fdb_entry *entry)
+{
+	((uint32_t *)ctx)[entry->port_id]++;
+	return 0;
+}
+
+/* As many as the largest bridge may hold, then moved, forgotten and learned again at random: an
+ * array of ports and the table agree at each step and in the end. */
+static void full_table_agrees(void **state)
+{
+	uint16_t *model = calloc(FULL, sizeof(*model));
+	uint32_t at_port[FDB_MAX_PORTS] = {0}, in_model[FDB_MAX_PORTS] = {0};
+	struct fdb *fdb = make(FULL);
+
+	assert_non_null(model);
+	srandom(7);
+	for (uint32_t i = 0; i < FULL; i++) {
+		model[i] = i % 7;
+		assert_int_equal(fdb_learn(fdb, 1, scattered_mac(i), model[i], 0, 0), FDB_ADDED);
+	}
+	for (uint32_t step = 0; step < FULL; step++) {
+		uint32_t i = (uint32_t)random() % FULL;
+		uint16_t port = (uint16_t)(random() % 7);
+
+		assert_int_equal(look(fdb, 1, scattered_mac(i), false), model[i]);
+		if (random() % 4 == 0) {
+			assert_int_equal(fdb_del(fdb, 1, scattered_mac(i)),
+				model[i] == FDB_NONE ? -ENOENT : 0);
+			model[i] = FDB_NONE;
+		} else {
+			(void)fdb_learn(fdb, 1, scattered_mac(i), port, 0, 0);
+			model[i] = port;
+		}
+	}
+	for (uint32_t i = 0; i < FULL; i++) {
+		assert_int_equal(look(fdb, 1, scattered_mac(i), false), model[i]);
+		if (model[i] != FDB_NONE)
+			in_model[model[i]]++;
+	}
+	assert_int_equal(fdb_walk(fdb, 0, count_at_port, at_port), 0);
+	assert_memory_equal(at_port, in_model, sizeof(at_port));
+	assert_memory_equal(at_port, fdb->per_port, sizeof(at_port));
+	assert_int_equal(
+		fdb_flush(fdb, &(struct fdb_filter){.vid = FDB_ANY, .port_id = 3}), at_port[3]);
+	fdb_destroy(fdb);
+	free(model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -277,6 +333,7 @@ int main(void)
 		cmocka_unit_test(every_address_fits),
 		cmocka_unit_test(flush_takes_what_the_filter_says),
 		cmocka_unit_test(model_agrees),
+		cmocka_unit_test(full_table_agrees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
