@@ -12,14 +12,9 @@ struct delivery {
 	struct ethq *eth; /* instead of ring */
 	struct dp_counters *counters;
 	uint64_t features; /* offloads that the receiver takes */
-	uint64_t frames, bytes, multicast, broadcast;
+	struct put_tally tally;
 	struct ethq_refused refused;
 };
-
-static bool is_broadcast(const uint8_t *mac)
-{
-	return (mac[0] & mac[1] & mac[2] & mac[3] & mac[4] & mac[5]) == 0xff;
-}
 
 /* ---- MTU ---- */
 
@@ -82,14 +77,7 @@ static void put(struct fwd *fwd, struct delivery *d, const struct frame *frame, 
 		d->counters->drops[drop_of(result)]++;
 		return;
 	}
-	d->frames++;
-	d->bytes += frame->len + (tagged ? TAG_LEN : 0);
-	if (frame->head[0] & 1) {
-		if (is_broadcast(frame->head))
-			d->broadcast++;
-		else
-			d->multicast++;
-	}
+	put_count(&d->tally, frame->head, frame->len + (tagged ? TAG_LEN : 0));
 }
 
 /* ---- Software offloads ---- */
@@ -198,21 +186,35 @@ static void count(const struct delivery *d)
 {
 	struct dp_counters *counters = d->counters;
 
-	counters->tx_frames += d->frames - d->refused.frames;
-	counters->tx_bytes += d->bytes - d->refused.bytes;
-	counters->tx_multicast += d->multicast - d->refused.multicast;
-	counters->tx_broadcast += d->broadcast - d->refused.broadcast;
+	counters->tx_frames += d->tally.frames - d->refused.frames;
+	counters->tx_bytes += d->tally.bytes - d->refused.bytes;
+	counters->tx_multicast += d->tally.multicast - d->refused.multicast;
+	counters->tx_broadcast += d->tally.broadcast - d->refused.broadcast;
 	counters->drops[DROP_TX_RING_FULL] += d->refused.frames;
+}
+
+/** A frame that needs a closer look. */
+static void put_careful(
+	struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged, uint32_t mtu)
+{
+	if (!fits_mtu(frame, mtu))
+		d->counters->drops[DROP_TX_MTU]++;
+	else if (frame_is_plain(frame) || offload_is_native(&frame->hdr, d->features))
+		put(fwd, d, frame, tagged);
+	else
+		put_finished(fwd, d, frame, tagged);
 }
 
 void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
 {
 	const struct dp_port *port = &snapshot->ports[port_id];
-	uint64_t todo = fwd->out[port_id], tagged = fwd->out_tagged[port_id];
+	struct put_burst burst = {fwd->frames, fwd->out[port_id], fwd->out_tagged[port_id],
+		port->mtu + ETHER_HDR_LEN};
 	struct delivery d = {.counters = &fwd->counters[port_id]};
 
 	if (!port->n_tx) {
-		d.counters->drops[DROP_TX_NOT_RUNNING] += (unsigned)__builtin_popcountll(todo);
+		d.counters->drops[DROP_TX_NOT_RUNNING] +=
+			(unsigned)__builtin_popcountll(burst.todo);
 		return;
 	}
 	queue = queue < port->n_tx ? queue : queue % port->n_tx;
@@ -224,19 +226,15 @@ void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_
 	_Atomic bool *lock = d.eth ? &d.eth->tx_lock : &d.ring->tx_lock;
 	if (snapshot->n_workers > 1)
 		acquire(lock);
-	begin(fwd, &d, (unsigned)__builtin_popcountll(todo));
-	for (; todo; todo &= todo - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(todo);
-		const struct frame *frame = &fwd->frames[i];
-		bool with_tag = tagged >> i & 1;
-
-		if (!fits_mtu(frame, port->mtu))
-			d.counters->drops[DROP_TX_MTU]++;
-		else if (!(frame->hdr.flags | frame->hdr.gso_type) ||
-			 offload_is_native(&frame->hdr, d.features))
-			put(fwd, &d, frame, with_tag);
-		else
-			put_finished(fwd, &d, frame, with_tag);
+	begin(fwd, &d, (unsigned)__builtin_popcountll(burst.todo));
+	while (burst.todo) {
+		if (d.ring)
+			burst.todo = vring_put_plain(d.ring, &fwd->plan, &burst, &d.tally);
+		if (!burst.todo)
+			break;
+		unsigned i = (unsigned)__builtin_ctzll(burst.todo);
+		put_careful(fwd, &d, &fwd->frames[i], burst.tagged >> i & 1, port->mtu);
+		burst.todo &= burst.todo - 1;
 	}
 	publish(fwd, &d);
 	if (snapshot->n_workers > 1)

@@ -17,11 +17,13 @@
 
 #include <stdalign.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define FRAME_HEAD_SIZE 128
-#define FRAME_MAX_LEN	(65535 + 22) /* 64 KiB of IP below Ethernet and one tag, as TSO makes them \
-				      */
+#define FRAME_MAX_LEN                                                              \
+	(65535 + 22) /* 64 KiB of IP below Ethernet and one tag, as TSO makes them \
+		      */
 #define FRAME_MAX_SEGS 1024
 
 /** A piece of the sender's or receiver's memory. */
@@ -31,20 +33,32 @@ struct frame_seg {
 };
 
 struct frame {
-	alignas(64) uint8_t head[FRAME_HEAD_SIZE];
-	struct virtio_net_hdr_v1 hdr; /* csum_start counts from the canonical form */
-	uint16_t head_len;	      /* bytes in head: min(frame, FRAME_HEAD_SIZE) */
-	uint16_t rest_off;	      /* where head goes on after the addresses: 12 or 16 */
-	uint16_t vid;		      /* VLAN it is in; 0 = none */
-	uint16_t tci;		      /* priority bits and vid, for a tagged receiver */
-	uint32_t len;		      /* canonical length, without virtio header and tag */
-	uint32_t tail_len;	      /* bytes in segs */
+	alignas(64) uint32_t len; /* canonical length, without virtio header and tag */
+	uint32_t tail_len;	  /* bytes in segs */
+	uint16_t head_len;	  /* bytes in head: min(frame, FRAME_HEAD_SIZE) */
+	uint16_t rest_off;	  /* where head goes on after the addresses: 12 or 16 */
+	uint16_t vid;		  /* VLAN it is in; 0 = none */
+	uint16_t tci;		  /* priority bits and vid, for a tagged receiver */
 	const struct frame_seg *segs;
+	struct frame_seg piece; /* for segs to refer to, of a frame in one piece */
 	uint16_t n_segs;
 	uint16_t skip;	 /* bytes of segs[0] that head has already */
 	uint16_t id;	 /* descriptor to return */
 	uint16_t n_desc; /* slots that it took (packed ring) */
+	uint32_t unused;
+	/* As in the sender's buffer, in one stretch. */
+	struct virtio_net_hdr_v1 hdr; /* csum_start counts from the canonical form */
+	uint8_t head[FRAME_HEAD_SIZE];
 };
+_Static_assert(offsetof(struct frame, head) == 64 &&
+		       offsetof(struct frame, hdr) == 64 - sizeof(struct virtio_net_hdr_v1),
+	"header and head are one stretch, the head on lines of its own");
+
+/** It asks for no offload: its receivers get an empty header. */
+static inline bool frame_is_plain(const struct frame *frame)
+{
+	return !(frame->hdr.flags | frame->hdr.gso_type);
+}
 
 #define FRAME_BURST 64
 

@@ -64,6 +64,12 @@ static void note_source(struct fwd *fwd, const struct dp_bridge *bridge, uint16_
 
 /* ---- Bridges ---- */
 
+/** Neighbours in a burst with the same addresses and tag: decided about once. */
+struct flow {
+	uint64_t frames; /* bit i: frames[i] */
+	uint64_t dst_key, dst_hash, src_key, src_hash;
+};
+
 /** A burst on its way through a bridge. */
 struct pass {
 	const struct dp_snapshot *snapshot;
@@ -71,14 +77,16 @@ struct pass {
 	struct dp_counters *counters;
 	uint64_t todo; /* frames still to be decided about */
 	uint64_t flood;
-	uint64_t dst_key[FRAME_BURST], dst_hash[FRAME_BURST];
-	uint64_t src_key[FRAME_BURST], src_hash[FRAME_BURST];
+	unsigned n_flows;
+	struct flow flows[FRAME_BURST];
 };
 
-/** Admit or refuse a frame and start the look-ups of the admitted. A reason, or TAG_PASS. */
+/** Admit or refuse a frame. If admitted it begins a flow, and its look-ups. A reason, or TAG_PASS.
+ */
 static enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
 {
 	const struct dp_bridge *bridge = pass->port->bridge;
+	struct flow *flow = &pass->flows[pass->n_flows];
 	struct frame *frame = &fwd->frames[i];
 	uint64_t dst = frame_dst(frame), src = frame_src(frame);
 	enum drop_reason reason = tag_ingress(pass->port, frame);
@@ -89,17 +97,78 @@ static enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
 		return DROP_RX_SOURCE;
 	if ((dst & ~UINT64_C(0xf)) == RESERVED_PREFIX && bridge->keep_reserved)
 		return DROP_RX_RESERVED;
-	pass->src_key[i] = fdb_key(frame->vid, src);
-	pass->src_hash[i] = fdb_hash(pass->src_key[i]);
-	__builtin_prefetch(fdb_first(bridge->fdb, pass->src_hash[i]));
-	if (dst & MAC_GROUP) {
-		pass->flood |= UINT64_C(1) << i;
-	} else {
-		pass->dst_key[i] = fdb_key(frame->vid, dst);
-		pass->dst_hash[i] = fdb_hash(pass->dst_key[i]);
-		__builtin_prefetch(fdb_first(bridge->fdb, pass->dst_hash[i]));
+	flow->frames = UINT64_C(1) << i;
+	flow->src_key = fdb_key(frame->vid, src);
+	flow->src_hash = fdb_hash(flow->src_key);
+	__builtin_prefetch(fdb_first(bridge->fdb, flow->src_hash));
+	flow->dst_key = FDB_KEY_EMPTY;
+	if (!(dst & MAC_GROUP)) {
+		flow->dst_key = fdb_key(frame->vid, dst);
+		flow->dst_hash = fdb_hash(flow->dst_key);
+		__builtin_prefetch(fdb_first(bridge->fdb, flow->dst_hash));
 	}
+	pass->n_flows++;
 	return TAG_PASS;
+}
+
+/** The first 16 bytes of a frame: addresses, EtherType and what may be a tag. */
+struct prefix {
+	uint64_t words[2];
+};
+
+static inline struct prefix frame_prefix(const struct frame *frame)
+{
+	struct prefix prefix;
+
+	memcpy(&prefix, frame->head, sizeof(prefix));
+	return prefix;
+}
+
+/**
+ * Is frame of the same flow as the one admitted before it, which had prefix last? If so its tag is
+ * taken off as that one's was.
+ */
+static inline bool join_flow(struct frame *frame, const struct frame *first, struct prefix last)
+{
+	struct prefix prefix = frame_prefix(frame);
+	bool tagged = first->rest_off != 12;
+	/* Of untagged frames the last two bytes do not matter: little-endian, the topmost. */
+	unsigned unused_bits = tagged ? 0 : 16;
+
+	if ((prefix.words[0] ^ last.words[0]) | (prefix.words[1] ^ last.words[1]) << unused_bits)
+		return false;
+	if (tagged) {
+		if (!frame_is_plain(frame) || frame->len < ETHER_HDR_LEN + TAG_LEN)
+			return false;
+		frame->len -= TAG_LEN;
+	}
+	frame->rest_off = first->rest_off;
+	frame->vid = first->vid;
+	frame->tci = first->tci;
+	return true;
+}
+
+/** Sort the burst into flows; what is refused is counted. */
+static void make_flows(struct fwd *fwd, struct pass *pass)
+{
+	const struct frame *first = NULL;
+	struct prefix last = {{0, 0}};
+
+	pass->n_flows = 0;
+	for (uint64_t left = pass->todo; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		struct frame *frame = &fwd->frames[i];
+
+		if (first && join_flow(frame, first, last)) {
+			pass->flows[pass->n_flows - 1].frames |= UINT64_C(1) << i;
+			continue;
+		}
+		last = frame_prefix(frame);
+		enum drop_reason reason = admit(fwd, pass, i);
+		first = reason == TAG_PASS ? frame : NULL;
+		if (reason != TAG_PASS)
+			pass->counters->drops[reason]++;
+	}
 }
 
 /** Check that the sources of the burst are known to be here. Equal neighbours are looked up once.
@@ -109,27 +178,28 @@ static void learn(struct fwd *fwd, const struct pass *pass)
 	const struct dp_bridge *bridge = pass->port->bridge;
 	uint64_t last = FDB_KEY_EMPTY, now_tsc = 0;
 
-	for (uint64_t left = pass->todo; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-		uint64_t key = pass->src_key[i];
+	for (unsigned i = 0; i < pass->n_flows; i++) {
+		const struct flow *flow = &pass->flows[i];
 
-		if (key == last)
+		if (flow->src_key == last)
 			continue;
-		last = key;
-		uint16_t value = fdb_lookup(bridge->fdb, key, pass->src_hash[i], true);
+		last = flow->src_key;
+		uint16_t value = fdb_lookup(bridge->fdb, last, flow->src_hash, true);
 		/* A static address stays where it was put, whoever uses it. */
 		if (value == pass->port->id || (value != FDB_NONE && value & FDB_STATIC))
 			continue;
 		if (!now_tsc)
 			now_tsc = rte_rdtsc();
-		note_source(fwd, bridge, pass->port->id, key, pass->src_hash[i], now_tsc);
+		note_source(fwd, bridge, pass->port->id, last, flow->src_hash, now_tsc);
 	}
 }
 
-/** Send one frame to the port that its address is known to be at. False: nobody knows it. */
-static bool send_known(struct fwd *fwd, const struct pass *pass, unsigned i, uint16_t value)
+/** Send a flow to the port that its address is known to be at. False: nobody knows it. */
+static bool send_known(
+	struct fwd *fwd, const struct pass *pass, const struct flow *flow, uint16_t value)
 {
-	uint16_t port_id = value & FDB_PORT_MASK, vid = fwd->frames[i].vid;
+	uint16_t port_id = value & FDB_PORT_MASK;
+	uint16_t vid = flow->dst_key >> 48 & 0xfff;
 	const struct dp_port *to = &pass->snapshot->ports[port_id];
 
 	/* An entry may be older than the configuration: then it is worth nothing. */
@@ -137,11 +207,13 @@ static bool send_known(struct fwd *fwd, const struct pass *pass, unsigned i, uin
 		to->bridge != pass->port->bridge)
 		return false;
 	if (port_id == pass->port->id)
-		pass->counters->drops[DROP_RX_SAME_PORT]++;
+		pass->counters->drops[DROP_RX_SAME_PORT] +=
+			(unsigned)__builtin_popcountll(flow->frames);
 	else if (!tag_is_member(to, vid))
-		fwd->counters[port_id].drops[DROP_TX_VLAN]++;
+		fwd->counters[port_id].drops[DROP_TX_VLAN] +=
+			(unsigned)__builtin_popcountll(flow->frames);
 	else
-		send_to(fwd, port_id, UINT64_C(1) << i, (uint64_t)tag_is_tagged(to, vid) << i);
+		send_to(fwd, port_id, flow->frames, tag_is_tagged(to, vid) ? flow->frames : 0);
 	return true;
 }
 
@@ -188,25 +260,20 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 	uint64_t last = FDB_KEY_EMPTY;
 	uint16_t value = FDB_NONE;
 
-	for (uint64_t left = pass->todo; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
-		enum drop_reason reason = admit(fwd, pass, i);
-
-		if (reason == TAG_PASS)
-			continue;
-		pass->counters->drops[reason]++;
-		pass->todo &= ~(UINT64_C(1) << i);
-	}
+	make_flows(fwd, pass);
 	learn(fwd, pass);
-	for (uint64_t left = pass->todo & ~pass->flood; left; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctzll(left);
+	for (unsigned i = 0; i < pass->n_flows; i++) {
+		const struct flow *flow = &pass->flows[i];
 
-		if (pass->dst_key[i] != last) {
-			last = pass->dst_key[i];
-			value = fdb_lookup(fdb, last, pass->dst_hash[i], false);
+		/* A group address has no key and is nobody's. */
+		if (flow->dst_key != last) {
+			last = flow->dst_key;
+			value = last == FDB_KEY_EMPTY
+					? FDB_NONE
+					: fdb_lookup(fdb, last, flow->dst_hash, false);
 		}
-		if (!send_known(fwd, pass, i, value))
-			pass->flood |= UINT64_C(1) << i;
+		if (!send_known(fwd, pass, flow, value))
+			pass->flood |= flow->frames;
 	}
 	flood_all(fwd, pass);
 }
@@ -228,11 +295,9 @@ static uint64_t inspect(
 			reason = DROP_RX_TOO_SHORT;
 		} else if (frame->len > FRAME_MAX_LEN) {
 			reason = DROP_RX_TOO_LONG;
-		} else if (frame->hdr.flags | frame->hdr.gso_type) {
+		} else if (!frame_is_plain(frame)) {
 			if (!offload_sanitize(&frame->hdr, frame->len, features))
 				reason = DROP_RX_BAD_HEADER;
-		} else {
-			memset(&frame->hdr, 0, sizeof(frame->hdr));
 		}
 		if (reason != TAG_PASS) {
 			counters->drops[reason]++;

@@ -65,32 +65,22 @@ static void gather(
 	}
 }
 
-void frame_load(struct frame *frame, const struct frame_seg *segs, const struct vring_chain *chain)
+void frame_gather(struct frame *frame, uint32_t len)
 {
-	uint32_t len = chain->len > HDR_SIZE ? chain->len - (uint32_t)HDR_SIZE : 0;
-	uint32_t head_len = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
+	const struct frame_seg *segs = frame->segs;
 	uint32_t skip = 0;
 	unsigned at = 0;
 
-	frame->id = chain->id;
-	frame->n_desc = chain->n_desc;
+	len = len > HDR_SIZE ? len - (uint32_t)HDR_SIZE : 0;
 	frame->len = len;
-	frame->head_len = (uint16_t)head_len;
+	frame->head_len = (uint16_t)(len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE);
 	frame->rest_off = 12;
-	frame->tail_len = len - head_len;
-	frame->segs = segs;
-	frame->n_segs = (uint16_t)chain->n_segs;
+	frame->tail_len = len - frame->head_len;
 	frame->skip = 0;
 	if (!len)
 		return; /* nothing beyond the header, or not even that: the caller drops it */
-	if (segs[0].len >= HDR_SIZE + head_len) {
-		memcpy(&frame->hdr, segs[0].hva, HDR_SIZE);
-		copy_small(frame->head, segs[0].hva + HDR_SIZE, head_len);
-		skip = (uint32_t)HDR_SIZE + head_len;
-	} else {
-		gather((uint8_t *)&frame->hdr, HDR_SIZE, segs, &at, &skip);
-		gather(frame->head, head_len, segs, &at, &skip);
-	}
+	gather((uint8_t *)&frame->hdr, HDR_SIZE, segs, &at, &skip);
+	gather(frame->head, frame->head_len, segs, &at, &skip);
 	if (!frame->tail_len)
 		return;
 	while (skip == segs[at].len) { /* an empty piece has nothing left, either */
@@ -128,9 +118,11 @@ static void put_bytes(struct cursor *to, const uint8_t *src, uint32_t n)
 /** Header, addresses, tag and rest of the head as one stretch of bytes. Returns its length. */
 static uint32_t build_head(const struct frame *frame, bool tagged, uint16_t n_buffers, uint8_t *out)
 {
-	struct virtio_net_hdr_v1 hdr = frame->hdr;
+	struct virtio_net_hdr_v1 hdr = {0};
 	uint32_t at = HDR_SIZE + 12, rest = frame->head_len - frame->rest_off;
 
+	if (!frame_is_plain(frame))
+		hdr = frame->hdr;
 	hdr.num_buffers = n_buffers;
 	if (tagged && hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 		hdr.csum_start += 4;
@@ -188,15 +180,10 @@ unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, stru
 
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 {
-	if (!ring->packed) {
+	if (ring->packed)
+		packed_return(ring, frames, n);
+	else
 		split_return(ring, frames, n);
-	} else {
-		for (unsigned i = 0; i < n; i++) {
-			const struct vring_chain chain = {
-				.id = frames[i].id, .n_desc = frames[i].n_desc};
-			packed_use(ring, &chain, 1);
-		}
-	}
 	vring_publish(ring);
 }
 
@@ -253,45 +240,19 @@ void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n)
 		split_ahead(ring, plan, n);
 }
 
-/** The frame goes into one piece of memory that is large enough. */
-static inline void store_simple(const struct frame *frame, bool tagged, uint8_t *dst)
+uint64_t vring_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
+	struct put_tally *tally)
 {
-	uint32_t n;
-
-	if (!tagged && frame->rest_off == 12) {
-		struct virtio_net_hdr_v1 hdr = frame->hdr;
-		hdr.num_buffers = 1;
-		memcpy(dst, &hdr, HDR_SIZE);
-		copy_small(dst + HDR_SIZE, frame->head, frame->head_len);
-		n = (uint32_t)HDR_SIZE + frame->head_len;
-	} else {
-		n = build_head(frame, tagged, 1, dst);
-	}
-	uint32_t left = frame->tail_len, skip = frame->skip;
-	dst += n;
-	for (const struct frame_seg *from = frame->segs; left; from++, skip = 0) {
-		uint32_t part = from->len - skip < left ? from->len - skip : left;
-		memcpy(dst, from->hva + skip, part);
-		dst += part;
-		left -= part;
-	}
+	return ring->packed ? packed_put_plain(ring, plan, burst, tally)
+			    : split_put_plain(ring, plan, burst, tally);
 }
 
 enum vring_put vring_put(
 	struct vring *ring, struct put_plan *plan, const struct frame *frame, bool tagged)
 {
 	uint32_t need = (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
-	unsigned at = plan->next_ahead;
 	uint16_t n;
 
-	if (at < plan->n_ahead && need <= plan->ahead[at].len) {
-		const struct vring_chain chain = {
-			.n_segs = 1, .len = need, .id = plan->ahead[at].id, .n_desc = 1};
-		store_simple(frame, tagged, plan->ahead[at].hva);
-		plan->next_ahead++;
-		consume(ring, &chain, 1, 1);
-		return VRING_PUT_OK;
-	}
 	if (vring_is_broken(ring))
 		return VRING_PUT_BROKEN;
 	enum vring_put ret = plan_put(ring, need, plan, &n);

@@ -136,6 +136,38 @@ enum vring_put {
  * that their cache lines are on the way. plan is working memory, valid until vring_publish().
  */
 void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n);
+/** Frames of one burst for one ring. */
+struct put_burst {
+	const struct frame *frames; /* frames[FRAME_BURST] */
+	uint64_t todo;		    /* bit i: frames[i] is to be put, */
+	uint64_t tagged;	    /* and with a tag */
+	uint32_t max_len;	    /* of frames that fit the receiver's MTU for sure */
+};
+
+/** What was put. */
+struct put_tally {
+	uint64_t frames, bytes, multicast, broadcast;
+};
+
+/**
+ * The short way for most frames: those that ask for no offload, are not too long and fit the next
+ * buffer. Puts them in order up to the first that does not go this way. returns  those left of
+ * burst->todo, that one first; 0 = none
+ */
+uint64_t vring_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
+	struct put_tally *tally);
+/** Count a frame of len bytes to the address at mac. */
+static inline void put_count(struct put_tally *tally, const uint8_t *mac, uint32_t len)
+{
+	tally->frames++;
+	tally->bytes += len;
+	if (!(mac[0] & 1))
+		return;
+	if ((mac[0] & mac[1] & mac[2] & mac[3] & mac[4] & mac[5]) == 0xff)
+		tally->broadcast++;
+	else
+		tally->multicast++;
+}
 /**
  * Deliver one frame, with a VLAN tag if tagged. Not visible to the guest before vring_publish().
  * plan was prepared by vring_put_begin() on this ring.

@@ -121,32 +121,83 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint16_t
 	return (int)n;
 }
 
+/** The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
+static inline bool take_simple(
+	const struct vring *ring, const struct position *p, uint16_t flags, struct frame *frame)
+{
+	const struct vring_packed_desc *descs = ring->desc;
+	uint64_t gpa, rest;
+
+	if (flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE))
+		return false;
+	desc_words(&descs[p->slot], &gpa, &rest);
+	uint8_t *hva = vmem_translate(ring->mem, gpa, (uint32_t)rest);
+	if (!hva)
+		return false;
+	__builtin_prefetch(hva);
+	__builtin_prefetch(hva + 64);
+	frame->piece = (struct frame_seg){hva, (uint32_t)rest};
+	frame->n_segs = frame->n_desc = 1;
+	frame->id = (uint16_t)(rest >> 32);
+	return true;
+}
+
+/** Any chain; p moves past it. Returns the pieces of segs then in use, or -1: the ring is broken.
+ */
+static int take_chain(struct vring *ring, struct position *p, uint16_t flags, struct frame *frame,
+	struct frame_seg *segs, unsigned used)
+{
+	struct vring_chain chain;
+	int got = walk(ring, p, flags, 0, segs, used, used + FRAME_MAX_SEGS, &chain);
+
+	if (got < 0)
+		return -1;
+	__builtin_prefetch(segs[used].hva);
+	frame->id = chain.id;
+	frame->n_desc = chain.n_desc;
+	frame->segs = segs + used;
+	frame->n_segs = (uint16_t)chain.n_segs;
+	frame->piece.len = chain.len;
+	if (chain.n_segs == 1)
+		frame->piece.hva = segs[used].hva;
+	return got;
+}
+
 unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
 	struct position p = {ring->next_avail, ring->avail_wrap};
 	struct vring_packed_desc *descs = ring->desc;
-	struct vring_chain chains[FRAME_BURST] UNINITIALIZED;
 	unsigned used = 0, n = 0, slots = 0;
 
-	for (; n < max && n_segs - used >= FRAME_MAX_SEGS && slots < ring->size; n++) {
+	for (; n < max && slots < ring->size; n++) {
 		uint16_t flags = flags_at(ring, p.slot);
 		if (!is_available(flags, p.wrap))
 			break;
 		__builtin_prefetch(&descs[p.slot + 8 < ring->size ? p.slot + 8 : 0]);
-		int got = walk(ring, &p, flags, 0, segs, used, used + FRAME_MAX_SEGS, &chains[n]);
+		if (take_simple(ring, &p, flags, &frames[n])) {
+			step(ring, &p);
+			slots++;
+			continue;
+		}
+		if (n_segs - used < FRAME_MAX_SEGS)
+			break;
+		struct position next = p;
+		int got = take_chain(ring, &next, flags, &frames[n], segs, used);
 		if (got < 0)
 			break;
-		__builtin_prefetch(segs[used].hva);
-		__builtin_prefetch(segs[used].hva + 64);
-		frames[n].segs = segs + used;
+		p = next;
 		used = (unsigned)got;
-		slots += chains[n].n_desc;
-		ring->next_avail = (uint16_t)p.slot;
-		ring->avail_wrap = p.wrap;
+		slots += frames[n].n_desc;
 	}
-	for (unsigned i = 0; i < n; i++)
-		frame_load(&frames[i], frames[i].segs, &chains[i]);
+	ring->next_avail = (uint16_t)p.slot;
+	ring->avail_wrap = p.wrap;
+	for (unsigned i = 0; i < n; i++) {
+		if (frames[i].n_segs == 1)
+			frame_load(&frames[i]);
+		else
+			frame_gather(&frames[i], frames[i].piece.len);
+	}
 	return n;
 }
 
@@ -195,29 +246,82 @@ void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 	}
 }
 
+/** One slot used, in one store; the first of a burst is withheld until packed_publish(): the driver
+ *  reads in order, so that it hides all behind it. */
+static inline void use_slot(struct vring *ring, uint32_t slot, bool wrap, uint16_t id, uint32_t len)
+{
+	struct vring_packed_desc *desc = (struct vring_packed_desc *)ring->desc + slot;
+	uint16_t flags = wrap ? FLAG_AVAIL | FLAG_USED : 0;
+
+	if (!ring->n_unpublished++) {
+		desc->id = id;
+		desc->len = len;
+		ring->publish_slot = (uint16_t)slot;
+		ring->publish_flags = flags;
+		return;
+	}
+	/* len, id and flags share an aligned 64-bit word, which becomes visible as a whole. */
+	__atomic_store_n((uint64_t *)(void *)&desc->len,
+		len | (uint64_t)id << 32 | (uint64_t)flags << 48, __ATOMIC_RELEASE);
+}
+
+static inline void advance_used(struct vring *ring, uint32_t n)
+{
+	uint32_t next = ring->next_used + n;
+
+	if (next >= ring->size) {
+		next -= ring->size;
+		ring->used_wrap = !ring->used_wrap;
+	}
+	ring->next_used = (uint16_t)next;
+}
+
+uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
+	struct put_tally *tally)
+{
+	struct position p = {ring->next_used, ring->used_wrap};
+	unsigned at = plan->next_ahead, n = 0;
+	uint64_t todo = burst->todo;
+
+	for (; todo && at < plan->n_ahead; todo &= todo - 1, at++, n++) {
+		unsigned i = (unsigned)__builtin_ctzll(todo);
+		const struct frame *frame = &burst->frames[i];
+		bool tagged = burst->tagged >> i & 1;
+		uint32_t need = plain_size(frame, tagged);
+
+		if (!is_short_way(frame, burst, need, plan->ahead[at].len))
+			break;
+		plain_store(frame, tagged, plan->ahead[at].hva);
+		use_slot(ring, p.slot, p.wrap, plan->ahead[at].id, need);
+		step(ring, &p);
+		put_count(tally, frame->head, need - (uint32_t)HDR_SIZE);
+	}
+	if (!n)
+		return todo;
+	plan->next_ahead = at;
+	/* Each took one slot, on both sides. */
+	p = ahead_of(ring, (uint16_t)n);
+	ring->next_avail = (uint16_t)p.slot;
+	ring->avail_wrap = p.wrap;
+	advance_used(ring, n);
+	ring->dirty = true;
+	return todo;
+}
+
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
 {
-	struct vring_packed_desc *descs = ring->desc;
-
 	for (unsigned i = 0; i < n; i++) {
-		struct vring_packed_desc *desc = &descs[ring->next_used];
-		uint16_t flags = ring->used_wrap ? FLAG_AVAIL | FLAG_USED : 0;
+		use_slot(ring, ring->next_used, ring->used_wrap, chains[i].id, chains[i].len);
+		advance_used(ring, chains[i].n_desc);
+	}
+	ring->dirty = true;
+}
 
-		desc->id = chains[i].id;
-		desc->len = chains[i].len;
-		if (!ring->n_unpublished++) {
-			/* The driver reads in order: withholding the first hides all behind it. */
-			ring->publish_slot = ring->next_used;
-			ring->publish_flags = flags;
-		} else {
-			__atomic_store_n(&desc->flags, flags, __ATOMIC_RELEASE);
-		}
-		uint32_t next = (uint32_t)ring->next_used + chains[i].n_desc;
-		if (next >= ring->size) {
-			next -= ring->size;
-			ring->used_wrap = !ring->used_wrap;
-		}
-		ring->next_used = (uint16_t)next;
+void packed_return(struct vring *ring, const struct frame *frames, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		use_slot(ring, ring->next_used, ring->used_wrap, frames[i].id, 0);
+		advance_used(ring, frames[i].n_desc);
 	}
 	ring->dirty = true;
 }

@@ -63,7 +63,7 @@ static inline int seg_append(const struct vmem *mem, struct frame_seg *segs, uns
 	return (int)n;
 }
 
-/** Copy n <= 128 bytes; branches on few sizes only, no call. */
+/** Copy n <= HDR_SIZE + FRAME_HEAD_SIZE bytes; branches on few sizes only, no call. */
 static inline void copy_small(uint8_t *dst, const uint8_t *src, uint32_t n)
 {
 	if (n >= 32) {
@@ -92,8 +92,83 @@ static inline void prefetch_for_write(const uint8_t *hva)
 	__builtin_prefetch(hva + 64, 1);
 }
 
-/** Fill a frame's header and head from its chain. */
-void frame_load(struct frame *frame, const struct frame_seg *segs, const struct vring_chain *chain);
+/** Fill a frame from its chain of several pieces, frame->segs[frame->n_segs], len bytes in all. */
+void frame_gather(struct frame *frame, uint32_t len);
+
+/**
+ * Fill a frame whose chain is the one piece frame->piece; n_segs is 1. What is shorter than a
+ * virtio header comes out as a frame of no bytes.
+ */
+static inline void frame_load(struct frame *frame)
+{
+	const uint8_t *src = frame->piece.hva;
+	uint32_t size = frame->piece.len;
+
+	frame->rest_off = 12;
+	if (__builtin_expect(size <= HDR_SIZE, 0)) {
+		frame->len = frame->tail_len = frame->head_len = 0;
+		return;
+	}
+	uint32_t n = size < HDR_SIZE + FRAME_HEAD_SIZE ? size : HDR_SIZE + FRAME_HEAD_SIZE;
+	frame->len = size - (uint32_t)HDR_SIZE;
+	frame->head_len = (uint16_t)(n - HDR_SIZE);
+	frame->tail_len = size - n;
+	if (frame->tail_len) {
+		frame->segs = &frame->piece;
+		frame->skip = (uint16_t)n;
+	}
+	copy_small((uint8_t *)&frame->hdr, src, n);
+}
+
+/* The short way out (vring_put_plain()). */
+
+/** Bytes that a frame takes in a buffer. */
+static inline uint32_t plain_size(const struct frame *frame, bool tagged)
+{
+	return (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
+}
+
+static inline bool is_short_way(
+	const struct frame *frame, const struct put_burst *burst, uint32_t need, uint32_t room)
+{
+	return frame_is_plain(frame) && frame->len <= burst->max_len && need <= room;
+}
+
+/** Write a frame into one piece of memory that is large enough. */
+static inline void plain_store(const struct frame *frame, bool tagged, uint8_t *dst)
+{
+	const struct virtio_net_hdr_v1 hdr = {.num_buffers = 1};
+	uint32_t n = frame->head_len, cut = frame->rest_off - 12u;
+
+	__builtin_memcpy(dst, &hdr, HDR_SIZE);
+	dst += HDR_SIZE;
+	if (tagged == !!cut) { /* tagged or untagged, as it came */
+		copy_small(dst, frame->head, n);
+		if (tagged) {
+			dst[14] = (uint8_t)(frame->tci >> 8);
+			dst[15] = (uint8_t)frame->tci;
+		}
+	} else if (tagged) {
+		const uint8_t tag[4] = {
+			0x81, 0x00, (uint8_t)(frame->tci >> 8), (uint8_t)frame->tci};
+		__builtin_memcpy(dst, frame->head, 12);
+		__builtin_memcpy(dst + 12, tag, 4);
+		copy_small(dst + 16, frame->head + 12, n - 12);
+		n += 4;
+	} else {
+		__builtin_memcpy(dst, frame->head, 12);
+		copy_small(dst + 12, frame->head + 16, n - 16);
+		n -= 4;
+	}
+	uint32_t left = frame->tail_len, skip = frame->skip;
+	dst += n;
+	for (const struct frame_seg *from = frame->segs; left; from++, skip = 0) {
+		uint32_t part = from->len - skip < left ? from->len - skip : left;
+		memcpy(dst, from->hva + skip, part);
+		dst += part;
+		left -= part;
+	}
+}
 
 /**
  * Copy a frame, with its tag if tagged, into plan. The plan holds at least that many bytes.
@@ -107,15 +182,21 @@ unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, stru
 int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
 /** Fill plan->ahead with up to n buffers. */
 void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n);
+/** As vring_put_plain(). */
+uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
+	struct put_tally *tally);
 void split_return(struct vring *ring, const struct frame *frames, unsigned n);
 void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n);
 void split_publish(struct vring *ring);
 
 unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
+uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
+	struct put_tally *tally);
 /** As split_next(); ahead counts slots. */
 int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
 void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n);
+void packed_return(struct vring *ring, const struct frame *frames, unsigned n);
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n);
 void packed_publish(struct vring *ring);
 bool packed_pending(const struct vring *ring);

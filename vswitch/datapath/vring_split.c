@@ -77,64 +77,98 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 }
 
 /** The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
-static inline bool take_simple(
-	const struct vring *ring, uint16_t head, struct frame_seg *seg, struct vring_chain *chain)
+static inline bool take_simple(const struct vring *ring, uint16_t head, struct frame *frame)
 {
 	const struct vring_desc *table = ring->desc;
-	struct vring_desc desc;
 
 	if (head >= ring->size)
 		return false;
-	desc = desc_load(&table[head]);
-	if (desc.flags)
+	struct vring_desc desc = desc_load(&table[head]);
+	uint8_t *hva = vmem_translate(ring->mem, desc.addr, desc.len);
+	if (desc.flags || !hva)
 		return false;
-	*seg = (struct frame_seg){vmem_translate(ring->mem, desc.addr, desc.len), desc.len};
-	if (!seg->hva)
-		return false;
-	__builtin_prefetch(seg->hva);
-	__builtin_prefetch(seg->hva + 64);
-	*chain = (struct vring_chain){.n_segs = 1, .len = desc.len, .id = head, .n_desc = 1};
+	__builtin_prefetch(hva);
+	__builtin_prefetch(hva + 64);
+	frame->piece = (struct frame_seg){hva, desc.len};
+	frame->n_segs = 1;
+	frame->id = head;
 	return true;
 }
 
-unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
-	unsigned n_segs)
+/** Any chain. Returns the pieces of segs then in use, or -1 with the ring broken. */
+static int take_chain(struct vring *ring, uint16_t head, struct frame *frame,
+	struct frame_seg *segs, unsigned used)
+{
+	struct vring_chain chain;
+	int got = walk(ring, head, 0, segs, used, used + FRAME_MAX_SEGS, &chain);
+
+	if (got < 0)
+		return -1;
+	__builtin_prefetch(segs[used].hva);
+	frame->id = head;
+	frame->segs = segs + used;
+	frame->n_segs = (uint16_t)chain.n_segs;
+	frame->piece.len = chain.len;
+	if (chain.n_segs == 1)
+		frame->piece.hva = segs[used].hva;
+	return got;
+}
+
+/** Heads made available and not taken, max at most; -1: the ring is broken. */
+static int available(struct vring *ring, unsigned max)
+{
+	uint16_t ready = (uint16_t)(ring->avail_seen - ring->next_avail);
+
+	/* The driver writes the line of its index all the time: look only when it is needed. */
+	if (ready < max) {
+		ring->avail_seen = avail_idx(ring);
+		ready = (uint16_t)(ring->avail_seen - ring->next_avail);
+	}
+	if (ready > ring->size)
+		return ring_fault(ring, VRING_BAD_AVAIL);
+	return ready < max ? ready : (int)max;
+}
+
+/** Read the next n heads and have their descriptors fetched. */
+static inline void load_heads(const struct vring *ring, uint16_t *heads, unsigned n)
 {
 	const struct vring_avail *avail = ring->avail;
 	const struct vring_desc *table = ring->desc;
-	struct vring_chain chains[FRAME_BURST] UNINITIALIZED;
-	uint16_t heads[FRAME_BURST] UNINITIALIZED;
-	uint16_t ready = (uint16_t)(avail_idx(ring) - ring->next_avail);
-	unsigned used = 0, n = 0;
 
-	if (!ready)
-		return 0;
-	if (ready > ring->size) {
-		ring_fault(ring, VRING_BAD_AVAIL);
-		return 0;
-	}
-	if (max > ready)
-		max = ready;
-	for (unsigned i = 0; i < max; i++) {
+	for (unsigned i = 0; i < n; i++) {
 		heads[i] =
 			LOAD_ONCE(avail->ring[(uint16_t)(ring->next_avail + i) & (ring->size - 1)]);
 		if (heads[i] < ring->size)
 			__builtin_prefetch(&table[heads[i]]);
 	}
-	for (; n < max && n_segs - used >= FRAME_MAX_SEGS; n++) {
-		frames[n].segs = segs + used;
-		if (take_simple(ring, heads[n], &segs[used], &chains[n])) {
-			used++;
+}
+
+unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+	unsigned n_segs)
+{
+	uint16_t heads[FRAME_BURST] UNINITIALIZED;
+	unsigned used = 0, n = 0;
+	int ready = available(ring, max);
+
+	if (ready <= 0)
+		return 0;
+	load_heads(ring, heads, (unsigned)ready);
+	for (; n < (unsigned)ready; n++) {
+		if (take_simple(ring, heads[n], &frames[n]))
 			continue;
-		}
-		int got = walk(ring, heads[n], 0, segs, used, used + FRAME_MAX_SEGS, &chains[n]);
+		if (n_segs - used < FRAME_MAX_SEGS)
+			break;
+		int got = take_chain(ring, heads[n], &frames[n], segs, used);
 		if (got < 0)
 			break;
-		__builtin_prefetch(segs[used].hva);
 		used = (unsigned)got;
 	}
-	for (unsigned i = 0; i < n; i++)
-		frame_load(&frames[i], frames[i].segs, &chains[i]);
+	for (unsigned i = 0; i < n; i++) {
+		if (frames[i].n_segs == 1)
+			frame_load(&frames[i]);
+		else
+			frame_gather(&frames[i], frames[i].piece.len);
+	}
 	ring->next_avail += n;
 	return n;
 }
@@ -143,16 +177,12 @@ int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 {
 	const struct vring_avail *avail = ring->avail;
 	uint16_t at = (uint16_t)(ring->next_avail + ahead);
-	uint16_t ready = (uint16_t)(ring->avail_seen - ring->next_avail);
+	int ready = available(ring, ahead + 1u);
 
-	if (ready <= ahead) {
-		ring->avail_seen = avail_idx(ring);
-		ready = (uint16_t)(ring->avail_seen - ring->next_avail);
-		if (ready > ring->size)
-			return ring_fault(ring, VRING_BAD_AVAIL);
-		if (ready <= ahead)
-			return 1;
-	}
+	if (ready < 0)
+		return -1;
+	if ((unsigned)ready <= ahead)
+		return 1;
 	uint16_t head = LOAD_ONCE(avail->ring[at & (ring->size - 1)]);
 	int got = walk(ring, head, VRING_DESC_F_WRITE, plan->segs, plan->n_segs, FRAME_MAX_SEGS,
 		&plan->chains[plan->n_chains]);
@@ -165,25 +195,14 @@ int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 
 void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 {
-	const struct vring_avail *avail = ring->avail;
 	const struct vring_desc *table = ring->desc;
 	uint16_t heads[FRAME_BURST] UNINITIALIZED;
-	uint16_t ready = (uint16_t)(ring->avail_seen - ring->next_avail);
+	int ready = available(ring, n);
 
-	if (ready < n) {
-		ring->avail_seen = avail_idx(ring);
-		ready = (uint16_t)(ring->avail_seen - ring->next_avail);
-	}
-	if (ready > ring->size) /* for split_next() to complain about */
+	if (ready <= 0)
 		return;
-	if (n > ready)
-		n = ready;
-	for (unsigned i = 0; i < n; i++) {
-		heads[i] =
-			LOAD_ONCE(avail->ring[(uint16_t)(ring->next_avail + i) & (ring->size - 1)]);
-		if (heads[i] < ring->size)
-			__builtin_prefetch(&table[heads[i]]);
-	}
+	n = (unsigned)ready;
+	load_heads(ring, heads, n);
 	for (unsigned i = 0; i < n && heads[i] < ring->size; i++) {
 		struct vring_desc desc = desc_load(&table[heads[i]]);
 		uint8_t *hva = vmem_translate(ring->mem, desc.addr, desc.len);
@@ -198,16 +217,47 @@ void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 	}
 }
 
+uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
+	struct put_tally *tally)
+{
+	struct vring_used *used = ring->used;
+	unsigned at = plan->next_ahead, n = 0, mask = ring->size - 1u;
+	uint64_t todo = burst->todo;
+
+	for (; todo && at < plan->n_ahead; todo &= todo - 1, at++, n++) {
+		unsigned i = (unsigned)__builtin_ctzll(todo);
+		const struct frame *frame = &burst->frames[i];
+		bool tagged = burst->tagged >> i & 1;
+		uint32_t need = plain_size(frame, tagged);
+
+		if (!is_short_way(frame, burst, need, plan->ahead[at].len))
+			break;
+		plain_store(frame, tagged, plan->ahead[at].hva);
+		used->ring[(ring->next_used + n) & mask] =
+			(struct vring_used_elem){plan->ahead[at].id, need};
+		put_count(tally, frame->head, need - (uint32_t)HDR_SIZE);
+	}
+	if (!n)
+		return todo;
+	plan->next_ahead = at;
+	ring->next_avail += n;
+	ring->next_used += n;
+	ring->n_unpublished += n;
+	ring->dirty = true;
+	return todo;
+}
+
 void split_return(struct vring *ring, const struct frame *frames, unsigned n)
 {
 	struct vring_used *used = ring->used;
+	unsigned mask = ring->size - 1u;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct vring_used_elem *elem = &used->ring[ring->next_used++ & (ring->size - 1)];
-		elem->id = frames[i].id;
-		elem->len = 0;
-	}
+	for (unsigned i = 0; i < n; i++)
+		used->ring[(ring->next_used + i) & mask] =
+			(struct vring_used_elem){.id = frames[i].id};
+	ring->next_used += n;
 	ring->n_unpublished += n;
+	ring->dirty = true;
 }
 
 void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
