@@ -1,8 +1,8 @@
 /* vswitch: read the command line, put the parts together, run, take them apart in reverse. */
-#include "eal.h"
 #include "ev.h"
 #include "options.h"
 #include "control/switch.h"
+#include "port/eal.h"
 #include "version.h"
 
 #include <errno.h>
@@ -59,21 +59,17 @@ static int run(const struct options *options, struct err *err)
 	r = options_prepare_control(options, err);
 	if (r < 0)
 		goto done_ev;
-	r = eal_start(err);
-	if (r < 0)
-		goto done_ev;
 	r = switch_create(ev, &params, &sw, err);
 	if (r < 0)
-		goto done_eal;
+		goto done_ev;
 	log_notice("ready, version=%s, control=%s, workers=%u", weft_version(), options->control,
 		options->n_cpus);
 	r = ev_run(ev);
 	if (r < 0)
 		(void)err_set(err, r, "event loop: %s", strerror(-r));
 	switch_destroy(sw);
-done_eal:
-	eal_stop();
 done_ev:
+	eal_stop(); /* which ports started that needed it */
 	ev_destroy(ev);
 	return r;
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,12 @@
 
 LOG_MODULE("eal");
 
-/* What mbufs at the edges of the switch need; guest memory is not counted here. */
+/* For what drivers keep; frames have memory of their own. Touched, and so there, as it is used; a
+ * card that does DMA pins all of it. */
 #define EAL_MEMORY_MIB "64"
+
+/* A card that does not exist: none is looked at before a port asks for it. */
+#define EAL_NO_CARD "ffff:ff:1f.7"
 
 /* DPDK writes whole lines to a stdio stream: hand them on to our log, one by one. */
 static ssize_t log_stream_write(void *cookie, const char *buf, size_t size)
@@ -90,17 +95,21 @@ static int init_in_private_dir(int argc, char **argv)
 	return r;
 }
 
+static bool started;
+
 int eal_start(struct err *err)
 {
 	/* Copies: DPDK reorders its arguments and writes into them. */
-	char words[][24] = {"vswitch", "--no-huge", "--no-shconf", "--no-pci", "--no-telemetry",
-		"--no-hpet", "--iova-mode=va", "-m", EAL_MEMORY_MIB, "--log-level=warning",
+	char words[][24] = {"vswitch", "--no-huge", "--no-shconf", "--no-telemetry", "--no-hpet",
+		"--iova-mode=va", "-m", EAL_MEMORY_MIB, "--log-level=warning", "-a", EAL_NO_CARD,
 		"--lcores", ""};
 	enum { ARGC = sizeof(words) / sizeof(words[0]) };
 	char *argv[ARGC + 1] = {NULL};
 	cpu_set_t cpus;
 	int cpu = 0, r;
 
+	if (started)
+		return 0;
 	for (unsigned i = 0; i < ARGC; i++)
 		argv[i] = words[i];
 	if (sched_getaffinity(0, sizeof(cpus), &cpus) < 0)
@@ -118,11 +127,15 @@ int eal_start(struct err *err)
 		close_log_stream();
 		return err_set(err, r, "dpdk: initialisation failed: %s", strerror(-r));
 	}
+	started = true;
 	return 0;
 }
 
 void eal_stop(void)
 {
+	if (!started)
+		return;
+	started = false;
 	(void)rte_eal_cleanup();
 	close_log_stream();
 }
