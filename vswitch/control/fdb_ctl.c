@@ -87,17 +87,33 @@ int fdb_ctl_resize(struct fdb_ctl *ctl, const struct model_bridge *bridge, uint3
 
 /* ---- Learning and forgetting ----------------------------------------------------------------- */
 
+/* The table is asked for this many notes ahead, so that its cache misses overlap. */
+#define LEARN_AHEAD 16
+
+static void prefetch_note(const struct fdb_ctl *ctl, const struct note *note)
+{
+	const struct fdb *fdb =
+		note->bridge_id < MODEL_MAX_BRIDGES ? ctl->tables[note->bridge_id] : NULL;
+
+	if (fdb)
+		fdb_prefetch(fdb, note->vid, note->mac48);
+}
+
 unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const struct note *notes,
 	unsigned n_notes, uint32_t now_s)
 {
 	unsigned n_changed = 0;
 
+	for (unsigned i = 0; i < n_notes && i < LEARN_AHEAD; i++)
+		prefetch_note(ctl, &notes[i]);
 	for (unsigned i = 0; i < n_notes; i++) {
 		const struct note *note = &notes[i];
 		const struct model_port *port =
 			note->port_id < MODEL_MAX_PORTS ? model->ports[note->port_id] : NULL;
 		enum fdb_learned learned;
 
+		if (i + LEARN_AHEAD < n_notes)
+			prefetch_note(ctl, &notes[i + LEARN_AHEAD]);
 		/* The port may have gone, or moved, since the worker wrote this. */
 		if (!port || !port->bridge || port->bridge->id != note->bridge_id)
 			continue;

@@ -34,7 +34,9 @@ static void *pages_create(size_t size)
 	if (before)
 		(void)munmap(mem, before);
 	(void)munmap(mem + before + size, slack - before);
-	(void)madvise(mem + before, size, MADV_HUGEPAGE); /* refused: small pages do as well */
+	/* Refused: small pages do as well. There now, so that learning does not wait for them. */
+	(void)madvise(mem + before, size, MADV_HUGEPAGE);
+	(void)madvise(mem + before, size, MADV_POPULATE_WRITE);
 	return mem + before;
 }
 
@@ -138,9 +140,12 @@ static struct place find_in(struct fdb_bucket *b, uint64_t key)
 static struct place find(const struct fdb *fdb, uint64_t key)
 {
 	uint64_t hash = fdb_hash(key);
-	struct place at = find_in(fdb_first(fdb, hash), key);
+	struct fdb_bucket *first = fdb_first(fdb, hash);
+	struct place at = find_in(first, key);
 
-	return at.bucket ? at : find_in(fdb_second(fdb, hash), key);
+	if (at.bucket || !atomic_load_explicit(&first->overflow, memory_order_relaxed))
+		return at;
+	return find_in(fdb_second(fdb, hash), key);
 }
 
 static void count_port(struct fdb *fdb, uint16_t value, int by)
@@ -328,6 +333,14 @@ static void set_value(struct fdb *fdb, const struct place *at, uint16_t value)
 	count_port(fdb, value_at(at), -1);
 	write_slot(at, key_at(at), value);
 	count_port(fdb, value, 1);
+}
+
+void fdb_prefetch(const struct fdb *fdb, uint16_t vid, uint64_t mac48)
+{
+	const struct place at = {fdb_first(fdb, fdb_hash(fdb_key(vid, mac48))), 0};
+
+	__builtin_prefetch(at.bucket, 1);
+	__builtin_prefetch(last_at(fdb, &at), 1);
 }
 
 enum fdb_learned fdb_learn(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_id,

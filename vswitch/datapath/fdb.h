@@ -7,7 +7,7 @@
  * something overflowed. A value is a port id and a static flag. Sized for twice max_entries, so
  * that the rate does not depend on how many addresses are known. Where both buckets are full, one
  * of the twelve addresses in them moves to its other one, so that max_entries do fit. Memory: 34 to
- * 68 bytes per address of max_entries, mapped as it is touched.
+ * 68 bytes per address of max_entries, mapped as it is touched up to 2 MiB and at once above.
  *
  * Threads. Workers look up without locks; one writer, the control thread, changes. Each bucket has
  * a sequence number, odd while the writer is inside; a reader that saw it change, or that missed an
@@ -150,6 +150,8 @@ void fdb_destroy(struct fdb *fdb);
 
 enum fdb_learned { FDB_KNOWN, FDB_ADDED, FDB_MOVED, FDB_IS_STATIC, FDB_LIMITED };
 
+/** Ask for the memory that fdb_learn() will need for vid/mac48, some addresses ahead. */
+void fdb_prefetch(const struct fdb *fdb, uint16_t vid, uint64_t mac48);
 /**
  * Note that vid/mac was seen at port_id. A static address never moves. max_per_port 0 = no limit.
  */

@@ -57,6 +57,7 @@ struct worker_pool {
 	alignas(64) atomic_bool attention;
 	/* Control's. */
 	uint32_t publish_mark;
+	unsigned notes_turn; /* whose notes are taken first */
 	struct worker *workers[DP_MAX_WORKERS];
 };
 
@@ -404,16 +405,29 @@ void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)
 		pool->workers[w]->counters[port_id] = (struct dp_counters){0};
 }
 
+/** Notes of all workers, another one first each time. */
+static unsigned take_notes(struct worker_pool *pool, struct note *notes, unsigned max)
+{
+	unsigned first = pool->notes_turn++, n = 0;
+
+	for (unsigned i = 0; i < pool->n_workers; i++) {
+		struct worker *worker = pool->workers[(first + i) % pool->n_workers];
+
+		n += note_take_burst(&worker->notes, &notes[n], max - n);
+	}
+	return n;
+}
+
 unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max)
 {
-	unsigned n = 0;
+	unsigned n = take_notes(pool, notes, max);
 
-	/* Lowered before looking, so that what comes after the look raises it again. */
-	atomic_store_explicit(&pool->attention, false, memory_order_seq_cst);
-	for (unsigned w = 0; w < pool->n_workers; w++)
-		while (n < max && note_take(&pool->workers[w]->notes, &notes[n]))
-			n++;
-	return n;
+	/* While there are more, workers need not say so: each time costs them a system call. */
+	if (n == max)
+		return n;
+	/* Lowered before the last look, so that what comes after it raises attention again. */
+	(void)atomic_exchange_explicit(&pool->attention, false, memory_order_seq_cst);
+	return n + take_notes(pool, &notes[n], max - n);
 }
 
 uint64_t worker_notes_lost(const struct worker_pool *pool)

@@ -61,7 +61,8 @@ void worker_load(const struct worker_pool *pool, unsigned index, struct worker_l
 void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t queue,
 	struct worker_load *ret_load);
 
-/** Take up to max learn notes; returns the number. Call when attention_fd was written. */
+/** Take up to max learn notes; returns the number. Call when attention_fd was written, and again
+ *  until there are fewer than max: only from then on is attention_fd written for new ones. */
 unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max);
 /** Notes that were lost because control was slow. */
 uint64_t worker_notes_lost(const struct worker_pool *pool);
