@@ -174,7 +174,12 @@ uint32_t fe_ring_base(struct fe_ring *ring)
 		return LOAD(&((struct vring_used *)ring->used)->idx);
 	if (!ring->receive)
 		reclaim(ring);
-	uint32_t at = ring->used_idx | (uint32_t)ring->used_wrap << 15;
+	/* Frames that wait to be received are past: look over them, but leave them. */
+	struct fe_ring ahead = *ring;
+	uint32_t id, len;
+	while (ring->receive && take_used(&ahead, &id, &len))
+		continue;
+	uint32_t at = ahead.used_idx | (uint32_t)ahead.used_wrap << 15;
 	return at | at << 16;
 }
 

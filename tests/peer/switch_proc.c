@@ -59,11 +59,20 @@ static pid_t spawn(const char *log_path, const char *const *argv)
 void switch_proc_restart(struct switch_proc *proc, bool keep)
 {
 	char log_path[96], state[96];
-	const char *argv[] = {"--control", proc->control, keep ? "--state" : NULL, state, NULL};
+	const char *argv[8] = {"--control", proc->control};
+	unsigned n_args = 2;
 	struct err err = {0};
 
 	(void)snprintf(log_path, sizeof(log_path), "%s/log", proc->dir);
 	(void)snprintf(state, sizeof(state), "%s/state", proc->dir);
+	if (proc->workers) {
+		argv[n_args++] = "--workers";
+		argv[n_args++] = proc->workers;
+	}
+	if (keep) {
+		argv[n_args++] = "--state";
+		argv[n_args++] = state;
+	}
 	proc->pid = spawn(log_path, argv);
 	for (unsigned i = 0; i < WAIT_MS / 10; i++) {
 		if (ctl_client_open(proc->control, &ctl_vswitch_interface, WAIT_MS, &proc->client,
@@ -76,7 +85,7 @@ void switch_proc_restart(struct switch_proc *proc, bool keep)
 
 void switch_proc_start(struct switch_proc *proc, bool keep)
 {
-	*proc = (struct switch_proc){.dir = "/tmp/weft-peer-XXXXXX"};
+	*proc = (struct switch_proc){.dir = "/tmp/weft-peer-XXXXXX", .workers = proc->workers};
 	assert_non_null(mkdtemp(proc->dir));
 	(void)snprintf(proc->control, sizeof(proc->control), "%s/vs.sock", proc->dir);
 	switch_proc_restart(proc, keep);
@@ -130,7 +139,8 @@ const char *switch_proc_path(const struct switch_proc *proc, const char *name)
 static void words_to_msg(const struct switch_proc *proc, const struct ctl_struct *schema, void *msg,
 	const char *words)
 {
-	char text[512], value[640], *save = NULL, *field, *word;
+	char text[512], value[640], *save = NULL, *field;
+	const char *word;
 	struct err err = {0};
 
 	memset(msg, 0, schema->size);
@@ -139,6 +149,8 @@ static void words_to_msg(const struct switch_proc *proc, const struct ctl_struct
 	for (field = strtok_r(text, " ", &save); field; field = strtok_r(NULL, " ", &save)) {
 		word = strtok_r(NULL, " ", &save);
 		assert_non_null(word);
+		if (!strcmp(word, "-"))
+			word = "";
 		(void)snprintf(value, sizeof(value), "%s%s", word[0] == '$' ? proc->dir : "",
 			word + (word[0] == '$'));
 		if (ctl_field_parse(schema, msg, field, value, &err) < 0)

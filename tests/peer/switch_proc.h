@@ -18,6 +18,7 @@ struct switch_proc {
 	char control[96];
 	pid_t pid; /* 0: does not run */
 	struct ctl_client *client;
+	const char *workers; /* for --workers, set before the start; NULL: one, not pinned */
 };
 
 /** Make the directory and start, with --state where keep is set; returns when requests are served. */
@@ -34,7 +35,8 @@ int switch_proc_run(const char *const *argv);
 /** Path of a socket in the directory; static buffer. */
 const char *switch_proc_path(const struct switch_proc *proc, const char *name);
 
-/** Ask in words: "name p1 bridge br0 tag 10"; `$` in a word stands for the directory. 0 or -errno. */
+/** Ask in words: "name p1 bridge br0 tag 10"; `$` before a word stands for the
+ *  directory, `-` is the empty word. 0 or -errno. */
 int switch_ask(struct switch_proc *proc, const char *method, const char *words, struct err *err);
 /** As switch_ask(), but it has to work. */
 void switch_must(struct switch_proc *proc, const char *method, const char *words);

@@ -1,0 +1,646 @@
+/* A real vswitch under full load while ports are added, removed and reconfigured ten times a
+ * second, and guests come, go, hang and change their rings. In the end every frame is accounted
+ * for.
+ *
+ * WEFT_CHURN_SECONDS  how long, for each number of workers (default 5)
+ * WEFT_CHURN_SEED     of the sequence of changes and of the frames (default: the clock; printed)
+ * WEFT_CHURN_WORKERS  only this number of workers, 1 or 2 */
+#include "station.h"
+#include "switch_proc.h"
+
+#include <dirent.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define TICK_NS	  100000000
+#define N_FIXED	  14 /* stations whose ports stay; the others come and go */
+#define N_ALL	  20
+#define N_WIRES	  2
+#define FIRST_END 10 /* stations from here to N_FIXED are ends of wires */
+
+/* Memory that a freed object leaves behind is kept from use for a while under AddressSanitizer,
+ * which looks for leaks itself at the end. */
+#ifdef __SANITIZE_ADDRESS__
+#define GROWTH_MAX_KIB (400 * 1024)
+#else
+#define GROWTH_MAX_KIB (4 * 1024)
+#endif
+
+static const struct {
+	uint16_t vid;
+	const char *bridge; /* NULL: on wires; "*": any */
+	unsigned first, end;
+} domains[] = {
+	{10, "br0", 0, 3},
+	{20, "br0", 3, 6},
+	{10, "br1", 6, 8},
+	{30, "*", 8, 10},
+	{0, NULL, FIRST_END, N_FIXED},
+};
+
+struct change_counts {
+	unsigned added, removed, changed, peers;
+};
+
+static struct switch_proc proc;
+static struct station stations[N_ALL];
+static bool has_wire[N_WIRES];
+static uint64_t rng; /* the churner's */
+static pthread_t load;
+static bool is_loaded;
+static _Atomic bool stop_load;
+static struct change_counts counts;
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static uint32_t dice(uint32_t below)
+{
+	return station_random(&rng, below);
+}
+
+/** Request in words, made as by printf(); it has to work. */
+__attribute__((format(printf, 2, 3))) static void must(const char *method, const char *format, ...)
+{
+	char words[256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	switch_must(&proc, method, words);
+}
+
+static struct ctl_port show(const char *name)
+{
+	char words[64];
+	struct ctl_port port;
+
+	(void)snprintf(words, sizeof(words), "name %s", name);
+	assert_int_equal(switch_rows(&proc, "PortShow", words, &port), 1);
+	return port;
+}
+
+/* ---- Load ------------------------------------------------------------------------------------ */
+
+static void *load_main(void *arg)
+{
+	uint64_t load_rng = *(const uint64_t *)arg;
+
+	while (!stop_load) {
+		for (unsigned i = 0; i < N_ALL; i++) {
+			/* Whoever is being changed waits for its turn. */
+			if (pthread_mutex_trylock(&stations[i].lock))
+				continue;
+			(void)station_poll(&stations[i], stations, N_ALL, &load_rng);
+			pthread_mutex_unlock(&stations[i].lock);
+		}
+	}
+	return NULL;
+}
+
+static void load_start(uint64_t seed)
+{
+	static uint64_t load_seed;
+
+	load_seed = seed;
+	stop_load = false;
+	assert_int_equal(pthread_create(&load, NULL, load_main, &load_seed), 0);
+	is_loaded = true;
+}
+
+static void load_stop(void)
+{
+	stop_load = true;
+	if (is_loaded)
+		(void)pthread_join(load, NULL);
+	is_loaded = false;
+}
+
+/* ---- Peers ----------------------------------------------------------------------------------- */
+
+/** Drive the station's port with rings and features of any kind. */
+static void connect_peer(struct station *station, bool listen)
+{
+	static const uint64_t optional[] = {VIRTIO_BIT(VIRTIO_F_EVENT_IDX),
+		VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF), VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)};
+	const struct fe_config config = {.path = switch_proc_path(&proc, station->name),
+		.listen = listen,
+		.packed = dice(2),
+		.queue_pairs = (uint16_t)(1 + dice(3)),
+		.ring_size = (uint16_t)(16u << dice(6)),
+		.features = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MQ) |
+			    VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES) |
+			    (dice(2) ? optional[0] : 0) | (dice(4) ? optional[1] : 0) |
+			    (dice(2) ? optional[2] : 0)};
+	struct fe *fe;
+
+	assert_int_equal(fe_create(&config, &fe), 0);
+	pthread_mutex_lock(&station->lock);
+	station->fe = fe;
+	station->n_queues = config.queue_pairs;
+	station->sends = station->reads = true;
+	pthread_mutex_unlock(&station->lock);
+}
+
+/** The connection ends as if the guest was killed; what it got is looked at when the switch
+ * noticed. */
+static void kill_peer(struct station *station, bool has_port)
+{
+	if (!station->fe)
+		return;
+	(void)shutdown(fe_socket(station->fe), SHUT_RDWR);
+	for (unsigned i = 0; has_port && show(station->name).state == CTL_CONN_RUNNING; i++) {
+		assert_true(i < 5000);
+		usleep(1000);
+	}
+	pthread_mutex_lock(&station->lock);
+	station_retire(station);
+	pthread_mutex_unlock(&station->lock);
+}
+
+static bool listens(const struct station *station)
+{
+	return show(station->name).mode == CTL_SOCK_CLIENT;
+}
+
+static void change_peer(struct station *station)
+{
+	counts.peers++;
+	switch (dice(6)) {
+	case 0: /* hangs */
+		pthread_mutex_lock(&station->lock);
+		station->reads = false;
+		pthread_mutex_unlock(&station->lock);
+		break;
+	case 1: /* is reset and comes back at once */
+	case 2:
+		pthread_mutex_lock(&station->lock);
+		assert_int_equal(fe_stop(station->fe), 0);
+		assert_int_equal(fe_start(station->fe), 0);
+		station->reads = station->sends = true;
+		pthread_mutex_unlock(&station->lock);
+		break;
+	case 3: /* is started again without the switch's notice */
+		pthread_mutex_lock(&station->lock);
+		assert_int_equal(fe_reconnect(station->fe), 0);
+		pthread_mutex_unlock(&station->lock);
+		break;
+	case 4: /* is another guest */
+		kill_peer(station, true);
+		connect_peer(station, listens(station));
+		break;
+	default: /* reads on */
+		pthread_mutex_lock(&station->lock);
+		station->reads = true;
+		pthread_mutex_unlock(&station->lock);
+	}
+}
+
+/* ---- Ports ----------------------------------------------------------------------------------- */
+
+static const char *vlan_words(uint16_t vid)
+{
+	static char words[80];
+	static const char *const roles[] = {"tag %u", "vlan_mode trunk native 0 trunks %u",
+		"vlan_mode native-tagged native %u trunks %u",
+		"vlan_mode native-untagged native %u trunks %u"};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+	(void)snprintf(words, sizeof(words), roles[dice(4)], vid, vid);
+#pragma GCC diagnostic pop
+	return words;
+}
+
+static unsigned domain_of(unsigned id)
+{
+	unsigned d = 0;
+
+	while (id < N_FIXED && id >= domains[d].end)
+		d++;
+	return id < N_FIXED ? d : dice(3);
+}
+
+static const char *bridge_of(unsigned domain)
+{
+	const char *bridge = domains[domain].bridge;
+
+	return strcmp(bridge, "*") != 0 ? bridge : dice(2) ? "br0" : "br1";
+}
+
+static void add_port(struct station *station)
+{
+	unsigned domain = domain_of(station->id);
+	bool listen = dice(4) == 0;
+
+	station->domain = (uint8_t)domain;
+	station->vid = domains[domain].vid;
+	if (domains[domain].bridge)
+		must("PortAdd", "name %s bridge %s path $/%s mode %s %s", station->name,
+			bridge_of(domain), station->name, listen ? "client" : "server",
+			vlan_words(station->vid));
+	else
+		must("PortAdd", "name %s path $/%s mode %s", station->name, station->name,
+			listen ? "client" : "server");
+	connect_peer(station, listen);
+	counts.added++;
+}
+
+static void remove_port(struct station *station)
+{
+	switch (dice(3)) {
+	case 0: /* under load */
+		break;
+	case 1:
+		kill_peer(station, true);
+		break;
+	default: /* both at once */
+		(void)shutdown(fe_socket(station->fe), SHUT_RDWR);
+	}
+	must("PortDel", "name %s", station->name);
+	kill_peer(station, false);
+	counts.removed++;
+}
+
+static void change_bridged_port(struct station *station)
+{
+	static const unsigned mtus[] = {68, 500, 1500, 4000, 9216};
+
+	switch (dice(8)) {
+	case 0:
+		must("PortSet", "name %s %s", station->name, vlan_words(station->vid));
+		break;
+	case 1:
+		must("PortSet", "name %s mtu %u", station->name, mtus[dice(5)]);
+		break;
+	case 2:
+		must("PortSet", "name %s enabled false", station->name);
+		break;
+	case 3:
+		must("PortSet", "name %s bridge -", station->name);
+		break;
+	default:
+		must("PortSet", "name %s enabled true bridge %s", station->name,
+			bridge_of(station->domain));
+	}
+}
+
+static void change_wire(unsigned wire)
+{
+	unsigned a = FIRST_END + 2 * wire;
+
+	if (!has_wire[wire]) {
+		must("LinkAdd", "name w%u a %s b %s", wire, stations[a].name, stations[a + 1].name);
+		has_wire[wire] = true;
+		return;
+	}
+	switch (dice(4)) {
+	case 0:
+		must("LinkDel", "name w%u", wire);
+		has_wire[wire] = false;
+		break;
+	case 1:
+		must("LinkSet", "name w%u mtu %u", wire, 68 + dice(9000));
+		break;
+	default:
+		must("LinkSet", "name w%u enabled %s", wire, dice(3) ? "true" : "false");
+	}
+}
+
+static void change_switch(void)
+{
+	switch (dice(4)) {
+	case 0:
+		must("FdbFlush", "bridge br%u", dice(2));
+		break;
+	case 1:
+		must("FdbFlush", "bridge br0 vlan %u", 10 + 10 * dice(2));
+		break;
+	case 2:
+		must("BridgeSet", "name br%u ageing_s %u", dice(2), 1 + dice(300));
+		break;
+	default:
+		must("BridgeSet", "name br%u fdb_max %u", dice(2), 2 + dice(1000));
+	}
+}
+
+static void change_something(void)
+{
+	uint32_t kind = dice(8);
+
+	counts.changed++;
+	if (kind == 0)
+		change_switch();
+	else if (kind == 1)
+		change_wire(dice(N_WIRES));
+	else
+		change_bridged_port(&stations[dice(FIRST_END)]);
+}
+
+/** One port comes or goes, one thing is configured otherwise, one guest does something. */
+static void tick(void)
+{
+	struct station *station = &stations[N_FIXED + dice(N_ALL - N_FIXED)];
+
+	if (station->fe)
+		remove_port(station);
+	else
+		add_port(station);
+	change_something();
+	change_peer(&stations[dice(N_FIXED)]);
+	if (station_fault())
+		fail_msg("%s", station_fault());
+}
+
+static void churn(uint64_t duration_ns)
+{
+	uint64_t start = now_ns();
+
+	for (uint64_t next = start; next < start + duration_ns; next += TICK_NS) {
+		uint64_t now = now_ns();
+
+		if (now < next)
+			usleep((unsigned)((next - now) / 1000));
+		tick();
+	}
+}
+
+/** Every fixed port connected, enabled and where it belongs, every guest awake, no other port. */
+static void calm_down(void)
+{
+	for (unsigned i = N_FIXED; i < N_ALL; i++) {
+		if (stations[i].fe)
+			remove_port(&stations[i]);
+	}
+	for (unsigned i = 0; i < N_FIXED; i++) {
+		if (i < FIRST_END)
+			must("PortSet", "name %s enabled true mtu 9216 bridge %s", stations[i].name,
+				bridge_of(stations[i].domain));
+		pthread_mutex_lock(&stations[i].lock);
+		stations[i].reads = true;
+		pthread_mutex_unlock(&stations[i].lock);
+		switch_wait_port(&proc, stations[i].name, CTL_CONN_RUNNING);
+	}
+}
+
+/* ---- Accounts -------------------------------------------------------------------------------- */
+
+/** What the process holds: open files but kick and call of rings, and KiB of memory of its own. */
+struct held {
+	unsigned fds, rss_kib;
+};
+
+static struct held held_now(void)
+{
+	char path[64], line[128];
+	struct held held = {0};
+	FILE *status;
+	DIR *fds;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", proc.pid);
+	fds = opendir(path);
+	assert_non_null(fds);
+	while (readdir(fds))
+		held.fds++;
+	(void)closedir(fds);
+	for (unsigned i = 0; i < N_ALL; i++)
+		held.fds -= 4 * stations[i].n_queues * (stations[i].fe != NULL);
+	(void)snprintf(path, sizeof(path), "/proc/%d/status", proc.pid);
+	status = fopen(path, "r");
+	assert_non_null(status);
+	while (fgets(line, sizeof(line), status))
+		(void)sscanf(line, "RssAnon: %u kB", &held.rss_kib);
+	(void)fclose(status);
+	assert_true(held.rss_kib > 0);
+	return held;
+}
+
+static void stop_senders(void)
+{
+	unsigned pending = 1;
+
+	for (unsigned i = 0; i < N_FIXED; i++) {
+		pthread_mutex_lock(&stations[i].lock);
+		stations[i].sends = false;
+		pthread_mutex_unlock(&stations[i].lock);
+	}
+	for (unsigned tries = 0; pending; tries++) {
+		if (tries >= 10000)
+			fail_msg("%u frames stay in their rings", pending);
+		usleep(1000);
+		pending = 0;
+		for (unsigned i = 0; i < N_FIXED; i++) {
+			pthread_mutex_lock(&stations[i].lock);
+			pending += station_pending(&stations[i]);
+			pthread_mutex_unlock(&stations[i].lock);
+		}
+	}
+	usleep(100000); /* readers have nothing left */
+}
+
+static int add_drops(void *ctx, const void *row)
+{
+	const struct ctl_drop *drop = row;
+	uint64_t *sum = ctx;
+
+	assert_true(drop->reason[0] && drop->frames);
+	*sum += drop->frames;
+	return 0;
+}
+
+static void check_port(const struct station *station)
+{
+	char words[64];
+	struct ctl_port_stats row;
+	struct ctl_ref ref = {0};
+	uint64_t named = 0;
+
+	(void)snprintf(words, sizeof(words), "name %s", station->name);
+	assert_int_equal(switch_rows(&proc, "PortStats", words, &row), 1);
+	if (row.rx_frames != station->n_sent || row.tx_frames != station->n_got)
+		fail_msg("port '%s' counted %llu in, %llu out; its guest sent %llu and got %llu",
+			station->name, (unsigned long long)row.rx_frames,
+			(unsigned long long)row.tx_frames, (unsigned long long)station->n_sent,
+			(unsigned long long)station->n_got);
+	CTL_SET_STR(&ref, ctl_ref, name, station->name);
+	assert_int_equal(
+		ctl_client_rows(proc.client, "PortDrops", &ref, add_drops, &named, NULL), 0);
+	assert_int_equal(named, row.rx_dropped + row.tx_dropped);
+}
+
+static void check_frames(double seconds)
+{
+	uint64_t sent = 0, got = 0;
+	const struct ctl_empty empty = {0};
+	struct ctl_switch sum;
+
+	assert_int_equal(ctl_client_call(proc.client, "SwitchShow", &empty, &sum, NULL), 0);
+	for (unsigned i = 0; i < N_ALL; i++) {
+		sent += stations[i].n_sent;
+		got += stations[i].n_got;
+		if (i < N_FIXED)
+			check_port(&stations[i]);
+	}
+	print_message("%u ports added, %u removed, %u changes, %u guests; %llu frames (%.0f/s) + "
+		      "%llu copies = %llu delivered + %llu dropped\n",
+		counts.added, counts.removed, counts.changed, counts.peers,
+		(unsigned long long)sum.rx_frames, (double)sum.rx_frames / seconds,
+		(unsigned long long)sum.copies, (unsigned long long)sum.tx_frames,
+		(unsigned long long)sum.dropped);
+	assert_int_equal(sum.rx_frames, sent);
+	assert_int_equal(sum.tx_frames, got);
+	assert_int_equal(sum.rx_frames + sum.copies, sum.tx_frames + sum.dropped);
+	for (unsigned i = 0; i < N_FIXED; i++)
+		assert_true(stations[i].n_sent > 0 && stations[i].n_got > 0);
+}
+
+static int check_address(void *ctx, const void *row)
+{
+	const struct ctl_fdb *entry = row;
+	const uint8_t *mac = entry->mac.bytes;
+	const struct station *station = &stations[mac[5] < N_ALL ? mac[5] : 0];
+	unsigned *n = ctx;
+
+	if (mac[0] != 2 || mac[5] >= N_FIXED || mac[4] != station->domain ||
+		entry->vlan != station->vid || strcmp(entry->port, station->name) != 0)
+		fail_msg("address ..:%02x:%02x learned at '%s' in VLAN %u of %s", mac[4], mac[5],
+			entry->port, entry->vlan, entry->bridge);
+	++*n;
+	return 0;
+}
+
+static void check_addresses(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct ctl_fdb filter = {0};
+		struct err err = {0};
+
+		CTL_SET_STR(&filter, ctl_fdb, bridge, i ? "br1" : "br0");
+		assert_int_equal(
+			ctl_client_rows(proc.client, "FdbShow", &filter, check_address, &n, &err),
+			0);
+	}
+	assert_true(n > 0);
+}
+
+/* ---- The test -------------------------------------------------------------------------------- */
+
+static void show_log(void)
+{
+	char command[128];
+
+	(void)snprintf(command, sizeof(command), "tail -n 60 %s", switch_proc_path(&proc, "log"));
+	(void)!system(command);
+}
+
+static uint64_t environment_number(const char *name, uint64_t fallback)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 0) : fallback;
+}
+
+static void make_switch(unsigned workers)
+{
+	proc.workers = workers > 1 ? "0,1" : NULL;
+	switch_proc_start(&proc, true);
+	must("BridgeAdd", "name br0 reserved drop");
+	must("BridgeAdd", "name br1 reserved drop vlans 10,30");
+	counts = (struct change_counts){0};
+	memset(has_wire, 0, sizeof(has_wire));
+	memset(stations, 0, sizeof(stations));
+	for (unsigned i = 0; i < N_ALL; i++) {
+		pthread_mutex_init(&stations[i].lock, NULL);
+		stations[i].id = (uint8_t)i;
+		(void)snprintf(stations[i].name, sizeof(stations[i].name), "s%u", i);
+		if (i < N_FIXED)
+			add_port(&stations[i]);
+	}
+}
+
+static void every_frame_is_accounted_for(unsigned workers)
+{
+	uint64_t seconds = environment_number("WEFT_CHURN_SECONDS", 5), start;
+	uint64_t seed = environment_number("WEFT_CHURN_SEED", now_ns() & 0xffffff);
+	struct held before, after;
+	int status;
+
+	if (environment_number("WEFT_CHURN_WORKERS", workers) != workers)
+		skip();
+	print_message("%u workers, WEFT_CHURN_SEED=%llu\n", workers, (unsigned long long)seed);
+	rng = seed;
+	make_switch(workers);
+	start = now_ns();
+	load_start(~seed);
+	churn(2000000000);
+	calm_down();
+	before = held_now();
+	churn(seconds * 1000000000);
+	calm_down();
+	after = held_now();
+	stop_senders();
+	load_stop();
+	check_frames((double)(now_ns() - start) / 1e9);
+	check_addresses();
+	assert_null(station_fault());
+	print_message("%u open files, %u KiB (%+d)\n", after.fds, after.rss_kib,
+		(int)(after.rss_kib - before.rss_kib));
+	assert_int_equal(after.fds, before.fds);
+	assert_true(after.rss_kib < before.rss_kib + GROWTH_MAX_KIB);
+	status = switch_proc_stop(&proc, SIGTERM);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void one_worker(void **state)
+{
+	every_frame_is_accounted_for(1);
+}
+
+static void two_workers(void **state)
+{
+	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+		skip();
+	every_frame_is_accounted_for(2);
+}
+
+static int tear_down(void **state)
+{
+	load_stop();
+	if (proc.pid || station_fault())
+		show_log(); /* it failed */
+	switch_proc_destroy(&proc);
+	for (unsigned i = 0; i < N_ALL; i++)
+		fe_destroy(stations[i].fe);
+	memset(stations, 0, sizeof(stations));
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(one_worker, tear_down),
+		cmocka_unit_test_teardown(two_workers, tear_down),
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
