@@ -2,9 +2,10 @@
  * traffic: the frames that benchmarks send, and whether one arrived as it was sent.
  *
  * A frame of port p in slot s of its ring is written once and says where it is from: addresses,
- * maybe an 802.1Q tag, the local experimental EtherType, port, slot, a number, a time stamp, then a
- * pattern of port and slot. Address i of port p is 02:00:pp:ii:ii:ii. With more than one address
- * the generator rewrites them (traffic_address(), 12 bytes) before it publishes a slot again.
+ * maybe an 802.1Q tag, the local experimental EtherType (or IPv4 and TCP headers), port, slot, a
+ * number, a time stamp, then a pattern of port and slot. Address i of port p is 02:00:pp:ii:ii:ii.
+ * With more than one address the generator rewrites them (traffic_address(), 12 bytes) before it
+ * publishes a slot again.
  *
  * Sizes are those of the frame in memory: no virtio header, no FCS.
  * Threads: any; pure functions on the caller's memory.
@@ -21,6 +22,8 @@
 #define TRAFFIC_MAX_ADDRS (1u << 24)
 #define TRAFFIC_MIN_SIZE  60
 #define TRAFFIC_VID	  10
+#define TRAFFIC_MSS	  1448
+#define TRAFFIC_MAX_SIZE  65549 /* the largest IPv4 packet and its Ethernet header */
 
 enum traffic_pattern {
 	TRAFFIC_PAIRS, /* 0 to 1, 2 to 3, ...; and back where both ways are wanted */
@@ -34,9 +37,10 @@ struct traffic {
 	uint32_t size;	      /* bytes */
 	uint32_t n_addresses; /* of each port */
 	bool tagged;
+	bool tcp; /* IPv4 and TCP headers, for segmentation offload; not with tagged */
 };
 
-/** What a frame says about itself, after its EtherType. */
+/** What a frame says about itself, after its headers. */
 struct traffic_mark {
 	uint8_t port;
 	uint8_t reserved;
@@ -47,7 +51,7 @@ struct traffic_mark {
 
 static inline unsigned traffic_mark_at(const struct traffic *traffic)
 {
-	return traffic->tagged ? 18 : 14;
+	return traffic->tcp ? 14 + 20 + 20 : traffic->tagged ? 18 : 14;
 }
 
 /** Address i of a port as a number, first byte on the wire most significant. */
@@ -95,8 +99,13 @@ static inline struct traffic_mark traffic_mark(const struct traffic *traffic, co
 	return mark;
 }
 
+struct virtio_net_hdr_v1;
+
 /** Write the frame of port and slot, traffic->size bytes. */
 void traffic_fill(const struct traffic *traffic, unsigned port, unsigned slot, uint8_t *frame);
+
+/** Write the virtio header of such a frame: with tcp, one that is to be cut into segments. */
+void traffic_fill_hdr(const struct traffic *traffic, struct virtio_net_hdr_v1 *hdr);
 
 /**
  * Did this frame[len] arrive at a port as traffic_fill() made it, but for numbers and addresses,

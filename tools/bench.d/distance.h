@@ -1,0 +1,21 @@
+/**
+ * distance: how far two cores are from each other.
+ *
+ * Hypervisors move virtual cores: at times two of them share a cache, at times not, and that alone
+ * changes the rate of every switch by a factor of up to three. So every measurement says which it
+ * was: two threads bounce a cache line, and the median round trip is the distance.
+ */
+#ifndef WEFT_BENCH_DISTANCE_H
+#define WEFT_BENCH_DISTANCE_H
+
+/** Round trips below this are near: through a shared cache. */
+#define DISTANCE_NEAR_NS 200
+
+/**
+ * Median round trip in ns between this thread, which is pinned, and core cpu; a few milliseconds.
+ * The other thread takes precedence over what runs on cpu where that is permitted.
+ * returns  ns, or -errno
+ */
+int distance_measure(int cpu, double tsc_per_ns);
+
+#endif
