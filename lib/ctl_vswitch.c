@@ -2,7 +2,8 @@
 
 #include <errno.h>
 
-const char *const ctl_port_types[] = {"vhost-user", NULL};
+const char *const ctl_port_types[] = {
+	"vhost-user", "nic", "af-xdp", "af-packet", "tap", "veth", "pcap", "memif", "dpdk", NULL};
 const char *const ctl_sock_modes[] = {"server", "client", NULL};
 const char *const ctl_vlan_modes[] = {"access", "trunk", "native-tagged", "native-untagged", NULL};
 const char *const ctl_reserved_modes[] = {"forward", "drop", NULL};
@@ -12,6 +13,7 @@ const char *const ctl_ring_layouts[] = {"none", "split", "packed", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
 CTL_SCHEMA(ctl_switch, CTL_SWITCH_FIELDS);
+CTL_SCHEMA(ctl_worker, CTL_WORKER_FIELDS);
 CTL_SCHEMA(ctl_bridge, CTL_BRIDGE_FIELDS);
 CTL_SCHEMA(ctl_ref, CTL_REF_FIELDS);
 CTL_SCHEMA(ctl_port, CTL_PORT_FIELDS);
@@ -30,6 +32,8 @@ CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
 
 static const struct ctl_method methods[] = {
 	{"SwitchShow", READ, CTL_ONE, NONE, &ctl_switch_schema, "show the switch itself"},
+	{"WorkerShow", READ, CTL_ROWS, NONE, &ctl_worker_schema,
+		"list packet threads: how busy they are, what they do"},
 
 	{"BridgeAdd", CHANGE, CTL_ONE, &ctl_bridge_schema, NONE, "add a learning bridge"},
 	{"BridgeSet", CHANGE, CTL_ONE, &ctl_bridge_schema, NONE, "change settings of a bridge"},

@@ -12,9 +12,22 @@
 
 #define CTL_NAME_MAX 63
 #define CTL_PATH_MAX 107 /* sun_path less its NUL */
+#define CTL_FILE_MAX 255
+#define CTL_IFNAME_MAX 15 /* IFNAMSIZ less its NUL */
 
-enum ctl_port_type { CTL_PORT_VHOST_USER };
-extern const char *const ctl_port_types[]; /* "vhost-user" */
+enum ctl_port_type {
+	CTL_PORT_VHOST_USER, /* a guest, over a Unix socket */
+	CTL_PORT_NIC,        /* a network card taken from the host, by its PCI address or name */
+	CTL_PORT_AF_XDP,     /* an interface that stays the host's, by AF_XDP */
+	CTL_PORT_AF_PACKET,  /* the same, by packet sockets */
+	CTL_PORT_TAP,        /* an interface made on the host: the host itself is the peer */
+	CTL_PORT_VETH,       /* an interface made in a network namespace */
+	CTL_PORT_PCAP,       /* capture files: one replayed, one recorded */
+	CTL_PORT_MEMIF,      /* another packet program, over shared memory */
+	CTL_PORT_DPDK,       /* any other device of DPDK, by its arguments */
+};
+/* "vhost-user" "nic" "af-xdp" "af-packet" "tap" "veth" "pcap" "memif" "dpdk" */
+extern const char *const ctl_port_types[];
 enum ctl_sock_mode { CTL_SOCK_SERVER, CTL_SOCK_CLIENT };
 extern const char *const ctl_sock_modes[]; /* "server", "client" */
 /** IEEE 802.1Q port roles in Open vSwitch's words. */
@@ -57,6 +70,17 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "received + copies - delivered")
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
+/* ---- worker ---- */
+#define CTL_WORKER_FIELDS(F, T)                                                                    \
+	F(T, U32, worker, OPT, 0, 255, "", "number of the packet thread")                          \
+	F(T, U32, cpu, OPT, 0, UINT32_MAX, "", "CPU that it is pinned to; absent = none")          \
+	F(T, U32, busy, OPT, 0, 100, "%", "part of the last second that it spent on frames")       \
+	F(T, U32, rings, OPT, 0, UINT32_MAX, "", "queues of ports that it takes frames from")      \
+	F(T, U64, frames_per_s, OPT, 0, UINT64_MAX, "frames/s", "taken in the last second")        \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "taken since start")                       \
+	F(T, U64, moves, OPT, 0, UINT64_MAX, "", "queues given to it to balance the load, ever")
+CTL_STRUCT(ctl_worker, CTL_WORKER_FIELDS);
+
 /* ---- bridge ---- */
 #define CTL_BRIDGE_FIELDS(F, T)                                                                    \
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name")                                   \
@@ -81,8 +105,24 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                     \
 	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none")     \
 	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "kind of port")                                \
-	F(T, STR, path, OPT, 1, CTL_PATH_MAX, "", "Unix socket")                                   \
-	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes, "who listens: server = the switch")            \
+	F(T, STR, path, OPT, 1, CTL_PATH_MAX, "", "Unix socket (vhost-user, memif)")               \
+	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes,                                                \
+		"who listens: server = the switch (vhost-user, memif)")                            \
+	F(T, STR, dev, OPT, 1, 63, "",                                                             \
+		"interface of the host, or PCI address (nic); name of the one made (tap, veth)")   \
+	F(T, STR, devargs, OPT, 1, 255, "", "device arguments as DPDK takes them (dpdk)")          \
+	F(T, MAC, mac, OPT, 0, 0, "", "address of the host's side (tap) or of the peer (veth)")    \
+	F(T, STR, owner, OPT, 1, 63, "", "user who may open the interface (tap)")                  \
+	F(T, STR, ip, OPT, 1, 63, "",                                                              \
+		"ADDRESS/PREFIX put on the host's interface (tap) or on the peer (veth)")          \
+	F(T, STR, netns, OPT, 1, CTL_PATH_MAX, "", "network namespace, name or path (veth)")       \
+	F(T, STR, peer, OPT, 1, CTL_IFNAME_MAX, "", "interface made in the namespace (veth)")      \
+	F(T, STR, rx_file, OPT, 1, CTL_FILE_MAX, "", "capture file replayed into the switch (pcap)") \
+	F(T, STR, tx_file, OPT, 1, CTL_FILE_MAX, "", "capture file of what the switch sends (pcap)") \
+	F(T, BOOL, loop, OPT, 0, 1, "", "replay for ever (pcap)")                                  \
+	F(T, U32, memif_id, OPT, 0, UINT32_MAX, "", "number of the interface on its socket (memif)") \
+	F(T, BOOL, give_back, OPT, 0, 1, "",                                                       \
+		"return the card to the kernel's driver when the port goes (nic)")                 \
 	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes, "VLAN role (default from tag, trunks, native)") \
 	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                              \
 	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                                 \
@@ -99,6 +139,8 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, ENUM, rings, OPT, 0, 0, ctl_ring_layouts, "ring layout in use (show only)")           \
 	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that run (show only)")                \
 	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use (show only)")          \
+	F(T, STR, driver, OPT, 0, 31, "", "driver that serves the device (show only)")             \
+	F(T, U32, speed, OPT, 0, UINT32_MAX, "Mbit/s", "speed of the line (show only)")            \
 	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times a peer connected (show only)")          \
 	F(T, STR, last_error, OPT, 0, 255, "", "why the last connection ended (show only)")
 CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
@@ -177,7 +219,7 @@ CTL_STRUCT(ctl_event, CTL_EVENT_FIELDS);
 
 /**
  * Methods (in -> out):
- *   SwitchShow  {} -> ctl_switch
+ *   SwitchShow  {} -> ctl_switch       WorkerShow  {} -> rows of ctl_worker
  *   BridgeAdd   ctl_bridge -> {}     BridgeSet ctl_bridge -> {}   BridgeDel ctl_ref -> {}
  *   BridgeShow  ctl_ref -> rows of ctl_bridge
  *   PortAdd     ctl_port -> {}       PortSet   ctl_port -> {}     PortDel   ctl_ref -> {}

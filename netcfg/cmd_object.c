@@ -60,7 +60,7 @@ static int check_new_port(const struct ctl_port *port, struct err *err)
 static const char *const *show_kinds(void)
 {
 	static const char *const kinds[] = {"BridgeShow", "PortShow", "PortStats", "PortDrops", "LinkShow",
-		"VlanShow", "FdbShow", NULL};
+		"VlanShow", "FdbShow", "WorkerShow", NULL};
 
 	return kinds;
 }

@@ -72,6 +72,11 @@ static const struct grammar_verb fdb_verbs[] = {
 	WATCH("print events of addresses as they happen"),
 };
 
+static const struct grammar_verb worker_verbs[] = {
+	{"show", GRAMMAR_VSWITCH, "WorkerShow", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false,
+		"show how busy packet threads are, and what they do"},
+};
+
 #define NODE(v, m, s, h) {v, GRAMMAR_VMM, m, &s##_schema, {NULL}, 1, NULL, NULL, false, h}
 static const struct grammar_verb node_verbs[] = {
 	{"show", GRAMMAR_VMM, "Status", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false, "show the nodes of the lab"},
@@ -91,6 +96,7 @@ const struct grammar_object grammar_objects[] = {
 	{"port", "p", "ports of the switch", port_verbs, ARRAY_LEN(port_verbs)},
 	{"vlan", "v", "VLANs of bridges and ports", vlan_verbs, ARRAY_LEN(vlan_verbs)},
 	{"fdb", NULL, "forwarding database", fdb_verbs, ARRAY_LEN(fdb_verbs)},
+	{"worker", NULL, "packet threads of the switch", worker_verbs, ARRAY_LEN(worker_verbs)},
 };
 const unsigned grammar_n_objects = ARRAY_LEN(grammar_objects);
 

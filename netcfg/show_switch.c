@@ -356,6 +356,27 @@ static int vlan_rows(const struct opts *opts, struct ctl_client *client, const v
 	return code;
 }
 
+static const struct show_column worker_columns[] = {
+	{"worker", "WORKER", true, true},
+	{"cpu", "CPU", true, true},
+	{"busy", "BUSY", true, true},
+	{"rings", "QUEUES", true, true},
+	{"frames_per_s", "FRAMES/S", true, true},
+	{"frames", "FRAMES", true, false},
+	{"moves", "MOVES", true, false},
+};
+
+static int worker_row(void *ctx, const void *row)
+{
+	const struct ctl_worker *worker = row;
+	char busy[16];
+	const char *texts[ARRAY_LEN(worker_columns)] = {NULL, NULL, busy};
+
+	(void)snprintf(busy, sizeof(busy), "%u%%", worker->busy);
+	show_row(ctx, show_msg(&ctl_worker_schema, worker), texts);
+	return 0;
+}
+
 static const struct {
 	const char *method;
 	const struct show_column *columns;
@@ -369,6 +390,7 @@ static const struct {
 	{"LinkShow", link_columns, ARRAY_LEN(link_columns), wire_row},
 	{"VlanShow", vlan_columns, ARRAY_LEN(vlan_columns), vlan_row},
 	{"FdbShow", fdb_columns, ARRAY_LEN(fdb_columns), fdb_row},
+	{"WorkerShow", worker_columns, ARRAY_LEN(worker_columns), worker_row},
 };
 
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,

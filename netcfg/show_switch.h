@@ -7,8 +7,8 @@
 #include "show.h"
 
 /**
- * Call method (BridgeShow, PortShow, PortStats, PortDrops, LinkShow, VlanShow or FdbShow) with msg and
- * draw the rows on stdout. 0 or the error of the call.
+ * Call method (BridgeShow, PortShow, PortStats, PortDrops, LinkShow, VlanShow, FdbShow or WorkerShow) with
+ * msg and draw the rows on stdout. 0 or the error of the call.
  */
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
 	const void *msg, struct err *err);

@@ -41,6 +41,7 @@ static int run(const struct options *options, struct err *err)
 		.state_dir = options->state,
 		.cpus = options->cpus,
 		.n_workers = options->n_cpus,
+		.rebalance_s = options->rebalance_s,
 		.busy = options->busy,
 	};
 	struct vswitch *sw = NULL;

@@ -19,6 +19,8 @@ const char *options_usage(void)
 	       "  --control PATH      socket that netcfg talks to (default\n"
 	       "                      $XDG_RUNTIME_DIR/weft/vswitch.sock, or /tmp/weft-UID/vswitch.sock)\n"
 	       "  --workers CPU-LIST  one packet thread on each CPU, e.g. 2,4-5 (default: one, not pinned)\n"
+	       "  --rebalance SECONDS|off\n"
+	       "                      even out the load of packet threads, no more often (default 5)\n"
 	       "  --state DIR         keep the configuration and addresses in DIR and restore them\n"
 	       "  --busy              packet threads poll without ever sleeping\n"
 	       "  --log-level LEVEL   err, warn, notice, info or debug (default info)\n"
@@ -91,7 +93,36 @@ static int default_control(struct options *options, struct err *err)
 	return 0;
 }
 
-enum { OPT_CONTROL = 256, OPT_WORKERS, OPT_STATE, OPT_BUSY, OPT_LOG_LEVEL, OPT_VERSION, OPT_HELP };
+enum {
+	OPT_CONTROL = 256,
+	OPT_WORKERS,
+	OPT_REBALANCE,
+	OPT_STATE,
+	OPT_BUSY,
+	OPT_LOG_LEVEL,
+	OPT_VERSION,
+	OPT_HELP
+};
+
+static int parse_rebalance(struct options *options, const char *text, struct err *err)
+{
+	unsigned long s;
+	char *end;
+
+	if (!strcmp(text, "off")) {
+		options->rebalance_s = 0;
+		return 0;
+	}
+	errno = 0;
+	s = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || errno || s < 1 || s > OPTIONS_REBALANCE_MAX_S) {
+		(void)err_set(err, -EINVAL, "--rebalance '%.64s': is no time", text);
+		err_hint(err, "seconds, 1 to %u, or off", OPTIONS_REBALANCE_MAX_S);
+		return -EINVAL;
+	}
+	options->rebalance_s = (unsigned)s;
+	return 0;
+}
 
 static int apply_option(struct options *options, int opt, const char *arg, struct err *err)
 {
@@ -107,6 +138,8 @@ static int apply_option(struct options *options, int opt, const char *arg, struc
 		n = options_parse_cpus(arg, options->cpus, OPTIONS_MAX_WORKERS, err);
 		options->n_cpus = n > 0 ? (unsigned)n : 0;
 		return n < 0 ? -EINVAL : 0;
+	case OPT_REBALANCE:
+		return parse_rebalance(options, arg, err);
 	case OPT_STATE:
 		if (!arg[0])
 			return err_set(err, -EINVAL, "--state: the directory is missing");
@@ -137,6 +170,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, str
 	static const struct option longs[] = {
 		{"control", required_argument, NULL, OPT_CONTROL},
 		{"workers", required_argument, NULL, OPT_WORKERS},
+		{"rebalance", required_argument, NULL, OPT_REBALANCE},
 		{"state", required_argument, NULL, OPT_STATE},
 		{"busy", no_argument, NULL, OPT_BUSY},
 		{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
@@ -148,7 +182,10 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, str
 	int opt, r = 0;
 
 	*options = (struct options){
-		.cpus = {OPTIONS_CPU_ANY}, .n_cpus = 1, .log_level = LOG_INFO};
+		.cpus = {OPTIONS_CPU_ANY},
+		.n_cpus = 1,
+		.rebalance_s = OPTIONS_REBALANCE_S,
+		.log_level = LOG_INFO};
 	optind = 0; /* glibc: start over, whoever parsed before */
 	while (r == 0 && (opt = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {
 		if (opt == ':')

@@ -15,6 +15,8 @@
 #define OPTIONS_MAX_WORKERS 16
 #define OPTIONS_PATH_SIZE   256
 #define OPTIONS_CPU_ANY     -1
+#define OPTIONS_REBALANCE_S 5 /* by default */
+#define OPTIONS_REBALANCE_MAX_S 86400
 
 struct options {
 	bool help, version;
@@ -23,6 +25,7 @@ struct options {
 	const char *state;       /* NULL: nothing is kept */
 	int cpus[OPTIONS_MAX_WORKERS]; /* one worker each; OPTIONS_CPU_ANY: not pinned */
 	unsigned n_cpus;
+	unsigned rebalance_s; /* 0: off */
 	bool busy;
 	enum log_level log_level;
 };

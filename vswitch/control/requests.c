@@ -60,6 +60,21 @@ static int handle_switch_show(struct ctl_call *call, void *ctx, const void *in, 
 	return 0;
 }
 
+static int handle_worker_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+
+	for (unsigned i = 0; i < worker_ctl_count(sw->workers); i++) {
+		struct ctl_worker row;
+
+		worker_ctl_row(sw->workers, i, &row);
+		if (ctl_call_send(call, &row) < 0)
+			return 0;
+	}
+	return 0;
+}
+
 static int handle_bridge_show(struct ctl_call *call, void *ctx, const void *in, void *out,
 	struct err *err)
 {
@@ -270,6 +285,7 @@ int requests_serve(struct vswitch *sw, const char *path, struct ctl_server **ret
 	static const struct ctl_handler handlers[] = {
 		CHANGES(CHANGE_ENTRY)
 		{"SwitchShow", handle_switch_show},
+		{"WorkerShow", handle_worker_show},
 		{"BridgeShow", handle_bridge_show},
 		{"PortShow", handle_port_show},
 		{"PortStats", handle_port_stats},

@@ -10,6 +10,7 @@
 #define MAX_RINGS (MODEL_MAX_PORTS * PORT_MAX_QUEUES)
 
 _Static_assert(MODEL_MAX_PORTS <= DP_MAX_PORTS, "ids fit the data path");
+_Static_assert(PORT_MAX_QUEUES <= DP_MAX_QUEUES, "queues fit the data path");
 
 struct snapshot {
 	struct dp_snapshot dp;
@@ -131,14 +132,16 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 	struct dp_rx *next = s->rx;
 
 	for (uint16_t w = 0; w < input->n_workers; w++) {
+		const uint16_t *worker = input->ring_workers;
+
 		s->dp.workers[w].rx = next;
 		for (uint16_t id = 0; id < s->dp.n_ports; id++) {
 			const struct port_rings *rings = input->rings[id];
 
 			for (unsigned q = 0; rings && q < rings->n; q++) {
-				if ((id + rings->queue[q]) % input->n_workers == w)
-					*next++ = (struct dp_rx){
-						rings->rx[q], rings->eth[q], id, rings->queue[q]};
+				if (*worker++ == w)
+					*next++ = (struct dp_rx){rings->rx[q], rings->eth[q], id,
+						rings->queue[q]};
 			}
 		}
 		s->dp.workers[w].n_rx = (uint16_t)(next - s->dp.workers[w].rx);

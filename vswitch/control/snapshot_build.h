@@ -12,7 +12,7 @@
  *   - a native VLAN is a member VLAN
  *   - floods go to ports that are enabled and run; an unknown destination elsewhere is not counted
  *   - both ends of a wire get the wire's MTU
- * Frames of a ring stay with one worker: ring q of port p belongs to worker (p + q) mod workers.
+ * A ring is in the list of the worker that it is given to (spread.h), or in none.
  *
  * Threads: the control thread; pure but for the block it fills.
  */
@@ -30,6 +30,7 @@ struct snapshot_input {
 	const struct model *model;
 	const struct port_rings *rings[MODEL_MAX_PORTS]; /* by port id; NULL: nothing runs */
 	struct fdb *fdbs[MODEL_MAX_BRIDGES];             /* by bridge id */
+	const uint16_t *ring_workers;                    /* of each of `rings`, in their order */
 	uint16_t n_workers;
 };
 

@@ -325,6 +325,8 @@ static void on_tick(void *ctx)
 
 	if (fdb_ctl_age(&sw->fdbs, &sw->model, switch_now_s()) > 0)
 		sw->fdb_changed = true;
+	if (worker_ctl_tick(sw->workers, ev_now_ns()))
+		publish(sw);
 	sw->n_ticks++;
 	if (!sw->state)
 		return;
@@ -343,6 +345,7 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 		.n_workers = params->n_workers,
 		.cpus = params->cpus[0] < 0 ? NULL : params->cpus,
 		.busy = params->busy,
+		.rebalance_s = params->rebalance_s,
 		.attend = on_attention,
 		.ctx = sw,
 	};

@@ -35,6 +35,7 @@ struct switch_params {
 	const char *state_dir; /* NULL: nothing is kept */
 	const int *cpus;       /* cpus[n_workers]; cpus[0] < 0: not pinned */
 	unsigned n_workers;
+	unsigned rebalance_s; /* workers take rings from each other no more often; 0 = never */
 	bool busy;
 };
 

@@ -1,20 +1,37 @@
 #include "worker_ctl.h"
 
+#include "spread.h"
+
+#include "log.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+LOG_MODULE("workers");
+
 #define NOTES_PER_CALL 256
-/* Notes taken in one turn of the event loop: requests wait no longer than this takes. */
-#define CALLS_PER_TURN 64
+/* Calls in one turn of the event loop: requests wait no longer than this takes, well below 1 ms. */
+#define CALLS_PER_TURN 16
+
+#define SECOND_NS UINT64_C(1000000000)
+
+/* What a worker did between the last two ticks, and all of it. */
+struct sample {
+	struct worker_load total, since;
+};
 
 struct worker_ctl {
 	struct worker_ctl_params params;
 	struct worker_pool *pool;
 	struct snapshot *snapshots[2];
 	unsigned next; /* which of them is free */
+	struct spread *spread;
+	struct sample samples[DP_MAX_WORKERS];
+	uint64_t sampled_ns, passed_ns; /* when, and how long after the one before */
+	uint64_t balanced_ns;
 	int attention_fd;
 	struct ev_source *attention;
 };
@@ -27,9 +44,10 @@ static bool take_notes(struct worker_ctl *workers, unsigned max_calls)
 	for (unsigned i = 0; i < max_calls; i++) {
 		unsigned n = worker_take_notes(workers->pool, notes, NOTES_PER_CALL);
 
-		if (n == 0)
+		if (n > 0)
+			workers->params.attend(workers->params.ctx, notes, n);
+		if (n < NOTES_PER_CALL)
 			return false;
-		workers->params.attend(workers->params.ctx, notes, n);
 	}
 	return true;
 }
@@ -74,6 +92,11 @@ int worker_ctl_start(struct ev *ev, const struct worker_ctl_params *params,
 	r = worker_pool_create(&config, &workers->pool);
 	if (r < 0)
 		goto fail;
+	r = -ENOMEM;
+	workers->sampled_ns = workers->balanced_ns = ev_now_ns();
+	workers->spread = spread_create(workers->pool, params->n_workers, workers->sampled_ns);
+	if (!workers->spread)
+		goto fail;
 	r = ev_add_io(ev, workers->attention_fd, EPOLLIN, on_attention, workers,
 		&workers->attention);
 	if (r < 0)
@@ -95,6 +118,7 @@ void worker_ctl_stop(struct worker_ctl *workers)
 	ev_del(workers->attention);
 	if (workers->pool)
 		worker_pool_destroy(workers->pool);
+	spread_destroy(workers->spread);
 	for (unsigned i = 0; i < 2; i++)
 		snapshot_destroy(workers->snapshots[i]);
 	if (workers->attention_fd >= 0)
@@ -102,13 +126,79 @@ void worker_ctl_stop(struct worker_ctl *workers)
 	free(workers);
 }
 
-void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input)
+static void publish(struct worker_ctl *workers, const struct snapshot_input *input)
 {
-	input->n_workers = (uint16_t)workers->params.n_workers;
 	/* The one that comes back is the other of the two, now free. */
 	(void)worker_publish(workers->pool,
 		snapshot_build(workers->snapshots[workers->next], input));
 	workers->next ^= 1;
+}
+
+void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input)
+{
+	input->n_workers = (uint16_t)workers->params.n_workers;
+	input->ring_workers = spread_workers(workers->spread);
+	spread_update(workers->spread, input->rings);
+	if (spread_rest(workers->spread))
+		publish(workers, input);
+	spread_settle(workers->spread);
+	publish(workers, input);
+}
+
+/* ---- Load ---- */
+
+static void sample(struct worker_ctl *workers, uint64_t now_ns)
+{
+	for (unsigned w = 0; w < workers->params.n_workers; w++) {
+		struct sample *s = &workers->samples[w];
+		struct worker_load load;
+
+		worker_load(workers->pool, w, &load);
+		s->since = (struct worker_load){
+			load.busy_ns - s->total.busy_ns, load.frames - s->total.frames};
+		s->total = load;
+	}
+	workers->passed_ns = now_ns - workers->sampled_ns;
+	workers->sampled_ns = now_ns;
+}
+
+bool worker_ctl_tick(struct worker_ctl *workers, uint64_t now_ns)
+{
+	unsigned n_moves;
+
+	if (now_ns <= workers->sampled_ns)
+		return false;
+	sample(workers, now_ns);
+	/* Half a second of grace: ticks come a little early, too. */
+	if (!workers->params.rebalance_s || now_ns - workers->balanced_ns + SECOND_NS / 2 <
+						    workers->params.rebalance_s * SECOND_NS)
+		return false;
+	workers->balanced_ns = now_ns;
+	n_moves = spread_improve(workers->spread, now_ns);
+	if (n_moves > 0)
+		log_debug("moving %u rings", n_moves);
+	return n_moves > 0;
+}
+
+void worker_ctl_row(const struct worker_ctl *workers, unsigned index, struct ctl_worker *ret_row)
+{
+	const struct sample *s = &workers->samples[index];
+	uint64_t passed_ns = workers->passed_ns ? workers->passed_ns : 1;
+	uint64_t busy = s->since.busy_ns * 100 / passed_ns;
+	struct worker_load total;
+
+	worker_load(workers->pool, index, &total);
+	*ret_row = (struct ctl_worker){0};
+	CTL_SET(ret_row, ctl_worker, worker, index);
+	if (workers->params.cpus)
+		CTL_SET(ret_row, ctl_worker, cpu, (uint32_t)workers->params.cpus[index]);
+	/* A burst that began before the tick is charged whole after it. */
+	CTL_SET(ret_row, ctl_worker, busy, busy > 100 ? 100 : (uint32_t)busy);
+	CTL_SET(ret_row, ctl_worker, rings, spread_n_rings(workers->spread, index));
+	CTL_SET(ret_row, ctl_worker, frames_per_s,
+		(uint64_t)((double)s->since.frames * 1e9 / (double)passed_ns + 0.5));
+	CTL_SET(ret_row, ctl_worker, frames, total.frames);
+	CTL_SET(ret_row, ctl_worker, moves, spread_n_moves(workers->spread, index));
 }
 
 void worker_ctl_drain(struct worker_ctl *workers)

@@ -80,7 +80,7 @@ static void wrong_words_are_named(void **state)
 	check_fails("port dle p1", "unknown verb 'dle'", "del");
 	check_fails("port shwo", "unknown verb 'shwo'", "show");
 	check_fails("port set p1 tga 3", "unknown word 'tga'", "tag");
-	check_fails("port set p1 t 3", "ambiguous: type, tag, trunks", "");
+	check_fails("port set p1 t 3", "ambiguous: type, tx-file, tag, trunks", "");
 	check_fails("port set p1 tag", "'tag' needs a value", "");
 	check_fails("port set p1 tag 4095", "4095", "");
 	check_fails("port set p1 tag 1 tag 2", "given twice", "");

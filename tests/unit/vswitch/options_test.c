@@ -57,6 +57,11 @@ static void options_are_taken(void **state)
 	assert_int_equal(options.cpus[2], 5);
 	assert_true(options.busy);
 	assert_int_equal(options.log_level, LOG_DEBUG);
+	assert_int_equal(options.rebalance_s, OPTIONS_REBALANCE_S);
+	assert_int_equal(parse("--rebalance 60", &options, &err), 0);
+	assert_int_equal(options.rebalance_s, 60);
+	assert_int_equal(parse("--rebalance off", &options, &err), 0);
+	assert_int_equal(options.rebalance_s, 0);
 }
 
 static void bad_words_are_refused_with_a_hint(void **state)
@@ -65,7 +70,8 @@ static void bad_words_are_refused_with_a_hint(void **state)
 		"--workers 1,", "--workers 1,,2", "--workers a", "--workers 1-", "--workers -2",
 		"--workers 2-1", "--workers 1,1", "--workers 1-3,2", "--workers 0-16",
 		"--workers 1x", "--workers 99999999999999999999", "--log-level", "--log-level x",
-		"--busy=1", "word", "-x", "--control /a b"};
+		"--busy=1", "--rebalance", "--rebalance 0", "--rebalance -1", "--rebalance 1s",
+		"--rebalance 86401", "--rebalance 99999999999999999999", "--rebalance on", "word", "-x", "--control /a b"};
 	struct options options;
 	struct err err;
 

@@ -30,6 +30,7 @@ static unsigned n_created;
 static const char *refused_path;
 static int refused_code;
 static const struct dp_snapshot *published;
+static unsigned n_published;
 static struct note_ring notes;
 static struct dp_counters counters[DP_MAX_PORTS];
 static struct worker_load loads[DP_MAX_PORTS][DP_MAX_QUEUES];
@@ -40,6 +41,7 @@ void fake_reset(void)
 	n_created = 0;
 	refused_path = NULL;
 	published = NULL;
+	n_published = 0;
 	memset(&notes, 0, sizeof(notes));
 	memset(counters, 0, sizeof(counters));
 	memset(loads, 0, sizeof(loads));
@@ -140,6 +142,11 @@ struct dp_counters *fake_counters(uint16_t port_id)
 	return &counters[port_id];
 }
 
+unsigned fake_n_published(void)
+{
+	return n_published;
+}
+
 struct worker_load *fake_load(uint16_t port_id, uint16_t queue)
 {
 	return &loads[port_id][queue];
@@ -232,11 +239,37 @@ void worker_pool_destroy(struct worker_pool *pool)
 	free(pool);
 }
 
+/* Who takes from a ring: its worker, or -1. */
+static int consumer(const struct dp_snapshot *snapshot, const struct vring *ring)
+{
+	int found = -1;
+
+	for (unsigned w = 0; snapshot && w < snapshot->n_workers; w++) {
+		for (unsigned i = 0; i < snapshot->workers[w].n_rx; i++) {
+			if (snapshot->workers[w].rx[i].ring != ring)
+				continue;
+			assert_int_equal(found, -1);
+			found = (int)w;
+		}
+	}
+	return found;
+}
+
 const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct dp_snapshot *snapshot)
 {
 	const struct dp_snapshot *old = published;
 
 	(void)pool;
+	for (unsigned w = 0; w < snapshot->n_workers; w++) {
+		for (unsigned i = 0; i < snapshot->workers[w].n_rx; i++) {
+			int before = consumer(old, snapshot->workers[w].rx[i].ring);
+
+			if (before >= 0 && before != (int)w)
+				fail_msg("a ring went from worker %d to %u without a rest", before, w);
+			assert_int_equal(consumer(snapshot, snapshot->workers[w].rx[i].ring), w);
+		}
+	}
+	n_published++;
 	assert_ptr_not_equal(old, snapshot);
 	published = snapshot;
 	return old;

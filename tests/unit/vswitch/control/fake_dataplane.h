@@ -3,8 +3,8 @@
  *
  * Takes the place of port/ and of datapath/worker.c at link time (the seams port.h and worker.h). The
  * test plays the peer (fake_port_run) and the workers (fake_note), and looks at what was published.
- * It checks the contract, too: a ring that a port takes back is in no snapshot afterwards, and a port
- * that is destroyed has left it before.
+ * It checks the contract, too: a ring that a port takes back is in no snapshot afterwards, a port
+ * that is destroyed has left it before, and a ring that changes its worker is left out of one.
  */
 #ifndef TEST_FAKE_DATAPLANE_H
 #define TEST_FAKE_DATAPLANE_H
@@ -28,6 +28,8 @@ bool fake_port_carrier(const char *name);
 uint32_t fake_port_mtu(const char *name);
 /** What workers forward by. */
 const struct dp_snapshot *fake_published(void);
+/** How many snapshots they were given since fake_reset(). */
+unsigned fake_n_published(void);
 /** A worker writes a note; the event loop has to turn for control to take it. */
 void fake_note(const struct note *note);
 struct dp_counters *fake_counters(uint16_t port_id);

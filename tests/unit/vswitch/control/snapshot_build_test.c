@@ -9,6 +9,7 @@ static struct snapshot *snapshot;
 static struct snapshot_input input;
 static struct vring rings[MODEL_MAX_PORTS][2];
 static struct port_rings port_rings_of[MODEL_MAX_PORTS];
+static uint16_t ring_workers[MODEL_MAX_PORTS * PORT_MAX_QUEUES];
 
 static int set_up(void **state)
 {
@@ -16,6 +17,8 @@ static int set_up(void **state)
 	memset(&input, 0, sizeof(input));
 	input.model = &model;
 	input.n_workers = 1;
+	input.ring_workers = ring_workers;
+	memset(ring_workers, 0, sizeof(ring_workers));
 	snapshot = snapshot_create();
 	return snapshot ? 0 : -1;
 }
@@ -144,13 +147,17 @@ static void wires_have_peers_while_up(void **state)
 	assert_int_equal(dp->ports[b->id].wire_peer, DP_NO_PORT);
 }
 
-static void every_ring_has_one_worker(void **state)
+static void every_ring_is_with_its_worker(void **state)
 {
-	char words[64];
-	unsigned n = 0, seen[MODEL_MAX_PORTS] = {0};
+	/* Of 7 ports with 2 rings each; 3 = rests. */
+	static const uint16_t workers[14] = {0, 1, 2, 2, 1, 0, 0, 0, 3, 1, 2, 0, 1, 1};
 	const struct dp_snapshot *dp;
+	char words[64];
+	unsigned n = 0;
 
 	input.n_workers = 3;
+	memcpy(ring_workers, workers, sizeof(workers));
+	ring_workers[8] = UINT16_MAX;
 	for (unsigned i = 0; i < 7; i++) {
 		(void)snprintf(words, sizeof(words), "name p%u path /s/p%u", i, i);
 		run_port(add_port(&model, words), 2);
@@ -159,13 +166,13 @@ static void every_ring_has_one_worker(void **state)
 	assert_int_equal(dp->n_workers, 3);
 	for (unsigned w = 0; w < 3; w++) {
 		n += dp->workers[w].n_rx;
-		assert_true(dp->workers[w].n_rx >= 4);
-		for (unsigned i = 0; i < dp->workers[w].n_rx; i++)
-			seen[dp->workers[w].rx[i].port_id] |= 1u << dp->workers[w].rx[i].queue;
+		for (unsigned i = 0; i < dp->workers[w].n_rx; i++) {
+			const struct dp_rx *rx = &dp->workers[w].rx[i];
+
+			assert_int_equal(workers[rx->port_id * 2 + rx->queue], w);
+		}
 	}
-	assert_int_equal(n, 14);
-	for (unsigned i = 0; i < 7; i++)
-		assert_int_equal(seen[i], 3);
+	assert_int_equal(n, 13);
 }
 
 static void building_again_forgets(void **state)
@@ -195,6 +202,8 @@ static void the_largest_configuration_fits(void **state)
 	unsigned n = 0;
 
 	input.n_workers = DP_MAX_WORKERS;
+	for (unsigned i = 0; i < MODEL_MAX_PORTS * PORT_MAX_QUEUES; i++)
+		ring_workers[i] = (uint16_t)(i * 7 % DP_MAX_WORKERS);
 	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
 		(void)snprintf(words, sizeof(words), "name b%u", i);
 		(void)add_bridge(&model, words);
@@ -219,7 +228,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(floods_go_to_running_enabled_members, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(wires_have_peers_while_up, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(every_ring_has_one_worker, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(every_ring_is_with_its_worker, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(building_again_forgets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_largest_configuration_fits, set_up, tear_down),
 	};
