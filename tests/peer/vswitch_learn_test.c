@@ -1,0 +1,161 @@
+/* Addresses by the million: learned by a real vswitch from frames, within limits, and read back
+ * while the switch goes on answering. */
+#include "fe.h"
+#include "fe_ring.h"
+#include "switch_proc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MILLION	  1000000u
+#define RING_SIZE 1024
+
+static struct switch_proc proc;
+static struct fe *ports[2];
+
+static double now_s(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+/* Processor time that the control thread has had. */
+static double control_ns(void)
+{
+	char path[64];
+	double ns = 0;
+	FILE *in;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)proc.pid);
+	in = fopen(path, "r");
+	if (in) {
+		(void)!fscanf(in, "%lf", &ns);
+		(void)fclose(in);
+	}
+	return ns;
+}
+
+static void join(unsigned i, const char *name)
+{
+	struct fe_config config = {.path = switch_proc_path(&proc, name), .ring_size = RING_SIZE};
+	char words[128];
+
+	(void)snprintf(words, sizeof(words), "name %s bridge br0 path $/%s", name, name);
+	switch_must(&proc, "PortAdd", words);
+	assert_int_equal(fe_create(&config, &ports[i]), 0);
+	switch_wait_port(&proc, name, CTL_CONN_RUNNING);
+}
+
+static int set_up(void **state)
+{
+	switch_proc_start(&proc, false);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		fe_destroy(ports[i]);
+		ports[i] = NULL;
+	}
+	switch_proc_destroy(&proc);
+	return 0;
+}
+
+static uint32_t n_known(void)
+{
+	struct ctl_bridge row;
+
+	assert_int_equal(switch_rows(&proc, "BridgeShow", "name br0", &row), 1);
+	return row.fdb_entries;
+}
+
+/* One frame from each of n addresses, counted up from base, to an address that a port knows. */
+static void send_from(struct fe *fe, uint32_t base, uint32_t n)
+{
+	static const struct virtio_net_hdr_v1 hdr;
+	struct fe_ring *ring = fe_ring(fe, 1);
+	uint8_t frame[64] = {2, 0xee, 0, 0, 0, 1, 2, 1, 0, 0, 0, 0, 0x88, 0xb5};
+	double end_s = now_s() + 20;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t address = base + i;
+
+		for (unsigned k = 0; k < 4; k++)
+			frame[8 + k] = (uint8_t)(address >> 8 * (3 - k));
+		for (unsigned spins = 0; fe_ring_send(ring, &hdr, frame, sizeof(frame)); spins++) {
+			if (spins % 1024 == 0 && now_s() > end_s)
+				fail_msg("the switch does not take frames any more");
+			if (spins == 0)
+				assert_int_equal(fe_ring_kick(ring), 0);
+		}
+		if (i % 64 == 63)
+			assert_int_equal(fe_ring_kick(ring), 0);
+	}
+	assert_int_equal(fe_ring_kick(ring), 0);
+}
+
+/* What a full ring of notes lost is learned in a later round. */
+static void a_million_addresses_are_learned(void **state)
+{
+	double begin_s, control_begin_ns;
+	unsigned n_rounds = 0;
+
+	switch_must(&proc, "BridgeAdd", "name br0 fdb_max 1048576");
+	join(0, "many");
+	join(1, "one");
+	switch_must(&proc, "FdbAdd", "bridge br0 mac 02:ee:00:00:00:01 port one");
+	begin_s = now_s();
+	control_begin_ns = control_ns();
+	while (n_known() < MILLION + 1 && n_rounds++ < 50)
+		send_from(ports[0], 0, MILLION);
+	assert_int_equal(n_known(), MILLION + 1);
+	print_message("a million addresses in %.2f s and %u rounds, %.0f ns of control each\n",
+		now_s() - begin_s, n_rounds, (control_ns() - control_begin_ns) / MILLION);
+}
+
+/* A bridge and a port with limits of their own forget none of what the other port taught them. */
+static void a_million_addresses_push_nobody_out(void **state)
+{
+	struct ctl_fdb row;
+
+	switch_must(&proc, "BridgeAdd", "name br0 fdb_max 2000");
+	join(0, "many");
+	join(1, "one");
+	switch_must(&proc, "FdbAdd", "bridge br0 mac 02:ee:00:00:00:01 port one");
+	send_from(ports[1], MILLION, 500);
+	for (unsigned i = 0; i < 500 && n_known() < 501; i++)
+		(void)usleep(10000);
+	send_from(ports[0], 0, MILLION);
+	for (unsigned i = 0; i < 500 && n_known() < 2000; i++)
+		(void)usleep(10000);
+	assert_int_equal(n_known(), 2000);
+	assert_int_equal(switch_rows(&proc, "FdbShow", "bridge br0 port one", &row), 501);
+	switch_must(&proc, "PortSet", "name many fdb_max 100");
+	switch_must(&proc, "FdbFlush", "bridge br0 port many");
+	send_from(ports[0], 0, MILLION);
+	for (unsigned i = 0; i < 500 && n_known() < 601; i++)
+		(void)usleep(10000);
+	assert_int_equal(switch_rows(&proc, "FdbShow", "bridge br0 port many", &row), 100);
+	assert_int_equal(switch_rows(&proc, "FdbShow", "bridge br0 port one", &row), 501);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(a_million_addresses_are_learned),
+		TEST(a_million_addresses_push_nobody_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
