@@ -1,5 +1,6 @@
 #include "ethq.h"
 
+#include "sockq.h"
 #include "tag.h"
 
 #include <rte_ethdev.h>
@@ -51,11 +52,14 @@ static void load(struct frame *frame, const struct rte_mbuf *mbuf, const struct 
 	frame->skip = (uint16_t)part;
 }
 
-unsigned ethq_take(struct ethq *q, struct frame *frames, unsigned max, struct frame_seg *segs,
-	unsigned n_segs)
+unsigned ethq_take(
+	struct ethq *q, struct frame *frames, unsigned max, struct frame_seg *segs, unsigned n_segs)
 {
-	unsigned n = rte_eth_rx_burst(q->dev_id, q->queue_id, q->taken, (uint16_t)max), used = 0;
+	unsigned n, used = 0;
 
+	if (q->sock)
+		return sockq_take(q->sock, frames, max);
+	n = rte_eth_rx_burst(q->dev_id, q->queue_id, q->taken, (uint16_t)max);
 	for (unsigned i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(q->taken[i], void *));
 	for (unsigned i = 0; i < n; i++) {
@@ -74,6 +78,8 @@ unsigned ethq_take(struct ethq *q, struct frame *frames, unsigned max, struct fr
 
 void ethq_return(struct ethq *q)
 {
+	if (!q->n_taken)
+		return;
 	rte_pktmbuf_free_bulk(q->taken, q->n_taken);
 	q->n_taken = 0;
 }
@@ -128,13 +134,10 @@ static bool fill(struct filling *to, const struct frame *frame, bool tagged)
 	return true;
 }
 
-/** Count a frame that was counted as put before. */
-static void refuse(const struct rte_mbuf *mbuf, struct ethq_refused *refused)
+void ethq_refuse(struct ethq_refused *refused, const uint8_t *mac, uint32_t len)
 {
-	const uint8_t *mac = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-
 	refused->frames++;
-	refused->bytes += mbuf->pkt_len;
+	refused->bytes += len;
 	if (!(mac[0] & 1))
 		return;
 	if ((mac[0] & mac[1] & mac[2] & mac[3] & mac[4] & mac[5]) == 0xff)
@@ -147,11 +150,14 @@ void ethq_publish(struct ethq *q, struct ethq_refused *refused)
 {
 	unsigned sent = 0;
 
+	if (q->sock)
+		sockq_publish(q->sock, refused);
 	if (!q->n_out)
 		return;
 	sent = rte_eth_tx_burst(q->dev_id, q->queue_id, q->out, (uint16_t)q->n_out);
 	for (unsigned i = sent; i < q->n_out; i++)
-		refuse(q->out[i], refused);
+		ethq_refuse(
+			refused, rte_pktmbuf_mtod(q->out[i], const uint8_t *), q->out[i]->pkt_len);
 	rte_pktmbuf_free_bulk(q->out + sent, q->n_out - sent);
 	q->n_out = 0;
 }
@@ -161,6 +167,8 @@ enum vring_put ethq_put(
 {
 	struct filling to = {.pool = q->pool};
 
+	if (q->sock)
+		return sockq_put(q->sock, frame, tagged, refused);
 	if (frame->len + (tagged ? TAG_LEN : 0) > q->max_len)
 		return VRING_PUT_NO_ROOM;
 	to.first = to.last = rte_pktmbuf_alloc(q->pool);
@@ -180,7 +188,7 @@ enum vring_put ethq_put(
 
 void ethq_notify(struct ethq *q, bool on)
 {
-	if (q->kick_fd < 0)
+	if (q->sock || q->kick_fd < 0)
 		return;
 	if (on)
 		(void)rte_eth_dev_rx_intr_enable(q->dev_id, q->queue_id);
@@ -190,6 +198,9 @@ void ethq_notify(struct ethq *q, bool on)
 
 bool ethq_pending(struct ethq *q)
 {
+	/* What came since the last look has left an edge that ends the sleep at once. */
+	if (q->sock)
+		return false;
 	/* Drivers that cannot tell (-ENOTSUP) have no interrupt, either: their worker polls. */
 	return rte_eth_rx_queue_count(q->dev_id, q->queue_id) > 0;
 }

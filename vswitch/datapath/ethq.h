@@ -1,6 +1,7 @@
 /**
- * ethq: one queue pair of a DPDK Ethernet device (a host NIC, AF_XDP, AF_PACKET, tap, pcap, memif),
- * as the data path uses it: what vring is for a guest.
+ * ethq: one queue pair of a device of the host, as the data path uses it: what vring is for a
+ * guest. The device is one of DPDK (a NIC, AF_XDP, pcap, memif), or a file descriptor (sockq.h: a
+ * tap, a packet socket).
  *
  * Data model. Frames come in as mbufs and are looked at like a guest's: header and head copied to
  * the scratch, the rest referred to where it lies; the mbufs live until ethq_return(). Frames go
@@ -27,12 +28,17 @@
 struct rte_mbuf;
 struct rte_mempool;
 
+struct sockq;
+
 struct ethq {
+	struct sockq *sock;	   /* instead of a device of DPDK */
 	uint16_t dev_id, queue_id; /* DPDK's numbers */
-	uint64_t rx_features;	   /* what may be asked for in frames that come in: CSUM, HOST_TSO4... */
-	uint64_t tx_features;	   /* what the device finishes in frames put: GUEST_CSUM, GUEST_TSO4... */
-	uint32_t max_len;	   /* largest frame that it sends, bytes without FCS; segments of TSO aside */
-	struct rte_mempool *pool;  /* for frames put; borrowed from the port */
+	uint64_t rx_features; /* what may be asked for in frames that come in: CSUM, HOST_TSO4... */
+	uint64_t
+		tx_features; /* what the device finishes in frames put: GUEST_CSUM, GUEST_TSO4... */
+	uint32_t
+		max_len; /* largest frame that it sends, bytes without FCS; segments of TSO aside */
+	struct rte_mempool *pool; /* for frames put; borrowed from the port */
 	_Atomic bool tx_lock;
 	/* Interrupt for a worker that sleeps; -1: it has none and has to be polled. */
 	int kick_fd;
@@ -50,6 +56,9 @@ struct ethq {
 struct ethq_refused {
 	uint64_t frames, bytes, multicast, broadcast;
 };
+
+/** Count a frame that was put and then refused. */
+void ethq_refuse(struct ethq_refused *refused, const uint8_t *frame, uint32_t len);
 
 /** As vring_take(). Frames with more than FRAME_MAX_SEGS pieces come back with length 0. */
 unsigned ethq_take(struct ethq *q, struct frame *frames, unsigned max, struct frame_seg *segs,

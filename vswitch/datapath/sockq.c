@@ -1,0 +1,281 @@
+#include "sockq.h"
+
+#include "ether.h"
+#include "tag.h"
+
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <rte_cycles.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define HDR_SIZE  10 /* struct virtio_net_hdr */
+#define MAC_BYTES 12 /* both addresses */
+/** A frame and its header, and then some: slots do not start on the same cache set. */
+#define IN_SLOT	 (FRAME_MAX_LEN / 64 * 64 + 64 + 4096 + 64)
+#define OUT_SLOT 4096
+/** Frames up to this length are copied; a larger one waits for nobody. */
+#define OUT_COPY_MAX (OUT_SLOT - HDR_SIZE - TAG_LEN)
+/** Header, and frame in pieces. */
+#define OUT_MAX_PIECES 128
+/** About 2 us. */
+#define REST_TSC 5000
+
+struct aux {
+	alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+};
+
+struct sockq {
+	enum sockq_kind kind;
+	int fd;
+	uint64_t rest_until_tsc;
+	struct mmsghdr in_msgs[FRAME_BURST], out_msgs[FRAME_BURST];
+	struct iovec in_iov[FRAME_BURST], out_iov[FRAME_BURST];
+	struct aux aux[FRAME_BURST];
+	unsigned n_out;
+	alignas(64) uint8_t out[FRAME_BURST][OUT_SLOT];
+	alignas(64) uint8_t in[FRAME_BURST][IN_SLOT];
+};
+
+/* ---- Life cycle ---- */
+
+int sockq_create(enum sockq_kind kind, int fd, struct sockq **ret_q)
+{
+	struct sockq *q = mmap(NULL, sizeof(*q), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (q == MAP_FAILED)
+		return -ENOMEM;
+	q->kind = kind;
+	q->fd = fd;
+	for (unsigned i = 0; i < FRAME_BURST; i++) {
+		q->in_iov[i] = (struct iovec){q->in[i], IN_SLOT};
+		q->in_msgs[i].msg_hdr = (struct msghdr){
+			.msg_iov = &q->in_iov[i], .msg_iovlen = 1, .msg_control = &q->aux[i]};
+		q->out_iov[i].iov_base = q->out[i];
+		q->out_msgs[i].msg_hdr =
+			(struct msghdr){.msg_iov = &q->out_iov[i], .msg_iovlen = 1};
+	}
+	*ret_q = q;
+	return 0;
+}
+
+void sockq_destroy(struct sockq *q)
+{
+	if (q)
+		munmap(q, sizeof(*q));
+}
+
+/* ---- In ---- */
+
+/** The tag that the kernel took out of a frame. False: it had none. */
+static bool stripped_tag(const struct msghdr *msg, uint8_t tag[TAG_LEN])
+{
+	const struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	struct tpacket_auxdata aux;
+
+	if (!cmsg || cmsg->cmsg_level != SOL_PACKET || cmsg->cmsg_type != PACKET_AUXDATA ||
+		cmsg->cmsg_len < CMSG_LEN(sizeof(aux)))
+		return false;
+	memcpy(&aux, CMSG_DATA(cmsg), sizeof(aux));
+	if (!(aux.tp_status & TP_STATUS_VLAN_VALID))
+		return false;
+	uint16_t tpid =
+		aux.tp_status & TP_STATUS_VLAN_TPID_VALID ? aux.tp_vlan_tpid : ETHER_TYPE_VLAN;
+	tag[0] = (uint8_t)(tpid >> 8);
+	tag[1] = (uint8_t)tpid;
+	tag[2] = (uint8_t)(aux.tp_vlan_tci >> 8);
+	tag[3] = (uint8_t)aux.tp_vlan_tci;
+	return true;
+}
+
+/** Make a frame of n bytes in a slot, header included; with tag, where there is one. */
+static void load(struct frame *frame, uint8_t *slot, uint32_t n, const uint8_t *tag)
+{
+	uint8_t *bytes = slot + HDR_SIZE, *head = frame->head;
+	uint32_t len = n - HDR_SIZE, tag_len = 0, copied;
+
+	memset(&frame->hdr, 0, sizeof(frame->hdr));
+	memcpy(&frame->hdr, slot, HDR_SIZE);
+	if (tag && len >= MAC_BYTES) {
+		tag_len = TAG_LEN;
+		memcpy(head, bytes, MAC_BYTES);
+		memcpy(head + MAC_BYTES, tag, TAG_LEN);
+		copied = len < FRAME_HEAD_SIZE - TAG_LEN ? len : FRAME_HEAD_SIZE - TAG_LEN;
+		memcpy(head + MAC_BYTES + TAG_LEN, bytes + MAC_BYTES, copied - MAC_BYTES);
+		if (frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+			frame->hdr.csum_start += TAG_LEN;
+		if (frame->hdr.hdr_len)
+			frame->hdr.hdr_len += TAG_LEN;
+	} else {
+		copied = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
+		memcpy(head, bytes, copied);
+	}
+	frame->len = len + tag_len;
+	frame->head_len = (uint16_t)(copied + tag_len);
+	frame->rest_off = MAC_BYTES;
+	frame->tail_len = len - copied;
+	frame->piece = (struct frame_seg){bytes + copied, len - copied};
+	frame->segs = &frame->piece;
+	frame->n_segs = frame->tail_len ? 1 : 0;
+	frame->skip = 0;
+}
+
+static unsigned take_packets(struct sockq *q, struct frame *frames, unsigned max)
+{
+	uint8_t tag[TAG_LEN];
+	int n;
+
+	for (unsigned i = 0; i < max; i++)
+		q->in_msgs[i].msg_hdr.msg_controllen = sizeof(q->aux[i].bytes);
+	n = recvmmsg(q->fd, q->in_msgs, max, MSG_DONTWAIT, NULL); /* hotpath: once per burst */
+	for (int i = 0; i < n; i++) {
+		const struct msghdr *msg = &q->in_msgs[i].msg_hdr;
+		bool tagged = stripped_tag(msg, tag);
+
+		if (msg->msg_flags & MSG_TRUNC || q->in_msgs[i].msg_len < HDR_SIZE)
+			frames[i].len = 0; /* for the caller to count as too short */
+		else
+			load(&frames[i], q->in[i], q->in_msgs[i].msg_len, tagged ? tag : NULL);
+	}
+	return n > 0 ? (unsigned)n : 0;
+}
+
+static unsigned take_tap(struct sockq *q, struct frame *frames, unsigned max)
+{
+	unsigned n = 0;
+
+	for (; n < max; n++) {
+		ssize_t got = read(q->fd, q->in[n], IN_SLOT); /* hotpath: the way to read a tap */
+
+		if (got < 0)
+			break;
+		if (got < HDR_SIZE)
+			frames[n].len = 0;
+		else
+			load(&frames[n], q->in[n], (uint32_t)got, NULL);
+	}
+	return n;
+}
+
+unsigned sockq_take(struct sockq *q, struct frame *frames, unsigned max)
+{
+	unsigned n;
+
+	if (q->rest_until_tsc && rte_rdtsc() < q->rest_until_tsc)
+		return 0;
+	n = q->kind == SOCKQ_TAP ? take_tap(q, frames, max) : take_packets(q, frames, max);
+	q->rest_until_tsc = n ? 0 : rte_rdtsc() + REST_TSC;
+	return n;
+}
+
+/* ---- Out ---- */
+
+/** Header, addresses, tag and the rest of the head in one stretch. Returns its length. */
+static uint32_t store_head(const struct frame *frame, bool tagged, uint8_t *out)
+{
+	uint32_t at = HDR_SIZE + MAC_BYTES, rest = frame->head_len - frame->rest_off;
+	struct virtio_net_hdr_v1 hdr = {0};
+
+	if (!frame_is_plain(frame)) {
+		hdr = frame->hdr;
+		if (tagged && hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
+			hdr.csum_start += TAG_LEN;
+		if (tagged && hdr.hdr_len)
+			hdr.hdr_len += TAG_LEN;
+	}
+	memcpy(out, &hdr, HDR_SIZE);
+	memcpy(out + HDR_SIZE, frame->head, MAC_BYTES);
+	if (tagged) {
+		const uint8_t tag[TAG_LEN] = {0x81, 0x00, frame->tci >> 8, frame->tci & 0xff};
+		memcpy(out + at, tag, TAG_LEN);
+		at += TAG_LEN;
+	}
+	memcpy(out + at, frame->head + frame->rest_off, rest);
+	return at + rest;
+}
+
+static enum vring_put put_small(struct sockq *q, const struct frame *frame, bool tagged)
+{
+	uint8_t *slot = q->out[q->n_out];
+	uint32_t at = store_head(frame, tagged, slot), left = frame->tail_len, skip = frame->skip;
+
+	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
+		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
+		memcpy(slot + at, seg->hva + skip, part);
+		at += part;
+		left -= part;
+	}
+	q->out_iov[q->n_out++].iov_len = at;
+	return VRING_PUT_OK;
+}
+
+/** Straight from the sender's memory. */
+static enum vring_put put_large(struct sockq *q, const struct frame *frame, bool tagged)
+{
+	uint8_t head[HDR_SIZE + TAG_LEN + FRAME_HEAD_SIZE];
+	struct iovec iov[OUT_MAX_PIECES];
+	struct msghdr msg = {.msg_iov = iov};
+	uint32_t left = frame->tail_len, skip = frame->skip;
+	unsigned n = 1;
+	ssize_t sent;
+
+	iov[0] = (struct iovec){head, store_head(frame, tagged, head)};
+	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
+		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
+
+		if (n == OUT_MAX_PIECES)
+			return VRING_PUT_NO_ROOM;
+		iov[n++] = (struct iovec){seg->hva + skip, part};
+		left -= part;
+	}
+	msg.msg_iovlen = n;
+	if (q->kind == SOCKQ_TAP)
+		sent = writev(q->fd, iov, (int)n); /* hotpath: the way to write a tap */
+	else
+		sent = sendmsg(q->fd, &msg, MSG_DONTWAIT); /* hotpath: a frame of many segments */
+	return sent < 0 ? VRING_PUT_FULL : VRING_PUT_OK;
+}
+
+enum vring_put sockq_put(
+	struct sockq *q, const struct frame *frame, bool tagged, struct ethq_refused *refused)
+{
+	if (frame->len > OUT_COPY_MAX) {
+		sockq_publish(q, refused); /* what was put before goes first */
+		return put_large(q, frame, tagged);
+	}
+	if (q->n_out == FRAME_BURST)
+		sockq_publish(q, refused);
+	return put_small(q, frame, tagged);
+}
+
+/** Send slots from..n_out. Returns how many went; at least the first is refused if that is 0. */
+static unsigned send_slots(struct sockq *q, unsigned from)
+{
+	int n;
+
+	if (q->kind == SOCKQ_PACKET) {
+		/* hotpath: once per burst */
+		n = sendmmsg(q->fd, q->out_msgs + from, q->n_out - from, MSG_DONTWAIT);
+		return n > 0 ? (unsigned)n : 0;
+	}
+	/* hotpath: the way to write a tap */
+	return write(q->fd, q->out[from], q->out_iov[from].iov_len) < 0 ? 0 : 1;
+}
+
+void sockq_publish(struct sockq *q, struct ethq_refused *refused)
+{
+	for (unsigned at = 0, n; at < q->n_out; at += n) {
+		n = send_slots(q, at);
+		if (n)
+			continue;
+		/* One that the kernel does not take says nothing about the next. */
+		ethq_refuse(refused, q->out[at] + HDR_SIZE,
+			(uint32_t)q->out_iov[at].iov_len - HDR_SIZE);
+		n = 1;
+	}
+	q->n_out = 0;
+}
