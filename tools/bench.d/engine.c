@@ -128,6 +128,8 @@ static void send_some(struct engine *engine, unsigned id, uint64_t now)
 		return;
 	prepare(engine, id, n);
 	pump_publish(pump, n);
+	if (config->kick && pump_wants_kick(pump))
+		vu_kick(port->vu);
 }
 
 /* ---- Receiving ---- */
@@ -330,6 +332,8 @@ static bool announce(struct engine *engine, unsigned id, uint32_t i)
 		traffic_address(pump_buf(pump, slot) + PUMP_HDR_SIZE, id,
 			traffic_dst_port(traffic_of(engine), id, slot), i);
 	pump_publish(pump, 1);
+	if (engine->config.kick && pump_wants_kick(pump))
+		vu_kick(engine->ports[id].vu);
 	return true;
 }
 

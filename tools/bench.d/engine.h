@@ -20,6 +20,7 @@ struct engine_config {
 	bool both;	/* pairs: the odd ports send, too; flood: all ports send */
 	bool touch;	/* rewrite addresses in every frame even if there is one only */
 	bool latency;	/* stamp every frame, look at every stamp */
+	bool kick;	/* kick where the switch asks for it; else it has to poll */
 	unsigned burst; /* frames published at once at most */
 	unsigned every; /* frames from one look at order and content to the next; a power of two */
 	double frames_per_s; /* of each sender; 0 = as many as go */

@@ -242,6 +242,7 @@ static const char usage[] =
 	"  --tso             frames are large TCP segments with a segmentation header\n"
 	"  --burst N         frames published at once (64)\n"
 	"  --rate PPS        of each sending port; 0: as many as go (0)\n"
+	"  --kick            kick when the switch asks for it: for one that sleeps\n"
 	"  --latency         stamp every frame and report quantiles of its age at arrival\n"
 	"  --every N         look at the content and order of each Nth frame, a power of two "
 	"(256)\n"
@@ -358,10 +359,10 @@ static void parse(int argc, char **argv, struct options *o, double *ret_warm_s)
 		{"size", 1, NULL, 's'}, {"rx-buffer", 1, NULL, 'x'}, {"addresses", 1, NULL, 'a'},
 		{"touch", 0, NULL, 't'}, {"vlan", 1, NULL, 'v'}, {"tso", 0, NULL, 'T'},
 		{"burst", 1, NULL, 'b'}, {"rate", 1, NULL, 'f'}, {"latency", 0, NULL, 'L'},
-		{"every", 1, NULL, 'e'}, {"no-loss", 0, NULL, 'n'}, {"windows", 1, NULL, 'w'},
-		{"window", 1, NULL, 'W'}, {"warm", 1, NULL, 'm'}, {"learn-rate", 1, NULL, 'g'},
-		{"cpu", 1, NULL, 'c'}, {"peer-cpu", 1, NULL, 'C'}, {"timeout", 1, NULL, 'o'},
-		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"kick", 0, NULL, 'k'}, {"every", 1, NULL, 'e'}, {"no-loss", 0, NULL, 'n'},
+		{"windows", 1, NULL, 'w'}, {"window", 1, NULL, 'W'}, {"warm", 1, NULL, 'm'},
+		{"learn-rate", 1, NULL, 'g'}, {"cpu", 1, NULL, 'c'}, {"peer-cpu", 1, NULL, 'C'},
+		{"timeout", 1, NULL, 'o'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int at = 0, c;
 
 	while ((c = getopt_long(argc, argv, "", options, &at)) != -1) {
@@ -380,6 +381,9 @@ static void parse(int argc, char **argv, struct options *o, double *ret_warm_s)
 			break;
 		case 'L':
 			o->engine.latency = true;
+			break;
+		case 'k':
+			o->engine.kick = true;
 			break;
 		case 'n':
 			o->strict = true;

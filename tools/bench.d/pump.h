@@ -92,6 +92,22 @@ static inline void pump_publish(struct pump *pump, unsigned n)
 	}
 }
 
+/** Does the device want to be kicked for what was published? */
+static inline bool pump_wants_kick(const struct pump *pump)
+{
+	/* Published first, then looked: or the device goes to sleep in between. */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (pump->packed) {
+		const struct vring_packed_event *event = pump->used;
+
+		return __atomic_load_n(&event->flags, __ATOMIC_RELAXED) !=
+		       VRING_PACKED_EVENT_F_DISABLE;
+	}
+	const struct vring_used *used = pump->used;
+
+	return !(__atomic_load_n(&used->flags, __ATOMIC_RELAXED) & VRING_USED_F_NO_NOTIFY);
+}
+
 /** How many slots the device returned since the last call; n_done counts them. */
 static inline unsigned pump_collect(struct pump *pump)
 {

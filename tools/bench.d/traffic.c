@@ -9,7 +9,7 @@ static unsigned type_of(const struct traffic *traffic)
 
 static uint8_t pattern_byte(unsigned port, unsigned slot, uint32_t at)
 {
-	return (uint8_t)(at * 7 + at / 251 + slot * 13 + port * 31);
+	return (uint8_t)(at * 7 + at / 251 + slot * 13 + (slot >> 8) * 29 + port * 31);
 }
 
 /* Source: RFC 791, RFC 9293. */

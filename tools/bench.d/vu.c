@@ -258,6 +258,14 @@ int vu_start(struct vu_port *port)
 	return r ? r : start_ring(port, SEND, &port->send);
 }
 
+void vu_kick(const struct vu_port *port)
+{
+	const uint64_t one = 1;
+
+	/* It fails when 2^64 - 2 kicks are pending: then the switch knows already. */
+	(void)!write(port->kick_fds[SEND], &one, sizeof(one));
+}
+
 bool vu_is_closed(const struct vu_port *port)
 {
 	char byte;

@@ -3,7 +3,8 @@
  *
  * Opens a socket (as client or server), offers memory in huge pages where the host has some, starts
  * the queue pair and kicks each ring once, as the specification wants before a ring may run. What
- * goes through the rings is pump.h's. Configuration only: nothing here is on the path of frames.
+ * goes through the rings is pump.h's. Configuration only: but for kicks, nothing here is on
+ * the path of frames.
  *
  * Life cycle: vu_open (memory, listening socket), vu_start (connect or accept, negotiate, start),
  * vu_close. Threads: one.
@@ -39,6 +40,8 @@ struct vu_port {
 int vu_open(struct vu_port *port, const struct vu_config *config);
 /** 0 or -errno; -ENOTSUP when the switch lacks a feature that config asks for. */
 int vu_start(struct vu_port *port);
+/** Kick the ring that sends, which is the one system call of a running port. */
+void vu_kick(const struct vu_port *port);
 void vu_close(struct vu_port *port);
 /** Did the switch close the connection? */
 bool vu_is_closed(const struct vu_port *port);
