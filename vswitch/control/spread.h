@@ -27,8 +27,7 @@
 struct spread;
 
 /** pool is borrowed: loads are read from it. NULL when out of memory. */
-struct spread *spread_create(
-	const struct worker_pool *pool, unsigned n_workers, uint64_t now_ns);
+struct spread *spread_create(const struct worker_pool *pool, unsigned n_workers, uint64_t now_ns);
 /** NULL is accepted. */
 void spread_destroy(struct spread *spread);
 

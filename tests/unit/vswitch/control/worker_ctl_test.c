@@ -122,7 +122,8 @@ static void rings_keep_their_worker(void **state)
 	assert_int_equal(worker_of(4, 0), 1);
 }
 
-/* Two busy rings on one worker, an idle other: one moves, after a rest, and no sooner than asked. */
+/* Two busy rings on one worker, an idle other: one moves, after a rest, and no sooner than asked.
+ */
 static void load_moves_a_ring(void **state)
 {
 	struct ctl_worker row;
