@@ -82,6 +82,7 @@ static const struct ctl_error errors[] = {
 	{"PortNotFound", -ENOENT, "there is no port of that name"},
 	{"PortInUse", -EBUSY, "the port is an end of a wire or belongs to a bridge"},
 	{"PathInUse", -EADDRINUSE, "another port or process serves that socket"},
+	{"DeviceInUse", -EBUSY, "another port has that device, interface or file"},
 	{"LinkExists", -EEXIST, "a wire of that name exists, with other ends"},
 	{"LinkNotFound", -ENOENT, "there is no wire of that name, nor one that ends at that port"},
 	{"VlanNotFound", -ENOENT, "the VLAN does not exist on the bridge or port"},

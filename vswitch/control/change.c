@@ -6,8 +6,11 @@
 #include "port.h"
 #include "vlan.h"
 
+#include "str.h"
+
 #include <errno.h>
-#include <stdio.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -107,37 +110,18 @@ static int change_bridge_del(struct vswitch *sw, const void *in, void *out, stru
 
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
-/* A path that is not absolute counts from where the switch was started. */
-static int absolute_path(struct ctl_port *req, struct err *err)
-{
-	char dir[CTL_PATH_MAX + 1], path[sizeof(dir) + sizeof(req->path)];
-
-	if (!CTL_HAS(req, ctl_port, path) || req->path[0] == '/')
-		return 0;
-	if (!getcwd(dir, sizeof(dir)))
-		dir[0] = '\0';
-	if (!dir[0] || snprintf(path, sizeof(path), "%s/%s", dir, req->path) > CTL_PATH_MAX)
-		return err_set_field(err, -ENAMETOOLONG, "path",
-			"port '%s': path '%s' is too long as an absolute one (at most %d bytes)",
-			req->name, req->path, CTL_PATH_MAX);
-	CTL_SET_STR(req, ctl_port, path, path);
-	return 0;
-}
-
 static int change_port_add(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
-	struct ctl_port req = *(const struct ctl_port *)in;
-	struct model_port *port = model_port_find(&sw->model, req.name);
+	const struct ctl_port *req = in;
+	struct model_port *port = model_port_find(&sw->model, req->name);
 	struct ctl_port conf;
-	int r = absolute_path(&req, err);
+	int r = port_conf_new(&sw->model, req, &conf, err);
 
-	if (r == 0)
-		r = port_conf_new(&sw->model, &req, &conf, err);
 	if (r < 0)
 		return r;
 	if (port)
-		return conf_check_exists(&ctl_port_schema, &port->conf, &conf, req.exist_ok, "port",
-			req.name, "PortExists", err);
+		return conf_check_exists(&ctl_port_schema, &port->conf, &conf, req->exist_ok,
+			"port", req->name, "PortExists", err);
 	r = model_port_add(&sw->model, &conf, &port, err);
 	if (r < 0)
 		return r;
@@ -147,7 +131,7 @@ static int change_port_add(struct vswitch *sw, const void *in, void *out, struct
 		return r;
 	}
 	switch_apply(sw);
-	tell(sw, "port", req.name, "added");
+	tell(sw, "port", req->name, "added");
 	return 0;
 }
 
@@ -179,16 +163,14 @@ static void apply_port_conf(struct vswitch *sw, struct model_port *port,
 
 static int change_port_set(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
-	struct ctl_port req = *(const struct ctl_port *)in;
-	struct model_port *port = model_port_get(&sw->model, req.name, "name", err);
+	const struct ctl_port *req = in;
+	struct model_port *port = model_port_get(&sw->model, req->name, "name", err);
 	struct ctl_port conf;
 	int r;
 
 	if (!port)
 		return -ENOENT;
-	r = absolute_path(&req, err);
-	if (r == 0)
-		r = port_conf_set(&sw->model, port, &req, &conf, err);
+	r = port_conf_set(&sw->model, port, req, &conf, err);
 	if (r == 0)
 		apply_port_conf(sw, port, &conf);
 	return r;
@@ -360,6 +342,41 @@ static int change_link_del(struct vswitch *sw, const void *in, void *out, struct
 
 /* ---------------------------------------------------------------------------------------------- */
 
+static int make_absolute(const char *name, const char *field, char *path, size_t size,
+	struct err *err)
+{
+	char dir[PATH_MAX], *absolute;
+	size_t len;
+
+	if (path[0] == '/' || path[0] == '\0')
+		return 0;
+	absolute = getcwd(dir, sizeof(dir)) ? str_dup_printf("%s/%s", dir, path) : NULL;
+	if (!absolute)
+		return err_set(err, -ENOMEM, "port '%s': out of memory", name);
+	len = strlen(absolute);
+	if (len < size)
+		(void)str_copy(path, size, absolute);
+	free(absolute);
+	if (len < size)
+		return 0;
+	return err_set_field(err, -ENAMETOOLONG, field,
+		"port '%s': %s '%s' is too long as an absolute path (at most %zu bytes)", name,
+		field, path, size - 1);
+}
+
+/* A path that is not absolute counts from where the switch was started; another one may read the
+ * journal. */
+static int absolute_paths(struct ctl_port *req, struct err *err)
+{
+	int r = make_absolute(req->name, "path", req->path, sizeof(req->path), err);
+
+	if (r == 0)
+		r = make_absolute(req->name, "rx_file", req->rx_file, sizeof(req->rx_file), err);
+	if (r == 0)
+		r = make_absolute(req->name, "tx_file", req->tx_file, sizeof(req->tx_file), err);
+	return r;
+}
+
 static const struct {
 	const char *method;
 	change_fn *fn;
@@ -385,10 +402,18 @@ int change_apply(struct vswitch *sw, const char *method, const void *in, void *o
 	struct err *err)
 {
 	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct ctl_port port;
 		int r;
 
 		if (strcmp(changes[i].method, method) != 0)
 			continue;
+		if (changes[i].fn == change_port_add || changes[i].fn == change_port_set) {
+			port = *(const struct ctl_port *)in;
+			r = absolute_paths(&port, err);
+			if (r < 0)
+				return r;
+			in = &port;
+		}
 		r = changes[i].fn(sw, in, out, err);
 		if (r == 0 && sw->state)
 			state_append(sw->state, method, in);

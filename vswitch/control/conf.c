@@ -67,6 +67,19 @@ static bool field_equal(const struct ctl_field *field, const void *a, const void
 	return !memcmp(pa, pb, field_size(field));
 }
 
+const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const void *old,
+	const void *wanted, uint64_t mask)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+
+		if ((mask >> i & 1) && ctl_field_is_set(wanted, i) &&
+			!(ctl_field_is_set(old, i) && field_equal(field, old, wanted)))
+			return field;
+	}
+	return NULL;
+}
+
 int conf_check_exists(const struct ctl_struct *schema, const void *old, const void *wanted,
 	bool exist_ok, const char *kind, const char *name, const char *error_name,
 	struct err *err)

@@ -24,6 +24,11 @@ int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64
 /** Copy the fields of src that are present and in mask over those of dst. */
 void conf_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask);
 
+/** The first field of mask that wanted sets and old has with another value or not at all; NULL when
+ *  there is none. */
+const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const void *old,
+	const void *wanted, uint64_t mask);
+
 /**
  * An object that is to be added exists: the answer of an idempotent add.
  * returns  0 when exist_ok and the settings are the same, else -EEXIST, naming the first field that

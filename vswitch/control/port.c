@@ -2,20 +2,26 @@
 
 #include "conf.h"
 
+#include "port_kind.h"
+
 #include <errno.h>
 #include <string.h>
 
 #define READ_ONLY                                                                                  \
 	(CONF_BIT(ctl_port, link) | CONF_BIT(ctl_port, carrier) | CONF_BIT(ctl_port, state) |      \
 		CONF_BIT(ctl_port, rings) | CONF_BIT(ctl_port, queue_pairs) |                      \
-		CONF_BIT(ctl_port, features) | CONF_BIT(ctl_port, connects) |                      \
+		CONF_BIT(ctl_port, features) | CONF_BIT(ctl_port, driver) |                        \
+		CONF_BIT(ctl_port, speed) | CONF_BIT(ctl_port, connects) |                         \
 		CONF_BIT(ctl_port, last_error))
-#define FIXED                                                                                      \
-	(CONF_BIT(ctl_port, type) | CONF_BIT(ctl_port, path) | CONF_BIT(ctl_port, mode) |          \
-		CONF_BIT(ctl_port, queues))
 #define SETTABLE                                                                                   \
 	(CONF_BIT(ctl_port, bridge) | CONF_BIT(ctl_port, enabled) | CONF_BIT(ctl_port, mtu) |      \
 		CONF_BIT(ctl_port, fdb_max))
+
+/* What a port is cannot change while it exists. */
+static uint64_t fixed_fields(void)
+{
+	return CONF_BIT(ctl_port, type) | CONF_BIT(ctl_port, queues) | port_kind_fields();
+}
 
 static int bad(struct err *err, const char *field, const struct ctl_port *req, const char *why,
 	const char *hint)
@@ -123,25 +129,100 @@ static int check_bridge(const struct model *model, const struct ctl_port *conf, 
 	return err_prefix(err, "port '%s'", conf->name);
 }
 
-static int check_path(const struct model *model, const struct ctl_port *conf, struct err *err)
+/* ---- What belongs to one port only ----------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b)
 {
-	if (conf->path[0] != '/')
-		return bad(err, "path", conf, "the socket path is not absolute",
-			"begin it with a slash");
+	return a[0] && !strcmp(a, b);
+}
+
+/* Several memif ports may share a socket, by number, if they stand on the same side of it. */
+static bool shares_path(const struct ctl_port *a, const struct ctl_port *b)
+{
+	return a->type == CTL_PORT_MEMIF && b->type == CTL_PORT_MEMIF && a->mode == b->mode &&
+		a->memif_id != b->memif_id;
+}
+
+/* The field of conf that names what other has, or NULL. */
+static const char *find_conflict(const struct ctl_port *conf, const struct ctl_port *other)
+{
+	if (same_text(conf->path, other->path) && !shares_path(conf, other))
+		return "path";
+	if (same_text(conf->dev, other->dev))
+		return "dev";
+	if (same_text(conf->devargs, other->devargs))
+		return "devargs";
+	if (same_text(conf->netns, other->netns) && same_text(conf->peer, other->peer))
+		return "peer";
+	if (same_text(conf->tx_file, other->tx_file) || same_text(conf->tx_file, other->rx_file))
+		return "tx_file";
+	if (same_text(conf->rx_file, other->tx_file))
+		return "rx_file";
+	return NULL;
+}
+
+static int refuse_path(const struct ctl_port *conf, const struct ctl_port *other, struct err *err)
+{
+	(void)err_set_field(err, -EADDRINUSE, "path",
+		"port '%s': path '%s' is the socket of port '%s'", conf->name, conf->path,
+		other->name);
+	err_name(err, "PathInUse");
+	err_hint(err, conf->type == CTL_PORT_MEMIF && other->type == CTL_PORT_MEMIF
+			? "on one socket, memif ports have the same mode and different memif_id"
+			: "give every port a socket of its own");
+	return -EADDRINUSE;
+}
+
+static int check_conflicts(const struct model *model, const struct ctl_port *conf, struct err *err)
+{
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
 		const struct model_port *other = model->ports[i];
+		const char *field;
 
-		if (!other || !strcmp(other->conf.name, conf->name) ||
-			strcmp(other->conf.path, conf->path) != 0)
+		if (!other || !strcmp(other->conf.name, conf->name))
 			continue;
-		(void)err_set_field(err, -EADDRINUSE, "path",
-			"port '%s': path '%s' is the socket of port '%s'", conf->name, conf->path,
-			other->conf.name);
-		err_name(err, "PathInUse");
-		err_hint(err, "give every port a socket of its own");
-		return -EADDRINUSE;
+		field = find_conflict(conf, &other->conf);
+		if (!field)
+			continue;
+		if (!strcmp(field, "path"))
+			return refuse_path(conf, &other->conf, err);
+		(void)err_set_field(err, -EBUSY, field, "port '%s': its %s is in use by port '%s'",
+			conf->name, field, other->conf.name);
+		err_name(err, "DeviceInUse");
+		err_hint(err, "see `netcfg port show %s`", other->conf.name);
+		return -EBUSY;
 	}
 	return 0;
+}
+
+/* The caller knows what a relative path counts from. */
+static int check_absolute(const struct ctl_port *conf, struct err *err)
+{
+	const struct {
+		const char *field, *path, *why;
+	} paths[] = {
+		{"path", conf->path, "the socket path is not absolute"},
+		{"rx_file", conf->rx_file, "the path of rx_file is not absolute"},
+		{"tx_file", conf->tx_file, "the path of tx_file is not absolute"},
+	};
+
+	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		if (paths[i].path[0] && paths[i].path[0] != '/')
+			return bad(err, paths[i].field, conf, paths[i].why, "begin it with a slash");
+	}
+	return 0;
+}
+
+static void set_kind_defaults(struct ctl_port *conf)
+{
+	uint64_t takes = port_kind_takes(conf->type);
+
+	if (takes & CONF_BIT(ctl_port, mode))
+		CTL_SET(conf, ctl_port, mode, CTL_SOCK_SERVER);
+	if (takes & CONF_BIT(ctl_port, memif_id))
+		CTL_SET(conf, ctl_port, memif_id, 0);
+	if (takes & CONF_BIT(ctl_port, give_back))
+		CTL_SET(conf, ctl_port, give_back, false);
 }
 
 int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
@@ -155,17 +236,21 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	*conf = (struct ctl_port){0};
 	CTL_SET_STR(conf, ctl_port, name, req->name);
 	CTL_SET_STR(conf, ctl_port, bridge, "");
-	CTL_SET(conf, ctl_port, type, CTL_PORT_VHOST_USER);
-	CTL_SET(conf, ctl_port, mode, CTL_SOCK_SERVER);
+	CTL_SET(conf, ctl_port, type, req->type); /* absent is vhost-user */
+	set_kind_defaults(conf);
 	CTL_SET(conf, ctl_port, enabled, true);
 	CTL_SET(conf, ctl_port, mtu, MODEL_DEFAULT_MTU);
 	CTL_SET(conf, ctl_port, queues, MODEL_DEFAULT_QUEUES);
 	CTL_SET(conf, ctl_port, fdb_max, 0);
 	role_trunk(conf, CTL_VLAN_TRUNK, VLAN_NONE);
-	conf_merge(&ctl_port_schema, conf, req, SETTABLE | FIXED);
-	if (!CTL_HAS(conf, ctl_port, path))
-		return bad(err, "path", req, "a vhost-user port needs a path", "add path SOCKET");
-	r = check_path(model, conf, err);
+	conf_merge(&ctl_port_schema, conf, req, SETTABLE | fixed_fields());
+	r = port_kind_check(conf, err);
+	if (r == 0 && port_kind_makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev))
+		CTL_SET_STR(conf, ctl_port, dev, conf->name);
+	if (r == 0)
+		r = check_absolute(conf, err);
+	if (r == 0)
+		r = check_conflicts(model, conf, err);
 	if (r == 0)
 		r = check_bridge(model, conf, err);
 	if (r == 0)
@@ -175,21 +260,13 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 
 static int check_fixed(const struct model_port *port, const struct ctl_port *req, struct err *err)
 {
-	const struct ctl_port *conf = &port->conf;
-	const char *field = NULL;
+	const struct ctl_field *field =
+		conf_find_change(&ctl_port_schema, &port->conf, req, fixed_fields());
 
-	if (CTL_HAS(req, ctl_port, type) && req->type != conf->type)
-		field = "type";
-	else if (CTL_HAS(req, ctl_port, path) && strcmp(req->path, conf->path) != 0)
-		field = "path";
-	else if (CTL_HAS(req, ctl_port, mode) && req->mode != conf->mode)
-		field = "mode";
-	else if (CTL_HAS(req, ctl_port, queues) && req->queues != conf->queues)
-		field = "queues";
 	if (!field)
 		return 0;
-	(void)err_set_field(err, -EINVAL, field, "port '%s': its %s cannot change while it exists",
-		conf->name, field);
+	(void)err_set_field(err, -EINVAL, field->name,
+		"port '%s': its %s cannot change while it exists", port->conf.name, field->name);
 	err_hint(err, "delete the port and add it again");
 	return -EINVAL;
 }

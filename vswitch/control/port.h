@@ -13,8 +13,8 @@
  *   tag -> access;  native -> native-untagged;  trunks or tag 0 -> trunk;  vlan_mode overrides
  * tag excludes trunks and native. Changing to a role forgets the settings of the other.
  *
- * Kind, socket path, side and queues stay for a port's life: they are its peer's view of it. All
- * else changes live. Pure functions; threads: any.
+ * Kind, what only some kinds take (port_kind.h: path, dev, ...) and queues stay for a port's life:
+ * they are what it is. All else changes live. Pure functions; threads: any.
  */
 #ifndef WEFT_VSWITCH_PORT_CONF_H
 #define WEFT_VSWITCH_PORT_CONF_H
@@ -24,7 +24,8 @@
 /**
  * The complete configuration of a new port. A port of the same name in the model is left out of the
  * checks for conflict, so that the result can be compared with it.
- * returns  0, -EINVAL, -ERANGE, -ENOENT (bridge), -EADDRINUSE (path of another port)
+ * returns  0, -EINVAL, -ERANGE, -ENOENT (bridge), -EADDRINUSE (path of another port), -EBUSY (device
+ *          or file of another port)
  */
 int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
 	struct err *err);

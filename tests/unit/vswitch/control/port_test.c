@@ -18,6 +18,11 @@ static int set_up(void **state)
 	(void)add_port(&f.model, "name wa path /s/wa");
 	(void)add_port(&f.model, "name wb path /s/wb");
 	(void)add_link(&f.model, "name w1 a wa b wb mtu 1500");
+	(void)add_port(&f.model, "name up0 type nic dev enp5s0f0");
+	(void)add_port(&f.model, "name m0 type memif path /s/m memif_id 3");
+	(void)add_port(&f.model, "name cap type pcap rx_file /c/in tx_file /c/out");
+	(void)add_port(&f.model, "name ve type veth netns blue peer eth0");
+	(void)add_port(&f.model, "name ring type dpdk devargs net_ring0");
 	*state = &f;
 	return 0;
 }
@@ -141,6 +146,26 @@ static void new_port_refuses_bad_input(void **state)
 		{"name p path /s/p carrier true", -EINVAL, "carrier"},
 		{"name p path /s/p link w1", -EINVAL, "link"},
 		{"name p path /s/p connects 3", -EINVAL, "connects"},
+		{"name p path /s/p driver net_tap", -EINVAL, "driver"},
+		{"name p path /s/p speed 10", -EINVAL, "speed"},
+		{"name p type nic", -EINVAL, "dev"},
+		{"name p type nic dev eth0 mode client", -EINVAL, "mode"},
+		{"name p path /s/p loop true", -EINVAL, "loop"},
+		{"name p type pcap rx_file in", -EINVAL, "rx_file"},
+		{"name p type pcap tx_file out", -EINVAL, "tx_file"},
+		{"name p type tap bridge nope", -ENOENT, "bridge"},
+		{"name p type nic dev enp5s0f0", -EBUSY, "dev"},
+		{"name p type af-xdp dev enp5s0f0", -EBUSY, "dev"},
+		{"name ve2 type tap dev ve", -EBUSY, "dev"},
+		{"name enp5s0f0 type tap", -EBUSY, "dev"},
+		{"name p type veth netns blue peer eth0", -EBUSY, "peer"},
+		{"name p type dpdk devargs net_ring0", -EBUSY, "devargs"},
+		{"name p type pcap tx_file /c/out", -EBUSY, "tx_file"},
+		{"name p type pcap tx_file /c/in", -EBUSY, "tx_file"},
+		{"name p type pcap rx_file /c/out", -EBUSY, "rx_file"},
+		{"name p type memif path /s/m memif_id 3", -EADDRINUSE, "path"},
+		{"name p type memif path /s/m memif_id 4 mode client", -EADDRINUSE, "path"},
+		{"name p path /s/m", -EADDRINUSE, "path"},
 	};
 	struct fixture *f = *state;
 	struct ctl_port req, conf;
@@ -171,6 +196,17 @@ static void set_port_refuses_bad_input(void **state)
 		{"old", "name old bridge nope", -ENOENT, "bridge"},
 		{"old", "name old exist_ok true", -EINVAL, "exist_ok"},
 		{"old", "name old state running", -EINVAL, "state"},
+		{"old", "name old type nic", -EINVAL, "type"},
+		{"old", "name old dev eth0", -EINVAL, "dev"},
+		{"up0", "name up0 dev enp5s0f1", -EINVAL, "dev"},
+		{"up0", "name up0 give_back true", -EINVAL, "give_back"},
+		{"up0", "name up0 path /s/x", -EINVAL, "path"},
+		{"m0", "name m0 memif_id 4", -EINVAL, "memif_id"},
+		{"cap", "name cap loop true", -EINVAL, "loop"},
+		{"cap", "name cap tx_file /c/else", -EINVAL, "tx_file"},
+		{"ve", "name ve peer eth1", -EINVAL, "peer"},
+		{"ve", "name ve mac 52:54:00:00:00:01", -EINVAL, "mac"},
+		{"ring", "name ring devargs net_ring1", -EINVAL, "devargs"},
 		{"wa", "name wa bridge br0", -EBUSY, "bridge"},
 		{"wa", "name wa tag 5", -EBUSY, "vlan_mode"},
 		{"wa", "name wa trunks 5", -EBUSY, "vlan_mode"},
@@ -204,6 +240,70 @@ static void set_port_accepts_what_is_already_so(void **state)
 		"name old path /s/old mode server bridge br0 tag 10 enabled true");
 	assert_int_equal(port_conf_set(&f->model, port, &req, &conf, &err), 0);
 	assert_true(ctl_msg_equal(&ctl_port_schema, &conf, &port->conf));
+}
+
+static void host_ports_stand_beside_each_other(void **state)
+{
+	static const char *const cases[] = {
+		"name p type nic dev enp5s0f1",
+		"name p type memif path /s/m memif_id 4",
+		"name p type memif path /s/m2 memif_id 3 mode client",
+		"name p type pcap rx_file /c/in loop true",
+		"name p type veth netns red peer eth0",
+		"name p type veth netns blue peer eth1",
+		"name p type dpdk devargs net_ring1",
+		"name p type tap bridge br0 tag 5 mtu 1500 queues 2",
+	};
+	struct fixture *f = *state;
+	struct ctl_port req, conf;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		err_clear(&err);
+		words_to_msg(&ctl_port_schema, &req, cases[i]);
+		if (port_conf_new(&f->model, &req, &conf, &err) < 0)
+			fail_msg("'%s': %s", cases[i], err.msg);
+	}
+}
+
+/* Of each kind's settings a configuration has those that count, and no others. */
+static void host_port_configuration_is_complete(void **state)
+{
+	struct fixture *f = *state;
+	struct ctl_port req, conf;
+	struct err err = {0};
+
+	words_to_msg(&ctl_port_schema, &req, "name host0 type tap");
+	assert_int_equal(port_conf_new(&f->model, &req, &conf, &err), 0);
+	assert_string_equal(conf.dev, "host0");
+	assert_true(CTL_HAS(&conf, ctl_port, dev));
+	assert_false(CTL_HAS(&conf, ctl_port, mode));
+	assert_false(CTL_HAS(&conf, ctl_port, memif_id));
+	assert_int_equal(conf.mtu, MODEL_DEFAULT_MTU);
+	words_to_msg(&ctl_port_schema, &req, "name m type memif path /s/m");
+	assert_int_equal(port_conf_new(&f->model, &req, &conf, &err), 0);
+	assert_true(CTL_HAS(&conf, ctl_port, memif_id));
+	assert_true(CTL_HAS(&conf, ctl_port, mode));
+	words_to_msg(&ctl_port_schema, &req, "name n type nic dev eth0");
+	assert_int_equal(port_conf_new(&f->model, &req, &conf, &err), 0);
+	assert_true(CTL_HAS(&conf, ctl_port, give_back));
+	assert_false(conf.give_back);
+}
+
+static void host_port_settings_change_live(void **state)
+{
+	struct fixture *f = *state;
+	struct model_port *port = model_port_find(&f->model, "up0");
+	struct ctl_port req, conf;
+	struct err err = {0};
+
+	words_to_msg(&ctl_port_schema, &req,
+		"name up0 type nic dev enp5s0f0 give_back false bridge br1 tag 7 mtu 1500");
+	if (port_conf_set(&f->model, port, &req, &conf, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_string_equal(conf.bridge, "br1");
+	assert_string_equal(conf.dev, "enp5s0f0");
+	assert_int_equal(conf.mtu, 1500);
 }
 
 static void moving_a_port_counts_on_both_bridges(void **state)
@@ -266,6 +366,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(set_port_refuses_bad_input, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(set_port_accepts_what_is_already_so, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(host_ports_stand_beside_each_other, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(host_port_configuration_is_complete, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(host_port_settings_change_live, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(moving_a_port_counts_on_both_bridges, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(port_of_a_wire_is_not_deleted, set_up, tear_down),

@@ -365,6 +365,62 @@ static void relative_path_counts_from_here(void **state)
 	assert_int_equal(chdir("/"), 0);
 }
 
+/* The journal is read by a switch that may be started elsewhere. */
+static void relative_paths_are_saved_as_absolute_ones(void **state)
+{
+	char text[4096] = "", cwd[512], expected[1100];
+	FILE *file;
+
+	assert_int_equal(chdir(dir), 0);
+	assert_non_null(getcwd(cwd, sizeof(cwd)));
+	must("PortAdd", "name a path a.sock");
+	must("PortAdd", "name c type pcap rx_file in.pcap tx_file out.pcap");
+	file = fopen("state/config", "r");
+	assert_non_null(file);
+	assert_true(fread(text, 1, sizeof(text) - 1, file) > 0);
+	(void)fclose(file);
+	(void)snprintf(expected, sizeof(expected), "\"path\":\"%s/a.sock\"", cwd);
+	assert_non_null(strstr(text, expected));
+	(void)snprintf(expected, sizeof(expected),
+		"\"rx_file\":\"%s/in.pcap\",\"tx_file\":\"%s/out.pcap\"", cwd, cwd);
+	assert_non_null(strstr(text, expected));
+	assert_int_equal(chdir("/"), 0);
+}
+
+static void host_ports_come_back(void **state)
+{
+	static const char *const ports[] = {
+		"name n type nic dev 0000:05:00.0 give_back true mtu 1500",
+		"name x type af-xdp dev eth1",
+		"name k type af-packet dev eth2",
+		"name t type tap dev host0 mac 52:54:00:00:00:01 owner joe ip 192.0.2.1/24 tag 9",
+		"name v type veth dev v0 netns blue peer eth0 ip 2001:db8::1/64 queues 2",
+		"name c type pcap rx_file /c/in tx_file /c/out loop true",
+		"name m type memif path /s/m memif_id 9 mode client",
+		"name d type dpdk devargs net_ring0,size=64",
+	};
+	struct ctl_port before[sizeof(ports) / sizeof(ports[0])];
+
+	must("BridgeAdd", "name br0");
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		char words[256], name[2] = {ports[i][5], '\0'};
+
+		(void)snprintf(words, sizeof(words), "%s bridge br0", ports[i]);
+		must("PortAdd", words);
+		before[i] = port_of(name)->conf;
+		(void)snprintf(words, sizeof(words), "%s bridge br0 exist_ok true", ports[i]);
+		must("PortAdd", words);
+	}
+	switch_destroy(sw);
+	start();
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		const struct ctl_port *after = &port_of(before[i].name)->conf;
+
+		if (!ctl_msg_equal(&ctl_port_schema, &before[i], after))
+			fail_msg("'%s' came back with other settings", ports[i]);
+	}
+}
+
 static void configure_everything(void)
 {
 	must("BridgeAdd", "name br0 vlans 10,20-29 ageing_s 60");
@@ -463,6 +519,8 @@ int main(void)
 		TEST(announced_address_is_learned),
 		TEST(resized_table_is_published),
 		TEST(relative_path_counts_from_here),
+		TEST(relative_paths_are_saved_as_absolute_ones),
+		TEST(host_ports_come_back),
 		TEST(state_comes_back_after_a_clean_end),
 		TEST(learned_addresses_come_back),
 		TEST(taken_path_does_not_stop_the_rest),

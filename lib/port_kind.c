@@ -1,0 +1,251 @@
+#include "port_kind.h"
+
+#include "str.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BIT(field) (UINT64_C(1) << (ctl_port__##field))
+
+/* Fields of ctl_port, as bits of its set mask. */
+struct kind {
+	const char *article;
+	uint64_t needs;
+	uint64_t needs_one; /* of these, at least one */
+	uint64_t takes;	    /* may be given, besides those above */
+	const char *hint;   /* what to add when a needed field is missing */
+};
+
+/* By enum ctl_port_type. */
+static const struct kind kinds[] = {
+	[CTL_PORT_VHOST_USER] = {"a", BIT(path), 0, BIT(mode), "add path SOCKET"},
+	[CTL_PORT_NIC] = {"a", BIT(dev), 0, BIT(give_back),
+		"add dev INTERFACE or dev PCI-ADDRESS, such as enp5s0f0 or 0000:05:00.0"},
+	[CTL_PORT_AF_XDP] = {"an", BIT(dev), 0, 0, "add dev INTERFACE, such as enp5s0f0"},
+	[CTL_PORT_AF_PACKET] = {"an", BIT(dev), 0, 0, "add dev INTERFACE, such as enp5s0f0"},
+	[CTL_PORT_TAP] = {"a", 0, 0, BIT(dev) | BIT(mac) | BIT(owner) | BIT(ip), ""},
+	[CTL_PORT_VETH] = {"a", BIT(netns) | BIT(peer), 0, BIT(dev) | BIT(mac) | BIT(ip),
+		"add netns NAMESPACE and peer INTERFACE, such as netns blue peer eth0"},
+	[CTL_PORT_PCAP] = {"a", 0, BIT(rx_file) | BIT(tx_file), BIT(loop),
+		"add rx-file FILE to replay, tx-file FILE to record, or both"},
+	[CTL_PORT_MEMIF] = {"a", BIT(path), 0, BIT(mode) | BIT(memif_id), "add path SOCKET"},
+	[CTL_PORT_DPDK] = {"a", BIT(devargs), 0, 0, "add devargs ARGUMENTS, such as net_ring0"},
+};
+#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+uint64_t port_kind_takes(enum ctl_port_type type)
+{
+	const struct kind *kind = &kinds[type];
+
+	return kind->needs | kind->needs_one | kind->takes;
+}
+
+uint64_t port_kind_fields(void)
+{
+	uint64_t fields = 0;
+
+	for (unsigned i = 0; i < N_KINDS; i++)
+		fields |= port_kind_takes(i);
+	return fields;
+}
+
+bool port_kind_makes_dev(enum ctl_port_type type)
+{
+	return type == CTL_PORT_TAP || type == CTL_PORT_VETH;
+}
+
+bool port_kind_ifname_ok(const char *name)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > CTL_IFNAME_MAX || !strcmp(name, ".") || !strcmp(name, ".."))
+		return false;
+	for (; *name; name++) {
+		if (*name == '/' || *name == ':' || isspace((unsigned char)*name))
+			return false;
+	}
+	return true;
+}
+
+bool port_kind_pci_ok(const char *text)
+{
+	/* Hexadecimal digits stand where the form has an x; a function is one octal digit. */
+	const char *form = strlen(text) == 12 ? "xxxx:xx:xx.7" : "xx:xx.7";
+
+	if (strlen(text) != strlen(form))
+		return false;
+	for (; *form; form++, text++) {
+		if (*form == 'x'       ? !isxdigit((unsigned char)*text)
+			: *form == '7' ? *text < '0' || *text > '7'
+				       : *text != *form)
+			return false;
+	}
+	return true;
+}
+
+/* ---- Checks of one field --------------------------------------------------------------------- */
+
+static int bad(const struct ctl_port *conf, const char *field, const char *value, const char *why,
+	const char *hint, struct err *err)
+{
+	(void)err_set_field(
+		err, -EINVAL, field, "port '%s': %s '%s' %s", conf->name, field, value, why);
+	if (hint)
+		err_hint(err, "%s", hint);
+	return -EINVAL;
+}
+
+static int check_dev(const struct ctl_port *conf, struct err *err)
+{
+	bool nic = conf->type == CTL_PORT_NIC;
+
+	if (!CTL_HAS(conf, ctl_port, dev) || port_kind_ifname_ok(conf->dev) ||
+		(nic && port_kind_pci_ok(conf->dev)))
+		return 0;
+	return bad(conf, "dev", conf->dev,
+		nic ? "is neither the name of an interface nor a PCI address"
+		    : "is not the name of an interface",
+		nic ? "write enp5s0f0, or 0000:05:00.0"
+		    : "use at most 15 characters, none of them a slash, colon or space",
+		err);
+}
+
+/* ADDRESS/PREFIX, of either version; several after commas. */
+static bool is_ip_list(const char *text)
+{
+	char copy[sizeof(((struct ctl_port *)0)->ip)], *save = NULL, *slash, *end;
+	unsigned char addr[sizeof(struct in6_addr)];
+	unsigned long prefix;
+
+	if (text[0] == ',' || strstr(text, ",,") || text[strlen(text) - 1] == ',')
+		return false;
+	(void)str_copy(copy, sizeof(copy), text);
+	for (char *one = strtok_r(copy, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+		int family = strchr(one, ':') ? AF_INET6 : AF_INET;
+
+		slash = strchr(one, '/');
+		if (!slash || !isdigit((unsigned char)slash[1]))
+			return false;
+		*slash = '\0';
+		prefix = strtoul(slash + 1, &end, 10);
+		if (*end || prefix > (family == AF_INET ? 32u : 128u) ||
+			inet_pton(family, one, addr) != 1)
+			return false;
+	}
+	return true;
+}
+
+static int check_addresses(const struct ctl_port *conf, struct err *err)
+{
+	char mac[ETHER_ADDR_STR_SIZE];
+
+	if (CTL_HAS(conf, ctl_port, ip) && !is_ip_list(conf->ip))
+		return bad(conf, "ip", conf->ip, "is not an address with a prefix length",
+			"write 192.0.2.1/24 or 2001:db8::1/64; several after commas", err);
+	if (CTL_HAS(conf, ctl_port, mac) &&
+		(ether_addr_is_multicast(&conf->mac) || ether_addr_is_zero(&conf->mac)))
+		return bad(conf, "mac", ether_addr_format(&conf->mac, mac),
+			"is not the address of one interface",
+			"the first byte must be even, as in 52:54:00:12:34:56", err);
+	return 0;
+}
+
+static int check_namespace(const struct ctl_port *conf, struct err *err)
+{
+	if (CTL_HAS(conf, ctl_port, netns) && conf->netns[0] != '/' && strchr(conf->netns, '/'))
+		return bad(conf, "netns", conf->netns, "is neither a name nor an absolute path",
+			"write a name of `ip netns list`, or /proc/PID/ns/net", err);
+	if (CTL_HAS(conf, ctl_port, peer) && !port_kind_ifname_ok(conf->peer))
+		return bad(conf, "peer", conf->peer, "is not the name of an interface",
+			"use at most 15 characters, none of them a slash, colon or space", err);
+	return 0;
+}
+
+static int check_files(const struct ctl_port *conf, struct err *err)
+{
+	if (CTL_HAS(conf, ctl_port, loop) && !CTL_HAS(conf, ctl_port, rx_file))
+		return bad(conf, "loop", conf->loop ? "true" : "false", "replays nothing",
+			"add rx-file FILE", err);
+	if (CTL_HAS(conf, ctl_port, rx_file) && CTL_HAS(conf, ctl_port, tx_file) &&
+		!strcmp(conf->rx_file, conf->tx_file))
+		return bad(conf, "tx_file", conf->tx_file, "is replayed by the same port",
+			"record to another file", err);
+	return 0;
+}
+
+/* ---- The kind as a whole --------------------------------------------------------------------- */
+
+static const char *first_field(uint64_t mask)
+{
+	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
+		if (mask >> i & 1)
+			return ctl_port_schema.fields[i].name;
+	}
+	return "";
+}
+
+static void list_fields(uint64_t mask, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
+		if ((mask >> i & 1) && used < size)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "",
+				ctl_port_schema.fields[i].name);
+	}
+}
+
+static int check_fields(const struct ctl_port *conf, struct err *err)
+{
+	const struct kind *kind = &kinds[conf->type];
+	const char *type = ctl_port_types[conf->type], *field;
+	uint64_t takes = port_kind_takes(conf->type);
+	uint64_t foreign = conf->set & port_kind_fields() & ~takes;
+	uint64_t missing = kind->needs & ~conf->set;
+	char list[128];
+
+	if (foreign) {
+		field = first_field(foreign);
+		list_fields(takes, list, sizeof(list));
+		(void)err_set_field(err, -EINVAL, field, "port '%s': %s %s port has no %s",
+			conf->name, kind->article, type, field);
+		err_hint(err, "of these settings it has: %s", list);
+		return -EINVAL;
+	}
+	if (kind->needs_one && !(kind->needs_one & conf->set))
+		missing = kind->needs_one;
+	if (!missing)
+		return 0;
+	field = first_field(missing);
+	(void)err_set_field(err, -EINVAL, field, "port '%s': %s %s port needs a %s", conf->name,
+		kind->article, type, kind->needs_one ? "file" : field);
+	err_hint(err, "%s", kind->hint);
+	return -EINVAL;
+}
+
+int port_kind_check(const struct ctl_port *conf, struct err *err)
+{
+	int r = check_fields(conf, err);
+
+	if (r == 0)
+		r = check_dev(conf, err);
+	if (r == 0)
+		r = check_addresses(conf, err);
+	if (r == 0)
+		r = check_namespace(conf, err);
+	if (r == 0)
+		r = check_files(conf, err);
+	if (r == 0 && port_kind_makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev) &&
+		!port_kind_ifname_ok(conf->name)) {
+		(void)err_set_field(err, -EINVAL, "dev",
+			"port '%s': its interface cannot have the name of the port", conf->name);
+		err_hint(err, "add dev NAME, with at most 15 characters and no colon");
+		r = -EINVAL;
+	}
+	return r;
+}

@@ -1,0 +1,53 @@
+/**
+ * port_kind: which settings each kind of port takes, as one table.
+ *
+ * The switch checks a new port by it, netcfg prints its help from it and checks the ports of a lab
+ * file by it before anything runs. What is not here: conflicts with other ports (only the switch
+ * knows them) and whether a device exists (only the kind itself finds out).
+ *
+ * Settings that every kind takes (bridge, VLANs, mtu, queues, ...) are not in the table.
+ *
+ *   kind        needs                   takes               peer
+ *   vhost-user  path                    mode                a guest
+ *   nic         dev                     give_back           what is plugged in
+ *   af-xdp      dev                                         what is behind the interface
+ *   af-packet   dev                                         the same
+ *   tap                                 dev mac owner ip    the host, as an interface of it
+ *   veth        netns peer              dev mac ip          a namespace, as an interface in it
+ *   pcap        rx_file, or tx_file     loop                files
+ *   memif       path                    mode memif_id       another packet program
+ *   dpdk        devargs                                     whatever DPDK makes of it
+ *
+ * tap and veth make an interface called dev; absent, it is called as the port is.
+ *
+ * Pure functions; threads: any.
+ */
+#ifndef WEFT_PORT_KIND_H
+#define WEFT_PORT_KIND_H
+
+#include "ctl_vswitch.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/** All fields that only some kinds take. */
+uint64_t port_kind_fields(void);
+/** The fields that this kind takes, of those. */
+uint64_t port_kind_takes(enum ctl_port_type type);
+/** Does the kind make the interface that dev names? Then dev may be absent, see above. */
+bool port_kind_makes_dev(enum ctl_port_type type);
+
+/**
+ * Are the settings of conf, which has a name and a type, those of a port of its kind? A relative
+ * path is fine here: what it counts from is the caller's to say.
+ * returns  0, -EINVAL with err and its field set
+ */
+int port_kind_check(const struct ctl_port *conf, struct err *err);
+
+/** Is it a name that the kernel takes for an interface? */
+bool port_kind_ifname_ok(const char *name);
+/** Is it a PCI address, with its domain or without: 0000:03:00.0, 03:00.0? */
+bool port_kind_pci_ok(const char *text);
+
+#endif

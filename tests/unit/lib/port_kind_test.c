@@ -1,0 +1,173 @@
+#include "port_kind.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* "FIELD VALUE FIELD VALUE ..." */
+static struct ctl_port conf_of(const char *words)
+{
+	char text[512], *save = NULL;
+	struct ctl_port conf = {0};
+	struct err err = {0};
+
+	assert_true(strlen(words) < sizeof(text));
+	(void)strcpy(text, words);
+	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		char *value = strtok_r(NULL, " ", &save);
+
+		assert_non_null(value);
+		if (ctl_field_parse(&ctl_port_schema, &conf, word, value, &err) < 0)
+			fail_msg("'%s': %s", words, err.msg);
+	}
+	return conf;
+}
+
+static void every_kind_accepts_its_settings(void **state)
+{
+	static const char *const cases[] = {
+		"name p type vhost-user path /s/p mode client",
+		"name p type nic dev enp5s0f0 give_back true",
+		"name p type nic dev 0000:05:00.0",
+		"name p type nic dev 05:1f.7",
+		"name p type af-xdp dev eth0",
+		"name p type af-packet dev eth0.100",
+		"name host0 type tap",
+		"name r1:up type tap dev host0 mac 52:54:00:00:00:01 owner joe ip 192.0.2.1/24",
+		"name p type tap ip 192.0.2.1/24,2001:db8::1/64",
+		"name p type tap ip 0.0.0.0/0",
+		"name p type veth dev v0 netns blue peer eth0 mac 52:54:00:00:00:01 ip ::1/128",
+		"name p type veth netns /proc/1/ns/net peer eth0",
+		"name p type pcap rx_file in.pcap loop true",
+		"name p type pcap tx_file out.pcap",
+		"name p type pcap rx_file in.pcap tx_file out.pcap",
+		"name p type memif path /s/m mode server memif_id 7",
+		"name p type dpdk devargs net_ring0,size=64",
+		/* what every kind takes */
+		"name p type tap bridge br0 tag 10 mtu 1500 queues 2 enabled false fdb_max 9",
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ctl_port conf = conf_of(cases[i]);
+		struct err err = {0};
+
+		if (port_kind_check(&conf, &err) < 0)
+			fail_msg("'%s': %s", cases[i], err.msg);
+	}
+}
+
+static void bad_settings_are_named(void **state)
+{
+	static const struct {
+		const char *words, *field, *msg;
+	} cases[] = {
+		{"name p type vhost-user", "path", "port 'p': a vhost-user port needs a path"},
+		{"name p type nic", "dev", "port 'p': a nic port needs a dev"},
+		{"name p type af-xdp", "dev", "port 'p': an af-xdp port needs a dev"},
+		{"name p type af-packet", "dev", "port 'p': an af-packet port needs a dev"},
+		{"name p type veth peer eth0", "netns", "port 'p': a veth port needs a netns"},
+		{"name p type veth netns blue", "peer", "port 'p': a veth port needs a peer"},
+		{"name p type pcap", "rx_file", "port 'p': a pcap port needs a file"},
+		{"name p type memif", "path", "port 'p': a memif port needs a path"},
+		{"name p type dpdk", "devargs", "port 'p': a dpdk port needs a devargs"},
+		{"name p type nic dev eth0 path /s/p", "path", "port 'p': a nic port has no path"},
+		{"name p path /s/p dev eth0", "dev", "port 'p': a vhost-user port has no dev"},
+		{"name p type tap netns blue", "netns", "port 'p': a tap port has no netns"},
+		{"name p type veth netns b peer e owner joe", "owner",
+			"port 'p': a veth port has no owner"},
+		{"name p type af-xdp dev e give_back true", "give_back",
+			"port 'p': an af-xdp port has no give_back"},
+		{"name p type nic dev 0000:05:00", "dev",
+			"port 'p': dev '0000:05:00' is neither the name of an interface nor a PCI "
+			"address"},
+		{"name p type nic dev 05:00.8", "dev", NULL},
+		{"name p type nic dev 05:0g.0", "dev", NULL},
+		{"name p type nic dev 00000:05:00.0", "dev", NULL},
+		{"name p type af-xdp dev 05:00.0", "dev",
+			"port 'p': dev '05:00.0' is not the name of an interface"},
+		{"name p type tap dev sixteen-letters-", "dev", NULL},
+		{"name p type tap dev a/b", "dev", NULL},
+		{"name p type tap dev ..", "dev", NULL},
+		{"name r1:eth1 type tap", "dev",
+			"port 'r1:eth1': its interface cannot have the name of the port"},
+		{"name sixteen-letters- type tap", "dev", NULL},
+		{"name p type tap ip 192.0.2.1", "ip",
+			"port 'p': ip '192.0.2.1' is not an address with a prefix length"},
+		{"name p type tap ip 192.0.2.1/", "ip", NULL},
+		{"name p type tap ip 192.0.2.1/33", "ip", NULL},
+		{"name p type tap ip 192.0.2.1/2x", "ip", NULL},
+		{"name p type tap ip 192.0.2/24", "ip", NULL},
+		{"name p type tap ip 2001:db8::1/129", "ip", NULL},
+		{"name p type tap ip ,192.0.2.1/24", "ip", NULL},
+		{"name p type tap ip 192.0.2.1/24,", "ip", NULL},
+		{"name p type tap ip 192.0.2.1/24,,192.0.2.2/24", "ip", NULL},
+		{"name p type tap mac 01:00:5e:00:00:01", "mac",
+			"port 'p': mac '01:00:5e:00:00:01' is not the address of one interface"},
+		{"name p type tap mac 00:00:00:00:00:00", "mac", NULL},
+		{"name p type veth netns a/b peer eth0", "netns",
+			"port 'p': netns 'a/b' is neither a name nor an absolute path"},
+		{"name p type veth netns blue peer a/b", "peer",
+			"port 'p': peer 'a/b' is not the name of an interface"},
+		{"name p type pcap tx_file o loop true", "loop",
+			"port 'p': loop 'true' replays nothing"},
+		{"name p type pcap rx_file o tx_file o", "tx_file",
+			"port 'p': tx_file 'o' is replayed by the same port"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ctl_port conf = conf_of(cases[i].words);
+		struct err err = {0};
+		int r = port_kind_check(&conf, &err);
+
+		if (r != -EINVAL || strcmp(err.field, cases[i].field) != 0 ||
+			(cases[i].msg && strcmp(err.msg, cases[i].msg) != 0) || !err.hint[0])
+			fail_msg("'%s': got %d, field '%s', '%s', hint '%s'", cases[i].words, r,
+				err.field, err.msg, err.hint);
+	}
+}
+
+static void foreign_setting_is_told_what_there_is(void **state)
+{
+	struct ctl_port conf = conf_of("name p type memif path /s/m dev eth0");
+	struct err err = {0};
+
+	assert_int_equal(port_kind_check(&conf, &err), -EINVAL);
+	assert_string_equal(err.hint, "of these settings it has: path, mode, memif_id");
+}
+
+/* Each field belongs to a kind or to all of them, and its help says which kinds. */
+static void help_names_the_kinds(void **state)
+{
+	uint64_t fields = port_kind_fields();
+
+	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
+		const struct ctl_field *field = &ctl_port_schema.fields[i];
+
+		for (unsigned t = 0; (fields >> i & 1) && ctl_port_types[t]; t++) {
+			bool named = strstr(field->help, ctl_port_types[t]) != NULL;
+
+			/* dev has more kinds than a line has room. */
+			if (!strcmp(field->name, "dev") || named == (port_kind_takes(t) >> i & 1))
+				continue;
+			fail_msg("help of %s, kind %s: '%s'", field->name, ctl_port_types[t],
+				field->help);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_accepts_its_settings),
+		cmocka_unit_test(bad_settings_are_named),
+		cmocka_unit_test(foreign_setting_is_told_what_there_is),
+		cmocka_unit_test(help_names_the_kinds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
