@@ -270,10 +270,13 @@ int ctl_call_send(struct ctl_call *call, const void *row);
 /**
  * For replies that may be long: the rows are pulled as the client reads them, so that a table of
  * any size takes little memory. A handler ends with `return ctl_call_rows(call, next, done, st)`.
- * next   fills row (zeroed) and returns 1, or returns 0 at the end, or -errno with err set
+ * next   fills row (zeroed) and returns 1, or returns 0 at the end, or -errno with err set, or
+ *        CTL_NO_ROW_YET after a while in which no row passed its filters: others get their turn, and
+ *        it is asked again
  * done   frees state; called once, however the call ends; may be NULL
  */
 typedef int ctl_next_fn(void *state, void *row, struct err *err);
+#define CTL_NO_ROW_YET 2
 int ctl_call_rows(struct ctl_call *call, ctl_next_fn *next, void (*done)(void *state), void *state);
 /** End a pending call: out as in a handler, or err when code is negative. call is gone then. */
 void ctl_call_finish(struct ctl_call *call, int code, const void *out, const struct err *err);

@@ -298,7 +298,7 @@ static void call_pull(struct ctl_call *call)
 	while (code > 0 && ctl_buf_len(&conn->out) < SERVER_PULL_BYTES) {
 		memset(row, 0, call->method->out->size);
 		code = call->pull(call->pull_state, row, &err);
-		if (code <= 0)
+		if (code <= 0 || code == CTL_NO_ROW_YET)
 			break;
 		sent = call_send_row(call, row);
 		if (sent == -EPIPE)

@@ -125,14 +125,27 @@ unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const str
 	return n_changed;
 }
 
+/* Buckets of a slice; the 1,048,576 addresses of the largest table are in sixteen times as many. */
+#define AGE_BUDGET 32768
+
 unsigned fdb_ctl_age(struct fdb_ctl *ctl, const struct model *model, uint32_t now_s)
 {
+	uint32_t budget = AGE_BUDGET;
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
-		if (model->bridges[i] && ctl->tables[i]->n_entries > 0)
-			n += fdb_age(ctl->tables[i], model->bridges[i]->conf.ageing_s, now_s);
+	ctl->is_ageing = true;
+	for (; ctl->age_bridge < MODEL_MAX_BRIDGES; ctl->age_bridge++) {
+		const struct model_bridge *bridge = model->bridges[ctl->age_bridge];
+		struct fdb *fdb = ctl->tables[ctl->age_bridge];
+
+		if (!bridge)
+			continue;
+		n += fdb_age_slice(fdb, bridge->conf.ageing_s, now_s, &budget);
+		if (fdb->age_at)
+			return n;
 	}
+	ctl->is_ageing = false;
+	ctl->age_bridge = 0;
 	return n;
 }
 
@@ -243,41 +256,26 @@ int fdb_ctl_add(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 	return r;
 }
 
-struct match {
-	const struct ctl_fdb *req;
-	uint32_t port_id;     /* FDB_ANY */
-	struct vlan_set vids; /* where the address is; bit 0 = no VLAN */
-};
-
-static bool entry_matches(const struct match *match, const struct fdb_entry *entry)
+/* Does an entry pass the filters of a request, of which the port is known by its id? */
+static bool entry_matches(
+	const struct ctl_fdb *req, uint32_t port_id, const struct fdb_entry *entry)
 {
-	const struct ctl_fdb *req = match->req;
-
 	if (CTL_HAS(req, ctl_fdb, vlan) && req->vlan != entry->vid)
 		return false;
-	if (match->port_id != FDB_ANY && match->port_id != entry->port_id)
+	if (CTL_HAS(req, ctl_fdb, port) && port_id != entry->port_id)
 		return false;
 	if (CTL_HAS(req, ctl_fdb, type) && (req->type == CTL_FDB_STATIC) != entry->is_static)
 		return false;
 	return !CTL_HAS(req, ctl_fdb, mac) || !memcmp(&req->mac, &entry->mac, sizeof(req->mac));
 }
 
-static int collect_vids(void *ctx, const struct fdb_entry *entry)
-{
-	struct match *match = ctx;
-
-	if (entry_matches(match, entry))
-		match->vids.words[entry->vid >> 6] |= UINT64_C(1) << (entry->vid & 63);
-	return 0;
-}
-
-/* The bridge and the filter that a request means. */
+/* The bridge and, FDB_ANY without, the port that a request means. */
 static int resolve_match(const struct model *model, const struct ctl_fdb *req,
-	struct model_bridge **ret_bridge, struct match *match, struct err *err)
+	struct model_bridge **ret_bridge, uint32_t *ret_port_id, struct err *err)
 {
 	const struct model_port *port;
 
-	*match = (struct match){.req = req, .port_id = FDB_ANY};
+	*ret_port_id = FDB_ANY;
 	*ret_bridge = model_bridge_get(model, req->bridge, "bridge", err);
 	if (!*ret_bridge)
 		return -ENOENT;
@@ -286,18 +284,21 @@ static int resolve_match(const struct model *model, const struct ctl_fdb *req,
 	port = model_port_get(model, req->port, "port", err);
 	if (!port)
 		return -ENOENT;
-	match->port_id = port->id;
+	*ret_port_id = port->id;
 	return 0;
 }
 
 /* Delete one address from every VLAN in which it matches; returns from how many. */
-static uint64_t delete_address(struct fdb *fdb, struct match *match, uint32_t now_s)
+static uint64_t delete_address(
+	struct fdb *fdb, const struct ctl_fdb *req, uint32_t port_id, uint32_t now_s)
 {
-	uint64_t mac48 = ether_addr_to_u64(&match->req->mac), n = 0;
+	uint64_t mac48 = ether_addr_to_u64(&req->mac), n = 0;
 
-	(void)fdb_walk(fdb, now_s, collect_vids, match);
 	for (uint16_t vid = 0; vid <= VLAN_MAX; vid++) {
-		if (vlan_set_has(&match->vids, vid))
+		struct fdb_entry entry;
+
+		if (fdb_get(fdb, vid, mac48, now_s, &entry) == 0 &&
+			entry_matches(req, port_id, &entry))
 			n += fdb_del(fdb, vid, mac48) == 0;
 	}
 	return n;
@@ -308,7 +309,7 @@ int fdb_ctl_del(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 {
 	struct model_bridge *bridge = NULL;
 	char mac[ETHER_ADDR_STR_SIZE];
-	struct match match;
+	uint32_t port_id;
 	int r;
 
 	if (!CTL_HAS(req, ctl_fdb, mac)) {
@@ -317,10 +318,10 @@ int fdb_ctl_del(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 		err_hint(err, "`netcfg fdb flush` takes filters instead");
 		return -EINVAL;
 	}
-	r = resolve_match(model, req, &bridge, &match, err);
+	r = resolve_match(model, req, &bridge, &port_id, err);
 	if (r < 0)
 		return r;
-	if (delete_address(ctl->tables[bridge->id], &match, now_s) > 0 || req->missing_ok)
+	if (delete_address(ctl->tables[bridge->id], req, port_id, now_s) > 0 || req->missing_ok)
 		return 0;
 	(void)bad(err, -ENOENT, "mac", "fdb '%s': %s is not there", req->bridge,
 		ether_addr_format(&req->mac, mac));
@@ -334,21 +335,19 @@ int fdb_ctl_flush(struct fdb_ctl *ctl, const struct model *model, const struct c
 	bool statics = CTL_HAS(req, ctl_fdb, type) && req->type == CTL_FDB_STATIC;
 	struct model_bridge *bridge = NULL;
 	struct fdb_filter filter = {.vid = FDB_ANY, .port_id = FDB_ANY};
-	struct match match;
 	struct ctl_fdb typed = *req;
-	int r = resolve_match(model, req, &bridge, &match, err);
+	int r = resolve_match(model, req, &bridge, &filter.port_id, err);
 
 	if (r < 0)
 		return r;
 	if (CTL_HAS(req, ctl_fdb, mac)) {
 		CTL_SET(&typed, ctl_fdb, type, statics ? CTL_FDB_STATIC : CTL_FDB_DYNAMIC);
-		match.req = &typed;
-		*ret_count = delete_address(ctl->tables[bridge->id], &match, now_s);
+		*ret_count =
+			delete_address(ctl->tables[bridge->id], &typed, filter.port_id, now_s);
 		return 0;
 	}
 	if (CTL_HAS(req, ctl_fdb, vlan))
 		filter.vid = req->vlan;
-	filter.port_id = match.port_id;
 	filter.with_static = filter.only_static = statics;
 	*ret_count = fdb_flush(ctl->tables[bridge->id], &filter);
 	return 0;
@@ -356,83 +355,83 @@ int fdb_ctl_flush(struct fdb_ctl *ctl, const struct model *model, const struct c
 
 /* ---- Iteration ------------------------------------------------------------------------------- */
 
-struct take {
-	struct match match;
-	struct fdb_list *list;
-};
+/* Buckets that one step looks at without finding a row: some tens of microseconds. */
+#define LIST_BUDGET 4096
 
-static int count_entry(void *ctx, const struct fdb_entry *entry)
+int fdb_list_begin(const struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	struct fdb_list *ret_list, struct err *err)
 {
-	struct take *take = ctx;
-
-	take->list->n_entries += entry_matches(&take->match, entry);
-	return 0;
-}
-
-static int take_entry(void *ctx, const struct fdb_entry *entry)
-{
-	struct take *take = ctx;
-
-	if (entry_matches(&take->match, entry))
-		take->list->entries[take->list->n_entries++] = *entry;
-	return 0;
-}
-
-int fdb_list_take(const struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
-	uint32_t now_s, struct fdb_list *ret_list, struct err *err)
-{
-	struct take take = {.list = ret_list};
 	struct model_bridge *bridge = NULL;
-	int r = resolve_match(model, req, &bridge, &take.match, err);
+	uint32_t port_id;
+	int r = resolve_match(model, req, &bridge, &port_id, err);
 
-	*ret_list = (struct fdb_list){0};
 	if (r < 0)
 		return r;
-	ctl_copy_str(ret_list->bridge, sizeof(ret_list->bridge), bridge->conf.name);
-	(void)fdb_walk(ctl->tables[bridge->id], now_s, count_entry, &take);
-	ret_list->entries = calloc(ret_list->n_entries + 1, sizeof(ret_list->entries[0]));
-	if (!ret_list->entries)
-		return err_set(err, -ENOMEM, "fdb '%s': no memory for a list of %u addresses",
-			req->bridge, ret_list->n_entries);
-	ret_list->n_entries = 0;
-	(void)fdb_walk(ctl->tables[bridge->id], now_s, take_entry, &take);
+	*ret_list = (struct fdb_list){.filter = *req, .table = ctl->tables[bridge->id]};
 	return 0;
 }
 
-bool fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct model *model,
-	uint32_t now_s, struct ctl_fdb *ret_row)
+/* The next entry of one address: there is one in each VLAN at most. */
+static bool next_of_address(const struct fdb_list *list, struct fdb *fdb, uint32_t now_s,
+	uint64_t *at, struct fdb_entry *ret_entry)
 {
-	const struct model_bridge *bridge = model_bridge_find(model, list->bridge);
+	uint64_t mac48 = ether_addr_to_u64(&list->filter.mac);
 
-	while (bridge && list->at < list->n_entries) {
-		const struct fdb_entry *old = &list->entries[list->at++];
-		const struct model_port *port;
-		struct fdb_entry entry;
-
-		if (fdb_get(ctl->tables[bridge->id], old->vid, ether_addr_to_u64(&old->mac), now_s,
-			    &entry) < 0)
-			continue;
-		port = model->ports[entry.port_id];
-		if (!port)
-			continue;
-		*ret_row = (struct ctl_fdb){0};
-		CTL_SET_STR(ret_row, ctl_fdb, bridge, bridge->conf.name);
-		CTL_SET(ret_row, ctl_fdb, vlan, entry.vid);
-		CTL_SET(ret_row, ctl_fdb, mac, entry.mac);
-		CTL_SET_STR(ret_row, ctl_fdb, port, port->conf.name);
-		CTL_SET(ret_row, ctl_fdb, type,
-			entry.is_static ? CTL_FDB_STATIC : CTL_FDB_DYNAMIC);
-		if (!entry.is_static)
-			CTL_SET(ret_row, ctl_fdb, age_s, entry.age_s);
-		return true;
+	while (*at <= VLAN_MAX) {
+		if (fdb_get(fdb, (uint16_t)(*at)++, mac48, now_s, ret_entry) == 0)
+			return true;
 	}
 	return false;
 }
 
-void fdb_list_done(struct fdb_list *list)
+static void fill_row(struct ctl_fdb *row, const char *bridge, const struct model_port *port,
+	const struct fdb_entry *entry)
 {
-	free(list->entries);
-	*list = (struct fdb_list){0};
+	*row = (struct ctl_fdb){0};
+	CTL_SET_STR(row, ctl_fdb, bridge, bridge);
+	CTL_SET(row, ctl_fdb, vlan, entry->vid);
+	CTL_SET(row, ctl_fdb, mac, entry->mac);
+	CTL_SET_STR(row, ctl_fdb, port, port->conf.name);
+	CTL_SET(row, ctl_fdb, type, entry->is_static ? CTL_FDB_STATIC : CTL_FDB_DYNAMIC);
+	if (!entry->is_static)
+		CTL_SET(row, ctl_fdb, age_s, entry->age_s);
+}
+
+int fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct model *model,
+	uint32_t now_s, struct ctl_fdb *ret_row, struct err *err)
+{
+	const struct ctl_fdb *filter = &list->filter;
+	const struct model_bridge *bridge = model_bridge_find(model, filter->bridge);
+	uint32_t budget = LIST_BUDGET;
+	struct fdb_entry entry;
+	struct fdb *fdb;
+
+	if (!bridge)
+		return 0;
+	fdb = ctl->tables[bridge->id];
+	if (fdb != list->table) {
+		(void)err_set(err, -EAGAIN, "fdb '%s': got another table while it was read",
+			filter->bridge);
+		err_hint(err, "ask again");
+		return -EAGAIN;
+	}
+	if (CTL_HAS(filter, ctl_fdb, type) && filter->type == CTL_FDB_STATIC && !fdb->n_static)
+		return 0;
+	while (CTL_HAS(filter, ctl_fdb, mac)
+			? next_of_address(list, fdb, now_s, &list->at, &entry)
+			: fdb_next(fdb, now_s, &list->at, &budget, &entry)) {
+		const struct model_port *port = model->ports[entry.port_id];
+
+		/* By name: the port of a filter may have gone, and another got its id. */
+		if (!port || (CTL_HAS(filter, ctl_fdb, port) &&
+				     strcmp(port->conf.name, filter->port) != 0))
+			continue;
+		if (!entry_matches(filter, entry.port_id, &entry))
+			continue;
+		fill_row(ret_row, bridge->conf.name, port, &entry);
+		return 1;
+	}
+	return budget > 0 ? 0 : CTL_NO_ROW_YET;
 }
 
 uint32_t fdb_ctl_count(const struct fdb_ctl *ctl, uint16_t bridge_id)

@@ -23,6 +23,8 @@
 struct fdb_ctl {
 	struct fdb *tables[MODEL_MAX_BRIDGES]; /* by bridge id */
 	uint64_t n_limited;                    /* notes refused for a limit */
+	bool is_ageing;                        /* a sweep is under way, */
+	uint16_t age_bridge;                   /* at this bridge */
 };
 
 /* Life cycle */
@@ -43,7 +45,10 @@ int fdb_ctl_resize(struct fdb_ctl *ctl, const struct model_bridge *bridge, uint3
 /** Learn from notes[n_notes]. returns how many changed something */
 unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const struct note *notes,
 	unsigned n_notes, uint32_t now_s);
-/** Once a second. returns how many were forgotten */
+/**
+ * A slice, well below a millisecond, of a sweep over all tables: once a second, and again each
+ * millisecond while ctl->is_ageing. returns how many were forgotten
+ */
 unsigned fdb_ctl_age(struct fdb_ctl *ctl, const struct model *model, uint32_t now_s);
 /** Forget a port's learned addresses, and its static ones, too. returns how many */
 unsigned fdb_ctl_flush_port(struct fdb_ctl *ctl, const struct model_port *port, bool with_static);
@@ -57,19 +62,22 @@ int fdb_ctl_del(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 int fdb_ctl_flush(struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
 	uint32_t now_s, uint64_t *ret_count, struct err *err);
 
-/* Iteration: a list is taken at once, and may be read in peace while the tables change. */
+/* Iteration: of a table of any size, in no order, in steps between which it may change. */
 struct fdb_list {
-	char bridge[CTL_NAME_MAX + 1];
-	struct fdb_entry *entries; /* owned */
-	uint32_t n_entries, at;
+	struct ctl_fdb filter;
+	const struct fdb *table; /* as it was at the begin: to compare, not to follow */
+	uint64_t at;
 };
-/** Take what passes the filters of req. returns 0, -ENOENT, -ENOMEM; err set */
-int fdb_list_take(const struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
-	uint32_t now_s, struct fdb_list *ret_list, struct err *err);
-/** The next entry that is still there; false at the end. */
-bool fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct model *model,
-	uint32_t now_s, struct ctl_fdb *ret_row);
-void fdb_list_done(struct fdb_list *list);
+/** What passes the filters of req. returns 0, -ENOENT; err set */
+int fdb_list_begin(const struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
+	struct fdb_list *ret_list, struct err *err);
+/**
+ * As ctl_next_fn: 1 = ret_row is the next one; 0 = the end; CTL_NO_ROW_YET: ask again; -EAGAIN: the
+ * bridge has another table now, err set. An address that is there all the time is a row once (fdb.h
+ * has the exception).
+ */
+int fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct model *model,
+	uint32_t now_s, struct ctl_fdb *ret_row, struct err *err);
 
 /* Statistics */
 uint32_t fdb_ctl_count(const struct fdb_ctl *ctl, uint16_t bridge_id);

@@ -210,15 +210,8 @@ static int next_fdb_row(void *state, void *row, struct err *err)
 {
 	struct fdb_pull *pull = state;
 
-	return fdb_list_next(&pull->list, &pull->sw->fdbs, &pull->sw->model, switch_now_s(), row);
-}
-
-static void fdb_pull_done(void *state)
-{
-	struct fdb_pull *pull = state;
-
-	fdb_list_done(&pull->list);
-	free(pull);
+	return fdb_list_next(
+		&pull->list, &pull->sw->fdbs, &pull->sw->model, switch_now_s(), row, err);
 }
 
 static int handle_fdb_show(struct ctl_call *call, void *ctx, const void *in, void *out,
@@ -231,12 +224,12 @@ static int handle_fdb_show(struct ctl_call *call, void *ctx, const void *in, voi
 	if (!pull)
 		return err_set(err, -ENOMEM, "fdb: out of memory");
 	pull->sw = sw;
-	r = fdb_list_take(&sw->fdbs, &sw->model, in, switch_now_s(), &pull->list, err);
+	r = fdb_list_begin(&sw->fdbs, &sw->model, in, &pull->list, err);
 	if (r < 0) {
-		fdb_pull_done(pull);
+		free(pull);
 		return r;
 	}
-	return ctl_call_rows(call, next_fdb_row, fdb_pull_done, pull);
+	return ctl_call_rows(call, next_fdb_row, free, pull);
 }
 
 static int handle_link_show(struct ctl_call *call, void *ctx, const void *in, void *out,

@@ -235,19 +235,22 @@ static unsigned put_fdb(struct vswitch *sw, enum ctl_fdb_type type, unsigned max
 		const struct model_bridge *bridge = sw->model.bridges[i];
 		struct ctl_fdb filter = {0}, row;
 		struct fdb_list list;
+		int r = 1;
 
 		if (!bridge)
 			continue;
 		CTL_SET_STR(&filter, ctl_fdb, bridge, bridge->conf.name);
 		CTL_SET(&filter, ctl_fdb, type, type);
-		if (fdb_list_take(&sw->fdbs, &sw->model, &filter, switch_now_s(), &list, NULL) < 0)
+		if (fdb_list_begin(&sw->fdbs, &sw->model, &filter, &list, NULL) < 0)
 			continue;
-		while (n < max &&
-			fdb_list_next(&list, &sw->fdbs, &sw->model, switch_now_s(), &row)) {
+		while (n < max && r > 0) {
+			r = fdb_list_next(
+				&list, &sw->fdbs, &sw->model, switch_now_s(), &row, NULL);
+			if (r != 1)
+				continue;
 			state_put(sw->state, "FdbAdd", &row);
 			n++;
 		}
-		fdb_list_done(&list);
 	}
 	return n;
 }
@@ -319,12 +322,24 @@ static int restore(struct vswitch *sw, const char *dir, struct err *err)
 
 /* ---- Life cycle ------------------------------------------------------------------------------ */
 
-static void on_tick(void *ctx)
+/* A large table is swept in slices, between which requests and notes are served. */
+static void age(void *ctx)
 {
 	struct vswitch *sw = ctx;
 
 	if (fdb_ctl_age(&sw->fdbs, &sw->model, switch_now_s()) > 0)
 		sw->fdb_changed = true;
+	if (sw->fdbs.is_ageing)
+		ev_timer_set(sw->age_timer, SECOND_NS / 1000, 0);
+}
+
+static void on_tick(void *ctx)
+{
+	struct vswitch *sw = ctx;
+
+	/* A sweep that takes longer than a second goes on instead. */
+	if (!sw->fdbs.is_ageing)
+		age(sw);
 	if (worker_ctl_tick(sw->workers, ev_now_ns()))
 		publish(sw);
 	sw->n_ticks++;
@@ -362,6 +377,8 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 		goto fail;
 	publish(sw);
 	r = ev_add_timer(ev, on_tick, sw, &sw->tick);
+	if (r == 0)
+		r = ev_add_timer(ev, age, sw, &sw->age_timer);
 	if (r < 0) {
 		(void)err_set(err, r, "timer: %s", strerror(-r));
 		goto fail;
@@ -393,6 +410,7 @@ void switch_destroy(struct vswitch *sw)
 	switch_save_config(sw);
 	state_close(sw->state);
 	ev_del(sw->tick);
+	ev_del(sw->age_timer);
 	worker_ctl_stop(sw->workers);
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
 		struct port *dev = sw->ports[i].dev;

@@ -56,7 +56,7 @@ struct vswitch {
 	struct monitor monitor;
 	struct state *state; /* NULL: nothing is kept */
 	struct ctl_server *server;
-	struct ev_source *tick;
+	struct ev_source *tick, *age_timer;
 	uint64_t start_ns;
 	struct dp_counters gone; /* what ports counted that were deleted */
 	unsigned n_ticks;

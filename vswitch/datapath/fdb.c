@@ -150,8 +150,14 @@ static struct place find(const struct fdb *fdb, uint64_t key)
 
 static void count_port(struct fdb *fdb, uint16_t value, int by)
 {
-	if (!(value & FDB_STATIC))
-		fdb->per_port[value & FDB_PORT_MASK & (FDB_MAX_PORTS - 1)] += (uint32_t)by;
+	uint32_t port_id = value & FDB_PORT_MASK & (FDB_MAX_PORTS - 1);
+
+	if (value & FDB_STATIC)
+		fdb->n_static += (uint32_t)by;
+	else
+		fdb->per_port[port_id] += (uint32_t)by;
+	if (port_id >= fdb->ports_end)
+		fdb->ports_end = port_id + 1;
 }
 
 static void change_overflow(struct fdb_bucket *first, int by)
@@ -200,12 +206,12 @@ static struct place find_victim(struct fdb *fdb, int port_id, unsigned n)
 
 static int busiest_port(const struct fdb *fdb)
 {
-	int best = 0;
+	uint32_t best = 0;
 
-	for (int i = 1; i < FDB_MAX_PORTS; i++)
+	for (uint32_t i = 1; i < fdb->ports_end; i++)
 		if (fdb->per_port[i] > fdb->per_port[best])
 			best = i;
-	return fdb->per_port[best] ? best : -1;
+	return fdb->per_port[best] ? (int)best : -1;
 }
 
 /** Make room for one entry by forgetting one of the port that holds the most. */
@@ -393,17 +399,9 @@ int fdb_del(struct fdb *fdb, uint16_t vid, uint64_t mac48)
 
 /* ---- Walks ---- */
 
-static bool place_next(const struct fdb *fdb, struct place *at)
+static unsigned full_slots(const struct fdb_bucket *b)
 {
-	if (!at->bucket)
-		*at = (struct place){fdb->buckets, 0};
-	else if (++at->slot == FDB_SLOTS)
-		*at = (struct place){at->bucket + 1, 0};
-	for (; at->bucket < fdb->buckets + n_buckets(fdb); *at = (struct place){at->bucket + 1, 0})
-		for (; at->slot < FDB_SLOTS; at->slot++)
-			if (key_at(at) != FDB_KEY_EMPTY)
-				return true;
-	return false;
+	return ~fdb_bucket_hits(b, FDB_KEY_EMPTY) & ((1u << FDB_SLOTS) - 1);
 }
 
 static void describe(
@@ -431,52 +429,128 @@ int fdb_get(
 	return 0;
 }
 
-unsigned fdb_age(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s)
+/** Age the addresses of one bucket; returns how many were forgotten. */
+static unsigned age_bucket(
+	struct fdb *fdb, struct fdb_bucket *b, unsigned full, uint32_t ageing_s, uint32_t now_s)
+{
+	uint8_t seen = atomic_load_explicit(&b->seen, memory_order_relaxed);
+	unsigned n = 0;
+
+	/* A bit that a worker sets in between may be lost: that address looks a sweep older. */
+	if (seen)
+		atomic_store_explicit(&b->seen, 0, memory_order_relaxed);
+	for (; full; full &= full - 1) {
+		struct place at = {b, (unsigned)__builtin_ctz(full)};
+
+		if (seen >> at.slot & 1) {
+			*last_at(fdb, &at) = now_s;
+		} else if (ageing_s && !(value_at(&at) & FDB_STATIC) &&
+			   now_s >= *last_at(fdb, &at) + ageing_s) {
+			forget(fdb, &at);
+			n++;
+		}
+	}
+	return n;
+}
+
+unsigned fdb_age_slice(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s, uint32_t *budget)
 {
 	unsigned n = 0;
 
-	if (!fdb->n_entries)
-		return 0;
-	for (struct place at = {NULL, 0}; place_next(fdb, &at);) {
-		uint8_t seen = atomic_load_explicit(&at.bucket->seen, memory_order_relaxed);
-		if (seen >> at.slot & 1) {
-			*last_at(fdb, &at) = now_s;
-			clear_seen(&at);
-			continue;
-		}
-		if (!ageing_s || value_at(&at) & FDB_STATIC ||
-			now_s < *last_at(fdb, &at) + ageing_s)
-			continue;
-		forget(fdb, &at);
-		n++;
+	while (fdb->n_entries && *budget > 0) {
+		struct fdb_bucket *b = &fdb->buckets[fdb->age_at];
+		unsigned full = full_slots(b);
+
+		if (full)
+			n += age_bucket(fdb, b, full, ageing_s, now_s);
+		--*budget;
+		fdb->age_at = (fdb->age_at + 1) & fdb->mask;
+		if (!fdb->age_at)
+			break;
 	}
+	if (!fdb->n_entries) /* nothing is left to look at */
+		fdb->age_at = 0;
 	return n;
+}
+
+unsigned fdb_age(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s)
+{
+	uint32_t budget = UINT32_MAX;
+
+	return fdb_age_slice(fdb, ageing_s, now_s, &budget);
+}
+
+static bool passes(const struct fdb_filter *filter, const struct place *at)
+{
+	bool is_static = value_at(at) & FDB_STATIC;
+
+	if (filter->vid != FDB_ANY && (key_at(at) >> 48 & 0xfff) != filter->vid)
+		return false;
+	if (filter->port_id != FDB_ANY && (value_at(at) & FDB_PORT_MASK) != filter->port_id)
+		return false;
+	return is_static ? filter->with_static || filter->only_static : !filter->only_static;
+}
+
+/** No more entries than these can pass a filter. */
+static uint32_t most_that_pass(const struct fdb *fdb, const struct fdb_filter *filter)
+{
+	uint32_t n_static = filter->with_static || filter->only_static ? fdb->n_static : 0;
+
+	if (filter->only_static)
+		return n_static;
+	if (filter->port_id == FDB_ANY)
+		return fdb->n_entries - fdb->n_static + n_static;
+	return n_static + (filter->port_id < FDB_MAX_PORTS ? fdb->per_port[filter->port_id] : 0);
 }
 
 unsigned fdb_flush(struct fdb *fdb, const struct fdb_filter *filter)
 {
+	uint32_t most = most_that_pass(fdb, filter);
 	unsigned n = 0;
 
-	for (struct place at = {NULL, 0}; place_next(fdb, &at);) {
-		bool is_static = value_at(&at) & FDB_STATIC;
-		if (filter->vid != FDB_ANY && (key_at(&at) >> 48 & 0xfff) != filter->vid)
-			continue;
-		if (filter->port_id != FDB_ANY &&
-			(value_at(&at) & FDB_PORT_MASK) != filter->port_id)
-			continue;
-		if (is_static ? !filter->with_static && !filter->only_static : filter->only_static)
-			continue;
-		forget(fdb, &at);
-		n++;
+	/* A port that taught nothing, as most that come and go, costs nothing. */
+	for (size_t i = 0; n < most && i < n_buckets(fdb); i++) {
+		struct fdb_bucket *b = &fdb->buckets[i];
+
+		for (unsigned full = full_slots(b); full; full &= full - 1) {
+			struct place at = {b, (unsigned)__builtin_ctz(full)};
+
+			if (!passes(filter, &at))
+				continue;
+			forget(fdb, &at);
+			n++;
+		}
 	}
 	return n;
 }
 
+bool fdb_next(const struct fdb *fdb, uint32_t now_s, uint64_t *at, uint32_t *budget,
+	struct fdb_entry *ret_entry)
+{
+	while (*at<n_buckets(fdb) * FDB_SLOTS && * budget> 0) {
+		struct fdb_bucket *b = &fdb->buckets[*at / FDB_SLOTS];
+		unsigned left = full_slots(b) >> *at % FDB_SLOTS;
+
+		if (left) {
+			struct place place = {b, (unsigned)(*at % FDB_SLOTS)};
+
+			place.slot += (unsigned)__builtin_ctz(left);
+			*at = (uint64_t)(b - fdb->buckets) * FDB_SLOTS + place.slot + 1;
+			describe(fdb, &place, now_s, ret_entry);
+			return true;
+		}
+		*at += FDB_SLOTS - *at % FDB_SLOTS;
+		--*budget;
+	}
+	return false;
+}
+
 int fdb_walk(const struct fdb *fdb, uint32_t now_s, fdb_walk_fn *fn, void *ctx)
 {
-	for (struct place at = {NULL, 0}; place_next(fdb, &at);) {
-		struct fdb_entry entry;
-		describe(fdb, &at, now_s, &entry);
+	uint32_t budget = UINT32_MAX;
+	struct fdb_entry entry;
+
+	for (uint64_t at = 0; fdb_next(fdb, now_s, &at, &budget, &entry);) {
 		int ret = fn(ctx, &entry);
 		if (ret)
 			return ret;

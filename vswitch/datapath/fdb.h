@@ -54,9 +54,12 @@ struct fdb {
 	/* control only */
 	uint32_t max_entries;
 	uint32_t n_entries;
-	uint32_t *last_s;		  /* [bucket * FDB_SLOTS + slot] when last seen */
+	uint32_t *last_s; /* [bucket * FDB_SLOTS + slot] when last seen */
+	uint32_t n_static;
 	uint32_t per_port[FDB_MAX_PORTS]; /* learned addresses at a port */
+	uint32_t ports_end;		  /* above every port that ever had one */
 	uint32_t evict_at;		  /* where the next search for a victim begins */
+	uint32_t age_at; /* the bucket where the sweep goes on; 0 = none is under way */
 };
 
 struct fdb_entry {
@@ -165,8 +168,14 @@ int fdb_del(struct fdb *fdb, uint16_t vid, uint64_t mac48);
 int fdb_get(
 	struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry);
 
-/** Turn seen bits into ages and forget learned addresses idle for ageing_s (0 = never). Returns how
- *  many were forgotten. Call once a second. */
+/**
+ * Turn seen bits into ages and forget learned addresses idle for ageing_s (0 = never). One sweep a
+ * second, in slices: a call goes on where the one before stopped, over at most *budget buckets,
+ * which it takes from *budget. The sweep is over when fdb->age_at is 0 again.
+ * returns  how many were forgotten
+ */
+unsigned fdb_age_slice(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s, uint32_t *budget);
+/** The rest of a sweep, or a whole one. */
 unsigned fdb_age(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s);
 
 /** Filter of fdb_flush(): fields that do not matter are FDB_ANY / false. */
@@ -182,5 +191,14 @@ unsigned fdb_flush(struct fdb *fdb, const struct fdb_filter *filter);
 /** fn per entry, in no order; non-zero stops and is returned. fn must not change the table. */
 typedef int fdb_walk_fn(void *ctx, const struct fdb_entry *entry);
 int fdb_walk(const struct fdb *fdb, uint32_t now_s, fdb_walk_fn *fn, void *ctx);
+
+/**
+ * Walk in steps, between which the table may change: *at begins as 0. What stays in the table is
+ * met once; but for the rare address that moves to its other bucket, which may be met twice or not.
+ * budget   looks at no more buckets than *budget, which it lowers
+ * returns  true: ret_entry is the next one; false: the end, or *budget is 0
+ */
+bool fdb_next(const struct fdb *fdb, uint32_t now_s, uint64_t *at, uint32_t *budget,
+	struct fdb_entry *ret_entry);
 
 #endif

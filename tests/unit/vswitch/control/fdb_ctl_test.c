@@ -47,8 +47,8 @@ static void list(const char *filter, uint32_t now_s, char *buf, size_t size)
 	size_t len = 0;
 
 	words_to_msg(&ctl_fdb_schema, &req, filter);
-	assert_int_equal(fdb_list_take(&fdbs, &model, &req, now_s, &fdb_list, &err), 0);
-	while (fdb_list_next(&fdb_list, &fdbs, &model, now_s, &row)) {
+	assert_int_equal(fdb_list_begin(&fdbs, &model, &req, &fdb_list, &err), 0);
+	while (fdb_list_next(&fdb_list, &fdbs, &model, now_s, &row, &err) == 1) {
 		unsigned i = n++;
 
 		assert_true(n <= 64);
@@ -59,7 +59,6 @@ static void list(const char *filter, uint32_t now_s, char *buf, size_t size)
 			rows[i] = rows[i - 1];
 		rows[i] = row;
 	}
-	fdb_list_done(&fdb_list);
 	buf[0] = '\0';
 	for (unsigned i = 0; i < n; i++)
 		len += (size_t)snprintf(buf + len, size - len, "%s%u/%x@%s%s", i ? " " : "",
@@ -297,16 +296,107 @@ static void list_survives_changes(void **state)
 	struct fdb_list fdb_list;
 	struct ctl_fdb req, row;
 	struct err err = {0};
+	struct fdb *old;
 
 	learn(ports[0], 10, 1, 1);
 	learn(ports[2], 10, 2, 1);
 	words_to_msg(&ctl_fdb_schema, &req, "bridge br0");
-	assert_int_equal(fdb_list_take(&fdbs, &model, &req, 1, &fdb_list, &err), 0);
+	assert_int_equal(fdb_list_begin(&fdbs, &model, &req, &fdb_list, &err), 0);
 	assert_int_equal(fdb_ctl_flush_port(&fdbs, ports[0], true), 1);
-	assert_true(fdb_list_next(&fdb_list, &fdbs, &model, 1, &row));
+	assert_int_equal(fdb_list_next(&fdb_list, &fdbs, &model, 1, &row, &err), 1);
 	assert_string_equal(row.port, "c");
-	assert_false(fdb_list_next(&fdb_list, &fdbs, &model, 1, &row));
-	fdb_list_done(&fdb_list);
+	assert_int_equal(fdb_list_next(&fdb_list, &fdbs, &model, 1, &row, &err), 0);
+	assert_int_equal(fdb_ctl_resize(&fdbs, bridge, 100, 1, &old, &err), 0);
+	assert_int_equal(fdb_list_next(&fdb_list, &fdbs, &model, 1, &row, &err), -EAGAIN);
+	assert_non_null(strstr(err.msg, "br0"));
+	fdb_destroy(old);
+}
+
+#define MANY 300000
+
+/* Fill the largest table with n addresses, all at port a. */
+static void fill(uint32_t n)
+{
+	struct err err = {0};
+	struct fdb *old;
+
+	assert_int_equal(fdb_ctl_resize(&fdbs, bridge, FDB_BRIDGE_MAX, 1, &old, &err), 0);
+	fdb_destroy(old);
+	for (uint32_t i = 0; i < n; i++)
+		learn(ports[0], 10, i + 1, 1);
+	assert_int_equal(fdb_ctl_count(&fdbs, bridge->id), n);
+}
+
+/* How many rows a list has, and how often it asked for patience. */
+static unsigned count_rows(const char *filter, unsigned *ret_n_pauses)
+{
+	struct fdb_list fdb_list;
+	struct ctl_fdb req, row;
+	struct err err = {0};
+	unsigned n = 0;
+	int r;
+
+	*ret_n_pauses = 0;
+	words_to_msg(&ctl_fdb_schema, &req, filter);
+	assert_int_equal(fdb_list_begin(&fdbs, &model, &req, &fdb_list, &err), 0);
+	while ((r = fdb_list_next(&fdb_list, &fdbs, &model, 1, &row, &err)) > 0) {
+		n += r == 1;
+		*ret_n_pauses += r == CTL_NO_ROW_YET;
+	}
+	assert_int_equal(r, 0);
+	return n;
+}
+
+static void long_list_comes_in_steps(void **state)
+{
+	unsigned n_pauses;
+
+	fill(MANY);
+	learn(ports[2], 20, 7, 1);
+	assert_int_equal(count_rows("bridge br0", &n_pauses), MANY + 1);
+	assert_int_equal(count_rows("bridge br0 vlan 20", &n_pauses), 1);
+	assert_true(n_pauses > 50);
+	assert_int_equal(count_rows("bridge br0 port c", &n_pauses), 1);
+	assert_true(n_pauses > 50);
+	assert_int_equal(count_rows("bridge br0 mac 00:00:00:00:00:07", &n_pauses), 2);
+	assert_int_equal(count_rows("bridge br0 type static", &n_pauses), 0);
+	assert_int_equal(n_pauses, 0);
+}
+
+static void large_table_ages_in_slices(void **state)
+{
+	unsigned n = 0, n_slices = 0;
+
+	fill(MANY);
+	do {
+		unsigned got = fdb_ctl_age(&fdbs, &model, 301);
+
+		assert_true(got < MANY / 8);
+		n += got;
+		n_slices++;
+	} while (fdbs.is_ageing);
+	assert_int_equal(n, MANY);
+	assert_int_equal(fdb_ctl_count(&fdbs, bridge->id), 0);
+	assert_true(n_slices > 8 && n_slices < 100);
+}
+
+/* The sweep goes on where there is something, whatever happens to bridges in between. */
+static void bridge_may_go_during_a_sweep(void **state)
+{
+	uint16_t id = bridge->id;
+	struct err err = {0};
+
+	fill(MANY);
+	(void)fdb_ctl_age(&fdbs, &model, 2);
+	assert_true(fdbs.is_ageing);
+	fdb_ctl_close(&fdbs, id);
+	assert_int_equal(fdb_ctl_open(&fdbs, bridge, &err), 0);
+	learn(ports[0], 10, 1, 1);
+	assert_int_equal(fdb_ctl_age(&fdbs, &model, 302), 1);
+	assert_false(fdbs.is_ageing);
+	learn(ports[0], 10, 1, 303);
+	assert_int_equal(fdb_ctl_age(&fdbs, &model, 304), 0);
+	assert_int_equal(fdb_ctl_age(&fdbs, &model, 603), 1);
 }
 
 int main(void)
@@ -327,6 +417,9 @@ int main(void)
 		TEST(resize_keeps_what_fits),
 		TEST(deleted_port_leaves_nothing),
 		TEST(list_survives_changes),
+		TEST(long_list_comes_in_steps),
+		TEST(large_table_ages_in_slices),
+		TEST(bridge_may_go_during_a_sweep),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
