@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -59,7 +60,7 @@ static pid_t spawn(const char *log_path, const char *const *argv)
 void switch_proc_restart(struct switch_proc *proc, bool keep)
 {
 	char log_path[96], state[96];
-	const char *argv[8] = {"--control", proc->control};
+	const char *argv[10] = {"--control", proc->control};
 	unsigned n_args = 2;
 	struct err err = {0};
 
@@ -68,6 +69,10 @@ void switch_proc_restart(struct switch_proc *proc, bool keep)
 	if (proc->workers) {
 		argv[n_args++] = "--workers";
 		argv[n_args++] = proc->workers;
+	}
+	if (proc->rebalance) {
+		argv[n_args++] = "--rebalance";
+		argv[n_args++] = proc->rebalance;
 	}
 	if (keep) {
 		argv[n_args++] = "--state";
@@ -85,7 +90,9 @@ void switch_proc_restart(struct switch_proc *proc, bool keep)
 
 void switch_proc_start(struct switch_proc *proc, bool keep)
 {
-	*proc = (struct switch_proc){.dir = "/tmp/weft-peer-XXXXXX", .workers = proc->workers};
+	*proc = (struct switch_proc){.dir = "/tmp/weft-peer-XXXXXX",
+		.workers = proc->workers,
+		.rebalance = proc->rebalance};
 	assert_non_null(mkdtemp(proc->dir));
 	(void)snprintf(proc->control, sizeof(proc->control), "%s/vs.sock", proc->dir);
 	switch_proc_restart(proc, keep);
@@ -117,6 +124,24 @@ void switch_proc_destroy(struct switch_proc *proc)
 	if (proc->dir[0])
 		(void)nftw(proc->dir, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
 	proc->dir[0] = '\0';
+}
+
+const char *switch_proc_cpus(unsigned n)
+{
+	static char text[128];
+	size_t at = 0;
+	cpu_set_t set;
+
+	text[0] = '\0';
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return NULL;
+	for (int cpu = 0; n > 0 && cpu < CPU_SETSIZE && at < sizeof(text) - 8; cpu++) {
+		if (!CPU_ISSET(cpu, &set))
+			continue;
+		at += (size_t)snprintf(text + at, sizeof(text) - at, at ? ",%d" : "%d", cpu);
+		n--;
+	}
+	return n > 0 ? NULL : text;
 }
 
 int switch_proc_run(const char *const *argv)

@@ -18,7 +18,9 @@ struct switch_proc {
 	char control[96];
 	pid_t pid; /* 0: does not run */
 	struct ctl_client *client;
-	const char *workers; /* for --workers, set before the start; NULL: one, not pinned */
+	/* Set before the start. */
+	const char *workers;   /* for --workers; NULL: one, not pinned */
+	const char *rebalance; /* for --rebalance; NULL: as it is by default */
 };
 
 /** Make the directory and start, with --state where keep is set; returns when requests are served. */
@@ -29,6 +31,8 @@ void switch_proc_restart(struct switch_proc *proc, bool keep);
 int switch_proc_stop(struct switch_proc *proc, int signo);
 /** Stop it if it runs and remove the directory. */
 void switch_proc_destroy(struct switch_proc *proc);
+/** For proc.workers: n CPUs that this process may use, as "0,1"; static. NULL: there are fewer. */
+const char *switch_proc_cpus(unsigned n);
 /** Run the program with arguments argv (NULL-terminated, without its name) and return its exit code. */
 int switch_proc_run(const char *const *argv);
 

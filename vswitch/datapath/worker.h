@@ -35,9 +35,9 @@ void worker_pool_destroy(struct worker_pool *pool);
 
 /**
  * Publish a snapshot and wait until no worker uses the one before, which is returned for the caller
- * to free (NULL the first time). While it waits, some workers go by the old one and some by the new: a
- * ring that is to change its worker must be in no list of one snapshot in between. Also tells the workers' epoll sets which kicks to watch. Waits for
- * one round of each worker: microseconds.
+ * to free (NULL the first time). Also tells the workers' epoll sets which kicks to watch. Waits for
+ * one round of each worker: microseconds. Meanwhile some go by the old one and some by the new: a
+ * ring that changes its worker has to be in nobody's list of one snapshot in between.
  */
 const struct dp_snapshot *worker_publish(
 	struct worker_pool *pool, const struct dp_snapshot *snapshot);

@@ -1,0 +1,245 @@
+/* A real vswitch with two workers: four guests send to a fifth while load shifts, so that rings go
+ * from worker to worker, and while ports come and go. The receiver keeps up: every frame arrives,
+ * once, in its sender's order. */
+#include "fe.h"
+#include "switch_proc.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define N_SENDERS  4
+#define RECEIVER   N_SENDERS
+#define N_GUESTS   (N_SENDERS + 1)
+#define RING_SIZE  256
+#define IN_FLIGHT  (RING_SIZE / N_SENDERS)
+#define PHASE_MS   1300 /* the switch looks at loads each second */
+#define MIN_MOVES  3
+#define MAX_PHASES 30
+#define HEADER	   14
+
+static struct switch_proc proc;
+static struct fe *guests[N_GUESTS];
+static uint64_t n_sent[N_SENDERS], n_got[N_SENDERS];
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static struct fe *connect_guest(const char *name)
+{
+	struct fe_config config = {.ring_size = RING_SIZE, .packed = name[1] % 2};
+	char words[128];
+	struct fe *fe;
+
+	(void)snprintf(words, sizeof(words), "name %s bridge br0 path $/%s", name, name);
+	switch_must(&proc, "PortAdd", words);
+	config.path = switch_proc_path(&proc, name);
+	assert_int_equal(fe_create(&config, &fe), 0);
+	switch_wait_port(&proc, name, CTL_CONN_RUNNING);
+	return fe;
+}
+
+static size_t make_frame(uint8_t *frame, unsigned to, unsigned from, uint64_t number)
+{
+	size_t len = HEADER + 46 + number % 1400;
+
+	memset(frame, 0, len);
+	frame[0] = frame[6] = 2;
+	frame[5] = (uint8_t)(to + 1);
+	frame[11] = (uint8_t)(from + 1);
+	frame[12] = 0x88;
+	frame[13] = 0xb5;
+	memcpy(frame + HEADER, &number, sizeof(number));
+	return len;
+}
+
+static bool receive_one(unsigned timeout_ms)
+{
+	uint8_t frame[4096];
+	unsigned from;
+	uint64_t number;
+	int n = fe_recv(guests[RECEIVER], 0, NULL, frame, sizeof(frame), timeout_ms);
+
+	if (n < 0)
+		return false;
+	assert_true(n >= HEADER + 46);
+	from = frame[11] - 1u;
+	assert_in_range(from, 0, N_SENDERS - 1);
+	memcpy(&number, frame + HEADER, sizeof(number));
+	if (number != n_got[from])
+		fail_msg("guest %u: frame %llu came when %llu was next", from,
+			(unsigned long long)number, (unsigned long long)n_got[from]);
+	assert_int_equal(n, HEADER + 46 + number % 1400);
+	n_got[from]++;
+	return true;
+}
+
+/* Senders a and b send all the time, the others now and then. */
+static void send_for(unsigned ms, unsigned a, unsigned b)
+{
+	uint64_t end = now_ms() + ms;
+	uint8_t frame[2048];
+
+	for (unsigned round = 0; now_ms() < end; round++) {
+		for (unsigned s = 0; s < N_SENDERS; s++) {
+			unsigned n = s == a || s == b ? 16 : round % 64 == s;
+
+			for (; n > 0 && n_sent[s] - n_got[s] < IN_FLIGHT; n--) {
+				size_t len = make_frame(frame, RECEIVER, s, n_sent[s]);
+
+				if (fe_send(guests[s], 0, NULL, frame, len) < 0)
+					break; /* sent frames are not all returned yet */
+				n_sent[s]++;
+			}
+		}
+		while (receive_one(0))
+			;
+	}
+}
+
+static void drain(void)
+{
+	for (unsigned s = 0; s < N_SENDERS; s++) {
+		while (n_got[s] < n_sent[s]) {
+			if (!receive_one(2000))
+				fail_msg("guest %u: %llu of %llu frames came", s,
+					(unsigned long long)n_got[s],
+					(unsigned long long)n_sent[s]);
+		}
+	}
+}
+
+/* The receiver's address is learned before anything is counted on: nothing floods later. */
+static void introduce_receiver(void)
+{
+	uint8_t frame[2048];
+	struct ctl_fdb row;
+	size_t len = make_frame(frame, 0x7e, RECEIVER, 0);
+
+	assert_int_equal(fe_send(guests[RECEIVER], 0, NULL, frame, len), 0);
+	for (unsigned i = 0; switch_rows(&proc, "FdbShow", "bridge br0", &row) == 0; i++) {
+		assert_true(i < 500);
+		usleep(10000);
+	}
+	for (unsigned s = 0; s < N_SENDERS; s++)
+		assert_int_equal(fe_recv(guests[s], 0, NULL, frame, sizeof(frame), 2000), len);
+}
+
+struct worker_sums {
+	uint64_t frames, moves, n_rings;
+};
+
+static int add_worker(void *ctx, const void *row)
+{
+	const struct ctl_worker *worker = row;
+	struct worker_sums *sums = ctx;
+
+	sums->frames += worker->frames;
+	sums->moves += worker->moves;
+	sums->n_rings += worker->rings;
+	return 0;
+}
+
+static struct worker_sums worker_sums(void)
+{
+	struct ctl_empty none = {0};
+	struct worker_sums sums = {0};
+	struct err err = {0};
+
+	assert_int_equal(
+		ctl_client_rows(proc.client, "WorkerShow", &none, add_worker, &sums, &err), 0);
+	return sums;
+}
+
+static void check_counts(void)
+{
+	uint64_t n_all = 1; /* the receiver's introduction, */
+	struct ctl_port_stats stats;
+	char words[32];
+
+	for (unsigned s = 0; s < N_SENDERS; s++) {
+		(void)snprintf(words, sizeof(words), "name g%u", s);
+		assert_int_equal(switch_rows(&proc, "PortStats", words, &stats), 1);
+		assert_int_equal(stats.rx_frames, n_sent[s]);
+		assert_int_equal(stats.tx_frames, 1); /* which everybody heard */
+		assert_int_equal(stats.rx_dropped + stats.tx_dropped, 0);
+		n_all += n_sent[s];
+	}
+	(void)snprintf(words, sizeof(words), "name g%u", RECEIVER);
+	assert_int_equal(switch_rows(&proc, "PortStats", words, &stats), 1);
+	assert_int_equal(stats.tx_frames, n_all - 1);
+	assert_int_equal(stats.rx_dropped + stats.tx_dropped, 0);
+	assert_int_equal(worker_sums().frames, n_all);
+	assert_int_equal(worker_sums().n_rings, N_GUESTS);
+}
+
+static void rings_move_with_the_load(void **state)
+{
+	static const uint8_t pairs[][2] = {{0, 2}, {1, 3}, {0, 1}, {2, 3}, {0, 3}, {1, 2}};
+	unsigned phase = 0;
+
+	switch_must(&proc, "BridgeAdd", "name br0");
+	for (unsigned i = 0; i < N_GUESTS; i++)
+		guests[i] = connect_guest((const char[]){'g', (char)('0' + i), '\0'});
+	introduce_receiver();
+	for (; phase < MAX_PHASES && worker_sums().moves < MIN_MOVES; phase++) {
+		const uint8_t *pair = pairs[phase % (sizeof(pairs) / sizeof(pairs[0]))];
+		struct fe *visitor;
+
+		send_for(PHASE_MS / 2, pair[0], pair[1]);
+		/* The frames under way must not mind who comes and goes. */
+		visitor = connect_guest("v0");
+		send_for(PHASE_MS / 2, pair[0], pair[1]);
+		switch_must(&proc, "PortDel", "name v0");
+		fe_destroy(visitor);
+	}
+	drain();
+	check_counts();
+	(void)printf("%llu frames, %llu moves in %u phases\n",
+		(unsigned long long)worker_sums().frames, (unsigned long long)worker_sums().moves,
+		phase);
+	if (worker_sums().moves < MIN_MOVES)
+		fail_msg("rings moved %llu times in %u phases",
+			(unsigned long long)worker_sums().moves, phase);
+	for (unsigned i = 0; i < N_GUESTS; i++)
+		fe_destroy(guests[i]);
+}
+
+static int set_up(void **state)
+{
+	proc.workers = switch_proc_cpus(2);
+	proc.rebalance = "1";
+	switch_proc_start(&proc, false);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	switch_proc_destroy(&proc);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(rings_move_with_the_load, set_up, tear_down),
+	};
+
+	if (!switch_proc_cpus(2)) {
+		(void)printf("skipped: there is one CPU, and each worker wants its own\n");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
