@@ -208,8 +208,9 @@ static void put_careful(
 void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
 {
 	const struct dp_port *port = &snapshot->ports[port_id];
-	struct put_burst burst = {fwd->frames, fwd->out[port_id], fwd->out_tagged[port_id],
-		port->mtu + ETHER_HDR_LEN};
+	const uint32_t max_len = port->mtu + ETHER_HDR_LEN;
+	struct put_burst burst = {fwd->frames, fwd->out[port_id], fwd->out_tagged[port_id], max_len,
+		burst_is_plain(&fwd->burst) && fwd->burst.max_len <= max_len};
 	struct delivery d = {.counters = &fwd->counters[port_id]};
 
 	if (!port->n_tx) {

@@ -62,4 +62,31 @@ static inline bool frame_is_plain(const struct frame *frame)
 
 #define FRAME_BURST 64
 
+/** Frames that came together, and what there is to know about all of them. */
+struct burst {
+	struct frame *frames; /* frames[FRAME_BURST] */
+	uint64_t bytes;
+	uint32_t min_len, max_len;
+	uint32_t bits; /* every frame's first address byte, and (hdr.flags | hdr.gso_type) << 8 */
+};
+
+/** None of the frames asks for an offload or has a group address. */
+static inline bool burst_is_plain(const struct burst *burst)
+{
+	return !(burst->bits & ~UINT32_C(0xfe));
+}
+
+static inline void burst_begin(struct burst *burst, struct frame *frames)
+{
+	*burst = (struct burst){.frames = frames, .min_len = UINT32_MAX};
+}
+
+static inline void burst_add(struct burst *burst, const struct frame *frame)
+{
+	burst->bytes += frame->len;
+	burst->min_len = frame->len < burst->min_len ? frame->len : burst->min_len;
+	burst->max_len = frame->len > burst->max_len ? frame->len : burst->max_len;
+	burst->bits |= frame->head[0] | (frame->hdr.flags | (uint32_t)frame->hdr.gso_type) << 8;
+}
+
 #endif

@@ -153,6 +153,7 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 {
 	const struct frame *first = NULL;
 	struct prefix last = {{0, 0}};
+	uint64_t joined = 0; /* to the last flow */
 
 	pass->n_flows = 0;
 	for (uint64_t left = pass->todo; left; left &= left - 1) {
@@ -160,15 +161,20 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 		struct frame *frame = &fwd->frames[i];
 
 		if (first && join_flow(frame, first, last)) {
-			pass->flows[pass->n_flows - 1].frames |= UINT64_C(1) << i;
+			joined |= left & -left;
 			continue;
 		}
+		if (first)
+			pass->flows[pass->n_flows - 1].frames |= joined;
+		joined = 0;
 		last = frame_prefix(frame);
 		enum drop_reason reason = admit(fwd, pass, i);
 		first = reason == TAG_PASS ? frame : NULL;
 		if (reason != TAG_PASS)
 			pass->counters->drops[reason]++;
 	}
+	if (first)
+		pass->flows[pass->n_flows - 1].frames |= joined;
 }
 
 /** Check that the sources of the burst are known to be here. Equal neighbours are looked up once.
@@ -280,42 +286,50 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 
 /* ---- Bursts ---- */
 
-/** Count a burst's frames; drop those that are none. Returns the mask of the others. */
-static uint64_t inspect(
+/** Look at each frame of a burst: drop those that are none. Returns the mask of the others. */
+static uint64_t inspect_each(
 	struct fwd *fwd, unsigned n, uint64_t features, struct dp_counters *counters)
 {
-	uint64_t good = 0, bytes = 0, multicast = 0, broadcast = 0;
+	uint64_t good = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct frame *frame = &fwd->frames[i];
 		enum drop_reason reason = TAG_PASS;
 
-		bytes += frame->len;
-		if (frame->len < ETHER_HDR_LEN) {
+		if (frame->len < ETHER_HDR_LEN)
 			reason = DROP_RX_TOO_SHORT;
-		} else if (frame->len > FRAME_MAX_LEN) {
+		else if (frame->len > FRAME_MAX_LEN)
 			reason = DROP_RX_TOO_LONG;
-		} else if (!frame_is_plain(frame)) {
-			if (!offload_sanitize(&frame->hdr, frame->len, features))
-				reason = DROP_RX_BAD_HEADER;
-		}
+		else if (!frame_is_plain(frame) &&
+			 !offload_sanitize(&frame->hdr, frame->len, features))
+			reason = DROP_RX_BAD_HEADER;
 		if (reason != TAG_PASS) {
 			counters->drops[reason]++;
 			continue;
 		}
 		good |= UINT64_C(1) << i;
-		if (frame->head[0] & 1) {
-			if (frame_dst(frame) == MAC_MASK)
-				broadcast++;
-			else
-				multicast++;
-		}
+		if (!(frame->head[0] & 1))
+			continue;
+		if (frame_dst(frame) == MAC_MASK)
+			counters->rx_broadcast++;
+		else
+			counters->rx_multicast++;
 	}
-	counters->rx_frames += n;
-	counters->rx_bytes += bytes;
-	counters->rx_multicast += multicast;
-	counters->rx_broadcast += broadcast;
 	return good;
+}
+
+/** Count a burst's frames; drop those that are none. Returns the mask of the others. */
+static inline uint64_t inspect(
+	struct fwd *fwd, unsigned n, uint64_t features, struct dp_counters *counters)
+{
+	const struct burst *burst = &fwd->burst;
+
+	counters->rx_frames += n;
+	counters->rx_bytes += burst->bytes;
+	if (burst_is_plain(burst) && burst->min_len >= ETHER_HDR_LEN &&
+		burst->max_len <= FRAME_MAX_LEN)
+		return UINT64_MAX >> (FRAME_BURST - n);
+	return inspect_each(fwd, n, features, counters);
 }
 
 /** Why nothing of this port goes anywhere, or TAG_PASS. */
@@ -348,12 +362,16 @@ static inline unsigned take(struct fwd *fwd, const struct dp_rx *rx, uint64_t *r
 	struct vring *ring = rx->ring;
 	unsigned n;
 
+	burst_begin(&fwd->burst, fwd->frames);
 	if (rx->eth) {
 		*ret_features = rx->eth->rx_features;
-		return ethq_take(rx->eth, fwd->frames, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+		n = ethq_take(rx->eth, fwd->frames, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+		for (unsigned i = 0; i < n; i++)
+			burst_add(&fwd->burst, &fwd->frames[i]);
+		return n;
 	}
 	*ret_features = ring->features;
-	n = vring_take(ring, fwd->frames, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+	n = vring_take(ring, &fwd->burst, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
 	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
 		fwd->wants_attention = ring->fault_told = true;
 	return n;

@@ -27,6 +27,7 @@
 /** A worker's memory for a burst. Large: mapped, zeroed, once. */
 struct fwd {
 	struct frame frames[FRAME_BURST];
+	struct burst burst; /* of frames */
 	/* Where the burst goes: frames (bit i = frames[i]) by port, and the ports with any. */
 	uint64_t out[DP_MAX_PORTS];
 	uint64_t out_tagged[DP_MAX_PORTS];

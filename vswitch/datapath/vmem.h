@@ -41,6 +41,27 @@ static inline void *vmem_translate(const struct vmem *mem, uint64_t gpa, uint64_
 	return NULL;
 }
 
+/**
+ * The same for many ranges in a row: most lie in the region that the last one lay in. The caller
+ * keeps a copy of it in registers (near = mem->regions[*hint]) while it works on a burst.
+ */
+static inline void *vmem_translate_near(const struct vmem *mem, struct vmem_region near,
+	uint32_t *hint, uint64_t gpa, uint64_t size)
+{
+	uint64_t off = gpa - near.gpa;
+
+	if (__builtin_expect(off < near.size && size <= near.size - off, 1))
+		return near.hva + off;
+	for (unsigned i = 0; i < mem->n_regions; i++) {
+		off = gpa - mem->regions[i].gpa;
+		if (off < mem->regions[i].size && size <= mem->regions[i].size - off) {
+			*hint = i;
+			return mem->regions[i].hva + off;
+		}
+	}
+	return NULL;
+}
+
 /** As vmem_translate(), and how many bytes follow in the region (at most size). */
 static inline void *vmem_translate_part(
 	const struct vmem *mem, uint64_t gpa, uint64_t size, uint64_t *ret_size)

@@ -25,6 +25,7 @@ void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t siz
 	ring->mergeable = features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
 	ring->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
 	ring->n_unpublished = 0;
+	ring->near = 0;
 	ring->next_avail = packed ? base & 0x7fff : (uint16_t)base;
 	ring->next_used = ring->avail_seen = ring->signalled = ring->next_avail;
 	ring->avail_wrap = ring->used_wrap = packed && base >> 15 & 1;
@@ -147,9 +148,7 @@ void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, str
 	struct cursor to = {plan->segs, 0};
 
 	if (plan->segs[0].len >= n) {
-		uint32_t first = n < FRAME_HEAD_SIZE ? n : FRAME_HEAD_SIZE;
-		copy_small(plan->segs[0].hva, head, first);
-		copy_small(plan->segs[0].hva + first, head + first, n - first);
+		memcpy(plan->segs[0].hva, head, n);
 		to.used = n;
 	} else {
 		put_bytes(&to, head, n);
@@ -169,13 +168,13 @@ void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, str
 
 /* ---- Taking and putting ---- */
 
-unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+unsigned vring_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
 	if (vring_is_broken(ring))
 		return 0;
-	return ring->packed ? packed_take(ring, frames, max, segs, n_segs)
-			    : split_take(ring, frames, max, segs, n_segs);
+	return ring->packed ? packed_take(ring, burst, max, segs, n_segs)
+			    : split_take(ring, burst, max, segs, n_segs);
 }
 
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n)

@@ -49,6 +49,7 @@ struct vring {
 	void *used;  /* split: device area; packed: device event structure */
 	const struct vmem *mem;
 	uint64_t features; /* negotiated */
+	uint32_t near;	   /* region of mem that the last buffer lay in */
 	uint16_t size;
 	uint16_t next_avail; /* split: free-running index; packed: slot */
 	uint16_t next_used;
@@ -89,12 +90,12 @@ void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t siz
 uint32_t vring_base(const struct vring *ring);
 
 /**
- * Take up to max frames (<= FRAME_BURST) that the guest sent. segs[n_segs] is room for their
- * pieces; frames[i].segs point into it. Frames whose own content is bad (length) are still
- * returned, for the caller to count. returns  number of frames; a fault marks the ring broken and
- * ends the burst
+ * Take up to max frames (<= FRAME_BURST) that the guest sent into burst->frames and sum them up in
+ * burst. segs[n_segs] is room for their pieces; frames[i].segs point into it. Frames whose own
+ * content is bad (length) are still returned, for the caller to count. returns  number of frames; a
+ * fault marks the ring broken and ends the burst
  */
-unsigned vring_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+unsigned vring_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
 /** Give the chains of frames[n] back, in order, and publish. */
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n);
@@ -142,6 +143,7 @@ struct put_burst {
 	uint64_t todo;		    /* bit i: frames[i] is to be put, */
 	uint64_t tagged;	    /* and with a tag */
 	uint32_t max_len;	    /* of frames that fit the receiver's MTU for sure */
+	bool is_easy;		    /* none is longer, asks for an offload or has a group address */
 };
 
 /** What was put. */

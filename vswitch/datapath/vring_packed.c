@@ -122,8 +122,8 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint16_t
 }
 
 /** The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
-static inline bool take_simple(
-	const struct vring *ring, const struct position *p, uint16_t flags, struct frame *frame)
+static inline bool take_simple(struct vring *ring, struct vmem_region near,
+	const struct position *p, uint16_t flags, struct frame *frame)
 {
 	const struct vring_packed_desc *descs = ring->desc;
 	uint64_t gpa, rest;
@@ -131,7 +131,7 @@ static inline bool take_simple(
 	if (flags & (VRING_DESC_F_NEXT | VRING_DESC_F_INDIRECT | VRING_DESC_F_WRITE))
 		return false;
 	desc_words(&descs[p->slot], &gpa, &rest);
-	uint8_t *hva = vmem_translate(ring->mem, gpa, (uint32_t)rest);
+	uint8_t *hva = vmem_translate_near(ring->mem, near, &ring->near, gpa, (uint32_t)rest);
 	if (!hva)
 		return false;
 	__builtin_prefetch(hva);
@@ -163,9 +163,11 @@ static int take_chain(struct vring *ring, struct position *p, uint16_t flags, st
 	return got;
 }
 
-unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
+	const struct vmem_region near = ring->mem->regions[ring->near];
+	struct frame *frames = burst->frames;
 	struct position p = {ring->next_avail, ring->avail_wrap};
 	struct vring_packed_desc *descs = ring->desc;
 	unsigned used = 0, n = 0, slots = 0;
@@ -175,7 +177,7 @@ unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, str
 		if (!is_available(flags, p.wrap))
 			break;
 		__builtin_prefetch(&descs[p.slot + 8 < ring->size ? p.slot + 8 : 0]);
-		if (take_simple(ring, &p, flags, &frames[n])) {
+		if (take_simple(ring, near, &p, flags, &frames[n])) {
 			step(ring, &p);
 			slots++;
 			continue;
@@ -192,12 +194,7 @@ unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, str
 	}
 	ring->next_avail = (uint16_t)p.slot;
 	ring->avail_wrap = p.wrap;
-	for (unsigned i = 0; i < n; i++) {
-		if (frames[i].n_segs == 1)
-			frame_load(&frames[i]);
-		else
-			frame_gather(&frames[i], frames[i].piece.len);
-	}
+	burst_load(burst, n);
 	return n;
 }
 
@@ -222,10 +219,12 @@ int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 
 void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 {
+	const struct vmem_region near = ring->mem->regions[ring->near];
 	struct position p = {ring->next_avail, ring->avail_wrap};
 	const struct vring_packed_desc *descs = ring->desc;
+	unsigned i = 0;
 
-	for (unsigned i = 0; i < n && i < ring->size; i++, step(ring, &p)) {
+	for (; i < n && i < ring->size; i++, step(ring, &p)) {
 		uint16_t flags = flags_at(ring, p.slot);
 		uint64_t gpa, rest;
 
@@ -235,15 +234,16 @@ void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 			break;
 		__builtin_prefetch(&descs[p.slot + 8 < ring->size ? p.slot + 8 : 0]);
 		desc_words(&descs[p.slot], &gpa, &rest);
-		uint8_t *hva = vmem_translate(ring->mem, gpa, (uint32_t)rest);
+		uint8_t *hva =
+			vmem_translate_near(ring->mem, near, &ring->near, gpa, (uint32_t)rest);
 		if (!hva)
 			break;
 		prefetch_for_write(hva);
 		plan->ahead[i].hva = hva;
 		plan->ahead[i].len = (uint32_t)rest;
 		plan->ahead[i].id = (uint16_t)(rest >> 32);
-		plan->n_ahead = i + 1;
 	}
+	plan->n_ahead = i;
 }
 
 /** One slot used, in one store; the first of a burst is withheld until packed_publish(): the driver
@@ -276,36 +276,52 @@ static inline void advance_used(struct vring *ring, uint32_t n)
 	ring->next_used = (uint16_t)next;
 }
 
-uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
-	struct put_tally *tally)
+static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
+	const struct put_burst *burst, struct put_tally *ret_tally, bool easy)
 {
 	struct position p = {ring->next_used, ring->used_wrap};
-	unsigned at = plan->next_ahead, n = 0;
-	uint64_t todo = burst->todo;
+	unsigned at = plan->next_ahead, n_ahead = plan->n_ahead;
+	uint64_t todo = burst->todo, tags = burst->tagged;
+	struct put_tally tally = {0};
 
-	for (; todo && at < plan->n_ahead; todo &= todo - 1, at++, n++) {
+	for (; todo && at < n_ahead; todo &= todo - 1, at++) {
 		unsigned i = (unsigned)__builtin_ctzll(todo);
 		const struct frame *frame = &burst->frames[i];
-		bool tagged = burst->tagged >> i & 1;
+		bool tagged = tags >> i & 1;
 		uint32_t need = plain_size(frame, tagged);
 
-		if (!is_short_way(frame, burst, need, plan->ahead[at].len))
+		if (!is_short_way(frame, burst, need, plan->ahead[at].len, easy))
 			break;
 		plain_store(frame, tagged, plan->ahead[at].hva);
 		use_slot(ring, p.slot, p.wrap, plan->ahead[at].id, need);
 		step(ring, &p);
-		put_count(tally, frame->head, need - (uint32_t)HDR_SIZE);
+		if (easy)
+			tally.bytes += need - HDR_SIZE;
+		else
+			put_count(&tally, frame->head, need - (uint32_t)HDR_SIZE);
 	}
+	uint16_t n = (uint16_t)(at - plan->next_ahead);
 	if (!n)
 		return todo;
 	plan->next_ahead = at;
 	/* Each took one slot, on both sides. */
-	p = ahead_of(ring, (uint16_t)n);
+	p = ahead_of(ring, n);
 	ring->next_avail = (uint16_t)p.slot;
 	ring->avail_wrap = p.wrap;
 	advance_used(ring, n);
 	ring->dirty = true;
+	ret_tally->frames += n;
+	ret_tally->bytes += tally.bytes;
+	ret_tally->multicast += tally.multicast;
+	ret_tally->broadcast += tally.broadcast;
 	return todo;
+}
+
+uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
+	struct put_tally *tally)
+{
+	return burst->is_easy ? put_plain(ring, plan, burst, tally, true)
+			      : put_plain(ring, plan, burst, tally, false);
 }
 
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n)

@@ -63,13 +63,19 @@ static inline int seg_append(const struct vmem *mem, struct frame_seg *segs, uns
 	return (int)n;
 }
 
-/** Copy n <= HDR_SIZE + FRAME_HEAD_SIZE bytes; branches on few sizes only, no call. */
+/** Copy n <= HDR_SIZE + FRAME_HEAD_SIZE bytes: no call, no loop, the last piece overlaps. */
 static inline void copy_small(uint8_t *dst, const uint8_t *src, uint32_t n)
 {
-	if (n >= 32) {
-		for (uint32_t at = 0; at + 32 < n; at += 32)
-			__builtin_memcpy(dst + at, src + at, 32);
-		__builtin_memcpy(dst + n - 32, src + n - 32, 32); /* the last, overlapping */
+	if (n >= 64) {
+		__builtin_memcpy(dst, src, 64);
+		if (n > 128)
+			__builtin_memcpy(dst + 64, src + 64, 64);
+		else if (n > 96)
+			__builtin_memcpy(dst + 64, src + 64, 32);
+		__builtin_memcpy(dst + n - 32, src + n - 32, 32);
+	} else if (n >= 32) {
+		__builtin_memcpy(dst, src, 32);
+		__builtin_memcpy(dst + n - 32, src + n - 32, 32);
 	} else if (n >= 16) {
 		__builtin_memcpy(dst, src, 16);
 		__builtin_memcpy(dst + n - 16, src + n - 16, 16);
@@ -84,12 +90,14 @@ static inline void copy_small(uint8_t *dst, const uint8_t *src, uint32_t n)
 			dst[i] = src[i];
 	}
 }
+_Static_assert(HDR_SIZE + FRAME_HEAD_SIZE <= 160, "what copy_small() copies");
 
-/** Ask for the lines that a frame of unknown size is written to. */
+/** Ask for the lines that a frame of unknown size is written to, to own them: the driver read them
+ *  last. Processors without PREFETCHW take it for no operation. */
 static inline void prefetch_for_write(const uint8_t *hva)
 {
-	__builtin_prefetch(hva, 1);
-	__builtin_prefetch(hva + 64, 1);
+	__asm__ volatile("prefetchw %0" : : "m"(hva[0]));
+	__asm__ volatile("prefetchw %0" : : "m"(hva[64]));
 }
 
 /** Fill a frame from its chain of several pieces, frame->segs[frame->n_segs], len bytes in all. */
@@ -120,6 +128,24 @@ static inline void frame_load(struct frame *frame)
 	copy_small((uint8_t *)&frame->hdr, src, n);
 }
 
+/** Load the frames of a burst whose chains are known, and sum them up. */
+static inline void burst_load(struct burst *ret_burst, unsigned n)
+{
+	struct burst burst; /* in registers */
+
+	burst_begin(&burst, ret_burst->frames);
+	for (unsigned i = 0; i < n; i++) {
+		struct frame *frame = &burst.frames[i];
+
+		if (__builtin_expect(frame->n_segs == 1, 1))
+			frame_load(frame);
+		else
+			frame_gather(frame, frame->piece.len);
+		burst_add(&burst, frame);
+	}
+	*ret_burst = burst;
+}
+
 /* The short way out (vring_put_plain()). */
 
 /** Bytes that a frame takes in a buffer. */
@@ -128,10 +154,10 @@ static inline uint32_t plain_size(const struct frame *frame, bool tagged)
 	return (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
 }
 
-static inline bool is_short_way(
-	const struct frame *frame, const struct put_burst *burst, uint32_t need, uint32_t room)
+static inline bool is_short_way(const struct frame *frame, const struct put_burst *burst,
+	uint32_t need, uint32_t room, bool easy)
 {
-	return frame_is_plain(frame) && frame->len <= burst->max_len && need <= room;
+	return need <= room && (easy || (frame_is_plain(frame) && frame->len <= burst->max_len));
 }
 
 /** Write a frame into one piece of memory that is large enough. */
@@ -176,7 +202,7 @@ static inline void plain_store(const struct frame *frame, bool tagged, uint8_t *
  */
 void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, struct put_plan *plan);
 
-unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+unsigned split_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
 /** The next chain that the driver made available for writing. 0, 1 = none, -1 = fault. */
 int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
@@ -189,7 +215,7 @@ void split_return(struct vring *ring, const struct frame *frames, unsigned n);
 void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n);
 void split_publish(struct vring *ring);
 
-unsigned packed_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
 uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
 	struct put_tally *tally);

@@ -77,14 +77,15 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 }
 
 /** The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
-static inline bool take_simple(const struct vring *ring, uint16_t head, struct frame *frame)
+static inline bool take_simple(
+	struct vring *ring, struct vmem_region near, uint16_t head, struct frame *frame)
 {
 	const struct vring_desc *table = ring->desc;
 
 	if (head >= ring->size)
 		return false;
 	struct vring_desc desc = desc_load(&table[head]);
-	uint8_t *hva = vmem_translate(ring->mem, desc.addr, desc.len);
+	uint8_t *hva = vmem_translate_near(ring->mem, near, &ring->near, desc.addr, desc.len);
 	if (desc.flags || !hva)
 		return false;
 	__builtin_prefetch(hva);
@@ -143,9 +144,11 @@ static inline void load_heads(const struct vring *ring, uint16_t *heads, unsigne
 	}
 }
 
-unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, struct frame_seg *segs,
+unsigned split_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
+	struct vmem_region near = ring->mem->regions[ring->near];
+	struct frame *frames = burst->frames;
 	uint16_t heads[FRAME_BURST] UNINITIALIZED;
 	unsigned used = 0, n = 0;
 	int ready = available(ring, max);
@@ -154,7 +157,7 @@ unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, stru
 		return 0;
 	load_heads(ring, heads, (unsigned)ready);
 	for (; n < (unsigned)ready; n++) {
-		if (take_simple(ring, heads[n], &frames[n]))
+		if (take_simple(ring, near, heads[n], &frames[n]))
 			continue;
 		if (n_segs - used < FRAME_MAX_SEGS)
 			break;
@@ -163,12 +166,7 @@ unsigned split_take(struct vring *ring, struct frame *frames, unsigned max, stru
 			break;
 		used = (unsigned)got;
 	}
-	for (unsigned i = 0; i < n; i++) {
-		if (frames[i].n_segs == 1)
-			frame_load(&frames[i]);
-		else
-			frame_gather(&frames[i], frames[i].piece.len);
-	}
+	burst_load(burst, n);
 	ring->next_avail += n;
 	return n;
 }
@@ -195,17 +193,20 @@ int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 
 void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 {
+	const struct vmem_region near = ring->mem->regions[ring->near];
 	const struct vring_desc *table = ring->desc;
 	uint16_t heads[FRAME_BURST] UNINITIALIZED;
 	int ready = available(ring, n);
+	unsigned i = 0;
 
 	if (ready <= 0)
 		return;
 	n = (unsigned)ready;
 	load_heads(ring, heads, n);
-	for (unsigned i = 0; i < n && heads[i] < ring->size; i++) {
+	for (; i < n && heads[i] < ring->size; i++) {
 		struct vring_desc desc = desc_load(&table[heads[i]]);
-		uint8_t *hva = vmem_translate(ring->mem, desc.addr, desc.len);
+		uint8_t *hva =
+			vmem_translate_near(ring->mem, near, &ring->near, desc.addr, desc.len);
 
 		if (desc.flags != VRING_DESC_F_WRITE || !hva)
 			break;
@@ -213,38 +214,62 @@ void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 		plan->ahead[i].hva = hva;
 		plan->ahead[i].len = desc.len;
 		plan->ahead[i].id = heads[i];
-		plan->n_ahead = i + 1;
 	}
+	plan->n_ahead = i;
+}
+
+/** One entry of the used ring, in one store. */
+static inline void used_store(struct vring_used_elem *elem, uint32_t id, uint32_t len)
+{
+	const uint64_t both = id | (uint64_t)len << 32;
+
+	memcpy(elem, &both, sizeof(both));
+}
+
+static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
+	const struct put_burst *burst, struct put_tally *ret_tally, bool easy)
+{
+	struct vring_used *used = ring->used;
+	unsigned at = plan->next_ahead, n_ahead = plan->n_ahead, mask = ring->size - 1u;
+	uint64_t todo = burst->todo, tags = burst->tagged;
+	uint16_t slot = ring->next_used;
+	struct put_tally tally = {0};
+
+	for (; todo && at < n_ahead; todo &= todo - 1, at++) {
+		unsigned i = (unsigned)__builtin_ctzll(todo);
+		const struct frame *frame = &burst->frames[i];
+		bool tagged = tags >> i & 1;
+		uint32_t need = plain_size(frame, tagged);
+
+		if (!is_short_way(frame, burst, need, plan->ahead[at].len, easy))
+			break;
+		plain_store(frame, tagged, plan->ahead[at].hva);
+		used_store(&used->ring[slot++ & mask], plan->ahead[at].id, need);
+		if (easy)
+			tally.bytes += need - HDR_SIZE;
+		else
+			put_count(&tally, frame->head, need - (uint32_t)HDR_SIZE);
+	}
+	uint16_t n = (uint16_t)(at - plan->next_ahead);
+	if (!n)
+		return todo;
+	plan->next_ahead = at;
+	ring->next_avail += n;
+	ring->next_used = slot;
+	ring->n_unpublished += n;
+	ring->dirty = true;
+	ret_tally->frames += n;
+	ret_tally->bytes += tally.bytes;
+	ret_tally->multicast += tally.multicast;
+	ret_tally->broadcast += tally.broadcast;
+	return todo;
 }
 
 uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
 	struct put_tally *tally)
 {
-	struct vring_used *used = ring->used;
-	unsigned at = plan->next_ahead, n = 0, mask = ring->size - 1u;
-	uint64_t todo = burst->todo;
-
-	for (; todo && at < plan->n_ahead; todo &= todo - 1, at++, n++) {
-		unsigned i = (unsigned)__builtin_ctzll(todo);
-		const struct frame *frame = &burst->frames[i];
-		bool tagged = burst->tagged >> i & 1;
-		uint32_t need = plain_size(frame, tagged);
-
-		if (!is_short_way(frame, burst, need, plan->ahead[at].len))
-			break;
-		plain_store(frame, tagged, plan->ahead[at].hva);
-		used->ring[(ring->next_used + n) & mask] =
-			(struct vring_used_elem){plan->ahead[at].id, need};
-		put_count(tally, frame->head, need - (uint32_t)HDR_SIZE);
-	}
-	if (!n)
-		return todo;
-	plan->next_ahead = at;
-	ring->next_avail += n;
-	ring->next_used += n;
-	ring->n_unpublished += n;
-	ring->dirty = true;
-	return todo;
+	return burst->is_easy ? put_plain(ring, plan, burst, tally, true)
+			      : put_plain(ring, plan, burst, tally, false);
 }
 
 void split_return(struct vring *ring, const struct frame *frames, unsigned n)

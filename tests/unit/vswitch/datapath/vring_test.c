@@ -14,7 +14,9 @@ static uint8_t bytes[FE_FRAME_MAX], got[FE_FRAME_MAX];
 
 static unsigned take(struct rig *rig)
 {
-	return vring_take(&rig->port[0].rx, frames, FRAME_BURST, segs, FWD_MAX_SEGS);
+	struct burst burst = {.frames = frames};
+
+	return vring_take(&rig->port[0].rx, &burst, FRAME_BURST, segs, FWD_MAX_SEGS);
 }
 
 /** Buffer i of port 0's transmit ring: its guest address and where it is. */
