@@ -461,6 +461,33 @@ static void pulling_may_fail_after_rows(void **state)
 	(void)close(fd);
 }
 
+#define SLOW_PULL                                                                          \
+	"{\"method\":\"net.weft.test.Pull\",\"parameters\":{\"number\":2,\"text\":\"slow\"}," \
+	"\"more\":true}"
+
+/* Between two rows that take long to find, others are served. */
+static void pulling_may_take_its_time(void **state)
+{
+	int fd = dial(), other = dial();
+
+	say(fd, SLOW_PULL);
+	check_heard(fd, "{\"parameters\":{\"number\":0,\"text\":\"slow\"},\"continues\":true}\n"
+			"{\"parameters\":{\"number\":1,\"text\":\"slow\"},\"continues\":true}\n"
+			"{\"parameters\":{}}\n");
+	assert_int_equal(ctl_service.n_pull_done, 1);
+	assert_int_equal(write(fd, SLOW_PULL, sizeof(SLOW_PULL)), sizeof(SLOW_PULL));
+	(void)ev_run_once(ctl_service.ev, 100);
+	assert_int_equal(write(other, ECHO(1), sizeof(ECHO(1))), sizeof(ECHO(1)));
+	(void)ev_run_once(ctl_service.ev, 100);
+	(void)ev_run_once(ctl_service.ev, 100);
+	assert_int_equal(ctl_service.n_handled, 1);
+	assert_int_equal(ctl_service.n_pull_done, 1);
+	(void)close(fd);
+	(void)close(other);
+	pump();
+	assert_int_equal(ctl_service.n_pull_done, 2);
+}
+
 static void pending_call_is_answered_later_and_holds_the_next(void **state)
 {
 	static const char text[] =
@@ -697,6 +724,7 @@ int main(void)
 		SERVER_TEST(pulled_rows_wait_for_the_reader),
 		SERVER_TEST(pulling_ends_when_the_client_goes),
 		SERVER_TEST(pulling_may_fail_after_rows),
+		SERVER_TEST(pulling_may_take_its_time),
 		SERVER_TEST(pending_call_is_answered_later_and_holds_the_next),
 		SERVER_TEST(pending_call_may_fail_later),
 		SERVER_TEST(half_closed_client_still_gets_the_late_answer),

@@ -81,6 +81,7 @@ static int list(struct ctl_call *call, void *ctx, const void *in, void *out, str
 struct puller {
 	struct row wanted;
 	uint32_t next;
+	unsigned n_pauses; /* since the last row */
 };
 
 static int pull_next(void *state, void *row_, struct err *err)
@@ -89,6 +90,9 @@ static int pull_next(void *state, void *row_, struct err *err)
 	struct row *row = row_;
 
 	assert_false(row->set);
+	if (strcmp(puller->wanted.text, "slow") == 0 && puller->n_pauses++ < 3)
+		return CTL_NO_ROW_YET;
+	puller->n_pauses = 0;
 	if (puller->next == puller->wanted.number)
 		return strcmp(puller->wanted.text, "fail") ? 0 : err_set(err, -ENOENT, "row: gone");
 	CTL_SET(row, row, number, puller->next++);

@@ -19,7 +19,8 @@ CTL_STRUCT(row, ROW_FIELDS);
  *   Echo    answers what it got           Change  as Echo, of class CHANGE
  *   Fail    fails with -number            Own     fails with the interface's own error
  *   List    number rows, sent by the handler
- *   Pull    number rows, pulled; with text "fail" it fails at the end
+ *   Pull    number rows, pulled; with text "fail" it fails at the end, with "slow" it has to be
+ *           asked four times for each
  *   Wait    stays pending, with on_close  Orphan  stays pending, without on_close
  *   Early   finishes within the handler   Watch   events
  *   Broken  answers what its table does not allow
