@@ -109,7 +109,7 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes,                                                \
 		"who listens: server = the switch (vhost-user, memif)")                            \
 	F(T, STR, dev, OPT, 1, 63, "",                                                             \
-		"interface of the host, or PCI address (nic); name of the one made (tap, veth)")   \
+		"interface, or PCI address (nic), or the interface to make (tap, veth)")           \
 	F(T, STR, devargs, OPT, 1, 255, "", "device arguments as DPDK takes them (dpdk)")          \
 	F(T, MAC, mac, OPT, 0, 0, "", "address of the host's side (tap) or of the peer (veth)")    \
 	F(T, STR, owner, OPT, 1, 63, "", "user who may open the interface (tap)")                  \

@@ -53,9 +53,29 @@ uint64_t port_kind_fields(void)
 	return fields;
 }
 
-bool port_kind_makes_dev(enum ctl_port_type type)
+uint64_t port_kind_needs(enum ctl_port_type type)
+{
+	return kinds[type].needs;
+}
+
+/* Is dev the name of an interface that the port makes? */
+static bool makes_dev(enum ctl_port_type type)
 {
 	return type == CTL_PORT_TAP || type == CTL_PORT_VETH;
+}
+
+void port_kind_complete(struct ctl_port *conf)
+{
+	uint64_t absent = port_kind_takes(conf->type) & ~conf->set;
+
+	if (absent & BIT(mode))
+		CTL_SET(conf, ctl_port, mode, CTL_SOCK_SERVER);
+	if (absent & BIT(memif_id))
+		CTL_SET(conf, ctl_port, memif_id, 0);
+	if (absent & BIT(give_back))
+		CTL_SET(conf, ctl_port, give_back, false);
+	if ((absent & BIT(dev)) && makes_dev(conf->type))
+		CTL_SET_STR(conf, ctl_port, dev, conf->name);
 }
 
 bool port_kind_ifname_ok(const char *name)
@@ -240,7 +260,7 @@ int port_kind_check(const struct ctl_port *conf, struct err *err)
 		r = check_namespace(conf, err);
 	if (r == 0)
 		r = check_files(conf, err);
-	if (r == 0 && port_kind_makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev) &&
+	if (r == 0 && makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev) &&
 		!port_kind_ifname_ok(conf->name)) {
 		(void)err_set_field(err, -EINVAL, "dev",
 			"port '%s': its interface cannot have the name of the port", conf->name);

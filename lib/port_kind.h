@@ -35,8 +35,10 @@
 uint64_t port_kind_fields(void);
 /** The fields that this kind takes, of those. */
 uint64_t port_kind_takes(enum ctl_port_type type);
-/** Does the kind make the interface that dev names? Then dev may be absent, see above. */
-bool port_kind_makes_dev(enum ctl_port_type type);
+/** Those of them without which there is no such port. (A pcap port needs one of its files.) */
+uint64_t port_kind_needs(enum ctl_port_type type);
+/** Set what conf, which has a name and a type and was checked, takes and does not say. */
+void port_kind_complete(struct ctl_port *conf);
 
 /**
  * Are the settings of conf, which has a name and a type, those of a port of its kind? A relative

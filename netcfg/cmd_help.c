@@ -1,5 +1,6 @@
 /* Help and completion, drawn from the tables of grammar.c and opts.c. */
 #include "cmd.h"
+#include "port_kind.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -102,6 +103,28 @@ static void print_fields(const struct grammar_verb *verb)
 	}
 }
 
+/* Which fields each kind of port takes; those in brackets may be absent. */
+static void print_port_kinds(void)
+{
+	printf("\nkinds of port:\n");
+	for (unsigned type = 0; ctl_port_types[type]; type++) {
+		uint64_t needs = port_kind_needs(type), takes = port_kind_takes(type);
+
+		printf("  %-12s", ctl_port_types[type]);
+		for (unsigned pass = 0; pass < 2; pass++) {
+			for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
+				char word[64];
+
+				if (!(takes >> i & 1) || (needs >> i & 1) == pass)
+					continue;
+				printf(pass ? " [%s]" : " %s",
+					grammar_field_word(&ctl_port_schema.fields[i], word, sizeof(word)));
+			}
+		}
+		printf("\n");
+	}
+}
+
 static int print_object(const struct grammar_object *object, const char *verb_word)
 {
 	const struct grammar_verb *verb = NULL;
@@ -118,6 +141,8 @@ static int print_object(const struct grammar_object *object, const char *verb_wo
 	}
 	if (verb && verb->words)
 		print_fields(verb);
+	if (verb && verb->method && !strcmp(verb->method, "PortAdd"))
+		print_port_kinds();
 	return EXIT_DONE;
 }
 

@@ -4,6 +4,7 @@
 #include "rundir.h"
 #include "show.h"
 #include "show_switch.h"
+#include "str.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -28,22 +29,37 @@ static int open_switch(const struct opts *opts, struct ctl_client **ret_client, 
 	return code;
 }
 
-/* The switch may run in another directory: sockets are named from the root. */
-static int absolute_path(struct ctl_port *port, struct err *err)
+static int make_absolute(const struct ctl_port *port, const char *field, char *path, size_t size,
+	struct err *err)
 {
-	char path[PATH_MAX], cwd[PATH_MAX];
+	char cwd[PATH_MAX], *absolute;
+	size_t len;
 
-	if (!CTL_HAS(port, ctl_port, path) || port->path[0] == '/')
+	if (path[0] == '/' || !path[0])
 		return 0;
-	if (!getcwd(cwd, sizeof(cwd)))
-		return err_set(err, -errno, "working directory: %s", strerror(errno));
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", cwd, port->path) > CTL_PATH_MAX) {
-		(void)err_set_field(err, -EINVAL, "path", "port '%s': path '%.60s...' is longer than %d bytes",
-			port->name, path, CTL_PATH_MAX);
-		return -EINVAL;
-	}
-	CTL_SET_STR(port, ctl_port, path, path);
-	return 0;
+	absolute = getcwd(cwd, sizeof(cwd)) ? str_dup_printf("%s/%s", cwd, path) : NULL;
+	if (!absolute)
+		return err_set(err, -ENOMEM, "working directory: %s", strerror(errno));
+	len = strlen(absolute);
+	if (len < size)
+		(void)str_copy(path, size, absolute);
+	else
+		(void)err_set_field(err, -EINVAL, field, "port '%s': %s '%.60s...' is longer than %zu bytes",
+			port->name, field, absolute, size - 1);
+	free(absolute);
+	return len < size ? 0 : -EINVAL;
+}
+
+/* The switch may run in another directory: sockets and files are named from the root. */
+static int absolute_paths(struct ctl_port *port, struct err *err)
+{
+	int code = make_absolute(port, "path", port->path, sizeof(port->path), err);
+
+	if (!code)
+		code = make_absolute(port, "rx_file", port->rx_file, sizeof(port->rx_file), err);
+	if (!code)
+		code = make_absolute(port, "tx_file", port->tx_file, sizeof(port->tx_file), err);
+	return code;
 }
 
 /* With set, 0 takes a VLAN away; a new port has none that could be taken. */
@@ -174,7 +190,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	struct err err = {0};
 	int code;
 
-	if (req->verb->schema == &ctl_port_schema && absolute_path((void *)&req->msg, &err) < 0)
+	if (req->verb->schema == &ctl_port_schema && absolute_paths((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
 	if (!strcmp(req->verb->method, "PortAdd") && check_new_port((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);

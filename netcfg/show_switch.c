@@ -39,6 +39,62 @@ const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size)
 	return buf;
 }
 
+/* Files by their last part: the paths are long, and -d shows them. */
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static int describe_end(const struct ctl_port *port, char *buf, size_t size)
+{
+	switch ((enum ctl_port_type)port->type) {
+	case CTL_PORT_VHOST_USER:
+		break;
+	case CTL_PORT_NIC:
+	case CTL_PORT_AF_XDP:
+	case CTL_PORT_AF_PACKET:
+		return snprintf(buf, size, "%s", port->dev);
+	case CTL_PORT_TAP:
+		return snprintf(buf, size, "%s%s%s", port->dev, port->ip[0] ? " " : "", port->ip);
+	case CTL_PORT_VETH:
+		return snprintf(buf, size, "%s -- %s:%s%s%s", port->dev, base_name(port->netns), port->peer,
+			port->ip[0] ? " " : "", port->ip);
+	case CTL_PORT_PCAP:
+		return snprintf(buf, size, "%s%s%s%s%s", port->rx_file[0] ? "from " : "",
+			base_name(port->rx_file), port->rx_file[0] && port->tx_file[0] ? ", " : "",
+			port->tx_file[0] ? "to " : "", base_name(port->tx_file));
+	case CTL_PORT_MEMIF:
+		return snprintf(buf, size, "%s #%u", port->path, port->memif_id);
+	case CTL_PORT_DPDK:
+		return snprintf(buf, size, "%s", port->devargs);
+	}
+	return snprintf(buf, size, "%s", port->path);
+}
+
+const char *show_port_end(const struct ctl_port *port, char *buf, size_t size)
+{
+	size_t used = (size_t)describe_end(port, buf, size);
+
+	if (port->driver[0] && used < size)
+		used += (size_t)snprintf(buf + used, size - used, " (%s)", port->driver);
+	if (!buf[0])
+		(void)str_copy(buf, size, "-");
+	return buf;
+}
+
+const char *show_port_speed(const struct ctl_port *port, char *buf, size_t size)
+{
+	if (!port->speed)
+		return "-";
+	if (port->speed % 1000)
+		(void)snprintf(buf, size, "%uM", port->speed);
+	else
+		(void)snprintf(buf, size, "%uG", port->speed / 1000);
+	return buf;
+}
+
 /* JSON of the shape that iproute2 prints */
 
 json_t *show_fdb_json(const struct ctl_fdb *fdb)
@@ -135,6 +191,7 @@ static int bridge_row(void *ctx, const void *row)
 
 static const struct show_column port_columns[] = {
 	{"name", "PORT", false, true},
+	{"type", "TYPE", false, false},
 	{"state", "STATE", false, true},
 	{"carrier", "CARRIER", false, true},
 	{"bridge", "BRIDGE", false, true},
@@ -142,22 +199,29 @@ static const struct show_column port_columns[] = {
 	{"mtu", "MTU", true, false},
 	{"rings", "RINGS", false, false},
 	{"queue_pairs", "QUEUES", true, false},
+	{"speed", "SPEED", true, false},
 	{"mode", "MODE", false, false},
-	{"path", "SOCKET", false, false},
+	{"path", "ENDPOINT", false, false},
+	{"last_error", "ERROR", false, false},
 };
 
 static int port_row(void *ctx, const void *row)
 {
 	const struct ctl_port *port = row;
-	char vlans[256], bridge[96];
+	char vlans[256], bridge[96], end[512], speed[16];
 	const char *texts[ARRAY_LEN(port_columns)] = {NULL};
 
-	texts[2] = state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);
+	texts[3] = state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);
 	if (port->link[0]) {
 		(void)snprintf(bridge, sizeof(bridge), "wire %s", port->link);
-		texts[3] = bridge;
+		texts[4] = bridge;
 	}
-	texts[4] = port->bridge[0] ? show_port_vlans(port, vlans, sizeof(vlans)) : "-";
+	texts[5] = port->bridge[0] ? show_port_vlans(port, vlans, sizeof(vlans)) : "-";
+	texts[9] = show_port_speed(port, speed, sizeof(speed));
+	texts[11] = show_port_end(port, end, sizeof(end));
+	// How an earlier guest left is no news while the next one runs; of a device it is what is wrong.
+	if (port->type == CTL_PORT_VHOST_USER && port->state == CTL_CONN_RUNNING)
+		texts[12] = "-";
 	show_row(ctx, show_msg(&ctl_port_schema, port), texts);
 	return 0;
 }

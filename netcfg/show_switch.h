@@ -26,5 +26,10 @@ json_t *show_attachment_json(const struct ctl_port *port);
 int show_vlan_add(json_t *rows, const struct ctl_vlan *vlan);
 /** The role of a port for people: "access 10", "trunk 10,20-29 native 10". Returns buf. */
 const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size);
+/** What is at the other end of a port: a socket, "0000:05:00.0 (net_e1000_em)", "host0 192.0.2.1/24".
+ *  Returns buf. */
+const char *show_port_end(const struct ctl_port *port, char *buf, size_t size);
+/** "1G", "100M"; "-" where it is not known. */
+const char *show_port_speed(const struct ctl_port *port, char *buf, size_t size);
 
 #endif

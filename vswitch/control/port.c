@@ -213,18 +213,6 @@ static int check_absolute(const struct ctl_port *conf, struct err *err)
 	return 0;
 }
 
-static void set_kind_defaults(struct ctl_port *conf)
-{
-	uint64_t takes = port_kind_takes(conf->type);
-
-	if (takes & CONF_BIT(ctl_port, mode))
-		CTL_SET(conf, ctl_port, mode, CTL_SOCK_SERVER);
-	if (takes & CONF_BIT(ctl_port, memif_id))
-		CTL_SET(conf, ctl_port, memif_id, 0);
-	if (takes & CONF_BIT(ctl_port, give_back))
-		CTL_SET(conf, ctl_port, give_back, false);
-}
-
 int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
 	struct err *err)
 {
@@ -237,7 +225,6 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	CTL_SET_STR(conf, ctl_port, name, req->name);
 	CTL_SET_STR(conf, ctl_port, bridge, "");
 	CTL_SET(conf, ctl_port, type, req->type); /* absent is vhost-user */
-	set_kind_defaults(conf);
 	CTL_SET(conf, ctl_port, enabled, true);
 	CTL_SET(conf, ctl_port, mtu, MODEL_DEFAULT_MTU);
 	CTL_SET(conf, ctl_port, queues, MODEL_DEFAULT_QUEUES);
@@ -245,12 +232,12 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	role_trunk(conf, CTL_VLAN_TRUNK, VLAN_NONE);
 	conf_merge(&ctl_port_schema, conf, req, SETTABLE | fixed_fields());
 	r = port_kind_check(conf, err);
-	if (r == 0 && port_kind_makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev))
-		CTL_SET_STR(conf, ctl_port, dev, conf->name);
 	if (r == 0)
 		r = check_absolute(conf, err);
-	if (r == 0)
-		r = check_conflicts(model, conf, err);
+	if (r < 0)
+		return r;
+	port_kind_complete(conf);
+	r = check_conflicts(model, conf, err);
 	if (r == 0)
 		r = check_bridge(model, conf, err);
 	if (r == 0)

@@ -140,6 +140,32 @@ static void foreign_setting_is_told_what_there_is(void **state)
 	assert_string_equal(err.hint, "of these settings it has: path, mode, memif_id");
 }
 
+static void what_is_not_said_is_completed(void **state)
+{
+	static const struct {
+		const char *words, *whole;
+	} cases[] = {
+		{"name p path /s/p", "name p path /s/p mode server"},
+		{"name p path /s/p mode client", "name p path /s/p mode client"},
+		{"name p type nic dev eth0", "name p type nic dev eth0 give_back false"},
+		{"name p type af-xdp dev eth0", "name p type af-xdp dev eth0"},
+		{"name p type tap", "name p type tap dev p"},
+		{"name p type tap dev t", "name p type tap dev t"},
+		{"name p type veth netns n peer e", "name p type veth netns n peer e dev p"},
+		{"name p type memif path /s/m",
+			"name p type memif path /s/m mode server memif_id 0"},
+		{"name p type pcap rx_file f", "name p type pcap rx_file f"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ctl_port conf = conf_of(cases[i].words), whole = conf_of(cases[i].whole);
+
+		port_kind_complete(&conf);
+		if (!ctl_msg_equal(&ctl_port_schema, &conf, &whole))
+			fail_msg("'%s' is not '%s'", cases[i].words, cases[i].whole);
+	}
+}
+
 /* Each field belongs to a kind or to all of them, and its help says which kinds. */
 static void help_names_the_kinds(void **state)
 {
@@ -166,6 +192,7 @@ int main(void)
 		cmocka_unit_test(every_kind_accepts_its_settings),
 		cmocka_unit_test(bad_settings_are_named),
 		cmocka_unit_test(foreign_setting_is_told_what_there_is),
+		cmocka_unit_test(what_is_not_said_is_completed),
 		cmocka_unit_test(help_names_the_kinds),
 	};
 

@@ -2,6 +2,7 @@
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
 #include "grammar.h"
+#include "port_kind.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -112,6 +113,26 @@ static void fields_reach_the_message(void **state)
 	assert_int_equal(port->native, 10);
 	assert_int_equal(vlan_set_count(&port->trunks), 11);
 	assert_false(CTL_HAS(port, ctl_port, tag));
+
+	assert_int_equal(parse("port add up0 bridge br0 type nic dev enp5s0f0 give-back on", &req), 0);
+	assert_int_equal(port->type, CTL_PORT_NIC);
+	assert_string_equal(port->dev, "enp5s0f0");
+	assert_true(port->give_back);
+	assert_int_equal(parse("port add host0 type tap ip 192.0.2.1/24 mac 52:54:00:00:00:01 owner joe", &req), 0);
+	assert_int_equal(port->type, CTL_PORT_TAP);
+	assert_string_equal(port->ip, "192.0.2.1/24");
+	assert_string_equal(port->owner, "joe");
+	assert_int_equal(parse("port add c type pcap rx-file in.pcap tx_file out.pcap loop on", &req), 0);
+	assert_string_equal(port->rx_file, "in.pcap");
+	assert_string_equal(port->tx_file, "out.pcap");
+	assert_true(port->loop);
+	assert_int_equal(parse("port add m type memif path m.sock memif-id 7", &req), 0);
+	assert_int_equal(port->memif_id, 7);
+	assert_int_equal(parse("port add d type dpdk devargs net_ring0,size=64", &req), 0);
+	assert_string_equal(port->devargs, "net_ring0,size=64");
+	assert_int_equal(parse("port add v type veth netns blue peer eth0", &req), 0);
+	assert_string_equal(port->netns, "blue");
+	assert_string_equal(port->peer, "eth0");
 
 	assert_int_equal(parse("link p3 down", &req), 0);
 	assert_true(CTL_HAS(link, ctl_link, enabled));
@@ -227,6 +248,19 @@ static void manual_lists_everything(void **state)
 	for (size_t i = 0; i < opts_n; i++) {
 		(void)snprintf(word, sizeof(word), "*%s*", opts_table[i].name);
 		expect(page, word, "option");
+	}
+	for (unsigned i = 0; ctl_port_types[i]; i++) {
+		(void)snprintf(word, sizeof(word), "\n*%s* ", ctl_port_types[i]);
+		expect(page, word, "kind of port");
+	}
+	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
+		char field[64];
+
+		if (!(port_kind_fields() >> i & 1))
+			continue;
+		(void)snprintf(word, sizeof(word), "_%s_",
+			grammar_field_word(&ctl_port_schema.fields[i], field, sizeof(field)));
+		expect(page, word, "setting of a port");
 	}
 	free(page);
 }

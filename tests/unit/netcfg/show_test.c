@@ -140,6 +140,54 @@ static void roles_read_as_people_say_them(void **state)
 	assert_non_null(strstr(buf, "..."));
 }
 
+static void check_end(const struct ctl_port *port, const char *expected)
+{
+	char buf[512];
+
+	assert_string_equal(show_port_end(port, buf, sizeof(buf)), expected);
+}
+
+static void ends_read_by_kind(void **state)
+{
+	char buf[16];
+
+	check_end(&(struct ctl_port){.path = "/run/a.sock"}, "/run/a.sock");
+	check_end(&(struct ctl_port){.type = CTL_PORT_NIC, .dev = "0000:05:00.0", .driver = "net_e1000_em"},
+		"0000:05:00.0 (net_e1000_em)");
+	check_end(&(struct ctl_port){.type = CTL_PORT_AF_XDP, .dev = "eth1"}, "eth1");
+	check_end(&(struct ctl_port){.type = CTL_PORT_AF_PACKET, .dev = "eth2"}, "eth2");
+	check_end(&(struct ctl_port){.type = CTL_PORT_TAP, .dev = "host0", .ip = "192.0.2.1/24"},
+		"host0 192.0.2.1/24");
+	check_end(&(struct ctl_port){.type = CTL_PORT_TAP, .dev = "host0"}, "host0");
+	check_end(&(struct ctl_port){.type = CTL_PORT_VETH, .dev = "v0", .netns = "/run/netns/blue",
+			  .peer = "eth0", .ip = "2001:db8::1/64"},
+		"v0 -- blue:eth0 2001:db8::1/64");
+	check_end(&(struct ctl_port){.type = CTL_PORT_PCAP, .rx_file = "/c/in", .tx_file = "/c/out"},
+		"from in, to out");
+	check_end(&(struct ctl_port){.type = CTL_PORT_PCAP, .rx_file = "/c/in"}, "from in");
+	check_end(&(struct ctl_port){.type = CTL_PORT_PCAP, .tx_file = "/c/out"}, "to out");
+	check_end(&(struct ctl_port){.type = CTL_PORT_MEMIF, .path = "/s/m", .memif_id = 3}, "/s/m #3");
+	check_end(&(struct ctl_port){.type = CTL_PORT_DPDK, .devargs = "net_ring0", .driver = "net_ring"},
+		"net_ring0 (net_ring)");
+	check_end(&(struct ctl_port){.name = "p"}, "-");
+
+	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 100}, buf, sizeof(buf)), "100M");
+	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 2500}, buf, sizeof(buf)), "2500M");
+	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 10000}, buf, sizeof(buf)), "10G");
+	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 0}, buf, sizeof(buf)), "-");
+}
+
+/* Whatever the fields hold, the text ends within the buffer. */
+static void long_ends_are_cut(void **state)
+{
+	struct ctl_port port = {.type = CTL_PORT_DPDK};
+	char buf[64];
+
+	memset(port.devargs, 'x', sizeof(port.devargs) - 1);
+	memset(port.driver, 'y', sizeof(port.driver) - 1);
+	assert_int_equal(strlen(show_port_end(&port, buf, sizeof(buf))), sizeof(buf) - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +196,8 @@ int main(void)
 		cmocka_unit_test(color_is_for_states_only),
 		cmocka_unit_test(fdb_and_vlan_are_as_iproute2_prints_them),
 		cmocka_unit_test(roles_read_as_people_say_them),
+		cmocka_unit_test(ends_read_by_kind),
+		cmocka_unit_test(long_ends_are_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
