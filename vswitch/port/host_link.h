@@ -1,0 +1,126 @@
+/**
+ * host_link: the network interfaces of the host that a port makes or uses.
+ *
+ * What it is: rtnetlink and ethtool behind a few verbs: look at an interface, set it up, make and
+ * delete a veth pair whose far end stands in another namespace, switch offloads. host_watch tells
+ * about later changes; host_tap makes taps. What it is not: it moves no frame.
+ *
+ * Data model: none. Nothing is kept between calls; the kernel knows. An interface is named by
+ * (netns, name), netns NULL for the switch's own namespace, see host_nl.h.
+ *
+ * A port on AF_PACKET or AF_XDP sees a foreign interface's frames as the kernel's stack hands them
+ * over, and that is not always a frame of the wire:
+ *   - A veth (or tap) carries what the far end's stack would have given to an offloading NIC: no
+ *     checksum yet (CHECKSUM_PARTIAL), and up to 64 KiB of TCP in one piece. A reader that does not
+ *     ask for PACKET_VNET_HDR (DPDK's net_af_packet) sees a wrong checksum and a frame cut at
+ *     its buffer. Of a veth of our own the far end's offloads are therefore switched off
+ *     (HOST_OFFLOADS_TX): the sender's stack then finishes its frames.
+ *   - A NIC merges received segments (GRO, LRO) before a packet socket sees them, so that a frame
+ *     arrives larger than the MTU. HOST_OFFLOADS_RX names those.
+ *   - The kernel takes an 802.1Q tag out of the frame before any packet socket sees it, whatever
+ *     the offloads are, and tells it beside the frame (tp_vlan_tci, PACKET_AUXDATA).
+ *   - The host's stack reads along: it answers ARP for all of its addresses on any interface and
+ *     sends router solicitations of its own. `quiet` stops both.
+ *
+ * Errors: messages start `interface 'NAME'`; -ENODEV lists what there is, -EPERM hints at the
+ * capability.
+ * Threads: the control thread.
+ */
+#ifndef WEFT_PORT_HOST_LINK_H
+#define WEFT_PORT_HOST_LINK_H
+
+#include "err.h"
+#include "ether.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HOST_LINK_NAME_SIZE 16 /* IFNAMSIZ */
+#define HOST_LINK_ADDR_SIZE 50 /* an IPv6 address with its prefix length */
+
+enum host_offloads {
+	HOST_OFFLOAD_RX_CSUM = 1 << 0,
+	HOST_OFFLOAD_TX_CSUM = 1 << 1,
+	HOST_OFFLOAD_SG = 1 << 2,
+	HOST_OFFLOAD_TSO = 1 << 3,
+	HOST_OFFLOAD_GSO = 1 << 4,
+	HOST_OFFLOAD_GRO = 1 << 5,
+	HOST_OFFLOAD_LRO = 1 << 6,
+	/** What makes a stack hand over frames that are not finished. */
+	HOST_OFFLOADS_TX =
+		HOST_OFFLOAD_TX_CSUM | HOST_OFFLOAD_SG | HOST_OFFLOAD_TSO | HOST_OFFLOAD_GSO,
+	/** What merges frames on their way in. */
+	HOST_OFFLOADS_RX = HOST_OFFLOAD_GRO | HOST_OFFLOAD_LRO,
+};
+
+struct host_link_info {
+	uint32_t ifindex;
+	char name[HOST_LINK_NAME_SIZE];
+	struct ether_addr48 mac;
+	uint32_t mtu, min_mtu, max_mtu; /* max_mtu 0 = the driver says none */
+	bool up;			/* administrative */
+	bool carrier;
+	bool promiscuous;    /* asked for by flag; a packet socket's wish is not seen */
+	uint32_t speed_mbps; /* 0 = not known */
+	char kind[16];	     /* "veth", "tun", "bridge", ..., "" = a device */
+	char driver[32];     /* "" = none */
+	char pci[16];	     /* "0000:03:00.0", "" = not a PCI device */
+};
+
+/** What to set; a zeroed struct changes nothing. */
+struct host_link_conf {
+	enum { HOST_LINK_KEEP, HOST_LINK_UP, HOST_LINK_DOWN } admin;
+	enum { HOST_LINK_PROMISC_KEEP, HOST_LINK_PROMISC_ON, HOST_LINK_PROMISC_OFF } promisc;
+	bool quiet;			/* the host's stack keeps out of it, see above */
+	uint32_t mtu;			/* 0 = keep */
+	const struct ether_addr48 *mac; /* NULL = keep */
+	const char *ip; /* "ADDR/PREFIX", several after commas; NULL = none to add */
+};
+
+/** A veth pair: our end `name` here, the far end `peer` in netns (NULL = here, too). */
+struct host_link_veth {
+	const char *name;
+	const char *peer;
+	const char *netns;
+	uint32_t mtu;			     /* of both ends; 0 = the kernel's default */
+	const struct ether_addr48 *peer_mac; /* NULL = the kernel's choice */
+	const char *peer_ip;		     /* as host_link_conf.ip; NULL = none */
+};
+
+/** Is text a name that the kernel takes for an interface? (1..15 bytes, no '/', ':' or space.) */
+bool host_link_name_ok(const char *text);
+
+/** Look it up. 0, -ENODEV, ... with err set. */
+int host_link_get(
+	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err);
+/** Call fn for each interface, loopback included, until it returns nonzero. 0, that, or -errno. */
+int host_link_each(const char *netns, int (*fn)(void *ctx, const struct host_link_info *info),
+	void *ctx, struct err *err);
+
+/**
+ * Set it up. Addresses are checked before anything is changed; one that is there already is fine.
+ * A change of MAC takes the interface down for the moment where the driver needs that.
+ * returns  0, -ENODEV, -EINVAL (address, MTU), -EPERM, ... with err set
+ */
+int host_link_set(
+	const char *netns, const char *name, const struct host_link_conf *conf, struct err *err);
+
+/**
+ * Make the pair, both ends up, our end quiet, the far end without HOST_OFFLOADS_TX. On an error
+ * nothing is left behind. 0, -EEXIST, -ENOENT (namespace), -EINVAL, -EPERM, ... with err set.
+ */
+int host_link_add_veth(const struct host_link_veth *veth, struct err *err);
+/** Delete an interface (of a veth pair: both ends). -ENODEV if there is none. */
+int host_link_delete(const char *netns, const char *name, struct err *err);
+
+/** The offloads (enum host_offloads) that are on. */
+int host_link_get_offloads(
+	const char *netns, const char *name, uint32_t *ret_offloads, struct err *err);
+/**
+ * Switch offloads on or off. What the driver does not have counts as off; what it cannot switch
+ * off is -EOPNOTSUPP, with err naming it.
+ */
+int host_link_set_offloads(
+	const char *netns, const char *name, uint32_t offloads, bool enabled, struct err *err);
+
+#endif
