@@ -1,11 +1,15 @@
 #include "port.h"
 
+#include "eth.h"
 #include "vhost_priv.h"
 
 #include <errno.h>
 
 static const struct port_ops *const port_kinds[] = {
 	&vhost_port_ops,
+	&eth_af_packet_ops,
+	&eth_veth_ops,
+	&eth_tap_ops,
 };
 
 int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,

@@ -1,0 +1,260 @@
+#include "eth_priv.h"
+
+#include "log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+LOG_MODULE("eth");
+
+static struct eth_port *to_eth(struct port *port)
+{
+	return (struct eth_port *)port; /* first member */
+}
+
+static void tell_status(struct eth_port *ep)
+{
+	if (ep->port.events->status)
+		ep->port.events->status(ep->port.ctx, &ep->port);
+}
+
+/* ---- Rings ---- */
+
+static void withdraw(struct eth_port *ep)
+{
+	if (!ep->running.n)
+		return;
+	ep->running.n = 0;
+	ep->port.events->rings(ep->port.ctx, &ep->port); /* no worker uses them when it returns */
+}
+
+static void offer(struct eth_port *ep)
+{
+	for (uint16_t q = 0; q < ep->n_queues; q++) {
+		ep->running.eth[q] = &ep->queues[q];
+		ep->running.queue[q] = q;
+	}
+	ep->running.n = ep->n_queues;
+	ep->port.events->rings(ep->port.ctx, &ep->port);
+}
+
+/* ---- Device ---- */
+
+void eth_link_set(struct eth_port *ep, bool up)
+{
+	if (up == ep->link_up)
+		return;
+	ep->link_up = up;
+	if (!ep->is_open)
+		return;
+	if (up)
+		offer(ep);
+	else
+		withdraw(ep);
+	log_info("port '%s': link is %s", ep->conf.name, up ? "up" : "down");
+	tell_status(ep);
+}
+
+void eth_mtu_set(struct eth_port *ep, uint32_t mtu)
+{
+	static const char complaint[] = "the device's mtu ";
+
+	ep->dev_mtu = mtu;
+	if (mtu && mtu < ep->conf.mtu && ep->conf.mtu != ETH_ANY_MTU)
+		(void)snprintf(ep->last_error, sizeof(ep->last_error),
+			"%s%u is smaller than the port's, %u: larger packets are lost", complaint,
+			mtu, ep->conf.mtu);
+	else if (!strncmp(ep->last_error, complaint, sizeof(complaint) - 1))
+		ep->last_error[0] = '\0';
+}
+
+uint32_t eth_wanted_mtu(const struct eth_port *ep)
+{
+	return ep->conf.mtu == ETH_ANY_MTU ? ETH_DEFAULT_MTU : ep->conf.mtu;
+}
+
+uint16_t eth_wanted_queues(const struct eth_port *ep)
+{
+	return ep->conf.queues && ep->conf.queues < ETH_ANY_QUEUES ? ep->conf.queues : 1;
+}
+
+static int open_device(struct eth_port *ep, struct err *err)
+{
+	int r;
+
+	ep->link_up = false;
+	r = ep->backend->open(ep, err);
+	if (r < 0) {
+		ep->backend->close(ep);
+		return err_prefix(err, "port '%s'", ep->conf.name);
+	}
+	ep->is_open = true;
+	ep->connects++;
+	ep->last_error[0] = '\0';
+	eth_mtu_set(ep, ep->dev_mtu);
+	if (ep->backend->set_carrier)
+		ep->backend->set_carrier(ep, ep->carrier);
+	return 0;
+}
+
+static void close_device(struct eth_port *ep)
+{
+	withdraw(ep);
+	if (ep->is_open)
+		ep->backend->close(ep);
+	ep->is_open = ep->link_up = false;
+	ep->n_queues = 0;
+	ep->speed_mbps = ep->dev_mtu = 0;
+}
+
+void eth_gone(struct eth_port *ep, const char *why)
+{
+	close_device(ep);
+	(void)snprintf(ep->last_error, sizeof(ep->last_error), "%s", why);
+	log_notice("port '%s': %s, looking for it", ep->conf.name, why);
+	ev_timer_set(ep->timer, ETH_RETRY_NS, ETH_RETRY_NS);
+	tell_status(ep);
+}
+
+static void on_timer(void *ctx)
+{
+	struct eth_port *ep = ctx;
+	struct err err = {0};
+
+	if (!ep->is_open) {
+		if (open_device(ep, &err) < 0) {
+			(void)snprintf(ep->last_error, sizeof(ep->last_error), "%.255s", err.msg);
+			return;
+		}
+		log_notice("port '%s': the device is back", ep->conf.name);
+	}
+	ev_timer_stop(ep->timer);
+	if (ep->link_up && !ep->running.n)
+		offer(ep);
+	tell_status(ep);
+}
+
+/* ---- Port ---- */
+
+static void eth_destroy(struct port *port)
+{
+	struct eth_port *ep = to_eth(port);
+
+	close_device(ep);
+	ev_del(ep->timer);
+	free(ep);
+}
+
+static int eth_create(const struct port_ops *ops, const struct eth_backend *backend, struct ev *ev,
+	const struct ctl_port *conf, const struct port_events *events, void *ctx,
+	struct port **ret_port, struct err *err)
+{
+	struct eth_port *ep = calloc(1, sizeof(*ep));
+	int r;
+
+	if (!ep)
+		return err_set(err, -ENOMEM, "port '%s': out of memory", conf->name);
+	ep->port = (struct port){ops, ctx, events};
+	ep->ev = ev;
+	ep->conf = *conf;
+	ep->backend = backend;
+	r = ev_add_timer(ev, on_timer, ep, &ep->timer);
+	if (r < 0)
+		(void)err_set(err, r, "port '%s': timer: %s", conf->name, strerror(-r));
+	else
+		r = open_device(ep, err);
+	/* The owner knows the port only after this: its rings come a turn later. */
+	if (r == 0)
+		ev_timer_set(ep->timer, 0, 0);
+	if (r < 0) {
+		eth_destroy(&ep->port);
+		return r;
+	}
+	*ret_port = &ep->port;
+	return 0;
+}
+
+static const struct port_rings *eth_rings(const struct port *port)
+{
+	return &((const struct eth_port *)port)->running;
+}
+
+static enum ctl_conn_state conn_state(const struct eth_port *ep)
+{
+	if (!ep->is_open)
+		return CTL_CONN_CONNECTING;
+	return ep->running.n ? CTL_CONN_RUNNING : CTL_CONN_NEGOTIATING;
+}
+
+static void eth_status(const struct port *port, struct ctl_port *ret_status)
+{
+	const struct eth_port *ep = (const struct eth_port *)port;
+
+	CTL_SET(ret_status, ctl_port, state, conn_state(ep));
+	CTL_SET(ret_status, ctl_port, rings, CTL_RING_NONE);
+	CTL_SET(ret_status, ctl_port, queue_pairs, ep->running.n);
+	CTL_SET(ret_status, ctl_port, features, ep->n_queues ? ep->queues[0].tx_features : 0);
+	CTL_SET(ret_status, ctl_port, connects, ep->connects);
+	CTL_SET_STR(ret_status, ctl_port, driver, ep->driver);
+	if (ep->speed_mbps)
+		CTL_SET(ret_status, ctl_port, speed, ep->speed_mbps);
+	CTL_SET_STR(ret_status, ctl_port, last_error,
+		ep->is_open && !ep->link_up && !ep->last_error[0] ? "the link is down"
+								  : ep->last_error);
+}
+
+static void eth_set_carrier(struct port *port, bool up)
+{
+	struct eth_port *ep = to_eth(port);
+
+	if (ep->carrier == up)
+		return;
+	ep->carrier = up;
+	if (ep->is_open && ep->backend->set_carrier)
+		ep->backend->set_carrier(ep, up);
+}
+
+static void eth_set_mtu(struct port *port, uint32_t mtu)
+{
+	struct eth_port *ep = to_eth(port);
+	struct err err = {0};
+
+	if (ep->conf.mtu == mtu)
+		return;
+	ep->conf.mtu = mtu;
+	if (!ep->is_open)
+		return;
+	eth_mtu_set(ep, ep->dev_mtu);
+	if (ep->backend->set_mtu && ep->backend->set_mtu(ep, mtu, &err) < 0)
+		(void)snprintf(ep->last_error, sizeof(ep->last_error), "%.255s", err.msg);
+}
+
+static void eth_check(struct port *port)
+{
+	/* Nothing that a device does breaks its queues. */
+}
+
+#define ETH_KIND(kind, ctl_type, kind_backend)                                                     \
+	static int kind##_create(struct ev *ev, const struct ctl_port *conf,                       \
+		const struct port_events *events, void *ctx, struct port **ret_port,               \
+		struct err *err)                                                                   \
+	{                                                                                          \
+		return eth_create(                                                                 \
+			&eth_##kind##_ops, &(kind_backend), ev, conf, events, ctx, ret_port, err); \
+	}                                                                                          \
+	const struct port_ops eth_##kind##_ops = {                                                 \
+		.type = ctl_type,                                                                  \
+		.create = kind##_create,                                                           \
+		.destroy = eth_destroy,                                                            \
+		.rings = eth_rings,                                                                \
+		.status = eth_status,                                                              \
+		.set_carrier = eth_set_carrier,                                                    \
+		.set_mtu = eth_set_mtu,                                                            \
+		.check = eth_check,                                                                \
+	}
+
+ETH_KIND(af_packet, CTL_PORT_AF_PACKET, eth_sock_backend);
+ETH_KIND(veth, CTL_PORT_VETH, eth_sock_backend);
+ETH_KIND(tap, CTL_PORT_TAP, eth_sock_backend);

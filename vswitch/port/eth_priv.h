@@ -1,0 +1,65 @@
+/**
+ * eth_priv: a port on a device of the host from the inside (see eth.h).
+ *
+ * eth.c owns the life cycle and what the operator is told; a back-end opens the device, fills in
+ * `queues` and the facts, and reports the link with eth_link_set() and eth_gone().
+ */
+#ifndef WEFT_PORT_ETH_PRIV_H
+#define WEFT_PORT_ETH_PRIV_H
+
+#include "eth.h"
+
+#define ETH_RETRY_NS UINT64_C(1000000000)
+/** What the switch gives a port whose operator named no MTU: no statement about the device's. */
+#define ETH_ANY_MTU 9216
+/** What an interface gets then that we make. */
+#define ETH_DEFAULT_MTU 1500
+/** As ETH_ANY_MTU, of queues: one will do. */
+#define ETH_ANY_QUEUES PORT_MAX_QUEUES
+
+struct eth_port;
+
+struct eth_backend {
+	/** Open the device as conf says, and fill in queues, n_queues and the facts. What stands
+	 * half open at an error is left to close(). -ENODEV: not there. */
+	int (*open)(struct eth_port *ep, struct err *err);
+	/** Close whatever is open; no worker uses the queues. */
+	void (*close)(struct eth_port *ep);
+	/** Of an open device; may be NULL. */
+	void (*set_carrier)(struct eth_port *ep, bool up);
+	int (*set_mtu)(struct eth_port *ep, uint32_t mtu, struct err *err);
+};
+
+struct eth_port {
+	struct port port;
+	struct ev *ev;
+	struct ctl_port conf;
+	const struct eth_backend *backend;
+	bool is_open, link_up, carrier;
+	struct port_rings running;
+	struct ev_source *timer; /* the first offer, then looking for a device that went */
+	uint64_t connects;
+	char last_error[256];
+	/* The back-end's, while open. */
+	struct ethq queues[PORT_MAX_QUEUES];
+	uint16_t n_queues;
+	uint32_t dev_mtu;    /* 0 = not known */
+	uint32_t speed_mbps; /* 0 = not known */
+	char driver[32];
+	void *dev;
+};
+
+extern const struct eth_backend eth_sock_backend;
+
+/** The link came or went; the first report may come from within open(). */
+void eth_link_set(struct eth_port *ep, bool up);
+/** The device's MTU is now this: say so where it does not suffice. */
+void eth_mtu_set(struct eth_port *ep, uint32_t mtu);
+/** The device is no more: close it and look for it from now on. */
+void eth_gone(struct eth_port *ep, const char *why);
+/** The MTU that an interface which the port makes is given. */
+uint32_t eth_wanted_mtu(const struct eth_port *ep);
+/** How many queue pairs the operator wants, 1..PORT_MAX_QUEUES. */
+uint16_t eth_wanted_queues(const struct eth_port *ep);
+
+#endif

@@ -1,0 +1,359 @@
+/* Interfaces of the host by file descriptor: af-packet, veth, tap. */
+#include "eth_priv.h"
+
+#include "host_link.h"
+#include "host_nl.h"
+#include "host_tap.h"
+#include "host_watch.h"
+#include "log.h"
+#include "sockq.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <linux/if_tun.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+LOG_MODULE("eth");
+
+/** For a window of large frames; without it a packet socket holds three of them. */
+#define SOCKET_BUFFER (8 * 1024 * 1024)
+#define VNET_HDR_SIZE 10
+
+/* What the other side may leave undone in frames that we take, and we in those that we put. */
+#define RX_FEATURES                                                                      \
+	(VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) |            \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO))
+#define TX_FEATURES                                                                  \
+	(VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | \
+		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN))
+#define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
+
+struct sock_dev {
+	char ifname[HOST_LINK_NAME_SIZE];
+	bool made; /* by us: ours to delete */
+	int fds[PORT_MAX_QUEUES];
+	struct host_watch *watch;
+};
+
+/* ---- Queues ---- */
+
+static int add_queue(struct eth_port *ep, enum sockq_kind kind, int fd, struct err *err)
+{
+	struct ethq *q = &ep->queues[ep->n_queues];
+	int r;
+
+	*q = (struct ethq){.rx_features = RX_FEATURES, .tx_features = TX_FEATURES, .kick_fd = fd};
+	r = sockq_create(kind, fd, &q->sock);
+	if (r < 0)
+		return err_set(err, r, "queue %u: %s", ep->n_queues, strerror(-r));
+	ep->n_queues++;
+	return 0;
+}
+
+static int set_option(int fd, int option, int value, const char *what, struct err *err)
+{
+	if (!setsockopt(fd, SOL_PACKET, option, &value, sizeof(value)))
+		return 0;
+	return err_set(err, -errno, "packet socket: %s: %s", what, strerror(errno));
+}
+
+/** More than the system's limit where we may, up to it where not. */
+static void set_buffer(int fd, int forced, int usual)
+{
+	const int size = SOCKET_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, forced, &size, sizeof(size)) < 0)
+		(void)setsockopt(fd, SOL_SOCKET, usual, &size, sizeof(size));
+}
+
+/** Several sockets share the frames of one interface, by flow. */
+static int join_fanout(int fd, unsigned queue, uint16_t *group, struct err *err)
+{
+	int r, arg = *group | PACKET_FANOUT_HASH << 16;
+	socklen_t size = sizeof(arg);
+
+	if (!queue)
+		arg |= PACKET_FANOUT_FLAG_UNIQUEID << 16;
+	r = set_option(fd, PACKET_FANOUT, arg, "sharing among queues", err);
+	if (r < 0 || queue)
+		return r;
+	if (getsockopt(fd, SOL_PACKET, PACKET_FANOUT, &arg, &size) < 0)
+		return err_set(err, -errno, "packet socket: its group: %s", strerror(errno));
+	*group = (uint16_t)arg;
+	return 0;
+}
+
+static int open_packet_socket(const struct host_link_info *info, int *ret_fd, struct err *err)
+{
+	const struct sockaddr_ll addr = {.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = (int)info->ifindex};
+	const struct packet_mreq promisc = {
+		.mr_ifindex = (int)info->ifindex, .mr_type = PACKET_MR_PROMISC};
+	/* Protocol 0: nothing comes in before everything is set. */
+	int r, fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0) {
+		r = err_set(err, -errno, "packet socket: %s", strerror(errno));
+		host_nl_hint(err, r);
+		return r;
+	}
+	*ret_fd = fd;
+	r = set_option(fd, PACKET_VNET_HDR, 1, "virtio header", err);
+	if (!r)
+		r = set_option(fd, PACKET_AUXDATA, 1, "VLAN tags", err);
+	/* Else what the host sends over the interface would come in as if it had been received. */
+	if (!r)
+		r = set_option(fd, PACKET_IGNORE_OUTGOING, 1, "leaving out the host's own", err);
+	if (!r)
+		r = set_option(fd, PACKET_QDISC_BYPASS, 1, "sending directly", err);
+	if (r < 0)
+		return r;
+	set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+	set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+	if (setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &promisc, sizeof(promisc)) < 0 ||
+		bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		return err_set(err, -errno, "interface '%s': %s", info->name, strerror(errno));
+	return 0;
+}
+
+static int open_packet_queues(
+	struct eth_port *ep, const struct host_link_info *info, unsigned n_queues, struct err *err)
+{
+	struct sock_dev *dev = ep->dev;
+	uint16_t group = 0;
+	int r = 0;
+
+	for (unsigned q = 0; !r && q < n_queues; q++) {
+		r = open_packet_socket(info, &dev->fds[q], err);
+		if (!r && n_queues > 1)
+			r = join_fanout(dev->fds[q], q, &group, err);
+		if (!r)
+			r = add_queue(ep, SOCKQ_PACKET, dev->fds[q], err);
+	}
+	return r;
+}
+
+/* ---- Link ---- */
+
+/** A tap's carrier is ours to tell; what the host decides is whether it is up. */
+static bool is_link_up(const struct eth_port *ep, bool up, bool carrier)
+{
+	return up && (carrier || ep->conf.type == CTL_PORT_TAP);
+}
+
+static void on_change(void *ctx, const struct host_watch_state *state)
+{
+	struct eth_port *ep = ctx;
+	struct sock_dev *dev = ep->dev;
+	char why[64];
+
+	if (state->gone) {
+		(void)snprintf(why, sizeof(why), "interface '%s' is gone", dev->ifname);
+		dev->made = false; /* whoever deleted it did so on purpose; it is made again */
+		eth_gone(ep, why);
+		return;
+	}
+	if (state->mtu != ep->dev_mtu)
+		eth_mtu_set(ep, state->mtu);
+	eth_link_set(ep, is_link_up(ep, state->up, state->carrier));
+}
+
+static int watch(struct eth_port *ep, struct err *err)
+{
+	struct sock_dev *dev = ep->dev;
+	struct host_watch_state state;
+	int r = host_watch_create(ep->ev, dev->ifname, on_change, ep, &dev->watch, &state, err);
+
+	if (r < 0)
+		return r;
+	ep->dev_mtu = state.mtu;
+	eth_link_set(ep, is_link_up(ep, state.up, state.carrier));
+	return 0;
+}
+
+/* ---- Kinds ---- */
+
+static int open_interface(struct eth_port *ep, struct err *err)
+{
+	const struct host_link_conf up = {.admin = HOST_LINK_UP};
+	struct sock_dev *dev = ep->dev;
+	struct host_link_info info;
+	int r = host_link_get(NULL, dev->ifname, &info, err);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(
+		ep->driver, sizeof(ep->driver), "%s", info.driver[0] ? info.driver : info.kind);
+	ep->speed_mbps = info.speed_mbps;
+	r = open_packet_queues(ep, &info, eth_wanted_queues(ep), err);
+	if (!r && !info.up)
+		r = host_link_set(NULL, dev->ifname, &up, err);
+	return r;
+}
+
+/** A name for our end of a veth pair: no one else's. */
+static int free_name(char name[HOST_LINK_NAME_SIZE], struct err *err)
+{
+	struct host_link_info info;
+	struct err ignored = {0};
+
+	for (unsigned i = 0; i < 10000; i++) {
+		(void)snprintf(name, HOST_LINK_NAME_SIZE, "weft%u", i);
+		if (host_link_get(NULL, name, &info, &ignored) == -ENODEV)
+			return 0;
+	}
+	return err_set(err, -ENOSPC, "no free interface name");
+}
+
+static int open_veth(struct eth_port *ep, struct err *err)
+{
+	const struct ctl_port *conf = &ep->conf;
+	struct sock_dev *dev = ep->dev;
+	struct host_link_veth veth = {
+		.name = dev->ifname,
+		.peer = conf->peer,
+		.netns = CTL_HAS(conf, ctl_port, netns) ? conf->netns : NULL,
+		.mtu = eth_wanted_mtu(ep),
+		.peer_mac = CTL_HAS(conf, ctl_port, mac) ? &conf->mac : NULL,
+		.peer_ip = CTL_HAS(conf, ctl_port, ip) ? conf->ip : NULL,
+	};
+	int r = 0;
+
+	if (!dev->ifname[0])
+		r = free_name(dev->ifname, err);
+	if (!r)
+		r = host_link_add_veth(&veth, err);
+	if (r < 0)
+		return r;
+	dev->made = true;
+	/* The virtio header tells what is not finished: the stack over there need not finish it. */
+	r = host_link_set_offloads(veth.netns, veth.peer, HOST_OFFLOADS_TX, true, err);
+	return r < 0 ? r : open_interface(ep, err);
+}
+
+/** A user's name or number. */
+static int find_user(const char *owner, uid_t *ret_uid, struct err *err)
+{
+	const struct passwd *user = getpwnam(owner);
+	char *end;
+	unsigned long uid = strtoul(owner, &end, 10);
+
+	if (!user && (*end || end == owner || uid >= UINT32_MAX))
+		return err_set_field(err, -EINVAL, "owner", "there is no user '%s'", owner);
+	*ret_uid = user ? user->pw_uid : (uid_t)uid;
+	return 0;
+}
+
+static int open_tap(struct eth_port *ep, struct err *err)
+{
+	const struct ctl_port *conf = &ep->conf;
+	struct sock_dev *dev = ep->dev;
+	struct host_tap_conf tap = {.name = dev->ifname,
+		.n_queues = eth_wanted_queues(ep),
+		.vnet_hdr_size = VNET_HDR_SIZE,
+		.offloads = TAP_OFFLOADS,
+		.has_owner = CTL_HAS(conf, ctl_port, owner)};
+	const struct host_link_conf link = {.admin = HOST_LINK_UP,
+		.mtu = eth_wanted_mtu(ep),
+		.mac = CTL_HAS(conf, ctl_port, mac) ? &conf->mac : NULL,
+		.ip = CTL_HAS(conf, ctl_port, ip) ? conf->ip : NULL};
+	char name[HOST_LINK_NAME_SIZE];
+	int r = tap.has_owner ? find_user(conf->owner, &tap.owner, err) : 0;
+
+	if (!r)
+		r = host_tap_open(&tap, dev->fds, name, err);
+	if (r < 0)
+		return r;
+	memcpy(dev->ifname, name, sizeof(name));
+	for (unsigned q = 0; !r && q < tap.n_queues; q++)
+		r = add_queue(ep, SOCKQ_TAP, dev->fds[q], err);
+	(void)snprintf(ep->driver, sizeof(ep->driver), "tun");
+	return r < 0 ? r : host_link_set(NULL, dev->ifname, &link, err);
+}
+
+/* ---- Back-end ---- */
+
+static int sock_open(struct eth_port *ep, struct err *err)
+{
+	struct sock_dev *dev = calloc(1, sizeof(*dev));
+	int r;
+
+	if (!dev)
+		return err_set(err, -ENOMEM, "out of memory");
+	ep->dev = dev;
+	for (unsigned q = 0; q < PORT_MAX_QUEUES; q++)
+		dev->fds[q] = -1;
+	if (CTL_HAS(&ep->conf, ctl_port, dev) && !host_link_name_ok(ep->conf.dev))
+		return err_set_field(
+			err, -EINVAL, "dev", "'%s' is no name of an interface", ep->conf.dev);
+	(void)snprintf(dev->ifname, sizeof(dev->ifname), "%.15s", ep->conf.dev);
+	switch (ep->conf.type) {
+	case CTL_PORT_VETH:
+		r = open_veth(ep, err);
+		break;
+	case CTL_PORT_TAP:
+		r = open_tap(ep, err);
+		break;
+	default:
+		r = open_interface(ep, err);
+		break;
+	}
+	return r < 0 ? r : watch(ep, err);
+}
+
+static void sock_close(struct eth_port *ep)
+{
+	struct sock_dev *dev = ep->dev;
+	struct err err = {0};
+
+	if (!dev)
+		return;
+	host_watch_destroy(dev->watch);
+	for (unsigned q = 0; q < PORT_MAX_QUEUES; q++) {
+		sockq_destroy(ep->queues[q].sock);
+		ep->queues[q].sock = NULL;
+		if (dev->fds[q] >= 0)
+			close(dev->fds[q]);
+	}
+	if (dev->made && host_link_delete(NULL, dev->ifname, &err) < 0)
+		log_warn("port '%s': %s", ep->conf.name, err.msg);
+	free(dev);
+	ep->dev = NULL;
+	ep->n_queues = 0;
+}
+
+static void sock_set_carrier(struct eth_port *ep, bool up)
+{
+	struct sock_dev *dev = ep->dev;
+
+	/* Others have no way to tell; a tap that cannot is gone, which the watch tells. */
+	if (ep->conf.type == CTL_PORT_TAP)
+		(void)host_tap_set_carrier(dev->fds[0], up);
+}
+
+static int sock_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)
+{
+	const struct host_link_conf link = {.mtu = eth_wanted_mtu(ep)};
+	const struct sock_dev *dev = ep->dev;
+
+	/* Of an interface that is not ours the operator decides. */
+	if (ep->conf.type == CTL_PORT_AF_PACKET)
+		return 0;
+	return host_link_set(NULL, dev->ifname, &link, err);
+}
+
+const struct eth_backend eth_sock_backend = {
+	.open = sock_open,
+	.close = sock_close,
+	.set_carrier = sock_set_carrier,
+	.set_mtu = sock_set_mtu,
+};
