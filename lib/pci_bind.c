@@ -1,0 +1,621 @@
+#include "pci_bind.h"
+
+#include "str.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CLASS_NETWORK	 0x02
+#define CLASS_PCI_BRIDGE 0x0604
+#define MAX_UPPERS	 4 /* a VLAN on a bond in a bridge is 3 */
+
+/* Reading sysfs */
+
+static const char *sys(const struct pci_bind_env *env)
+{
+	return env && env->sys ? env->sys : "/sys";
+}
+
+static const char *proc(const struct pci_bind_env *env)
+{
+	return env && env->proc ? env->proc : "/proc";
+}
+
+/** A path that is cut names nothing that could be opened. */
+__attribute__((format(printf, 2, 3))) static void make_path(
+	char path[PATH_MAX], const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(path, PATH_MAX, fmt, ap);
+	va_end(ap);
+}
+
+/** First line of a file, without its newline. False when it cannot be read. */
+static bool read_line(const char *path, char *buf, size_t size)
+{
+	FILE *in = fopen(path, "re");
+	bool ok = in && fgets(buf, (int)size, in);
+
+	if (in)
+		fclose(in);
+	if (!ok)
+		return false;
+	buf[strcspn(buf, "\n")] = '\0';
+	return true;
+}
+
+static uint32_t read_hex(const char *dir, const char *file)
+{
+	char path[PATH_MAX], text[32];
+
+	make_path(path, "%s/%s", dir, file);
+	return read_line(path, text, sizeof(text)) ? (uint32_t)strtoul(text, NULL, 16) : 0;
+}
+
+/** Last part of where the link dir/file leads; "" when there is none. */
+static void read_link_name(const char *dir, const char *file, char *buf, size_t size)
+{
+	char path[PATH_MAX], target[PATH_MAX];
+	const char *slash;
+	ssize_t n;
+
+	make_path(path, "%s/%s", dir, file);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = '\0';
+	slash = strrchr(target, '/');
+	(void)str_copy(buf, size, slash ? slash + 1 : target);
+}
+
+/** DDDD:BB:DD.F in full and lower case, from that or BB:DD.F. False if text is none. */
+static bool parse_address(const char *text, char ret[PCI_BIND_ADDR_SIZE])
+{
+	unsigned domain = 0, bus, slot, fn;
+	int used = 0;
+
+	if ((sscanf(text, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &fn, &used) != 4 ||
+		    text[used])) {
+		domain = 0;
+		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &slot, &fn, &used) != 3 || text[used])
+			return false;
+	}
+	if (slot > 31 || fn > 7)
+		return false;
+	(void)snprintf(ret, PCI_BIND_ADDR_SIZE, "%04x:%02x:%02x.%x", domain & 0xffff, bus & 0xff,
+		slot, fn);
+	return true;
+}
+
+static void device_dir(const struct pci_bind_env *env, const char *address, char dir[PATH_MAX])
+{
+	make_path(dir, "%s/bus/pci/devices/%s", sys(env), address);
+}
+
+/** Call fn(ctx, name) for the entries of a directory that do not start with a dot. */
+static void each_entry(const char *dir, void (*fn)(void *ctx, const char *name), void *ctx)
+{
+	struct dirent **entries;
+	int n = scandir(dir, &entries, NULL, alphasort);
+
+	for (int i = 0; i < n; i++) {
+		if (entries[i]->d_name[0] != '.')
+			fn(ctx, entries[i]->d_name);
+		free(entries[i]);
+	}
+	if (n >= 0)
+		free(entries);
+}
+
+/* A card */
+
+static void add_iface(void *ctx, const char *name)
+{
+	struct pci_bind_card *card = ctx;
+
+	if (card->n_ifaces < PCI_BIND_MAX_IFACES)
+		(void)str_copy(card->ifaces[card->n_ifaces++], sizeof(card->ifaces[0]), name);
+}
+
+struct below {
+	struct pci_bind_card *card;
+	const char *dir;
+};
+
+/** Interfaces of a device that the card's driver made in turn: virtio. */
+static void add_ifaces_below(void *ctx, const char *name)
+{
+	struct below *below = ctx;
+	char dir[PATH_MAX];
+
+	if (strncmp(name, "virtio", 6))
+		return;
+	make_path(dir, "%s/%s/net", below->dir, name);
+	each_entry(dir, add_iface, below->card);
+}
+
+struct group {
+	const struct pci_bind_env *env;
+	struct pci_bind_card *card;
+};
+
+/** A neighbour in the IOMMU group: does it prevent vfio? As vfio_dev_driver_allowed() has it. */
+static void look_at_neighbour(void *ctx, const char *address)
+{
+	struct group *group = ctx;
+	struct pci_bind_card *card = group->card;
+	char dir[PATH_MAX], driver[PCI_BIND_NAME_SIZE];
+	size_t len = strlen(card->blockers);
+
+	device_dir(group->env, address, dir);
+	if (!strcmp(address, card->address) || read_hex(dir, "class") >> 8 == CLASS_PCI_BRIDGE)
+		return;
+	card->n_others++;
+	read_link_name(dir, "driver", driver, sizeof(driver));
+	if (!driver[0] || !strcmp(driver, PCI_BIND_VFIO) || !strcmp(driver, "pci-stub"))
+		return;
+	if (len + strlen(address) + strlen(driver) + 6 < sizeof(card->blockers))
+		(void)snprintf(card->blockers + len, sizeof(card->blockers) - len, "%s%s (%s)",
+			len ? ", " : "", address, driver);
+}
+
+static void read_group(const struct pci_bind_env *env, const char *dir, struct pci_bind_card *card)
+{
+	struct group group = {env, card};
+	char number[16], members[PATH_MAX];
+
+	read_link_name(dir, "iommu_group", number, sizeof(number));
+	card->group = isdigit((unsigned char)number[0]) ? atoi(number) : -1;
+	if (card->group < 0)
+		return;
+	make_path(members, "%s/kernel/iommu_groups/%d/devices", sys(env), card->group);
+	each_entry(members, look_at_neighbour, &group);
+}
+
+/** Everything about the device at address; false when there is none. */
+static bool read_card(
+	const struct pci_bind_env *env, const char *address, struct pci_bind_card *card)
+{
+	struct below below = {card, NULL};
+	char dir[PATH_MAX], path[PATH_MAX], text[PCI_BIND_NAME_SIZE];
+
+	*card = (struct pci_bind_card){.group = -1};
+	device_dir(env, address, dir);
+	if (access(dir, F_OK))
+		return false;
+	(void)str_copy(card->address, sizeof(card->address), address);
+	card->vendor = (uint16_t)read_hex(dir, "vendor");
+	card->device = (uint16_t)read_hex(dir, "device");
+	card->class = read_hex(dir, "class");
+	read_link_name(dir, "driver", card->driver, sizeof(card->driver));
+	make_path(path, "%s/driver_override", dir);
+	card->overridden = read_line(path, text, sizeof(text)) && !strcmp(text, PCI_BIND_VFIO);
+	make_path(path, "%s/net", dir);
+	each_entry(path, add_iface, card);
+	below.dir = dir;
+	each_entry(dir, add_ifaces_below, &below);
+	read_group(env, dir, card);
+	return true;
+}
+
+/** The PCI device under an interface: the last PCI address in the path of its class link. */
+static int address_of_iface(const struct pci_bind_env *env, const char *iface,
+	char ret[PCI_BIND_ADDR_SIZE], struct err *err)
+{
+	char link[PATH_MAX], path[PATH_MAX], *rest = path, *part;
+	bool found = false;
+
+	make_path(link, "%s/class/net/%s", sys(env), iface);
+	if (!iface[0] || strchr(iface, '/') || iface[0] == '.' || !realpath(link, path)) {
+		(void)err_set_field(
+			err, -ENODEV, "dev", "device '%s': no interface and no PCI device", iface);
+		err_hint(err, "see netcfg nic show");
+		return -ENODEV;
+	}
+	while ((part = strsep(&rest, "/")))
+		found |= strlen(part) == PCI_BIND_ADDR_SIZE - 1 && parse_address(part, ret);
+	if (found)
+		return 0;
+	(void)err_set_field(err, -ENOTSUP, "dev", "interface '%s': it is no PCI device", iface);
+	err_hint(err,
+		"only a card can be taken from the kernel; share the interface: type af-packet");
+	return -ENOTSUP;
+}
+
+int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bind_card *ret_card,
+	struct err *err)
+{
+	char address[PCI_BIND_ADDR_SIZE];
+	int code;
+
+	if (!parse_address(dev, address)) {
+		code = address_of_iface(env, dev, address, err);
+		if (code)
+			return code;
+	}
+	if (read_card(env, address, ret_card))
+		return 0;
+	(void)err_set_field(err, -ENODEV, "dev", "PCI device '%s': there is none", address);
+	err_hint(err, "see netcfg nic show");
+	return -ENODEV;
+}
+
+struct each {
+	const struct pci_bind_env *env;
+	int (*fn)(void *ctx, const struct pci_bind_card *card);
+	void *ctx;
+	int result;
+};
+
+static void each_card(void *ctx, const char *address)
+{
+	struct each *each = ctx;
+	struct pci_bind_card card;
+	char dir[PATH_MAX];
+
+	device_dir(each->env, address, dir);
+	if (each->result || read_hex(dir, "class") >> 16 != CLASS_NETWORK)
+		return;
+	if (read_card(each->env, address, &card))
+		each->result = each->fn(each->ctx, &card);
+}
+
+int pci_bind_each(const struct pci_bind_env *env,
+	int (*fn)(void *ctx, const struct pci_bind_card *card), void *ctx, struct err *err)
+{
+	struct each each = {.env = env, .fn = fn, .ctx = ctx};
+	char dir[PATH_MAX];
+
+	device_dir(env, "", dir); // a host without PCI has none
+	each_entry(dir, each_card, &each);
+	return each.result;
+}
+
+bool pci_bind_is_taken(const struct pci_bind_card *card)
+{
+	return !strcmp(card->driver, PCI_BIND_VFIO);
+}
+
+/* What the host does with it */
+
+struct names {
+	const struct pci_bind_env *env;
+	unsigned n;
+	char names[PCI_BIND_MAX_IFACES * MAX_UPPERS][16];
+};
+
+static void add_name(struct names *names, const char *name, unsigned depth);
+
+struct uppers {
+	struct names *names;
+	unsigned depth;
+};
+
+static void add_upper(void *ctx, const char *entry)
+{
+	struct uppers *uppers = ctx;
+
+	if (!strncmp(entry, "upper_", 6))
+		add_name(uppers->names, entry + 6, uppers->depth + 1);
+}
+
+/** An interface and what stands on it: its bridge, bond, VLANs. */
+static void add_name(struct names *names, const char *name, unsigned depth)
+{
+	struct uppers uppers = {names, depth};
+	char dir[PATH_MAX];
+
+	if (depth == MAX_UPPERS || names->n == sizeof(names->names) / sizeof(names->names[0]))
+		return;
+	(void)str_copy(names->names[names->n++], sizeof(names->names[0]), name);
+	make_path(dir, "%s/class/net/%s", sys(names->env), name);
+	each_entry(dir, add_upper, &uppers);
+}
+
+static const char *find_name(const struct names *names, const char *name)
+{
+	for (unsigned i = 0; i < names->n; i++)
+		if (!strcmp(names->names[i], name))
+			return names->names[i];
+	return NULL;
+}
+
+/** Interface of a line of /proc/net/route that is a default route. */
+static bool is_default_ipv4(const char *line, char iface[16])
+{
+	unsigned destination, mask;
+
+	return sscanf(line, "%15s %x %*x %*x %*d %*d %*d %x", iface, &destination, &mask) == 3 &&
+	       !destination && !mask;
+}
+
+/** The same of /proc/net/ipv6_route; the kernel's own unreachable route is on lo. */
+static bool is_default_ipv6(const char *line, char iface[16])
+{
+	char destination[33];
+	unsigned prefix;
+
+	return sscanf(line, "%32s %x %*s %*x %*s %*x %*x %*x %*x %15s", destination, &prefix,
+		       iface) == 3 &&
+	       !prefix && strspn(destination, "0") == 32 && strcmp(iface, "lo");
+}
+
+static const char *find_default_route(const struct names *names, const char *file,
+	bool (*is_default)(const char *line, char iface[16]))
+{
+	char path[PATH_MAX], line[512], iface[16];
+	const char *found = NULL;
+	FILE *in;
+
+	make_path(path, "%s/net/%s", proc(names->env), file);
+	in = fopen(path, "re");
+	while (in && !found && fgets(line, sizeof(line), in))
+		if (is_default(line, iface))
+			found = find_name(names, iface);
+	if (in)
+		fclose(in);
+	return found;
+}
+
+/** Does it lead beyond the link? */
+static bool is_global(const struct ifaddrs *addr)
+{
+	if (!addr->ifa_addr || addr->ifa_flags & IFF_LOOPBACK)
+		return false;
+	if (addr->ifa_addr->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)addr->ifa_addr;
+
+		return ntohl(in->sin_addr.s_addr) >> 16 != 0xa9fe; // 169.254/16
+	}
+	if (addr->ifa_addr->sa_family == AF_INET6)
+		return !IN6_IS_ADDR_LINKLOCAL(
+			&((const struct sockaddr_in6 *)addr->ifa_addr)->sin6_addr);
+	return false;
+}
+
+static void look_at_addresses(
+	const struct ifaddrs *addrs, const struct names *names, struct pci_bind_use *use)
+{
+	bool elsewhere = false;
+
+	for (; addrs; addrs = addrs->ifa_next) {
+		const char *name = is_global(addrs) ? find_name(names, addrs->ifa_name) : NULL;
+
+		if (name && !use->iface[0])
+			(void)str_copy(use->iface, sizeof(use->iface), name);
+		use->address |= name != NULL;
+		elsewhere |= !name && is_global(addrs);
+	}
+	use->only_address = use->address && !elsewhere;
+}
+
+void pci_bind_use(const struct pci_bind_env *env, const struct pci_bind_card *card,
+	struct pci_bind_use *ret_use)
+{
+	struct names names = {.env = env};
+	struct ifaddrs *addrs = NULL;
+	const char *route;
+
+	*ret_use = (struct pci_bind_use){.default_route = false};
+	for (unsigned i = 0; i < card->n_ifaces; i++)
+		add_name(&names, card->ifaces[i], 0);
+	route = find_default_route(&names, "route", is_default_ipv4);
+	if (!route)
+		route = find_default_route(&names, "ipv6_route", is_default_ipv6);
+	ret_use->default_route = route != NULL;
+	if (route)
+		(void)str_copy(ret_use->iface, sizeof(ret_use->iface), route);
+	if (env && env->addrs) {
+		look_at_addresses(env->addrs, &names, ret_use);
+	} else if (!getifaddrs(&addrs)) {
+		look_at_addresses(addrs, &names, ret_use);
+		freeifaddrs(addrs);
+	}
+}
+
+/* Taking and giving back */
+
+static bool vfio_is_loaded(const struct pci_bind_env *env)
+{
+	char path[PATH_MAX];
+
+	make_path(path, "%s/bus/pci/drivers/" PCI_BIND_VFIO, sys(env));
+	return !access(path, F_OK);
+}
+
+static bool noiommu_is_on(const struct pci_bind_env *env)
+{
+	char path[PATH_MAX], text[8];
+
+	make_path(path, "%s/module/vfio/parameters/enable_unsafe_noiommu_mode", sys(env));
+	return read_line(path, text, sizeof(text)) && text[0] == 'Y';
+}
+
+/** Does the host need the card? */
+static int check_use(
+	const struct pci_bind_env *env, const struct pci_bind_card *card, struct err *err)
+{
+	struct pci_bind_use use;
+
+	pci_bind_use(env, card, &use);
+	if (!use.default_route && !use.only_address)
+		return 0;
+	(void)err_set_field(err, -EBUSY, "dev", "card '%s': interface '%s' has %s of this host",
+		card->address, use.iface,
+		use.default_route ? "the default route" : "the only address");
+	err_hint(err, "taking it would cut the host off; --force does it all the same");
+	return -EBUSY;
+}
+
+int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_card *card, bool force,
+	struct err *err)
+{
+	if (card->class >> 16 != CLASS_NETWORK)
+		return err_set_field(err, -ENOTSUP, "dev",
+			"PCI device '%s': it is no network card (class %06x)", card->address,
+			card->class);
+	if (pci_bind_is_taken(card))
+		return 0;
+	if (!vfio_is_loaded(env)) {
+		(void)err_set(err, -ENODEV, "card '%s': the driver vfio-pci is not loaded",
+			card->address);
+		err_hint(err, "modprobe vfio-pci");
+		return -ENODEV;
+	}
+	if (card->group < 0 && !noiommu_is_on(env)) {
+		(void)err_set(err, -EPERM, "card '%s': it is behind no IOMMU", card->address);
+		err_hint(err, "boot with intel_iommu=on (AMD: on by default), or let the card "
+			      "write to all memory: "
+			      "echo Y >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+		return -EPERM;
+	}
+	if (card->blockers[0]) {
+		(void)err_set(err, -EBUSY, "card '%s': others in its IOMMU group %d are in use: %s",
+			card->address, card->group, card->blockers);
+		err_hint(err, "a group is handed over whole: take these from their drivers, too, "
+			      "or use another slot");
+		return -EBUSY;
+	}
+	return force ? 0 : check_use(env, card, err);
+}
+
+static int write_file(const struct pci_bind_env *env, const char *path, const char *text)
+{
+	int fd, code = 0;
+
+	if (env && env->write)
+		return env->write(env->ctx, path, text);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		code = -errno;
+	close(fd);
+	return code;
+}
+
+/** Write to a file of the device, or of the bus where file starts with a slash. */
+static int tell(const struct pci_bind_env *env, const char *address, const char *file,
+	const char *text, struct err *err)
+{
+	char path[PATH_MAX];
+	int code;
+
+	if (file[0] == '/')
+		make_path(path, "%s%s", sys(env), file);
+	else
+		make_path(path, "%s/bus/pci/devices/%s/%s", sys(env), address, file);
+	code = write_file(env, path, text);
+	if (!code)
+		return 0;
+	(void)err_set(err, code, "card '%s': %s: %s", address, path, strerror(-code));
+	if (code == -EACCES || code == -EPERM || code == -EROFS)
+		err_hint(err, "only root of the host may bind drivers");
+	return code;
+}
+
+static void driver_of(
+	const struct pci_bind_env *env, const char *address, char driver[PCI_BIND_NAME_SIZE])
+{
+	char dir[PATH_MAX];
+
+	device_dir(env, address, dir);
+	read_link_name(dir, "driver", driver, PCI_BIND_NAME_SIZE);
+}
+
+/** Let go of the driver that it has, and let the bus look for the one that it shall have. */
+static int rebind(
+	const struct pci_bind_env *env, const char *address, const char *override, struct err *err)
+{
+	char driver[PCI_BIND_NAME_SIZE];
+	int code = tell(env, address, "driver_override", override, err);
+
+	driver_of(env, address, driver);
+	if (!code && driver[0])
+		code = tell(env, address, "driver/unbind", address, err);
+	if (!code)
+		code = tell(env, address, "/bus/pci/drivers_probe", address, err);
+	return code;
+}
+
+int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_card *card, struct err *err)
+{
+	char driver[PCI_BIND_NAME_SIZE];
+	int code;
+
+	if (pci_bind_is_taken(card))
+		return 0;
+	code = rebind(env, card->address, PCI_BIND_VFIO, err);
+	driver_of(env, card->address, driver);
+	if (!code && strcmp(driver, PCI_BIND_VFIO)) {
+		code = err_set(err, -EIO, "card '%s': vfio-pci did not take it", card->address);
+		err_hint(err, "dmesg says why");
+	}
+	if (!code)
+		return 0;
+	// Undone in the same words: no override, and whoever wants it may have it.
+	(void)tell(env, card->address, "driver_override", "\n", NULL);
+	if (!driver[0])
+		(void)tell(env, card->address, "/bus/pci/drivers_probe", card->address, NULL);
+	return code;
+}
+
+/** A group that a program has open is busy; vfio-pci would wait for it inside the kernel. */
+static int check_idle(
+	const struct pci_bind_env *env, const struct pci_bind_card *card, struct err *err)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	if (card->group < 0)
+		return 0;
+	make_path(path, "%s/vfio/%d", env && env->dev ? env->dev : "/dev", card->group);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd >= 0)
+		close(fd);
+	else if (errno == EBUSY) {
+		(void)err_set(
+			err, -EBUSY, "card '%s': a program uses it (%s)", card->address, path);
+		err_hint(err, "remove the port that has it: netcfg port del NAME");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+int pci_bind_give_back(const struct pci_bind_env *env, const char *address,
+	char ret_driver[PCI_BIND_NAME_SIZE], struct err *err)
+{
+	char driver[PCI_BIND_NAME_SIZE];
+	struct pci_bind_card card;
+	int code = pci_bind_find(env, address, &card, err);
+
+	if (code)
+		return code;
+	if (pci_bind_is_taken(&card)) {
+		code = check_idle(env, &card, err);
+		if (!code)
+			code = rebind(env, card.address, "\n", err);
+	} else if (card.overridden) {
+		code = tell(env, card.address, "driver_override", "\n", err);
+	}
+	driver_of(env, card.address, driver);
+	if (ret_driver)
+		(void)str_copy(ret_driver, PCI_BIND_NAME_SIZE, driver);
+	if (!code && !driver[0]) {
+		code = err_set(
+			err, -EIO, "card '%s': no driver of the kernel took it", card.address);
+		err_hint(err, "load its module; lspci -ks %s names it", card.address);
+	}
+	return code;
+}
