@@ -376,6 +376,16 @@ static struct summary summarize(double *values, unsigned n)
 	return (struct summary){values[0], values[n / 2]};
 }
 
+/** Frames that the switch took from the start. */
+static uint64_t n_forwarded(const struct bench *bench)
+{
+	uint64_t n = 0;
+
+	for (unsigned id = 0; id < bench->options.traffic.n_ports; id++)
+		n += bench->counters[id].rx_frames;
+	return n;
+}
+
 static void report(
 	const struct bench *bench, struct summary fwd, struct summary driver, double instructions)
 {
@@ -391,12 +401,12 @@ static void report(
 		       "\"ring_size\": %u, \"rounds\": %u, \"cycles\": %.2f, "
 		       "\"cycles_median\": %.2f, \"cycles_per_copy\": %.2f, "
 		       "\"driver_cycles\": %.2f, \"driver_cycles_median\": %.2f, "
-		       "\"instructions\": %s}\n",
+		       "\"instructions\": %s, \"copies\": %u, \"frames\": %llu}\n",
 			topology_names[o->topology], o->packed ? "packed" : "split",
 			o->traffic.size, o->traffic.n_addresses,
 			o->traffic.tagged ? "tagged" : "none", o->burst, o->ring_size, o->rounds,
 			fwd.best, fwd.median, fwd.best / outputs, driver.best, driver.median,
-			number);
+			number, bench->n_outputs, (unsigned long long)n_forwarded(bench));
 		return;
 	}
 	printf("%-7s %-6s size %-5u addresses %-7u vlan %-6s burst %-3u: "

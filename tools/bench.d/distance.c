@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <x86intrin.h>
 
-#define N_TRIPS 4000
-#define N_WARM	500
-/* A partner that lost its core is waited for so long, in polls. */
-#define MAX_POLLS 2000000000u
+#define N_TRIPS 1000
+#define N_WARM	100
+/* A partner that does not get its core is waited for so long in all. */
+#define PATIENCE_NS 5e8
 
 struct court {
 	alignas(64) _Atomic unsigned ball; /* odd: the partner's turn */
@@ -24,9 +24,7 @@ struct court {
 static void *return_balls(void *arg)
 {
 	struct court *court = arg;
-	const struct sched_param param = {.sched_priority = 1};
 
-	(void)pthread_setschedparam(pthread_self(), SCHED_FIFO, &param); /* else it takes longer */
 	while (!atomic_load_explicit(&court->stop, memory_order_relaxed)) {
 		unsigned ball = atomic_load_explicit(&court->ball, memory_order_acquire);
 
@@ -43,18 +41,16 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/** False when the partner does not answer. */
-static bool play(struct court *court)
+/** False when the partner does not answer until tsc is deadline. */
+static bool play(struct court *court, uint64_t deadline)
 {
-	unsigned polls = 0;
-
 	for (unsigned i = 0; i < N_WARM + N_TRIPS; i++) {
-		unsigned ball = 2 * i + 1;
+		unsigned ball = 2 * i + 1, polls = 0;
 		uint64_t begin = __rdtsc();
 
 		atomic_store_explicit(&court->ball, ball, memory_order_release);
 		while (atomic_load_explicit(&court->ball, memory_order_acquire) == ball)
-			if (++polls > MAX_POLLS)
+			if (!(++polls % 65536) && __rdtsc() > deadline)
 				return false;
 		if (i >= N_WARM)
 			court->trips[i - N_WARM] = (uint32_t)(__rdtsc() - begin);
@@ -85,7 +81,7 @@ int distance_measure(int cpu, double tsc_per_ns)
 		free(court);
 		return -r;
 	}
-	bool played = play(court);
+	bool played = play(court, __rdtsc() + (uint64_t)(PATIENCE_NS * tsc_per_ns));
 	atomic_store(&court->stop, true);
 	pthread_join(thread, NULL);
 	qsort(court->trips, N_TRIPS, sizeof(court->trips[0]), compare);

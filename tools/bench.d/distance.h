@@ -12,9 +12,9 @@
 #define DISTANCE_NEAR_NS 200
 
 /**
- * Median round trip in ns between this thread, which is pinned, and core cpu; a few milliseconds.
- * The other thread takes precedence over what runs on cpu where that is permitted.
- * returns  ns, or -errno
+ * Median round trip in ns between this thread, which is pinned, and core cpu; some
+ * milliseconds, for the other thread shares cpu with what runs there.
+ * returns  ns, or -errno; -ETIMEDOUT where it did not get its share in half a second
  */
 int distance_measure(int cpu, double tsc_per_ns);
 

@@ -1,0 +1,151 @@
+"""The machine that a benchmark runs on: where programs are, what it is, child processes."""
+import ctypes
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import time
+
+PR_SET_PDEATHSIG = 1
+
+
+class Problem(Exception):
+    """Something that the user has to know, in one line."""
+
+
+class Setup:
+    """Paths and cores of a session."""
+
+    def __init__(self, build, cpus):
+        self.build = build
+        self.generator_cpu, self.switch_cpu = cpus
+        online = os.sched_getaffinity(0)
+        for cpu in cpus:
+            if cpu not in online:
+                raise Problem(f"core {cpu} cannot be used here; there are {sorted(online)}")
+        self.fe = self.built("tools/bench.d/bench-fe")
+        self.cycles = self.built("tools/bench.d/bench-cycles")
+        self.vswitch = self.built("vswitch/vswitch")
+        self.netcfg = self.built("netcfg/netcfg")
+
+    def built(self, path):
+        full = os.path.join(self.build, path)
+        if not os.access(full, os.X_OK):
+            raise Problem(f"{full} is missing: meson setup {self.build} && ninja -C {self.build}")
+        return os.path.abspath(full)
+
+    def describe(self):
+        return {
+            "cpu": cpu_model(),
+            "cores": sorted(os.sched_getaffinity(0)),
+            "generator_cpu": self.generator_cpu,
+            "switch_cpu": self.switch_cpu,
+            "kernel": platform.release(),
+            "huge_pages": huge_pages(),
+            "build": build_type(self.build),
+            "commit": output(["git", "-C", os.path.dirname(__file__), "describe", "--always",
+                              "--dirty"]),
+            "dpdk": package_version("dpdk"),
+            "open_vswitch": package_version("openvswitch-switch-dpdk"),
+            "date": time.strftime("%Y-%m-%d"),
+        }
+
+
+def output(command):
+    """First line that a command prints; empty where it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.split("\n")[0].strip()
+
+
+def package_version(name):
+    return output(["dpkg-query", "-W", "-f", "${Version}", name])
+
+
+def build_type(build):
+    try:
+        text = subprocess.run(["meson", "introspect", "--buildoptions", build], text=True,
+                              capture_output=True, check=False).stdout
+    except OSError:
+        return "unknown"
+    at = text.find('"name": "buildtype"')
+    return text[at:].split('"value": "', 1)[1].split('"')[0] if at >= 0 else "unknown"
+
+
+def cpu_model():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        for line in file:
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return "unknown"
+
+
+def huge_pages():
+    """Free huge pages of 2 MiB."""
+    with open("/proc/meminfo", encoding="ascii") as file:
+        fields = dict(line.split(":", 1) for line in file)
+    if fields.get("Hugepagesize", "").split()[:1] != ["2048"]:
+        return 0
+    return int(fields["HugePages_Free"])
+
+
+def find_program(*names):
+    """Path of the first of these programs that is installed, or None."""
+    path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
+    for name in names:
+        found = shutil.which(name, path=path)
+        if found:
+            return found
+    return None
+
+
+def die_with_parent():
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Child:
+    """A process that is ended with us. Its output goes to a file."""
+
+    def __init__(self, command, log, env=None):
+        self.name = os.path.basename(command[0])
+        self.log = log
+        with open(log, "ab") as out:
+            # An open pipe as standard input: testpmd ends at the end of its own.
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=out, stderr=out, env=env,
+                preexec_fn=die_with_parent)
+
+    def check(self):
+        if self.process.poll() is not None:
+            raise Problem(f"{self.name} ended: {self.last_words()}")
+
+    def last_words(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            lines = [line.strip() for line in file if line.strip()]
+        telling = [line for line in lines
+                   if any(word in line.lower() for word in ("error", "cannot", "fail", "invalid"))]
+        return " | ".join((telling or lines)[-2:]) or "it said nothing"
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        self.process.wait()
+        self.process.stdin.close()
+
+
+def wait_for(what, condition, child, seconds=20):
+    """Wait until condition() holds; child must be alive meanwhile."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        child.check()
+        if time.monotonic() > deadline:
+            raise Problem(f"{child.name}: {what} did not come up in {seconds} s: "
+                          f"{child.last_words()}")
+        time.sleep(0.02)
