@@ -109,11 +109,26 @@ bool port_kind_pci_ok(const char *text)
 
 /* ---- Checks of one field --------------------------------------------------------------------- */
 
+#define WORD_SIZE 32
+
+/* A field as people type it. */
+static const char *word_of(const char *field, char buf[WORD_SIZE])
+{
+	(void)str_copy(buf, WORD_SIZE, field);
+	for (char *c = buf; *c; c++) {
+		if (*c == '_')
+			*c = '-';
+	}
+	return buf;
+}
+
 static int bad(const struct ctl_port *conf, const char *field, const char *value, const char *why,
 	const char *hint, struct err *err)
 {
-	(void)err_set_field(
-		err, -EINVAL, field, "port '%s': %s '%s' %s", conf->name, field, value, why);
+	char word[WORD_SIZE];
+
+	(void)err_set_field(err, -EINVAL, field, "port '%s': %s '%s' %s", conf->name,
+		word_of(field, word), value, why);
 	if (hint)
 		err_hint(err, "%s", hint);
 	return -EINVAL;
@@ -210,13 +225,14 @@ static const char *first_field(uint64_t mask)
 
 static void list_fields(uint64_t mask, char *buf, size_t size)
 {
+	char word[WORD_SIZE];
 	size_t used = 0;
 
 	buf[0] = '\0';
 	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
 		if ((mask >> i & 1) && used < size)
 			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? ", " : "",
-				ctl_port_schema.fields[i].name);
+				word_of(ctl_port_schema.fields[i].name, word));
 	}
 }
 
@@ -227,13 +243,13 @@ static int check_fields(const struct ctl_port *conf, struct err *err)
 	uint64_t takes = port_kind_takes(conf->type);
 	uint64_t foreign = conf->set & port_kind_fields() & ~takes;
 	uint64_t missing = kind->needs & ~conf->set;
-	char list[128];
+	char list[128], word[WORD_SIZE];
 
 	if (foreign) {
 		field = first_field(foreign);
 		list_fields(takes, list, sizeof(list));
 		(void)err_set_field(err, -EINVAL, field, "port '%s': %s %s port has no %s",
-			conf->name, kind->article, type, field);
+			conf->name, kind->article, type, word_of(field, word));
 		err_hint(err, "of these settings it has: %s", list);
 		return -EINVAL;
 	}
@@ -243,7 +259,7 @@ static int check_fields(const struct ctl_port *conf, struct err *err)
 		return 0;
 	field = first_field(missing);
 	(void)err_set_field(err, -EINVAL, field, "port '%s': %s %s port needs a %s", conf->name,
-		kind->article, type, kind->needs_one ? "file" : field);
+		kind->article, type, kind->needs_one ? "file" : word_of(field, word));
 	err_hint(err, "%s", kind->hint);
 	return -EINVAL;
 }
@@ -268,4 +284,35 @@ int port_kind_check(const struct ctl_port *conf, struct err *err)
 		r = -EINVAL;
 	}
 	return r;
+}
+
+/* ---- Two ports ------------------------------------------------------------------------------- */
+
+static bool same_text(const char *a, const char *b)
+{
+	return a[0] && !strcmp(a, b);
+}
+
+/* Several memif ports may share a socket, by number, if they stand on the same side of it. */
+static bool shares_path(const struct ctl_port *a, const struct ctl_port *b)
+{
+	return a->type == CTL_PORT_MEMIF && b->type == CTL_PORT_MEMIF && a->mode == b->mode &&
+		a->memif_id != b->memif_id;
+}
+
+const char *port_kind_conflict(const struct ctl_port *conf, const struct ctl_port *other)
+{
+	if (same_text(conf->path, other->path) && !shares_path(conf, other))
+		return "path";
+	if (same_text(conf->dev, other->dev))
+		return "dev";
+	if (same_text(conf->devargs, other->devargs))
+		return "devargs";
+	if (same_text(conf->netns, other->netns) && same_text(conf->peer, other->peer))
+		return "peer";
+	if (same_text(conf->tx_file, other->tx_file) || same_text(conf->tx_file, other->rx_file))
+		return "tx_file";
+	if (same_text(conf->rx_file, other->tx_file))
+		return "rx_file";
+	return NULL;
 }

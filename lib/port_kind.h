@@ -2,8 +2,8 @@
  * port_kind: which settings each kind of port takes, as one table.
  *
  * The switch checks a new port by it, netcfg prints its help from it and checks the ports of a lab
- * file by it before anything runs. What is not here: conflicts with other ports (only the switch
- * knows them) and whether a device exists (only the kind itself finds out).
+ * file by it before anything runs. What is not here: whether a device exists; only the kind itself
+ * finds out.
  *
  * Settings that every kind takes (bridge, VLANs, mtu, queues, ...) are not in the table.
  *
@@ -42,10 +42,17 @@ void port_kind_complete(struct ctl_port *conf);
 
 /**
  * Are the settings of conf, which has a name and a type, those of a port of its kind? A relative
- * path is fine here: what it counts from is the caller's to say.
+ * path is fine here: what it counts from is the caller's to say. Messages name settings as people
+ * type them, with dashes (give-back).
  * returns  0, -EINVAL with err and its field set
  */
 int port_kind_check(const struct ctl_port *conf, struct err *err);
+
+/**
+ * What only one port can have: a socket, a device, an interface, a file that is written. Both
+ * configurations are complete. The field of conf that names what other has, or NULL.
+ */
+const char *port_kind_conflict(const struct ctl_port *conf, const struct ctl_port *other);
 
 /** Is it a name that the kernel takes for an interface? */
 bool port_kind_ifname_ok(const char *name);

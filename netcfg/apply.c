@@ -3,6 +3,7 @@
 #include "actual.h"
 #include "ev.h"
 #include "node.h"
+#include "port_kind.h"
 #include "proc.h"
 
 #include <errno.h>
@@ -151,8 +152,8 @@ static int set_port(const struct applier *a, const struct ctl_port *port, struct
 	struct ctl_port request = *port;
 
 	CTL_UNMARK(&request, ctl_port, type);
-	CTL_UNMARK(&request, ctl_port, path);
-	CTL_UNMARK(&request, ctl_port, mode);
+	CTL_UNMARK(&request, ctl_port, queues);
+	request.set &= ~port_kind_fields();
 	return call(a, "PortSet", &request, err);
 }
 

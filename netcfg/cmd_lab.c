@@ -47,8 +47,8 @@ int cmd_validate(const struct opts *opts, const struct grammar_request *req)
 	if (opts->json)
 		lab_print_errors(opts, &lab);
 	else if (!opts->quiet)
-		printf("%s: lab %s: %u nodes, %u bridges, %u links: no errors\n", lab.diag.file, lab.topo.name,
-			lab.topo.n_nodes, lab.topo.n_bridges, lab.topo.n_links);
+		printf("%s: lab %s: %u nodes, %u bridges, %u ports, %u links: no errors\n", lab.diag.file,
+			lab.topo.name, lab.topo.n_nodes, lab.topo.n_bridges, lab.topo.n_ports, lab.topo.n_links);
 	lab_done(&lab);
 	return EXIT_DONE;
 }

@@ -139,7 +139,8 @@ static const char *const explanations[] = {
 	[DIAG_SYNTAX] = "The file is not YAML. Look at the line and the one above it: indentation by tabs, a\n"
 			"missing colon, and brackets or quotes that are not closed are the usual causes.",
 	[DIAG_LIMIT] = "The file is too large, nested too deeply, or describes too many objects. Limits: 1 MiB,\n"
-		       "16 levels, 200000 values, 1024 nodes, 26 interfaces a node, 256 bridges, 8192 links.",
+		       "16 levels, 200000 values, 1024 nodes, 26 interfaces a node, 256 bridges, 256 ports,\n"
+		       "8192 links.",
 	[DIAG_UNKNOWN_KEY] = "There is no such key here. Keys are listed in weft-lab(5). Wrong indentation can make a\n"
 			     "key belong to the wrong thing.",
 	[DIAG_YAML_FEATURE] = "Anchors, aliases, merge keys, tags and several documents in one file are not read. Use\n"
@@ -153,16 +154,17 @@ static const char *const explanations[] = {
 	[DIAG_VERSION] = "The file must say `version: 1`.",
 	[DIAG_NAME] = "Names begin with a letter or digit and hold letters, digits, '-', '_' and '.', at most 32\n"
 		      "characters (lab names: 40).",
-	[DIAG_NAME_TAKEN] = "Nodes and bridges share one set of names, because an endpoint may be either.",
+	[DIAG_NAME_TAKEN] = "Nodes, bridges and ports share one set of names, because an endpoint may be any of them.",
 	[DIAG_NO_NODE] = "An endpoint, or `after`, names a node that is not under `nodes`.",
-	[DIAG_NO_BRIDGE] = "An endpoint without an interface must be a bridge listed under `bridges`.",
-	[DIAG_CABLED] = "An interface takes one cable. It is already in another link.",
-	[DIAG_ENDPOINT] = "An endpoint is NODE:INTERFACE (r1:eth1) or the name of a bridge (br0).",
+	[DIAG_NO_BRIDGE] = "An endpoint without an interface must be a bridge listed under `bridges`, or a port under\n"
+			   "`ports`.",
+	[DIAG_CABLED] = "An interface or port takes one cable. It is already in another link.",
+	[DIAG_ENDPOINT] = "An endpoint is NODE:INTERFACE (r1:eth1), or the name of a bridge (br0) or port (host0).",
 	[DIAG_NO_IMAGE] = "The node's image is not under `images`, or the node has none (see defaults.node.image).",
 	[DIAG_NO_GROUP] = "The node's group is not under `groups`.",
 	[DIAG_INTERFACE] = "Interfaces of nodes are eth1 to eth26, in the order of the PCI slots. eth0 is kept for a\n"
 			   "management interface.",
-	[DIAG_LINK_ENDS] = "A link joins two different interfaces, or one interface and one bridge.",
+	[DIAG_LINK_ENDS] = "A link joins two different interfaces or ports, or one of them and one bridge.",
 	[DIAG_VLAN_SYNTAX] = "VLANs are written 10, or as a list with ranges: [10, 20-29].",
 	[DIAG_VLAN_RANGE] = "VLAN ids are 1 to 4094; 0 and 4095 are reserved by IEEE 802.1Q.",
 	[DIAG_VLAN_ROLE] = "The VLAN settings of the link contradict each other, or it is a wire, which has none:\n"
@@ -176,6 +178,9 @@ static const char *const explanations[] = {
 	[DIAG_AFTER] = "Nodes wait for each other in a circle.",
 	[DIAG_ADDRESS] = "An address is written 10.0.0.1/24 or 2001:db8::1/64, a gateway without the length.",
 	[DIAG_MESH] = "A mesh needs at least two nodes.",
+	[DIAG_PORT] = "Each kind of port needs some settings, takes others and has no more than those; two ports\n"
+		      "cannot have the same device, interface, socket or file. `netcfg help port add` and\n"
+		      "netcfg(1), KINDS OF PORT, list what each kind takes.",
 };
 
 const char *diag_explain(unsigned code)

@@ -48,6 +48,7 @@ enum diag_code {
 	DIAG_AFTER = 28,
 	DIAG_ADDRESS = 29,
 	DIAG_MESH = 30,
+	DIAG_PORT = 31,
 };
 
 /** 1-based; line 0 = the file as a whole. len: characters to underline. */

@@ -152,9 +152,12 @@ static const struct ctl_port *wanted_port(const struct planner *p, const char *n
 	return port ? port : state_find_port(&p->spares, name);
 }
 
-static bool same_socket(const struct ctl_port *a, const struct ctl_port *b)
+/* Is there a port of that name which is something else than what is wanted? */
+static bool is_replaced(const struct planner *p, const char *name)
 {
-	return a->type == b->type && a->mode == b->mode && !strcmp(a->path, b->path);
+	const struct ctl_port *old = state_find_port(p->actual, name), *new = wanted_port(p, name);
+
+	return old && new && !state_is_port(old, new);
 }
 
 static void describe_port(const struct ctl_port *port, char *buf, size_t size)
@@ -168,19 +171,31 @@ static void describe_port(const struct ctl_port *port, char *buf, size_t size)
 			port->enabled ? "" : " disabled");
 }
 
+static void describe_new_port(const struct ctl_port *port, char *buf, size_t size)
+{
+	char end[96];
+	int used = 0;
+
+	if (!state_is_nic_port(port))
+		used = snprintf(buf, size, "%s %s%s", ctl_port_types[port->type],
+			show_port_end(port, end, sizeof(end)), port->bridge[0] ? ", " : "");
+	if (port->bridge[0] || !used)
+		describe_port(port, buf + used, size - (size_t)used);
+}
+
 static void plan_ports_down(struct planner *p)
 {
 	for (unsigned i = 0; i < p->actual->n_ports; i++) {
 		const struct ctl_port *port = &p->actual->ports[i], *new = wanted_port(p, port->name);
 		struct plan_op *op;
 
-		if (new && same_socket(port, new))
+		if (new && state_is_port(port, new))
 			continue;
 		op = add(p, PLAN_PORT_DEL, PLAN_CARRIER, port->name, "is removed");
 		if (op) {
 			op->to.port = *port;
 			// The port of a node that goes is no news.
-			op->quiet = !new;
+			op->quiet = !new && state_is_nic_port(port);
 			if (op->quiet)
 				op->cost = PLAN_LIVE;
 		}
@@ -191,18 +206,19 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 {
 	const struct ctl_port *old = state_find_port(p->actual, port->name);
 	struct plan_op *op;
-	char from[90], to[90];
+	char from[90], to[190];
 	enum plan_cost cost = PLAN_LIVE;
 
-	describe_port(port, to, sizeof(to));
-	if (!old || !same_socket(old, port)) {
+	if (!old || is_replaced(p, port->name)) {
+		describe_new_port(port, to, sizeof(to));
 		op = add(p, PLAN_PORT_ADD, PLAN_LIVE, port->name, "%s", to);
 		if (op) {
 			op->to.port = *port;
-			op->quiet = !port->bridge[0];
+			op->quiet = !port->bridge[0] && state_is_nic_port(port);
 		}
 		return;
 	}
+	describe_port(port, to, 90);
 	if (state_same_port(old, port))
 		return;
 	describe_port(old, from, sizeof(from));
@@ -225,7 +241,8 @@ static void plan_links_down(struct planner *p)
 		const struct ctl_link *link = &p->actual->links[i], *new = state_find_link(p->wanted, link->name);
 		struct plan_op *op;
 
-		if (new && !strcmp(new->a, link->a) && !strcmp(new->b, link->b))
+		if (new && !strcmp(new->a, link->a) && !strcmp(new->b, link->b) && !is_replaced(p, link->a) &&
+		    !is_replaced(p, link->b))
 			continue;
 		op = add(p, PLAN_LINK_DEL, PLAN_CARRIER, link->name, "wire");
 		if (op)
@@ -238,7 +255,8 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 	const struct ctl_link *old = state_find_link(p->actual, link->name);
 	struct plan_op *op = NULL;
 
-	if (!old || strcmp(old->a, link->a) || strcmp(old->b, link->b))
+	if (!old || strcmp(old->a, link->a) || strcmp(old->b, link->b) || is_replaced(p, link->a) ||
+	    is_replaced(p, link->b))
 		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "wire%s", link->enabled ? "" : " disabled");
 	else if (!state_same_link(old, link))
 		op = add(p, PLAN_LINK_SET, PLAN_CARRIER, link->name, "%s -> %s", old->enabled ? "enabled" : "disabled",
@@ -292,9 +310,16 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 		plan_bridge(&p, &wanted->bridges[i]);
 	plan_nodes_down(&p);
 	plan_ports_down(&p);
+	// Ports of the host before nodes: they are what fails, for want of a privilege or a device.
+	for (unsigned i = 0; i < wanted->n_ports; i++) {
+		if (!state_is_nic_port(&wanted->ports[i]))
+			plan_port(&p, &wanted->ports[i]);
+	}
 	plan_nodes_up(&p);
-	for (unsigned i = 0; i < wanted->n_ports; i++)
-		plan_port(&p, &wanted->ports[i]);
+	for (unsigned i = 0; i < wanted->n_ports; i++) {
+		if (state_is_nic_port(&wanted->ports[i]))
+			plan_port(&p, &wanted->ports[i]);
+	}
 	for (unsigned i = 0; i < p.spares.n_ports; i++)
 		plan_port(&p, &p.spares.ports[i]);
 	for (unsigned i = 0; i < wanted->n_links; i++)
@@ -352,7 +377,11 @@ const char *plan_object(const struct plan_op *op)
 	case PLAN_NODE_RESTART:
 	case PLAN_NODE_DEL:
 		return "node";
+	case PLAN_PORT_ADD:
+	case PLAN_PORT_SET:
+	case PLAN_PORT_DEL:
+		return state_is_nic_port(&op->to.port) ? "link" : "port"; // the ends of cables to people
 	default:
-		return "link"; // ports are the ends of cables to people
+		return "link";
 	}
 }

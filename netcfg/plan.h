@@ -63,7 +63,7 @@ void plan_done(struct plan *plan);
 enum plan_cost plan_cost(const struct plan *plan);
 /** '+', '-' or '~'. */
 char plan_sign(const struct plan_op *op);
-/** "bridge", "node", "port" or "link". */
+/** "bridge", "node", "port" (of the host) or "link". */
 const char *plan_object(const struct plan_op *op);
 
 #endif

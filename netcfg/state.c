@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include "port_kind.h"
 #include "rundir.h"
 
 #include <errno.h>
@@ -10,6 +11,7 @@
 
 #define DEFAULT_AGEING_S 300
 #define DEFAULT_MTU      9216
+#define DEFAULT_QUEUES   16
 
 void *state_append(void *array, unsigned *n, size_t size)
 {
@@ -126,12 +128,30 @@ static int add_node(const struct topo *topo, const struct topo_node *node, const
 	return code;
 }
 
-/* Ports stand in the order of nodes and NICs. */
-static struct ctl_port *port_of(const struct topo *topo, struct state *state, unsigned node, unsigned nic)
+static int add_port(const struct topo_port *port, struct state *state, struct err *err)
 {
-	unsigned idx = nic;
+	struct ctl_port *out = STATE_ADD(state->ports, state->n_ports);
 
-	for (unsigned i = 0; i < node; i++)
+	if (!out)
+		return err_set(err, -ENOMEM, "out of memory");
+	*out = port->conf;
+	CTL_SET_STR(out, ctl_port, bridge, "");
+	CTL_SET(out, ctl_port, enabled, true);
+	CTL_SET(out, ctl_port, mtu, port->mtu ? port->mtu : DEFAULT_MTU);
+	if (!CTL_HAS(out, ctl_port, queues))
+		CTL_SET(out, ctl_port, queues, DEFAULT_QUEUES);
+	set_trunk_all(out);
+	return 0;
+}
+
+/* Ports of the host stand first, then those of nodes in the order of nodes and NICs. */
+static struct ctl_port *port_of(const struct topo *topo, struct state *state, const struct topo_end *end)
+{
+	unsigned idx = topo->n_ports + end->nic;
+
+	if (end->is_port)
+		return &state->ports[end->port];
+	for (unsigned i = 0; i < end->node; i++)
 		idx += topo->nodes[i].n_nics;
 	return &state->ports[idx];
 }
@@ -154,7 +174,7 @@ static void attach(const struct topo *topo, const struct topo_link *link, struct
 
 static int add_link(const struct topo *topo, const struct topo_link *link, struct state *state)
 {
-	struct ctl_port *a = port_of(topo, state, link->a_node, link->a_nic), *b;
+	struct ctl_port *a = port_of(topo, state, &link->a), *b;
 	struct ctl_link *wire;
 	char name[2 * CTL_NAME_MAX + 3];
 
@@ -162,7 +182,7 @@ static int add_link(const struct topo *topo, const struct topo_link *link, struc
 		attach(topo, link, a);
 		return 0;
 	}
-	b = port_of(topo, state, link->b_node, link->b_nic);
+	b = port_of(topo, state, &link->b);
 	wire = STATE_ADD(state->links, state->n_links);
 	if (!wire)
 		return -ENOMEM;
@@ -199,6 +219,8 @@ int state_from_topo(const struct topo *topo, const char *run_dir, struct state *
 	*ret_state = (struct state){0};
 	for (unsigned i = 0; !code && i < topo->n_bridges; i++)
 		code = add_bridge(&topo->bridges[i], ret_state);
+	for (unsigned i = 0; !code && i < topo->n_ports; i++)
+		code = add_port(&topo->ports[i], ret_state, err);
 	for (unsigned i = 0; !code && i < topo->n_nodes; i++) {
 		code = add_node(topo, &topo->nodes[i], run_dir, ret_state, err);
 		if (code)
@@ -242,6 +264,24 @@ bool state_same_port(const struct ctl_port *a, const struct ctl_port *b)
 	return !strcmp(a->bridge, b->bridge) && a->enabled == b->enabled && a->mtu == b->mtu &&
 	       a->vlan_mode == b->vlan_mode && a->tag == b->tag && a->native == b->native &&
 	       vlan_set_equal(&a->trunks, &b->trunks);
+}
+
+bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)
+{
+	struct ctl_port a = *port, b = *wanted;
+	uint64_t what = port_kind_fields() | UINT64_C(1) << ctl_port__type;
+
+	// A node's port does not say how many; the guest does.
+	if (CTL_HAS(wanted, ctl_port, queues))
+		what |= UINT64_C(1) << ctl_port__queues;
+	a.set &= what;
+	b.set &= what;
+	return ctl_msg_equal(&ctl_port_schema, &a, &b);
+}
+
+bool state_is_nic_port(const struct ctl_port *port)
+{
+	return strchr(port->name, ':') != NULL;
 }
 
 bool state_same_link(const struct ctl_link *a, const struct ctl_link *b)

@@ -8,7 +8,8 @@
  * Ports, bridges and wires are the messages of the control protocol, so that an operation is one of
  * them sent as it is.
  *
- * Names: port `NODE:ethN`; wire `NODE:ethN--NODE:ethM`. MACs depend on lab, node and number only.
+ * Names: port of a node `NODE:ethN`, of the host as the file calls it, without a colon; wire
+ * `PORT--PORT`. MACs depend on lab, node and number only.
  * Pure: no I/O in here.
  */
 #ifndef NETCFG_STATE_H
@@ -60,6 +61,10 @@ int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct
 /** Same configuration? Fields that only report are left out. */
 bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *b);
 bool state_same_port(const struct ctl_port *a, const struct ctl_port *b);
+/** Is port what is wanted but for what can change while it exists? */
+bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted);
+/** Is it the port of a node's NIC? */
+bool state_is_nic_port(const struct ctl_port *port);
 bool state_same_link(const struct ctl_link *a, const struct ctl_link *b);
 
 /** Append one zeroed element to array (of *n elements of size bytes); NULL when out of memory. */

@@ -1,8 +1,8 @@
 /**
  * topo: a lab as its file describes it, with ranges, groups, defaults and meshes resolved.
  *
- * topo_parse.c reads the top, images, groups and nodes; topo_link.c bridges and links; the keys are
- * the tables of topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look like
+ * topo_parse.c reads the top, topo_node.c images, groups and nodes, topo_port.c ports of the host,
+ * topo_link.c bridges and links; the keys are the tables of topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look like
  * in the daemons, plan.h for how to get there.
  *
  * Data model: everything lives in topo->arena; pointers are borrowed from it.
@@ -22,6 +22,7 @@
 #define TOPO_MAX_NICS     26 /* of a node; vmm's limit */
 #define TOPO_MAX_BRIDGES  256
 #define TOPO_MAX_LINKS    8192
+#define TOPO_MAX_PORTS    256
 #define TOPO_MAX_IMAGES   256
 #define TOPO_MAX_ADDRS    64 /* of a node */
 #define TOPO_NAME_MAX     32
@@ -69,11 +70,27 @@ struct topo_bridge {
 	uint32_t ageing_s, reserved;
 };
 
-/** a is always a NIC; the other end is a NIC (a wire) or a bridge. */
+/** A port of the switch that is no node's: the host, a network card, files. */
+struct topo_port {
+	const char *name;
+	struct diag_mark mark;
+	struct ctl_port conf; /* name, kind and what the kind takes, complete */
+	bool used;            /* a link ends here */
+	uint32_t mtu;         /* of that link; 0 = it does not say */
+	struct diag_mark cabled;
+};
+
+/** What a cable is plugged into: a NIC of a node, or a port. */
+struct topo_end {
+	bool is_port;
+	unsigned node, nic; /* NIC */
+	unsigned port;
+};
+
+/** a is never a bridge; the other end is b (a wire) or a bridge. */
 struct topo_link {
-	unsigned a_node, a_nic;
+	struct topo_end a, b;
 	bool is_wire;
-	unsigned b_node, b_nic; /* wire */
 	unsigned bridge;
 	uint32_t mtu;           /* 0 = not said */
 	bool enabled;
@@ -89,8 +106,9 @@ struct topo {
 	struct topo_image *images;
 	struct topo_node *nodes;
 	struct topo_bridge *bridges;
+	struct topo_port *ports;
 	struct topo_link *links;
-	unsigned n_images, n_nodes, n_bridges, n_links;
+	unsigned n_images, n_nodes, n_bridges, n_ports, n_links;
 };
 
 /**
@@ -104,5 +122,6 @@ void topo_done(struct topo *topo);
 /** -1 = none of that name. */
 int topo_find_node(const struct topo *topo, const char *name);
 int topo_find_bridge(const struct topo *topo, const char *name);
+int topo_find_port(const struct topo *topo, const char *name);
 
 #endif

@@ -56,20 +56,27 @@ void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *brid
 /* Endpoints */
 
 struct end {
-	int node;     /* -1: a bridge */
+	int node;     /* -1: none */
 	unsigned nic; /* from 0 */
-	int bridge;
+	int bridge, port;
 };
 
-static bool find_bridge_end(struct topo_reader *reader, const struct yaml_value *value, struct end *end)
+static bool is_bridge(const struct end *end)
+{
+	return end->node < 0 && end->port < 0;
+}
+
+/* A name alone: a bridge or a port. */
+static bool find_named_end(struct topo_reader *reader, const struct yaml_value *value, struct end *end)
 {
 	struct topo *topo = reader->topo;
-	const char *names[TOPO_MAX_BRIDGES];
+	const char *names[TOPO_MAX_BRIDGES + TOPO_MAX_PORTS];
 	const char *nearest;
 	struct diag_item *item;
 
 	end->bridge = topo_find_bridge(topo, value->text);
-	if (end->bridge >= 0)
+	end->port = topo_find_port(topo, value->text);
+	if (end->bridge >= 0 || end->port >= 0)
 		return true;
 	if (topo_find_node(topo, value->text) >= 0) {
 		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%.40s\" is a node: which interface?",
@@ -79,8 +86,11 @@ static bool find_bridge_end(struct topo_reader *reader, const struct yaml_value 
 	}
 	for (unsigned i = 0; i < topo->n_bridges; i++)
 		names[i] = topo->bridges[i].name;
-	item = diag_add(reader->diag, value->mark, DIAG_NO_BRIDGE, "no bridge called \"%.40s\"", value->text);
-	nearest = str_nearest(value->text, names, topo->n_bridges);
+	for (unsigned i = 0; i < topo->n_ports; i++)
+		names[topo->n_bridges + i] = topo->ports[i].name;
+	item = diag_add(reader->diag, value->mark, DIAG_NO_BRIDGE, "no bridge or port called \"%.40s\"",
+		value->text);
+	nearest = str_nearest(value->text, names, topo->n_bridges + topo->n_ports);
 	if (nearest)
 		diag_hint(item, "did you mean \"%s\"?", nearest);
 	return false;
@@ -93,7 +103,7 @@ static bool read_end(struct topo_reader *reader, const struct yaml_value *value,
 	struct diag_mark mark = value->mark;
 	char name[TOPO_NAME_MAX + 1];
 
-	*end = (struct end){-1, 0, -1};
+	*end = (struct end){-1, 0, -1, -1};
 	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value)) {
 		diag_hint(diag_add(reader->diag, value->mark, DIAG_TYPE, "an endpoint is text, not %s",
 				  topo_yaml_kind(value)),
@@ -102,18 +112,19 @@ static bool read_end(struct topo_reader *reader, const struct yaml_value *value,
 	}
 	colon = strchr(value->text, ':');
 	if (!colon)
-		return find_bridge_end(reader, value, end);
+		return find_named_end(reader, value, end);
 	if (!strncmp(value->text, "nic:", 4) || !strncmp(value->text, "host:", 5)) {
-		diag_add(reader->diag, value->mark, DIAG_NOT_SUPPORTED, "interfaces of the host are not supported yet");
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%.40s\" is not an endpoint", value->text),
+			"make it a port under \"ports\", and write the name of the port here");
 		return false;
 	}
 	mark.len = (unsigned)(colon - value->text);
 	(void)snprintf(name, sizeof(name), "%.*s", (int)(colon - value->text), value->text);
 	if (mark.len <= TOPO_NAME_MAX)
 		end->node = topo_find_node(topo, name);
-	if (end->node < 0 && topo_find_bridge(topo, name) >= 0) {
-		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%s\" is a bridge: it has no interfaces",
-				  name),
+	if (end->node < 0 && (topo_find_bridge(topo, name) >= 0 || topo_find_port(topo, name) >= 0)) {
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%s\" is a %s: it has no interfaces",
+				  name, topo_find_bridge(topo, name) >= 0 ? "bridge" : "port"),
 			"write %s", name);
 		return false;
 	}
@@ -127,12 +138,30 @@ static bool read_end(struct topo_reader *reader, const struct yaml_value *value,
 	return end->nic-- > 0;
 }
 
-/* One cable an interface. */
-static bool take_nic(struct topo_reader *reader, const struct end *end, struct diag_mark mark)
+static bool take_port(struct topo_reader *reader, struct topo_port *port, struct diag_mark mark)
 {
-	struct topo_node *node = &reader->topo->nodes[end->node];
-	struct topo_nic *nic = &node->nics[end->nic];
+	if (port->used) {
+		diag_add(reader->diag, mark, DIAG_CABLED, "port \"%s\" is already cabled at line %u", port->name,
+			port->cabled.line);
+		return false;
+	}
+	port->used = true;
+	port->cabled = mark;
+	return true;
+}
 
+/* One cable an interface or port; as many as you like a bridge. */
+static bool take_end(struct topo_reader *reader, const struct end *end, struct diag_mark mark)
+{
+	struct topo_node *node;
+	struct topo_nic *nic;
+
+	if (end->port >= 0)
+		return take_port(reader, &reader->topo->ports[end->port], mark);
+	if (is_bridge(end))
+		return true;
+	node = &reader->topo->nodes[end->node];
+	nic = &node->nics[end->nic];
 	if (nic->used) {
 		diag_add(reader->diag, mark, DIAG_CABLED, "%s:eth%u is already cabled at line %u", node->name,
 			end->nic + 1, nic->mark.line);
@@ -240,6 +269,17 @@ static bool check_trunks(struct topo_reader *reader, const struct yaml_value *va
 
 /* Links */
 
+/* The end of a cable as the lab has it; it gets the cable's MTU. */
+static struct topo_end plug_in(struct topo *topo, const struct end *end, uint32_t mtu)
+{
+	if (end->port >= 0) {
+		topo->ports[end->port].mtu = mtu;
+		return (struct topo_end){.is_port = true, .port = (unsigned)end->port};
+	}
+	topo->nodes[end->node].nics[end->nic].mtu = mtu;
+	return (struct topo_end){.node = (unsigned)end->node, .nic = end->nic};
+}
+
 static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 	const struct topo_link_spec *spec, struct end a, struct end b)
 {
@@ -248,14 +288,10 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 
 	*link = (struct topo_link){.mark = value->mark, .enabled = !has(spec, "enabled") || spec->enabled,
 		.mtu = (uint32_t)spec->mtu};
-	link->a_node = (unsigned)a.node;
-	link->a_nic = a.nic;
-	link->is_wire = b.node >= 0;
-	topo->nodes[a.node].nics[a.nic].mtu = link->mtu;
+	link->a = plug_in(topo, &a, link->mtu);
+	link->is_wire = !is_bridge(&b);
 	if (link->is_wire) {
-		link->b_node = (unsigned)b.node;
-		link->b_nic = b.nic;
-		topo->nodes[b.node].nics[b.nic].mtu = link->mtu;
+		link->b = plug_in(topo, &b, link->mtu);
 		if (!check_wire(reader, value, spec))
 			return;
 	} else {
@@ -299,20 +335,20 @@ static void read_cable(struct topo_reader *reader, const struct yaml_value *valu
 	ok_b = read_end(reader, second, &b);
 	if (!ok_a || !ok_b)
 		return;
-	if (a.node < 0 && b.node < 0) {
+	if (is_bridge(&a) && is_bridge(&b)) {
 		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS, "both ends are bridges"),
-			"one end must be an interface of a node");
+			"one end must be an interface of a node, or a port");
 		return;
 	}
-	if (a.node >= 0 && a.node == b.node && a.nic == b.nic) {
+	if (!is_bridge(&a) && a.node == b.node && a.nic == b.nic && a.port == b.port) {
 		diag_add(reader->diag, second->mark, DIAG_LINK_ENDS, "both ends are %s", second->text);
 		return;
 	}
-	ok_a = a.node < 0 || take_nic(reader, &a, first->mark);
-	ok_b = b.node < 0 || take_nic(reader, &b, second->mark);
-	if (!ok_a || !ok_b || !check_mode(reader, value, spec, a.node >= 0 && b.node >= 0))
+	ok_a = take_end(reader, &a, first->mark);
+	ok_b = take_end(reader, &b, second->mark);
+	if (!ok_a || !ok_b || !check_mode(reader, value, spec, !is_bridge(&a) && !is_bridge(&b)))
 		return;
-	if (a.node < 0)
+	if (is_bridge(&a))
 		add_link(reader, value, spec, b, a);
 	else
 		add_link(reader, value, spec, a, b);
@@ -333,7 +369,7 @@ static bool mesh_pair(struct topo_reader *reader, const struct yaml_value *value
 	const struct topo_link_spec *spec, unsigned x, unsigned y)
 {
 	struct topo *topo = reader->topo;
-	struct end a = {(int)x, 0, -1}, b = {(int)y, 0, -1};
+	struct end a = {(int)x, 0, -1, -1}, b = {(int)y, 0, -1, -1};
 	int nic_a = next_free_nic(&topo->nodes[x]), nic_b = next_free_nic(&topo->nodes[y]);
 
 	if (nic_a < 0 || nic_b < 0) {
@@ -347,8 +383,8 @@ static bool mesh_pair(struct topo_reader *reader, const struct yaml_value *value
 	}
 	a.nic = (unsigned)nic_a;
 	b.nic = (unsigned)nic_b;
-	(void)take_nic(reader, &a, value->mark);
-	(void)take_nic(reader, &b, value->mark);
+	(void)take_end(reader, &a, value->mark);
+	(void)take_end(reader, &b, value->mark);
 	add_link(reader, value, spec, a, b);
 	return true;
 }

@@ -99,6 +99,15 @@ int topo_find_bridge(const struct topo *topo, const char *name)
 	return -1;
 }
 
+int topo_find_port(const struct topo *topo, const char *name)
+{
+	for (unsigned i = 0; i < topo->n_ports; i++) {
+		if (!strcmp(topo->ports[i].name, name))
+			return (int)i;
+	}
+	return -1;
+}
+
 void topo_no_node(struct topo_reader *reader, const char *name, struct diag_mark mark)
 {
 	const struct topo *topo = reader->topo;
@@ -182,6 +191,7 @@ int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo
 		topo_read_images(&reader, spec.images);
 		topo_read_nodes(&reader, spec.nodes);
 		topo_read_bridges(&reader, spec.bridges);
+		topo_read_ports(&reader, spec.ports);
 		topo_read_links(&reader, spec.links);
 		topo_finish_nodes(&reader, spec.nodes);
 	}

@@ -41,6 +41,8 @@ void topo_read_images(struct topo_reader *reader, const struct yaml_value *image
 void topo_read_nodes(struct topo_reader *reader, const struct yaml_value *nodes);
 /** Kernel arguments from addresses; after links, which say how many interfaces there are. */
 void topo_finish_nodes(struct topo_reader *reader, const struct yaml_value *nodes);
+/** ports of the host: topo_port.c; after nodes and bridges, whose names they must not take */
+void topo_read_ports(struct topo_reader *reader, const struct yaml_value *ports);
 /** bridges and links: topo_link.c */
 void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *bridges);
 void topo_read_links(struct topo_reader *reader, const struct yaml_value *links);

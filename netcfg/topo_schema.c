@@ -1,5 +1,6 @@
 #include "topo_schema.h"
 
+#include "ctl_vswitch.h"
 #include "str.h"
 
 #include <errno.h>
@@ -22,6 +23,7 @@ static const struct topo_field root_fields[] = {
 	KEY(topo_root_spec, "groups", groups, TOPO_MAP_OF, "settings of the nodes that name the group"),
 	KEY(topo_root_spec, "nodes", nodes, TOPO_MAP_OF, "virtual machines"),
 	KEY(topo_root_spec, "bridges", bridges, TOPO_MAP_OF, "bridges of the switch"),
+	KEY(topo_root_spec, "ports", ports, TOPO_MAP_OF, "ports of the switch that no node has"),
 	KEY(topo_root_spec, "links", links, TOPO_LIST_OF, "cables"),
 	LATER("mgmt"),
 	LATER("test"),
@@ -87,7 +89,30 @@ static const struct topo_field bridge_fields[] = {
 	WORD(topo_bridge_spec, "reserved", reserved, reserved_names,
 		"what happens to frames to 01:80:c2:00:00:00 to 0f"),
 	LATER("stp"),
-	LATER("ports"),
+};
+
+static const struct topo_field port_fields[] = {
+	WORD(topo_port_spec, "type", type, ctl_port_types, "kind of port"),
+	KEY(topo_port_spec, "dev", dev, TOPO_TEXT,
+		"interface, or PCI address (nic), or the interface to make (tap, veth)"),
+	KEY(topo_port_spec, "ip", ip, TOPO_TEXT,
+		"ADDRESS/PREFIX put on the host's interface (tap) or on the peer (veth)"),
+	KEY(topo_port_spec, "mac", mac, TOPO_TEXT, "address of the host's side (tap) or of the peer (veth)"),
+	KEY(topo_port_spec, "owner", owner, TOPO_TEXT, "user who may open the interface (tap)"),
+	KEY(topo_port_spec, "netns", netns, TOPO_TEXT, "network namespace, name or path (veth)"),
+	KEY(topo_port_spec, "peer", peer, TOPO_TEXT, "interface made in the namespace (veth)"),
+	KEY(topo_port_spec, "give-back", give_back, TOPO_BOOL,
+		"return the card to the kernel's driver when the port goes (nic)"),
+	KEY(topo_port_spec, "rx-file", rx_file, TOPO_TEXT, "capture file replayed into the switch (pcap)"),
+	KEY(topo_port_spec, "tx-file", tx_file, TOPO_TEXT, "capture file of what the switch sends (pcap)"),
+	KEY(topo_port_spec, "loop", loop, TOPO_BOOL, "replay for ever (pcap)"),
+	KEY(topo_port_spec, "path", path, TOPO_TEXT, "unix socket (vhost-user, memif)"),
+	WORD(topo_port_spec, "mode", mode, ctl_sock_modes,
+		"who listens (vhost-user, memif): server = the switch"),
+	NUM(topo_port_spec, "memif-id", memif_id, TOPO_NUMBER, 0, UINT32_MAX,
+		"number of the interface on its socket (memif)"),
+	KEY(topo_port_spec, "devargs", devargs, TOPO_TEXT, "device arguments as DPDK takes them (dpdk)"),
+	NUM(topo_port_spec, "queues", queues, TOPO_NUMBER, 1, 16, "most queue pairs (16)"),
 };
 
 static const char *const mode_names[] = {"wire", "bridge", NULL};
@@ -126,11 +151,12 @@ SCHEMA(ready, "ready");
 SCHEMA(image, "image");
 SCHEMA(node, "node");
 SCHEMA(bridge, "bridge");
+SCHEMA(port, "port");
 SCHEMA(link, "link");
 
 const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defaults_schema,
-	&topo_ready_schema, &topo_image_schema, &topo_node_schema, &topo_bridge_schema, &topo_link_schema,
-	NULL};
+	&topo_ready_schema, &topo_image_schema, &topo_node_schema, &topo_bridge_schema, &topo_port_schema,
+	&topo_link_schema, NULL};
 
 /* Reading */
 

@@ -51,7 +51,7 @@ struct topo_root_spec {
 	uint64_t set;
 	uint64_t version;
 	struct topo_text name;
-	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *links;
+	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *ports, *links;
 };
 
 struct topo_defaults_spec {
@@ -85,6 +85,14 @@ struct topo_bridge_spec {
 	uint64_t ageing, reserved;
 };
 
+/** The fields of ctl_port that only some kinds take, and queues. */
+struct topo_port_spec {
+	uint64_t set;
+	struct topo_text path, dev, devargs, mac, owner, ip, netns, peer, rx_file, tx_file;
+	uint64_t type, mode, memif_id, queues;
+	bool loop, give_back;
+};
+
 struct topo_link_spec {
 	uint64_t set;
 	const struct yaml_value *endpoints, *mesh;
@@ -94,7 +102,8 @@ struct topo_link_spec {
 };
 
 extern const struct topo_schema topo_root_schema, topo_defaults_schema, topo_ready_schema,
-	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_link_schema;
+	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_port_schema,
+	topo_link_schema;
 extern const struct topo_schema *const topo_schemas[]; /* all of them, NULL-terminated */
 
 /** Read map (NULL or nothing = empty) into spec, zeroed before. Errors to diag. */

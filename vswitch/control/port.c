@@ -131,36 +131,6 @@ static int check_bridge(const struct model *model, const struct ctl_port *conf, 
 
 /* ---- What belongs to one port only ----------------------------------------------------------- */
 
-static bool same_text(const char *a, const char *b)
-{
-	return a[0] && !strcmp(a, b);
-}
-
-/* Several memif ports may share a socket, by number, if they stand on the same side of it. */
-static bool shares_path(const struct ctl_port *a, const struct ctl_port *b)
-{
-	return a->type == CTL_PORT_MEMIF && b->type == CTL_PORT_MEMIF && a->mode == b->mode &&
-		a->memif_id != b->memif_id;
-}
-
-/* The field of conf that names what other has, or NULL. */
-static const char *find_conflict(const struct ctl_port *conf, const struct ctl_port *other)
-{
-	if (same_text(conf->path, other->path) && !shares_path(conf, other))
-		return "path";
-	if (same_text(conf->dev, other->dev))
-		return "dev";
-	if (same_text(conf->devargs, other->devargs))
-		return "devargs";
-	if (same_text(conf->netns, other->netns) && same_text(conf->peer, other->peer))
-		return "peer";
-	if (same_text(conf->tx_file, other->tx_file) || same_text(conf->tx_file, other->rx_file))
-		return "tx_file";
-	if (same_text(conf->rx_file, other->tx_file))
-		return "rx_file";
-	return NULL;
-}
-
 static int refuse_path(const struct ctl_port *conf, const struct ctl_port *other, struct err *err)
 {
 	(void)err_set_field(err, -EADDRINUSE, "path",
@@ -181,7 +151,7 @@ static int check_conflicts(const struct model *model, const struct ctl_port *con
 
 		if (!other || !strcmp(other->conf.name, conf->name))
 			continue;
-		field = find_conflict(conf, &other->conf);
+		field = port_kind_conflict(conf, &other->conf);
 		if (!field)
 			continue;
 		if (!strcmp(field, "path"))

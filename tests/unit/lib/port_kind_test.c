@@ -81,7 +81,7 @@ static void bad_settings_are_named(void **state)
 		{"name p type veth netns b peer e owner joe", "owner",
 			"port 'p': a veth port has no owner"},
 		{"name p type af-xdp dev e give_back true", "give_back",
-			"port 'p': an af-xdp port has no give_back"},
+			"port 'p': an af-xdp port has no give-back"},
 		{"name p type nic dev 0000:05:00", "dev",
 			"port 'p': dev '0000:05:00' is neither the name of an interface nor a PCI "
 			"address"},
@@ -116,7 +116,7 @@ static void bad_settings_are_named(void **state)
 		{"name p type pcap tx_file o loop true", "loop",
 			"port 'p': loop 'true' replays nothing"},
 		{"name p type pcap rx_file o tx_file o", "tx_file",
-			"port 'p': tx_file 'o' is replayed by the same port"},
+			"port 'p': tx-file 'o' is replayed by the same port"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -137,7 +137,7 @@ static void foreign_setting_is_told_what_there_is(void **state)
 	struct err err = {0};
 
 	assert_int_equal(port_kind_check(&conf, &err), -EINVAL);
-	assert_string_equal(err.hint, "of these settings it has: path, mode, memif_id");
+	assert_string_equal(err.hint, "of these settings it has: path, mode, memif-id");
 }
 
 static void what_is_not_said_is_completed(void **state)
@@ -163,6 +163,41 @@ static void what_is_not_said_is_completed(void **state)
 		port_kind_complete(&conf);
 		if (!ctl_msg_equal(&ctl_port_schema, &conf, &whole))
 			fail_msg("'%s' is not '%s'", cases[i].words, cases[i].whole);
+	}
+}
+
+static void one_thing_belongs_to_one_port(void **state)
+{
+	static const struct {
+		const char *words, *other, *field;
+	} cases[] = {
+		{"path /s/p", "path /s/q", NULL},
+		{"path /s/p", "path /s/p", "path"},
+		{"path /s/p", "type memif path /s/p", "path"},
+		{"type memif path /s/p", "type memif path /s/p", "path"},
+		{"type memif path /s/p", "type memif path /s/p memif_id 1", NULL},
+		{"type memif path /s/p", "type memif path /s/p memif_id 1 mode client", "path"},
+		{"type nic dev e0", "type af-packet dev e0", "dev"},
+		{"type nic dev e0", "type nic dev e1", NULL},
+		{"type veth netns n peer e dev a", "type veth netns n peer e dev b", "peer"},
+		{"type veth netns n peer e dev a", "type veth netns m peer e dev b", NULL},
+		{"type dpdk devargs d", "type dpdk devargs d", "devargs"},
+		{"type pcap rx_file f", "type pcap rx_file f", NULL},
+		{"type pcap tx_file f", "type pcap tx_file f", "tx_file"},
+		{"type pcap tx_file f", "type pcap rx_file f", "tx_file"},
+		{"type pcap rx_file f", "type pcap tx_file f", "rx_file"},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ctl_port conf = conf_of(cases[i].words), other = conf_of(cases[i].other);
+		const char *field;
+
+		port_kind_complete(&conf);
+		port_kind_complete(&other);
+		field = port_kind_conflict(&conf, &other);
+		if (!field != !cases[i].field || (field && strcmp(field, cases[i].field) != 0))
+			fail_msg("'%s' beside '%s': %s", cases[i].words, cases[i].other,
+				field ? field : "nothing");
 	}
 }
 
@@ -193,6 +228,7 @@ int main(void)
 		cmocka_unit_test(bad_settings_are_named),
 		cmocka_unit_test(foreign_setting_is_told_what_there_is),
 		cmocka_unit_test(what_is_not_said_is_completed),
+		cmocka_unit_test(one_thing_belongs_to_one_port),
 		cmocka_unit_test(help_names_the_kinds),
 	};
 

@@ -242,6 +242,64 @@ static void spare_interfaces_take_links_live(void **state)
 		PLAN_CARRIER, 1);
 }
 
+#define HOST "nodes:\n  h1: {}\nbridges:\n  br0: {}\nports:\n"
+#define TAP  "  host0: { type: tap, ip: 10.0.0.1/24 }\nlinks:\n"
+#define H1   "  - { endpoints: [h1:eth1, br0] }\n"
+
+static const char with_tap[] = HEAD HOST TAP H1 "  - { endpoints: [host0, br0] }\n";
+
+static void host_ports_have_their_costs(void **state)
+{
+	check_change(with_tap, with_tap, PLAN_LIVE, 0);
+	// A new one disturbs nobody.
+	check_change(HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n" H1, with_tap, PLAN_LIVE, 1);
+	// Its VLAN.
+	check_change(with_tap, HEAD HOST TAP H1 "  - { endpoints: [host0, br0], access-vlan: 10 }\n", PLAN_LIVE, 1);
+	// Another MTU is no restart: nobody behind it boots.
+	check_change(with_tap, HEAD HOST TAP H1 "  - { endpoints: [host0, br0], mtu: 1500 }\n", PLAN_LIVE, 1);
+	// What it is: one goes, another comes.
+	check_change(with_tap,
+		HEAD HOST "  host0: { type: tap, ip: 10.0.0.2/24 }\nlinks:\n" H1 "  - { endpoints: [host0, br0] }\n",
+		PLAN_CARRIER, 2);
+	check_change(with_tap,
+		HEAD HOST "  host0: { type: tap }\nlinks:\n" H1 "  - { endpoints: [host0, br0] }\n",
+		PLAN_CARRIER, 2);
+	check_change(with_tap,
+		HEAD HOST "  host0: { type: tap, ip: 10.0.0.1/24, queues: 2 }\nlinks:\n" H1
+			  "  - { endpoints: [host0, br0] }\n",
+		PLAN_CARRIER, 2);
+	check_change(with_tap,
+		HEAD HOST "  host0: { type: af-packet, dev: eth0 }\nlinks:\n" H1 "  - { endpoints: [host0, br0] }\n",
+		PLAN_CARRIER, 2);
+	// It goes.
+	check_change(with_tap, HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n" H1, PLAN_CARRIER, 1);
+	// From the bridge to a wire with the node: both leave the bridge.
+	check_change(with_tap, HEAD HOST TAP "  - { endpoints: [h1:eth1, host0] }\n", PLAN_CARRIER, 3);
+	// A wire's end that is replaced: the wire goes first and comes last.
+	check_change(HEAD HOST TAP "  - { endpoints: [h1:eth1, host0] }\n",
+		HEAD HOST "  host0: { type: tap }\nlinks:\n  - { endpoints: [h1:eth1, host0] }\n", PLAN_CARRIER, 4);
+}
+
+static void host_ports_come_before_nodes_and_are_named(void **state)
+{
+	struct state nothing = {0};
+	struct plan plan;
+	struct lab lab;
+	struct err err;
+
+	make(&lab, with_tap);
+	assert_int_equal(plan_make(&lab.state, &nothing, DIR_NAME, &plan, &err), 0);
+	assert_int_equal(plan.n_ops, 4);
+	assert_string_equal(plan_object(&plan.ops[1]), "port");
+	assert_string_equal(plan.ops[1].name, "host0");
+	assert_string_equal(plan.ops[1].text, "tap host0 10.0.0.1/24, br0 trunk all");
+	assert_false(plan.ops[1].quiet);
+	assert_int_equal(plan.ops[2].kind, PLAN_NODE_ADD);
+	assert_string_equal(plan_object(&plan.ops[3]), "link");
+	plan_done(&plan);
+	unmake(&lab);
+}
+
 static void nodes_come_after_what_they_wait_for(void **state)
 {
 	struct state nothing = {0};
@@ -294,7 +352,16 @@ static void random_lab(char *text, size_t size)
 	len += (size_t)snprintf(text + len, size - len, "bridges:%s\n", n_bridges ? "" : " {}");
 	for (unsigned i = 0; i < n_bridges; i++)
 		len += (size_t)snprintf(text + len, size - len, "  br%u: { ageing: %u }\n", i, 10 * below(3));
+	// Of two taps each has one of two addresses, and an end on a bridge, on each other, or nowhere.
+	len += (size_t)snprintf(text + len, size - len,
+		"ports:\n  t0: { type: tap, ip: 10.0.0.%u/8 }\n  t1: { type: tap, ip: 10.0.1.%u/8 }\n", 1 + below(2),
+		1 + below(2));
 	len += (size_t)snprintf(text + len, size - len, "links:\n");
+	if (below(3) == 0)
+		len += (size_t)snprintf(text + len, size - len, "  - { endpoints: [t0, t1] }\n");
+	else if (n_bridges)
+		len += (size_t)snprintf(text + len, size - len, "  - { endpoints: [t%u, br%u], access-vlan: %u }\n",
+			below(2), below(n_bridges), 1 + below(3));
 	// Interface k of node i: to a bridge, or to interface k of node i + 1, or nowhere.
 	for (unsigned k = 1; k <= 3; k++) {
 		for (unsigned i = 0; i < n_nodes; i++) {
@@ -340,6 +407,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(costs_are_as_promised),
 		cmocka_unit_test(spare_interfaces_take_links_live),
+		cmocka_unit_test(host_ports_have_their_costs),
+		cmocka_unit_test(host_ports_come_before_nodes_and_are_named),
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
 		cmocka_unit_test(macs_are_stable_and_distinct),
 		cmocka_unit_test(random_edits_converge),

@@ -142,6 +142,64 @@ static void addresses_become_kernel_arguments(void **state)
 	topo_done(&topo);
 }
 
+static const struct ctl_port *conf_of(const struct topo *topo, const char *name)
+{
+	int idx = topo_find_port(topo, name);
+
+	assert_true(idx >= 0);
+	return &topo->ports[idx].conf;
+}
+
+static void ports_of_the_host_have_their_settings(void **state)
+{
+	const struct ctl_port *conf;
+	const struct topo_link *link;
+	struct topo topo;
+
+	parse_good("host-ports.yaml", &topo);
+	assert_int_equal(topo.n_ports, 7);
+	conf = conf_of(&topo, "host0");
+	assert_int_equal(conf->type, CTL_PORT_TAP);
+	assert_string_equal(conf->dev, "host0"); // its own name
+	assert_string_equal(conf->ip, "192.0.2.1/24,2001:db8::1/64");
+	assert_string_equal(conf->owner, "joe");
+	assert_int_equal(conf->mac.bytes[5], 1);
+	conf = conf_of(&topo, "up0");
+	assert_int_equal(conf->type, CTL_PORT_NIC);
+	assert_string_equal(conf->dev, "0000:05:00.0");
+	assert_true(conf->give_back);
+	assert_int_equal(conf->queues, 4);
+	conf = conf_of(&topo, "c1");
+	assert_string_equal(conf->netns, "blue");
+	assert_string_equal(conf->peer, "eth0");
+	conf = conf_of(&topo, "cap");
+	assert_string_equal(conf->rx_file, LABS_DIR "/good/fabric.yaml"); // from the file's directory
+	assert_string_equal(conf->tx_file, "/tmp/out.pcap");
+	assert_true(conf->loop);
+	conf = conf_of(&topo, "mem");
+	assert_string_equal(conf->path, LABS_DIR "/good/m.sock");
+	assert_int_equal(conf->mode, CTL_SOCK_CLIENT);
+	assert_int_equal(conf->memif_id, 3);
+	assert_string_equal(conf_of(&topo, "spare")->devargs, "net_null0,size=64");
+
+	assert_int_equal(topo.n_links, 5);
+	link = &topo.links[0];
+	assert_true(link->a.is_port);
+	assert_string_equal(topo.ports[link->a.port].name, "host0");
+	assert_false(link->is_wire);
+	assert_int_equal(link->tag, 10);
+	assert_string_equal(topo.ports[topo.links[1].a.port].name, "up0"); // the other way round
+	assert_int_equal(topo.ports[topo.links[1].a.port].mtu, 9000);
+	link = &topo.links[3];
+	assert_true(link->is_wire && !link->a.is_port && link->b.is_port);
+	assert_string_equal(topo.ports[link->b.port].name, "c1");
+	link = &topo.links[4];
+	assert_true(link->is_wire && link->a.is_port && link->b.is_port && !link->enabled);
+	assert_false(topo.ports[topo_find_port(&topo, "spare")].used);
+	topo_done(&topo);
+	free(good_text);
+}
+
 /* Every key that can be written is in the manual. */
 static void manual_lists_every_key(void **state)
 {
@@ -160,9 +218,9 @@ static void manual_lists_every_key(void **state)
 
 static void every_code_is_explained(void **state)
 {
-	for (unsigned code = DIAG_SYNTAX; code <= DIAG_MESH; code++)
+	for (unsigned code = DIAG_SYNTAX; code <= DIAG_PORT; code++)
 		assert_non_null(diag_explain(code));
-	assert_null(diag_explain(DIAG_MESH + 1));
+	assert_null(diag_explain(DIAG_PORT + 1));
 	assert_null(diag_explain(0));
 }
 
@@ -172,6 +230,7 @@ int main(void)
 		cmocka_unit_test(wrong_files_have_their_messages),
 		cmocka_unit_test(ranges_groups_and_meshes_resolve),
 		cmocka_unit_test(addresses_become_kernel_arguments),
+		cmocka_unit_test(ports_of_the_host_have_their_settings),
 		cmocka_unit_test(manual_lists_every_key),
 		cmocka_unit_test(every_code_is_explained),
 	};
