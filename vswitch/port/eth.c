@@ -255,6 +255,11 @@ static void eth_check(struct port *port)
 		.check = eth_check,                                                                \
 	}
 
+ETH_KIND(nic, CTL_PORT_NIC, eth_dpdk_backend);
+ETH_KIND(af_xdp, CTL_PORT_AF_XDP, eth_dpdk_backend);
 ETH_KIND(af_packet, CTL_PORT_AF_PACKET, eth_sock_backend);
-ETH_KIND(veth, CTL_PORT_VETH, eth_sock_backend);
 ETH_KIND(tap, CTL_PORT_TAP, eth_sock_backend);
+ETH_KIND(veth, CTL_PORT_VETH, eth_sock_backend);
+ETH_KIND(pcap, CTL_PORT_PCAP, eth_dpdk_backend);
+ETH_KIND(memif, CTL_PORT_MEMIF, eth_dpdk_backend);
+ETH_KIND(dpdk, CTL_PORT_DPDK, eth_dpdk_backend);

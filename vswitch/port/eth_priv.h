@@ -49,7 +49,7 @@ struct eth_port {
 	void *dev;
 };
 
-extern const struct eth_backend eth_sock_backend;
+extern const struct eth_backend eth_dpdk_backend, eth_sock_backend;
 
 /** The link came or went; the first report may come from within open(). */
 void eth_link_set(struct eth_port *ep, bool up);

@@ -7,9 +7,14 @@
 
 static const struct port_ops *const port_kinds[] = {
 	&vhost_port_ops,
+	&eth_nic_ops,
+	&eth_af_xdp_ops,
 	&eth_af_packet_ops,
-	&eth_veth_ops,
 	&eth_tap_ops,
+	&eth_veth_ops,
+	&eth_pcap_ops,
+	&eth_memif_ops,
+	&eth_dpdk_ops,
 };
 
 int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,

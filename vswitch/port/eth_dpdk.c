@@ -1,0 +1,286 @@
+/* Ethernet devices of DPDK: nic, af-xdp, pcap, memif, and whatever else has devargs. */
+#include "eth_kind.h"
+#include "eth_pool.h"
+#include "eth_priv.h"
+
+#include "eal.h"
+#include "host_link.h"
+#include "host_watch.h"
+#include "log.h"
+
+#include <errno.h>
+#include <rte_dev.h>
+#include <rte_ethdev.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+LOG_MODULE("eth");
+
+/** Slots of a device's rings; within what it takes. */
+#define RING_SIZE 512
+/** Bursts that may be under way in each direction beside what the rings hold. */
+#define SPARE_MBUFS 2048
+/** A driver that receives in one piece: what most take for an ordinary and for a jumbo frame. */
+#define MBUF_SIZE	2048
+#define LARGE_MBUF_SIZE 10240
+/** How often a device is looked at that does not tell of its link itself. */
+#define LOOK_NS UINT64_C(250000000)
+
+#define WANTED_RX                                                       \
+	(RTE_ETH_RX_OFFLOAD_IPV4_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM | \
+		RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_SCATTER)
+#define WANTED_TX                                                             \
+	(RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |      \
+		RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | \
+		RTE_ETH_TX_OFFLOAD_TCP_TSO)
+
+struct dpdk_dev {
+	uint16_t id;
+	bool is_probed, is_started;
+	struct rte_device *device;
+	struct rte_mempool *pool;
+	bool pool_is_mapped;
+	struct ev_source *look;
+	struct host_watch *watch;
+	_Atomic bool removed; /* written by DPDK's interrupt thread */
+};
+
+/* ---- Link ---- */
+
+static int on_removed(uint16_t id, enum rte_eth_event_type type, void *arg, void *ret)
+{
+	struct dpdk_dev *dev = arg;
+
+	atomic_store(&dev->removed, true); /* the next look finds it */
+	return 0;
+}
+
+static void look(void *ctx)
+{
+	struct eth_port *ep = ctx;
+	struct dpdk_dev *dev = ep->dev;
+	struct rte_eth_link link = {0};
+
+	if (atomic_load(&dev->removed) || rte_eth_dev_is_removed(dev->id)) {
+		eth_gone(ep, "the device was removed");
+		return;
+	}
+	if (rte_eth_link_get_nowait(dev->id, &link) < 0)
+		return;
+	ep->speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+	eth_link_set(ep, link.link_status == RTE_ETH_LINK_UP);
+}
+
+static void on_change(void *ctx, const struct host_watch_state *state)
+{
+	struct eth_port *ep = ctx;
+
+	if (state->gone) {
+		eth_gone(ep, "its interface is gone");
+		return;
+	}
+	eth_link_set(ep, state->up && state->carrier);
+}
+
+/** An interface tells of its link; of other devices it is asked. */
+static int follow_link(struct eth_port *ep, const char *ifname, struct err *err)
+{
+	struct dpdk_dev *dev = ep->dev;
+	struct host_watch_state state;
+	int r;
+
+	(void)rte_eth_dev_callback_register(dev->id, RTE_ETH_EVENT_INTR_RMV, on_removed, dev);
+	if (!ifname) {
+		r = ev_add_timer(ep->ev, look, ep, &dev->look);
+		if (r < 0)
+			return err_set(err, r, "timer: %s", strerror(-r));
+		ev_timer_set(dev->look, 0, LOOK_NS);
+		return 0;
+	}
+	r = host_watch_create(ep->ev, ifname, on_change, ep, &dev->watch, &state, err);
+	if (!r)
+		eth_link_set(ep, state.up && state.carrier);
+	return r;
+}
+
+/* ---- Configuration ---- */
+
+static uint64_t tx_features(uint64_t offloads)
+{
+	const uint64_t csum = RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
+	const uint64_t tso = csum | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM |
+			     RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	uint64_t features = 0;
+
+	if ((offloads & csum) == csum)
+		features |= VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM);
+	if ((offloads & tso) == tso)
+		features |=
+			VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6);
+	return features;
+}
+
+static void set_conf(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info,
+	uint16_t n_queues, uint32_t mtu)
+{
+	*conf = (struct rte_eth_conf){0};
+	conf->rxmode.mtu = mtu;
+	conf->rxmode.offloads = WANTED_RX & info->rx_offload_capa;
+	conf->txmode.offloads = WANTED_TX & info->tx_offload_capa;
+	if (n_queues > 1 && info->flow_type_rss_offloads) {
+		conf->rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+		conf->rx_adv_conf.rss_conf.rss_hf =
+			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) &
+			info->flow_type_rss_offloads;
+	}
+	conf->intr_conf.rmv = !!(*info->dev_flags & RTE_ETH_DEV_INTR_RMV);
+}
+
+/** What the port's MTU means for this device. */
+static uint32_t device_mtu(const struct eth_port *ep, const struct rte_eth_dev_info *info)
+{
+	uint32_t mtu = ep->conf.mtu, most = info->max_mtu;
+
+	/* A driver that tells no MTU tells a length of frame. */
+	if (most == UINT16_MAX && info->max_rx_pktlen > RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN)
+		most = info->max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
+	mtu = mtu < most ? mtu : most;
+	return mtu < info->min_mtu ? info->min_mtu : mtu;
+}
+
+static int setup_queues(struct eth_port *ep, const struct rte_eth_dev_info *info,
+	const struct rte_eth_conf *conf, struct err *err)
+{
+	struct dpdk_dev *dev = ep->dev;
+	struct rte_eth_rxconf rx = info->default_rxconf;
+	struct rte_eth_txconf tx = info->default_txconf;
+	uint16_t n_rx = RING_SIZE, n_tx = RING_SIZE;
+	int r = rte_eth_dev_adjust_nb_rx_tx_desc(dev->id, &n_rx, &n_tx);
+
+	rx.offloads = conf->rxmode.offloads;
+	tx.offloads = conf->txmode.offloads;
+	for (uint16_t q = 0; !r && q < ep->n_queues; q++) {
+		r = rte_eth_rx_queue_setup(dev->id, q, n_rx, SOCKET_ID_ANY, &rx, dev->pool);
+		if (!r)
+			r = rte_eth_tx_queue_setup(dev->id, q, n_tx, SOCKET_ID_ANY, &tx);
+		ep->queues[q] = (struct ethq){.dev_id = dev->id,
+			.queue_id = q,
+			.rx_features = VIRTIO_BIT(VIRTIO_NET_F_CSUM),
+			.tx_features = tx_features(conf->txmode.offloads),
+			.max_len = ep->dev_mtu + 18, /* header and tag */
+			.pool = dev->pool,
+			.kick_fd = -1};
+	}
+	return r < 0 ? err_set(err, r, "its queues: %s", strerror(-r)) : 0;
+}
+
+static int configure(struct eth_port *ep, const struct eth_spec *spec, struct err *err)
+{
+	struct dpdk_dev *dev = ep->dev;
+	struct rte_eth_dev_info info;
+	struct rte_eth_conf conf;
+	int r = rte_eth_dev_info_get(dev->id, &info);
+	uint16_t n_queues = eth_wanted_queues(ep);
+	char pool_name[16];
+	unsigned n_mbufs;
+
+	if (r < 0)
+		return err_set(err, r, "asking the device: %s", strerror(-r));
+	dev->device = info.device;
+	(void)snprintf(ep->driver, sizeof(ep->driver), "%s", info.driver_name);
+	n_queues = n_queues < info.max_rx_queues ? n_queues : info.max_rx_queues;
+	n_queues = n_queues < info.max_tx_queues ? n_queues : info.max_tx_queues;
+	ep->n_queues = n_queues;
+	ep->dev_mtu = device_mtu(ep, &info);
+	n_mbufs = n_queues * (2 * RING_SIZE + SPARE_MBUFS) + n_queues * RING_SIZE - 1;
+	dev->pool_is_mapped = ep->conf.type == CTL_PORT_NIC;
+	(void)snprintf(pool_name, sizeof(pool_name), "eth%u", dev->id);
+	r = eth_pool_create(pool_name, n_mbufs, MBUF_SIZE, dev->pool_is_mapped, &dev->pool, err);
+	if (r < 0)
+		return r;
+	set_conf(&conf, &info, n_queues, ep->dev_mtu);
+	r = rte_eth_dev_configure(dev->id, n_queues, n_queues, &conf);
+	if (r < 0)
+		return err_set(err, r, "configuring %u queues, mtu %u: %s", n_queues, ep->dev_mtu,
+			strerror(-r));
+	return setup_queues(ep, &info, &conf, err);
+}
+
+/* ---- Back-end ---- */
+
+static int probe(struct eth_port *ep, const struct eth_spec *spec, struct err *err)
+{
+	struct dpdk_dev *dev = ep->dev;
+	int r = rte_dev_probe(spec->devargs);
+
+	if (r < 0) {
+		(void)err_set(err, r, "dpdk: device '%s' cannot be had: %s", spec->name,
+			r == -EFAULT ? "no driver takes it" : strerror(-r));
+		err_hint(err, "the log of vswitch has what DPDK said");
+		return r;
+	}
+	r = rte_eth_dev_get_port_by_name(spec->name, &dev->id);
+	if (r < 0)
+		return err_set(err, r, "dpdk: device '%s' is no Ethernet device", spec->name);
+	dev->is_probed = true;
+	return 0;
+}
+
+static int dpdk_open(struct eth_port *ep, struct err *err)
+{
+	static unsigned next_id;
+	struct dpdk_dev *dev;
+	struct eth_spec spec;
+	int r = eth_kind_spec(&ep->conf, next_id++, eth_wanted_queues(ep), &spec, err);
+
+	if (!r)
+		r = eal_start(err);
+	if (r < 0)
+		return r;
+	dev = calloc(1, sizeof(*dev));
+	if (!dev)
+		return err_set(err, -ENOMEM, "out of memory");
+	ep->dev = dev;
+	r = probe(ep, &spec, err);
+	if (!r)
+		r = configure(ep, &spec, err);
+	if (r < 0)
+		return r;
+	r = rte_eth_dev_start(dev->id);
+	if (r < 0)
+		return err_set(err, r, "starting the device: %s", strerror(-r));
+	dev->is_started = true;
+	/* A device that has no such thing passes everything. */
+	(void)rte_eth_promiscuous_enable(dev->id);
+	return follow_link(ep, spec.ifname, err);
+}
+
+static void dpdk_close(struct eth_port *ep)
+{
+	struct dpdk_dev *dev = ep->dev;
+
+	if (!dev)
+		return;
+	host_watch_destroy(dev->watch);
+	ev_del(dev->look);
+	if (dev->is_probed) {
+		(void)rte_eth_dev_callback_unregister(
+			dev->id, RTE_ETH_EVENT_INTR_RMV, on_removed, dev);
+		if (dev->is_started)
+			(void)rte_eth_dev_stop(dev->id);
+		(void)rte_eth_dev_close(dev->id);
+	}
+	eth_pool_destroy(dev->pool, dev->pool_is_mapped);
+	if (dev->is_probed && dev->device && rte_dev_remove(dev->device) < 0)
+		log_warn("port '%s': dpdk keeps its device", ep->conf.name);
+	free(dev);
+	ep->dev = NULL;
+	ep->n_queues = 0;
+}
+
+const struct eth_backend eth_dpdk_backend = {
+	.open = dpdk_open,
+	.close = dpdk_close,
+};

@@ -1,0 +1,40 @@
+/**
+ * eth_kind: what each kind of port is in DPDK's words.
+ *
+ * Pure: from the settings of a port to the device's name and arguments (devargs), and to what the
+ * driver wants of the frames' memory. Nothing is opened.
+ *
+ *   nic      the PCI address; the card is bound to vfio-pci (pci_bind.h)
+ *   af-xdp   net_af_xdp: the interface stays the host's; its frames come here past the host's stack
+ *   pcap     net_pcap: replays as fast as it is polled
+ *   memif    net_memif: client and server as the operator says
+ *   dpdk     whatever the operator writes
+ *
+ * Source: DPDK 22.11, "Network Interface Controller Drivers".
+ */
+#ifndef WEFT_PORT_ETH_KIND_H
+#define WEFT_PORT_ETH_KIND_H
+
+#include "ctl_vswitch.h"
+#include "err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct eth_spec {
+	char name[64];	    /* as DPDK calls the device: "net_pcap3", "0000:03:00.0" */
+	char devargs[640];  /* name and arguments */
+	const char *driver; /* of virtual devices; NULL: the device tells */
+	const char *ifname; /* interface of the host whose link is the port's; NULL: the device's;
+			       borrowed from conf */
+	bool one_piece;	    /* the driver does not chain mbufs when it receives */
+};
+
+/**
+ * id makes names unique; n_queues is what the operator wants.
+ * returns  0, -EINVAL with err set: a value cannot be said in devargs
+ */
+int eth_kind_spec(const struct ctl_port *conf, unsigned id, uint16_t n_queues,
+	struct eth_spec *ret_spec, struct err *err);
+
+#endif
