@@ -61,8 +61,9 @@ static int walk_indirect(struct vring *ring, uint64_t addr, uint32_t len, uint16
 		uint32_t size = (uint32_t)rest;
 		uint16_t flags = (uint16_t)(rest >> 48);
 
-		/* 2.8.8: only WRITE means something in an indirect table. */
-		if ((flags & VRING_DESC_F_WRITE) != direction)
+		/* 2.8.8: only WRITE means something in an indirect table. DPDK's driver leaves it
+		 * set on what it sends; reading what might be written is harmless. */
+		if (direction && !(flags & VRING_DESC_F_WRITE))
 			return ring_fault(ring, VRING_BAD_FLAGS);
 		if (size > UINT32_MAX - chain->len)
 			return ring_fault(ring, VRING_BAD_LENGTH);

@@ -97,6 +97,22 @@ static void frame_may_be_cut_anywhere(void **state)
 	}
 }
 
+/* DPDK's driver marks pieces that it sends by a packed ring's indirect table as writable. */
+static void packed_table_to_send_may_say_writable(void **state)
+{
+	struct rig *rig = rig_create(2, 1, RIG_FEATURES);
+
+	memset(bytes, 0, 12);
+	rig_frame(bytes + 12, 2, 1, -1, 0x0800, 124);
+	lay_packed(rig, bytes, 150, 50, true);
+	((struct vring_packed_desc *)buf(rig, 60))[0].flags = VRING_DESC_F_WRITE;
+	assert_int_equal(rig_run(rig, 0), 1);
+	assert_int_equal(rig->port[0].rx.broken, VRING_OK);
+	assert_int_equal(rig_receive(rig, 1, NULL, got, sizeof(got)), 138);
+	assert_memory_equal(got, bytes + 12, 138);
+	rig_destroy(rig);
+}
+
 /* Buffers that go on in the next region are one range; a hole between regions is none. */
 static void buffer_may_cross_adjacent_regions(void **state)
 {
@@ -351,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frame_may_be_cut_anywhere),
+		cmocka_unit_test(packed_table_to_send_may_say_writable),
 		cmocka_unit_test(buffer_may_cross_adjacent_regions),
 		cmocka_unit_test(split_faults_are_told_apart),
 		cmocka_unit_test(packed_faults_are_told_apart),
