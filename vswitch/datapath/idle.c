@@ -5,10 +5,14 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 /** Events are thrown away: what woke us is found by looking at the rings. */
 #define IDLE_EVENTS 16
+/** Naps between polls: what a frame waits for at most, while there is traffic and after. */
+#define IDLE_FIRST_NAP_NS 10000
+#define IDLE_LAST_NAP_NS  400000
 
 static int watch_fd(struct idle *idle, int fd)
 {
@@ -22,6 +26,7 @@ int idle_init(struct idle *idle)
 	int r = 0;
 
 	atomic_store(&idle->n_unwatched, 0);
+	idle->nap_ns = IDLE_FIRST_NAP_NS;
 	idle->epoll_fd = epoll_create1(EPOLL_CLOEXEC); /* hotpath: control thread */
 	if (idle->epoll_fd < 0)
 		r = -errno;
@@ -78,8 +83,6 @@ void idle_wake(struct idle *idle)
 
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 {
-	if (atomic_load_explicit(&idle->n_unwatched, memory_order_relaxed))
-		return false;
 	for (unsigned i = 0; i < n_rx; i++) {
 		if (rx[i].eth)
 			ethq_notify(rx[i].eth, true);
@@ -95,10 +98,24 @@ bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 	return true;
 }
 
-void idle_wait(struct idle *idle)
+bool idle_wait(struct idle *idle)
 {
 	struct epoll_event events[IDLE_EVENTS];
-	int n = epoll_wait(idle->epoll_fd, events, IDLE_EVENTS, -1); /* hotpath: nothing to do */
+	struct timespec nap = {0, idle->nap_ns};
+	bool polled = atomic_load_explicit(&idle->n_unwatched, memory_order_relaxed);
+	int n = epoll_pwait2(idle->epoll_fd, events, IDLE_EVENTS,
+		polled ? &nap : NULL, /* hotpath: idle */
+		NULL);
 
-	(void)n;
+	if (n) {
+		idle->nap_ns = IDLE_FIRST_NAP_NS;
+		return true;
+	}
+	idle->nap_ns = 2 * idle->nap_ns < IDLE_LAST_NAP_NS ? 2 * idle->nap_ns : IDLE_LAST_NAP_NS;
+	return false;
+}
+
+void idle_busy(struct idle *idle)
+{
+	idle->nap_ns = IDLE_FIRST_NAP_NS;
 }

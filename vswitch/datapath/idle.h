@@ -4,6 +4,9 @@
  * It asks its guests to kick, looks once more (a guest may have sent in between without kicking),
  * leaves the grace-period accounting and sleeps on an epoll set: the kick eventfds of its rings and
  * one wake-up eventfd, all edge-triggered, so that nobody ever reads them.
+ *
+ * Queues of devices without an interrupt have no such descriptor. While a worker has one, its sleep
+ * is a nap after which it polls again: short at first, longer as nothing comes. Kicks end it, too.
  */
 #ifndef WEFT_DATAPATH_IDLE_H
 #define WEFT_DATAPATH_IDLE_H
@@ -16,6 +19,7 @@ struct idle {
 	int epoll_fd;
 	int wake_fd;
 	_Atomic unsigned n_unwatched; /* rings without a kick: they must be polled */
+	long nap_ns;		      /* the worker's: how long to leave them alone */
 };
 
 /** Control: 0 or -errno; done accepts a struct that init failed on. */
@@ -29,7 +33,9 @@ void idle_wake(struct idle *idle);
 
 /** Worker: ask the drivers of rx[n_rx] to kick. True if it may sleep: nothing is pending. */
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx);
-/** Worker: sleep until a kick or idle_wake(). */
-void idle_wait(struct idle *idle);
+/** Worker: sleep until a kick or idle_wake(): true; or until it is time to poll: false. */
+bool idle_wait(struct idle *idle);
+/** Worker: frames came after a nap: the next will be short. */
+void idle_busy(struct idle *idle);
 
 #endif

@@ -113,17 +113,20 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 	return n;
 }
 
-static void worker_sleep(struct worker *worker, const struct dp_snapshot *snapshot)
+/** False: nothing happened, but it is time to poll. */
+static bool worker_sleep(struct worker *worker, const struct dp_snapshot *snapshot)
 {
 	struct worker_pool *pool = worker->pool;
+	bool woken;
 
 	if (snapshot && !idle_prepare(&worker->idle, snapshot->workers[worker->index].rx,
 				snapshot->workers[worker->index].n_rx))
-		return;
+		return true;
 	/* From here on nothing of the snapshot is touched until it is loaded again. */
 	rte_rcu_qsbr_thread_offline(pool->qsbr, worker->index);
-	idle_wait(&worker->idle);
+	woken = idle_wait(&worker->idle);
 	rte_rcu_qsbr_thread_online(pool->qsbr, worker->index);
+	return woken;
 }
 
 static void *worker_main(void *arg)
@@ -139,10 +142,12 @@ static void *worker_main(void *arg)
 
 		if (snapshot && worker_round(worker, snapshot)) {
 			last_tsc = worker->now_tsc;
+			idle_busy(&worker->idle);
 		} else if (!pool->busy &&
 			   (worker->now_tsc = rte_rdtsc()) - last_tsc > pool->spin_tsc) {
-			worker_sleep(worker, snapshot);
-			last_tsc = worker->now_tsc = rte_rdtsc();
+			if (worker_sleep(worker, snapshot))
+				last_tsc = rte_rdtsc(); /* else one round, then the next nap */
+			worker->now_tsc = rte_rdtsc();
 		}
 		rte_rcu_qsbr_quiescent(pool->qsbr, worker->index);
 	}
