@@ -284,7 +284,13 @@ int pci_bind_each(const struct pci_bind_env *env,
 
 bool pci_bind_is_taken(const struct pci_bind_card *card)
 {
-	return !strcmp(card->driver, PCI_BIND_VFIO);
+	return !strcmp(card->driver, PCI_BIND_VFIO) || !strcmp(card->driver, "uio_pci_generic") ||
+	       !strcmp(card->driver, "igb_uio");
+}
+
+bool pci_bind_is_shared(const struct pci_bind_card *card)
+{
+	return !strcmp(card->driver, "mlx5_core") || !strcmp(card->driver, "mlx4_core");
 }
 
 /* What the host does with it */
@@ -467,6 +473,14 @@ int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_card *c
 			card->class);
 	if (pci_bind_is_taken(card))
 		return 0;
+	if (pci_bind_is_shared(card)) {
+		(void)err_set(err, -ENOTSUP,
+			"card '%s': its driver %s serves programs beside the kernel", card->address,
+			card->driver);
+		err_hint(err, "leave it where it is, and use it: port add NAME type nic dev %s",
+			card->address);
+		return -ENOTSUP;
+	}
 	if (!vfio_is_loaded(env)) {
 		(void)err_set(err, -ENODEV, "card '%s': the driver vfio-pci is not loaded",
 			card->address);

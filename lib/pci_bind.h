@@ -74,18 +74,21 @@ int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bi
 int pci_bind_each(const struct pci_bind_env *env,
 	int (*fn)(void *ctx, const struct pci_bind_card *card), void *ctx, struct err *err);
 
+/** Is it on a driver for user space: vfio-pci, or one of the uio kind? */
 bool pci_bind_is_taken(const struct pci_bind_card *card);
+/** Does its kernel driver let programs drive it beside the kernel, so that it must not be taken? */
+bool pci_bind_is_shared(const struct pci_bind_card *card);
 /** What the host does with the card's interfaces now. */
 void pci_bind_use(const struct pci_bind_env *env, const struct pci_bind_card *card,
 	struct pci_bind_use *ret_use);
 
 /**
  * May and can the card be taken? Each reason names itself, with what to do about it:
- *   -ENOTSUP  it is no network card
+ *   -ENOTSUP  it is no network card, or one that is shared as it is
  *   -ENODEV   vfio-pci is not loaded
  *   -EPERM    no IOMMU, and the unsafe mode is off
  *   -EBUSY    others in its group; or the host needs it (the latter only without force)
- * A card that is on vfio-pci already is fine.
+ * A card that is taken already is fine.
  */
 int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_card *card, bool force,
 	struct err *err);

@@ -1,4 +1,5 @@
 #include "cmd.h"
+#include "cmd_nic.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -56,6 +57,8 @@ static int run_once(const struct opts *opts, char **words, unsigned n)
 	}
 	if (!strcmp(req.object->name, "node"))
 		return cmd_node(opts, &req);
+	if (!strcmp(req.object->name, "nic"))
+		return cmd_nic(opts, &req);
 	return cmd_object(opts, &req);
 }
 

@@ -56,7 +56,7 @@ static void print_usage(const struct grammar_object *object, const struct gramma
 	printf("  netcfg %s %s", object->name, verb->name);
 	for (unsigned i = 0; i < GRAMMAR_MAX_POSITIONS && verb->positions[i]; i++)
 		printf(i < verb->n_required ? " %s" : " [%s]", verb->positions[i]);
-	if (verb->target != GRAMMAR_VSWITCH)
+	if (verb->target == GRAMMAR_VMM || verb->target == GRAMMAR_LAB)
 		printf(verb->n_required ? " NAME" : " [NAME]");
 	if (verb->words)
 		printf(" [FIELD VALUE]...");

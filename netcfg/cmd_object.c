@@ -1,5 +1,6 @@
 /* Objects of the switch: bridge, port, link, vlan, fdb. */
 #include "cmd.h"
+#include "cmd_nic.h"
 #include "ctl_vswitch.h"
 #include "rundir.h"
 #include "show.h"
@@ -187,17 +188,24 @@ static int change(const struct opts *opts, struct ctl_client *client, const stru
 int cmd_object(const struct opts *opts, struct grammar_request *req)
 {
 	struct ctl_client *client = NULL;
+	bool adds_port = !strcmp(req->verb->method, "PortAdd"), took_card = false;
+	bool dry = opts->dry_run && !is_show(req->verb);
 	struct err err = {0};
 	int code;
 
 	if (req->verb->schema == &ctl_port_schema && absolute_paths((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
-	if (!strcmp(req->verb->method, "PortAdd") && check_new_port((void *)&req->msg, &err) < 0)
+	if (adds_port && check_new_port((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
-	if (opts->dry_run && !is_show(req->verb))
+	// Without a switch there is no reason to touch a card.
+	if (!dry && open_switch(opts, &client, &err) < 0)
+		return cmd_fail(&err);
+	if (adds_port && cmd_nic_port(opts, (void *)&req->msg, &took_card, &err) < 0) {
+		ctl_client_close(client);
+		return cmd_fail(&err);
+	}
+	if (dry)
 		return dry_run(req);
-	if (open_switch(opts, &client, &err) < 0)
-		return cmd_fail(&err);
 	if (is_show(req->verb)) {
 		code = show_switch(opts, client, show_method(opts, req), &req->msg, &err);
 	} else if (!strcmp(req->verb->method, "Monitor")) {
@@ -211,6 +219,8 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	ctl_client_close(client);
 	if (code == 0)
 		return EXIT_DONE;
+	if (took_card)
+		cmd_nic_port_failed((void *)&req->msg);
 	(void)cmd_fail(&err);
 	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
 }

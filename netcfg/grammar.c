@@ -89,6 +89,13 @@ static const struct grammar_verb node_verbs[] = {
 		"show the network devices of nodes"},
 };
 
+#define NIC(v, n, h) {v, GRAMMAR_HOST, NULL, &ctl_empty_schema, {"dev"}, n, NULL, NULL, false, h}
+static const struct grammar_verb nic_verbs[] = {
+	NIC("show", 0, "show interfaces and network cards of this host, and which the switch can have"),
+	NIC("bind", 1, "take a card from the kernel, for a port of type nic (--force: even if the host needs it)"),
+	NIC("unbind", 1, "give a card back to the kernel"),
+};
+
 const struct grammar_object grammar_objects[] = {
 	{"node", "n", "virtual machines of a lab", node_verbs, ARRAY_LEN(node_verbs)},
 	{"link", "l", "cables", link_verbs, ARRAY_LEN(link_verbs)},
@@ -97,6 +104,7 @@ const struct grammar_object grammar_objects[] = {
 	{"vlan", "v", "VLANs of bridges and ports", vlan_verbs, ARRAY_LEN(vlan_verbs)},
 	{"fdb", NULL, "forwarding database", fdb_verbs, ARRAY_LEN(fdb_verbs)},
 	{"worker", NULL, "packet threads of the switch", worker_verbs, ARRAY_LEN(worker_verbs)},
+	{"nic", NULL, "network cards of this host", nic_verbs, ARRAY_LEN(nic_verbs)},
 };
 const unsigned grammar_n_objects = ARRAY_LEN(grammar_objects);
 

@@ -21,8 +21,8 @@
 
 #define GRAMMAR_MAX_POSITIONS 3
 
-/** Which daemon a verb talks to. */
-enum grammar_target { GRAMMAR_VSWITCH, GRAMMAR_VMM, GRAMMAR_LAB };
+/** Which daemon a verb talks to; GRAMMAR_HOST is none of them. */
+enum grammar_target { GRAMMAR_VSWITCH, GRAMMAR_VMM, GRAMMAR_LAB, GRAMMAR_HOST };
 
 struct grammar_verb {
 	const char *name;

@@ -41,7 +41,7 @@ const struct opt opts_table[] = {
 	FLAG("--exit-code", NULL, exit_code, "plan: exit status 3 when there is something to do"),
 	FLAG("--check", NULL, check, "status: exit status 3 unless everything runs and is up"),
 	TEXT("--allow", NULL, allow, "restart", "apply: let running guests be restarted"),
-	FLAG("--force", NULL, force, "destroy, stop: pull the plug at once"),
+	FLAG("--force", NULL, force, "destroy, stop: pull the plug at once; nic bind: even if the host needs it"),
 	FLAG("--slow-kvm", NULL, slow_kvm, "apply: run guests even on a KVM that is not fit"),
 	FLAG("--log", NULL, follow_log, "console: print what was said so far and leave"),
 	TEXT("--run-dir", NULL, run_dir, "DIR", "where the run directories of labs are"),

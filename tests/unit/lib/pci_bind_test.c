@@ -242,6 +242,10 @@ static void what_is_no_card_is_named(void **state)
 	assert_int_equal(pci_bind_find(&env, "", &card, &err), -ENODEV);
 	assert_int_equal(pci_bind_find(&env, "0000:04:00.0", &card, &err), -ENODEV);
 	assert_string_equal(err.msg, "PCI device '0000:04:00.0': there is none");
+	make_device("0000:06:00.0", "0x020000\n", "mlx5_core", 10, "");
+	assert_int_equal(pci_bind_find(&env, "06:00.0", &card, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &card, true, &err), -ENOTSUP);
+	assert_non_null(strstr(err.msg, "mlx5_core serves programs"));
 	make_device("0000:05:00.0", "0x010802\n", "nvme", 8, "");
 	assert_int_equal(pci_bind_find(&env, "05:00.0", &card, &err), 0);
 	assert_int_equal(pci_bind_check(&env, &card, true, &err), -ENOTSUP);

@@ -1,0 +1,147 @@
+#include "cmd_nic.h"
+
+#include "cmd.h"
+#include "nic.h"
+#include "show.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static const struct show_column columns[] = {
+	{"name", "INTERFACE", false, true},
+	{"pci", "PCI", false, true},
+	{"driver", "DRIVER", false, true},
+	{"iommu_group", "GROUP", true, false},
+	{"mac", "MAC", false, false},
+	{"speed_mbps", "SPEED", true, false},
+	{"carrier", "CARRIER", false, false},
+	{"default_route", "DEFAULT-ROUTE", false, false},
+	{"can_bind", "BIND", false, true},
+};
+
+/* What the last column says: can the switch have it? */
+static const char *bind_text(const struct nic *nic)
+{
+	if (!nic->is_card)
+		return "no card";
+	if (pci_bind_is_taken(&nic->card))
+		return "bound";
+	return nic->why.code ? nic->why.msg : "can be";
+}
+
+static json_t *row_of(const struct nic *nic)
+{
+	const struct pci_bind_card *card = &nic->card;
+	json_t *row = json_object();
+	char id[12];
+
+	if (nic->name[0]) {
+		json_object_set_new(row, "name", json_string(nic->name));
+		json_object_set_new(row, "mac", json_string(nic->mac));
+		json_object_set_new(row, "up", json_boolean(nic->up));
+		json_object_set_new(row, "carrier", json_boolean(nic->carrier));
+	}
+	if (nic->speed_mbps)
+		json_object_set_new(row, "speed_mbps", json_integer(nic->speed_mbps));
+	if (nic->is_card) {
+		(void)snprintf(id, sizeof(id), "%04x:%04x", card->vendor, card->device);
+		json_object_set_new(row, "pci", json_string(card->address));
+		json_object_set_new(row, "id", json_string(id));
+		json_object_set_new(row, "driver", json_string(card->driver));
+		if (card->group >= 0)
+			json_object_set_new(row, "iommu_group", json_integer(card->group));
+		json_object_set_new(row, "default_route", json_boolean(nic->use.default_route));
+		json_object_set_new(row, "bound", json_boolean(pci_bind_is_taken(card)));
+	}
+	json_object_set_new(row, "can_bind", json_boolean(nic->is_card && !nic->why.code));
+	if (nic->why.code) {
+		json_object_set_new(row, "reason", json_string(nic->why.msg));
+		json_object_set_new(row, "hint", json_string(nic->why.hint));
+	}
+	return row;
+}
+
+struct listing {
+	struct show *show;
+	const char *wanted; /* "" = all */
+	bool found;
+};
+
+static int add_row(void *ctx, const struct nic *nic)
+{
+	struct listing *listing = ctx;
+	const char *texts[ARRAY_LEN(columns)] = {[ARRAY_LEN(columns) - 1] = bind_text(nic)};
+
+	if (listing->wanted[0] && strcmp(listing->wanted, nic->name) &&
+		strcmp(listing->wanted, nic->card.address))
+		return 0;
+	listing->found = true;
+	show_row(listing->show, row_of(nic), texts);
+	return 0;
+}
+
+static int show_nics(const struct opts *opts, const char *name, struct err *err)
+{
+	struct listing listing = {
+		show_begin(stdout, opts, columns, ARRAY_LEN(columns)), name, !name[0]};
+
+	if (!listing.show)
+		return err_set(err, -ENOMEM, "no memory");
+	(void)nic_each(NULL, add_row, &listing);
+	if (listing.found)
+		return show_end(listing.show, err);
+	(void)show_discard(listing.show);
+	(void)err_set(err, -ENODEV, "device '%s': no interface and no network card", name);
+	err_hint(err, "netcfg nic show lists them");
+	return -ENODEV;
+}
+
+int cmd_nic(const struct opts *opts, const struct grammar_request *req)
+{
+	FILE *out = opts->quiet ? NULL : stdout;
+	struct pci_bind_card card;
+	struct err err = {0};
+	int code;
+
+	if (!strcmp(req->verb->name, "show"))
+		code = show_nics(opts, req->name, &err);
+	else if (!strcmp(req->verb->name, "bind"))
+		code = nic_take(NULL, req->name, opts->force, opts->dry_run, out, &card, &err);
+	else
+		code = nic_give_back(NULL, req->name, opts->dry_run, out, &err);
+	return code ? cmd_fail(&err) : EXIT_DONE;
+}
+
+int cmd_nic_port(const struct opts *opts, struct ctl_port *port, bool *ret_taken, struct err *err)
+{
+	struct pci_bind_card card;
+	int code;
+
+	*ret_taken = false;
+	if (port->type != CTL_PORT_NIC || !CTL_HAS(port, ctl_port, dev))
+		return 0;
+	code = pci_bind_find(NULL, port->dev, &card, err);
+	if (!code && !pci_bind_is_taken(&card) && !pci_bind_is_shared(&card)) {
+		code = nic_take(NULL, port->dev, opts->force, opts->dry_run,
+			opts->quiet ? NULL : stdout, &card, err);
+		*ret_taken = !code && !opts->dry_run;
+		if (!code && !CTL_HAS(port, ctl_port, give_back))
+			CTL_SET(port, ctl_port, give_back, true);
+	}
+	if (code)
+		return err_prefix(err, "port '%s'", port->name);
+	CTL_SET_STR(port, ctl_port, dev, card.address);
+	return 0;
+}
+
+void cmd_nic_port_failed(const struct ctl_port *port)
+{
+	struct err err = {0};
+
+	// The reason of the failure is told by the caller; this one only adds to it.
+	if (pci_bind_give_back(NULL, port->dev, NULL, &err))
+		err_print(&err, CMD_PROGRAM);
+}

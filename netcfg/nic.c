@@ -1,0 +1,195 @@
+#include "nic.h"
+
+#include "str.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool read_attr(
+	const struct pci_bind_env *env, const char *iface, const char *attr, char *buf, size_t size)
+{
+	char *path = str_dup_printf(
+		"%s/class/net/%s/%s", env && env->sys ? env->sys : "/sys", iface, attr);
+	FILE *in = path ? fopen(path, "re") : NULL;
+	bool ok = in && fgets(buf, (int)size, in);
+
+	if (in)
+		fclose(in);
+	free(path);
+	if (ok)
+		buf[strcspn(buf, "\n")] = '\0';
+	return ok;
+}
+
+static void read_iface(const struct pci_bind_env *env, const char *name, struct nic *nic)
+{
+	char text[32];
+
+	*nic = (struct nic){.is_card = false};
+	(void)str_copy(nic->name, sizeof(nic->name), name);
+	if (!read_attr(env, name, "address", nic->mac, sizeof(nic->mac)))
+		nic->mac[0] = '\0';
+	nic->up = read_attr(env, name, "flags", text, sizeof(text)) && strtoul(text, NULL, 16) & 1;
+	nic->carrier = read_attr(env, name, "carrier", text, sizeof(text)) && text[0] == '1';
+	// A driver that does not know it says -1.
+	if (read_attr(env, name, "speed", text, sizeof(text)) && text[0] != '-')
+		nic->speed_mbps = (uint32_t)strtoul(text, NULL, 10);
+}
+
+static void read_card(const struct pci_bind_env *env, struct nic *nic)
+{
+	nic->is_card = true;
+	pci_bind_use(env, &nic->card, &nic->use);
+	(void)pci_bind_check(env, &nic->card, false, &nic->why);
+}
+
+struct cards {
+	const struct pci_bind_env *env;
+	int (*fn)(void *ctx, const struct nic *nic);
+	void *ctx;
+};
+
+static int each_bare_card(void *ctx, const struct pci_bind_card *card)
+{
+	struct cards *cards = ctx;
+	struct nic nic = {.card = *card};
+
+	if (card->n_ifaces)
+		return 0;
+	read_card(cards->env, &nic);
+	return cards->fn(cards->ctx, &nic);
+}
+
+int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct nic *nic), void *ctx)
+{
+	struct cards cards = {env, fn, ctx};
+	struct dirent **entries;
+	char *dir = str_dup_printf("%s/class/net", env && env->sys ? env->sys : "/sys");
+	int n = dir ? scandir(dir, &entries, NULL, versionsort) : 0;
+	int code = 0;
+
+	for (int i = 0; i < n; i++) {
+		const char *name = entries[i]->d_name;
+		struct nic nic;
+		char type[8];
+
+		// 772 is ARPHRD_LOOPBACK; what has no type (bonding_masters) is no interface.
+		if (!code && name[0] != '.' && read_attr(env, name, "type", type, sizeof(type)) &&
+			strcmp(type, "772")) {
+			read_iface(env, name, &nic);
+			if (!pci_bind_find(env, name, &nic.card, NULL))
+				read_card(env, &nic);
+			code = fn(ctx, &nic);
+		}
+		free(entries[i]);
+	}
+	if (n > 0)
+		free(entries);
+	free(dir);
+	return code ? code : pci_bind_each(env, each_bare_card, &cards, NULL);
+}
+
+/* Explaining */
+
+static void print_card(FILE *out, const struct pci_bind_card *card)
+{
+	fprintf(out, "card %s (%04x:%04x)", card->address, card->vendor, card->device);
+	for (unsigned i = 0; i < card->n_ifaces; i++)
+		fprintf(out, "%s %s",
+			i		     ? ","
+			: card->n_ifaces > 1 ? ", interfaces"
+					     : ", interface",
+			card->ifaces[i]);
+	fprintf(out, ", %s%s", card->driver[0] ? "driver " : "no driver", card->driver);
+	if (card->group >= 0)
+		fprintf(out, ", IOMMU group %d", card->group);
+	fprintf(out, "\n");
+}
+
+void nic_explain_take(FILE *out, const struct pci_bind_card *card, const struct pci_bind_use *use)
+{
+	print_card(out, card);
+	if (pci_bind_is_taken(card)) {
+		fprintf(out, "  is bound to %s already; nothing changes\n", card->driver);
+		return;
+	}
+	if (card->driver[0])
+		fprintf(out, "  will be unbound from %s and bound to vfio-pci, for the switch\n",
+			card->driver);
+	else
+		fprintf(out, "  will be bound to vfio-pci, for the switch\n");
+	for (unsigned i = 0; i < card->n_ifaces; i++)
+		fprintf(out,
+			"  interface %s will be gone from the host, with its addresses and "
+			"routes\n",
+			card->ifaces[i]);
+	if (use->default_route)
+		fprintf(out, "  the host will lose its default route (%s)\n", use->iface);
+	if (use->only_address)
+		fprintf(out, "  the host will lose its only address (%s); connections to it end\n",
+			use->iface);
+	if (card->group < 0)
+		fprintf(out, "  there is no IOMMU: the card will be able to write to all memory of "
+			     "the host\n");
+	fprintf(out, "  until: netcfg nic unbind %s, or the next boot\n", card->address);
+}
+
+void nic_explain_give_back(FILE *out, const struct pci_bind_card *card)
+{
+	print_card(out, card);
+	if (pci_bind_is_taken(card))
+		fprintf(out,
+			"  will be unbound from %s and left to the kernel's own driver\n"
+			"  its interface will be back, down and without the addresses that it "
+			"had\n",
+			card->driver);
+	else
+		fprintf(out, "  is not bound to vfio-pci; nothing changes\n");
+}
+
+/* Doing */
+
+int nic_take(const struct pci_bind_env *env, const char *dev, bool force, bool dry_run, FILE *out,
+	struct pci_bind_card *ret_card, struct err *err)
+{
+	struct pci_bind_use use;
+	int code = pci_bind_find(env, dev, ret_card, err);
+
+	if (!code)
+		code = pci_bind_check(env, ret_card, force, err);
+	if (code)
+		return code;
+	pci_bind_use(env, ret_card, &use);
+	if (out)
+		nic_explain_take(out, ret_card, &use);
+	if (out)
+		fflush(out);
+	return dry_run ? 0 : pci_bind_take(env, ret_card, err);
+}
+
+int nic_give_back(
+	const struct pci_bind_env *env, const char *dev, bool dry_run, FILE *out, struct err *err)
+{
+	char driver[PCI_BIND_NAME_SIZE];
+	struct pci_bind_card card;
+	int code = pci_bind_find(env, dev, &card, err);
+	bool taken;
+
+	if (code)
+		return code;
+	taken = pci_bind_is_taken(&card);
+	if (out)
+		nic_explain_give_back(out, &card);
+	if (out)
+		fflush(out);
+	if (dry_run)
+		return 0;
+	code = pci_bind_give_back(env, card.address, driver, err);
+	if (code || !taken || !out || pci_bind_find(env, card.address, &card, err))
+		return code;
+	fprintf(out, "now: ");
+	print_card(out, &card);
+	return 0;
+}

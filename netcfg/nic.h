@@ -1,0 +1,54 @@
+/**
+ * nic: the interfaces and network cards of this host, and what taking a card would mean.
+ *
+ * What an interface is comes from /sys/class/net, what a card is and whether it can be taken from
+ * pci_bind.h; both are looked up anew each time. A card that was taken has no interface and is
+ * listed by its address alone.
+ *
+ * Threads: one.
+ */
+#ifndef NETCFG_NIC_H
+#define NETCFG_NIC_H
+
+#include "err.h"
+#include "pci_bind.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct nic {
+	char name[16]; /* interface, "" = a card without one */
+	char mac[18];  /* "" = none */
+	bool up;
+	bool carrier;	     /* false while it is down */
+	uint32_t speed_mbps; /* 0 = not known */
+	bool is_card;
+	struct pci_bind_card card;
+	struct pci_bind_use use;
+	struct err why; /* why the card cannot be taken; code 0 = it can */
+};
+
+/**
+ * Call fn for each interface but loopback, then for each card without one, until it returns
+ * nonzero. 0 or that.
+ */
+int nic_each(
+	const struct pci_bind_env *env, int (*fn)(void *ctx, const struct nic *nic), void *ctx);
+
+/** Say what taking the card will do, and what will stop working. */
+void nic_explain_take(FILE *out, const struct pci_bind_card *card, const struct pci_bind_use *use);
+/** Say what giving it back will do. */
+void nic_explain_give_back(FILE *out, const struct pci_bind_card *card);
+
+/**
+ * Take the card that dev names, after the explanation (out NULL = none); only explain with dry_run.
+ * ret_card is what it was before. 0, or as pci_bind_check() and pci_bind_take().
+ */
+int nic_take(const struct pci_bind_env *env, const char *dev, bool force, bool dry_run, FILE *out,
+	struct pci_bind_card *ret_card, struct err *err);
+/** Give it back, likewise. 0, or as pci_bind_give_back(). */
+int nic_give_back(
+	const struct pci_bind_env *env, const char *dev, bool dry_run, FILE *out, struct err *err);
+
+#endif
