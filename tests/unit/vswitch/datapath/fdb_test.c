@@ -1,6 +1,7 @@
 #include "fdb.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -270,6 +271,67 @@ static void model_agrees(void **state)
 	fdb_destroy(fdb);
 }
 
+/* ---- Beside readers ---- */
+
+#define CROWD 48
+
+struct crowd {
+	struct fdb *fdb;
+	uint64_t macs[CROWD];
+	atomic_bool stop;
+	atomic_uint n_wrong, n_found;
+};
+
+/* An address is at its port, or unknown; nothing else is ever seen. */
+static void *look_on(void *arg)
+{
+	struct crowd *crowd = arg;
+
+	while (!atomic_load_explicit(&crowd->stop, memory_order_relaxed)) {
+		for (uint16_t i = 0; i < CROWD; i++) {
+			uint16_t value = look(crowd->fdb, 1, crowd->macs[i], true);
+
+			atomic_fetch_add(&crowd->n_found, value == i);
+			atomic_fetch_add(&crowd->n_wrong, value != i && value != FDB_NONE);
+		}
+	}
+	return NULL;
+}
+
+/* Addresses that want the same few buckets come, go and push each other to second buckets while
+ * another thread looks them up. */
+static void reader_sees_no_mixture(void **state)
+{
+	struct crowd crowd = {.fdb = make(64)};
+	unsigned n_second = 0;
+	pthread_t reader;
+
+	for (uint32_t i = 0, n = 0; n < CROWD; i++) {
+		uint64_t hash = fdb_hash(fdb_key(1, scattered_mac(i)));
+
+		if (fdb_first(crowd.fdb, hash) - crowd.fdb->buckets < 4 &&
+			fdb_second(crowd.fdb, hash) - crowd.fdb->buckets < 8)
+			crowd.macs[n++] = scattered_mac(i);
+	}
+	assert_int_equal(pthread_create(&reader, NULL, look_on, &crowd), 0);
+	srandom(3);
+	for (unsigned step = 0; step < 2000000 || !atomic_load(&crowd.n_found); step++) {
+		uint16_t i = (uint16_t)(random() % CROWD);
+
+		if (random() % 4 == 0)
+			(void)fdb_del(crowd.fdb, 1, crowd.macs[i]);
+		else
+			(void)fdb_learn(crowd.fdb, 1, crowd.macs[i], i, 0, 0);
+		for (unsigned b = 4; step % 10000 == 0 && b < 8; b++)
+			n_second += fdb_bucket_hits(&crowd.fdb->buckets[b], FDB_KEY_EMPTY) != 63;
+	}
+	atomic_store(&crowd.stop, true);
+	assert_int_equal(pthread_join(reader, NULL), 0);
+	assert_int_equal(crowd.n_wrong, 0);
+	assert_true(n_second > 0); /* or it was no crowd */
+	fdb_destroy(crowd.fdb);
+}
+
 /* ---- A full table ---- */
 
 #define FULL 1048576u
@@ -333,6 +395,7 @@ int main(void)
 		cmocka_unit_test(every_address_fits),
 		cmocka_unit_test(flush_takes_what_the_filter_says),
 		cmocka_unit_test(model_agrees),
+		cmocka_unit_test(reader_sees_no_mixture),
 		cmocka_unit_test(full_table_agrees),
 	};
 
