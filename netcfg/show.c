@@ -78,15 +78,16 @@ static char *value_text(const json_t *value)
 	}
 }
 
-void show_row(struct show *show, json_t *row, const char *const *texts)
+/* Rows are kept as what is drawn of them: there may be a million. */
+static bool draws_json(const struct show *show)
+{
+	return show->opts->json || show->opts->details || show->opts->oneline;
+}
+
+static void add_line(struct show *show, const json_t *row, const char *const *texts)
 {
 	struct show_line *line;
 
-	if (!show || !row || json_array_append_new(show->rows, row)) {
-		if (show)
-			show->failed = true;
-		return;
-	}
 	if (show->n_lines == show->n_allocated) {
 		size_t n = show->n_allocated ? 2 * show->n_allocated : 64;
 		void *lines = realloc(show->lines, n * sizeof(*show->lines));
@@ -105,6 +106,21 @@ void show_row(struct show *show, json_t *row, const char *const *texts)
 		line->cells[i] = text ? strdup(text) : value_text(json_object_get(row, show->cols[i].key));
 		if (!line->cells[i])
 			show->failed = true;
+	}
+}
+
+void show_row(struct show *show, json_t *row, const char *const *texts)
+{
+	if (!show) {
+		json_decref(row);
+	} else if (!row) {
+		show->failed = true;
+	} else if (draws_json(show)) {
+		if (json_array_append_new(show->rows, row))
+			show->failed = true;
+	} else {
+		add_line(show, row, texts);
+		json_decref(row);
 	}
 }
 
