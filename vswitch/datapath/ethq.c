@@ -4,10 +4,17 @@
 #include "tag.h"
 
 #include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
 #include <rte_mbuf.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+#include <stddef.h>
 #include <string.h>
 
 #define MAC_BYTES 12 /* both addresses */
+/** What an mbuf can say of it. */
+#define MAX_L3_LEN 511
 
 /* ---- In ---- */
 
@@ -88,9 +95,20 @@ void ethq_return(struct ethq *q)
 
 /** Where the next byte of a frame goes: the last of a chain of mbufs. */
 struct filling {
-	struct rte_mempool *pool;
+	struct ethq *q;
 	struct rte_mbuf *first, *last;
 };
+
+/** The pool has no cache for threads that are not DPDK's: a queue takes many at once. */
+static struct rte_mbuf *new_mbuf(struct ethq *q)
+{
+	if (q->n_spare)
+		return q->spare[--q->n_spare];
+	if (rte_pktmbuf_alloc_bulk(q->pool, q->spare, FRAME_BURST))
+		return rte_pktmbuf_alloc(q->pool);
+	q->n_spare = FRAME_BURST - 1;
+	return q->spare[q->n_spare];
+}
 
 /** Append n bytes. False: no mbuf. */
 static bool append(struct filling *to, const uint8_t *src, uint32_t n)
@@ -98,7 +116,7 @@ static bool append(struct filling *to, const uint8_t *src, uint32_t n)
 	while (n) {
 		uint16_t room = rte_pktmbuf_tailroom(to->last);
 		if (!room) {
-			struct rte_mbuf *next = rte_pktmbuf_alloc(to->pool);
+			struct rte_mbuf *next = new_mbuf(to->q);
 			if (!next)
 				return false;
 			next->data_off = 0;
@@ -134,6 +152,90 @@ static bool fill(struct filling *to, const struct frame *frame, bool tagged)
 	return true;
 }
 
+/* ---- Offloads ---- */
+
+/** Bytes before the layer-3 header, of a frame in one stretch; 0 where that is not IP. */
+static uint32_t find_ip(const uint8_t *frame, uint32_t len, bool *ret_ipv6)
+{
+	uint32_t at = MAC_BYTES;
+
+	for (unsigned tags = 0; tags < 3 && at + 2 <= len; tags++, at += TAG_LEN) {
+		uint16_t type = (uint16_t)(frame[at] << 8 | frame[at + 1]);
+
+		if (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ)
+			continue;
+		*ret_ipv6 = type == RTE_ETHER_TYPE_IPV6;
+		return type == RTE_ETHER_TYPE_IPV4 || *ret_ipv6 ? at + 2 : 0;
+	}
+	return 0;
+}
+
+/** Finish a checksum that no device is asked for; start and offset count in the mbuf. */
+static void finish_checksum(struct rte_mbuf *mbuf, uint32_t start, uint32_t offset)
+{
+	uint16_t sum = 0;
+
+	if (start + offset + sizeof(sum) > mbuf->data_len ||
+		rte_raw_cksum_mbuf(mbuf, start, mbuf->pkt_len - start, &sum))
+		return;
+	sum = (uint16_t)~sum;
+	if (!sum)
+		sum = 0xffff;
+	memcpy(rte_pktmbuf_mtod_offset(mbuf, uint8_t *, start + offset), &sum, sizeof(sum));
+}
+
+/** What a device that cuts expects: no length in the pseudo-header's sum, IPv4's checksum zero. */
+static void prepare_cut(struct rte_mbuf *mbuf, bool ipv6)
+{
+	uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, mbuf->l2_len);
+	struct rte_tcp_hdr *tcp = (struct rte_tcp_hdr *)(ip + mbuf->l3_len);
+
+	if (ipv6) {
+		tcp->cksum = rte_ipv6_phdr_cksum((struct rte_ipv6_hdr *)ip, mbuf->ol_flags);
+	} else {
+		((struct rte_ipv4_hdr *)ip)->hdr_checksum = 0;
+		tcp->cksum = rte_ipv4_phdr_cksum((struct rte_ipv4_hdr *)ip, mbuf->ol_flags);
+	}
+}
+
+/**
+ * Ask the device for what the header asks for; start counts in the mbuf. False: to be cut, but not
+ * as a device can, whatever its sender meant by that.
+ */
+static bool ask(struct rte_mbuf *mbuf, const struct virtio_net_hdr_v1 *hdr, uint32_t start)
+{
+	const uint8_t *bytes = rte_pktmbuf_mtod(mbuf, const uint8_t *);
+	bool ipv6 = false, tcp = hdr->csum_offset == offsetof(struct rte_tcp_hdr, cksum);
+	bool udp = hdr->csum_offset == offsetof(struct rte_udp_hdr, dgram_cksum);
+	uint32_t l3 = find_ip(bytes, mbuf->data_len, &ipv6);
+
+	bool cut = hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE;
+	uint32_t l4_len = 0;
+
+	if ((!tcp && !udp) || !l3 || start < l3 + sizeof(struct rte_ipv4_hdr) ||
+		start - l3 > MAX_L3_LEN || start + sizeof(struct rte_tcp_hdr) > mbuf->data_len) {
+		finish_checksum(mbuf, start, hdr->csum_offset);
+		return !cut;
+	}
+	mbuf->l2_len = l3;
+	mbuf->l3_len = start - l3;
+	mbuf->ol_flags |= tcp ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM;
+	mbuf->ol_flags |= ipv6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4;
+	if (!cut)
+		return true;
+	if (tcp)
+		l4_len = (bytes[start + offsetof(struct rte_tcp_hdr, data_off)] >> 4) * 4;
+	if (l4_len < sizeof(struct rte_tcp_hdr) || start + l4_len > mbuf->data_len)
+		return false;
+	mbuf->l4_len = l4_len;
+	mbuf->tso_segsz = hdr->gso_size;
+	mbuf->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | (ipv6 ? 0 : RTE_MBUF_F_TX_IP_CKSUM);
+	prepare_cut(mbuf, ipv6);
+	return true;
+}
+
+/* ---- Sending ---- */
+
 void ethq_refuse(struct ethq_refused *refused, const uint8_t *mac, uint32_t len)
 {
 	refused->frames++;
@@ -146,37 +248,68 @@ void ethq_refuse(struct ethq_refused *refused, const uint8_t *mac, uint32_t len)
 		refused->multicast++;
 }
 
+static void refuse_mbuf(struct rte_mbuf *mbuf, struct ethq_refused *refused)
+{
+	ethq_refuse(refused, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->pkt_len);
+	rte_pktmbuf_free(mbuf);
+}
+
+/** Let the driver look at frames with offloads. Those that it cannot send are refused. */
+static void prepare(struct ethq *q, struct ethq_refused *refused)
+{
+	unsigned good = 0;
+
+	while (good < q->n_out) {
+		good += rte_eth_tx_prepare(
+			q->dev_id, q->queue_id, q->out + good, (uint16_t)(q->n_out - good));
+		if (good == q->n_out)
+			break;
+		refuse_mbuf(q->out[good], refused);
+		q->n_out--;
+		memmove(q->out + good, q->out + good + 1, (q->n_out - good) * sizeof(q->out[0]));
+	}
+	q->has_offloads = false;
+}
+
 void ethq_publish(struct ethq *q, struct ethq_refused *refused)
 {
-	unsigned sent = 0;
+	unsigned sent;
 
 	if (q->sock)
 		sockq_publish(q->sock, refused);
 	if (!q->n_out)
 		return;
+	if (q->has_offloads)
+		prepare(q, refused);
 	sent = rte_eth_tx_burst(q->dev_id, q->queue_id, q->out, (uint16_t)q->n_out);
 	for (unsigned i = sent; i < q->n_out; i++)
-		ethq_refuse(
-			refused, rte_pktmbuf_mtod(q->out[i], const uint8_t *), q->out[i]->pkt_len);
-	rte_pktmbuf_free_bulk(q->out + sent, q->n_out - sent);
+		refuse_mbuf(q->out[i], refused);
 	q->n_out = 0;
 }
 
 enum vring_put ethq_put(
 	struct ethq *q, const struct frame *frame, bool tagged, struct ethq_refused *refused)
 {
-	struct filling to = {.pool = q->pool};
+	uint32_t tag_len = tagged ? TAG_LEN : 0;
+	struct filling to = {.q = q};
 
 	if (q->sock)
 		return sockq_put(q->sock, frame, tagged, refused);
-	if (frame->len + (tagged ? TAG_LEN : 0) > q->max_len)
+	if (frame->len + tag_len > q->max_len && (frame_is_plain(frame) || !frame->hdr.gso_type))
 		return VRING_PUT_NO_ROOM;
-	to.first = to.last = rte_pktmbuf_alloc(q->pool);
+	to.first = to.last = new_mbuf(q);
 	if (!to.first)
 		return VRING_PUT_FULL;
 	if (!fill(&to, frame, tagged)) {
 		rte_pktmbuf_free(to.first);
 		return VRING_PUT_FULL;
+	}
+	if (!frame_is_plain(frame) && frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+		if (!ask(to.first, &frame->hdr, frame->hdr.csum_start + tag_len)) {
+			rte_pktmbuf_free(to.first);
+			return VRING_PUT_NO_ROOM;
+		}
+		q->has_offloads = true;
 	}
 	q->out[q->n_out++] = to.first;
 	if (q->n_out == FRAME_BURST)
@@ -184,12 +317,19 @@ enum vring_put ethq_put(
 	return VRING_PUT_OK;
 }
 
+void ethq_done(struct ethq *q)
+{
+	rte_pktmbuf_free_bulk(q->spare, q->n_spare);
+	q->n_spare = 0;
+}
+
 /* ---- Idle ---- */
 
 void ethq_notify(struct ethq *q, bool on)
 {
-	if (q->sock || q->kick_fd < 0)
+	if (q->sock || q->kick_fd < 0 || q->wants_kick == on)
 		return;
+	q->wants_kick = on;
 	if (on)
 		(void)rte_eth_dev_rx_intr_enable(q->dev_id, q->queue_id);
 	else

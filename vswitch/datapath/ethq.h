@@ -11,6 +11,10 @@
  * Bursts. take ... return, and begin, put..., publish, always in these groups. A device that takes
  * less than it is given has a full ring: what it refused is freed and handed back to be counted.
  *
+ * Offloads of a device of DPDK. In: none is used; a frame's checksum is there, right or wrong, and
+ * for the receiver to judge. Out: where tx_features says so, the device is asked to finish TCP's
+ * and UDP's checksum and to cut TCP; any other checksum is finished here.
+ *
  * Threads. As vring: one worker takes; under tx_lock, where there are several, workers put. Workers
  * are no EAL threads unless the pool registered them: the pool's cache may not be relied on.
  * Control starts and stops the device only while the queue is in no published snapshot.
@@ -42,14 +46,19 @@ struct ethq {
 	_Atomic bool tx_lock;
 	/* Interrupt for a worker that sleeps; -1: it has none and has to be polled. */
 	int kick_fd;
+	bool wants_kick;
 	uint32_t publish_mark; /* the worker pool's, control only */
 	bool is_watched;
 	/* Between take and return. */
 	unsigned n_taken;
 	struct rte_mbuf *taken[FRAME_BURST];
 	/* Between begin and publish. */
+	bool has_offloads;
 	unsigned n_out;
 	struct rte_mbuf *out[FRAME_BURST];
+	/* For frames to come: taken from the pool many at a time. */
+	unsigned n_spare;
+	struct rte_mbuf *spare[FRAME_BURST];
 };
 
 /** Frames that the device refused after they had been put. */
@@ -70,6 +79,8 @@ void ethq_return(struct ethq *q);
  *  refuses meanwhile is added to refused. */
 enum vring_put ethq_put(
 	struct ethq *q, const struct frame *frame, bool tagged, struct ethq_refused *refused);
+/** Control: give spare buffers back to the pool, before the device is closed. */
+void ethq_done(struct ethq *q);
 /** Send what was put. */
 void ethq_publish(struct ethq *q, struct ethq_refused *refused);
 
