@@ -202,12 +202,14 @@ qemu_guest() {
 		-device "virtio-net-pci,netdev=n,mac=$mac,vectors=0$options"
 }
 
-# testpmd NAME VDEV FORWARD-MODE [OPTION...]: DPDK's test forwarder on one virtual device.
+# testpmd NAME VDEV FORWARD-MODE [OPTION...]: DPDK's test forwarder on one virtual device; more
+# options of the EAL from $EAL.
 testpmd() {
-	local name=$1 vdev=$2 mode=$3
+	local name=$1 vdev=$2 mode=$3 eal
 	shift 3
+	read -ra eal <<<"${EAL:-}"
 	start "$name" dpdk-testpmd --lcores '0@0-1,1@0-1' --no-pci --no-huge -m 128 \
-		--file-prefix "$name-$$" --vdev "$vdev" -- --forward-mode="$mode" \
+		--file-prefix "$name-$$" --vdev "$vdev" "${eal[@]}" -- --forward-mode="$mode" \
 		--total-num-mbufs=4096 --stats-period 1 --no-lsc-interrupt "$@"
 }
 
