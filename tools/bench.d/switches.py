@@ -110,6 +110,8 @@ class OpenVswitch(Switch):
             ["ovs-vsctl", "--timeout=30", f"--db=unix:{self.folder}/db.sock", *words],
             capture_output=True, text=True, check=False)
         if done.returncode:
+            for child in self.children:
+                child.check()  # it says more than vsctl, which waited for it
             raise host.Problem(f"ovs-vsctl: {done.stderr.strip()}")
 
     def start_database(self):
@@ -133,10 +135,9 @@ class OpenVswitch(Switch):
         self.vsctl("--no-wait", "init")
         self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                    "other_config:dpdk-init=true",
-                   f"other_config:dpdk-extra={' '.join(['--no-pci', *dpdk_memory()])}",
+                   "other_config:dpdk-extra=--no-pci",
                    f"other_config:dpdk-lcore-mask={1 << setup.generator_cpu:#x}",
                    f"other_config:pmd-cpu-mask={1 << setup.switch_cpu:#x}",
-                   "other_config:dpdk-socket-mem=1024",
                    f"other_config:userspace-tso-enable={'true' if point.get('tso') else 'false'}")
         child = self.spawn([ovs_vswitchd(), f"unix:{self.folder}/db.sock",
                             f"--unixctl={self.folder}/ovs.ctl"], self.environment())
@@ -173,5 +174,7 @@ def find(setup, only):
                                 os.access("/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk",
                                           os.X_OK)):
         missing.append("ovs: not installed with DPDK (package openvswitch-switch-dpdk)")
+    elif "ovs" in wanted and host.huge_pages() < 512:
+        missing.append("ovs: it does not run without huge pages (sysctl vm.nr_hugepages=1024)")
     gone = {line.split(":")[0] for line in missing}
     return {name: KINDS[name] for name in wanted if name not in gone}, missing
