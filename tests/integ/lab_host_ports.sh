@@ -1,0 +1,93 @@
+#!/bin/bash
+# A lab without guests, in namespaces of its own: a tap on the host and an interface in another namespace
+# talk over a bridge, VLANs part them, a file records them; apply does only what differs, what was killed
+# comes back, and destroy leaves nothing.
+# shellcheck source=tests/integ/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+require vswitch netcfg unshare ip busybox jq
+if [[ ${1:-} != inside ]]; then
+	namespaces=(unshare --user --map-root-user --net --mount)
+	"${namespaces[@]}" true 2>/dev/null || skip 'the kernel gives no namespaces to users'
+	[[ -w /dev/net/tun ]] || skip '/dev/net/tun is missing'
+	exec "${namespaces[@]}" "$0" inside
+fi
+# What `ip netns add` makes must be seen by nobody else.
+mount -t tmpfs none /run
+begin
+ip link set lo up
+ip netns add blue
+
+# lab_file ADDRESS LINK: host0 has this address, its link these settings.
+lab_file() {
+	cat >"$T/lab.yaml" <<-EOF
+		version: 1
+		name: host-ports
+		nodes: {}
+		bridges:
+		  br0: {}
+		ports:
+		  host0: { type: tap, ip: $1 }
+		  blue:  { type: veth, dev: v0, netns: blue, peer: eth0, ip: 192.0.2.2/24 }
+		  cap:   { type: pcap, tx-file: seen.pcap }
+		links:
+		  - { endpoints: [host0, br0], mtu: 1500$2 }
+		  - { endpoints: [blue, br0], mtu: 1500 }
+		  - { endpoints: [cap, br0], mtu: 1500 }
+	EOF
+}
+
+lab() {
+	local verb=$1
+	shift
+	netcfg "$verb" -f "$T/lab.yaml" "$@"
+}
+
+reaches_blue() {
+	busybox ping -c 2 -W 1 192.0.2.2
+}
+
+lab_file 192.0.2.1/24 ''
+expect 'the file is valid' lab validate
+fails_with 'plan sees what is to be done' 3 'tap host0 192.0.2.1/24, br0 trunk all' lab plan --exit-code
+lab_up "$T/lab.yaml"
+expect 'the tap has its address' eval 'ip -br addr show host0 | grep -q 192.0.2.1/24'
+expect 'the peer has its address' eval 'ip netns exec blue ip -br addr show eth0 | grep -q 192.0.2.2/24'
+expect 'the host reaches the namespace' within 10 reaches_blue
+expect 'and the namespace the host' ip netns exec blue busybox ping -c 2 -W 1 192.0.2.1
+expect 'everything is well' within 5 lab status --check
+expect 'a second apply has nothing to do' lab plan --exit-code
+expect 'every field is in the JSON' json \
+	'any(.[]; .name == "blue" and .type == "veth" and .netns == "blue" and .peer == "eth0" and .dev == "v0")' \
+	netcfg -j port show
+
+lab_file 192.0.2.1/24 ', access-vlan: 10'
+expect 'a VLAN is set' lab apply
+refuse 'nothing passes between VLANs' reaches_blue
+lab_file 192.0.2.9/24 ''
+expect 'another address is another tap' lab apply
+expect 'the tap has the new address only' eval \
+	'ip -br addr show host0 | grep -q 192.0.2.9/24 && ! ip -br addr show host0 | grep -q 192.0.2.1/24'
+expect 'the host reaches the namespace again' within 10 reaches_blue
+
+grep -v blue "$T/lab.yaml" >"$T/alone.yaml"
+mv "$T/alone.yaml" "$T/lab.yaml"
+expect 'a port is taken away' lab apply
+refuse 'and its pair is gone' ip netns exec blue ip link show eth0
+pid=$(lab_pids vswitch)
+kill -9 "$pid"
+expect 'the switch is killed' within 10 eval '! kill -0 "$pid"'
+refuse 'the tap went with it' ip link show host0
+expect 'apply brings the switch back' lab apply
+expect 'and the tap with it' eval 'ip -br addr show host0 | grep -q 192.0.2.9/24'
+expect 'then there is nothing to do' lab plan --exit-code
+
+lab_file 192.0.2.9/24 ''
+expect 'the port comes back' lab apply
+expect 'the host reaches the namespace once more' within 10 reaches_blue
+expect 'destroy succeeds' lab destroy
+refuse 'the tap is gone' ip link show host0
+refuse 'so is the pair' ip netns exec blue ip link show eth0
+# EtherType 0806 and the head of an ARP request (RFC 826).
+expect 'the file has the broadcasts' eval \
+	'od -An -v -tx1 "$T/seen.pcap" | tr -d " \n" | grep -q 08060001080006040001'
+finish
