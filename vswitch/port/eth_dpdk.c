@@ -7,14 +7,17 @@
 #include "host_link.h"
 #include "host_watch.h"
 #include "log.h"
+#include "pci_bind.h"
 
 #include <errno.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_vfio.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 LOG_MODULE("eth");
 
@@ -22,9 +25,9 @@ LOG_MODULE("eth");
 #define RING_SIZE 512
 /** Bursts that may be under way in each direction beside what the rings hold. */
 #define SPARE_MBUFS 2048
-/** A driver that receives in one piece: what most take for an ordinary and for a jumbo frame. */
-#define MBUF_SIZE	2048
-#define LARGE_MBUF_SIZE 10240
+#define MBUF_SIZE   2048
+/** A capture file that is replayed for ever lies in mbufs: of this many at most. */
+#define MAX_HELD_FRAMES 65536
 /** How often a device is looked at that does not tell of its link itself. */
 #define LOOK_NS UINT64_C(250000000)
 
@@ -41,6 +44,7 @@ struct dpdk_dev {
 	struct rte_device *device;
 	struct rte_mempool *pool;
 	bool pool_is_mapped;
+	char card[PCI_BIND_ADDR_SIZE]; /* "" = none of ours */
 	struct ev_source *look;
 	struct host_watch *watch;
 	_Atomic bool removed; /* written by DPDK's interrupt thread */
@@ -122,7 +126,7 @@ static uint64_t tx_features(uint64_t offloads)
 }
 
 static void set_conf(struct rte_eth_conf *conf, const struct rte_eth_dev_info *info,
-	uint16_t n_queues, uint32_t mtu)
+	uint16_t n_queues, uint32_t mtu, bool interrupts)
 {
 	*conf = (struct rte_eth_conf){0};
 	conf->rxmode.mtu = mtu;
@@ -134,6 +138,7 @@ static void set_conf(struct rte_eth_conf *conf, const struct rte_eth_dev_info *i
 			(RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP) &
 			info->flow_type_rss_offloads;
 	}
+	conf->intr_conf.rxq = interrupts;
 	conf->intr_conf.rmv = !!(*info->dev_flags & RTE_ETH_DEV_INTR_RMV);
 }
 
@@ -175,6 +180,18 @@ static int setup_queues(struct eth_port *ep, const struct rte_eth_dev_info *info
 	return r < 0 ? err_set(err, r, "its queues: %s", strerror(-r)) : 0;
 }
 
+/** Mbufs that a replayed file keeps: no fewer than it has frames. */
+static unsigned held_frames(const struct ctl_port *conf)
+{
+	const size_t least = 16 + 14; /* a record's header and a frame's */
+	struct stat file;
+
+	if (conf->type != CTL_PORT_PCAP || !conf->loop || stat(conf->rx_file, &file) < 0)
+		return 0;
+	return file.st_size / least < MAX_HELD_FRAMES ? (unsigned)(file.st_size / least)
+						      : MAX_HELD_FRAMES;
+}
+
 static int configure(struct eth_port *ep, const struct eth_spec *spec, struct err *err)
 {
 	struct dpdk_dev *dev = ep->dev;
@@ -184,6 +201,7 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 	uint16_t n_queues = eth_wanted_queues(ep);
 	char pool_name[16];
 	unsigned n_mbufs;
+	uint32_t mtu;
 
 	if (r < 0)
 		return err_set(err, r, "asking the device: %s", strerror(-r));
@@ -192,28 +210,72 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 	n_queues = n_queues < info.max_rx_queues ? n_queues : info.max_rx_queues;
 	n_queues = n_queues < info.max_tx_queues ? n_queues : info.max_tx_queues;
 	ep->n_queues = n_queues;
-	ep->dev_mtu = device_mtu(ep, &info);
-	n_mbufs = n_queues * (2 * RING_SIZE + SPARE_MBUFS) + n_queues * RING_SIZE - 1;
+	mtu = device_mtu(ep, &info);
+	ep->dev_mtu = spec->takes_any_len ? ep->conf.mtu : mtu;
+	n_mbufs = n_queues * (2 * RING_SIZE + SPARE_MBUFS) + n_queues * RING_SIZE - 1 +
+		  held_frames(&ep->conf);
 	dev->pool_is_mapped = ep->conf.type == CTL_PORT_NIC;
 	(void)snprintf(pool_name, sizeof(pool_name), "eth%u", dev->id);
 	r = eth_pool_create(pool_name, n_mbufs, MBUF_SIZE, dev->pool_is_mapped, &dev->pool, err);
 	if (r < 0)
 		return r;
-	set_conf(&conf, &info, n_queues, ep->dev_mtu);
+	/* Virtual devices have none, and say so loudly. */
+	set_conf(&conf, &info, n_queues, mtu, ep->conf.type == CTL_PORT_NIC);
 	r = rte_eth_dev_configure(dev->id, n_queues, n_queues, &conf);
 	if (r < 0)
-		return err_set(err, r, "configuring %u queues, mtu %u: %s", n_queues, ep->dev_mtu,
-			strerror(-r));
+		return err_set(
+			err, r, "configuring %u queues, mtu %u: %s", n_queues, mtu, strerror(-r));
 	return setup_queues(ep, &info, &conf, err);
 }
 
 /* ---- Back-end ---- */
+
+/** The card that the operator names has to be ours before DPDK looks at it. */
+static int check_card(struct eth_port *ep, struct eth_spec *spec, struct err *err)
+{
+	struct pci_bind_card card;
+	int r = pci_bind_find(NULL, ep->conf.dev, &card, err);
+
+	if (r < 0)
+		return r;
+	if (!pci_bind_is_taken(&card)) {
+		(void)err_set_field(err, -EBUSY, "dev", "card %s is the kernel's (driver %s)",
+			card.address, card.driver[0] ? card.driver : "none");
+		err_hint(err, "hand it over first: `netcfg nic bind %s`", card.address);
+		return -EBUSY;
+	}
+	(void)snprintf(spec->name, sizeof(spec->name), "%s", card.address);
+	(void)snprintf(spec->devargs, sizeof(spec->devargs), "%s", card.address);
+	/* The module may have come after DPDK was started. */
+	if (!rte_vfio_is_enabled("vfio") && rte_vfio_enable("vfio") < 0)
+		return err_set(err, -ENODEV, "dpdk: VFIO cannot be used: see its log");
+	return 0;
+}
+
+static void give_card_back(struct eth_port *ep, const char *address)
+{
+	char driver[PCI_BIND_NAME_SIZE] = "";
+	struct err err = {0};
+
+	if (pci_bind_give_back(NULL, address, driver, &err) < 0)
+		log_warn("port '%s': giving the card back: %s", ep->conf.name, err.msg);
+	else
+		log_notice("port '%s': card %s is the kernel's again, driver=%s", ep->conf.name,
+			address, driver);
+}
 
 static int probe(struct eth_port *ep, const struct eth_spec *spec, struct err *err)
 {
 	struct dpdk_dev *dev = ep->dev;
 	int r = rte_dev_probe(spec->devargs);
 
+	if (r < 0 && ep->conf.type == CTL_PORT_NIC) {
+		(void)err_set(err, r, "dpdk: card %s cannot be had: %s", spec->name, strerror(-r));
+		err_hint(err,
+			"the log has what DPDK said; often the limit of locked memory "
+			"(`ulimit -l`, LimitMEMLOCK=) is below 128 MiB, or /dev/vfio is not ours");
+		return r;
+	}
 	if (r < 0) {
 		(void)err_set(err, r, "dpdk: device '%s' cannot be had: %s", spec->name,
 			r == -EFAULT ? "no driver takes it" : strerror(-r));
@@ -242,7 +304,10 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 	if (!dev)
 		return err_set(err, -ENOMEM, "out of memory");
 	ep->dev = dev;
-	r = probe(ep, &spec, err);
+	if (ep->conf.type == CTL_PORT_NIC)
+		r = check_card(ep, &spec, err);
+	if (!r)
+		r = probe(ep, &spec, err);
 	if (!r)
 		r = configure(ep, &spec, err);
 	if (r < 0)
@@ -253,6 +318,11 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 	dev->is_started = true;
 	/* A device that has no such thing passes everything. */
 	(void)rte_eth_promiscuous_enable(dev->id);
+	if (ep->conf.type == CTL_PORT_NIC) {
+		(void)snprintf(dev->card, sizeof(dev->card), "%.12s", spec.name);
+		for (uint16_t q = 0; q < ep->n_queues; q++)
+			ep->queues[q].kick_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(dev->id, q);
+	}
 	return follow_link(ep, spec.ifname, err);
 }
 
@@ -276,6 +346,8 @@ static void dpdk_close(struct eth_port *ep)
 	eth_pool_destroy(dev->pool, dev->pool_is_mapped);
 	if (dev->is_probed && dev->device && rte_dev_remove(dev->device) < 0)
 		log_warn("port '%s': dpdk keeps its device", ep->conf.name);
+	else if (dev->card[0] && ep->conf.give_back)
+		give_card_back(ep, dev->card);
 	free(dev);
 	ep->dev = NULL;
 	ep->n_queues = 0;

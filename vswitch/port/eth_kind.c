@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/** Room for a jumbo frame in one piece is memif's and pcap's own business: they chain. */
 #define MEMIF_LOG_RING_SIZE 10
 
 static void add(struct eth_spec *spec, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -32,7 +31,6 @@ static int check_value(const char *field, const char *value, struct err *err)
 
 static void begin(struct eth_spec *spec, const char *driver, unsigned id)
 {
-	spec->driver = driver;
 	(void)snprintf(spec->name, sizeof(spec->name), "%s%u", driver, id);
 	add(spec, "%s", spec->name);
 }
@@ -45,10 +43,8 @@ static int spec_pcap(
 		add(spec, ",rx_pcap=%s", conf->rx_file);
 	if (conf->tx_file[0])
 		add(spec, ",tx_pcap=%s", conf->tx_file);
-	if (conf->rx_file[0] && conf->loop) {
+	if (conf->rx_file[0] && conf->loop)
 		add(spec, ",infinite_rx=1");
-		spec->one_piece = true;
-	}
 	return check_value("rx_file", conf->rx_file, err)
 		       ? -EINVAL
 		       : check_value("tx_file", conf->tx_file, err);
@@ -61,6 +57,7 @@ static int spec_memif(
 	add(spec, ",role=%s,id=%u,rsize=%u,socket-abstract=no,socket=%s",
 		conf->mode == CTL_SOCK_SERVER ? "server" : "client", conf->memif_id,
 		MEMIF_LOG_RING_SIZE, conf->path);
+	spec->takes_any_len = true;
 	return check_value("path", conf->path, err);
 }
 
@@ -77,7 +74,6 @@ int eth_kind_spec(const struct ctl_port *conf, unsigned id, uint16_t n_queues,
 		add(spec, ",iface=%s,start_queue=0,queue_count=%u,busy_budget=0", conf->dev,
 			n_queues);
 		spec->ifname = conf->dev;
-		spec->one_piece = true;
 		return check_value("dev", conf->dev, err);
 	case CTL_PORT_PCAP:
 		return spec_pcap(conf, id, spec, err);

@@ -1,12 +1,12 @@
 /**
  * eth_kind: what each kind of port is in DPDK's words.
  *
- * Pure: from the settings of a port to the device's name and arguments (devargs), and to what the
- * driver wants of the frames' memory. Nothing is opened.
+ * Pure: from the settings of a port to the device's name and arguments (devargs). Nothing is
+ * opened.
  *
  *   nic      the PCI address; the card is bound to vfio-pci (pci_bind.h)
  *   af-xdp   net_af_xdp: the interface stays the host's; its frames come here past the host's stack
- *   pcap     net_pcap: replays as fast as it is polled
+ *   pcap     net_pcap: replays as fast as it is polled; for ever: from memory (loop)
  *   memif    net_memif: client and server as the operator says
  *   dpdk     whatever the operator writes
  *
@@ -24,10 +24,9 @@
 struct eth_spec {
 	char name[64];	    /* as DPDK calls the device: "net_pcap3", "0000:03:00.0" */
 	char devargs[640];  /* name and arguments */
-	const char *driver; /* of virtual devices; NULL: the device tells */
 	const char *ifname; /* interface of the host whose link is the port's; NULL: the device's;
 			       borrowed from conf */
-	bool one_piece;	    /* the driver does not chain mbufs when it receives */
+	bool takes_any_len; /* it chains buffers, and tells a largest frame that it need not have */
 };
 
 /**
