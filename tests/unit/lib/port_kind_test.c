@@ -221,6 +221,45 @@ static void help_names_the_kinds(void **state)
 	}
 }
 
+/* The table of docs/control-protocol.md: its needs and takes are those of the code. */
+static void document_agrees(void **state)
+{
+	FILE *in = fopen(DOCS_DIR "/control-protocol.md", "r");
+	unsigned n_kinds = 0;
+	char line[256];
+
+	assert_non_null(in);
+	while (fgets(line, sizeof(line), in)) {
+		char row[48], field[48], *needs, *takes;
+		unsigned type = 0;
+
+		for (; ctl_port_types[type]; type++) {
+			(void)snprintf(row, sizeof(row), "| `%s` |", ctl_port_types[type]);
+			if (!strncmp(line, row, strlen(row)))
+				break;
+		}
+		if (!ctl_port_types[type])
+			continue;
+		n_kinds++;
+		needs = line + strlen(row);
+		takes = strchr(needs, '|');
+		assert_non_null(takes);
+		*takes++ = '\0';
+		for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
+			bool need = port_kind_needs(type) >> i & 1;
+			bool take = port_kind_takes(type) >> i & 1;
+
+			(void)snprintf(
+				field, sizeof(field), "`%s`", ctl_port_schema.fields[i].name);
+			if (!strstr(needs, field) == need ||
+				!strstr(takes, field) == (take && !need))
+				fail_msg("%s: %s", ctl_port_types[type], field);
+		}
+	}
+	(void)fclose(in);
+	assert_int_equal(n_kinds, CTL_PORT_DPDK + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +269,7 @@ int main(void)
 		cmocka_unit_test(what_is_not_said_is_completed),
 		cmocka_unit_test(one_thing_belongs_to_one_port),
 		cmocka_unit_test(help_names_the_kinds),
+		cmocka_unit_test(document_agrees),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
