@@ -15,6 +15,8 @@
 LOG_MODULE("switch");
 
 #define SECOND_NS UINT64_C(1000000000)
+/* Learned addresses written in one turn of the event loop: a quarter of a millisecond. */
+#define SAVE_STEPS 128
 
 uint32_t switch_now_s(void)
 {
@@ -226,41 +228,97 @@ static void save_vlan_names(struct vswitch *sw, const struct model_bridge *bridg
 	}
 }
 
-/* Put at most max addresses of a type; returns how many. */
-static unsigned put_fdb(struct vswitch *sw, enum ctl_fdb_type type, unsigned max)
+static void begin_fdb(struct fdb_saving *saving, enum ctl_fdb_type type, unsigned max)
 {
-	unsigned n = 0;
+	*saving = (struct fdb_saving){.type = type, .n_left = max};
+}
 
-	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
-		const struct model_bridge *bridge = sw->model.bridges[i];
-		struct ctl_fdb filter = {0}, row;
-		struct fdb_list list;
-		int r = 1;
+/* Begin with the addresses of the bridge that it is the turn of. False: there is none. */
+static bool open_fdb(struct vswitch *sw, struct fdb_saving *saving)
+{
+	const struct model_bridge *bridge = sw->model.bridges[saving->bridge_id];
+	struct ctl_fdb filter = {0};
 
-		if (!bridge)
-			continue;
-		CTL_SET_STR(&filter, ctl_fdb, bridge, bridge->conf.name);
-		CTL_SET(&filter, ctl_fdb, type, type);
-		if (fdb_list_begin(&sw->fdbs, &sw->model, &filter, &list, NULL) < 0)
-			continue;
-		while (n < max && r > 0) {
-			r = fdb_list_next(
-				&list, &sw->fdbs, &sw->model, switch_now_s(), &row, NULL);
-			if (r != 1)
-				continue;
+	if (!bridge)
+		return false;
+	CTL_SET_STR(&filter, ctl_fdb, bridge, bridge->conf.name);
+	CTL_SET(&filter, ctl_fdb, type, saving->type);
+	return fdb_list_begin(&sw->fdbs, &sw->model, &filter, &saving->list, NULL) == 0;
+}
+
+/* Put some addresses. True: there are more. */
+static bool put_fdb(struct vswitch *sw, struct fdb_saving *saving, unsigned n_steps)
+{
+	for (; saving->bridge_id < MODEL_MAX_BRIDGES && saving->n_left > 0; n_steps--) {
+		struct ctl_fdb row;
+		int r = 0;
+
+		if (n_steps == 0)
+			return true;
+		if (!saving->is_open)
+			saving->is_open = open_fdb(sw, saving);
+		if (saving->is_open)
+			r = fdb_list_next(&saving->list, &sw->fdbs, &sw->model, switch_now_s(),
+				&row, NULL);
+		if (r == 1) {
 			state_put(sw->state, "FdbAdd", &row);
-			n++;
+			saving->n_left--;
+		} else if (r <= 0) {
+			saving->is_open = false;
+			saving->bridge_id++;
 		}
 	}
-	return n;
+	return false;
+}
+
+/* Up to n_steps addresses are written; the rest a millisecond later. */
+static void save_some_learned(struct vswitch *sw, unsigned n_steps)
+{
+	if (put_fdb(sw, &sw->saving, n_steps)) {
+		ev_timer_set(sw->save_timer, SECOND_NS / 1000, 0);
+		return;
+	}
+	if (sw->saving.n_left == 0)
+		log_debug("kept the first %u learned addresses", SWITCH_FDB_SAVED);
+	sw->is_saving = false;
+	/* A failure was logged, and the old file goes on. */
+	(void)state_end(sw->state);
+}
+
+static void on_save_timer(void *ctx)
+{
+	struct vswitch *sw = ctx;
+
+	if (sw->is_saving)
+		save_some_learned(sw, SAVE_STEPS);
+}
+
+static void save_learned(struct vswitch *sw)
+{
+	if (!sw->state || !sw->fdb_changed || sw->is_saving)
+		return;
+	sw->fdb_changed = false;
+	sw->is_saving = true;
+	state_begin(sw->state, STATE_FDB);
+	begin_fdb(&sw->saving, CTL_FDB_DYNAMIC, SWITCH_FDB_SAVED);
+	save_some_learned(sw, SAVE_STEPS);
+}
+
+/* One file is written at a time. */
+static void finish_saving(struct vswitch *sw)
+{
+	if (sw->is_saving)
+		save_some_learned(sw, UINT_MAX);
 }
 
 void switch_save_config(struct vswitch *sw)
 {
 	const struct model *model = &sw->model;
+	struct fdb_saving statics;
 
 	if (!sw->state)
 		return;
+	finish_saving(sw);
 	state_begin(sw->state, STATE_CONFIG);
 	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
 		if (!model->bridges[i])
@@ -276,19 +334,9 @@ void switch_save_config(struct vswitch *sw)
 		if (model->links[i])
 			state_put(sw->state, "LinkAdd", &model->links[i]->conf);
 	}
-	(void)put_fdb(sw, CTL_FDB_STATIC, UINT_MAX);
+	begin_fdb(&statics, CTL_FDB_STATIC, UINT_MAX);
+	(void)put_fdb(sw, &statics, UINT_MAX);
 	/* A failure was logged, and the old file goes on. */
-	(void)state_end(sw->state);
-}
-
-static void save_learned(struct vswitch *sw)
-{
-	if (!sw->state || !sw->fdb_changed)
-		return;
-	sw->fdb_changed = false;
-	state_begin(sw->state, STATE_FDB);
-	if (put_fdb(sw, CTL_FDB_DYNAMIC, SWITCH_FDB_SAVED) == SWITCH_FDB_SAVED)
-		log_debug("kept the first %u learned addresses", SWITCH_FDB_SAVED);
 	(void)state_end(sw->state);
 }
 
@@ -379,6 +427,8 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 	r = ev_add_timer(ev, on_tick, sw, &sw->tick);
 	if (r == 0)
 		r = ev_add_timer(ev, age, sw, &sw->age_timer);
+	if (r == 0)
+		r = ev_add_timer(ev, on_save_timer, sw, &sw->save_timer);
 	if (r < 0) {
 		(void)err_set(err, r, "timer: %s", strerror(-r));
 		goto fail;
@@ -406,11 +456,13 @@ void switch_destroy(struct vswitch *sw)
 		return;
 	monitor_done(&sw->monitor);
 	ctl_server_destroy(sw->server);
+	finish_saving(sw); /* what was learned since it began is in the next */
 	save_learned(sw);
 	switch_save_config(sw);
 	state_close(sw->state);
 	ev_del(sw->tick);
 	ev_del(sw->age_timer);
+	ev_del(sw->save_timer);
 	worker_ctl_stop(sw->workers);
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
 		struct port *dev = sw->ports[i].dev;

@@ -47,6 +47,15 @@ struct switch_port {
 	enum ctl_conn_state state; /* as last told to monitors */
 };
 
+/** Addresses on their way to a file. */
+struct fdb_saving {
+	enum ctl_fdb_type type;
+	unsigned n_left;    /* that may still be written */
+	unsigned bridge_id; /* of the table at which it is; is_open: begun with */
+	bool is_open;
+	struct fdb_list list;
+};
+
 struct vswitch {
 	struct ev *ev;
 	struct model model;
@@ -56,7 +65,9 @@ struct vswitch {
 	struct monitor monitor;
 	struct state *state; /* NULL: nothing is kept */
 	struct ctl_server *server;
-	struct ev_source *tick, *age_timer;
+	struct ev_source *tick, *age_timer, *save_timer;
+	struct fdb_saving saving; /* of learned addresses, while is_saving */
+	bool is_saving;
 	uint64_t start_ns;
 	struct dp_counters gone; /* what ports counted that were deleted */
 	unsigned n_ticks;

@@ -482,6 +482,23 @@ static void learned_addresses_come_back(void **state)
 	assert_int_equal(n_addresses("br0"), 1);
 }
 
+/* More than are written in one turn, and in two tables. */
+static void many_learned_addresses_come_back(void **state)
+{
+	two_ports();
+	must("BridgeAdd", "name br1");
+	must("PortAdd", "name c bridge br1 path /s/c");
+	for (unsigned i = 1; i <= 1000; i++) {
+		learn("a", 10, i);
+		learn("c", 0, i);
+	}
+	assert_int_equal(n_addresses("br0"), 1000);
+	switch_destroy(sw);
+	start();
+	assert_int_equal(n_addresses("br0"), 1000);
+	assert_int_equal(n_addresses("br1"), 1000);
+}
+
 static void taken_path_does_not_stop_the_rest(void **state)
 {
 	static const int cpus[] = {-1};
@@ -523,6 +540,7 @@ int main(void)
 		TEST(host_ports_come_back),
 		TEST(state_comes_back_after_a_clean_end),
 		TEST(learned_addresses_come_back),
+		TEST(many_learned_addresses_come_back),
 		TEST(taken_path_does_not_stop_the_rest),
 	};
 
