@@ -180,10 +180,22 @@ static bool listens(const struct station *station)
 	return show(station->name).mode == CTL_SOCK_CLIENT;
 }
 
+/** Enable or disable each of its rings, or enable all. */
+static void enable_rings(struct station *station, bool all)
+{
+	for (uint32_t i = 0; i < 2 * station->n_queues; i++) {
+		const struct vhost_user_vring_state state = {i, all || dice(2)};
+
+		assert_int_equal(fe_message(station->fe, VHOST_USER_SET_VRING_ENABLE, 0, &state,
+					 sizeof(state), NULL, 0),
+			0);
+	}
+}
+
 static void change_peer(struct station *station)
 {
 	counts.peers++;
-	switch (dice(6)) {
+	switch (dice(7)) {
 	case 0: /* hangs */
 		pthread_mutex_lock(&station->lock);
 		station->reads = false;
@@ -205,6 +217,9 @@ static void change_peer(struct station *station)
 	case 4: /* is another guest */
 		kill_peer(station, true);
 		connect_peer(station, listens(station));
+		break;
+	case 5: /* uses other queues */
+		enable_rings(station, false);
 		break;
 	default: /* reads on */
 		pthread_mutex_lock(&station->lock);
@@ -302,13 +317,18 @@ static void change_bridged_port(struct station *station)
 	}
 }
 
-static void change_wire(unsigned wire)
+static void add_wire(unsigned wire)
 {
 	unsigned a = FIRST_END + 2 * wire;
 
+	must("LinkAdd", "name w%u a %s b %s", wire, stations[a].name, stations[a + 1].name);
+	has_wire[wire] = true;
+}
+
+static void change_wire(unsigned wire)
+{
 	if (!has_wire[wire]) {
-		must("LinkAdd", "name w%u a %s b %s", wire, stations[a].name, stations[a + 1].name);
-		has_wire[wire] = true;
+		add_wire(wire);
 		return;
 	}
 	switch (dice(4)) {
@@ -382,7 +402,8 @@ static void churn(uint64_t duration_ns)
 	}
 }
 
-/** Every fixed port connected, enabled and where it belongs, every guest awake, no other port. */
+/** Every fixed port connected, enabled and where it belongs, every guest awake, no other port; then
+ *  everybody hears somebody. */
 static void calm_down(void)
 {
 	for (unsigned i = N_FIXED; i < N_ALL; i++) {
@@ -396,8 +417,15 @@ static void calm_down(void)
 		pthread_mutex_lock(&stations[i].lock);
 		stations[i].reads = true;
 		pthread_mutex_unlock(&stations[i].lock);
+		enable_rings(&stations[i], true);
 		switch_wait_port(&proc, stations[i].name, CTL_CONN_RUNNING);
 	}
+	for (unsigned i = 0; i < N_WIRES; i++) {
+		if (!has_wire[i])
+			add_wire(i);
+		must("LinkSet", "name w%u enabled true mtu 9216", i);
+	}
+	usleep(300000);
 }
 
 /* ---- Accounts -------------------------------------------------------------------------------- */

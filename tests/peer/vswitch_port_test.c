@@ -314,6 +314,49 @@ static void memory_that_goes_away_is_survived(void **state)
 	fe_destroy(bad);
 }
 
+static void enable_rings(struct fe *fe, uint32_t on)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		const struct vhost_user_vring_state state = {i, on};
+
+		assert_int_equal(fe_message(fe, VHOST_USER_SET_VRING_ENABLE, 0, &state,
+					 sizeof(state), NULL, 0),
+			0);
+	}
+	(void)fe_link_status(fe); /* answered when they were handled */
+}
+
+/* What is sent on a disabled ring is taken and dropped, and nothing is delivered to it. */
+static void disabled_ring_is_drained(void **state)
+{
+	for (unsigned packed = 0; packed < 2; packed++) {
+		struct fe *a = join("a", (struct fe_config){.packed = packed});
+		struct fe *b = join("b", (struct fe_config){.packed = packed});
+		struct ctl_drop drop;
+		size_t len;
+
+		pass_many(a, b);
+		enable_rings(a, 0);
+		len = make_frame(2, 1, 100, 0);
+		for (unsigned i = 0; i < 20; i++)
+			assert_int_equal(fe_send(a, 0, NULL, sent, len), 0);
+		for (unsigned i = 0; i < 2000 && fe_pending(a, 0); i++)
+			usleep(1000);
+		assert_int_equal(fe_pending(a, 0), 0);
+		assert_int_equal(fe_recv(b, 0, NULL, got, sizeof(got), 50), -EAGAIN);
+		assert_int_equal(switch_rows(&proc, "PortDrops", "name a", &drop), 1);
+		assert_string_equal(drop.reason, "queue-disabled");
+		assert_int_equal(drop.frames, 20 * (packed + 1));
+		make_frame(1, 2, 100, 0);
+		assert_int_equal(fe_send(b, 0, NULL, sent, len), 0);
+		assert_int_equal(fe_recv(a, 0, NULL, got, sizeof(got), 50), -EAGAIN);
+		enable_rings(a, 1);
+		pass_many(a, b);
+		fe_destroy(a);
+		fe_destroy(b);
+	}
+}
+
 /* A wire's end loses its carrier with its peer, and hears of it by itself. */
 static void front_end_hears_of_carrier(void **state)
 {
@@ -380,6 +423,7 @@ int main(void)
 		TEST(second_peer_is_turned_away),
 		TEST(slow_peer_holds_nobody_up),
 		TEST(memory_that_goes_away_is_survived),
+		TEST(disabled_ring_is_drained),
 		TEST(front_end_hears_of_carrier),
 	};
 

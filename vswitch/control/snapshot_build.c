@@ -138,10 +138,10 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 		for (uint16_t id = 0; id < s->dp.n_ports; id++) {
 			const struct port_rings *rings = input->rings[id];
 
-			for (unsigned q = 0; rings && q < rings->n; q++) {
+			for (unsigned q = 0; rings && q < rings->n + rings->n_disabled; q++) {
 				if (*worker++ == w)
 					*next++ = (struct dp_rx){rings->rx[q], rings->eth[q], id,
-						rings->queue[q]};
+						rings->queue[q], q >= rings->n};
 			}
 		}
 		s->dp.workers[w].n_rx = (uint16_t)(next - s->dp.workers[w].rx);

@@ -92,7 +92,7 @@ void spread_update(struct spread *spread, const struct port_rings *const *rings)
 	for (uint16_t id = 0; id < MODEL_MAX_PORTS; id++) {
 		for (first = end; end < list->n && list->rings[end].port_id == id;)
 			end++;
-		for (unsigned q = 0; rings[id] && q < rings[id]->n; q++)
+		for (unsigned q = 0; rings[id] && q < rings[id]->n + rings[id]->n_disabled; q++)
 			add_ring(spread, next, id, rings[id]->queue[q], first, end);
 	}
 	spread->list = next;

@@ -14,6 +14,7 @@
 	X(RX_TOO_LONG, "too-long", "rx", "longer than any frame may be")                          \
 	X(RX_BAD_HEADER, "bad-offload-header", "rx", "virtio header that does not fit its frame") \
 	X(RX_PORT_DOWN, "port-disabled", "rx", "the port is administratively down")               \
+	X(RX_QUEUE_DOWN, "queue-disabled", "rx", "the peer disabled the queue that it sent on")   \
 	X(RX_NO_BRIDGE, "not-connected", "rx", "the port is in no bridge and on no wire")         \
 	X(RX_LINK_DOWN, "link-down", "rx", "the wire is down or its other end is not running")    \
 	X(RX_UNTAGGED, "untagged-refused", "rx",                                                  \

@@ -75,6 +75,7 @@ struct pass {
 	const struct dp_snapshot *snapshot;
 	const struct dp_port *port; /* where it came from */
 	struct dp_counters *counters;
+	bool is_disabled; /* its queue */
 	uint64_t todo; /* frames still to be decided about */
 	uint64_t flood;
 	unsigned n_flows;
@@ -344,7 +345,8 @@ static enum drop_reason port_obstacle(const struct dp_port *port)
 
 static void forward(struct fwd *fwd, struct pass *pass)
 {
-	enum drop_reason obstacle = port_obstacle(pass->port);
+	enum drop_reason obstacle =
+		pass->is_disabled ? DROP_RX_QUEUE_DOWN : port_obstacle(pass->port);
 
 	if (!pass->todo)
 		return;
@@ -398,6 +400,7 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	pass.snapshot = snapshot;
 	pass.port = &snapshot->ports[rx->port_id];
 	pass.counters = &fwd->counters[rx->port_id];
+	pass.is_disabled = rx->is_disabled;
 	pass.todo = inspect(fwd, n, features, pass.counters);
 	pass.flood = 0;
 	forward(fwd, &pass);

@@ -58,7 +58,8 @@ struct dp_rx {
 	struct vring *ring;
 	struct ethq *eth; /* instead of ring, of a device of the host */
 	uint16_t port_id;
-	uint16_t queue; /* its number at the port: frames of one queue stay in one queue */
+	uint16_t queue;	 /* its number at the port: frames of one queue stay in one queue */
+	bool is_disabled; /* what is taken is dropped */
 };
 
 struct dp_snapshot {

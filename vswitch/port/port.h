@@ -36,6 +36,7 @@
  *  queues in their place: then rx and tx are not used. */
 struct port_rings {
 	uint16_t n;
+	uint16_t n_disabled; /* behind those n: only rx, and what is taken from it is dropped */
 	struct vring *rx[PORT_MAX_QUEUES]; /* taken from (the guest's transmit rings) */
 	struct vring *tx[PORT_MAX_QUEUES]; /* put into (the guest's receive rings) */
 	struct ethq *eth[PORT_MAX_QUEUES]; /* NULL for guests */

@@ -39,9 +39,9 @@ void vhost_ring_reset(struct vhost_ring *ring)
 
 void vhost_withdraw(struct vhost_port *vp)
 {
-	if (!vp->running.n)
+	if (!vp->running.n && !vp->running.n_disabled)
 		return;
-	vp->running.n = 0;
+	vp->running.n = vp->running.n_disabled = 0;
 	vp->port.events->rings(vp->port.ctx, &vp->port); /* no worker uses them when it returns */
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++) {
 		struct vhost_ring *ring = &vp->rings[i];
@@ -70,10 +70,21 @@ static bool locate(struct vhost_port *vp, struct vhost_ring *ring)
 	return ring->ring.desc && ring->ring.avail && ring->ring.used;
 }
 
+static bool is_started(struct vhost_port *vp, struct vhost_ring *ring)
+{
+	return vp->features_set && ring->kicked && ring->has_addr && ring->size && locate(vp, ring);
+}
+
 static bool is_ready(struct vhost_port *vp, struct vhost_ring *ring)
 {
-	return vp->features_set && ring->enabled && ring->kicked && ring->has_addr && ring->size &&
-	       locate(vp, ring);
+	return ring->enabled && is_started(vp, ring);
+}
+
+/** Must what the peer sends on this ring be thrown away? A ring that was not enabled yet waits: a peer
+ *  that comes back after our restart has frames in it, and enables it a message later. */
+static bool is_discarded(struct vhost_port *vp, struct vhost_ring *ring)
+{
+	return ring->disabled && is_started(vp, ring);
 }
 
 static void start(struct vhost_port *vp, struct vhost_ring *ring)
@@ -100,7 +111,16 @@ void vhost_offer(struct vhost_port *vp)
 		running->rx[running->n] = &from_guest->ring;
 		running->queue[running->n++] = (uint16_t)pair;
 	}
-	if (running->n)
+	for (unsigned pair = 0; pair < vp->max_pairs; pair++) {
+		struct vhost_ring *from_guest = &vp->rings[2 * pair + 1];
+
+		if (!is_discarded(vp, from_guest))
+			continue;
+		start(vp, from_guest);
+		running->rx[running->n + running->n_disabled] = &from_guest->ring;
+		running->queue[running->n + running->n_disabled++] = (uint16_t)pair;
+	}
+	if (running->n || running->n_disabled)
 		vp->port.events->rings(vp->port.ctx, &vp->port);
 }
 

@@ -227,13 +227,15 @@ static int set_vring_enable(
 	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
 	struct vhost_ring *ring = get_ring(vp, p->state.index, err);
+	bool on = p->state.num == 1;
 
 	if (!ring)
 		return -EPROTO;
-	if (ring->enabled == (p->state.num == 1))
+	if (ring->enabled == on && ring->disabled == !on)
 		return 0;
 	vhost_withdraw(vp);
-	ring->enabled = p->state.num == 1;
+	ring->enabled = on;
+	ring->disabled = !on;
 	vhost_offer(vp);
 	return 0;
 }

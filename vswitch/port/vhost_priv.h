@@ -28,7 +28,9 @@ struct vhost_ring {
 	uint16_t size;
 	uint32_t base;
 	uint64_t desc_uva, avail_uva, used_uva;
-	bool has_addr, kicked, enabled; /* kicked: SET_VRING_KICK came */
+	bool has_addr, kicked; /* kicked: SET_VRING_KICK came */
+	bool enabled;
+	bool disabled; /* SET_VRING_ENABLE said so; before its first word neither is set */
 	bool offered;
 };
 
