@@ -239,6 +239,7 @@ static const char usage[] =
 	"  --addresses N     addresses of each port; each frame's are rewritten (1)\n"
 	"  --touch           rewrite addresses even if there is one: to compare with more\n"
 	"  --vlan KIND       none or tagged, with VLAN 10 (none)\n"
+	"  --rewritten       the switch writes addresses of its own: do not check them\n"
 	"  --tso             frames are large TCP segments with a segmentation header\n"
 	"  --burst N         frames published at once (64)\n"
 	"  --rate PPS        of each sending port; 0: as many as go (0)\n"
@@ -357,12 +358,13 @@ static void parse(int argc, char **argv, struct options *o, double *ret_warm_s)
 	static const struct option options[] = {{"pattern", 1, NULL, 'p'}, {"both", 0, NULL, 'B'},
 		{"listen", 0, NULL, 'l'}, {"ring", 1, NULL, 'r'}, {"ring-size", 1, NULL, 'z'},
 		{"size", 1, NULL, 's'}, {"rx-buffer", 1, NULL, 'x'}, {"addresses", 1, NULL, 'a'},
-		{"touch", 0, NULL, 't'}, {"vlan", 1, NULL, 'v'}, {"tso", 0, NULL, 'T'},
-		{"burst", 1, NULL, 'b'}, {"rate", 1, NULL, 'f'}, {"latency", 0, NULL, 'L'},
-		{"kick", 0, NULL, 'k'}, {"every", 1, NULL, 'e'}, {"no-loss", 0, NULL, 'n'},
-		{"windows", 1, NULL, 'w'}, {"window", 1, NULL, 'W'}, {"warm", 1, NULL, 'm'},
-		{"learn-rate", 1, NULL, 'g'}, {"cpu", 1, NULL, 'c'}, {"peer-cpu", 1, NULL, 'C'},
-		{"timeout", 1, NULL, 'o'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"touch", 0, NULL, 't'}, {"vlan", 1, NULL, 'v'}, {"rewritten", 0, NULL, 'R'},
+		{"tso", 0, NULL, 'T'}, {"burst", 1, NULL, 'b'}, {"rate", 1, NULL, 'f'},
+		{"latency", 0, NULL, 'L'}, {"kick", 0, NULL, 'k'}, {"every", 1, NULL, 'e'},
+		{"no-loss", 0, NULL, 'n'}, {"windows", 1, NULL, 'w'}, {"window", 1, NULL, 'W'},
+		{"warm", 1, NULL, 'm'}, {"learn-rate", 1, NULL, 'g'}, {"cpu", 1, NULL, 'c'},
+		{"peer-cpu", 1, NULL, 'C'}, {"timeout", 1, NULL, 'o'}, {"help", 0, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	int at = 0, c;
 
 	while ((c = getopt_long(argc, argv, "", options, &at)) != -1) {
@@ -375,6 +377,9 @@ static void parse(int argc, char **argv, struct options *o, double *ret_warm_s)
 			break;
 		case 't':
 			o->engine.touch = true;
+			break;
+		case 'R':
+			o->engine.traffic.rewritten = true;
 			break;
 		case 'T':
 			o->engine.traffic.tcp = true;

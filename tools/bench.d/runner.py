@@ -80,7 +80,7 @@ def fe_options(setup, point, seconds):
 
 
 def run_fe(setup, switch, point, seconds):
-    command = [setup.fe, *fe_options(setup, point, seconds)]
+    command = [setup.fe, *fe_options(setup, point, seconds), *switch.fe_options]
     if switch.listen:
         command.append("--listen")
     limit = 60 + 4 * seconds + point.get("addresses", 1) * point["ports"] / 10000

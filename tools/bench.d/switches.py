@@ -15,6 +15,7 @@ class Switch:
     """One start of one switch in a directory of its own."""
 
     listen = False
+    fe_options = ()
 
     def __init__(self, setup, folder, point):
         self.setup = setup
@@ -98,6 +99,7 @@ class TestpmdMac(Testpmd):
     """The same, and it writes the addresses of every frame."""
 
     mode = "mac"
+    fe_options = ("--rewritten",)
 
 
 class OpenVswitch(Switch):

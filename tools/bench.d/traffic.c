@@ -130,5 +130,5 @@ const char *traffic_check(
 	for (at += sizeof(mark); at < len; at++)
 		if (frame[at] != pattern_byte(mark.port, mark.slot, at))
 			return "wrong content";
-	return check_addresses(traffic, port, frame, mark.port);
+	return traffic->rewritten ? NULL : check_addresses(traffic, port, frame, mark.port);
 }

@@ -37,7 +37,8 @@ struct traffic {
 	uint32_t size;	      /* bytes */
 	uint32_t n_addresses; /* of each port */
 	bool tagged;
-	bool tcp; /* IPv4 and TCP headers, for segmentation offload; not with tagged */
+	bool rewritten; /* the switch writes addresses of its own: do not check them */
+	bool tcp;	/* IPv4 and TCP headers, for segmentation offload; not with tagged */
 };
 
 /** What a frame says about itself, after its headers. */

@@ -137,11 +137,11 @@ static void exchange_of_neighbours_is_seen_where_every_frame_is_looked_at(void *
 /* ---- traffic ---- */
 
 static const struct traffic kinds[] = {
-	{TRAFFIC_PAIRS, 2, 64, 1, false, false},
-	{TRAFFIC_PAIRS, 2, 60, 1000, true, false},
-	{TRAFFIC_MESH, 16, 1518, 100, false, false},
-	{TRAFFIC_FLOOD, 16, 64, 1, true, false},
-	{TRAFFIC_PAIRS, 2, TRAFFIC_MAX_SIZE, 1, false, true},
+	{TRAFFIC_PAIRS, 2, 64, 1},
+	{TRAFFIC_PAIRS, 2, 60, 1000, .tagged = true},
+	{TRAFFIC_MESH, 16, 1518, 100},
+	{TRAFFIC_FLOOD, 16, 64, 1, .tagged = true},
+	{TRAFFIC_PAIRS, 2, TRAFFIC_MAX_SIZE, 1, .tcp = true},
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
