@@ -112,7 +112,7 @@ static void broken_ring_calls_control(void **state)
 	struct vring_avail *avail = rig->port[0].send.avail;
 
 	worker_publish(pool, &rig->snapshot);
-	avail->idx = 9999;
+	__atomic_store_n(&avail->idx, 9999, __ATOMIC_RELEASE);
 	assert_int_equal(fe_ring_kick(&rig->port[0].send), 0);
 	assert_int_equal(poll(&pfd, 1, 2000), 1);
 	assert_int_equal(rig->port[0].rx.broken, VRING_BAD_AVAIL);
