@@ -159,9 +159,23 @@ static void use_rings(struct port *port)
 	}
 }
 
+/** What a worker may do with rings that the peer disabled. */
+static void drain_rings(struct port *port)
+{
+	const struct port_rings *rings = port_rings(port);
+
+	for (unsigned i = rings->n; i < (unsigned)rings->n + rings->n_disabled; i++) {
+		struct burst burst = {.frames = work->frames};
+		unsigned n = vring_take(rings->rx[i], &burst, 4, work->segs, FWD_MAX_SEGS);
+
+		vring_return(rings->rx[i], work->frames, n);
+	}
+}
+
 static void on_rings(void *ctx, struct port *port)
 {
 	use_rings(port);
+	drain_rings(port);
 }
 
 static const struct port_events events = {.rings = on_rings};
@@ -219,6 +233,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data += 4 + len;
 		settle(ev);
 		use_rings(port);
+		drain_rings(port);
 		port_check(port);
 		while (recv(fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
 			;
