@@ -410,10 +410,10 @@ int fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct
 		return 0;
 	fdb = ctl->tables[bridge->id];
 	if (fdb != list->table) {
-		(void)err_set(err, -EAGAIN, "fdb '%s': got another table while it was read",
+		(void)err_set(err, -EBUSY, "fdb '%s': got another table while it was read",
 			filter->bridge);
 		err_hint(err, "ask again");
-		return -EAGAIN;
+		return -EBUSY;
 	}
 	if (CTL_HAS(filter, ctl_fdb, type) && filter->type == CTL_FDB_STATIC && !fdb->n_static)
 		return 0;

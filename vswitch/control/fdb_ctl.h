@@ -72,7 +72,7 @@ struct fdb_list {
 int fdb_list_begin(const struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,
 	struct fdb_list *ret_list, struct err *err);
 /**
- * As ctl_next_fn: 1 = ret_row is the next one; 0 = the end; CTL_NO_ROW_YET: ask again; -EAGAIN: the
+ * As ctl_next_fn: 1 = ret_row is the next one; 0 = the end; CTL_NO_ROW_YET: ask again; -EBUSY: the
  * bridge has another table now, err set. An address that is there all the time is a row once (fdb.h
  * has the exception).
  */

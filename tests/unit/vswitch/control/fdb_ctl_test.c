@@ -307,7 +307,7 @@ static void list_survives_changes(void **state)
 	assert_string_equal(row.port, "c");
 	assert_int_equal(fdb_list_next(&fdb_list, &fdbs, &model, 1, &row, &err), 0);
 	assert_int_equal(fdb_ctl_resize(&fdbs, bridge, 100, 1, &old, &err), 0);
-	assert_int_equal(fdb_list_next(&fdb_list, &fdbs, &model, 1, &row, &err), -EAGAIN);
+	assert_int_equal(fdb_list_next(&fdb_list, &fdbs, &model, 1, &row, &err), -EBUSY);
 	assert_non_null(strstr(err.msg, "br0"));
 	fdb_destroy(old);
 }
