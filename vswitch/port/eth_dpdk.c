@@ -10,6 +10,7 @@
 #include "pci_bind.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_vfio.h>
@@ -18,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 LOG_MODULE("eth");
 
@@ -230,6 +232,24 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 
 /* ---- Back-end ---- */
 
+/** DPDK's driver only says that something is not permitted. */
+static int check_files(const struct ctl_port *conf, struct err *err)
+{
+	int fd;
+
+	if (conf->rx_file[0] && access(conf->rx_file, R_OK) < 0)
+		return err_set_field(err, -errno, "rx_file", "capture file '%s': %s", conf->rx_file,
+			strerror(errno));
+	if (!conf->tx_file[0])
+		return 0;
+	fd = open(conf->tx_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_set_field(err, -errno, "tx_file", "capture file '%s': %s", conf->tx_file,
+			strerror(errno));
+	close(fd);
+	return 0;
+}
+
 /** The card that the operator names has to be ours before DPDK looks at it. */
 static int check_card(struct eth_port *ep, struct eth_spec *spec, struct err *err)
 {
@@ -306,6 +326,8 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 	ep->dev = dev;
 	if (ep->conf.type == CTL_PORT_NIC)
 		r = check_card(ep, &spec, err);
+	else if (ep->conf.type == CTL_PORT_PCAP)
+		r = check_files(&ep->conf, err);
 	if (!r)
 		r = probe(ep, &spec, err);
 	if (!r)

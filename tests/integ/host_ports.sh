@@ -1,0 +1,113 @@
+#!/bin/bash
+# Interfaces of the host as ports: af-packet, veth and tap, in namespaces. Checksums and segments
+# pass unfinished and come out right; tags, jumbo frames, link, loss and return of an interface, and
+# ports that come and go under traffic with every frame accounted for.
+# shellcheck source=tests/integ/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/integ/netns.sh
+. "$(dirname -- "$0")/netns.sh"
+require socat iperf3 ethtool python3
+netns_begin
+
+vs bridge add br0
+cable up0 "$A" 10.9.0.1
+vs port add a bridge br0 type af-packet dev up0
+vs port add b bridge br0 type veth netns "$B" peer eth0 ip 10.9.0.2/24 mac 02:00:00:00:00:22
+vs port add t bridge br0 type tap dev tap0 ip 10.9.0.3/24 mac 02:00:00:00:00:33
+
+expect 'all three run' within 5 \
+	json 'all(.[]; .state == "running" and .carrier and .queue_pairs == 1)' vs -j port show
+expect 'af-packet to veth' pings "$A" 10.9.0.2
+expect 'af-packet to the host, by tap' pings "$A" 10.9.0.3
+expect 'veth to the host' pings "$B" 10.9.0.3
+expect 'IP fragments pass as they are' pings "$A" 10.9.0.2 20000
+expect 'the tap has the address that was asked for' \
+	eval 'in_sw ip -j link show tap0 | jq -e ".[0].address == \"02:00:00:00:00:33\""'
+expect 'stations send unfinished checksums and segments' \
+	eval 'in_b ethtool -k eth0 | grep -q "^tcp-segmentation-offload: on"'
+expect 'a file by TCP, af-packet to veth' send_file "$A" "$B" 10.9.0.2
+expect 'a file by TCP, veth to af-packet' send_file "$B" "$A" 10.9.0.1
+expect 'a file by TCP, veth to tap' send_file "$B" "$SW" 10.9.0.3
+expect 'a file by TCP, tap to af-packet' send_file "$SW" "$A" 10.9.0.1
+expect 'segments went through uncut' \
+	json 'any(.[]; .name == "a" and .rx_bytes / .rx_frames > 3000)' vs -j port stats
+in_b ethtool -K eth0 tx off tso off gso off rx off gro off >/dev/null
+expect 'a file from a station with offloads to one without' send_file "$A" "$B" 10.9.0.2
+expect 'and back' send_file "$B" "$A" 10.9.0.1
+expect 'no checksum was ever wrong' \
+	eval "((\$(bad_checksums $A) + \$(bad_checksums $B) + \$(bad_checksums $SW) == 0))"
+expect 'a sleeping switch uses no processor' eval '
+	sleep 1; before=$(awk "{print \$14 + \$15}" /proc/${PID[vswitch]}/stat); sleep 1
+	(($(awk "{print \$14 + \$15}" /proc/${PID[vswitch]}/stat) - before <= 3))'
+
+# Tags: a trunk, and an access port.
+in_b ip addr add 10.10.0.2/24 dev eth0
+vs port set b tag 10
+expect 'VLAN 10 of a trunk reaches its access port, and back' \
+	in_a python3 "$INTEG/tagged_arp.py" eth0 10 10.10.0.1 10.10.0.2
+refuse 'VLAN 11 does not' in_a python3 "$INTEG/tagged_arp.py" eth0 11 10.10.0.1 10.10.0.2
+PING_WAIT=1 refuse 'nor do frames without tag' pings "$A" 10.9.0.2
+if in_a ip link add link eth0 name eth0.10 type vlan id 10 2>/dev/null; then
+	in_a ip addr add 10.10.0.1/24 dev eth0.10
+	in_a ip link set dev eth0.10 up
+	expect 'a file by TCP from tagged to untagged' send_file "$A" "$B" 10.10.0.2
+	expect 'a file by TCP from untagged to tagged' send_file "$B" "$A" 10.10.0.1
+fi
+vs port set b vlan_mode trunk trunks all
+
+# MTU: the interface's says what passes.
+vs port set b mtu 9000
+expect 'an interface of ours takes the MTU of its port' \
+	eval 'in_sw ip -j link show dev b | jq -e ".[0].mtu == 9000"'
+in_b ip link set dev eth0 mtu 9000
+for end in "$A eth0" "$SW up0"; do
+	ip -n "${end% *}" link set dev "${end#* }" mtu 9000
+done
+expect 'jumbo frames pass' pings "$A" 10.9.0.2 8900
+vs port set a mtu 9100
+expect 'a port larger than its interface says so' \
+	port_is a '.last_error | test("mtu 9000 is smaller than the port.s, 9100")'
+in_sw ip link set dev up0 mtu 9100
+expect 'and no longer when that was mended' within 5 port_is a '.last_error == ""'
+
+# Links and interfaces that go.
+in_a ip link set dev eth0 down
+expect 'a station without link takes the port down' \
+	within 5 port_is a '.state == "negotiating" and (.carrier | not) and .last_error == "the link is down"'
+in_a ip link set dev eth0 up
+expect 'and up again' within 5 port_is a '.state == "running" and .carrier'
+in_sw ip link del dev up0
+expect 'an interface that is deleted is missed by name' \
+	within 5 port_is a '.state == "connecting" and (.last_error | test("up0"))'
+cable up0 "$A" 10.9.0.1
+expect 'and taken again when it is back' within 5 port_is a '.state == "running" and .connects == 2'
+expect 'it works' pings "$A" 10.9.0.2
+in_b ip link del dev eth0
+expect 'a deleted veth is made again' within 5 port_is b '.state == "running" and .connects == 2'
+expect 'it works, too' within 5 pings "$A" 10.9.0.2
+
+fails_with 'an interface that is not there is refused' 1 "interface 'nosuch'" \
+	vs port add x type af-packet dev nosuch
+fails_with 'so is a namespace' 1 'nosuch' vs port add x type veth netns nosuch peer eth0
+fails_with 'and a device that another port has' 1 'in use' vs port add x type af-packet dev up0
+
+# Ports come and go beside a flow.
+start iperf ip netns exec "$B" iperf3 -s -1
+within 5 eval "in_b ss -ltn | grep -q :5201"
+start client ip netns exec "$A" iperf3 -c 10.9.0.2 -t 3
+for ((i = 0; i < 10; i++)); do
+	vs port add "c$i" bridge br0 type tap dev "tc$i"
+	vs port del "c$i"
+	vs port set t enabled "$(((i % 2) == 1 ? 1 : 0))" 2>/dev/null || true
+done
+status=0
+wait "${PID[client]}" || status=$?
+expect 'the flow outlives its neighbours' test "$status" = 0
+expect 'frames in + copies = frames out + drops' within 5 \
+	totals '.rx_frames > 1000 and .rx_frames + .copies == .tx_frames + .dropped'
+vs port del b
+refuse 'a deleted port takes its interface along' in_sw ip link show dev b
+stop vswitch
+refuse 'and so does the end of the switch' in_sw ip link show dev tap0
+expect 'an interface that was not ours stays' in_sw ip link show dev up0
+finish
