@@ -256,9 +256,17 @@ static int check_card(struct eth_port *ep, struct eth_spec *spec, struct err *er
 	struct pci_bind_card card;
 	int r = pci_bind_find(NULL, ep->conf.dev, &card, err);
 
+	/* netcfg took it, as a rule. A switch that starts again takes what it gave back. */
+	if (!r && ep->conf.give_back && !pci_bind_is_taken(&card) && !pci_bind_is_shared(&card)) {
+		r = pci_bind_check(NULL, &card, false, err);
+		if (!r)
+			r = pci_bind_take(NULL, &card, err);
+		if (!r)
+			r = pci_bind_find(NULL, card.address, &card, err);
+	}
 	if (r < 0)
 		return r;
-	if (!pci_bind_is_taken(&card)) {
+	if (!pci_bind_is_taken(&card) && !pci_bind_is_shared(&card)) {
 		(void)err_set_field(err, -EBUSY, "dev", "card %s is the kernel's (driver %s)",
 			card.address, card.driver[0] ? card.driver : "none");
 		err_hint(err, "hand it over first: `netcfg nic bind %s`", card.address);

@@ -28,6 +28,24 @@ static size_t memory_size(const struct rte_mempool *pool, unsigned n, size_t pag
 	return (n * object + 2 * page - 1) / page * page;
 }
 
+/**
+ * Anonymous memory. For a card it is at an address below 2^39: a device is told our own addresses,
+ * and the IOMMU of many machines takes no longer ones. MAP_FAILED with errno set.
+ */
+static char *get_memory(size_t size, bool dma)
+{
+	const uintptr_t first = UINT64_C(1) << 35, step = UINT64_C(1) << 30, end = UINT64_C(1) << 39;
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	void *mem = MAP_FAILED;
+
+	if (!dma)
+		return mmap(NULL, size, prot, flags, -1, 0);
+	errno = ENOMEM;
+	for (uintptr_t at = first; mem == MAP_FAILED && at + size <= end; at += step)
+		mem = mmap((void *)at, size, prot, flags | MAP_FIXED_NOREPLACE, -1, 0);
+	return mem;
+}
+
 static int map_for_dma(void *mem, size_t size, size_t page, struct err *err)
 {
 	if (rte_extmem_register(mem, size, NULL, (unsigned)(size / page), page) < 0)
@@ -47,7 +65,7 @@ static int map_for_dma(void *mem, size_t size, size_t page, struct err *err)
 static int populate(struct rte_mempool *pool, unsigned n, bool dma, struct err *err)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), size = memory_size(pool, n, page);
-	char *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *mem = get_memory(size, dma);
 	int r = 0;
 
 	if (mem == MAP_FAILED)
@@ -115,7 +133,8 @@ void eth_pool_destroy(struct rte_mempool *pool, bool dma)
 			(uintptr_t)memory->addr, (uintptr_t)memory->addr, size);
 		(void)rte_extmem_unregister(memory->addr, size);
 	}
-	if (rte_mempool_avail_count(pool) != pool->populated_size)
+	/* One that never got its memory has nothing to count. */
+	if (pool->populated_size && rte_mempool_avail_count(pool) != pool->populated_size)
 		log_warn("%s: %u of %u buffers did not come back", pool->name,
 			pool->populated_size - rte_mempool_avail_count(pool), pool->populated_size);
 	rte_mempool_free(pool);
