@@ -6,6 +6,7 @@
  */
 #include "distance.h"
 #include "engine.h"
+#include "share.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -21,15 +22,17 @@
 struct options {
 	struct engine_config engine;
 	const char *paths[TRAFFIC_MAX_PORTS];
-	bool listen, packed, strict;
+	bool listen, packed, strict, any_order;
 	unsigned ring_size, rx_buffer, cpu, peer_cpu, windows, timeout_ms;
 	double window_s, learn_rate, rate;
+	int switch_pid; /* 0: unknown */
 };
 
 struct window {
 	double seconds;
 	uint64_t sent, received;
-	int before_ns, after_ns; /* distance of the cores */
+	int before_ns, after_ns;	/* distance of the cores */
+	double own_share, switch_share; /* of their cores; negative: not watched */
 	uint64_t p50, p99, p999, max, timed;
 };
 
@@ -106,17 +109,21 @@ static int distance(const struct options *options)
 	return distance_measure((int)options->peer_cpu, options->engine.tsc_per_s / 1e9);
 }
 
-static struct window run_window(struct engine *engine, const struct options *options)
+static struct window run_window(
+	struct engine *engine, const struct options *options, const struct share *share)
 {
 	struct engine_totals before = engine_totals(engine), after;
 	struct window window = {0};
 	double to_ns = 1e9 / options->engine.tsc_per_s;
-	uint64_t begin = __rdtsc();
+	uint64_t begin = __rdtsc(), own = share_own_run_ns(), other = share_run_ns(share);
 
 	hist_clear(&engine->hist);
 	engine_run(engine, (uint64_t)(options->window_s * options->engine.tsc_per_s));
 	after = engine_totals(engine);
 	window.seconds = (double)(__rdtsc() - begin) / options->engine.tsc_per_s;
+	window.own_share = (double)(share_own_run_ns() - own) / 1e9 / window.seconds;
+	window.switch_share =
+		share->tid ? (double)(share_run_ns(share) - other) / 1e9 / window.seconds : -1;
 	window.sent = after.sent - before.sent;
 	window.received = after.received - before.received;
 	window.timed = engine->hist.count;
@@ -129,6 +136,9 @@ static struct window run_window(struct engine *engine, const struct options *opt
 
 static const char *place(const struct window *window)
 {
+	if (window->own_share < SHARE_MIN ||
+		(window->switch_share >= 0 && window->switch_share < SHARE_MIN))
+		return "disturbed";
 	if (window->before_ns < 0 || window->after_ns < 0)
 		return "unknown";
 	bool before = window->before_ns < DISTANCE_NEAR_NS;
@@ -142,10 +152,12 @@ static void print_window(const struct options *options, const struct window *win
 	double pps = (double)window->received / window->seconds;
 
 	printf("{\"seconds\": %.4f, \"sent\": %llu, \"received\": %llu, \"pps\": %.0f, "
-	       "\"bits_per_s\": %.0f, \"rtt_ns\": [%d, %d], \"place\": \"%s\"",
+	       "\"bits_per_s\": %.0f, \"rtt_ns\": [%d, %d], \"shares\": [%.3f, %.3f], "
+	       "\"place\": \"%s\"",
 		window->seconds, (unsigned long long)window->sent,
 		(unsigned long long)window->received, pps, pps * options->engine.traffic.size * 8,
-		window->before_ns, window->after_ns, place(window));
+		window->before_ns, window->after_ns, window->own_share, window->switch_share,
+		place(window));
 	if (options->engine.latency)
 		printf(", \"p50_ns\": %llu, \"p99_ns\": %llu, \"p999_ns\": %llu, \"max_ns\": %llu, "
 		       "\"timed\": %llu",
@@ -206,7 +218,10 @@ static int judge(const struct options *options, const struct engine *engine)
 			engine->first_wrong);
 		bad = 1;
 	}
-	if (order.repeated || order.disordered || totals.received > expected(engine, totals.sent)) {
+	bool one_flow = engine->config.traffic.n_addresses == 1;
+	bool ordered = !order.repeated && !order.disordered;
+	if ((!ordered && (one_flow || !options->any_order)) ||
+		totals.received > expected(engine, totals.sent)) {
 		(void)fputs("bench-fe: error: frames came twice or in another order\n", stderr);
 		bad = 1;
 	}
@@ -239,6 +254,7 @@ static const char usage[] =
 	"  --addresses N     addresses of each port; each frame's are rewritten (1)\n"
 	"  --touch           rewrite addresses even if there is one: to compare with more\n"
 	"  --vlan KIND       none or tagged, with VLAN 10 (none)\n"
+	"  --any-order       frames of different addresses may overtake each other\n"
 	"  --rewritten       the switch writes addresses of its own: do not check them\n"
 	"  --tso             frames are large TCP segments with a segmentation header\n"
 	"  --burst N         frames published at once (64)\n"
@@ -254,10 +270,12 @@ static const char usage[] =
 	"  --learn-rate N    addresses announced a second, for the switch to learn (50000)\n"
 	"  --cpu N           this thread's core (0)\n"
 	"  --peer-cpu N      the switch's core, to measure the distance to (1)\n"
+	"  --switch-pid PID  the switch, to notice when its packet thread is disturbed\n"
 	"  --timeout SECONDS for the switch to come up (10)\n"
 	"  --help            this text\n"
 	"\n"
-	"Each window says whether the two cores were near (round trip below 200 ns) or far.\n"
+	"Each window says whether the two cores were near (round trip below 200 ns) or far, and\n"
+	"whether the two threads had them for themselves.\n"
 	"Exit code 0: what arrived was right; 1: it was not, or nothing did; 2: usage.\n";
 
 static double number(const char *name, const char *text, double min, double max)
@@ -347,6 +365,9 @@ static void set_option(struct options *o, const char *name, int c, const char *t
 	case 'C':
 		o->peer_cpu = (unsigned)number(name, text, 0, CPU_SETSIZE - 1);
 		break;
+	case 'P':
+		o->switch_pid = (int)number(name, text, 1, 1 << 30);
+		break;
 	case 'o':
 		o->timeout_ms = (unsigned)(number(name, text, 0.1, 3600) * 1000);
 		break;
@@ -358,13 +379,13 @@ static void parse(int argc, char **argv, struct options *o, double *ret_warm_s)
 	static const struct option options[] = {{"pattern", 1, NULL, 'p'}, {"both", 0, NULL, 'B'},
 		{"listen", 0, NULL, 'l'}, {"ring", 1, NULL, 'r'}, {"ring-size", 1, NULL, 'z'},
 		{"size", 1, NULL, 's'}, {"rx-buffer", 1, NULL, 'x'}, {"addresses", 1, NULL, 'a'},
-		{"touch", 0, NULL, 't'}, {"vlan", 1, NULL, 'v'}, {"rewritten", 0, NULL, 'R'},
-		{"tso", 0, NULL, 'T'}, {"burst", 1, NULL, 'b'}, {"rate", 1, NULL, 'f'},
-		{"latency", 0, NULL, 'L'}, {"kick", 0, NULL, 'k'}, {"every", 1, NULL, 'e'},
-		{"no-loss", 0, NULL, 'n'}, {"windows", 1, NULL, 'w'}, {"window", 1, NULL, 'W'},
-		{"warm", 1, NULL, 'm'}, {"learn-rate", 1, NULL, 'g'}, {"cpu", 1, NULL, 'c'},
-		{"peer-cpu", 1, NULL, 'C'}, {"timeout", 1, NULL, 'o'}, {"help", 0, NULL, 'h'},
-		{NULL, 0, NULL, 0}};
+		{"touch", 0, NULL, 't'}, {"vlan", 1, NULL, 'v'}, {"any-order", 0, NULL, 'O'},
+		{"rewritten", 0, NULL, 'R'}, {"tso", 0, NULL, 'T'}, {"burst", 1, NULL, 'b'},
+		{"rate", 1, NULL, 'f'}, {"latency", 0, NULL, 'L'}, {"kick", 0, NULL, 'k'},
+		{"every", 1, NULL, 'e'}, {"no-loss", 0, NULL, 'n'}, {"windows", 1, NULL, 'w'},
+		{"window", 1, NULL, 'W'}, {"warm", 1, NULL, 'm'}, {"learn-rate", 1, NULL, 'g'},
+		{"cpu", 1, NULL, 'c'}, {"peer-cpu", 1, NULL, 'C'}, {"switch-pid", 1, NULL, 'P'},
+		{"timeout", 1, NULL, 'o'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
 	int at = 0, c;
 
 	while ((c = getopt_long(argc, argv, "", options, &at)) != -1) {
@@ -377,6 +398,9 @@ static void parse(int argc, char **argv, struct options *o, double *ret_warm_s)
 			break;
 		case 't':
 			o->engine.touch = true;
+			break;
+		case 'O':
+			o->any_order = true;
 			break;
 		case 'R':
 			o->engine.traffic.rewritten = true;
@@ -457,11 +481,15 @@ int main(int argc, char **argv)
 		fail("memory", strerror(ENOMEM));
 	if (engine_learn(engine, options.learn_rate, options.timeout_ms))
 		fail("switch", "frames do not pass between the ports");
+	struct share share = {0};
+	if (options.switch_pid && share_begin(&share, options.switch_pid))
+		fail("--switch-pid", "no such process");
 	engine_run(engine, (uint64_t)(warm_s * options.engine.tsc_per_s));
+	share_pick(&share);
 	for (unsigned i = 0; i < options.windows; i++) {
 		int before_ns = i ? windows[i - 1].after_ns : distance(&options);
 
-		windows[i] = run_window(engine, &options);
+		windows[i] = run_window(engine, &options, &share);
 		windows[i].before_ns = before_ns;
 		windows[i].after_ns = distance(&options);
 	}

@@ -1,7 +1,8 @@
 """Summaries of runs, and tables of them in Markdown.
 
 A value is the median over runs of each run's median window, near and far windows apart; its spread
-goes from the lowest run to the highest. A dash: no window of that kind.
+goes from the lowest run to the highest. A dash: no window of that kind in which
+nothing else ran on the two cores.
 """
 import statistics
 
@@ -154,6 +155,16 @@ def cycles_table(rows):
     return lines
 
 
+def left_out(runs):
+    """Windows that count nowhere, and why."""
+    places = [w["place"] for run in runs for w in run.get("result", {}).get("windows", [])]
+    gone = [place for place in places if place not in PLACES]
+    if not gone:
+        return []
+    reasons = ", ".join(f"{gone.count(reason)} {reason}" for reason in sorted(set(gone)))
+    return [f"{len(gone)} of {len(places)} windows count nowhere: {reasons}.", ""]
+
+
 def markdown(result):
     host = result["host"]
     lines = [f"{host['cpu']}, generator on core {host['generator_cpu']}, switch on core "
@@ -169,6 +180,7 @@ def markdown(result):
     for table in dict.fromkeys(run["table"] for run in runs):
         draw = latency_table if table in QUANTILES else rate_table
         lines += [f"### {HEADINGS[table]}", "", *draw(runs, table), ""]
+    lines += left_out(runs)
     wrong = [run for run in runs if run.get("error")]
     lines += [f"Failed: {run['switch']}, {run['table']}, {run['row']}: {run['error']}"
               for run in wrong]

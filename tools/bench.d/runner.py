@@ -9,7 +9,7 @@ import time
 
 import host
 
-WINDOW_S = 0.25
+WINDOW_S = 0.1
 # Variants of bench-cycles: name and options.
 CYCLES = (
     ("bridge, split", []),
@@ -83,6 +83,8 @@ def run_fe(setup, switch, point, seconds):
     command = [setup.fe, *fe_options(setup, point, seconds), *switch.fe_options]
     if switch.listen:
         command.append("--listen")
+    if not point.get("idle"):
+        command += ["--switch-pid", str(switch.children[-1].process.pid)]
     limit = 60 + 4 * seconds + point.get("addresses", 1) * point["ports"] / 10000
     done = subprocess.run(command + switch.sockets, capture_output=True, text=True, check=False,
                           timeout=limit)

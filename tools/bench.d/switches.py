@@ -106,6 +106,8 @@ class OpenVswitch(Switch):
     """Open vSwitch with DPDK, one bridge with the rule NORMAL: it learns."""
 
     listen = True
+    # It forwards a burst flow by flow.
+    fe_options = ("--any-order",)
 
     def vsctl(self, *words):
         done = subprocess.run(

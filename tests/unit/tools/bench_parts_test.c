@@ -1,12 +1,17 @@
 #include "hist.h"
 #include "order.h"
 #include "pump.h"
+#include "share.h"
 #include "traffic.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -285,6 +290,43 @@ static void rings_go_round(void **state)
 	}
 }
 
+/* ---- share ---- */
+
+static void *spin(void *arg)
+{
+	_Atomic int *tid = arg;
+
+	atomic_store(tid, gettid());
+	while (atomic_load(tid))
+		;
+	return NULL;
+}
+
+/* This thread sleeps while the other runs, however slowly. */
+static void thread_that_runs_is_picked(void **state)
+{
+	struct share share;
+	pthread_t thread;
+	_Atomic int tid = 0;
+	uint64_t before;
+
+	assert_int_equal(pthread_create(&thread, NULL, spin, &tid), 0);
+	while (!atomic_load(&tid))
+		usleep(1000);
+	assert_int_equal(share_begin(&share, getpid()), 0);
+	assert_int_equal(share.n_threads, 2);
+	for (share.tid = atomic_load(&tid), before = share_run_ns(&share);
+		share_run_ns(&share) < before + 50000000;)
+		usleep(20000);
+	share_pick(&share);
+	assert_int_equal(share.tid, atomic_load(&tid));
+	atomic_store(&tid, 0);
+	(void)pthread_join(thread, NULL);
+	assert_int_equal(share_begin(&share, 0x7fffffff), -ENOENT);
+	share_pick(&share);
+	assert_int_equal(share_run_ns(&share), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +341,7 @@ int main(void)
 		cmocka_unit_test(frame_at_the_wrong_port_is_found),
 		cmocka_unit_test(mesh_reaches_every_other_port),
 		cmocka_unit_test(rings_go_round),
+		cmocka_unit_test(thread_that_runs_is_picked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
