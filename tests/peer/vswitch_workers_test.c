@@ -27,7 +27,7 @@
 #define IN_FLIGHT (RING_SIZE / N_SENDERS)
 #define PHASE_MS  2500 /* the switch looks each second at the second that passed */
 #define STEP_MS	  100
-#define MIN_MOVES 3
+#define MIN_MOVES  2
 #define MAX_MS	  60000
 #define HEADER	  14
 

@@ -22,7 +22,7 @@
 #include "port/port.h"
 
 /** Nobody is moved before a worker spends this part of its time on frames. */
-#define SPREAD_MIN_BUSY_PERCENT 25
+#define SPREAD_MIN_BUSY_PERCENT 10
 
 struct spread;
 

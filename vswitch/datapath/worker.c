@@ -20,12 +20,13 @@
 #define NOTE_INTERVAL_US 10000
 /** Polls without a frame after which the clock is read again: no more are charged to a burst. */
 #define CLOCK_POLLS 8
-/** A frame costs no more than this; what took longer was somebody else's turn on the CPU. */
-#define FRAME_MAX_US 100
+/** A frame costs no more than this many usual ones; the rest was somebody else's turn on the CPU. */
+#define FRAME_MAX_COST 16
 
 /** What a worker spent; by the worker alone, read by control. */
 struct spent {
 	uint64_t tsc, frames;
+	uint64_t usual_tsc; /* of a ring: what half of its frames cost less than, about */
 };
 
 struct worker {
@@ -54,7 +55,7 @@ struct worker_pool {
 	unsigned n_workers;
 	bool busy;
 	int attention_fd;
-	uint64_t tsc_per_us, spin_tsc, frame_max_tsc, note_interval_tsc;
+	uint64_t tsc_per_us, spin_tsc, note_interval_tsc;
 	/* Workers raise it, control lowers it. */
 	alignas(64) atomic_bool attention;
 	/* Control's. */
@@ -77,10 +78,18 @@ static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 {
 	struct spent *ring = &worker->ring_spent[rx->port_id][rx->queue];
 	uint64_t now_tsc = rte_rdtsc();
-	uint64_t tsc = now_tsc - worker->now_tsc, most = n * worker->pool->frame_max_tsc;
+	uint64_t tsc = now_tsc - worker->now_tsc, usual;
 
-	if (tsc > most)
-		tsc = most;
+	if (!ring->usual_tsc)
+		ring->usual_tsc = tsc;
+	usual = n * ring->usual_tsc;
+	/* A median by small steps: what frames cost may change, a single long burst changes little. */
+	if (tsc > usual)
+		ring->usual_tsc += ring->usual_tsc / 8 + 1;
+	else
+		ring->usual_tsc -= ring->usual_tsc / 8;
+	if (tsc > usual * FRAME_MAX_COST)
+		tsc = usual * FRAME_MAX_COST;
 	worker->now_tsc = now_tsc;
 	worker->n_polls = 0;
 	worker->spent.tsc += tsc;
@@ -279,7 +288,6 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 	pool->attention_fd = config->attention_fd;
 	pool->tsc_per_us = per_us;
 	pool->spin_tsc = per_us * SPIN_US;
-	pool->frame_max_tsc = per_us * FRAME_MAX_US;
 	pool->note_interval_tsc = per_us * NOTE_INTERVAL_US;
 	pool->qsbr = map_memory(qsbr_size);
 	if (!pool->qsbr || rte_rcu_qsbr_init(pool->qsbr, config->n_workers))

@@ -49,7 +49,8 @@ void worker_counters_clear(struct worker_pool *pool, uint16_t port_id);
 
 /**
  * Time spent on frames, and frames taken. Both only grow, for the life of the pool: a difference
- * over a time is a load. Polls that find nothing cost nothing here (but the last few before a burst).
+ * over a time is a load. Polls that find nothing cost nothing here (but the last few before a burst),
+ * nor does most of the time that somebody else had the CPU within a burst.
  */
 struct worker_load {
 	uint64_t busy_ns;
