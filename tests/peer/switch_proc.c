@@ -19,6 +19,8 @@
 #include <cmocka.h>
 
 #define WAIT_MS 5000
+/* A crowded machine, or a sanitizer, may make an answer late; a switch that hangs never answers. */
+#define ANSWER_MS 60000
 
 static void sleep_ms(unsigned ms)
 {
@@ -80,7 +82,7 @@ void switch_proc_restart(struct switch_proc *proc, bool keep)
 	}
 	proc->pid = spawn(log_path, argv);
 	for (unsigned i = 0; i < WAIT_MS / 10; i++) {
-		if (ctl_client_open(proc->control, &ctl_vswitch_interface, WAIT_MS, &proc->client,
+		if (ctl_client_open(proc->control, &ctl_vswitch_interface, ANSWER_MS, &proc->client,
 			    &err) == 0)
 			return;
 		sleep_ms(10);

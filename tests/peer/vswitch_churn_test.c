@@ -142,6 +142,7 @@ static void connect_peer(struct station *station, bool listen)
 		VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF), VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)};
 	const struct fe_config config = {.path = switch_proc_path(&proc, station->name),
 		.listen = listen,
+		.timeout_ms = 60000,
 		.packed = dice(2),
 		.queue_pairs = (uint16_t)(1 + dice(3)),
 		.ring_size = (uint16_t)(16u << dice(6)),
@@ -167,7 +168,7 @@ static void kill_peer(struct station *station, bool has_port)
 		return;
 	(void)shutdown(fe_socket(station->fe), SHUT_RDWR);
 	for (unsigned i = 0; has_port && show(station->name).state == CTL_CONN_RUNNING; i++) {
-		assert_true(i < 5000);
+		assert_true(i < 60000);
 		usleep(1000);
 	}
 	pthread_mutex_lock(&station->lock);
