@@ -26,7 +26,7 @@
 
 #include "ether.h"
 
-#include <emmintrin.h>
+#include <smmintrin.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -100,17 +100,13 @@ static inline struct fdb_bucket *fdb_second(const struct fdb *fdb, uint64_t hash
  *  and no branch depends on which it is: that cannot be predicted once a bucket holds several. */
 static inline unsigned fdb_bucket_hits(const struct fdb_bucket *b, uint64_t key)
 {
-	/* Two keys at a time; SSE2 has no 64-bit compare, so both halves have to be equal. */
 	const __m128i *pairs = (const __m128i *)(const void *)b->keys;
 	const __m128i want = _mm_set1_epi64x((long long)key);
 	unsigned hits = 0;
 
-	for (unsigned i = 0; i < FDB_SLOTS / 2; i++) {
-		__m128i half = _mm_cmpeq_epi32(_mm_load_si128(&pairs[i]), want);
-		__m128i both =
-			_mm_and_si128(half, _mm_shuffle_epi32(half, _MM_SHUFFLE(2, 3, 0, 1)));
-
-		hits |= (unsigned)_mm_movemask_pd(_mm_castsi128_pd(both)) << 2 * i;
+	for (unsigned i = 0; i < FDB_SLOTS / 2; i++) { /* two keys at a time */
+		__m128i equal = _mm_cmpeq_epi64(_mm_load_si128(&pairs[i]), want);
+		hits |= (unsigned)_mm_movemask_pd(_mm_castsi128_pd(equal)) << 2 * i;
 	}
 	return hits;
 }

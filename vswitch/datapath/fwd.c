@@ -76,6 +76,7 @@ struct pass {
 	const struct dp_port *port; /* where it came from */
 	struct dp_counters *counters;
 	bool is_disabled; /* its queue */
+	bool takes_untagged;
 	uint64_t todo; /* frames still to be decided about */
 	uint64_t flood;
 	unsigned n_flows;
@@ -84,19 +85,23 @@ struct pass {
 
 /** Admit or refuse a frame. If admitted it begins a flow, and its look-ups. A reason, or TAG_PASS.
  */
-static enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
+static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
 {
 	const struct dp_bridge *bridge = pass->port->bridge;
 	struct flow *flow = &pass->flows[pass->n_flows];
 	struct frame *frame = &fwd->frames[i];
 	uint64_t dst = frame_dst(frame), src = frame_src(frame);
-	enum drop_reason reason = tag_ingress(pass->port, frame);
 
-	if (reason != TAG_PASS)
-		return reason;
+	if (pass->takes_untagged && frame_ether_type(frame) != ETHER_TYPE_VLAN) {
+		frame->vid = frame->tci = pass->port->pvid;
+	} else {
+		enum drop_reason reason = tag_ingress(pass->port, frame);
+		if (reason != TAG_PASS)
+			return reason;
+	}
 	if (src & MAC_GROUP || !src)
 		return DROP_RX_SOURCE;
-	if ((dst & ~UINT64_C(0xf)) == RESERVED_PREFIX && bridge->keep_reserved)
+	if (bridge->keep_reserved && (dst & ~UINT64_C(0xf)) == RESERVED_PREFIX)
 		return DROP_RX_RESERVED;
 	flow->frames = UINT64_C(1) << i;
 	flow->src_key = fdb_key(frame->vid, src);
@@ -157,6 +162,8 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 	uint64_t joined = 0; /* to the last flow */
 
 	pass->n_flows = 0;
+	pass->takes_untagged = pass->port->flags & DP_PORT_UNTAGGED &&
+			       vlan_set_has(pass->port->vlans, pass->port->pvid);
 	for (uint64_t left = pass->todo; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 		struct frame *frame = &fwd->frames[i];
@@ -178,50 +185,35 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 		pass->flows[pass->n_flows - 1].frames |= joined;
 }
 
-/** Check that the sources of the burst are known to be here. Equal neighbours are looked up once.
- */
-static void learn(struct fwd *fwd, const struct pass *pass)
-{
-	const struct dp_bridge *bridge = pass->port->bridge;
-	uint64_t last = FDB_KEY_EMPTY, now_tsc = 0;
-
-	for (unsigned i = 0; i < pass->n_flows; i++) {
-		const struct flow *flow = &pass->flows[i];
-
-		if (flow->src_key == last)
-			continue;
-		last = flow->src_key;
-		uint16_t value = fdb_lookup(bridge->fdb, last, flow->src_hash, true);
-		/* A static address stays where it was put, whoever uses it. */
-		if (value == pass->port->id || (value != FDB_NONE && value & FDB_STATIC))
-			continue;
-		if (!now_tsc)
-			now_tsc = rte_rdtsc();
-		note_source(fwd, bridge, pass->port->id, last, flow->src_hash, now_tsc);
-	}
-}
-
-/** Send a flow to the port that its address is known to be at. False: nobody knows it. */
-static bool send_known(
+/** Control did not know the source of a flow, or not here: tell it, unless the address is static:
+ *  such a one stays where it was put, whoever uses it. */
+static void learn(
 	struct fwd *fwd, const struct pass *pass, const struct flow *flow, uint16_t value)
 {
+	if (value != FDB_NONE && value & FDB_STATIC)
+		return;
+	note_source(fwd, pass->port->bridge, pass->port->id, flow->src_key, flow->src_hash,
+		rte_rdtsc());
+}
+
+/** Send frames to the port that their address is known to be at; nobody knows it: flood. */
+static void send_known(
+	struct fwd *fwd, struct pass *pass, uint64_t frames, uint16_t vid, uint16_t value)
+{
 	uint16_t port_id = value & FDB_PORT_MASK;
-	uint16_t vid = flow->dst_key >> 48 & 0xfff;
 	const struct dp_port *to = &pass->snapshot->ports[port_id];
 
 	/* An entry may be older than the configuration: then it is worth nothing. */
 	if (value == FDB_NONE || port_id >= pass->snapshot->n_ports ||
 		to->bridge != pass->port->bridge)
-		return false;
-	if (port_id == pass->port->id)
-		pass->counters->drops[DROP_RX_SAME_PORT] +=
-			(unsigned)__builtin_popcountll(flow->frames);
+		pass->flood |= frames;
+	else if (port_id == pass->port->id)
+		pass->counters->drops[DROP_RX_SAME_PORT] += (unsigned)__builtin_popcountll(frames);
 	else if (!tag_is_member(to, vid))
 		fwd->counters[port_id].drops[DROP_TX_VLAN] +=
-			(unsigned)__builtin_popcountll(flow->frames);
+			(unsigned)__builtin_popcountll(frames);
 	else
-		send_to(fwd, port_id, flow->frames, tag_is_tagged(to, vid) ? flow->frames : 0);
-	return true;
+		send_to(fwd, port_id, frames, tag_is_tagged(to, vid) ? frames : 0);
 }
 
 /** Send frames, all of VLAN vid, to every member port but the one they came from. */
@@ -264,25 +256,37 @@ static void flood_all(struct fwd *fwd, struct pass *pass)
 static void forward_bridge(struct fwd *fwd, struct pass *pass)
 {
 	const struct fdb *fdb = pass->port->bridge->fdb;
-	uint64_t last = FDB_KEY_EMPTY;
-	uint16_t value = FDB_NONE;
+	uint64_t src = FDB_KEY_EMPTY, run = 0;
+	uint16_t value = FDB_NONE, vid = 0;
 
 	make_flows(fwd, pass);
-	learn(fwd, pass);
 	for (unsigned i = 0; i < pass->n_flows; i++) {
 		const struct flow *flow = &pass->flows[i];
+		uint16_t flow_value = FDB_NONE, flow_vid = flow->src_key >> 48 & 0xfff;
 
-		/* A group address has no key and is nobody's. */
-		if (flow->dst_key != last) {
-			last = flow->dst_key;
-			value = last == FDB_KEY_EMPTY
-					? FDB_NONE
-					: fdb_lookup(fdb, last, flow->dst_hash, false);
+		if (flow->src_key != src) {
+			src = flow->src_key;
+			uint16_t at = fdb_lookup(fdb, src, flow->src_hash, true);
+			if (__builtin_expect(at != pass->port->id, 0))
+				learn(fwd, pass, flow, at);
 		}
-		if (!send_known(fwd, pass, flow, value))
-			pass->flood |= flow->frames;
+		/* A group address has no key and is nobody's. */
+		if (flow->dst_key != FDB_KEY_EMPTY)
+			flow_value = fdb_lookup(fdb, flow->dst_key, flow->dst_hash, false);
+		/* Flows to the same port are sent together. */
+		if (flow_value != value || flow_vid != vid) {
+			if (run)
+				send_known(fwd, pass, run, vid, value);
+			value = flow_value;
+			vid = flow_vid;
+			run = 0;
+		}
+		run |= flow->frames;
 	}
-	flood_all(fwd, pass);
+	if (run)
+		send_known(fwd, pass, run, vid, value);
+	if (pass->flood)
+		flood_all(fwd, pass);
 }
 
 /* ---- Bursts ---- */

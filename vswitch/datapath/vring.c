@@ -142,7 +142,7 @@ static uint32_t build_head(const struct frame *frame, bool tagged, uint16_t n_bu
 
 void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, struct put_plan *plan)
 {
-	uint8_t head[HDR_SIZE + 4 + FRAME_HEAD_SIZE] UNINITIALIZED;
+	uint8_t head[HDR_SIZE + 4 + COPY_SMALL_MAX] UNINITIALIZED;
 	uint32_t n = build_head(frame, tagged, n_buffers, head);
 	uint32_t total = n + frame->tail_len;
 	struct cursor to = {plan->segs, 0};
@@ -281,7 +281,7 @@ bool vring_pending(const struct vring *ring)
 	if (ring->packed)
 		return packed_pending(ring);
 	const struct vring_avail *avail = ring->avail;
-	return LOAD_ONCE(avail->idx) != ring->next_avail;
+	return __atomic_load_n(&avail->idx, __ATOMIC_RELAXED) != ring->next_avail;
 }
 
 void vring_notify(struct vring *ring, bool on)

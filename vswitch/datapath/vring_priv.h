@@ -63,7 +63,8 @@ static inline int seg_append(const struct vmem *mem, struct frame_seg *segs, uns
 	return (int)n;
 }
 
-/** Copy n <= HDR_SIZE + FRAME_HEAD_SIZE bytes: no call, no loop, the last piece overlaps. */
+#define COPY_SMALL_MAX 160
+/** Copy n <= COPY_SMALL_MAX bytes: no call, no loop, the last piece overlaps. */
 static inline void copy_small(uint8_t *dst, const uint8_t *src, uint32_t n)
 {
 	if (n >= 64) {
@@ -90,7 +91,7 @@ static inline void copy_small(uint8_t *dst, const uint8_t *src, uint32_t n)
 			dst[i] = src[i];
 	}
 }
-_Static_assert(HDR_SIZE + FRAME_HEAD_SIZE <= 160, "what copy_small() copies");
+_Static_assert(HDR_SIZE + FRAME_HEAD_SIZE <= COPY_SMALL_MAX, "it copies headers and heads");
 
 /** Ask for the lines that a frame of unknown size is written to, to own them: the driver read them
  *  last. Processors without PREFETCHW take it for no operation. */
