@@ -1,7 +1,7 @@
 #include "deliver.h"
 
 #include "offload.h"
-#include "notify.h"
+#include "spin.h"
 #include "tag.h"
 
 #include <string.h>
@@ -145,21 +145,6 @@ static void put_finished(
 	}
 }
 
-/* ---- Locks ---- */
-
-/* Several workers may put into one ring; once per burst. Nobody sleeps with it or waits inside. */
-static void acquire(_Atomic bool *lock)
-{
-	while (atomic_exchange_explicit(lock, true, memory_order_acquire))
-		while (atomic_load_explicit(lock, memory_order_relaxed))
-			__builtin_ia32_pause();
-}
-
-static void release(_Atomic bool *lock)
-{
-	atomic_store_explicit(lock, false, memory_order_release);
-}
-
 /* ---- Bursts ---- */
 
 static void begin(struct fwd *fwd, struct delivery *d, unsigned n)
@@ -177,7 +162,6 @@ static void publish(struct fwd *fwd, struct delivery *d)
 		return;
 	}
 	vring_publish(ring);
-	notify_driver(ring);
 	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
 		fwd->wants_attention = ring->fault_told = true;
 }
@@ -205,7 +189,8 @@ static void put_careful(
 		put_finished(fwd, d, frame, tagged);
 }
 
-void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
+struct vring *deliver(
+	struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
 {
 	const struct dp_port *port = &snapshot->ports[port_id];
 	const uint32_t max_len = port->mtu + ETHER_HDR_LEN;
@@ -216,7 +201,7 @@ void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_
 	if (!port->n_tx) {
 		d.counters->drops[DROP_TX_NOT_RUNNING] +=
 			(unsigned)__builtin_popcountll(burst.todo);
-		return;
+		return NULL;
 	}
 	queue = queue < port->n_tx ? queue : queue % port->n_tx;
 	if (port->eth)
@@ -226,7 +211,7 @@ void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_
 	d.features = d.eth ? d.eth->tx_features : d.ring->features;
 	_Atomic bool *lock = d.eth ? &d.eth->tx_lock : &d.ring->tx_lock;
 	if (snapshot->n_workers > 1)
-		acquire(lock);
+		spin_acquire(lock);
 	begin(fwd, &d, (unsigned)__builtin_popcountll(burst.todo));
 	while (burst.todo) {
 		if (d.ring)
@@ -239,6 +224,7 @@ void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_
 	}
 	publish(fwd, &d);
 	if (snapshot->n_workers > 1)
-		release(lock);
+		spin_release(lock);
 	count(&d);
+	return d.ring;
 }

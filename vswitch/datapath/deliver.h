@@ -8,8 +8,10 @@
 
 /**
  * Put the frames fwd->out[port_id] into the port's ring for queue, finishing offloads that the
- * receiver did not negotiate; publish and signal once. What cannot be put is counted at the port.
+ * receiver did not negotiate; publish once. What cannot be put is counted at the port.
+ * returns  the ring whose driver may have to be notified; NULL: there is none
  */
-void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue);
+struct vring *deliver(
+	struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue);
 
 #endif

@@ -383,21 +383,21 @@ static inline unsigned take(struct fwd *fwd, const struct dp_rx *rx, uint64_t *r
 	return n;
 }
 
-static inline void give_back(struct fwd *fwd, const struct dp_rx *rx, unsigned n)
+/** Returns the ring whose driver may have to be notified, if there is one. */
+static inline struct vring *give_back(struct fwd *fwd, const struct dp_rx *rx, unsigned n)
 {
-	if (rx->eth) {
+	if (rx->eth)
 		ethq_return(rx->eth);
-		return;
-	}
-	vring_return(rx->ring, fwd->frames, n);
-	notify_driver(rx->ring);
+	else
+		vring_return(rx->ring, fwd->frames, n);
+	return rx->ring;
 }
 
 unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx)
 {
 	struct pass pass __attribute__((uninitialized));
 	uint64_t features;
-	unsigned n = take(fwd, rx, &features);
+	unsigned n = take(fwd, rx, &features), n_signals = 0;
 
 	if (!n)
 		return 0;
@@ -410,12 +410,17 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	forward(fwd, &pass);
 	for (unsigned i = 0; i < fwd->n_out_ports; i++) {
 		uint16_t port_id = fwd->out_ports[i];
+		struct vring *ring = deliver(fwd, snapshot, port_id, rx->queue);
 
-		deliver(fwd, snapshot, port_id, rx->queue);
+		if (ring)
+			fwd->signals[n_signals++] = ring;
 		fwd->out[port_id] = fwd->out_tagged[port_id] = 0;
 	}
 	fwd->n_out_ports = 0;
 	/* Receivers first: the sender may reuse its buffers from here on. */
-	give_back(fwd, rx, n);
+	struct vring *sender = give_back(fwd, rx, n);
+	if (sender)
+		fwd->signals[n_signals++] = sender;
+	notify_drivers(fwd->signals, n_signals, snapshot->n_workers > 1);
 	return n;
 }

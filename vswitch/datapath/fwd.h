@@ -33,6 +33,7 @@ struct fwd {
 	uint64_t out_tagged[DP_MAX_PORTS];
 	uint16_t out_ports[DP_MAX_PORTS];
 	unsigned n_out_ports;
+	struct vring *signals[DP_MAX_PORTS + 1]; /* rings whose drivers may want to know */
 	bool wants_attention; /* notes or a broken ring wait for control */
 
 	struct dp_counters *counters; /* [DP_MAX_PORTS], borrowed */

@@ -1,5 +1,7 @@
 #include "notify.h"
 
+#include "spin.h"
+
 #include <unistd.h>
 
 void notify_fd(int fd)
@@ -11,8 +13,18 @@ void notify_fd(int fd)
 	(void)n;
 }
 
-void notify_driver(struct vring *ring)
+void notify_drivers(struct vring *const *rings, unsigned n, bool shared)
 {
-	if (vring_signal_needed(ring) && ring->call_fd >= 0)
-		notify_fd(ring->call_fd);
+	vring_signal_fence();
+	for (unsigned i = 0; i < n; i++) {
+		struct vring *ring = rings[i];
+
+		if (shared)
+			spin_acquire(&ring->tx_lock);
+		bool needed = vring_signal_needed(ring);
+		if (shared)
+			spin_release(&ring->tx_lock);
+		if (needed && ring->call_fd >= 0)
+			notify_fd(ring->call_fd);
+	}
 }

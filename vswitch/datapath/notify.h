@@ -9,8 +9,12 @@
 
 #include "vring.h"
 
-/** Interrupt the driver if it must be. */
-void notify_driver(struct vring *ring);
+/**
+ * Interrupt those drivers of rings[n] that want to know what was published. One fence serves all,
+ * and their lines, which the drivers write, are fetched side by side. shared: other workers put into
+ * the rings, too.
+ */
+void notify_drivers(struct vring *const *rings, unsigned n, bool shared);
 /** Add one to an eventfd. */
 void notify_fd(int fd);
 

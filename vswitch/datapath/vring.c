@@ -311,9 +311,6 @@ bool vring_signal_needed(struct vring *ring)
 	if (!ring->dirty)
 		return false;
 	ring->dirty = false;
-	/* Our publishing comes before reading whether the driver wants to know; the driver does the
-	 * reverse, so that one of us sees the other. Without it an interrupt is lost. */
-	atomic_thread_fence(memory_order_seq_cst);
 	if (ring->packed)
 		return packed_signal_needed(ring);
 	ring->signalled = now;

@@ -183,6 +183,15 @@ void vring_publish(struct vring *ring);
 bool vring_pending(const struct vring *ring);
 /** Ask the driver to kick, or not to. After switching on, look at vring_pending() again. */
 void vring_notify(struct vring *ring, bool on);
+/**
+ * Between publishing and vring_signal_needed(), for any number of rings: the driver must see what
+ * was published before we read whether it wants to know; it does the reverse, so that one of us sees
+ * the other. Without it an interrupt is lost.
+ */
+static inline void vring_signal_fence(void)
+{
+	atomic_thread_fence(memory_order_seq_cst);
+}
 /** Must the driver be interrupted for what was published since the last call? */
 bool vring_signal_needed(struct vring *ring);
 
