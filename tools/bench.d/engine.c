@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <x86intrin.h>
 
+/* Frames that were sent to learn are all through when none came for so long. */
+#define QUIET_MS 200
+
 static const struct traffic *traffic_of(const struct engine *engine)
 {
 	return &engine->config.traffic;
@@ -262,16 +265,40 @@ void engine_run(struct engine *engine, uint64_t ticks)
 	}
 }
 
-void engine_drain(struct engine *engine, unsigned quiet_ms)
+/** Has the switch taken all that was sent? */
+static bool is_all_taken(const struct engine *engine)
 {
-	uint64_t quiet = (uint64_t)(engine->config.tsc_per_s / 1000 * quiet_ms);
+	for (unsigned id = 0; id < traffic_of(engine)->n_ports; id++) {
+		const struct pump *pump = &engine->ports[id].vu->send;
 
-	for (uint64_t last = __rdtsc(); __rdtsc() - last < quiet;) {
+		if (pump->n_done != pump->n_published)
+			return false;
+	}
+	return true;
+}
+
+/** Ticks of so many ms, never 0. */
+static uint64_t ticks_of(const struct engine *engine, unsigned ms)
+{
+	return (uint64_t)(engine->config.tsc_per_s / 1000 * ms) + 1;
+}
+
+int engine_drain(struct engine *engine, unsigned quiet_ms, unsigned timeout_ms)
+{
+	uint64_t quiet = ticks_of(engine, quiet_ms), limit = ticks_of(engine, timeout_ms);
+	uint64_t begin = __rdtsc();
+
+	/* On a busy machine the switch may not run for longer than the quiet that is waited for,
+	 * but then it has not taken everything. */
+	for (uint64_t last = begin; __rdtsc() - last < quiet || !is_all_taken(engine);) {
+		if (__rdtsc() - begin > limit)
+			return -ETIMEDOUT;
 		for (unsigned id = 0; id < traffic_of(engine)->n_ports; id++) {
 			if (pump_collect(&engine->ports[id].vu->send) | receive_some(engine, id))
 				last = __rdtsc();
 		}
 	}
+	return 0;
 }
 
 struct engine_totals engine_totals(const struct engine *engine)
@@ -303,21 +330,40 @@ struct order engine_order(const struct engine *engine)
 
 /* ---- Learning ---- */
 
-/** Collect without looking at anything. */
-static void discard(struct engine *engine)
+/** Collect without looking at anything; returns the slots that came back. */
+static unsigned discard(struct engine *engine)
 {
+	unsigned total = 0;
+
 	for (unsigned id = 0; id < traffic_of(engine)->n_ports; id++) {
 		struct pump *pump = &engine->ports[id].vu->receive;
+		unsigned n = pump_collect(pump);
 
-		pump_publish(pump, pump_collect(pump));
-		(void)pump_collect(&engine->ports[id].vu->send);
+		pump_publish(pump, n);
+		total += n + pump_collect(&engine->ports[id].vu->send);
 	}
+	return total;
 }
 
 static void discard_for(struct engine *engine, uint64_t ticks)
 {
 	for (uint64_t begin = __rdtsc(); __rdtsc() - begin < ticks;)
-		discard(engine);
+		(void)discard(engine);
+}
+
+/** Until everything that was sent has come and gone. 0 or -ETIMEDOUT. */
+static int discard_rest(struct engine *engine, unsigned quiet_ms, unsigned timeout_ms)
+{
+	uint64_t quiet = ticks_of(engine, quiet_ms), limit = ticks_of(engine, timeout_ms);
+	uint64_t begin = __rdtsc();
+
+	for (uint64_t last = begin; __rdtsc() - last < quiet || !is_all_taken(engine);) {
+		if (__rdtsc() - begin > limit)
+			return -ETIMEDOUT;
+		if (discard(engine))
+			last = __rdtsc();
+	}
+	return 0;
 }
 
 /** One frame from address i of a port, to the same of another. False when there is no room. */
@@ -379,12 +425,13 @@ int engine_learn(struct engine *engine, double rate, unsigned timeout_ms)
 			while (!announce(engine, id, i)) {
 				if (__rdtsc() - begin > timeout_ms * ms)
 					return -ETIMEDOUT;
-				discard(engine);
+				(void)discard(engine);
 			}
 			discard_for(engine, step);
 		}
 	}
-	discard_for(engine, 200 * ms);
-	begin_to_count(engine);
-	return 0;
+	int r = discard_rest(engine, QUIET_MS, timeout_ms);
+	if (!r)
+		begin_to_count(engine);
+	return r;
 }

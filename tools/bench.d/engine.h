@@ -67,8 +67,8 @@ void engine_destroy(struct engine *engine);
 int engine_learn(struct engine *engine, double rate, unsigned timeout_ms);
 /** Send and receive for so many ticks. */
 void engine_run(struct engine *engine, uint64_t ticks);
-/** Only receive, until nothing came for quiet_ms. */
-void engine_drain(struct engine *engine, unsigned quiet_ms);
+/** Only receive, until the switch has taken all and nothing came for quiet_ms. 0 or -ETIMEDOUT. */
+int engine_drain(struct engine *engine, unsigned quiet_ms, unsigned timeout_ms);
 struct engine_totals engine_totals(const struct engine *engine);
 /** Lost, repeated and disordered frames as the orders of flows saw them. */
 struct order engine_order(const struct engine *engine);

@@ -493,7 +493,8 @@ int main(int argc, char **argv)
 		windows[i].before_ns = before_ns;
 		windows[i].after_ns = distance(&options);
 	}
-	engine_drain(engine, 100);
+	if (engine_drain(engine, 100, options.timeout_ms))
+		fail("switch", "it does not take what was sent");
 	for (unsigned i = 0; i < options.engine.traffic.n_ports; i++)
 		if (vu_is_closed(&ports[i]))
 			fail(options.paths[i], "the switch closed the connection");
