@@ -154,6 +154,7 @@ static void use_rings(struct port *port)
 				(void)vring_put(rings->tx[i], &work->plan, &work->frames[f], false);
 		}
 		vring_return(rings->rx[i], work->frames, n);
+		vring_publish(rings->rx[i]);
 		vring_publish(rings->tx[i]);
 		vring_notify(rings->rx[i], true);
 	}
@@ -169,6 +170,7 @@ static void drain_rings(struct port *port)
 		unsigned n = vring_take(rings->rx[i], &burst, 4, work->segs, FWD_MAX_SEGS);
 
 		vring_return(rings->rx[i], work->frames, n);
+		vring_publish(rings->rx[i]);
 	}
 }
 

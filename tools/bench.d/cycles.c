@@ -248,6 +248,7 @@ static __attribute__((noinline)) void switch_bursts(struct bench *bench)
 {
 	for (unsigned id = 0; id < bench->n_senders; id++)
 		(void)fwd_burst(bench->fwd, &bench->snapshot, &bench->rx[id]);
+	fwd_flush(bench->fwd, &bench->snapshot);
 }
 
 /** Everything that arrives is compared, byte for byte, over one lap of the rings. */

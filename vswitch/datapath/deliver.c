@@ -153,17 +153,12 @@ static void begin(struct fwd *fwd, struct delivery *d, unsigned n)
 		vring_put_begin(d->ring, &fwd->plan, n);
 }
 
-static void publish(struct fwd *fwd, struct delivery *d)
+static void end(struct fwd *fwd, struct delivery *d)
 {
-	struct vring *ring = d->ring;
-
-	if (d->eth) {
+	if (d->eth)
 		ethq_publish(d->eth, &d->refused);
-		return;
-	}
-	vring_publish(ring);
-	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
-		fwd->wants_attention = ring->fault_told = true;
+	else
+		fwd_list(fwd, d->ring);
 }
 
 static void count(const struct delivery *d)
@@ -189,8 +184,7 @@ static void put_careful(
 		put_finished(fwd, d, frame, tagged);
 }
 
-struct vring *deliver(
-	struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
+void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
 {
 	const struct dp_port *port = &snapshot->ports[port_id];
 	const uint32_t max_len = port->mtu + ETHER_HDR_LEN;
@@ -201,7 +195,7 @@ struct vring *deliver(
 	if (!port->n_tx) {
 		d.counters->drops[DROP_TX_NOT_RUNNING] +=
 			(unsigned)__builtin_popcountll(burst.todo);
-		return NULL;
+		return;
 	}
 	queue = queue < port->n_tx ? queue : queue % port->n_tx;
 	if (port->eth)
@@ -222,9 +216,8 @@ struct vring *deliver(
 		put_careful(fwd, &d, &fwd->frames[i], burst.tagged >> i & 1, port->mtu);
 		burst.todo &= burst.todo - 1;
 	}
-	publish(fwd, &d);
+	end(fwd, &d);
 	if (snapshot->n_workers > 1)
 		spin_release(lock);
 	count(&d);
-	return d.ring;
 }

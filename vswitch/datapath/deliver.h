@@ -8,10 +8,9 @@
 
 /**
  * Put the frames fwd->out[port_id] into the port's ring for queue, finishing offloads that the
- * receiver did not negotiate; publish once. What cannot be put is counted at the port.
- * returns  the ring whose driver may have to be notified; NULL: there is none
+ * receiver did not negotiate. What cannot be put is counted at the port. A guest's ring is listed
+ * for fwd_flush().
  */
-struct vring *deliver(
-	struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue);
+void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue);
 
 #endif

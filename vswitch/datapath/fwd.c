@@ -3,6 +3,7 @@
 #include "deliver.h"
 #include "notify.h"
 #include "offload.h"
+#include "spin.h"
 #include "tag.h"
 
 #include <rte_cycles.h>
@@ -383,22 +384,26 @@ static inline unsigned take(struct fwd *fwd, const struct dp_rx *rx, uint64_t *r
 	return n;
 }
 
-/** Returns the ring whose driver may have to be notified, if there is one. */
-static inline struct vring *give_back(struct fwd *fwd, const struct dp_rx *rx, unsigned n)
+static inline void give_back(struct fwd *fwd, const struct dp_rx *rx, unsigned n)
 {
-	if (rx->eth)
+	if (rx->eth) {
 		ethq_return(rx->eth);
-	else
-		vring_return(rx->ring, fwd->frames, n);
-	return rx->ring;
+		return;
+	}
+	vring_return(rx->ring, fwd->frames, n);
+	fwd_list(fwd, rx->ring);
 }
 
 unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx)
 {
 	struct pass pass __attribute__((uninitialized));
 	uint64_t features;
-	unsigned n = take(fwd, rx, &features), n_signals = 0;
+	unsigned n;
 
+	/* A burst lists every port once, and the sender. */
+	if (fwd->n_listed + DP_MAX_PORTS >= FWD_MAX_LISTED)
+		fwd_flush(fwd, snapshot);
+	n = take(fwd, rx, &features);
 	if (!n)
 		return 0;
 	pass.snapshot = snapshot;
@@ -410,17 +415,64 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	forward(fwd, &pass);
 	for (unsigned i = 0; i < fwd->n_out_ports; i++) {
 		uint16_t port_id = fwd->out_ports[i];
-		struct vring *ring = deliver(fwd, snapshot, port_id, rx->queue);
 
-		if (ring)
-			fwd->signals[n_signals++] = ring;
+		deliver(fwd, snapshot, port_id, rx->queue);
 		fwd->out[port_id] = fwd->out_tagged[port_id] = 0;
 	}
 	fwd->n_out_ports = 0;
 	/* Receivers first: the sender may reuse its buffers from here on. */
-	struct vring *sender = give_back(fwd, rx, n);
-	if (sender)
-		fwd->signals[n_signals++] = sender;
-	notify_drivers(fwd->signals, n_signals, snapshot->n_workers > 1);
+	give_back(fwd, rx, n);
 	return n;
+}
+
+/* ---- Flushing ---- */
+
+void fwd_list(struct fwd *fwd, struct vring *ring)
+{
+	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
+		fwd->wants_attention = ring->fault_told = true;
+	/* A small ring may not wait: its driver would run out of buffers. */
+	if (ring->n_unpublished >= ring->size / 4)
+		vring_publish(ring);
+	if (ring->is_listed)
+		return;
+	ring->is_listed = true;
+	fwd->listed[fwd->n_listed++] = ring;
+}
+
+/** Other workers may list a ring again as soon as it is published: signalling follows under a lock
+ *  of its own. */
+static void publish(struct vring *ring, bool shared)
+{
+	if (shared)
+		spin_acquire(&ring->tx_lock);
+	ring->is_listed = false;
+	vring_publish(ring);
+	if (shared)
+		spin_release(&ring->tx_lock);
+}
+
+static void signal_driver(struct vring *ring, bool shared)
+{
+	if (shared)
+		spin_acquire(&ring->tx_lock);
+	bool needed = vring_signal_needed(ring);
+	if (shared)
+		spin_release(&ring->tx_lock);
+	if (needed && ring->call_fd >= 0)
+		notify_fd(ring->call_fd);
+}
+
+void fwd_flush(struct fwd *fwd, const struct dp_snapshot *snapshot)
+{
+	bool shared = snapshot->n_workers > 1;
+
+	if (!fwd->n_listed)
+		return;
+	for (unsigned i = 0; i < fwd->n_listed; i++)
+		publish(fwd->listed[i], shared);
+	vring_signal_fence();
+	for (unsigned i = 0; i < fwd->n_listed; i++)
+		signal_driver(fwd->listed[i], shared);
+	fwd->n_listed = 0;
 }

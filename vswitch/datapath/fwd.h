@@ -2,8 +2,11 @@
  * fwd: one burst from one ring to wherever its frames belong.
  *
  * Take up to FRAME_BURST frames; decide about all of them (every decision is a bit in a mask of the
- * burst); then go through the ports that something was decided for, one at a time: put, publish,
- * signal. At the end the sender gets its descriptors back.
+ * burst); then go through the ports that something was decided for, one at a time, and put.
+ *
+ * What was put and given back becomes visible in fwd_flush(), for several bursts at once: the line of
+ * a ring's index goes to and fro between two cores each time, and so does the one that tells
+ * whether the driver wants an interrupt. A worker flushes at the end of each round at the latest.
  *
  * An address that moves inside a burst moves for the next one: all look-ups of a burst precede all
  * of its learning, and learning is the control thread's (note.h).
@@ -22,6 +25,9 @@
 
 #define FWD_MAX_SEGS	(FRAME_MAX_SEGS + 4 * FRAME_BURST)
 #define FWD_NOTE_FILTER 256
+#define FWD_MAX_LISTED	(4 * DP_MAX_PORTS)
+/** Frames that a worker may have forwarded and not flushed. */
+#define FWD_FLUSH 256
 #define FWD_BOUNCE_SIZE (FRAME_MAX_LEN + 64)
 
 /** A worker's memory for a burst. Large: mapped, zeroed, once. */
@@ -33,7 +39,9 @@ struct fwd {
 	uint64_t out_tagged[DP_MAX_PORTS];
 	uint16_t out_ports[DP_MAX_PORTS];
 	unsigned n_out_ports;
-	struct vring *signals[DP_MAX_PORTS + 1]; /* rings whose drivers may want to know */
+	/* Rings with something that is not published or signalled yet. */
+	struct vring *listed[FWD_MAX_LISTED];
+	unsigned n_listed;
 	bool wants_attention; /* notes or a broken ring wait for control */
 
 	struct dp_counters *counters; /* [DP_MAX_PORTS], borrowed */
@@ -52,7 +60,14 @@ struct fwd {
 	alignas(64) uint8_t segment[FWD_BOUNCE_SIZE];
 };
 
-/** Forward one burst. Returns the number of frames taken. */
+/** Forward one burst. Returns the number of frames taken. fwd_flush() has to follow. */
 unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx);
+
+/** Publish what was put into or given back to rings since the last time, and interrupt the drivers
+ *  that want to know. One fence serves all, and the lines that say so are fetched side by side. */
+void fwd_flush(struct fwd *fwd, const struct dp_snapshot *snapshot);
+
+/** Inside: a ring was written to; its lock is held where there are several workers. */
+void fwd_list(struct fwd *fwd, struct vring *ring);
 
 #endif

@@ -25,6 +25,7 @@ void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t siz
 	ring->mergeable = features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
 	ring->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
 	ring->n_unpublished = 0;
+	ring->is_listed = false;
 	ring->near = 0;
 	ring->next_avail = packed ? base & 0x7fff : (uint16_t)base;
 	ring->next_used = ring->avail_seen = ring->signalled = ring->next_avail;
@@ -183,7 +184,6 @@ void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 		packed_return(ring, frames, n);
 	else
 		split_return(ring, frames, n);
-	vring_publish(ring);
 }
 
 /** Collect writable chains until they hold need bytes. */

@@ -61,6 +61,7 @@ struct vring {
 	bool fault_told;     /* workers: control knows that the ring is broken */
 	uint16_t notify_at;  /* EVENT_IDX: at this position */
 	bool dirty;	     /* something was used since vring_signal_needed() */
+	bool is_listed;	     /* by a worker, to be published and signalled; under tx_lock */
 	uint16_t avail_seen; /* split: the driver's index when last read */
 	/* Since the last vring_signal_needed(). */
 	uint16_t signalled;	/* split: next_used then */
@@ -97,7 +98,7 @@ uint32_t vring_base(const struct vring *ring);
  */
 unsigned vring_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
-/** Give the chains of frames[n] back, in order, and publish. */
+/** Give the chains of frames[n] back, in order. Not visible to the guest before vring_publish(). */
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n);
 
 /** A chain, read and checked. */

@@ -102,7 +102,7 @@ static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 static unsigned worker_round(struct worker *worker, const struct dp_snapshot *snapshot)
 {
 	const struct dp_rx *rx = snapshot->workers[worker->index].rx;
-	unsigned n_rx = snapshot->workers[worker->index].n_rx, n = 0;
+	unsigned n_rx = snapshot->workers[worker->index].n_rx, n = 0, unflushed = 0;
 
 	for (unsigned i = 0; i < n_rx; i++) {
 		unsigned got = fwd_burst(worker->fwd, snapshot, &rx[i]);
@@ -112,6 +112,11 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 				ethq_notify(rx[i].eth, false);
 			else
 				vring_notify(rx[i].ring, false);
+			unflushed += got;
+			if (unflushed >= FWD_FLUSH) {
+				fwd_flush(worker->fwd, snapshot);
+				unflushed = 0;
+			}
 			spend(worker, &rx[i], got);
 		} else if (++worker->n_polls == CLOCK_POLLS) {
 			worker->now_tsc = rte_rdtsc();
@@ -119,6 +124,7 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 		}
 		n += got;
 	}
+	fwd_flush(worker->fwd, snapshot);
 	if (worker->fwd->wants_attention) {
 		worker->fwd->wants_attention = false;
 		raise_attention(worker->pool);

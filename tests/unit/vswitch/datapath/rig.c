@@ -161,7 +161,10 @@ void rig_send(struct rig *rig, unsigned port, const void *frame, size_t len)
 
 unsigned rig_run(struct rig *rig, unsigned port)
 {
-	return fwd_burst(rig->fwd, &rig->snapshot, &rig->rx[port]);
+	unsigned n = fwd_burst(rig->fwd, &rig->snapshot, &rig->rx[port]);
+
+	fwd_flush(rig->fwd, &rig->snapshot);
+	return n;
 }
 
 int rig_receive(
