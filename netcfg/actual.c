@@ -30,6 +30,26 @@ static bool is_absent(int code)
 	return code == -ENOENT || code == -ECONNREFUSED;
 }
 
+/* A program that dies still takes connections, for as long as the kernel is cleaning up after it. */
+static bool is_dying(int code)
+{
+	return code == -EPIPE || code == -ECONNRESET;
+}
+
+bool actual_switch_answers(const char *run_dir)
+{
+	struct ctl_client *client;
+	struct ctl_empty nothing = {0};
+	struct ctl_switch sw;
+	int code = actual_open_switch(run_dir, &client, NULL);
+
+	if (code)
+		return false;
+	code = ctl_client_call(client, "SwitchShow", &nothing, &sw, NULL);
+	ctl_client_close(client);
+	return !is_dying(code);
+}
+
 #define NOTE(fn, type, member)                                                                     \
 	static int fn(void *ctx, const void *row)                                                   \
 	{                                                                                           \
@@ -63,6 +83,12 @@ static int read_switch(const char *run_dir, struct actual *actual, struct err *e
 	if (!code)
 		code = ctl_client_rows(client, "LinkShow", &all, note_link, &actual->state, err);
 	ctl_client_close(client);
+	if (is_dying(code)) {
+		err_clear(err);
+		actual->switch_runs = false;
+		state_done(&actual->state);
+		return 0;
+	}
 	return code;
 }
 
@@ -121,7 +147,7 @@ static int read_node(void *ctx, const char *name)
 		code = ask_node(client, name, reader->actual, node, reader->err);
 		ctl_client_close(client);
 	}
-	if (code == -EPIPE || code == -ECONNRESET || is_absent(code)) {
+	if (is_dying(code) || is_absent(code)) {
 		err_clear(reader->err); // it just went away
 		return 0;
 	}

@@ -30,5 +30,7 @@ void actual_done(struct actual *actual);
 int actual_open_switch(const char *run_dir, struct ctl_client **ret_client, struct err *err);
 int actual_open_node(const char *run_dir, const char *node, unsigned timeout_ms,
 	struct ctl_client **ret_client, struct err *err);
+/** Is there a switch that answers? One that is being killed does not. */
+bool actual_switch_answers(const char *run_dir);
 
 #endif

@@ -43,7 +43,6 @@ int apply_start_switch(const struct opts *opts, const char *run_dir, struct err 
 	char program[PATH_MAX], control[CTL_PATH_MAX + 1], state[RUNDIR_PATH_SIZE];
 	char log[RUNDIR_PATH_SIZE], pid_file[RUNDIR_PATH_SIZE];
 	char *argv[] = {program, (char *)"--control", control, (char *)"--state", state, NULL};
-	struct ctl_client *client;
 	pid_t pid;
 	int code = rundir_file(run_dir, "vswitch", ".sock", control, sizeof(control), err);
 
@@ -55,10 +54,9 @@ int apply_start_switch(const struct opts *opts, const char *run_dir, struct err 
 		code = rundir_file(run_dir, "state", "", state, sizeof(state), err);
 	if (code)
 		return code;
-	if (!actual_open_switch(run_dir, &client, NULL)) {
-		ctl_client_close(client);
+	if (actual_switch_answers(run_dir))
 		return 0;
-	}
+	(void)proc_wait_gone(pid_file, STOP_TIMEOUT_MS); // one that dies has the state still
 	code = proc_find_program(opts->bin_dir, "vswitch", program, sizeof(program), err);
 	if (!code)
 		code = rundir_create(state, err);
