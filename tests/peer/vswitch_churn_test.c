@@ -160,14 +160,27 @@ static void connect_peer(struct station *station, bool listen)
 	pthread_mutex_unlock(&station->lock);
 }
 
+/** Does the switch still hold the connection that is its connects-th? */
+static bool has_connection(const struct station *station, uint64_t connects)
+{
+	struct ctl_port port = show(station->name);
+
+	return port.connects == connects &&
+	       (port.state == CTL_CONN_RUNNING || port.state == CTL_CONN_NEGOTIATING);
+}
+
 /** The connection ends as if the guest was killed; what it got is looked at when the switch
  * noticed. */
 static void kill_peer(struct station *station, bool has_port)
 {
+	uint64_t connects;
+
 	if (!station->fe)
 		return;
+	connects = has_port ? show(station->name).connects : 0;
 	(void)shutdown(fe_socket(station->fe), SHUT_RDWR);
-	for (unsigned i = 0; has_port && show(station->name).state == CTL_CONN_RUNNING; i++) {
+	/* Not running is not enough: disabled rings are used as long as the connection lasts. */
+	for (unsigned i = 0; has_port && has_connection(station, connects); i++) {
 		assert_true(i < 60000);
 		usleep(1000);
 	}
