@@ -107,7 +107,8 @@ expect 'frames in + copies = frames out + drops' within 5 \
 	totals '.rx_frames > 1000 and .rx_frames + .copies == .tx_frames + .dropped'
 vs port del b
 refuse 'a deleted port takes its interface along' in_sw ip link show dev b
-stop vswitch
+end_switch
+expect 'the switch ends well' test "$ended" = 0
 refuse 'and so does the end of the switch' in_sw ip link show dev tap0
 expect 'an interface that was not ours stays' in_sw ip link show dev up0
 finish

@@ -13,6 +13,7 @@ netns_begin() {
 		ip netns add "$name" 2>"$T/netns.log" || skip "no network namespace: $(<"$T/netns.log")"
 		ip -n "$name" link set lo up
 	done
+	export LSAN_OPTIONS=suppressions=$ROOT/tests/lsan.supp
 	start vswitch ip netns exec "$SW" vswitch --control "$T/vs.sock"
 	within 20 vs bridge show || { echo 'vswitch did not come up'; exit 1; }
 }
@@ -24,7 +25,8 @@ netns_end() {
 		ip netns pids "$name" 2>/dev/null | xargs -r kill -9 2>/dev/null || true
 		ip netns del "$name" 2>/dev/null || true
 	done
-	(exit "$status")
+	set +e
+	(exit "$status") # for cleanup to see
 	cleanup
 }
 
@@ -35,6 +37,14 @@ cable() {
 	ip -n "$SW" link set dev "$1" up
 	ip -n "$2" addr add "$3/24" dev eth0
 	ip -n "$2" link set dev eth0 up
+}
+
+# end_switch: by a signal; how it ended is in $ended.
+end_switch() {
+	ended=0
+	kill "${PID[vswitch]}"
+	wait "${PID[vswitch]}" || ended=$?
+	unset 'PID[vswitch]'
 }
 
 in_a() { ip netns exec "$A" "$@"; }
