@@ -111,34 +111,57 @@ static inline unsigned fdb_bucket_hits(const struct fdb_bucket *b, uint64_t key)
 	return hits;
 }
 
+/** The same with two bits for each slot, in fewer steps. */
+static inline unsigned fdb_bucket_pairs(const struct fdb_bucket *b, uint64_t key)
+{
+	const __m128i *pairs = (const __m128i *)(const void *)b->keys;
+	const __m128i want = _mm_set1_epi64x((long long)key);
+	__m128i low = _mm_packs_epi32(_mm_cmpeq_epi64(_mm_load_si128(&pairs[0]), want),
+		_mm_cmpeq_epi64(_mm_load_si128(&pairs[1]), want));
+	__m128i high = _mm_packs_epi32(
+		_mm_cmpeq_epi64(_mm_load_si128(&pairs[2]), want), _mm_setzero_si128());
+
+	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(low, high));
+}
+
 static inline uint16_t fdb_lookup_bucket(struct fdb_bucket *b, uint64_t key, bool mark)
 {
 	uint16_t seq = atomic_load_explicit(&b->seq, memory_order_acquire);
-	unsigned hits = fdb_bucket_hits(b, key);
+	unsigned pairs = fdb_bucket_pairs(b, key);
 
-	if (!hits)
+	if (!pairs)
 		return FDB_NONE;
-	uint16_t value =
-		atomic_load_explicit(&b->values[__builtin_ctz(hits)], memory_order_relaxed);
+	unsigned slot = (unsigned)__builtin_ctz(pairs) / 2;
+	uint16_t value = atomic_load_explicit(&b->values[slot], memory_order_relaxed);
 	/* Pairs with the writer's release of seq: key and value belong together. */
 	atomic_thread_fence(memory_order_acquire);
-	if (seq & 1 || atomic_load_explicit(&b->seq, memory_order_relaxed) != seq)
+	if ((seq & 1) | (atomic_load_explicit(&b->seq, memory_order_relaxed) ^ seq))
 		return FDB_NONE;
-	unsigned seen = atomic_load_explicit(&b->seen, memory_order_relaxed);
-	if (mark && !(seen & hits)) /* a lost bit only makes the address look older */
-		atomic_store_explicit(&b->seen, (uint8_t)(seen | hits), memory_order_relaxed);
+	if (mark) {
+		unsigned seen = atomic_load_explicit(&b->seen, memory_order_relaxed);
+		if (!(seen >> slot & 1)) /* a lost bit only makes the address look older */
+			atomic_store_explicit(
+				&b->seen, (uint8_t)(seen | 1u << slot), memory_order_relaxed);
+	}
 	return value;
+}
+
+/** As fdb_lookup(), where the bucket of the first choice is known already. */
+static inline uint16_t fdb_lookup_from(
+	const struct fdb *fdb, struct fdb_bucket *first, uint64_t key, bool mark)
+{
+	uint16_t value = fdb_lookup_bucket(first, key, mark);
+
+	if (__builtin_expect(value != FDB_NONE, 1) ||
+		!atomic_load_explicit(&first->overflow, memory_order_relaxed))
+		return value;
+	return fdb_lookup_bucket(fdb_second(fdb, fdb_hash(key)), key, mark);
 }
 
 /** Value of key or FDB_NONE; mark = it was seen as a source. hash = fdb_hash(key). */
 static inline uint16_t fdb_lookup(const struct fdb *fdb, uint64_t key, uint64_t hash, bool mark)
 {
-	struct fdb_bucket *first = fdb_first(fdb, hash);
-	uint16_t value = fdb_lookup_bucket(first, key, mark);
-
-	if (value != FDB_NONE || !atomic_load_explicit(&first->overflow, memory_order_relaxed))
-		return value;
-	return fdb_lookup_bucket(fdb_second(fdb, hash), key, mark);
+	return fdb_lookup_from(fdb, fdb_first(fdb, hash), key, mark);
 }
 
 /* All that follows: the control thread. */

@@ -44,10 +44,11 @@ static inline void send_to(struct fwd *fwd, uint16_t port_id, uint64_t mask, uin
 /* ---- Learning ---- */
 
 /** Tell control that an address was seen here, unless it was told so a moment ago. */
-static void note_source(struct fwd *fwd, const struct dp_bridge *bridge, uint16_t port_id,
-	uint64_t key, uint64_t hash, uint64_t now_tsc)
+static void note_source(
+	struct fwd *fwd, const struct dp_bridge *bridge, uint16_t port_id, uint64_t key)
 {
-	unsigned at = hash % FWD_NOTE_FILTER;
+	uint64_t now_tsc = rte_rdtsc();
+	unsigned at = fdb_hash(key) % FWD_NOTE_FILTER;
 	const struct note note = {.mac48 = key & MAC_MASK,
 		.vid = key >> 48 & 0xfff,
 		.port_id = port_id,
@@ -56,11 +57,12 @@ static void note_source(struct fwd *fwd, const struct dp_bridge *bridge, uint16_
 	if (fwd->note_filter[at].key == key && fwd->note_filter[at].port_id == port_id &&
 		now_tsc - fwd->note_filter[at].tsc < fwd->note_interval_tsc)
 		return;
+	fwd->wants_attention = true;
+	if (!note_put(fwd->notes, &note))
+		return; /* lost: it may be repeated at once */
 	fwd->note_filter[at].key = key;
 	fwd->note_filter[at].port_id = port_id;
 	fwd->note_filter[at].tsc = now_tsc;
-	note_put(fwd->notes, &note);
-	fwd->wants_attention = true;
 }
 
 /* ---- Bridges ---- */
@@ -68,7 +70,8 @@ static void note_source(struct fwd *fwd, const struct dp_bridge *bridge, uint16_
 /** Neighbours in a burst with the same addresses and tag: decided about once. */
 struct flow {
 	uint64_t frames; /* bit i: frames[i] */
-	uint64_t dst_key, dst_hash, src_key, src_hash;
+	uint64_t dst_key, src_key;
+	struct fdb_bucket *dst_first, *src_first;
 };
 
 /** A burst on its way through a bridge. */
@@ -106,13 +109,13 @@ static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigne
 		return DROP_RX_RESERVED;
 	flow->frames = UINT64_C(1) << i;
 	flow->src_key = fdb_key(frame->vid, src);
-	flow->src_hash = fdb_hash(flow->src_key);
-	__builtin_prefetch(fdb_first(bridge->fdb, flow->src_hash));
+	flow->src_first = fdb_first(bridge->fdb, fdb_hash(flow->src_key));
+	__builtin_prefetch(flow->src_first);
 	flow->dst_key = FDB_KEY_EMPTY;
 	if (!(dst & MAC_GROUP)) {
 		flow->dst_key = fdb_key(frame->vid, dst);
-		flow->dst_hash = fdb_hash(flow->dst_key);
-		__builtin_prefetch(fdb_first(bridge->fdb, flow->dst_hash));
+		flow->dst_first = fdb_first(bridge->fdb, fdb_hash(flow->dst_key));
+		__builtin_prefetch(flow->dst_first);
 	}
 	pass->n_flows++;
 	return TAG_PASS;
@@ -188,13 +191,11 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 
 /** Control did not know the source of a flow, or not here: tell it, unless the address is static:
  *  such a one stays where it was put, whoever uses it. */
-static void learn(
-	struct fwd *fwd, const struct pass *pass, const struct flow *flow, uint16_t value)
+static void learn(struct fwd *fwd, const struct pass *pass, const struct flow *flow, uint16_t value)
 {
 	if (value != FDB_NONE && value & FDB_STATIC)
 		return;
-	note_source(fwd, pass->port->bridge, pass->port->id, flow->src_key, flow->src_hash,
-		rte_rdtsc());
+	note_source(fwd, pass->port->bridge, pass->port->id, flow->src_key);
 }
 
 /** Send frames to the port that their address is known to be at; nobody knows it: flood. */
@@ -267,13 +268,13 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 
 		if (flow->src_key != src) {
 			src = flow->src_key;
-			uint16_t at = fdb_lookup(fdb, src, flow->src_hash, true);
+			uint16_t at = fdb_lookup_from(fdb, flow->src_first, src, true);
 			if (__builtin_expect(at != pass->port->id, 0))
 				learn(fwd, pass, flow, at);
 		}
 		/* A group address has no key and is nobody's. */
 		if (flow->dst_key != FDB_KEY_EMPTY)
-			flow_value = fdb_lookup(fdb, flow->dst_key, flow->dst_hash, false);
+			flow_value = fdb_lookup_from(fdb, flow->dst_first, flow->dst_key, false);
 		/* Flows to the same port are sent together. */
 		if (flow_value != value || flow_vid != vid) {
 			if (run)

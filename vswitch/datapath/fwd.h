@@ -4,8 +4,8 @@
  * Take up to FRAME_BURST frames; decide about all of them (every decision is a bit in a mask of the
  * burst); then go through the ports that something was decided for, one at a time, and put.
  *
- * What was put and given back becomes visible in fwd_flush(), for several bursts at once: the line of
- * a ring's index goes to and fro between two cores each time, and so does the one that tells
+ * What was put and given back becomes visible in fwd_flush(), for several bursts at once: the line
+ * of a ring's index goes to and fro between two cores each time, and so does the one that tells
  * whether the driver wants an interrupt. A worker flushes at the end of each round at the latest.
  *
  * An address that moves inside a burst moves for the next one: all look-ups of a burst precede all
@@ -27,7 +27,7 @@
 #define FWD_NOTE_FILTER 256
 #define FWD_MAX_LISTED	(4 * DP_MAX_PORTS)
 /** Frames that a worker may have forwarded and not flushed. */
-#define FWD_FLUSH 256
+#define FWD_FLUSH	256
 #define FWD_BOUNCE_SIZE (FRAME_MAX_LEN + 64)
 
 /** A worker's memory for a burst. Large: mapped, zeroed, once. */

@@ -186,8 +186,8 @@ bool vring_pending(const struct vring *ring);
 void vring_notify(struct vring *ring, bool on);
 /**
  * Between publishing and vring_signal_needed(), for any number of rings: the driver must see what
- * was published before we read whether it wants to know; it does the reverse, so that one of us sees
- * the other. Without it an interrupt is lost.
+ * was published before we read whether it wants to know; it does the reverse, so that one of us
+ * sees the other. Without it an interrupt is lost.
  */
 static inline void vring_signal_fence(void)
 {
