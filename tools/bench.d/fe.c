@@ -25,7 +25,8 @@ struct options {
 	bool listen, packed, strict, any_order;
 	unsigned ring_size, rx_buffer, cpu, peer_cpu, windows, timeout_ms;
 	double window_s, learn_rate, rate;
-	int switch_pid; /* 0: unknown */
+	const char *when_learned; /* NULL: nothing */
+	int switch_pid;		  /* 0: unknown */
 };
 
 struct window {
@@ -268,6 +269,7 @@ static const char usage[] =
 	"  --window SECONDS  length of each (1)\n"
 	"  --warm SECONDS    load before the first window (0.2)\n"
 	"  --learn-rate N    addresses announced a second, for the switch to learn (50000)\n"
+	"  --when-learned CMD  shell command to run then; it has to succeed\n"
 	"  --cpu N           this thread's core (0)\n"
 	"  --peer-cpu N      the switch's core, to measure the distance to (1)\n"
 	"  --switch-pid PID  the switch, to notice when its packet thread is disturbed\n"
@@ -365,6 +367,9 @@ static void set_option(struct options *o, const char *name, int c, const char *t
 	case 'C':
 		o->peer_cpu = (unsigned)number(name, text, 0, CPU_SETSIZE - 1);
 		break;
+	case 'q':
+		o->when_learned = text;
+		break;
 	case 'P':
 		o->switch_pid = (int)number(name, text, 1, 1 << 30);
 		break;
@@ -384,8 +389,9 @@ static void parse(int argc, char **argv, struct options *o, double *ret_warm_s)
 		{"rate", 1, NULL, 'f'}, {"latency", 0, NULL, 'L'}, {"kick", 0, NULL, 'k'},
 		{"every", 1, NULL, 'e'}, {"no-loss", 0, NULL, 'n'}, {"windows", 1, NULL, 'w'},
 		{"window", 1, NULL, 'W'}, {"warm", 1, NULL, 'm'}, {"learn-rate", 1, NULL, 'g'},
-		{"cpu", 1, NULL, 'c'}, {"peer-cpu", 1, NULL, 'C'}, {"switch-pid", 1, NULL, 'P'},
-		{"timeout", 1, NULL, 'o'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"when-learned", 1, NULL, 'q'}, {"cpu", 1, NULL, 'c'}, {"peer-cpu", 1, NULL, 'C'},
+		{"switch-pid", 1, NULL, 'P'}, {"timeout", 1, NULL, 'o'}, {"help", 0, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	int at = 0, c;
 
 	while ((c = getopt_long(argc, argv, "", options, &at)) != -1) {
@@ -481,6 +487,8 @@ int main(int argc, char **argv)
 		fail("memory", strerror(ENOMEM));
 	if (engine_learn(engine, options.learn_rate, options.timeout_ms))
 		fail("switch", "frames do not pass between the ports");
+	if (options.when_learned && system(options.when_learned))
+		fail("--when-learned", options.when_learned);
 	struct share share = {0};
 	if (options.switch_pid && share_begin(&share, options.switch_pid))
 		fail("--switch-pid", "no such process");

@@ -38,6 +38,14 @@ def summarize(runs, metric):
                   "runs": len(list_)} for key, list_ in values.items()}
 
 
+def summary_list(runs):
+    """The same of every metric, for programs: a list of objects."""
+    return [{"table": table, "row": row, "switch": switch, "place": place, "metric": metric,
+             **values}
+            for metric in UNITS
+            for (table, row, switch, place), values in summarize(runs, metric).items()]
+
+
 def metric_of(table):
     return "bits_per_s" if table == "tso" else "pps"
 
@@ -145,7 +153,7 @@ def latency_table(runs, table):
 
 
 def cycles_table(rows):
-    lines = [line(["one frame", "cycles, best", "median", "instructions", "driver's cycles"]),
+    lines = [line(["one frame", "cycles, best run", "median run", "instructions", "driver's cycles"]),
              line(["---"] * 5)]
     for row in rows:
         count = row["instructions"]

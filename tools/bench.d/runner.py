@@ -85,7 +85,9 @@ def run_fe(setup, switch, point, seconds):
         command.append("--listen")
     if not point.get("idle"):
         command += ["--switch-pid", str(switch.children[-1].process.pid)]
-    limit = 60 + 4 * seconds + point.get("addresses", 1) * point["ports"] / 10000
+    if switch.ask_learned():
+        command += ["--when-learned", switch.ask_learned()]
+    limit = 120 + 4 * seconds + point.get("addresses", 1) * point["ports"] / 2000
     done = subprocess.run(command + switch.sockets, capture_output=True, text=True, check=False,
                           timeout=limit)
     if done.returncode:
@@ -109,7 +111,9 @@ def run_once(setup, kind, point, seconds):
             load = dict(point)
             if "share" in point:
                 load["rate"] = max(1000, point["share"] * maximum(setup, switch, 1))
-            return run_fe(setup, switch, load, seconds)
+            result = run_fe(setup, switch, load, seconds)
+            switch.check_learned()
+            return result
         finally:
             switch.stop()
 

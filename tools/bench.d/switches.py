@@ -3,7 +3,9 @@
 A switch has `sockets` to hand to bench-fe and `listen`, whether bench-fe makes them. All of them
 forward with one thread on setup.switch_cpu, and none sleeps while it is measured.
 """
+import json
 import os
+import shlex
 import subprocess
 
 import host
@@ -33,8 +35,12 @@ class Switch:
         self.children.append(child)
         return child
 
+    def ask_learned(self):
+        """Shell command to run when every address was sent; empty where that cannot be asked."""
+        return ""
+
     def check_learned(self):
-        """Fail when the switch does not know every address, where that can be asked."""
+        """Fail when the answer was that the switch does not know all of them."""
 
     def stop(self):
         for child in reversed(self.children):
@@ -65,6 +71,17 @@ class Weft(Switch):
             vlan = ["trunks", VLAN] if self.point.get("tagged") else ["tag", VLAN]
             self.netcfg("port", "add", f"p{i}", "bridge", "br0", "path", path,
                         "mode", "server", "mtu", "65535", *vlan)
+
+    def ask_learned(self):
+        return shlex.join([self.setup.netcfg, "-S", os.path.join(self.folder, "control"), "--json",
+                           "bridge", "show", "br0"]) + f" >{self.folder}/learned"
+
+    def check_learned(self):
+        with open(f"{self.folder}/learned", encoding="utf-8") as file:
+            known = json.load(file)[0]["fdb_entries"]
+        wanted = self.point["ports"] * self.point.get("addresses", 1)
+        if known != wanted:
+            raise host.Problem(f"{known} of {wanted} addresses were learned")
 
 
 def dpdk_memory():
