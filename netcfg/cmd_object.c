@@ -219,7 +219,8 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	ctl_client_close(client);
 	if (code == 0)
 		return EXIT_DONE;
-	if (took_card)
+	// A switch that is late may still make the port, and gives the card back by itself.
+	if (took_card && code != -ETIMEDOUT)
 		cmd_nic_port_failed((void *)&req->msg);
 	(void)cmd_fail(&err);
 	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
