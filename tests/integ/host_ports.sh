@@ -91,6 +91,19 @@ fails_with 'an interface that is not there is refused' 1 "interface 'nosuch'" \
 fails_with 'so is a namespace' 1 'nosuch' vs port add x type veth netns nosuch peer eth0
 fails_with 'and a device that another port has' 1 'in use' vs port add x type af-packet dev up0
 
+# Several queues, and the carrier of a tap.
+vs port add t2 type tap dev tap2 ip 10.11.0.1/24 queues 2
+carrier_is() { in_sw ip -j link show "$1" | jq -e ".[0].flags | any(. == \"LOWER_UP\") == $2"; }
+expect 'a tap in no bridge has no carrier' within 5 carrier_is tap2 false
+vs bridge add br1
+vs port set t2 bridge br1
+expect 'and has it in one' within 5 carrier_is tap2 true
+vs port add b2 bridge br1 type veth netns "$B" peer eth1 ip 10.11.0.2/24 queues 2
+expect 'ports with two queues' within 5 port_is b2 '.queue_pairs == 2 and .state == "running"'
+expect 'a file by TCP over two queues' send_file "$B" "$SW" 10.11.0.1
+expect 'and back' send_file "$SW" "$B" 10.11.0.2
+vs port del b2
+
 # Ports come and go beside a flow.
 start iperf ip netns exec "$B" iperf3 -s -1
 within 5 eval "in_b ss -ltn | grep -q :5201"
