@@ -375,8 +375,10 @@ static void dpdk_close(struct eth_port *ep)
 	host_watch_destroy(dev->watch);
 	ev_del(dev->look);
 	if (dev->is_probed) {
-		(void)rte_eth_dev_callback_unregister(
-			dev->id, RTE_ETH_EVENT_INTR_RMV, on_removed, dev);
+		/* -EAGAIN: it runs in this moment, and is short. */
+		while (rte_eth_dev_callback_unregister(
+			       dev->id, RTE_ETH_EVENT_INTR_RMV, on_removed, dev) == -EAGAIN)
+			;
 		if (dev->is_started)
 			(void)rte_eth_dev_stop(dev->id);
 		for (uint16_t q = 0; q < ep->n_queues; q++)
