@@ -118,22 +118,31 @@ def run_once(setup, kind, point, seconds):
             switch.stop()
 
 
+def run_entry(setup, kind, name, run, point, seconds):
+    """One run as --json has it, with a result or an error."""
+    entry = {"run": run, "switch": name, **{k: v for k, v in point.items() if k != "kinds"}}
+    try:
+        entry["result"] = run_once(setup, kind, point, seconds)
+    except (host.Problem, subprocess.TimeoutExpired, ValueError) as problem:
+        entry["error"] = str(problem)
+        print(f"\nbench: error: {name}, {point['table']}, {point['row']}: {problem}",
+              file=sys.stderr)
+    return entry
+
+
 def run_points(setup, kinds, points, runs, seconds):
+    """All runs; those so far when the user has seen enough."""
     todo = [(run, point, name) for run in range(runs) for point in points
             for name in point["kinds"] if name in kinds]
     progress = Progress(len(todo))
     results = []
-    for run, point, name in todo:
-        progress.show(f"run {run + 1}, {point['table']}: {point['row']}, {name}")
-        entry = {"run": run, "switch": name, **{k: v for k, v in point.items() if k != "kinds"}}
-        try:
-            entry["result"] = run_once(setup, kinds[name], point, seconds)
-        except (host.Problem, subprocess.TimeoutExpired, ValueError) as problem:
-            entry["error"] = str(problem)
-            print(f"\nbench: error: {name}, {point['table']}, {point['row']}: {problem}",
-                  file=sys.stderr)
-        results.append(entry)
-        progress.step()
+    try:
+        for run, point, name in todo:
+            progress.show(f"run {run + 1}, {point['table']}: {point['row']}, {name}")
+            results.append(run_entry(setup, kinds[name], name, run, point, seconds))
+            progress.step()
+    except KeyboardInterrupt:
+        print(f"\nbench: interrupted after {len(results)} of {len(todo)} runs", file=sys.stderr)
     return results
 
 
