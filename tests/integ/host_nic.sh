@@ -7,7 +7,7 @@
 require vswitch netcfg jq ip modprobe
 [[ -n ${WEFT_EMUHOST:-} ]] || skip 'takes network cards from the kernel: only inside tools/emuhost'
 begin
-card=0000:00:10.0 far=0000:00:11.0
+card=0000:01:00.0 far=0000:02:00.0
 devices=/sys/bus/pci/devices
 
 modprobe e1000e
