@@ -152,7 +152,7 @@ static void apply_port_conf(struct vswitch *sw, struct model_port *port,
 	if ((moves || !same_vlans(conf, &port->conf)) &&
 		fdb_ctl_flush_port(&sw->fdbs, port, moves) > 0)
 		sw->fdb_changed = true;
-	if (conf->mtu != port->conf.mtu)
+	if (conf->mtu != port->conf.mtu && sw->ports[port->id].dev)
 		port_set_mtu(sw->ports[port->id].dev, conf->mtu);
 	model_port_set(&sw->model, port, conf);
 	switch_apply(sw);

@@ -127,7 +127,7 @@ static int handle_port_show(struct ctl_call *call, void *ctx, const void *in, vo
 		if (port->link)
 			CTL_SET_STR(&row, ctl_port, link, port->link->conf.name);
 		CTL_SET(&row, ctl_port, carrier, port->carrier);
-		port_status(sw->ports[i].dev, &row);
+		switch_port_status(sw, port, &row);
 		if (ctl_call_send(call, &row) < 0)
 			return 0;
 	}

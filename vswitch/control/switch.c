@@ -143,21 +143,80 @@ static const struct port_events port_events = {
 	.announce = on_port_announce,
 };
 
-int switch_port_open(struct vswitch *sw, const struct model_port *port, struct err *err)
+static int try_open(struct vswitch *sw, const struct model_port *port, struct err *err)
 {
 	struct switch_port *sp = &sw->ports[port->id];
 	struct ctl_port status = {0};
 	struct port *dev;
-	int r;
+	int r = port_create(sw->ev, &port->conf, &port_events, sp, &dev, err);
 
-	*sp = (struct switch_port){.sw = sw, .id = port->id};
-	r = port_create(sw->ev, &port->conf, &port_events, sp, &dev, err);
 	if (r < 0)
 		return r;
 	sp->dev = dev;
 	port_status(dev, &status);
 	sp->state = status.state;
 	return 0;
+}
+
+/* A new reason is worth a line in the log; the same one again is not. */
+static void keep_waiting(struct switch_port *sp, const struct err *err)
+{
+	if (strncmp(sp->last_error, err->msg, sizeof(sp->last_error) - 1) != 0)
+		log_warn("%s; trying again every %d s", err->msg, SWITCH_REOPEN_EVERY);
+	ctl_copy_str(sp->last_error, sizeof(sp->last_error), err->msg);
+}
+
+int switch_port_open(struct vswitch *sw, const struct model_port *port, struct err *err)
+{
+	struct switch_port *sp = &sw->ports[port->id];
+	int r;
+
+	*sp = (struct switch_port){.sw = sw, .id = port->id, .state = CTL_CONN_CONNECTING};
+	r = try_open(sw, port, err);
+	if (r == 0 || !sw->is_restoring)
+		return r;
+	keep_waiting(sp, err);
+	err_clear(err);
+	return 0;
+}
+
+static void reopen_waiting_ports(struct vswitch *sw)
+{
+	bool is_any_open = false;
+
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
+		const struct model_port *port = sw->model.ports[i];
+		struct switch_port *sp = &sw->ports[i];
+		struct err err = {0};
+
+		if (!port || sp->dev)
+			continue;
+		if (try_open(sw, port, &err) < 0) {
+			keep_waiting(sp, &err);
+			continue;
+		}
+		sp->last_error[0] = '\0';
+		is_any_open = true;
+		log_notice("port '%s': waits no longer", port->conf.name);
+	}
+	if (is_any_open)
+		switch_apply(sw);
+}
+
+void switch_port_status(const struct vswitch *sw, const struct model_port *port,
+	struct ctl_port *ret_status)
+{
+	const struct switch_port *sp = &sw->ports[port->id];
+
+	if (sp->dev) {
+		port_status(sp->dev, ret_status);
+		return;
+	}
+	CTL_SET(ret_status, ctl_port, state, sp->state);
+	CTL_SET(ret_status, ctl_port, rings, CTL_RING_NONE);
+	CTL_SET(ret_status, ctl_port, queue_pairs, 0);
+	CTL_SET(ret_status, ctl_port, connects, 0);
+	CTL_SET_STR(ret_status, ctl_port, last_error, sp->last_error);
 }
 
 void switch_port_close(struct vswitch *sw, uint16_t port_id)
@@ -353,8 +412,10 @@ static int restore(struct vswitch *sw, const char *dir, struct err *err)
 	if (r < 0)
 		return r;
 	/* Not sw->state yet: what is restored need not be saved again one by one. */
+	sw->is_restoring = true;
 	n = state_restore(state, STATE_CONFIG, apply_saved, sw);
 	n_learned = n < 0 ? 0 : state_restore(state, STATE_FDB, apply_saved, sw);
+	sw->is_restoring = false;
 	if (n < 0 || n_learned < 0) {
 		r = n < 0 ? n : n_learned;
 		state_close(state);
@@ -393,6 +454,8 @@ static void on_tick(void *ctx)
 	sw->n_ticks++;
 	if (!sw->state)
 		return;
+	if (sw->n_ticks % SWITCH_REOPEN_EVERY == 0)
+		reopen_waiting_ports(sw);
 	if (state_is_long(sw->state))
 		switch_save_config(sw);
 	state_sync(sw->state);

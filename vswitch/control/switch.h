@@ -29,6 +29,7 @@
 
 #define SWITCH_FDB_SAVED      16384
 #define SWITCH_FDB_SAVE_EVERY 60 /* s */
+#define SWITCH_REOPEN_EVERY   3	 /* s: a port that waits for its socket or device tries again */
 
 struct switch_params {
 	const char *control_path;
@@ -42,9 +43,10 @@ struct switch_params {
 /** The running half of a port. */
 struct switch_port {
 	struct vswitch *sw;
-	struct port *dev; /* NULL while it is made */
+	struct port *dev; /* NULL while it is made, or waits for what it was refused */
 	uint16_t id;
 	enum ctl_conn_state state; /* as last told to monitors */
+	char last_error[256];	   /* why it waits */
 };
 
 /** Addresses on their way to a file. */
@@ -68,6 +70,7 @@ struct vswitch {
 	struct ev_source *tick, *age_timer, *save_timer;
 	struct fdb_saving saving; /* of learned addresses, while is_saving */
 	bool is_saving;
+	bool is_restoring; /* what was saved is being carried out */
 	uint64_t start_ns;
 	struct dp_counters gone; /* what ports counted that were deleted */
 	unsigned n_ticks;
@@ -82,8 +85,16 @@ void switch_destroy(struct vswitch *sw);
 /* For change.c and show.c */
 /** Make the model so: publish it, tell carriers. */
 void switch_apply(struct vswitch *sw);
-/** Start the running half of a port that is in the model. returns 0 or -errno, err set */
+/**
+ * Start the running half of a port that is in the model. A port of the saved configuration whose
+ * socket or device is refused stays and waits: it was promised once, and who has the thing now
+ * (a process that takes its time to die) may let go of it.
+ * returns 0 or -errno, err set
+ */
 int switch_port_open(struct vswitch *sw, const struct model_port *port, struct err *err);
+/** Fill the fields that tell how the running half does, whether it runs or waits. */
+void switch_port_status(const struct vswitch *sw, const struct model_port *port,
+	struct ctl_port *ret_status);
 /** Stop it; the port has left the model and the snapshot. */
 void switch_port_close(struct vswitch *sw, uint16_t port_id);
 /** What all ports counted since start, those deleted since included. */

@@ -13,6 +13,7 @@
 static char dir[32], control_path[64], state_dir[64];
 static struct ev *ev;
 static struct vswitch *sw;
+static const char *refused_at_start; /* a path; of the next start only */
 
 static void start(void)
 {
@@ -24,6 +25,9 @@ static void start(void)
 	struct err err = {0};
 
 	fake_reset();
+	if (refused_at_start)
+		fake_refuse_path(refused_at_start, -EADDRINUSE);
+	refused_at_start = NULL;
 	if (switch_create(ev, &params, &sw, &err) < 0)
 		fail_msg("%s", err.msg);
 }
@@ -499,22 +503,98 @@ static void many_learned_addresses_come_back(void **state)
 	assert_int_equal(n_addresses("br1"), 1000);
 }
 
-static void taken_path_does_not_stop_the_rest(void **state)
+/* The switch starts again while somebody has the socket of port a. */
+static void restart_without_a(void)
 {
-	static const int cpus[] = {-1};
-	const struct switch_params params = {.control_path = control_path,
-		.state_dir = state_dir,
-		.cpus = cpus,
-		.n_workers = 1};
-	struct err err = {0};
-
 	two_ports();
+	learn("a", 10, 1);
 	switch_destroy(sw);
-	fake_reset();
-	fake_refuse_path("/s/a", -EADDRINUSE);
-	assert_int_equal(switch_create(ev, &params, &sw, &err), 0);
-	assert_null(model_port_find(&sw->model, "a"));
-	assert_non_null(model_port_find(&sw->model, "b"));
+	refused_at_start = "/s/a";
+	start();
+}
+
+static void check_waits(const char *name)
+{
+	struct ctl_port status = {0};
+
+	switch_port_status(sw, port_of(name), &status);
+	assert_int_equal(status.state, CTL_CONN_CONNECTING);
+	assert_int_equal(status.queue_pairs, 0);
+	assert_non_null(strstr(status.last_error, "refused"));
+}
+
+static bool is_running(const char *name)
+{
+	struct ctl_port status = {0};
+
+	switch_port_status(sw, port_of(name), &status);
+	return status.state == CTL_CONN_RUNNING;
+}
+
+/* Let the switch look once more for what its ports wait for. */
+static void let_it_try_again(void)
+{
+	unsigned until = sw->n_ticks + SWITCH_REOPEN_EVERY;
+
+	ev_timer_set(sw->tick, 1000000, 1000000);
+	while (sw->n_ticks < until)
+		turn();
+}
+
+static void port_with_a_taken_path_waits(void **state)
+{
+	char damaged[128];
+
+	(void)snprintf(damaged, sizeof(damaged), "%s/config.damaged", state_dir);
+	restart_without_a();
+	check_waits("a");
+	assert_int_equal(fake_n_created(), 1);
+	assert_int_not_equal(access(damaged, F_OK), 0);
+	fake_port_run("b", 1);
+	assert_int_equal(dp_port("b")->n_tx, 1);
+	assert_int_equal(n_addresses("br0"), 1);
+	let_it_try_again();
+	check_waits("a");
+	fake_refuse_path(NULL, 0);
+	let_it_try_again();
+	assert_int_equal(fake_n_created(), 2);
+	assert_false(is_running("a"));
+	fake_port_run("a", 1);
+	assert_true(is_running("a"));
+	assert_int_equal(dp_port("a")->n_tx, 1);
+	assert_true(fake_port_carrier("a"));
+}
+
+static void waiting_port_is_changed_and_deleted(void **state)
+{
+	restart_without_a();
+	must("PortAdd", "name a bridge br0 path /s/a tag 10 exist_ok true");
+	must("PortSet", "name a mtu 1400 tag 12");
+	let_it_try_again();
+	check_waits("a");
+	fake_refuse_path(NULL, 0);
+	let_it_try_again();
+	assert_int_equal(fake_port_mtu("a"), 1400);
+	switch_destroy(sw);
+	refused_at_start = "/s/a";
+	start();
+	assert_int_equal(port_of("a")->conf.mtu, 1400);
+	check_waits("a");
+	must("PortDel", "name a");
+	fake_refuse_path(NULL, 0);
+	let_it_try_again();
+	assert_int_equal(fake_n_created(), 1);
+	must_fail("PortDel", "name a", -ENOENT, "PortNotFound");
+}
+
+/* A port that is asked for now is refused now. */
+static void new_port_does_not_wait(void **state)
+{
+	restart_without_a();
+	must_fail("PortAdd", "name c path /s/a", -EADDRINUSE, "PathInUse");
+	must("PortDel", "name a");
+	must_fail("PortAdd", "name c path /s/a", -EADDRINUSE, "");
+	assert_int_equal(sw->model.n_ports, 1);
 }
 
 int main(void)
@@ -541,7 +621,9 @@ int main(void)
 		TEST(state_comes_back_after_a_clean_end),
 		TEST(learned_addresses_come_back),
 		TEST(many_learned_addresses_come_back),
-		TEST(taken_path_does_not_stop_the_rest),
+		TEST(port_with_a_taken_path_waits),
+		TEST(waiting_port_is_changed_and_deleted),
+		TEST(new_port_does_not_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
