@@ -26,7 +26,7 @@
 
 #include "ether.h"
 
-#include <smmintrin.h>
+#include <nmmintrin.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>

@@ -67,12 +67,16 @@ static void note_source(
 
 /* ---- Bridges ---- */
 
-/** Neighbours in a burst with the same addresses and tag: decided about once. */
+/** Frames of a burst with the same addresses and tag: decided about once. */
 struct flow {
 	uint64_t frames; /* bit i: frames[i] */
+	struct frame *first;
 	uint64_t dst_key, src_key;
 	struct fdb_bucket *dst_first, *src_first;
 };
+
+#define FLOW_SLOTS 64
+_Static_assert(FRAME_BURST < UINT8_MAX, "the number of a flow is a byte");
 
 /** A burst on its way through a bridge. */
 struct pass {
@@ -108,6 +112,7 @@ static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigne
 	if (bridge->keep_reserved && (dst & ~UINT64_C(0xf)) == RESERVED_PREFIX)
 		return DROP_RX_RESERVED;
 	flow->frames = UINT64_C(1) << i;
+	flow->first = frame;
 	flow->src_key = fdb_key(frame->vid, src);
 	flow->src_first = fdb_first(bridge->fdb, fdb_hash(flow->src_key));
 	__builtin_prefetch(flow->src_first);
@@ -135,8 +140,8 @@ static inline struct prefix frame_prefix(const struct frame *frame)
 }
 
 /**
- * Is frame of the same flow as the one admitted before it, which had prefix last? If so its tag is
- * taken off as that one's was.
+ * Is frame of the same flow as one that was admitted, which had prefix last? If so its tag is taken
+ * off as that one's was.
  */
 static inline bool join_flow(struct frame *frame, const struct frame *first, struct prefix last)
 {
@@ -158,12 +163,20 @@ static inline bool join_flow(struct frame *frame, const struct frame *first, str
 	return true;
 }
 
+/** Where in a burst's index of flows a prefix is looked for; a tag need not tell flows apart there.
+ */
+static inline unsigned flow_slot(struct prefix prefix)
+{
+	return (unsigned)_mm_crc32_u64(prefix.words[0], prefix.words[1] << 16) % FLOW_SLOTS;
+}
+
 /** Sort the burst into flows; what is refused is counted. */
 static void make_flows(struct fwd *fwd, struct pass *pass)
 {
-	const struct frame *first = NULL;
+	uint8_t index[FLOW_SLOTS] = {0}; /* number of the flow that came by last, from 1 */
+	struct frame *first = NULL;	 /* of the flow that the last frame was in */
 	struct prefix last = {{0, 0}};
-	uint64_t joined = 0; /* to the last flow */
+	uint64_t *joined = NULL;
 
 	pass->n_flows = 0;
 	pass->takes_untagged = pass->port->flags & DP_PORT_UNTAGGED &&
@@ -173,20 +186,28 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 		struct frame *frame = &fwd->frames[i];
 
 		if (first && join_flow(frame, first, last)) {
-			joined |= left & -left;
+			*joined |= left & -left;
 			continue;
 		}
-		if (first)
-			pass->flows[pass->n_flows - 1].frames |= joined;
-		joined = 0;
 		last = frame_prefix(frame);
+		uint8_t *number = &index[flow_slot(last)];
+		struct flow *flow = &pass->flows[*number ? *number - 1 : 0];
+		if (*number && join_flow(frame, flow->first, frame_prefix(flow->first))) {
+			first = flow->first;
+			joined = &flow->frames;
+			*joined |= left & -left;
+			continue;
+		}
 		enum drop_reason reason = admit(fwd, pass, i);
-		first = reason == TAG_PASS ? frame : NULL;
-		if (reason != TAG_PASS)
+		if (reason != TAG_PASS) {
 			pass->counters->drops[reason]++;
+			first = NULL;
+			continue;
+		}
+		*number = (uint8_t)pass->n_flows;
+		first = frame;
+		joined = &pass->flows[pass->n_flows - 1].frames;
 	}
-	if (first)
-		pass->flows[pass->n_flows - 1].frames |= joined;
 }
 
 /** Control did not know the source of a flow, or not here: tell it, unless the address is static:

@@ -336,6 +336,53 @@ static void drops_have_their_reason(void **state)
 	done(rig);
 }
 
+/* Frames of many flows in any order: every one goes where a switch that looks at one frame at a
+ * time would send it, as it came, and in order at every port. */
+static void flows_may_be_mixed(void **state)
+{
+	static const int tcis[] = {-1, 10, 20, 0x6000 | 10};
+	enum { FRAMES = 64, UNKNOWN = 9, EVERYBODY = 0xff };
+	uint32_t seed = 1;
+
+	for (unsigned round = 0; round < 200; round++) {
+		struct rig *rig = rig_create(4, round & 15, RIG_FEATURES);
+		struct {
+			uint8_t bytes[100];
+			size_t len;
+			unsigned dst;
+		} frames[FRAMES];
+
+		for (unsigned port = 1; port < 4; port++) {
+			for (unsigned t = 0; t < 3; t++) {
+				size_t len = rig_frame(sent, 0, port, tcis[t], 0x0800, 50);
+				rig_send(rig, port, sent, len);
+			}
+			rig_run(rig, port);
+		}
+		rig_learn(rig);
+		for (unsigned port = 0; port < 4; port++)
+			while (rig_receive(rig, port, NULL, got, sizeof(got)) > 0)
+				;
+		for (unsigned i = 0; i < FRAMES; i++) {
+			static const unsigned dsts[] = {1, 2, 3, UNKNOWN, EVERYBODY, 1, 1, 2};
+			seed = seed * 1664525 + 1013904223;
+			frames[i].dst = dsts[seed >> 20 & 7];
+			frames[i].len = rig_frame(frames[i].bytes, (uint8_t)frames[i].dst, 7,
+				tcis[seed >> 24 & 3], 0x0800, 46 + (seed >> 28));
+			frames[i].bytes[frames[i].len - 1] = (uint8_t)i;
+			rig_send(rig, 0, frames[i].bytes, frames[i].len);
+		}
+		assert_int_equal(rig_run(rig, 0), FRAMES);
+		for (unsigned port = 1; port < 4; port++) {
+			for (unsigned i = 0; i < FRAMES; i++)
+				if (frames[i].dst == port || frames[i].dst >= UNKNOWN)
+					expect_frame(rig, port, frames[i].bytes, frames[i].len);
+			expect_nothing(rig, port);
+		}
+		done(rig);
+	}
+}
+
 static void full_receiver_loses_only_its_own(void **state)
 {
 	for (unsigned packed = 0; packed < 2; packed++) {
@@ -477,6 +524,7 @@ int main(void)
 		cmocka_unit_test(vlan_rules_hold),
 		cmocka_unit_test(vlans_learn_apart),
 		cmocka_unit_test(drops_have_their_reason),
+		cmocka_unit_test(flows_may_be_mixed),
 		cmocka_unit_test(full_receiver_loses_only_its_own),
 		cmocka_unit_test(large_frames_are_merged),
 		cmocka_unit_test(unmergeable_large_frame_is_dropped),
