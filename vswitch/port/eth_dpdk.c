@@ -330,10 +330,14 @@ static int probe(struct eth_port *ep, const struct eth_spec *spec, struct err *e
 static int dpdk_open(struct eth_port *ep, struct err *err)
 {
 	static unsigned next_id;
+	struct host_link_info info;
 	struct dpdk_dev *dev;
 	struct eth_spec spec;
 	int r = eth_kind_spec(&ep->conf, next_id++, eth_wanted_queues(ep), &spec, err);
 
+	/* Of an interface that is missing, too, DPDK says that something is not permitted. */
+	if (!r && spec.ifname)
+		r = host_link_get(NULL, spec.ifname, &info, err);
 	if (!r)
 		r = eal_start(err);
 	if (r < 0)
