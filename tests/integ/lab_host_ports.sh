@@ -42,8 +42,17 @@ lab() {
 	netcfg "$verb" -f "$T/lab.yaml" "$@"
 }
 
+blue_mac() {
+	ip netns exec blue ip -j link show eth0 | jq -r '.[0].address'
+}
+
 reaches_blue() {
 	busybox ping -c 2 -W 1 192.0.2.2
+}
+
+# port_runs NAME
+port_runs() {
+	json "any(.[]; .name == \"$1\" and .state == \"running\")" netcfg -j port show
 }
 
 lab_file 192.0.2.1/24 ''
@@ -69,19 +78,38 @@ expect 'the tap has the new address only' eval \
 	'ip -br addr show host0 | grep -q 192.0.2.9/24 && ! ip -br addr show host0 | grep -q 192.0.2.1/24'
 expect 'the host reaches the namespace again' within 10 reaches_blue
 
+pid=$(lab_pids vswitch)
+mac=$(blue_mac)
+kill -9 "$pid" # and it takes a while to die
+expect 'apply brings the switch back' lab apply
+expect 'in another process' eval '[[ $(lab_pids vswitch) =~ ^[0-9]+$ && $(lab_pids vswitch) != "$pid" ]]'
+expect 'the tap comes with it' within 10 eval 'ip -br addr show host0 | grep -q 192.0.2.9/24'
+expect 'the pair is taken over as it is' within 10 reaches_blue
+expect 'its far end has the address it had' [ "$(blue_mac)" = "$mac" ]
+expect 'everything is well again' within 5 lab status --check
+expect 'then there is nothing to do' lab plan --exit-code
+
+# What the switch did not make it does not touch, however it is called.
+pid=$(lab_pids vswitch)
+kill -9 "$pid"
+within 10 eval '! kill -0 $pid 2>/dev/null'
+ip link set v0 alias 'this is mine now'
+expect 'apply starts a switch beside a foreign interface' lab apply
+expect 'its port waits, and says for what' within 10 json \
+	'any(.[]; .name == "blue" and .state == "connecting" and (.last_error | contains("'"'v0'"'")))' \
+	netcfg -j port show
+expect 'the interface is still there' eval 'ip link show v0 | grep -q "this is mine now"'
+refuse 'status tells that the lab is not well' lab status --check
+ip link delete v0
+expect 'the port takes the name when it is free' within 10 port_runs blue
+
 grep -v blue "$T/lab.yaml" >"$T/alone.yaml"
 mv "$T/alone.yaml" "$T/lab.yaml"
 expect 'a port is taken away' lab apply
 refuse 'and its pair is gone' ip netns exec blue ip link show eth0
-pid=$(lab_pids vswitch)
-kill -9 "$pid" # and it takes a while to die
-expect 'apply brings the switch back' lab apply
-expect 'in another process' eval '[[ $(lab_pids vswitch) =~ ^[0-9]+$ && $(lab_pids vswitch) != "$pid" ]]'
-expect 'and the tap with it' eval 'ip -br addr show host0 | grep -q 192.0.2.9/24'
-expect 'then there is nothing to do' lab plan --exit-code
-
 lab_file 192.0.2.9/24 ''
 expect 'the port comes back' lab apply
+ip neigh flush dev host0 # the new pair has another address
 expect 'the host reaches the namespace once more' within 10 reaches_blue
 expect 'destroy succeeds' lab destroy
 refuse 'the tap is gone' ip link show host0

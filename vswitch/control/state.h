@@ -13,9 +13,9 @@
  *
  * A damaged file (torn or unreadable line) is set aside under `.damaged`, and the whole messages
  * before the damage count: each of them is complete, so nothing is half-applied. A message that is
- * in order but refused (it asks for something that another refused one should have made) is skipped,
- * the file kept in the same way. A port whose socket or device is taken now is not refused: it
- * waits for it (switch_port_open()).
+ * in order but refused (it needs what another refused one should have made) is skipped, the file
+ * kept in the same way. A port whose socket or device is taken now is not refused: it waits for it
+ * (switch_port_open()).
  *
  * Threads: the control thread. Limits: STATE_MAX_LINE bytes a line. The directory is locked while
  * open, so that two switches cannot share one.

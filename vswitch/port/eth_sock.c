@@ -14,10 +14,12 @@
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <pwd.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 LOG_MODULE("eth");
@@ -38,7 +40,8 @@ LOG_MODULE("eth");
 
 struct sock_dev {
 	char ifname[HOST_LINK_NAME_SIZE];
-	bool made; /* by us: ours to delete */
+	bool made;    /* by us: ours to delete */
+	int claim_fd; /* says in this network namespace that we live */
 	int fds[PORT_MAX_QUEUES];
 	struct host_watch *watch;
 };
@@ -200,6 +203,49 @@ static int open_interface(struct eth_port *ep, struct err *err)
 	return r;
 }
 
+/**
+ * Only one switch at a time has this interface. A name of Unix sockets that are no files belongs to
+ * the network namespace, as the interface does, and goes with the process, which the interface does
+ * not.
+ */
+static int claim(struct sock_dev *dev, struct err *err)
+{
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int len = snprintf(
+		addr.sun_path + 1, sizeof(addr.sun_path) - 1, "weft/interface/%s", dev->ifname);
+	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
+
+	dev->claim_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (dev->claim_fd >= 0 && !bind(dev->claim_fd, (const struct sockaddr *)&addr, size))
+		return 0;
+	return err_set(err, -errno, "interface '%s': %s", dev->ifname,
+		errno == EADDRINUSE ? "another switch has it" : strerror(errno));
+}
+
+/**
+ * Make the pair, or take over the one that a killed switch left: what it made for this port, which
+ * the alias tells, and nothing else. Called with the claim, so that whoever made it does not live.
+ */
+static int make_veth(const struct eth_port *ep, const struct host_link_veth *veth, struct err *err)
+{
+	struct host_link_info info;
+	struct err why = {0};
+
+	/* Any other interface of the name stays, and is in the way. */
+	if (host_link_get(NULL, veth->name, &info, NULL) < 0 || strcmp(info.kind, "veth") != 0 ||
+		strcmp(info.alias, veth->alias) != 0)
+		return host_link_add_veth(veth, err);
+	if (!host_link_take_veth(veth, &why)) {
+		log_notice("port '%s': took over interface '%s' of a killed switch", ep->conf.name,
+			veth->name);
+		return 0;
+	}
+	log_notice("port '%s': making interface '%s' of a killed switch anew: %s", ep->conf.name,
+		veth->name, why.msg);
+	(void)host_link_delete(NULL, veth->name, NULL); /* else the name is taken still */
+	return host_link_add_veth(veth, err);
+}
+
 /** A name for our end of a veth pair: no one else's. */
 static int free_name(char name[HOST_LINK_NAME_SIZE], struct err *err)
 {
@@ -218,8 +264,10 @@ static int open_veth(struct eth_port *ep, struct err *err)
 {
 	const struct ctl_port *conf = &ep->conf;
 	struct sock_dev *dev = ep->dev;
+	char alias[HOST_LINK_ALIAS_SIZE];
 	struct host_link_veth veth = {
 		.name = dev->ifname,
+		.alias = alias,
 		.peer = conf->peer,
 		.netns = CTL_HAS(conf, ctl_port, netns) ? conf->netns : NULL,
 		.mtu = eth_wanted_mtu(ep),
@@ -228,10 +276,13 @@ static int open_veth(struct eth_port *ep, struct err *err)
 	};
 	int r = 0;
 
+	(void)snprintf(alias, sizeof(alias), "weft port %s", conf->name);
 	if (!dev->ifname[0])
 		r = free_name(dev->ifname, err);
 	if (!r)
-		r = host_link_add_veth(&veth, err);
+		r = claim(dev, err);
+	if (!r)
+		r = make_veth(ep, &veth, err);
 	if (r < 0)
 		return r;
 	dev->made = true;
@@ -290,6 +341,7 @@ static int sock_open(struct eth_port *ep, struct err *err)
 	if (!dev)
 		return err_set(err, -ENOMEM, "out of memory");
 	ep->dev = dev;
+	dev->claim_fd = -1;
 	for (unsigned q = 0; q < PORT_MAX_QUEUES; q++)
 		dev->fds[q] = -1;
 	if (CTL_HAS(&ep->conf, ctl_port, dev) && !host_link_name_ok(ep->conf.dev))
@@ -326,6 +378,8 @@ static void sock_close(struct eth_port *ep)
 	}
 	if (dev->made && host_link_delete(NULL, dev->ifname, &err) < 0)
 		log_warn("port '%s': %s", ep->conf.name, err.msg);
+	if (dev->claim_fd >= 0)
+		close(dev->claim_fd);
 	free(dev);
 	ep->dev = NULL;
 	ep->n_queues = 0;

@@ -214,6 +214,9 @@ static void parse_link(const struct nlmsghdr *msg, struct host_link_info *info)
 			if (mnl_attr_get_payload_len(attr) == ETHER_ADDR_LEN)
 				memcpy(info->mac.bytes, mnl_attr_get_payload(attr), ETHER_ADDR_LEN);
 			break;
+		case IFLA_LINK:
+			info->link = mnl_attr_get_u32(attr);
+			break;
 		case IFLA_MTU:
 			info->mtu = mnl_attr_get_u32(attr);
 			break;
@@ -225,6 +228,9 @@ static void parse_link(const struct nlmsghdr *msg, struct host_link_info *info)
 			break;
 		case IFLA_CARRIER:
 			info->carrier = mnl_attr_get_u8(attr);
+			break;
+		case IFLA_IFALIAS:
+			(void)str_copy(info->alias, sizeof(info->alias), mnl_attr_get_str(attr));
 			break;
 		case IFLA_LINKINFO:
 			parse_linkinfo(attr, info);
@@ -492,6 +498,14 @@ static int set_mtu(
 	return code;
 }
 
+static int set_alias(
+	struct host_nl *nl, const struct host_link_info *info, const char *alias, struct err *err)
+{
+	(void)request_set(nl, info);
+	mnl_attr_put_str(nl->req, IFLA_IFALIAS, alias);
+	return host_nl_talk(nl, NULL, NULL, err, "interface '%s': alias", info->name);
+}
+
 /** No link-local address, so that IPv6 says nothing by itself. Before the interface goes up. */
 static int quiet_ipv6(struct host_nl *nl, const struct host_link_info *info, struct err *err)
 {
@@ -535,6 +549,8 @@ static int apply(struct host_nl *nl, const char *name, const struct host_link_co
 	struct host_link_info info;
 	int code = find(nl, name, &info, err);
 
+	if (!code && conf->alias)
+		code = set_alias(nl, &info, conf->alias, err);
 	if (!code && conf->mac)
 		code = set_mac(nl, &info, conf->mac, err);
 	if (!code && conf->mtu)
@@ -617,11 +633,15 @@ static int create_veth(
 	return host_nl_talk(nl, NULL, NULL, err, "veth pair '%s', '%s'", veth->name, veth->peer);
 }
 
-/** After the pair exists: both ends ready for a switch port. */
+/** After the pair exists: both ends ready for a switch port. What is so already costs nothing. */
 static int set_up_veth(const struct host_link_veth *veth, struct err *err)
 {
-	struct host_link_conf near = {.admin = HOST_LINK_UP, .quiet = true};
-	struct host_link_conf far = {.admin = HOST_LINK_UP, .ip = veth->peer_ip};
+	struct host_link_conf near = {
+		.admin = HOST_LINK_UP, .quiet = true, .mtu = veth->mtu, .alias = veth->alias};
+	struct host_link_conf far = {.admin = HOST_LINK_UP,
+		.mtu = veth->mtu,
+		.mac = veth->peer_mac,
+		.ip = veth->peer_ip};
 	int code = host_link_set(NULL, veth->name, &near, err);
 
 	if (!code)
@@ -630,6 +650,21 @@ static int set_up_veth(const struct host_link_veth *veth, struct err *err)
 	if (!code)
 		code = host_link_set(veth->netns, veth->peer, &far, err);
 	return code;
+}
+
+/** The kernel does not say which end's name is taken. */
+static int refuse_taken(const struct host_link_veth *veth, bool elsewhere, struct err *err)
+{
+	struct host_link_info info;
+	bool is_near = !host_link_get(NULL, veth->name, &info, NULL);
+	const char *name = is_near ? veth->name : veth->peer;
+
+	elsewhere = elsewhere && !is_near;
+	(void)err_set(err, -EEXIST, "interface '%s': there is one of this name already%s%s", name,
+		elsewhere ? " in namespace " : "", elsewhere ? veth->netns : "");
+	err_hint(err, "choose another name, or, if nobody needs it: ip link delete %s%s", name,
+		elsewhere ? ", in that namespace" : "");
+	return -EEXIST;
 }
 
 int host_link_add_veth(const struct host_link_veth *veth, struct err *err)
@@ -652,6 +687,8 @@ int host_link_add_veth(const struct host_link_veth *veth, struct err *err)
 	if (!code) {
 		code = create_veth(nl, veth, netns_fd, err);
 		host_nl_close(nl);
+		if (code == -EEXIST)
+			code = refuse_taken(veth, elsewhere, err);
 		if (!code) {
 			code = set_up_veth(veth, err);
 			if (code)
@@ -662,4 +699,20 @@ int host_link_add_veth(const struct host_link_veth *veth, struct err *err)
 	if (netns_fd >= 0)
 		close(netns_fd);
 	return code;
+}
+
+int host_link_take_veth(const struct host_link_veth *veth, struct err *err)
+{
+	struct host_link_info near, far;
+	int code = host_link_get(NULL, veth->name, &near, err);
+
+	if (!code)
+		code = host_link_get(veth->netns, veth->peer, &far, err);
+	if (code)
+		return code;
+	if (strcmp(near.kind, "veth") != 0 || strcmp(far.kind, "veth") != 0 ||
+		near.link != far.ifindex || far.link != near.ifindex)
+		return err_set(err, -EXDEV, "interfaces '%s', '%s': not the two ends of one pair",
+			veth->name, veth->peer);
+	return set_up_veth(veth, err);
 }

@@ -35,8 +35,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HOST_LINK_NAME_SIZE 16 /* IFNAMSIZ */
-#define HOST_LINK_ADDR_SIZE 50 /* an IPv6 address with its prefix length */
+#define HOST_LINK_NAME_SIZE  16	 /* IFNAMSIZ */
+#define HOST_LINK_ALIAS_SIZE 256 /* IFALIASZ */
+#define HOST_LINK_ADDR_SIZE  50	 /* an IPv6 address with its prefix length */
 
 enum host_offloads {
 	HOST_OFFLOAD_RX_CSUM = 1 << 0,
@@ -55,6 +56,7 @@ enum host_offloads {
 
 struct host_link_info {
 	uint32_t ifindex;
+	uint32_t link; /* ifindex of what it stands on, or of a veth's other end; 0 = nothing */
 	char name[HOST_LINK_NAME_SIZE];
 	struct ether_addr48 mac;
 	uint32_t mtu, min_mtu, max_mtu; /* max_mtu 0 = the driver says none */
@@ -65,6 +67,7 @@ struct host_link_info {
 	char kind[16];	     /* "veth", "tun", "bridge", ..., "" = a device */
 	char driver[32];     /* "" = none */
 	char pci[16];	     /* "0000:03:00.0", "" = not a PCI device */
+	char alias[HOST_LINK_ALIAS_SIZE]; /* what somebody wrote on it, "" = nothing */
 };
 
 /** What to set; a zeroed struct changes nothing. */
@@ -74,6 +77,7 @@ struct host_link_conf {
 	bool quiet;			/* the host's stack keeps out of it, see above */
 	uint32_t mtu;			/* 0 = keep */
 	const struct ether_addr48 *mac; /* NULL = keep */
+	const char *alias;		/* NULL = keep */
 	const char *ip; /* "ADDR/PREFIX", several after commas; NULL = none to add */
 };
 
@@ -82,6 +86,7 @@ struct host_link_veth {
 	const char *name;
 	const char *peer;
 	const char *netns;
+	const char *alias;		     /* of our end; NULL = none */
 	uint32_t mtu;			     /* of both ends; 0 = the kernel's default */
 	const struct ether_addr48 *peer_mac; /* NULL = the kernel's choice */
 	const char *peer_ip;		     /* as host_link_conf.ip; NULL = none */
@@ -110,6 +115,13 @@ int host_link_set(
  * nothing is left behind. 0, -EEXIST, -ENOENT (namespace), -EINVAL, -EPERM, ... with err set.
  */
 int host_link_add_veth(const struct host_link_veth *veth, struct err *err);
+/**
+ * Take over a pair that stands as veth says: what add would set is set, the rest (addresses,
+ * routes, the far end's MAC if peer_mac is NULL) stays, so that whoever lives there goes on.
+ * returns  0, -ENODEV (one end is missing), -EXDEV (they are not two ends of one pair), ... with
+ *          err set
+ */
+int host_link_take_veth(const struct host_link_veth *veth, struct err *err);
 /** Delete an interface (of a veth pair: both ends). -ENODEV if there is none. */
 int host_link_delete(const char *netns, const char *name, struct err *err);
 

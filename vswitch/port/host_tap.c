@@ -48,7 +48,7 @@ static int set_device(int fd, const struct host_tap_conf *conf, const char *name
 
 	if (conf->has_owner && ioctl(fd, TUNSETOWNER, (unsigned long)conf->owner) < 0)
 		what = "owner";
-	else if (ioctl(fd, TUNSETPERSIST, conf->persistent ? 1UL : 0UL) < 0)
+	else if (conf->persistent && ioctl(fd, TUNSETPERSIST, 1UL) < 0)
 		what = "persistent";
 	if (what)
 		code = err_set(err, -errno, "tap '%s': %s: %s", name, what, strerror(errno));

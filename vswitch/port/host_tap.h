@@ -31,7 +31,8 @@ struct host_tap_conf {
 	uint16_t n_queues;	/* 1..HOST_TAP_MAX_QUEUES; more than 1 makes it multi-queue */
 	uint16_t vnet_hdr_size; /* 10, or 12 for VIRTIO_NET_F_MRG_RXBUF and virtio 1 */
 	uint32_t offloads;	/* TUN_F_*: what we take unfinished from the host's stack */
-	bool persistent;	/* stays when the last queue is closed */
+	bool persistent;	/* stays when the last queue is closed; one that does so already
+				   goes on doing so: it is somebody else's */
 	bool has_owner;
 	uid_t owner; /* may open it without a capability */
 };

@@ -70,6 +70,7 @@ static void add_pair(void)
 	struct host_link_veth veth = {.name = "sw0",
 		.peer = "eth7",
 		.netns = there,
+		.alias = "left by a test",
 		.mtu = 3000,
 		.peer_mac = &mac,
 		.peer_ip = "198.51.100.2/24, 2001:db8::2/64"};
@@ -91,9 +92,11 @@ static void a_pair_stands_in_two_namespaces(void **state)
 	assert_string_equal(near.kind, "veth");
 	assert_string_equal(near.driver, "veth");
 	assert_string_equal(near.pci, "");
+	assert_string_equal(near.alias, "left by a test");
 	assert_int_equal(host_link_get(there, "eth7", &far, &err), 0);
 	assert_true(far.up);
 	assert_int_equal(far.mtu, 3000);
+	assert_string_equal(far.alias, "");
 	assert_int_equal(ether_addr_to_u64(&far.mac), 0x020000000007);
 	assert_int_equal(host_link_get_offloads(there, "eth7", &offloads, &err), 0);
 	assert_int_equal(offloads & HOST_OFFLOADS_TX, 0);
@@ -136,6 +139,51 @@ static void a_pair_that_fails_leaves_nothing(void **state)
 		assert_int_equal(host_link_get(NULL, "sw0", &info, &err), -ENODEV);
 		assert_int_equal(host_link_get(there, "eth7", &info, &err), -ENODEV);
 	}
+}
+
+static void a_name_that_is_taken_is_told(void **state)
+{
+	struct host_link_veth veth = {.name = "sw0", .peer = "eth8", .netns = there};
+	struct host_link_info info;
+
+	add_pair();
+	assert_int_equal(host_link_add_veth(&veth, &err), -EEXIST);
+	assert_string_equal(err.msg, "interface 'sw0': there is one of this name already");
+	assert_non_null(strstr(err.hint, "ip link delete sw0"));
+	veth.name = "sw1";
+	veth.peer = "eth7";
+	assert_int_equal(host_link_add_veth(&veth, &err), -EEXIST);
+	assert_non_null(strstr(err.msg, "interface 'eth7'"));
+	assert_non_null(strstr(err.msg, there));
+	assert_int_equal(host_link_get(NULL, "sw1", &info, NULL), -ENODEV);
+	assert_int_equal(host_link_get(there, "eth7", &info, &err), 0);
+}
+
+static void a_pair_that_stands_is_taken_over(void **state)
+{
+	struct host_link_veth veth = {.name = "sw0",
+		.peer = "eth7",
+		.netns = there,
+		.mtu = 1600,
+		.peer_ip = "198.51.100.3/24"};
+	struct host_link_info before, far;
+
+	add_pair();
+	assert_int_equal(host_link_get(there, "eth7", &before, &err), 0);
+	assert_int_equal(host_link_take_veth(&veth, &err), 0);
+	assert_int_equal(host_link_get(there, "eth7", &far, &err), 0);
+	assert_int_equal(far.ifindex, before.ifindex);
+	assert_int_equal(far.mtu, 1600);
+	assert_memory_equal(&far.mac, &before.mac, sizeof(far.mac));
+	// Ends of two pairs are none.
+	veth.name = "sw1";
+	veth.peer = "eth8";
+	assert_int_equal(host_link_add_veth(&veth, &err), 0);
+	veth.name = "sw0";
+	assert_int_equal(host_link_take_veth(&veth, &err), -EXDEV);
+	veth.peer = "eth9";
+	assert_int_equal(host_link_take_veth(&veth, &err), -ENODEV);
+	assert_int_equal(host_link_delete(NULL, "sw1", &err), 0);
 }
 
 static void an_interface_that_is_missing_names_the_others(void **state)
@@ -441,13 +489,13 @@ static void a_tap_has_queues_and_stays_if_asked(void **state)
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
 	assert_int_equal(host_link_get(NULL, "sw0", &info, &err), 0);
-	// Taking it over without `persistent` lets it go with its last queue.
+	// Whoever made it so wants it to stay, after the next user, too.
 	conf.n_queues = 4;
 	conf.persistent = false;
 	assert_int_equal(host_tap_open(&conf, fds, name, &err), 0);
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
-	assert_int_equal(host_link_get(NULL, "sw0", &info, &err), -ENODEV);
+	assert_int_equal(host_link_get(NULL, "sw0", &info, &err), 0);
 }
 
 static void a_tap_in_use_is_refused(void **state)
@@ -473,6 +521,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_pair_stands_in_two_namespaces, clear),
 		cmocka_unit_test_setup(a_pair_that_fails_leaves_nothing, clear),
+		cmocka_unit_test_setup(a_name_that_is_taken_is_told, clear),
+		cmocka_unit_test_setup(a_pair_that_stands_is_taken_over, clear),
 		cmocka_unit_test_setup(an_interface_that_is_missing_names_the_others, clear),
 		cmocka_unit_test_setup(an_interface_is_set_up, clear),
 		cmocka_unit_test_setup(frames_of_a_pair_are_finished, clear),
