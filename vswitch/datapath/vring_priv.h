@@ -126,7 +126,8 @@ static inline void frame_load(struct frame *frame)
 		frame->segs = &frame->piece;
 		frame->skip = (uint16_t)n;
 	}
-	copy_small((uint8_t *)&frame->hdr, src, n);
+	/* Header and head are one stretch. */
+	copy_small((uint8_t *)frame + offsetof(struct frame, hdr), src, n);
 }
 
 /** Load the frames of a burst whose chains are known, and sum them up. */
