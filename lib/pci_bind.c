@@ -251,6 +251,43 @@ int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bi
 	return -ENODEV;
 }
 
+/** The address in a name by location. Source: systemd.net-naming-scheme(7), ID_NET_NAME_PATH. */
+static bool address_in_name(const char *iface, char ret[PCI_BIND_ADDR_SIZE])
+{
+	unsigned domain = 0, bus, slot, function = 0;
+	int len = 0, more = 0;
+
+	if (sscanf(iface, "enP%5up%3us%2u%n", &domain, &bus, &slot, &len) != 3) {
+		domain = 0;
+		if (sscanf(iface, "enp%3us%2u%n", &bus, &slot, &len) != 2)
+			return false;
+	}
+	if (sscanf(iface + len, "f%1u%n", &function, &more) == 1)
+		len += more;
+	// A port of a card follows; anything else (a virtual function) has another address.
+	if (iface[len] && iface[len] != 'n' && iface[len] != 'd')
+		return false;
+	if (domain > 0xffff || bus > 0xff || slot > 0x1f || function > 7)
+		return false;
+	(void)snprintf(ret, PCI_BIND_ADDR_SIZE, "%04x:%02x:%02x.%x", domain, bus, slot, function);
+	return true;
+}
+
+bool pci_bind_may_be(const struct pci_bind_env *env, const char *dev, const char *address)
+{
+	char meant[PCI_BIND_ADDR_SIZE];
+	struct pci_bind_card card;
+	int code = 0;
+
+	if (!parse_address(dev, meant))
+		code = address_of_iface(env, dev, meant, NULL);
+	if (code == -ENODEV && address_in_name(dev, meant))
+		code = 0;
+	if (code != -ENODEV)
+		return !code && !strcmp(meant, address);
+	return !read_card(env, address, &card) || !card.n_ifaces;
+}
+
 struct each {
 	const struct pci_bind_env *env;
 	int (*fn)(void *ctx, const struct pci_bind_card *card);

@@ -74,6 +74,13 @@ int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bi
 int pci_bind_each(const struct pci_bind_env *env,
 	int (*fn)(void *ctx, const struct pci_bind_card *card), void *ctx, struct err *err);
 
+/**
+ * May dev, as in pci_bind_find(), mean the card at address (as in pci_bind_card)? The name of an
+ * interface is gone while the card is taken: then a name by location (enp5s0f1) tells, and any
+ * other may have been the card's.
+ */
+bool pci_bind_may_be(const struct pci_bind_env *env, const char *dev, const char *address);
+
 /** Is it on a driver for user space: vfio-pci, or one of the uio kind? */
 bool pci_bind_is_taken(const struct pci_bind_card *card);
 /** Does its kernel driver let programs drive it beside the kernel, so that it must not be taken? */

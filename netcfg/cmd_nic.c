@@ -2,6 +2,7 @@
 
 #include "cmd.h"
 #include "nic.h"
+#include "port_kind.h"
 #include "show.h"
 
 #include <errno.h>
@@ -124,6 +125,11 @@ int cmd_nic_port(const struct opts *opts, struct ctl_port *port, bool *ret_taken
 	if (port->type != CTL_PORT_NIC || !CTL_HAS(port, ctl_port, dev))
 		return 0;
 	code = pci_bind_find(NULL, port->dev, &card, err);
+	// Perhaps the name of the card that the port has taken: the switch can tell.
+	if (code == -ENODEV && port->exist_ok && !port_kind_pci_ok(port->dev)) {
+		err_clear(err);
+		return 0;
+	}
 	if (!code && !pci_bind_is_taken(&card) && !pci_bind_is_shared(&card)) {
 		code = nic_take(NULL, port->dev, opts->force, opts->dry_run,
 			opts->quiet ? NULL : stdout, &card, err);

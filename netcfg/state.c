@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include "pci_bind.h"
 #include "port_kind.h"
 #include "rundir.h"
 
@@ -271,6 +272,10 @@ bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)
 	struct ctl_port a = *port, b = *wanted;
 	uint64_t what = port_kind_fields() | UINT64_C(1) << ctl_port__type;
 
+	// The switch tells the address of a card, and its name is gone while the switch has it.
+	if (a.type == CTL_PORT_NIC && b.type == CTL_PORT_NIC && port_kind_pci_ok(a.dev) &&
+		pci_bind_may_be(NULL, b.dev, a.dev))
+		CTL_SET_STR(&b, ctl_port, dev, a.dev);
 	// A node's port does not say how many; the guest does.
 	if (CTL_HAS(wanted, ctl_port, queues))
 		what |= UINT64_C(1) << ctl_port__queues;

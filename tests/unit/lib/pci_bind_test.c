@@ -231,6 +231,41 @@ static void a_card_is_found_by_any_of_its_names(void **state)
 	}
 }
 
+static void a_name_that_is_gone_tells_what_it_can(void **state)
+{
+	static const struct {
+		const char *dev, *address;
+		bool may_be;
+	} cases[] = {
+		// Of what is there the system tells.
+		{CARD, CARD, true},
+		{"03:00.0", CARD, true},
+		{"0000:03:00.1", CARD, false},
+		{"enp3s0", CARD, true},
+		{"enp3s0", "0000:05:00.0", false},
+		{"eth0", CARD, false}, // it is not taken, and called otherwise
+		// Of what is gone only names by location do.
+		{"enp5s0", "0000:05:00.0", true},
+		{"enp5s0", "0000:06:00.0", false},
+		{"enp16s2f3", "0000:10:02.3", true},
+		{"enp16s2f3", "0000:10:02.0", false},
+		{"enP1p5s0", "0001:05:00.0", true},
+		{"enP1p5s0", "0000:05:00.0", false},
+		{"enp5s0f0np0", "0000:05:00.0", true},
+		{"enp5s0f1np1", "0000:05:00.0", false},
+		{"enp5s0f0v2", "0000:05:02.1", true}, // a virtual function may be anywhere
+		{"enp5s99", "0000:05:00.0", true},
+		{"eth0", "0000:05:00.0", true},
+		{"", "0000:05:00.0", true},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (pci_bind_may_be(&env, cases[i].dev, cases[i].address) != cases[i].may_be)
+			fail_msg("'%s' and %s: not %d", cases[i].dev, cases[i].address,
+				cases[i].may_be);
+	}
+}
+
 static void what_is_no_card_is_named(void **state)
 {
 	make_dir("sys/devices/virtual/net/br0");
@@ -424,6 +459,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			a_card_is_found_by_any_of_its_names, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_name_that_is_gone_tells_what_it_can, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_card_is_named, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			an_interface_of_virtio_belongs_to_its_card, set_up, tear_down),

@@ -280,6 +280,17 @@ static void host_ports_have_their_costs(void **state)
 		HEAD HOST "  host0: { type: tap }\nlinks:\n  - { endpoints: [h1:eth1, host0] }\n", PLAN_CARRIER, 4);
 }
 
+#define CARD(dev) HEAD HOST "  up0: { type: nic, dev: \"" dev "\" }\nlinks:\n" H1 "  - { endpoints: [up0, br0] }\n"
+
+/* The switch calls a card that it has by its address, whatever the file says. */
+static void cards_are_told_by_any_of_their_names(void **state)
+{
+	check_change(CARD("fffe:ee:1d.0"), CARD("enP65534p238s29"), PLAN_LIVE, 0);
+	check_change(CARD("fffe:ee:1d.0"), CARD("wire0"), PLAN_LIVE, 0);
+	check_change(CARD("fffe:ee:1d.0"), CARD("enP65534p238s28"), PLAN_CARRIER, 2);
+	check_change(CARD("fffe:ee:1d.0"), CARD("fffe:ee:1d.1"), PLAN_CARRIER, 2);
+}
+
 static void host_ports_come_before_nodes_and_are_named(void **state)
 {
 	struct state nothing = {0};
@@ -408,6 +419,7 @@ int main(void)
 		cmocka_unit_test(costs_are_as_promised),
 		cmocka_unit_test(spare_interfaces_take_links_live),
 		cmocka_unit_test(host_ports_have_their_costs),
+		cmocka_unit_test(cards_are_told_by_any_of_their_names),
 		cmocka_unit_test(host_ports_come_before_nodes_and_are_named),
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
 		cmocka_unit_test(macs_are_stable_and_distinct),

@@ -425,6 +425,21 @@ static void host_ports_come_back(void **state)
 	}
 }
 
+/* No such card is in this machine: as if it were taken. */
+static void taken_card_is_found_by_its_old_name(void **state)
+{
+	must("PortAdd", "name n type nic dev fffe:ee:1d.0 give_back true");
+	must("PortAdd", "name n type nic dev fffe:ee:1d.0 exist_ok true");
+	must("PortAdd", "name n type nic dev enP65534p238s29 exist_ok true");
+	must("PortAdd", "name n type nic dev wire0 exist_ok true");
+	must_fail("PortAdd", "name n type nic dev enP65534p238s28 exist_ok true", -EEXIST,
+		"PortExists");
+	must_fail("PortAdd", "name n type nic dev wire0 give_back false exist_ok true", -EEXIST,
+		"PortExists");
+	assert_string_equal(port_of("n")->conf.dev, "fffe:ee:1d.0");
+	assert_int_equal(fake_n_created(), 1);
+}
+
 static void configure_everything(void)
 {
 	must("BridgeAdd", "name br0 vlans 10,20-29 ageing_s 60");
@@ -618,6 +633,7 @@ int main(void)
 		TEST(relative_path_counts_from_here),
 		TEST(relative_paths_are_saved_as_absolute_ones),
 		TEST(host_ports_come_back),
+		TEST(taken_card_is_found_by_its_old_name),
 		TEST(state_comes_back_after_a_clean_end),
 		TEST(learned_addresses_come_back),
 		TEST(many_learned_addresses_come_back),
