@@ -31,8 +31,10 @@ static int run(const char *options, unsigned n_ports, json_t **ret_result)
 	char command[2048];
 	size_t at;
 
-	if (!program)
+	if (!program) {
 		fail_msg("WEFT_BENCH_FE does not name the program");
+		return -1;
+	}
 	at = (size_t)snprintf(command, sizeof(command), "%s %s", program, options);
 	for (unsigned i = 0; i < n_ports; i++)
 		at += (size_t)snprintf(command + at, sizeof(command) - at, " %s/p%u", proc.dir, i);
