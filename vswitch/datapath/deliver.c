@@ -4,6 +4,7 @@
 #include "spin.h"
 #include "tag.h"
 
+#include <rte_cycles.h>
 #include <string.h>
 
 /** One delivery: where it goes, and what is added to the port's counters once at its end. */
@@ -68,16 +69,26 @@ static enum drop_reason drop_of(enum vring_put result)
 	}
 }
 
-static void put(struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
+static enum vring_put try_put(
+	struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
 {
 	enum vring_put result = d->eth ? ethq_put(d->eth, frame, tagged, &d->refused)
 				       : vring_put(d->ring, &fwd->plan, frame, tagged);
 
-	if (__builtin_expect(result != VRING_PUT_OK, 0)) {
-		d->counters->drops[drop_of(result)]++;
-		return;
-	}
+	if (__builtin_expect(result != VRING_PUT_OK, 0))
+		return result;
 	put_count(&d->tally, frame->head, frame->len + (tagged ? TAG_LEN : 0));
+	if (d->ring)
+		d->ring->full_tsc = 0;
+	return VRING_PUT_OK;
+}
+
+static void put(struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
+{
+	enum vring_put result = try_put(fwd, d, frame, tagged);
+
+	if (result != VRING_PUT_OK)
+		d->counters->drops[drop_of(result)]++;
 }
 
 /* ---- Software offloads ---- */
@@ -172,16 +183,43 @@ static void count(const struct delivery *d)
 	counters->drops[DROP_TX_RING_FULL] += d->refused.frames;
 }
 
-/** A frame that needs a closer look. */
-static void put_careful(
-	struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged, uint32_t mtu)
+/**
+ * May frame i wait for a receiver that has no buffers? Large TCP segments may: one of them takes
+ * many buffers, a burst of them more than a ring has, and a sender whose frames stay in its ring
+ * slows down instead of losing them. Others are dropped at once, as by any switch, lest they hold
+ * up what the sender has for somebody else; so are these when the receiver does not move.
+ */
+static bool may_wait(const struct fwd *fwd, const struct delivery *d, unsigned i)
 {
-	if (!fits_mtu(frame, mtu))
+	struct vring *ring = d->ring;
+
+	if (!ring || fwd->frames[i].hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE ||
+		!(fwd->may_wait >> i & 1))
+		return false;
+	uint64_t now_tsc = rte_rdtsc();
+	if (!ring->full_tsc)
+		ring->full_tsc = now_tsc;
+	return now_tsc - ring->full_tsc < fwd->patience_tsc;
+}
+
+/** A frame that needs a closer look. False: it waits. */
+static bool put_careful(struct fwd *fwd, struct delivery *d, unsigned i, bool tagged, uint32_t mtu)
+{
+	const struct frame *frame = &fwd->frames[i];
+
+	if (!fits_mtu(frame, mtu)) {
 		d->counters->drops[DROP_TX_MTU]++;
-	else if (frame_is_plain(frame) || offload_is_native(&frame->hdr, d->features))
-		put(fwd, d, frame, tagged);
-	else
+	} else if (frame_is_plain(frame) || offload_is_native(&frame->hdr, d->features)) {
+		enum vring_put result = try_put(fwd, d, frame, tagged);
+
+		if (result == VRING_PUT_FULL && may_wait(fwd, d, i))
+			return false;
+		if (result != VRING_PUT_OK)
+			d->counters->drops[drop_of(result)]++;
+	} else {
 		put_finished(fwd, d, frame, tagged);
+	}
+	return true;
 }
 
 void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
@@ -213,7 +251,12 @@ void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_
 		if (!burst.todo)
 			break;
 		unsigned i = (unsigned)__builtin_ctzll(burst.todo);
-		put_careful(fwd, &d, &fwd->frames[i], burst.tagged >> i & 1, port->mtu);
+		if (!put_careful(fwd, &d, i, burst.tagged >> i & 1, port->mtu)) {
+			/* Those behind it do not overtake. */
+			fwd_wait(fwd, burst.todo & fwd->may_wait, port_id);
+			burst.todo &= ~fwd->may_wait;
+			continue;
+		}
 		burst.todo &= burst.todo - 1;
 	}
 	end(fwd, &d);

@@ -308,8 +308,10 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 	}
 	if (run)
 		send_known(fwd, pass, run, vid, value);
-	if (pass->flood)
+	if (pass->flood) {
+		fwd->may_wait &= ~pass->flood;
 		flood_all(fwd, pass);
+	}
 }
 
 /* ---- Bursts ---- */
@@ -416,6 +418,34 @@ static inline void give_back(struct fwd *fwd, const struct dp_rx *rx, unsigned n
 	fwd_list(fwd, rx->ring);
 }
 
+void fwd_wait(struct fwd *fwd, uint64_t mask, uint16_t port_id)
+{
+	fwd->waiting |= mask;
+	for (; mask; mask &= mask - 1)
+		fwd->waits_for[__builtin_ctzll(mask)] = port_id;
+}
+
+/** Leave waiting frames at the end of the burst in the ring and drop the others. Returns how many
+ * of the n frames are done with. */
+static unsigned untake(struct fwd *fwd, const struct dp_rx *rx, unsigned n)
+{
+	struct dp_counters *counters = &fwd->counters[rx->port_id];
+	unsigned keep = n;
+
+	for (; keep && fwd->waiting >> (keep - 1) & 1; keep--) {
+		const struct frame *frame = &fwd->frames[keep - 1];
+
+		counters->rx_frames--;
+		counters->rx_bytes -= frame->len + (frame->rest_off == 12 ? 0 : TAG_LEN);
+		fwd->waiting &= ~(UINT64_C(1) << (keep - 1));
+	}
+	for (; fwd->waiting; fwd->waiting &= fwd->waiting - 1)
+		fwd->counters[fwd->waits_for[__builtin_ctzll(fwd->waiting)]]
+			.drops[DROP_TX_RING_FULL]++;
+	vring_untake(rx->ring, fwd->frames + keep, n - keep);
+	return keep;
+}
+
 unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx)
 {
 	struct pass pass __attribute__((uninitialized));
@@ -434,6 +464,7 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	pass.is_disabled = rx->is_disabled;
 	pass.todo = inspect(fwd, n, features, pass.counters);
 	pass.flood = 0;
+	fwd->may_wait = rx->ring ? UINT64_MAX : 0;
 	forward(fwd, &pass);
 	for (unsigned i = 0; i < fwd->n_out_ports; i++) {
 		uint16_t port_id = fwd->out_ports[i];
@@ -442,6 +473,8 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 		fwd->out[port_id] = fwd->out_tagged[port_id] = 0;
 	}
 	fwd->n_out_ports = 0;
+	if (fwd->waiting)
+		n = untake(fwd, rx, n);
 	/* Receivers first: the sender may reuse its buffers from here on. */
 	give_back(fwd, rx, n);
 	return n;

@@ -8,6 +8,9 @@
  * of a ring's index goes to and fro between two cores each time, and so does the one that tells
  * whether the driver wants an interrupt. A worker flushes at the end of each round at the latest.
  *
+ * Large TCP segments that find their receiver without buffers wait in the sender's ring for a
+ * moment (deliver.c), so that two guests' TCP does not live on losses.
+ *
  * An address that moves inside a burst moves for the next one: all look-ups of a burst precede all
  * of its learning, and learning is the control thread's (note.h).
  *
@@ -39,6 +42,10 @@ struct fwd {
 	uint64_t out_tagged[DP_MAX_PORTS];
 	uint16_t out_ports[DP_MAX_PORTS];
 	unsigned n_out_ports;
+	/* Frames that found a receiver full and may wait for it; see fwd_wait(). */
+	uint64_t may_wait, waiting;
+	uint16_t waits_for[FRAME_BURST];
+	uint64_t patience_tsc; /* how long a receiver may keep them waiting */
 	/* Rings with something that is not published or signalled yet. */
 	struct vring *listed[FWD_MAX_LISTED];
 	unsigned n_listed;
@@ -67,6 +74,12 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
  *  that want to know. One fence serves all, and the lines that say so are fetched side by side. */
 void fwd_flush(struct fwd *fwd, const struct dp_snapshot *snapshot);
 
+/**
+ * Inside: frames of mask would have to be dropped because port_id has no buffers. If nothing but
+ * such frames follow in the burst they stay where they are, in the sender's ring, and are taken
+ * again in the next round; else they are dropped after all.
+ */
+void fwd_wait(struct fwd *fwd, uint64_t mask, uint16_t port_id);
 /** Inside: a ring was written to; its lock is held where there are several workers. */
 void fwd_list(struct fwd *fwd, struct vring *ring);
 

@@ -26,6 +26,7 @@ void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t siz
 	ring->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
 	ring->n_unpublished = 0;
 	ring->is_listed = false;
+	ring->full_tsc = 0;
 	ring->near = 0;
 	ring->next_avail = packed ? base & 0x7fff : (uint16_t)base;
 	ring->next_used = ring->avail_seen = ring->signalled = ring->next_avail;
@@ -176,6 +177,23 @@ unsigned vring_take(struct vring *ring, struct burst *burst, unsigned max, struc
 		return 0;
 	return ring->packed ? packed_take(ring, burst, max, segs, n_segs)
 			    : split_take(ring, burst, max, segs, n_segs);
+}
+
+void vring_untake(struct vring *ring, const struct frame *frames, unsigned n)
+{
+	uint32_t slots = 0;
+
+	if (!ring->packed) {
+		ring->next_avail -= n;
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		slots += frames[i].n_desc;
+	if (slots > ring->next_avail) {
+		ring->next_avail += ring->size;
+		ring->avail_wrap = !ring->avail_wrap;
+	}
+	ring->next_avail -= slots;
 }
 
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n)

@@ -61,6 +61,7 @@ struct vring {
 	bool fault_told;     /* workers: control knows that the ring is broken */
 	uint16_t notify_at;  /* EVENT_IDX: at this position */
 	bool dirty;	     /* something was used since vring_signal_needed() */
+	uint64_t full_tsc;   /* a large frame has found it full since then; 0 = it has not */
 	bool is_listed;	     /* by a worker, to be published and signalled; under tx_lock */
 	uint16_t avail_seen; /* split: the driver's index when last read */
 	/* Since the last vring_signal_needed(). */
@@ -98,6 +99,8 @@ uint32_t vring_base(const struct vring *ring);
  */
 unsigned vring_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
+/** Undo the taking of the last frames, frames[n]: they are taken again next time. */
+void vring_untake(struct vring *ring, const struct frame *frames, unsigned n);
 /** Give the chains of frames[n] back, in order. Not visible to the guest before vring_publish(). */
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n);
 

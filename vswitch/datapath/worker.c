@@ -16,11 +16,14 @@
 
 /** How long a worker goes on polling after the last frame. */
 #define SPIN_US 50
+/** How long a receiver without buffers keeps large frames waiting. */
+#define PATIENCE_US 500
 /** A note about the same address is repeated after this. */
 #define NOTE_INTERVAL_US 10000
 /** Polls without a frame after which the clock is read again: no more are charged to a burst. */
 #define CLOCK_POLLS 8
-/** A frame costs no more than this many usual ones; the rest was somebody else's turn on the CPU. */
+/** A frame costs no more than this many usual ones; the rest was somebody else's turn on the CPU.
+ */
 #define FRAME_MAX_COST 16
 
 /** What a worker spent; by the worker alone, read by control. */
@@ -83,7 +86,8 @@ static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 	if (!ring->usual_tsc)
 		ring->usual_tsc = tsc;
 	usual = n * ring->usual_tsc;
-	/* A median by small steps: what frames cost may change, a single long burst changes little. */
+	/* A median by small steps: what frames cost may change, a single long burst changes little.
+	 */
 	if (tsc > usual)
 		ring->usual_tsc += ring->usual_tsc / 8 + 1;
 	else
@@ -222,6 +226,7 @@ static int worker_create(struct worker_pool *pool, unsigned index, struct worker
 	worker->fwd->counters = worker->counters;
 	worker->fwd->notes = &worker->notes;
 	worker->fwd->note_interval_tsc = pool->note_interval_tsc;
+	worker->fwd->patience_tsc = pool->tsc_per_us * PATIENCE_US;
 	return idle_init(&worker->idle);
 }
 
@@ -403,14 +408,14 @@ void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp
 }
 
 READS_COUNTERS
-static void add_spent(const struct worker_pool *pool, const struct spent *spent,
-	struct worker_load *load)
+static void add_spent(
+	const struct worker_pool *pool, const struct spent *spent, struct worker_load *load)
 {
 	uint64_t tsc = __atomic_load_n(&spent->tsc, __ATOMIC_RELAXED);
 
 	/* In two steps: a long life times 1000 does not fit. */
-	load->busy_ns += tsc / pool->tsc_per_us * 1000 +
-			 tsc % pool->tsc_per_us * 1000 / pool->tsc_per_us;
+	load->busy_ns +=
+		tsc / pool->tsc_per_us * 1000 + tsc % pool->tsc_per_us * 1000 / pool->tsc_per_us;
 	load->frames += __atomic_load_n(&spent->frames, __ATOMIC_RELAXED);
 }
 

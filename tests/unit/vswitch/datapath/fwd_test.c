@@ -435,6 +435,110 @@ static void unmergeable_large_frame_is_dropped(void **state)
 	done(rig);
 }
 
+/** Send a large TCP segment of 8 descriptors from port 0 to the address, marked with number. */
+static void send_large(struct rig *rig, uint8_t dst, uint8_t number)
+{
+	const struct virtio_net_hdr_v1 hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_size = 1448,
+		.hdr_len = 54,
+		.csum_start = 34,
+		.csum_offset = 16};
+	size_t len = rig_frame(sent, dst, 7, -1, 0x0800, 8 * FE_BUF_SIZE - 100);
+
+	sent[len - 1] = number;
+	rig_send_hdr(rig, 0, &hdr, sent, len);
+}
+
+static int receive_number(struct rig *rig, unsigned port)
+{
+	int len = rig_receive(rig, port, NULL, got, sizeof(got));
+
+	return len > 0 ? got[len - 1] : -1;
+}
+
+static void expect_numbers(struct rig *rig, unsigned port, uint8_t from, uint8_t to)
+{
+	for (uint8_t i = from; i < to; i++)
+		assert_int_equal(receive_number(rig, port), i);
+	expect_nothing(rig, port);
+}
+
+static void send_small(struct rig *rig, uint8_t dst, uint8_t number)
+{
+	size_t len = rig_frame(sent, dst, 7, -1, 0x0800, 60);
+
+	sent[len - 1] = number;
+	rig_send(rig, 0, sent, len);
+}
+
+/* A receiver without buffers keeps large segments waiting in the sender's ring, and what is behind
+ * them for it, in order. Of its 128 buffers each takes 8. */
+static void large_frames_wait_for_buffers(void **state)
+{
+	for (unsigned packed = 0; packed < 4; packed++) {
+		struct rig *rig = rig_create(2, packed, RIG_FEATURES | RIG_OFFLOADS);
+
+		rig_wire(rig, 0, 1);
+		rig->fwd->patience_tsc = UINT64_MAX;
+		for (unsigned lap = 0; lap < 5; lap++) {
+			uint8_t number = 0;
+
+			while (number < 10)
+				send_large(rig, 1, number++);
+			assert_int_equal(rig_run(rig, 0), 10);
+			while (number < 18)
+				send_large(rig, 1, number++);
+			while (number < 21)
+				send_small(rig, 1, number++);
+			assert_int_equal(rig_run(rig, 0), 6);
+			assert_int_equal(rig_run(rig, 0), 0);
+			assert_true(rig_counts_add_up(rig));
+			assert_int_equal(rig->counters[0].rx_frames, lap * 21 + 16);
+			expect_numbers(rig, 1, 0, 16);
+			assert_int_equal(rig_run(rig, 0), 5);
+			expect_numbers(rig, 1, 16, 21);
+		}
+		assert_int_equal(rig_drops(rig, 1, DROP_TX_RING_FULL), 0);
+		done(rig);
+	}
+}
+
+/* They are dropped when the receiver does not move, or when the sender has something behind them
+ * for somebody else. */
+static void large_frames_do_not_hold_others_up(void **state)
+{
+	struct rig *rig = rig_create(3, 0, RIG_FEATURES | RIG_OFFLOADS);
+
+	for (unsigned port = 1; port < 3; port++) {
+		size_t len = rig_frame(sent, 7, (uint8_t)port, -1, 0x0800, 60);
+		rig_send(rig, port, sent, len);
+		rig_run(rig, port);
+	}
+	rig_learn(rig);
+	for (unsigned port = 0; port < 3; port++)
+		while (rig_receive(rig, port, NULL, got, sizeof(got)) > 0)
+			;
+	rig->fwd->patience_tsc = UINT64_MAX;
+	for (uint8_t number = 0; number < 16; number++) {
+		send_large(rig, 1, number);
+		if (number % 8 == 7)
+			assert_int_equal(rig_run(rig, 0), 8);
+	}
+	/* Full. One for somebody else between two large ones: only the last one waits. */
+	send_large(rig, 1, 16);
+	send_small(rig, 2, 1);
+	send_large(rig, 1, 17);
+	assert_int_equal(rig_run(rig, 0), 2);
+	expect_numbers(rig, 2, 1, 2);
+	assert_int_equal(rig_drops(rig, 1, DROP_TX_RING_FULL), 1);
+	rig->fwd->patience_tsc = 0;
+	assert_int_equal(rig_run(rig, 0), 1);
+	assert_int_equal(rig_drops(rig, 1, DROP_TX_RING_FULL), 2);
+	expect_numbers(rig, 1, 0, 16);
+	done(rig);
+}
+
 static void broken_neighbour_is_told_once_and_hurts_nobody(void **state)
 {
 	struct rig *rig = rig_create(3, 0, RIG_FEATURES);
@@ -528,6 +632,8 @@ int main(void)
 		cmocka_unit_test(full_receiver_loses_only_its_own),
 		cmocka_unit_test(large_frames_are_merged),
 		cmocka_unit_test(unmergeable_large_frame_is_dropped),
+		cmocka_unit_test(large_frames_wait_for_buffers),
+		cmocka_unit_test(large_frames_do_not_hold_others_up),
 		cmocka_unit_test(broken_neighbour_is_told_once_and_hurts_nobody),
 		cmocka_unit_test(counts_add_up_whatever_happens),
 	};
