@@ -124,10 +124,13 @@ static void on_timer(void *ctx)
 	struct err err = {0};
 
 	if (!ep->is_open) {
-		if (open_device(ep, &err) < 0) {
+		int r = open_device(ep, &err);
+
+		/* While it is missing, why it went says more. */
+		if (r < 0 && r != -ENODEV)
 			(void)snprintf(ep->last_error, sizeof(ep->last_error), "%.255s", err.msg);
+		if (r < 0)
 			return;
-		}
 		log_notice("port '%s': the device is back", ep->conf.name);
 	}
 	ev_timer_stop(ep->timer);

@@ -2,6 +2,7 @@
 #include "eth_kind.h"
 #include "eth_pool.h"
 #include "eth_priv.h"
+#include "eth_unplug.h"
 
 #include "eal.h"
 #include "host_link.h"
@@ -50,6 +51,7 @@ struct dpdk_dev {
 	struct ev_source *look;
 	struct host_watch *watch;
 	_Atomic bool removed; /* written by DPDK's interrupt thread */
+	struct eth_unplug unplug;
 };
 
 /* ---- Link ---- */
@@ -62,12 +64,30 @@ static int on_removed(uint16_t id, enum rte_eth_event_type type, void *arg, void
 	return 0;
 }
 
+/**
+ * Tells a card from the one that is at its address next: the kernel makes new files for each, and
+ * numbers them. 0 = there is none.
+ */
+static uint64_t card_instance(const char *address)
+{
+	char path[64];
+	struct stat dir;
+
+	(void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+	return stat(path, &dir) < 0 ? 0 : (uint64_t)dir.st_ino;
+}
+
 static void look(void *ctx)
 {
 	struct eth_port *ep = ctx;
 	struct dpdk_dev *dev = ep->dev;
 	struct rte_eth_link link = {0};
 
+	if (eth_unplug_asked(&dev->unplug)) {
+		ep->lost_card = card_instance(dev->card);
+		eth_gone(ep, "the card was removed");
+		return;
+	}
 	if (atomic_load(&dev->removed) || rte_eth_dev_is_removed(dev->id)) {
 		eth_gone(ep, "the device was removed");
 		return;
@@ -260,20 +280,34 @@ static int check_files(const struct ctl_port *conf, struct err *err)
 	return 0;
 }
 
+/**
+ * netcfg took the card, as a rule. A switch that starts again takes what it gave back, and a card
+ * that was unplugged when another one, or the same, is plugged in. Not one that the host asked
+ * back and still has: somebody wanted it so.
+ */
+static int take_card(const struct eth_port *ep, struct pci_bind_card *card, struct err *err)
+{
+	int r;
+
+	if (!ep->conf.give_back || pci_bind_is_taken(card) || pci_bind_is_shared(card) ||
+		(ep->lost_card && ep->lost_card == card_instance(card->address)))
+		return 0;
+	r = pci_bind_check(NULL, card, false, err);
+	if (!r)
+		r = pci_bind_take(NULL, card, err);
+	if (!r)
+		r = pci_bind_find(NULL, card->address, card, err);
+	return r == -ENODEV ? -EIO : r; /* the card is there */
+}
+
 /** The card that the operator names has to be ours before DPDK looks at it. */
 static int check_card(struct eth_port *ep, struct eth_spec *spec, struct err *err)
 {
 	struct pci_bind_card card;
 	int r = pci_bind_find(NULL, ep->conf.dev, &card, err);
 
-	/* netcfg took it, as a rule. A switch that starts again takes what it gave back. */
-	if (!r && ep->conf.give_back && !pci_bind_is_taken(&card) && !pci_bind_is_shared(&card)) {
-		r = pci_bind_check(NULL, &card, false, err);
-		if (!r)
-			r = pci_bind_take(NULL, &card, err);
-		if (!r)
-			r = pci_bind_find(NULL, card.address, &card, err);
-	}
+	if (!r)
+		r = take_card(ep, &card, err);
 	if (r < 0)
 		return r;
 	if (!pci_bind_is_taken(&card) && !pci_bind_is_shared(&card)) {
@@ -286,7 +320,7 @@ static int check_card(struct eth_port *ep, struct eth_spec *spec, struct err *er
 	(void)snprintf(spec->devargs, sizeof(spec->devargs), "%s", card.address);
 	/* The module may have come after DPDK was started. */
 	if (!rte_vfio_is_enabled("vfio") && rte_vfio_enable("vfio") < 0)
-		return err_set(err, -ENODEV, "dpdk: VFIO cannot be used: see its log");
+		return err_set(err, -EIO, "dpdk: VFIO cannot be used: see its log");
 	return 0;
 }
 
@@ -364,6 +398,10 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 	(void)rte_eth_promiscuous_enable(dev->id);
 	if (ep->conf.type == CTL_PORT_NIC) {
 		(void)snprintf(dev->card, sizeof(dev->card), "%.12s", spec.name);
+		r = eth_unplug_init(&dev->unplug, dev->card, err);
+		if (r < 0)
+			return r;
+		ep->lost_card = 0;
 		for (uint16_t q = 0; dev->has_interrupts && q < ep->n_queues; q++)
 			ep->queues[q].kick_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(dev->id, q);
 	}
@@ -378,6 +416,7 @@ static void dpdk_close(struct eth_port *ep)
 		return;
 	host_watch_destroy(dev->watch);
 	ev_del(dev->look);
+	eth_unplug_done(&dev->unplug);
 	if (dev->is_probed) {
 		/* -EAGAIN: it runs in this moment, and is short. */
 		while (rte_eth_dev_callback_unregister(
@@ -392,7 +431,7 @@ static void dpdk_close(struct eth_port *ep)
 	eth_pool_destroy(dev->pool, dev->pool_is_mapped);
 	if (dev->is_probed && dev->device && rte_dev_remove(dev->device) < 0)
 		log_warn("port '%s': dpdk keeps its device", ep->conf.name);
-	else if (dev->card[0] && ep->conf.give_back)
+	else if (dev->card[0] && ep->conf.give_back && !eth_unplug_asked(&dev->unplug))
 		give_card_back(ep, dev->card);
 	free(dev);
 	ep->dev = NULL;

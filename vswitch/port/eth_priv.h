@@ -21,7 +21,7 @@ struct eth_port;
 
 struct eth_backend {
 	/** Open the device as conf says, and fill in queues, n_queues and the facts. What stands
-	 * half open at an error is left to close(). -ENODEV: not there. */
+	 * half open at an error is left to close(). -ENODEV: not there, or not there any more. */
 	int (*open)(struct eth_port *ep, struct err *err);
 	/** Close whatever is open; no worker uses the queues. */
 	void (*close)(struct eth_port *ep);
@@ -47,6 +47,7 @@ struct eth_port {
 	uint32_t speed_mbps; /* 0 = not known */
 	char driver[32];
 	void *dev;
+	uint64_t lost_card; /* nic: the card that the host asked back, see eth_dpdk.c; 0 = none */
 };
 
 extern const struct eth_backend eth_dpdk_backend, eth_sock_backend;
