@@ -176,6 +176,12 @@ static uint32_t device_mtu(const struct eth_port *ep, const struct rte_eth_dev_i
 	return mtu < info->min_mtu ? info->min_mtu : mtu;
 }
 
+/** The largest frame of a packet that long: with header and tag. */
+static uint32_t frame_len(uint32_t mtu)
+{
+	return mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
+}
+
 static int setup_queues(struct eth_port *ep, const struct rte_eth_dev_info *info,
 	const struct rte_eth_conf *conf, struct err *err)
 {
@@ -195,7 +201,7 @@ static int setup_queues(struct eth_port *ep, const struct rte_eth_dev_info *info
 			.queue_id = q,
 			.rx_features = VIRTIO_BIT(VIRTIO_NET_F_CSUM),
 			.tx_features = tx_features(conf->txmode.offloads),
-			.max_len = ep->dev_mtu + 18, /* header and tag */
+			.max_len = frame_len(ep->dev_mtu),
 			.pool = dev->pool,
 			.kick_fd = -1};
 	}
@@ -438,7 +444,43 @@ static void dpdk_close(struct eth_port *ep)
 	ep->n_queues = 0;
 }
 
+/* Raising or lowering it may cost a card its link for a moment, as its own driver's would. */
+static int dpdk_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)
+{
+	struct dpdk_dev *dev = ep->dev;
+	struct rte_eth_dev_info info;
+	int r;
+
+	/* Of an interface that is not ours the operator decides; the others have no MTU of their own. */
+	if (ep->conf.type != CTL_PORT_NIC || rte_eth_dev_info_get(dev->id, &info) < 0)
+		return 0;
+	mtu = device_mtu(ep, &info);
+	if (mtu == ep->dev_mtu)
+		return 0;
+	eth_link_set(ep, false); /* workers read the queues' largest frame */
+	r = rte_eth_dev_set_mtu(dev->id, (uint16_t)mtu);
+	if (r < 0) { /* many take it only while they stand still */
+		(void)rte_eth_dev_stop(dev->id);
+		dev->is_started = false;
+		r = rte_eth_dev_set_mtu(dev->id, (uint16_t)mtu);
+		if (rte_eth_dev_start(dev->id) < 0) {
+			eth_gone(ep, "the card did not start again with another mtu");
+			return 0;
+		}
+		dev->is_started = true;
+	}
+	if (r < 0)
+		(void)err_set(err, r, "the card refuses mtu %u: %s", mtu, strerror(-r));
+	for (uint16_t q = 0; !r && q < ep->n_queues; q++)
+		ep->queues[q].max_len = frame_len(mtu);
+	if (!r)
+		eth_mtu_set(ep, mtu);
+	look(ep);
+	return r;
+}
+
 const struct eth_backend eth_dpdk_backend = {
 	.open = dpdk_open,
 	.close = dpdk_close,
+	.set_mtu = dpdk_set_mtu,
 };
