@@ -8,12 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-int actual_open_switch(const char *run_dir, struct ctl_client **ret_client, struct err *err)
+int actual_open_switch(
+	const char *run_dir, unsigned timeout_ms, struct ctl_client **ret_client, struct err *err)
 {
 	char path[CTL_PATH_MAX + 1];
 	int code = rundir_file(run_dir, "vswitch", ".sock", path, sizeof(path), err);
 
-	return code ? code : ctl_client_open(path, &ctl_vswitch_interface, 0, ret_client, err);
+	return code ? code : ctl_client_open(path, &ctl_vswitch_interface, timeout_ms, ret_client, err);
 }
 
 int actual_open_node(const char *run_dir, const char *node, unsigned timeout_ms,
@@ -41,7 +42,7 @@ bool actual_switch_answers(const char *run_dir)
 	struct ctl_client *client;
 	struct ctl_empty nothing = {0};
 	struct ctl_switch sw;
-	int code = actual_open_switch(run_dir, &client, NULL);
+	int code = actual_open_switch(run_dir, 0, &client, NULL);
 
 	if (code)
 		return false;
@@ -68,7 +69,7 @@ static int read_switch(const char *run_dir, struct actual *actual, struct err *e
 {
 	struct ctl_client *client;
 	struct ctl_ref all = {0};
-	int code = actual_open_switch(run_dir, &client, err);
+	int code = actual_open_switch(run_dir, 0, &client, err);
 
 	if (is_absent(code)) {
 		err_clear(err);

@@ -26,8 +26,12 @@ struct actual {
 int actual_read(const char *run_dir, struct actual *ret_actual, struct err *err);
 void actual_done(struct actual *actual);
 
-/** Connect to a daemon of the lab, for a caller that has something to ask of it. */
-int actual_open_switch(const char *run_dir, struct ctl_client **ret_client, struct err *err);
+/**
+ * Connect to a daemon of the lab, for a caller that has something to ask of it. timeout_ms: for
+ * each of its answers; 0 = as ctl_client_open().
+ */
+int actual_open_switch(
+	const char *run_dir, unsigned timeout_ms, struct ctl_client **ret_client, struct err *err);
 int actual_open_node(const char *run_dir, const char *node, unsigned timeout_ms,
 	struct ctl_client **ret_client, struct err *err);
 /** Is there a switch that answers? One that is being killed does not. */

@@ -13,9 +13,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#define START_TIMEOUT_MS  30000
-#define AFTER_TIMEOUT_S   120
-#define STOP_TIMEOUT_MS   5000
+#define START_TIMEOUT_MS 30000
+#define AFTER_TIMEOUT_S	 120
+#define STOP_TIMEOUT_MS	 20000 /* it gives cards back, which a kill would leave with vfio-pci */
+#define ANSWER_TIMEOUT_S 60    /* the first port of a card starts DPDK, and its driver */
 
 /* The switch */
 
@@ -25,7 +26,7 @@ static int wait_switch(const char *run_dir, const char *log, const char *pid_fil
 	char line[200];
 	struct ctl_client *client;
 
-	while (actual_open_switch(run_dir, &client, NULL)) {
+	while (actual_open_switch(run_dir, 0, &client, NULL)) {
 		if (!proc_find(pid_file) || ev_now_ns() > deadline) {
 			proc_last_line(log, line, sizeof(line));
 			return err_set(err, -EIO, "vswitch: %s: %s",
@@ -202,7 +203,8 @@ int apply_plan(const struct opts *opts, const struct lab *lab, const struct plan
 	apply_progress_fn *progress, struct err *err)
 {
 	struct applier a = {.opts = opts, .lab = lab};
-	int code = actual_open_switch(lab->run_dir, &a.client, err);
+	unsigned timeout_s = opts->timeout_s ? opts->timeout_s : ANSWER_TIMEOUT_S;
+	int code = actual_open_switch(lab->run_dir, timeout_s * 1000, &a.client, err);
 
 	for (unsigned i = 0; !code && i < plan->n_ops; i++) {
 		const struct plan_op *op = &plan->ops[i];

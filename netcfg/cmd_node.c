@@ -267,7 +267,7 @@ static int show_status(const struct opts *opts, const char *lab, const char *run
 	if (code || !actual->switch_runs)
 		return code;
 	printf("\n");
-	code = actual_open_switch(run_dir, &client, err);
+	code = actual_open_switch(run_dir, 0, &client, err);
 	if (code)
 		return code;
 	code = show_switch(opts, client, "LinkShow", &all, err);

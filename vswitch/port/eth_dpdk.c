@@ -451,7 +451,7 @@ static int dpdk_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)
 	struct rte_eth_dev_info info;
 	int r;
 
-	/* Of an interface that is not ours the operator decides; the others have no MTU of their own. */
+	/* Of an interface that is not ours the operator decides; the others have no MTU. */
 	if (ep->conf.type != CTL_PORT_NIC || rte_eth_dev_info_get(dev->id, &info) < 0)
 		return 0;
 	mtu = device_mtu(ep, &info);
