@@ -16,7 +16,7 @@
 #define START_TIMEOUT_MS 30000
 #define AFTER_TIMEOUT_S	 120
 #define STOP_TIMEOUT_MS	 20000 /* it gives cards back, which a kill would leave with vfio-pci */
-#define ANSWER_TIMEOUT_S 60    /* the first port of a card starts DPDK, and its driver */
+#define ANSWER_TIMEOUT_S 60    /* the first port of a card starts DPDK: 2 s where all is emulated */
 
 /* The switch */
 
