@@ -215,6 +215,8 @@ size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *bu
 const struct ctl_field *ctl_field_find(const struct ctl_struct *schema, const char *name);
 /** Is field i of msg present? */
 bool ctl_field_is_set(const void *msg, unsigned i);
+/** Same value, where both have one? */
+bool ctl_field_equal(const struct ctl_field *field, const void *a, const void *b);
 /** Same presence and same values. */
 bool ctl_msg_equal(const struct ctl_struct *schema, const void *a, const void *b);
 

@@ -224,7 +224,7 @@ int ctl_encode(const struct ctl_struct *schema, const void *msg, char **ret_text
 
 /* ---- Compare ---- */
 
-static bool codec_field_equal(const struct ctl_field *field, const void *a, const void *b)
+bool ctl_field_equal(const struct ctl_field *field, const void *a, const void *b)
 {
 	const void *at_a = ctl_field_at_const(field, a), *at_b = ctl_field_at_const(field, b);
 
@@ -252,7 +252,7 @@ bool ctl_msg_equal(const struct ctl_struct *schema, const void *a, const void *b
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		if (ctl_field_is_set(a, i) != ctl_field_is_set(b, i))
 			return false;
-		if (ctl_field_is_set(a, i) && !codec_field_equal(&schema->fields[i], a, b))
+		if (ctl_field_is_set(a, i) && !ctl_field_equal(&schema->fields[i], a, b))
 			return false;
 	}
 	return true;
