@@ -58,15 +58,6 @@ void conf_merge(const struct ctl_struct *schema, void *dst, const void *src, uin
 	}
 }
 
-static bool field_equal(const struct ctl_field *field, const void *a, const void *b)
-{
-	const char *pa = (const char *)a + field->offset, *pb = (const char *)b + field->offset;
-
-	if (field->kind == CTL_KIND_STR)
-		return !strcmp(pa, pb);
-	return !memcmp(pa, pb, field_size(field));
-}
-
 const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const void *old,
 	const void *wanted, uint64_t mask)
 {
@@ -74,7 +65,7 @@ const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const 
 		const struct ctl_field *field = &schema->fields[i];
 
 		if ((mask >> i & 1) && ctl_field_is_set(wanted, i) &&
-			!(ctl_field_is_set(old, i) && field_equal(field, old, wanted)))
+			!(ctl_field_is_set(old, i) && ctl_field_equal(field, old, wanted)))
 			return field;
 	}
 	return NULL;
@@ -88,7 +79,7 @@ int conf_check_exists(const struct ctl_struct *schema, const void *old, const vo
 		const struct ctl_field *field = &schema->fields[i];
 
 		if (ctl_field_is_set(old, i) == ctl_field_is_set(wanted, i) &&
-			(!ctl_field_is_set(old, i) || field_equal(field, old, wanted)))
+			(!ctl_field_is_set(old, i) || ctl_field_equal(field, old, wanted)))
 			continue;
 		(void)err_set_field(err, -EEXIST, field->name,
 			"%s '%s': exists with another %s", kind, name, field->name);

@@ -14,7 +14,7 @@ struct delivery {
 	struct dp_counters *counters;
 	uint64_t features; /* offloads that the receiver takes */
 	struct put_tally tally;
-	struct ethq_refused refused;
+	struct put_tally refused; /* of these, by the device in the end */
 };
 
 /* ---- MTU ---- */
@@ -96,17 +96,9 @@ static void put(struct fwd *fwd, struct delivery *d, const struct frame *frame, 
 /** The canonical frame in one piece. Its bytes no longer change. */
 static void linearize(const struct frame *frame, uint8_t *out)
 {
-	uint32_t left = frame->tail_len, skip = frame->skip;
-
 	memcpy(out, frame->head, 12);
 	memcpy(out + 12, frame->head + frame->rest_off, frame->head_len - frame->rest_off);
-	out += 12 + frame->head_len - frame->rest_off;
-	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
-		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
-		memcpy(out, seg->hva + skip, part);
-		out += part;
-		left -= part;
-	}
+	frame_copy_tail(frame, out + 12 + frame->head_len - frame->rest_off);
 }
 
 /** A frame of plain bytes in our own memory; seg holds its tail. */

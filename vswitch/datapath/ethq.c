@@ -1,5 +1,6 @@
 #include "ethq.h"
 
+#include "offload.h"
 #include "sockq.h"
 #include "tag.h"
 
@@ -154,22 +155,6 @@ static bool fill(struct filling *to, const struct frame *frame, bool tagged)
 
 /* ---- Offloads ---- */
 
-/** Bytes before the layer-3 header, of a frame in one stretch; 0 where that is not IP. */
-static uint32_t find_ip(const uint8_t *frame, uint32_t len, bool *ret_ipv6)
-{
-	uint32_t at = MAC_BYTES;
-
-	for (unsigned tags = 0; tags < 3 && at + 2 <= len; tags++, at += TAG_LEN) {
-		uint16_t type = (uint16_t)(frame[at] << 8 | frame[at + 1]);
-
-		if (type == RTE_ETHER_TYPE_VLAN || type == RTE_ETHER_TYPE_QINQ)
-			continue;
-		*ret_ipv6 = type == RTE_ETHER_TYPE_IPV6;
-		return type == RTE_ETHER_TYPE_IPV4 || *ret_ipv6 ? at + 2 : 0;
-	}
-	return 0;
-}
-
 /** Finish a checksum that no device is asked for; start and offset count in the mbuf. */
 static void finish_checksum(struct rte_mbuf *mbuf, uint32_t start, uint32_t offset)
 {
@@ -205,15 +190,16 @@ static void prepare_cut(struct rte_mbuf *mbuf, bool ipv6)
 static bool ask(struct rte_mbuf *mbuf, const struct virtio_net_hdr_v1 *hdr, uint32_t start)
 {
 	const uint8_t *bytes = rte_pktmbuf_mtod(mbuf, const uint8_t *);
-	bool ipv6 = false, tcp = hdr->csum_offset == offsetof(struct rte_tcp_hdr, cksum);
+	bool tcp = hdr->csum_offset == offsetof(struct rte_tcp_hdr, cksum);
 	bool udp = hdr->csum_offset == offsetof(struct rte_udp_hdr, dgram_cksum);
-	uint32_t l3 = find_ip(bytes, mbuf->data_len, &ipv6);
-
 	bool cut = hdr->gso_type != VIRTIO_NET_HDR_GSO_NONE;
-	uint32_t l4_len = 0;
+	uint16_t type = 0;
+	uint32_t l3 = offload_find_l3(bytes, mbuf->data_len, &type), l4_len = 0;
+	bool ipv6 = type == ETHER_TYPE_IPV6;
 
-	if ((!tcp && !udp) || !l3 || start < l3 + sizeof(struct rte_ipv4_hdr) ||
-		start - l3 > MAX_L3_LEN || start + sizeof(struct rte_tcp_hdr) > mbuf->data_len) {
+	if ((!tcp && !udp) || !l3 || (!ipv6 && type != ETHER_TYPE_IPV4) ||
+		start < l3 + sizeof(struct rte_ipv4_hdr) || start - l3 > MAX_L3_LEN ||
+		start + sizeof(struct rte_tcp_hdr) > mbuf->data_len) {
 		finish_checksum(mbuf, start, hdr->csum_offset);
 		return !cut;
 	}
@@ -236,26 +222,14 @@ static bool ask(struct rte_mbuf *mbuf, const struct virtio_net_hdr_v1 *hdr, uint
 
 /* ---- Sending ---- */
 
-void ethq_refuse(struct ethq_refused *refused, const uint8_t *mac, uint32_t len)
+static void refuse_mbuf(struct rte_mbuf *mbuf, struct put_tally *refused)
 {
-	refused->frames++;
-	refused->bytes += len;
-	if (!(mac[0] & 1))
-		return;
-	if ((mac[0] & mac[1] & mac[2] & mac[3] & mac[4] & mac[5]) == 0xff)
-		refused->broadcast++;
-	else
-		refused->multicast++;
-}
-
-static void refuse_mbuf(struct rte_mbuf *mbuf, struct ethq_refused *refused)
-{
-	ethq_refuse(refused, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->pkt_len);
+	put_count(refused, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->pkt_len);
 	rte_pktmbuf_free(mbuf);
 }
 
 /** Let the driver look at frames with offloads. Those that it cannot send are refused. */
-static void prepare(struct ethq *q, struct ethq_refused *refused)
+static void prepare(struct ethq *q, struct put_tally *refused)
 {
 	unsigned good = 0;
 
@@ -271,7 +245,7 @@ static void prepare(struct ethq *q, struct ethq_refused *refused)
 	q->has_offloads = false;
 }
 
-void ethq_publish(struct ethq *q, struct ethq_refused *refused)
+void ethq_publish(struct ethq *q, struct put_tally *refused)
 {
 	unsigned sent;
 
@@ -288,7 +262,7 @@ void ethq_publish(struct ethq *q, struct ethq_refused *refused)
 }
 
 enum vring_put ethq_put(
-	struct ethq *q, const struct frame *frame, bool tagged, struct ethq_refused *refused)
+	struct ethq *q, const struct frame *frame, bool tagged, struct put_tally *refused)
 {
 	uint32_t tag_len = tagged ? TAG_LEN : 0;
 	struct filling to = {.q = q};

@@ -61,14 +61,6 @@ struct ethq {
 	struct rte_mbuf *spare[FRAME_BURST];
 };
 
-/** Frames that the device refused after they had been put. */
-struct ethq_refused {
-	uint64_t frames, bytes, multicast, broadcast;
-};
-
-/** Count a frame that was put and then refused. */
-void ethq_refuse(struct ethq_refused *refused, const uint8_t *frame, uint32_t len);
-
 /** As vring_take(). Frames with more than FRAME_MAX_SEGS pieces come back with length 0. */
 unsigned ethq_take(struct ethq *q, struct frame *frames, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
@@ -78,11 +70,11 @@ void ethq_return(struct ethq *q);
 /** Put one frame, with a tag if tagged: VRING_PUT_OK, _FULL (no mbuf) or _NO_ROOM. What the device
  *  refuses meanwhile is added to refused. */
 enum vring_put ethq_put(
-	struct ethq *q, const struct frame *frame, bool tagged, struct ethq_refused *refused);
+	struct ethq *q, const struct frame *frame, bool tagged, struct put_tally *refused);
 /** Control: give spare buffers back to the pool, before the device is closed. */
 void ethq_done(struct ethq *q);
 /** Send what was put. */
-void ethq_publish(struct ethq *q, struct ethq_refused *refused);
+void ethq_publish(struct ethq *q, struct put_tally *refused);
 
 /** Ask for an interrupt, or not to. After switching on, look again: ethq_pending(). */
 void ethq_notify(struct ethq *q, bool on);

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define FRAME_HEAD_SIZE 128
 #define FRAME_MAX_LEN                                                              \
@@ -58,6 +59,19 @@ _Static_assert(offsetof(struct frame, head) == 64 &&
 static inline bool frame_is_plain(const struct frame *frame)
 {
 	return !(frame->hdr.flags | frame->hdr.gso_type);
+}
+
+/** Copy the tail to dst, which has room for it. */
+static inline void frame_copy_tail(const struct frame *frame, uint8_t *dst)
+{
+	uint32_t left = frame->tail_len, skip = frame->skip;
+
+	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
+		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
+		memcpy(dst, seg->hva + skip, part);
+		dst += part;
+		left -= part;
+	}
 }
 
 #define FRAME_BURST 64

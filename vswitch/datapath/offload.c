@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#define ETHER_TYPE_IPV4 0x0800
-#define ETHER_TYPE_IPV6 0x86dd
 #define IP_PROTO_TCP	6
 #define IP_PROTO_UDP	17
 #define TCP_FIN_PSH	0x09
@@ -119,8 +117,7 @@ void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_
 	put16(frame + hdr->csum_start + hdr->csum_offset, csum ? csum : 0xffff);
 }
 
-/** Offset of the IP header behind up to two VLAN tags, and its EtherType; 0 when there is none. */
-static uint32_t find_l3(const uint8_t *frame, uint32_t len, uint16_t *ret_type)
+uint32_t offload_find_l3(const uint8_t *frame, uint32_t len, uint16_t *ret_type)
 {
 	uint32_t at = 12;
 
@@ -139,7 +136,7 @@ static bool parse(struct offload_cut *cut, const uint8_t *frame, uint32_t len,
 	uint16_t ether_type = 0;
 	uint32_t l4_len = 8;
 
-	cut->l3 = find_l3(frame, len, &ether_type);
+	cut->l3 = offload_find_l3(frame, len, &ether_type);
 	cut->l4 = hdr->csum_start;
 	cut->tcp = type != VIRTIO_NET_HDR_GSO_UDP_L4;
 	cut->ipv6 = ether_type == ETHER_TYPE_IPV6;

@@ -30,6 +30,13 @@ void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_
 uint32_t offload_header_len(
 	const uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr);
 
+#define ETHER_TYPE_IPV4 0x0800
+#define ETHER_TYPE_IPV6 0x86dd
+
+/** Offset of what follows up to two VLAN tags and the EtherType, and that type; 0 = frame[len] ends
+ *  before. */
+uint32_t offload_find_l3(const uint8_t *frame, uint32_t len, uint16_t *ret_type);
+
 /** A large frame being cut into segments of gso_size bytes. */
 struct offload_cut {
 	const uint8_t *frame;

@@ -201,15 +201,10 @@ static uint32_t store_head(const struct frame *frame, bool tagged, uint8_t *out)
 static enum vring_put put_small(struct sockq *q, const struct frame *frame, bool tagged)
 {
 	uint8_t *slot = q->out[q->n_out];
-	uint32_t at = store_head(frame, tagged, slot), left = frame->tail_len, skip = frame->skip;
+	uint32_t at = store_head(frame, tagged, slot);
 
-	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
-		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
-		memcpy(slot + at, seg->hva + skip, part);
-		at += part;
-		left -= part;
-	}
-	q->out_iov[q->n_out++].iov_len = at;
+	frame_copy_tail(frame, slot + at);
+	q->out_iov[q->n_out++].iov_len = at + frame->tail_len;
 	return VRING_PUT_OK;
 }
 
@@ -241,7 +236,7 @@ static enum vring_put put_large(struct sockq *q, const struct frame *frame, bool
 }
 
 enum vring_put sockq_put(
-	struct sockq *q, const struct frame *frame, bool tagged, struct ethq_refused *refused)
+	struct sockq *q, const struct frame *frame, bool tagged, struct put_tally *refused)
 {
 	if (frame->len > OUT_COPY_MAX) {
 		sockq_publish(q, refused); /* what was put before goes first */
@@ -266,14 +261,14 @@ static unsigned send_slots(struct sockq *q, unsigned from)
 	return write(q->fd, q->out[from], q->out_iov[from].iov_len) < 0 ? 0 : 1;
 }
 
-void sockq_publish(struct sockq *q, struct ethq_refused *refused)
+void sockq_publish(struct sockq *q, struct put_tally *refused)
 {
 	for (unsigned at = 0, n; at < q->n_out; at += n) {
 		n = send_slots(q, at);
 		if (n)
 			continue;
 		/* One that the kernel does not take says nothing about the next. */
-		ethq_refuse(refused, q->out[at] + HDR_SIZE,
+		put_count(refused, q->out[at] + HDR_SIZE,
 			(uint32_t)q->out_iov[at].iov_len - HDR_SIZE);
 		n = 1;
 	}

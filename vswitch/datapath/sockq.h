@@ -35,7 +35,7 @@ void sockq_destroy(struct sockq *q);
 /** As the functions of ethq; refused: of this burst. */
 unsigned sockq_take(struct sockq *q, struct frame *frames, unsigned max);
 enum vring_put sockq_put(
-	struct sockq *q, const struct frame *frame, bool tagged, struct ethq_refused *refused);
-void sockq_publish(struct sockq *q, struct ethq_refused *refused);
+	struct sockq *q, const struct frame *frame, bool tagged, struct put_tally *refused);
+void sockq_publish(struct sockq *q, struct put_tally *refused);
 
 #endif

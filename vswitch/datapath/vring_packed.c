@@ -153,14 +153,7 @@ static int take_chain(struct vring *ring, struct position *p, uint16_t flags, st
 
 	if (got < 0)
 		return -1;
-	__builtin_prefetch(segs[used].hva);
-	frame->id = chain.id;
-	frame->n_desc = chain.n_desc;
-	frame->segs = segs + used;
-	frame->n_segs = (uint16_t)chain.n_segs;
-	frame->piece.len = chain.len;
-	if (chain.n_segs == 1)
-		frame->piece.hva = segs[used].hva;
+	frame_refer(frame, &chain, segs + used);
 	return got;
 }
 

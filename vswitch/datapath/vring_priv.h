@@ -130,6 +130,18 @@ static inline void frame_load(struct frame *frame)
 	copy_small((uint8_t *)frame + offsetof(struct frame, hdr), src, n);
 }
 
+/** A frame of any chain, whose pieces are segs: what burst_load() needs. */
+static inline void frame_refer(
+	struct frame *frame, const struct vring_chain *chain, const struct frame_seg *segs)
+{
+	__builtin_prefetch(segs[0].hva);
+	frame->id = chain->id;
+	frame->n_desc = chain->n_desc;
+	frame->segs = segs;
+	frame->n_segs = (uint16_t)chain->n_segs;
+	frame->piece = (struct frame_seg){segs[0].hva, chain->len};
+}
+
 /** Load the frames of a burst whose chains are known, and sum them up. */
 static inline void burst_load(struct burst *ret_burst, unsigned n)
 {
@@ -188,14 +200,7 @@ static inline void plain_store(const struct frame *frame, bool tagged, uint8_t *
 		copy_small(dst + 12, frame->head + 16, n - 16);
 		n -= 4;
 	}
-	uint32_t left = frame->tail_len, skip = frame->skip;
-	dst += n;
-	for (const struct frame_seg *from = frame->segs; left; from++, skip = 0) {
-		uint32_t part = from->len - skip < left ? from->len - skip : left;
-		memcpy(dst, from->hva + skip, part);
-		dst += part;
-		left -= part;
-	}
+	frame_copy_tail(frame, dst + n);
 }
 
 /**

@@ -105,13 +105,7 @@ static int take_chain(struct vring *ring, uint16_t head, struct frame *frame,
 
 	if (got < 0)
 		return -1;
-	__builtin_prefetch(segs[used].hva);
-	frame->id = head;
-	frame->segs = segs + used;
-	frame->n_segs = (uint16_t)chain.n_segs;
-	frame->piece.len = chain.len;
-	if (chain.n_segs == 1)
-		frame->piece.hva = segs[used].hva;
+	frame_refer(frame, &chain, segs + used);
 	return got;
 }
 

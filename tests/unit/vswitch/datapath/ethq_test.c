@@ -24,7 +24,7 @@
 
 static struct rte_mempool *pool;
 static struct ethq queue;
-static struct ethq_refused refused;
+static struct put_tally refused;
 
 static int start(void **state)
 {
@@ -151,7 +151,7 @@ static void full_device_refuses_and_all_are_counted(void **state)
 	struct frame frame;
 	unsigned n_put = 0, n_got = 0, n;
 
-	refused = (struct ethq_refused){0};
+	refused = (struct put_tally){0};
 	make_frame(&frame, bytes, sizeof(bytes));
 	frame.head[0] = 0xff;
 	for (; n_put < RING_SIZE + 200; n_put++)
@@ -165,7 +165,7 @@ static void full_device_refuses_and_all_are_counted(void **state)
 	assert_int_equal(n_got + refused.frames, n_put);
 	assert_int_equal(refused.bytes, refused.frames * sizeof(bytes));
 	assert_int_equal(refused.multicast, refused.frames);
-	refused = (struct ethq_refused){0};
+	refused = (struct put_tally){0};
 }
 
 /** IPv4 and TCP or UDP at their places, an IPv4 header of 20 bytes. */
