@@ -8,7 +8,7 @@ void hist_clear(struct hist *hist)
 	memset(hist, 0, sizeof(*hist));
 }
 
-static uint64_t bucket_top(unsigned i)
+uint64_t hist_top(unsigned i)
 {
 	if (i < HIST_SUB)
 		return i;
@@ -29,7 +29,7 @@ uint64_t hist_quantile(const struct hist *hist, double q)
 	for (unsigned i = 0; i < HIST_N; i++) {
 		seen += hist->buckets[i];
 		if (seen >= rank)
-			return bucket_top(i) < hist->max ? bucket_top(i) : hist->max;
+			return hist_top(i) < hist->max ? hist_top(i) : hist->max;
 	}
 	return hist->max;
 }

@@ -37,6 +37,8 @@ static inline void hist_add(struct hist *hist, uint64_t value)
 }
 
 void hist_clear(struct hist *hist);
+/** The largest value that bucket i, below HIST_N, counts. */
+uint64_t hist_top(unsigned i);
 /** The largest value of the bucket in which the quantile q (0..1) lies; 0 when there are no values.
  *  Never above the largest value seen. */
 uint64_t hist_quantile(const struct hist *hist, double q);

@@ -22,9 +22,14 @@ static uint32_t stride_of(uint32_t len)
 	return (lines | 1) * LINE;
 }
 
+size_t pump_ring_bytes(const struct pump_layout *layout)
+{
+	return 3 * area_bytes(layout->size);
+}
+
 size_t pump_bytes(const struct pump_layout *layout)
 {
-	return 3 * area_bytes(layout->size) +
+	return pump_ring_bytes(layout) +
 	       round_up((size_t)layout->size * stride_of(layout->len), PAGE);
 }
 
@@ -77,6 +82,13 @@ void pump_init(struct pump *pump, const struct pump_layout *layout, uint8_t *mem
 		init_split(pump);
 	if (pump->receive)
 		pump_publish(pump, pump->size);
+}
+
+void pump_use_lens(struct pump *pump, uint32_t *lens)
+{
+	for (unsigned i = 0; i < pump->size; i++)
+		lens[i] = pump->len;
+	pump->lens = lens;
 }
 
 uint32_t pump_used_len(const struct pump *pump, uint64_t n)

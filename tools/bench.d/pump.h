@@ -8,6 +8,9 @@
  * Assumes that the device returns buffers in order, as every network back-end does;
  * pump_is_in_order() checks it.
  *
+ * All frames of a ring have one length, or each its own: then whoever made the pump gives it an
+ * array for the lengths of the slots (pump_use_lens()).
+ *
  * A transmit ring starts empty. A receive ring starts published whole and is kept so: what was
  * collected is to be published again.
  * Threads: one. Limits: size a power of two up to 32768.
@@ -29,6 +32,7 @@ struct pump {
 	uint8_t *bufs;
 	uint64_t bufs_gpa;
 	uint64_t n_published, n_done; /* since the start; their difference is the device's */
+	uint32_t *lens;		      /* of the slot's descriptor; NULL: all are len. Borrowed */
 	uint32_t stride;	      /* from buffer to buffer, bytes */
 	uint32_t len;		      /* of every descriptor */
 	uint16_t size, log2_size;
@@ -45,6 +49,23 @@ struct pump_layout {
 size_t pump_bytes(const struct pump_layout *layout);
 /** Lay a ring out in mem[pump_bytes()], zeroed, which the device knows as gpa. */
 void pump_init(struct pump *pump, const struct pump_layout *layout, uint8_t *mem, uint64_t gpa);
+
+/** Bytes of the rings themselves, which come before the buffers. */
+size_t pump_ring_bytes(const struct pump_layout *layout);
+/** From now on every slot has a length of its own: lens[size], borrowed, set here to what all had. */
+void pump_use_lens(struct pump *pump, uint32_t *lens);
+
+/** The length of the n-th frame since the start, virtio header included, before it is published. */
+static inline void pump_set_len(struct pump *pump, uint64_t n, uint32_t len)
+{
+	uint64_t slot = n & (pump->size - 1);
+
+	if (pump->lens[slot] == len)
+		return;
+	pump->lens[slot] = len;
+	if (!pump->packed)
+		((struct vring_desc *)pump->desc)[slot].len = len;
+}
 
 /** The buffer of the n-th frame since the start: virtio header, then the frame. */
 static inline uint8_t *pump_buf(const struct pump *pump, uint64_t n)
@@ -87,8 +108,10 @@ static inline void pump_publish(struct pump *pump, unsigned n)
 				 (pump->receive ? VRING_DESC_F_WRITE : 0);
 		uint64_t *words = (uint64_t *)pump->desc + 2 * slot;
 
-		__atomic_store_n(&words[1], pump->len | slot << 32 | (uint64_t)flags << 48,
-			__ATOMIC_RELEASE);
+		uint32_t len = pump->lens ? pump->lens[slot] : pump->len;
+
+		__atomic_store_n(
+			&words[1], len | slot << 32 | (uint64_t)flags << 48, __ATOMIC_RELEASE);
 	}
 }
 

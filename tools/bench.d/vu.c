@@ -144,11 +144,12 @@ static int connect_to_switch(struct vu_port *port)
 		if (!connect(port->fd, (struct sockaddr *)&addr, sizeof(addr)))
 			return 0;
 		r = errno == ENOENT || errno == ECONNREFUSED ? 0 : -errno;
-		if (waited_ms >= port->config.timeout_ms)
-			r = -ETIMEDOUT;
 		close(port->fd);
 		port->fd = -1;
-		usleep(RETRY_MS * 1000);
+		if (!r && (port->config.once || waited_ms >= port->config.timeout_ms))
+			r = -ETIMEDOUT;
+		if (!r)
+			usleep(RETRY_MS * 1000);
 	}
 	return r;
 }
@@ -159,7 +160,7 @@ static int establish(struct vu_port *port)
 
 	if (!port->config.listen)
 		return connect_to_switch(port);
-	r = wait_readable(port->listen_fd, port->config.timeout_ms);
+	r = wait_readable(port->listen_fd, port->config.once ? 0 : port->config.timeout_ms);
 	if (r)
 		return r;
 	port->fd = accept4(port->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -338,6 +339,29 @@ static void close_fd(int fd)
 {
 	if (fd >= 0)
 		close(fd);
+}
+
+static void empty_ring(struct pump *pump, const struct pump_layout *layout, uint8_t *mem,
+	uint64_t gpa)
+{
+	uint32_t *lens = pump->lens;
+
+	memset(mem, 0, pump_ring_bytes(layout));
+	pump_init(pump, layout, mem, gpa);
+	if (lens)
+		pump_use_lens(pump, lens);
+}
+
+void vu_reset(struct vu_port *port)
+{
+	size_t send_bytes = pump_bytes(&port->config.send);
+
+	close_fd(port->fd);
+	port->fd = -1;
+	port->protocol = 0;
+	empty_ring(&port->send, &port->config.send, port->mem, FIRST_GPA);
+	empty_ring(&port->receive, &port->config.receive, port->mem + send_bytes,
+		FIRST_GPA + send_bytes);
 }
 
 void vu_close(struct vu_port *port)

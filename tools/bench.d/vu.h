@@ -7,7 +7,7 @@
  * the path of frames.
  *
  * Life cycle: vu_open (memory, listening socket), vu_start (connect or accept, negotiate, start),
- * vu_close. Threads: one.
+ * vu_close; when the switch went away, vu_reset and vu_start again. Threads: one.
  * Source: "Vhost-user Protocol" of QEMU's interoperability specifications.
  */
 #ifndef WEFT_BENCH_VU_H
@@ -21,6 +21,7 @@ struct vu_config {
 	bool offloads;	  /* TSO and checksums both ways, IPv4 */
 	struct pump_layout send, receive;
 	unsigned timeout_ms; /* for connecting, and for each answer */
+	bool once;	     /* vu_start() gives up at once when no switch is there */
 };
 
 struct vu_port {
@@ -38,8 +39,11 @@ struct vu_port {
 
 /** 0 or -errno. vu_close() in either case. */
 int vu_open(struct vu_port *port, const struct vu_config *config);
-/** 0 or -errno; -ENOTSUP when the switch lacks a feature that config asks for. */
+/** 0 or -errno; -ENOTSUP when the switch lacks a feature that config asks for, -ETIMEDOUT when
+ *  there is none. After an error: vu_reset() before the next try. */
 int vu_start(struct vu_port *port);
+/** Drop the connection and empty the rings; buffers keep what they hold. */
+void vu_reset(struct vu_port *port);
 /** Kick the ring that sends, which is the one system call of a running port. */
 void vu_kick(const struct vu_port *port);
 void vu_close(struct vu_port *port);
