@@ -116,7 +116,7 @@ class Child:
             # An open pipe as standard input: testpmd ends at the end of its own.
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=out, stderr=out, env=env,
-                preexec_fn=die_with_parent)
+                preexec_fn=die_with_parent, start_new_session=True)
 
     def check(self):
         if self.process.poll() is not None:

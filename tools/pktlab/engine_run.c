@@ -12,6 +12,7 @@
 #define TEND_NS	       1000000u
 #define BACKLOG_NS     2000000u /* what a hold-up of the tester may be made good for */
 #define DRAIN_MAX      10	/* times the quiet time, at most */
+#define STAMP_SENDERS  8u	/* senders from one look at the clock to the next */
 #define NS_48	       ((UINT64_C(1) << 48) - 1)
 #define MAX_LATENCY_NS UINT64_C(60000000000)
 
@@ -180,6 +181,7 @@ static unsigned receive_burst(
 	n = ops->rx_begin(&port->port, n, frames);
 	if (!n)
 		return 0;
+	now_ns = clock_ns(); /* not before the frames were seen: their latency is no less */
 	for (unsigned i = 0; i < n; i++)
 		__builtin_prefetch(frames[i].data + (frames[i].len > 64 ? frames[i].len - 14 : 0));
 	for (unsigned i = 0; i < n; i++) {
@@ -305,10 +307,11 @@ static void send_all(struct engine *engine, struct engine_run *run, struct phase
 		for (unsigned i = 0; i < engine->n_senders; i++) {
 			unsigned at = first + i;
 
-			send_burst(engine,
-				&engine->senders[at < engine->n_senders ? at
-									: at - engine->n_senders],
-				phase->now_ns);
+			if (!(i % STAMP_SENDERS))
+				phase->now_ns = clock_ns();
+			if (at >= engine->n_senders)
+				at -= engine->n_senders;
+			send_burst(engine, &engine->senders[at], phase->now_ns);
 		}
 		if (++first >= engine->n_senders)
 			first = 0;

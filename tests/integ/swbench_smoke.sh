@@ -1,0 +1,64 @@
+#!/bin/bash
+# swbench suite smoke against our switch, natively, and what it leaves behind: every verb came to a
+# finding, and what does not depend on speed is right. Wrong arguments, Ctrl-C, thresholds, compare.
+# shellcheck source=tests/integ/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+require python3 jq
+(($(nproc) > 1)) || skip 'one core: tester and switch would share it'
+begin
+swbench() { "$ROOT/tools/swbench" "$@" --build "$BUILD"; }
+# finding JQ: of the suite's result.
+finding() { jq -e "$1" "$T/smoke/result.json" >/dev/null; }
+
+# status_is STATUS CMD...: does the command end with it?
+status_is() {
+	local wanted=$1 got=0
+	shift
+	"$@" || got=$?
+	((got == wanted))
+}
+
+# A busy machine may void trials and fail what is about speed: exit status 1.
+status=0
+swbench suite smoke --share-cores --quiet --output "$T/smoke" >"$T/smoke.log" 2>&1 || status=$?
+expect 'the suite ends by itself' eval '((status <= 1))'
+expect 'it is complete' finding '.state == "complete"'
+expect 'every verb came to a finding' finding '[.findings[].verb] == ["calibrate", "loss",
+	"latency", "broadcast", "mac-capacity", "congestion", "errored", "reset"]'
+expect 'no verb broke off' finding 'all(.findings[]; .rows | length > 0)'
+expect 'the tester was measured first' finding '.calibration.pps > 100000 and .trials[0].verb == "calibrate"'
+expect 'results say that cores were shared' finding 'all(.trials[]; .shared)'
+expect 'tester and switch counted the same frames' \
+	finding 'all(.trials[]; .void | test("counted") | not)'
+expect '4,096 addresses are learned' finding '.figures.mac_capacity == 4096'
+expect 'bad frames are dropped, good ones pass' finding '.figures.errored_wrong == 0'
+expect 'no broadcast comes back' finding 'any(.findings[]; .verb == "broadcast" and .passed)'
+expect 'the switch comes back, however it was ended' \
+	finding '.figures.reset_sigterm_ms > 0 and .figures.reset_sigkill_ms > 0'
+expect 'nothing was damaged, doubled or out of order' \
+	finding 'all(.trials[]; .corrupted + .duplicated + .reordered == 0)'
+for file in trials.csv latency.hgrm junit.xml report.html report.md; do
+	expect "$file is there" test -s "$T/smoke/$file"
+done
+expect 'the report is one file' eval '! grep -qE "(src|href)=" "$T/smoke/report.html"'
+expect 'a run is compared with itself' \
+	eval '[[ $("$ROOT/tools/swbench" compare "$T/smoke" "$T/smoke") == *"| mac_capacity | 4096 | 4096 | 1.00 |"* ]]'
+
+expect 'a size that there is not is refused' status_is 2 swbench mrr --size 20
+expect 'a verb that there is not is refused' status_is 2 swbench nonsense
+expect 'a threshold that is not met fails' status_is 1 swbench mrr --quick --trials 1 --share-cores --quiet --output "$T/limit" \
+	--fail-if 'mrr_mpps<1e6'
+expect 'the threshold is in the report' grep -q 'mrr_mpps&lt;' "$T/limit/junit.xml"
+
+start soak "$ROOT/tools/swbench" mrr --duration 60 --share-cores --output "$T/partial" \
+	--build "$BUILD"
+expect 'a run begins' within 20 grep -q 'swbench: mrr' "$T/soak.log"
+sleep 1
+kill -s INT "${PID[soak]}" 2>/dev/null || true
+status=0
+wait "${PID[soak]}" || status=$?
+unset 'PID[soak]'
+expect 'Ctrl-C ends it' eval '((status == 130))'
+expect 'and a partial report is written' \
+	eval '[[ $(jq -r .state "$T/partial/result.json") == interrupted ]]'
+finish

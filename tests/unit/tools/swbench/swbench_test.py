@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+"""What swbench believes without a switch: searches, judgements, arguments and reports."""
+import json
+import os
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+ROOT = os.path.dirname(os.path.realpath(__file__)) + "/../../../.."
+sys.path[:0] = [f"{ROOT}/tools/swbench.d", f"{ROOT}/tools/bench.d"]
+
+import bench  # noqa: E402
+import charts  # noqa: E402
+import compare  # noqa: E402
+import duts  # noqa: E402
+import host  # noqa: E402
+import mlr  # noqa: E402
+import options  # noqa: E402
+import output  # noqa: E402
+import streams  # noqa: E402
+import thresholds  # noqa: E402
+from verb import Finding  # noqa: E402
+
+
+class Classify(unittest.TestCase):
+    """Bounds, after the draft."""
+
+    def test_without_tolerance_one_bad_trial_decides(self):
+        goal = mlr.Goal("ndr", 0, 1, 3, 0)
+        self.assertEqual(mlr.classify(goal, [(1, 0.0), (1, 0.001)]), "upper")
+        self.assertIsNone(mlr.classify(goal, [(1, 0.0), (1, 0.0)]))
+        self.assertEqual(mlr.classify(goal, [(1, 0.0)] * 3), "lower")
+
+    def test_half_of_the_trials_may_be_bad(self):
+        goal = mlr.Goal("ndr", 0, 1, 4, 0.5)
+        self.assertEqual(mlr.classify(goal, [(1, 0.0), (1, 0.0)]), "lower")
+        self.assertEqual(mlr.classify(goal, [(1, 0.1)] * 3), "upper")
+        self.assertIsNone(mlr.classify(goal, [(1, 0.1), (1, 0.1)][:1]))
+
+    def test_short_trials_speak_against_a_load_only(self):
+        goal = mlr.Goal("ndr", 0, 1, 2, 0)
+        self.assertIsNone(mlr.classify(goal, [(0.2, 0.0)] * 20))
+        self.assertEqual(mlr.classify(goal, [(0.2, 0.1)]), "upper")
+
+    def test_conditional_throughput_is_of_the_worst_trial_that_counts(self):
+        goal = mlr.Goal("pdr", 0.1, 1, 3, 0)
+        self.assertAlmostEqual(
+            mlr.conditional_throughput(goal, 1000, [(1, 0.0), (1, 0.05), (1, 0.01)]), 950)
+        goal.exceed = 0.5
+        self.assertAlmostEqual(
+            mlr.conditional_throughput(goal, 1000, [(1, 0.0), (1, 0.05), (1, 0.01)]), 990)
+
+
+class Search(unittest.TestCase):
+    """Against devices whose limit is known."""
+
+    @staticmethod
+    def device(limit):
+        return lambda pps, seconds: max(0.0, 1 - limit / pps)
+
+    def test_it_finds_the_limit(self):
+        for limit in (2000.0, 77777.0, 5.3e6, 29e6):
+            found = mlr.search(self.device(limit), [mlr.Goal("ndr", 0, 1, 1, 0, 0.005)], 1e3, 30e6)
+            ndr = found["ndr"]
+            self.assertTrue(ndr["regular"], limit)
+            self.assertLessEqual(ndr["lower_pps"], limit)
+            self.assertGreater(ndr["lower_pps"], limit * 0.99)
+            self.assertGreater(ndr["upper_pps"], limit)
+            self.assertLess(ndr["trials"], 60)
+
+    def test_goals_share_trials_and_allow_what_they_say(self):
+        found = mlr.search(self.device(1e6), mlr.PRESETS["short"], 1e3, 30e6)
+        self.assertLessEqual(found["ndr"]["lower_pps"], 1e6)
+        self.assertAlmostEqual(found["pdr"]["lower_pps"] / (1e6 / 0.995), 1, delta=0.03)
+
+    def test_the_fastest_that_can_be_offered_is_a_bound_too(self):
+        found = mlr.search(lambda pps, seconds: 0.0, [mlr.Goal("ndr")], 1e3, 5e6)
+        self.assertEqual(found["ndr"]["lower_pps"], 5e6)
+        self.assertTrue(found["ndr"]["at_limit"])
+        self.assertTrue(found["ndr"]["regular"])
+
+    def test_a_device_that_always_loses_is_irregular(self):
+        found = mlr.search(lambda pps, seconds: 0.3, [mlr.Goal("ndr")], 1e3, 5e6)
+        self.assertIsNone(found["ndr"]["lower_pps"])
+        self.assertFalse(found["ndr"]["regular"])
+        self.assertEqual(found["ndr"]["conditional_pps"], 0)
+
+    def test_noise_ends_the_search(self):
+        state = [1]
+
+        def noisy(pps, seconds):
+            state[0] = state[0] * 1103515245 + 12345 & 0x7fffffff
+            return 0.01 if state[0] % 3 else 0.0
+
+        found = mlr.search(noisy, [mlr.Goal("ndr", 0, 1, 5, 0.5, 0.001)], 1e3, 5e6)
+        self.assertLess(found["ndr"]["trials"], 400)
+
+
+def flow(port, received, latency=None):
+    return {"port": port, "received": received, "duplicated": 0, "reordered": 0, "corrupted": 0,
+            "stale": 0, "latency": latency or {"count": 0}, "gap": {"max_ns": 0, "at_ns": 0}}
+
+
+RESULT = {
+    "seconds": 2.0, "run_share": 0.999, "involuntary": 3, "stopped": False,
+    "streams": [
+        {"id": 1, "intended": 1000, "sent": 950, "refused": 40, "late": 10, "flooded": 1,
+         "misrouted": 2, "bytes": 64, "to": [flow("p1", 900), flow("p2", 950)]}],
+    "ports": [{"name": "p0", "tx": 950, "rx": 0, "down": 0},
+              {"name": "p1", "tx": 0, "rx": 900, "down": 0}],
+}
+
+
+class Trials(unittest.TestCase):
+    """What one trial comes to."""
+
+    def test_loss_counts_refused_frames_but_not_the_testers_own(self):
+        trial = bench.summarize(RESULT)
+        self.assertEqual(trial["due"], 2 * 990)
+        self.assertEqual(trial["lost"], 2 * 990 - 1850)
+        self.assertAlmostEqual(trial["late_ratio"], 0.01)
+        self.assertEqual(trial["received_pps"], 925)
+
+    def test_counters_that_differ_are_found(self):
+        before = {"p0": (0, 0, 0), "p1": (5, 100, 0)}
+        self.assertEqual(bench.reconcile(before, {"p0": (950, 0, 0), "p1": (5, 1000, 0)},
+                                         RESULT), "")
+        self.assertEqual(bench.reconcile(before, {"p0": (940, 0, 10), "p1": (5, 1000, 0)},
+                                         RESULT), "")
+        self.assertIn("port p0", bench.reconcile(
+            before, {"p0": (940, 0, 0), "p1": (5, 1000, 0)}, RESULT))
+        self.assertIn("port p1", bench.reconcile(
+            before, {"p0": (950, 0, 0), "p1": (5, 999, 0)}, RESULT))
+
+    def test_counters_of_open_vswitch_are_read(self):
+        text = ("netdev@ovs-netdev:\n  port 2: p0 (dpdkvhostuserclient: mtu=9000)\n"
+                "    RX packets:49999 errors:? dropped:3 overruns:? frame:?\n"
+                "    TX packets:2 errors:? dropped:? aborted:? carrier:?\n")
+        ovs = duts.OpenVswitch(None, "/nowhere")
+        ovs.appctl = lambda *words: text
+        self.assertEqual(ovs.counters(), {"p0": (49999, 2, 3)})
+
+
+class Streams(unittest.TestCase):
+    """Who sends to whom."""
+
+    def test_a_mesh_has_every_pair_once(self):
+        found = streams.mesh(4, 1200, 64)
+        self.assertEqual(len({(s["from"], s["to"][0]) for s in found}), 12)
+        self.assertEqual(len({s["id"] for s in found}), 12)
+        self.assertTrue(all(s["rate"] == "100.000000" for s in found))
+
+    def test_addresses_of_ports_do_not_meet(self):
+        one, two = streams.pairs(2, 10, 64, addresses=100000)
+        self.assertEqual(one["dst"], two["src"])
+        self.assertNotEqual(one["src"], one["dst"])
+        self.assertEqual(streams.mac(0x0200000000ff), "02:00:00:00:00:ff")
+
+
+class Options(unittest.TestCase):
+    """The command line."""
+
+    def refused(self, *arguments):
+        with self.assertRaises(host.Problem) as caught:
+            options.parse(list(arguments))
+        return str(caught.exception)
+
+    def test_what_makes_no_sense_is_refused_with_its_reason(self):
+        for arguments, text in (
+                (["mrr", "--size", "32"], "--size '32': 32 is not in 64..9018"),
+                (["mrr", "--size", "a"], "--size 'a': not numbers"),
+                (["mrr", "--duration", "0"], "--duration '0': 0 is not in"),
+                (["mrr", "--dut", "magic"], "--dut 'magic' is not one of weft"),
+                (["mrr", "--cpus", "1,1"], "on one core disturb"),
+                (["mrr", "--line-rate", "10"], "--line-rate '10': not a speed"),
+                (["mrr", "--goal", "best"], "--goal 'best' is not one of"),
+                (["mrr", "--fail-if", "x"], "not FIGURE<NUMBER"),
+                (["suite", "all"], "name one of smoke"),
+                (["compare", "a"], "name two directories"),
+                (["bogus"], "verb 'bogus' is unknown"),
+                (["mrr", "more"], "'more' is not understood"),
+                (["mrr", "--dut", "external"], "name its sockets")):
+            self.assertIn(text, self.refused(*arguments))
+
+    def test_the_users_options_go_before_the_suites(self):
+        parsed = options.parse(["suite", "smoke", "--duration", "3"])
+        settings = options.settings_for(parsed, {"duration": 0.2, "sizes": [128]})
+        self.assertEqual(settings.duration, 3)
+        self.assertEqual(settings.sizes, [128])
+        self.assertEqual([goal.name for goal in settings.goals], ["ndr", "pdr"])
+
+    def test_full_means_the_durations_of_the_standards(self):
+        settings = options.settings_for(options.parse(["ndr", "--full"]), {})
+        self.assertEqual(settings.duration, 60)
+        self.assertEqual(settings.goals[0].total, 60)
+
+    def test_a_line_limits_the_search(self):
+        settings = options.settings_for(options.parse(["ndr", "--line-rate", "10G"]), {})
+        self.assertAlmostEqual(settings.line_pps, 14880952.38, places=1)
+
+
+class Reports(unittest.TestCase):
+    """What is written."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+
+    def result(self, **changes):
+        finding = Finding("mrr", "Rate <&>", {"mrr_mpps": 5.0}, ["size", "Mpps"], [[64, "5"]],
+                          [{"kind": "log", "title": "t", "x": "n", "y": "Mpps",
+                            "series": [["a", [[1, 5.0], [1000, 4.0]]]]}], passed=False)
+        finding.histograms = {"64 B": [[1000, 90], [2000, 9], [3000, 1]]}
+        trial = {**bench.summarize(RESULT), "verb": "mrr", "label": "mrr, trial 1 of 2",
+                 "void": "", "shared": False, "tester_bound": False}
+        return {"schema": 1, "version": "0", "date": "today", "state": "complete",
+                "command": "swbench mrr", "suite": "", "verb": "mrr", "topology": "p2p",
+                "machine": {"cpu": "c", "cores": 2, "kernel": "k", "memory_mib": 1,
+                            "tester_cpu": 0, "dut_cpu": 1},
+                "dut": {"name": "Weft", "ring": 1024}, "calibration": {},
+                "figures": {"mrr_mpps": 5.0}, "findings": [finding.as_dict()],
+                "thresholds": [{"condition": "mrr_mpps<6", "value": 5.0, "failed": True}],
+                "trials": [trial], **changes}
+
+    def test_every_file_is_there_and_well_formed(self):
+        output.write(self.folder.name, self.result())
+        names = set(os.listdir(self.folder.name))
+        self.assertEqual(names, {"result.json", "trials.csv", "latency.hgrm", "junit.xml",
+                                 "report.md", "report.html"})
+        root = ElementTree.parse(f"{self.folder.name}/junit.xml").getroot()
+        self.assertEqual(root.get("failures"), "2")
+        with open(f"{self.folder.name}/report.html", encoding="utf-8") as file:
+            page = file.read()
+        self.assertIn("Rate &lt;&amp;&gt;", page)
+        self.assertIn("<svg", page)
+        self.assertNotIn("http", page.replace("http-equiv", ""))
+        with open(f"{self.folder.name}/latency.hgrm", encoding="utf-8") as file:
+            self.assertIn("0.990000000000           99             100.00", file.read())
+
+    def test_a_figure_that_is_missing_fails_its_threshold(self):
+        self.assertEqual(thresholds.judge([thresholds.parse("x<1")], {}), [("x<1", None, True)])
+        self.assertEqual(thresholds.judge([thresholds.parse("x < 1")], {"x": 2.0}),
+                         [("x<1", 2.0, False)])
+
+    def test_different_runs_are_not_compared(self):
+        a, b = self.result(folder="a"), self.result(folder="b")
+        self.assertIn("| mrr_mpps | 5 | 5 | 1.00 |", compare.text(a, b))
+        self.assertIn("they overlap", compare.text(a, b))
+        b["machine"]["cpu"] = "another"
+        with self.assertRaises(host.Problem):
+            compare.text(a, b)
+        with self.assertRaises(host.Problem):
+            compare.text(a, self.result(folder="b", state="interrupted"))
+
+    def test_charts_take_points_of_all_kinds(self):
+        for kind in ("line", "log", "quantile"):
+            for points in ([[1, 0]], [[1, 5], [1, 5]], [[0, 0], [1e6, 1e9]], []):
+                svg = charts.draw({"kind": kind, "title": "t", "x": "x", "y": "y",
+                                   "series": [["s", points]]})
+                if points:
+                    ElementTree.fromstring(svg)
+        json.dumps(self.result())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,82 @@
+"""compare A B: figures of two runs side by side, with what their trials ranged over."""
+import json
+import os
+
+import host
+
+SAME = ("schema", "verb", "suite", "topology")
+
+
+def read(folder):
+    path = os.path.join(folder, "result.json") if os.path.isdir(folder) else folder
+    try:
+        with open(path, encoding="utf-8") as file:
+            result = json.load(file)
+        return {**result, "folder": folder}
+    except (OSError, ValueError) as error:
+        raise host.Problem(f"compare: {path}: {error}") from error
+
+
+def check_same(a, b):
+    """Only runs of one kind on one machine say something about their devices."""
+    for name in SAME:
+        if a.get(name) != b.get(name):
+            raise host.Problem(f"compare: {name} differs: '{a.get(name)}' and '{b.get(name)}'")
+    for name in ("cpu", "kernel", "cores", "tester_cpu", "dut_cpu"):
+        if a["machine"].get(name) != b["machine"].get(name):
+            raise host.Problem(f"compare: the machines differ in {name}: "
+                               f"'{a['machine'].get(name)}' and '{b['machine'].get(name)}'")
+    if a["dut"].get("ring") != b["dut"].get("ring"):
+        raise host.Problem("compare: the rings differ in size")
+    for run in (a, b):
+        if run["state"] != "complete":
+            raise host.Problem(f"compare: {run['folder']} is {run['state']}")
+
+
+def ranges(result):
+    """Lowest and highest rate received by label without the number of the trial."""
+    found = {}
+    for trial in result["trials"]:
+        if trial["void"] or "received_pps" not in trial:
+            continue
+        key = trial["label"].split(", trial ")[0]
+        if ", trial " in trial["label"]:
+            low, high = found.get(key, (float("inf"), 0.0))
+            found[key] = (min(low, trial["received_pps"]), max(high, trial["received_pps"]))
+    return found
+
+
+def overlap(a, b):
+    if a[0] > b[1]:
+        return "A above B"
+    return "B above A" if b[0] > a[1] else "they overlap"
+
+
+def tables(a, b):
+    """(rows of figures, rows of ranges)."""
+    figures = []
+    for name, value in a["figures"].items():
+        other = b["figures"].get(name)
+        if isinstance(value, (int, float)) and isinstance(other, (int, float)):
+            ratio = f"{value / other:.2f}" if other else "-"
+            figures.append([name, f"{value:.4g}", f"{other:.4g}", ratio])
+    spans, ours, theirs = [], ranges(a), ranges(b)
+    for key in ours:
+        if key in theirs:
+            spans.append([key, *(f"{low / 1e6:.2f}..{high / 1e6:.2f}"
+                                 for low, high in (ours[key], theirs[key])),
+                          overlap(ours[key], theirs[key])])
+    return figures, spans
+
+
+def text(a, b):
+    check_same(a, b)
+    figures, spans = tables(a, b)
+    lines = [f"A: {a['dut'].get('name')} {a['dut'].get('version')} ({a['folder']})",
+             f"B: {b['dut'].get('name')} {b['dut'].get('version')} ({b['folder']})", "",
+             "| figure | A | B | A / B |", "| --- | --- | --- | --- |"]
+    lines += ["| " + " | ".join(row) + " |" for row in figures]
+    if spans:
+        lines += ["", "| rate over trials, Mpps | A | B | ranges |", "| --- | --- | --- | --- |"]
+        lines += ["| " + " | ".join(row) + " |" for row in spans]
+    return "\n".join(lines)

@@ -1,0 +1,162 @@
+"""The command line of swbench."""
+import argparse
+import os
+
+import duts
+import host
+import mlr
+import suites
+import thresholds
+import verbs
+
+HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+COUNTS = [1, 10, 100, 1000, 10000, 100000]
+DEFAULTS = {"sizes": [64], "duration": 1.0, "trials": 10, "goals": "short", "counts": COUNTS,
+            "most_addresses": 262144, "learn_rate": 20000.0, "learn_addresses": 8192, "hours": 6.0}
+
+
+class Parser(argparse.ArgumentParser):
+    """Errors as the other programs have them."""
+
+    def error(self, message):
+        raise host.Problem(message)
+
+
+def numbers(text, convert, low, high, what):
+    try:
+        values = [convert(part) for part in text.split(",")]
+    except ValueError as error:
+        raise host.Problem(f"{what} '{text}': not numbers with commas between") from error
+    for value in values:
+        if not low <= value <= high:
+            raise host.Problem(f"{what} '{text}': {value:g} is not in {low:g}..{high:g}")
+    return values
+
+
+def parse_line(text):
+    units = {"K": 1e3, "M": 1e6, "G": 1e9}
+    body = text.removesuffix("bps").removesuffix("bit/s")
+    try:
+        bits = float(body[:-1]) * units[body[-1].upper()]
+    except (KeyError, ValueError, IndexError) as error:
+        raise host.Problem(f"--line-rate '{text}': not a speed, as in 10G") from error
+    if not 0 < bits < 1e13:
+        raise host.Problem(f"--line-rate '{text}': not a speed that a link has")
+    return bits
+
+
+def goals_of(text):
+    found = {}
+    for name in text.split(","):
+        if name == "smoke":
+            presets = [mlr.Goal("pdr", 0.005, 0.15, 0.15, 0, 0.1)]
+        elif name in ("ndr", "pdr"):
+            presets = [goal for goal in mlr.PRESETS["short"] if goal.name == name]
+        elif name in mlr.PRESETS:
+            presets = mlr.PRESETS[name]
+        else:
+            raise host.Problem(f"--goal '{name}' is not one of ndr, pdr, "
+                               f"{', '.join(mlr.PRESETS)}")
+        for goal in presets:
+            found.setdefault(goal.name, goal)
+    return list(found.values())
+
+
+def make_parser():
+    parser = Parser(prog="swbench", add_help=False, usage="swbench VERB [OPTION]...")
+    parser.add_argument("verb")
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--help", "-h", action="store_true")
+    parser.add_argument("--dut", default="weft")
+    parser.add_argument("--dut-path")
+    parser.add_argument("--socket", action="append", default=[])
+    parser.add_argument("--listen", action="store_true")
+    parser.add_argument("--topology", default="p2p")
+    parser.add_argument("--size", "--sizes", dest="sizes")
+    parser.add_argument("--duration")
+    parser.add_argument("--trials")
+    parser.add_argument("--goal", dest="goals")
+    parser.add_argument("--counts")
+    parser.add_argument("--ports", default="4")
+    parser.add_argument("--line-rate")
+    parser.add_argument("--one-way", action="store_true")
+    parser.add_argument("--packed", action="store_true")
+    parser.add_argument("--ring")
+    parser.add_argument("--hours")
+    parser.add_argument("--cpus", default="0,1")
+    parser.add_argument("--share-cores", action="store_true")
+    parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
+    parser.add_argument("--output")
+    parser.add_argument("--fail-if", action="append", default=[])
+    parser.add_argument("--full", action="store_true")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quiet", "-q", action="store_true")
+    return parser
+
+
+def check_names(options):
+    if options.verb == "suite":
+        if len(options.names) != 1 or options.names[0] not in suites.SUITES:
+            raise host.Problem(f"suite: name one of {', '.join(suites.SUITES)}")
+    elif options.verb == "compare":
+        if len(options.names) != 2:
+            raise host.Problem("compare: name two directories that swbench wrote")
+    elif options.verb not in ("list", "help") and options.names:
+        raise host.Problem(f"{options.verb}: '{options.names[0]}' is not understood")
+    elif options.verb not in ("list", "help") and options.verb not in verbs.VERBS:
+        raise host.Problem(f"verb '{options.verb}' is unknown (see swbench list)")
+
+
+def parse(arguments):
+    options = make_parser().parse_args(arguments)
+    check_names(options)
+    if options.dut not in duts.KINDS:
+        raise host.Problem(f"--dut '{options.dut}' is not one of {', '.join(duts.KINDS)}")
+    if options.dut == "external" and not options.socket:
+        raise host.Problem("--dut external: name its sockets with --socket PATH, one a port")
+    convert = {"sizes": lambda text: numbers(text, int, 64, 9018, "--size"),
+               "duration": lambda text: numbers(text, float, 0.05, 1e6, "--duration")[0],
+               "trials": lambda text: numbers(text, int, 1, 10000, "--trials")[0],
+               "counts": lambda text: numbers(text, int, 1, 1 << 20, "--counts"),
+               "hours": lambda text: numbers(text, float, 1e-4, 1e4, "--hours")[0],
+               "goals": lambda text: text}
+    options.given = {name for name in convert if getattr(options, name) is not None}
+    for name, function in convert.items():
+        if name in options.given:
+            setattr(options, name, function(getattr(options, name)))
+    options.ports = numbers(options.ports, int, 2, 64, "--ports")[0]
+    if options.ring:
+        options.ring = numbers(options.ring, int, 128, 32768, "--ring")[0]
+    options.cpus = numbers(options.cpus, int, 0, 4095, "--cpus")
+    if len(options.cpus) != 2:
+        raise host.Problem("--cpus: one core for the tester and one for the device, as in 0,1")
+    if options.cpus[0] == options.cpus[1] and not options.share_cores:
+        raise host.Problem("--cpus: tester and device on one core disturb each other "
+                           "(--share-cores allows it and marks the results)")
+    options.line_bps = parse_line(options.line_rate) if options.line_rate else None
+    options.both = not options.one_way
+    options.conditions = [thresholds.parse(text) for text in options.fail_if]
+    if "goals" in options.given:
+        goals_of(options.goals)  # refused before anything is measured
+    return options
+
+
+def settings_for(options, preset):
+    """The options of one verb: the user's, then the suite's, then the defaults."""
+    found = argparse.Namespace(**vars(options))
+    for name, default in DEFAULTS.items():
+        if name not in options.given:
+            setattr(found, name, preset.get(name, default))
+    if options.full and "duration" not in options.given:
+        found.duration = 60.0
+    if options.full and "goals" not in options.given:
+        found.goals = "rfc2544"
+    if options.quick and "duration" not in options.given:
+        found.duration = min(found.duration, 0.2)
+    if options.full:
+        found.most_addresses = 1 << 20
+    found.goals = goals_of(found.goals)
+    # A line's rate in frames of the smallest size that is asked for: no search goes above it.
+    found.line_pps = options.line_bps / (8 * (min(found.sizes) + 20)) if options.line_bps else None
+    return found

@@ -1,0 +1,161 @@
+"""What a run leaves behind: result.json, trials.csv, latency.hgrm, junit.xml, report.md and
+report.html in one directory."""
+import csv
+import json
+import os
+import platform
+import time
+from xml.sax.saxutils import escape, quoteattr
+
+import host
+import page
+
+SCHEMA = 1
+COLUMNS = ("verb", "label", "seconds", "intended", "sent", "refused", "late", "received", "lost",
+           "loss_ratio", "duplicated", "reordered", "corrupted", "flooded", "misrouted",
+           "run_share", "involuntary", "tester_bound", "shared", "void")
+
+
+def machine(setup):
+    with open("/proc/meminfo", encoding="ascii") as file:
+        memory = next(int(line.split()[1]) for line in file if line.startswith("MemTotal"))
+    return {"cpu": host.cpu_model(), "cores": len(os.sched_getaffinity(0)),
+            "kernel": platform.release(), "memory_mib": memory // 1024,
+            "free_huge_pages": host.huge_pages(), "load": os.getloadavg()[0],
+            "tester_cpu": setup.generator_cpu, "dut_cpu": setup.switch_cpu,
+            "build": host.build_type(setup.build)}
+
+
+def make(bench, options, findings, state, checked):
+    """Everything that is known about a run, as result.json has it."""
+    figures = {name: value for finding in findings for name, value in finding.figures.items()}
+    return {
+        "schema": SCHEMA, "version": bench.agent.hello["version"] if bench.agent else "",
+        "date": time.strftime("%Y-%m-%d %H:%M"), "state": state,
+        "command": options.command, "suite": options.names[0] if options.verb == "suite" else "",
+        "verb": options.verb, "topology": options.topology,
+        "machine": machine(bench.setup), "dut": bench.dut_description or {},
+        "calibration": bench.calibration, "figures": figures,
+        "findings": [finding.as_dict() for finding in findings],
+        "thresholds": [{"condition": text, "value": value, "failed": failed}
+                       for text, value, failed in checked],
+        "trials": bench.trials,
+    }
+
+
+def write(folder, result):
+    os.makedirs(folder, exist_ok=True)
+    save(folder, "result.json", json.dumps(result, indent=1) + "\n")
+    with open(os.path.join(folder, "trials.csv"), "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(result["trials"])
+    for finding in result["findings"]:
+        if finding.get("histograms"):
+            save(folder, "latency.hgrm", hgrm(finding["histograms"]))
+    save(folder, "junit.xml", junit(result))
+    save(folder, "report.md", markdown(result))
+    save(folder, "report.html", page.draw(result))
+
+
+def save(folder, name, text):
+    with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def hgrm(histograms):
+    """Percentile text as HDR histogram tools plot it, in us; one block a load."""
+    blocks = []
+    for name, hist in histograms.items():
+        total = sum(count for _, count in hist)
+        lines = [f"# {name}", f"{'Value':>12} {'Percentile':>16} {'TotalCount':>12} "
+                              f"{'1/(1-Percentile)':>18}", ""]
+        seen = 0
+        for top, count in hist:
+            seen += count
+            share = seen / total
+            rest = f"{1 / (1 - share):.2f}" if seen < total else "inf"
+            lines.append(f"{top / 1e3:12.3f} {share:16.12f} {seen:12d} {rest:>18}")
+        mean = sum(top * count for top, count in hist) / total / 1e3 if total else 0
+        top_us = hist[-1][0] / 1e3 if hist else 0
+        lines.append(f"#[Mean    = {mean:12.3f}]\n#[Max     = {top_us:12.3f}, "
+                     f"Total count    = {total}]")
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks) + "\n"
+
+
+def failures(result):
+    """Texts of what failed, by finding and by threshold."""
+    found = [f"{finding['verb']}: {finding['title']} failed" for finding in result["findings"]
+             if finding["passed"] is False]
+    return found + [f"{t['condition']}: {t['value']}" for t in result["thresholds"] if t["failed"]]
+
+
+def junit(result):
+    cases = []
+    for finding in result["findings"]:
+        inner = ""
+        if finding["passed"] is False:
+            inner = f"<failure message={quoteattr(finding['title'] + ' failed')}>" \
+                    f"{escape(json.dumps(finding['rows']))}</failure>"
+        elif finding["void"]:
+            inner = f"<skipped message={quoteattr(finding['void'])}/>"
+        cases.append(f"<testcase classname=\"swbench\" name={quoteattr(finding['verb'])}>"
+                     f"{inner}</testcase>")
+    for threshold in result["thresholds"]:
+        inner = f"<failure message={quoteattr('value ' + str(threshold['value']))}/>" \
+            if threshold["failed"] else ""
+        cases.append(f"<testcase classname=\"threshold\" "
+                     f"name={quoteattr(threshold['condition'])}>{inner}</testcase>")
+    name = result["suite"] or result["verb"]
+    return (f"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name={quoteattr(name)} "
+            f"tests=\"{len(cases)}\" failures=\"{len(failures(result))}\">\n" +
+            "\n".join(cases) + "\n</testsuite>\n")
+
+
+def facts(result):
+    """What the figures are of, in pairs."""
+    where, dut = result["machine"], result["dut"]
+    limit = result["calibration"].get("pps")
+    void = sum(1 for trial in result["trials"] if trial["void"])
+    pairs = [("device", f"{dut.get('name', 'none')} {dut.get('version', '')}".strip()),
+             ("state", result["state"]),
+             ("machine", f"{where['cpu']}, {where['cores']} cores, Linux {where['kernel']}, "
+                         f"{where['memory_mib']} MiB"),
+             ("cores", f"tester on {where['tester_cpu']}, device on {where['dut_cpu']}"),
+             ("ports", f"ring of {dut.get('ring', '-')}, {' '.join(dut.get('features', []))}, "
+                       f"{'huge' if dut.get('huge_pages') else 'small'} pages"),
+             ("tester alone", f"{limit / 1e6:.1f} Mpps, latency bias "
+                              f"{result['calibration']['bias_ns'] / 1e3:.2f} us" if limit else
+              "not calibrated"),
+             ("trials", f"{len(result['trials'])}, of which void and repeated {void}"),
+             ("command", result["command"]), ("date", result["date"])]
+    return pairs
+
+
+def cell(value):
+    return str(value).replace("|", "\\|")
+
+
+def markdown(result):
+    lines = [f"# swbench {result['suite'] or result['verb']}", ""]
+    lines += [f"- {name}: {value}" for name, value in facts(result)]
+    for finding in result["findings"]:
+        lines += ["", f"## {finding['title']}", ""]
+        marks = [mark for mark, is_on in (
+            ("passed", finding["passed"] is True), ("FAILED", finding["passed"] is False),
+            ("tester-bound", finding["tester_bound"]),
+            (f"void: {finding['void']}", bool(finding["void"]))) if is_on]
+        if marks:
+            lines += [", ".join(marks), ""]
+        if finding["columns"] and finding["rows"]:
+            lines.append("| " + " | ".join(map(cell, finding["columns"])) + " |")
+            lines.append("|" + " --- |" * len(finding["columns"]))
+            lines += ["| " + " | ".join(map(cell, row)) + " |" for row in finding["rows"]]
+        if finding["note"]:
+            lines += ["", finding["note"]]
+    if result["thresholds"]:
+        lines += ["", "## Thresholds", ""]
+        lines += [f"- fail if {t['condition']}: {t['value']}, "
+                  f"{'FAILED' if t['failed'] else 'passed'}" for t in result["thresholds"]]
+    return "\n".join(lines) + "\n"
