@@ -198,6 +198,12 @@ static int args_slow_kvm(struct args *args, const char *value, struct err *err)
 	return 0;
 }
 
+static int args_exit_status(struct args *args, const char *value, struct err *err)
+{
+	args->config.exit_status = true;
+	return 0;
+}
+
 static int args_no_seccomp(struct args *args, const char *value, struct err *err)
 {
 	args->config.seccomp = false;
@@ -425,6 +431,8 @@ static const struct args_option args_run_options[] = {
 	{"--config-digest", "TEXT", args_digest, "kept and reported in the status", false},
 	{"--slow-kvm", NULL, args_slow_kvm, "run even where `vmm check` says that KVM is unfit",
 		false},
+	{"--exit-status", NULL, args_exit_status,
+		"end with the status that the guest leaves at port 0x60c", false},
 	{"--no-seccomp", NULL, args_no_seccomp, "do not confine the process (for debugging)",
 		false},
 	{"--log-level", "LEVEL", args_log_level, "err, warn, notice, info (default) or debug",

@@ -25,6 +25,7 @@ struct mem;
 enum boot_mode {
 	BOOT_LINUX64, /* long mode, identity-mapped; rsi = arg (boot_params) */
 	BOOT_PVH,     /* 32-bit protected mode, no paging; ebx = arg (hvm_start_info) */
+	BOOT_USER64,  /* long mode, identity-mapped, CPL 3 with IOPL 3; rdi = arg (hvm_start_info) */
 };
 
 /** How the first vCPU starts. */

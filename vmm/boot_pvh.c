@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
-#define HVM_START_MAGIC          0x336ec578u
-#define PVH_MAX_PHDRS            64
-#define PVH_MAX_NOTES            256
+#define HVM_START_MAGIC		 0x336ec578u
+#define PVH_MAX_PHDRS		 64
+#define PVH_MAX_NOTES		 256
 
 struct hvm_start_info {
 	uint32_t magic;
@@ -120,8 +120,8 @@ static struct pvh_phdr get_phdr(const struct pvh_elf *elf, unsigned i)
 		Elf64_Phdr p;
 
 		memcpy(&p, elf->image + elf->phdrs_offset + i * sizeof(p), sizeof(p));
-		return (struct pvh_phdr){p.p_type, p.p_offset, p.p_paddr, p.p_filesz, p.p_memsz,
-			p.p_align};
+		return (struct pvh_phdr){
+			p.p_type, p.p_offset, p.p_paddr, p.p_filesz, p.p_memsz, p.p_align};
 	}
 	Elf32_Phdr p;
 
@@ -129,9 +129,9 @@ static struct pvh_phdr get_phdr(const struct pvh_elf *elf, unsigned i)
 	return (struct pvh_phdr){p.p_type, p.p_offset, p.p_paddr, p.p_filesz, p.p_memsz, p.p_align};
 }
 
-/* Look through one PT_NOTE segment. */
-static bool find_entry_note(const struct pvh_elf *elf, const struct pvh_phdr *ph,
-	uint64_t *ret_entry)
+/* Look through one PT_NOTE segment for the address that a note holds. */
+static bool find_note(const struct pvh_elf *elf, const struct pvh_phdr *ph, const char *name,
+	uint32_t type, uint64_t *ret_gpa)
 {
 	uint64_t at = ph->offset, end = ph->offset + ph->file_bytes;
 	uint64_t align = ph->align == 8 ? 8 : 4;
@@ -145,11 +145,11 @@ static bool find_entry_note(const struct pvh_elf *elf, const struct pvh_phdr *ph
 		desc_at = name_at + ((note.n_namesz + align - 1) & ~(align - 1));
 		if (!inside(end, name_at, note.n_namesz) || !inside(end, desc_at, note.n_descsz))
 			return false;
-		if (note.n_type == XEN_ELFNOTE_PHYS32_ENTRY && note.n_namesz == 4 &&
-			!memcmp(elf->image + name_at, "Xen", 4) &&
+		if (note.n_type == type && note.n_namesz == strlen(name) + 1 &&
+			!memcmp(elf->image + name_at, name, note.n_namesz) &&
 			(note.n_descsz == 4 || note.n_descsz == 8)) {
-			*ret_entry = 0;
-			memcpy(ret_entry, elf->image + desc_at, note.n_descsz);
+			*ret_gpa = 0;
+			memcpy(ret_gpa, elf->image + desc_at, note.n_descsz);
 			return true;
 		}
 		at = desc_at + ((note.n_descsz + align - 1) & ~(align - 1));
@@ -184,19 +184,38 @@ static int load_segment(struct mem *mem, const struct pvh_elf *elf, unsigned i,
 	return 0;
 }
 
-static int load_segments(struct mem *mem, const struct pvh_elf *elf, uint64_t *ret_entry,
+/* Where a kernel begins, by its notes. */
+struct pvh_entries {
+	bool has_kernel, has_user;
+	uint64_t kernel_gpa, user_gpa;
+};
+
+static int check_entry(const char *what, uint64_t gpa, uint64_t kernel_end, struct err *err)
+{
+	if (gpa >= LAYOUT_KERNEL && gpa < kernel_end)
+		return 0;
+	return err_set(err, -ENOEXEC, "%s entry point 0x%llx is outside the kernel", what,
+		(unsigned long long)gpa);
+}
+
+static int load_segments(struct mem *mem, const struct pvh_elf *elf, struct pvh_entries *entries,
 	uint64_t *ret_kernel_end, struct err *err)
 {
 	uint64_t budget =
 		mem_size_bytes(mem); // segments that overlap could fill RAM many times over
-	bool found = false;
 
 	for (unsigned i = 0; i < elf->n_phdrs; i++) {
 		struct pvh_phdr ph = get_phdr(elf, i);
 		int code;
 
-		if (ph.type == PT_NOTE && !found && inside(elf->len, ph.offset, ph.file_bytes))
-			found = find_entry_note(elf, &ph, ret_entry);
+		if (ph.type == PT_NOTE && inside(elf->len, ph.offset, ph.file_bytes)) {
+			if (!entries->has_kernel)
+				entries->has_kernel = find_note(elf, &ph, "Xen",
+					XEN_ELFNOTE_PHYS32_ENTRY, &entries->kernel_gpa);
+			if (!entries->has_user)
+				entries->has_user = find_note(
+					elf, &ph, "Weft", BOOT_PVH_USER_NOTE, &entries->user_gpa);
+		}
 		if (ph.type != PT_LOAD)
 			continue;
 		if (ph.mem_bytes > budget)
@@ -206,13 +225,12 @@ static int load_segments(struct mem *mem, const struct pvh_elf *elf, uint64_t *r
 		if (code < 0)
 			return code;
 	}
-	if (!found)
-		return err_set(err, -ENOEXEC,
-			"ELF file has no PVH entry point (note Xen/PHYS32_ENTRY)");
-	if (*ret_entry < LAYOUT_KERNEL || *ret_entry >= *ret_kernel_end)
-		return err_set(err, -ENOEXEC, "PVH entry point 0x%llx is outside the kernel",
-			(unsigned long long)*ret_entry);
-	return 0;
+	if (!entries->has_kernel)
+		return err_set(
+			err, -ENOEXEC, "ELF file has no PVH entry point (note Xen/PHYS32_ENTRY)");
+	if (entries->has_user)
+		return check_entry("user", entries->user_gpa, *ret_kernel_end, err);
+	return check_entry("PVH", entries->kernel_gpa, *ret_kernel_end, err);
 }
 
 static void fill_info(const struct mem *mem, const struct boot_request *request,
@@ -247,7 +265,8 @@ static void fill_info(const struct mem *mem, const struct boot_request *request,
 int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	const struct boot_request *request, struct boot_plan *ret_plan, struct err *err)
 {
-	uint64_t entry = 0, kernel_end = 0, initrd_gpa = 0;
+	uint64_t kernel_end = 0, initrd_gpa = 0;
+	struct pvh_entries entries = {0};
 	size_t cmdline_len = strlen(request->cmdline);
 	struct pvh_info info = {0};
 	struct pvh_elf elf = {0};
@@ -258,11 +277,11 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	if (cmdline_len >= LAYOUT_CMDLINE_MAX)
 		return err_set_field(err, -E2BIG, "cmdline",
 			"kernel command line of %zu bytes is too long", cmdline_len);
-	code = load_segments(mem, &elf, &entry, &kernel_end, err);
+	code = load_segments(mem, &elf, &entries, &kernel_end, err);
 	if (code < 0)
 		return code;
-	code = boot_place_initrd(mem, request->initrd_bytes, kernel_end, UINT32_MAX, &initrd_gpa,
-		err);
+	code = boot_place_initrd(
+		mem, request->initrd_bytes, kernel_end, UINT32_MAX, &initrd_gpa, err);
 	if (code < 0)
 		return code;
 	fill_info(mem, request, initrd_gpa, &info);
@@ -272,7 +291,9 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	if (code < 0)
 		return err_set(err, code, "boot information does not fit into guest memory");
 	*ret_plan = (struct boot_plan){
-		.entry = {.mode = BOOT_PVH, .rip_gpa = entry, .arg_gpa = LAYOUT_PVH_INFO},
+		.entry = {.mode = entries.has_user ? BOOT_USER64 : BOOT_PVH,
+			.rip_gpa = entries.has_user ? entries.user_gpa : entries.kernel_gpa,
+			.arg_gpa = LAYOUT_PVH_INFO},
 		.initrd_gpa = initrd_gpa,
 	};
 	return 0;

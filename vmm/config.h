@@ -50,6 +50,7 @@ struct config {
 	uint64_t memory_bytes;
 	bool hugepages;
 	bool slow_kvm;   /* run even if `vmm check` would say unfit */
+	bool exit_status; /* vmm's exit status is the guest's */
 	bool rng;
 	bool seccomp;
 	char digest[65];  /* opaque to us: whoever started the VM finds it again in its status */

@@ -42,6 +42,7 @@
 #define LAYOUT_PVH_INFO      0x00006000ull
 #define LAYOUT_BOOT_STACK    0x00008ff0ull
 #define LAYOUT_PAGE_TABLES   0x00009000ull
+#define LAYOUT_USER_TSS      0x00010000ull
 #define LAYOUT_CMDLINE       0x00020000ull
 #define LAYOUT_CMDLINE_MAX   0x00010000ull
 #define LAYOUT_EBDA          0x0009fc00ull

@@ -139,6 +139,11 @@ bool machine_failed(const struct machine *m)
 	return vm_state(m->vm) == VM_FAILED;
 }
 
+unsigned machine_exit_status(const struct machine *m)
+{
+	return pm_exit_status(machine_devices_pm(m->devices));
+}
+
 /* Life cycle */
 
 static int machine_build(struct machine *m, int kvm_fd, struct err *err)

@@ -34,6 +34,8 @@ void machine_stop(struct machine *machine, bool force, unsigned timeout_s);
 bool machine_is_stopping(const struct machine *machine);
 /** It ended because of a failure. */
 bool machine_failed(const struct machine *machine);
+/** What the guest left for vmm to end with, 0..255. */
+unsigned machine_exit_status(const struct machine *machine);
 
 /** fn(ctx, ...) is told about each change of state; one listener. */
 typedef void machine_event_fn(void *ctx, const char *object, const char *name, const char *event,

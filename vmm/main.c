@@ -45,7 +45,9 @@ static int main_run_machine(const struct config *config, struct ev *ev, struct e
 	if (code < 0)
 		(void)err_set(err, code, "cannot watch signals");
 	if (!code && machine_start(machine, err) == 0 && ev_run(ev) == 0)
-		status = machine_failed(machine) ? EXIT_FAILURE : EXIT_SUCCESS;
+		status = machine_failed(machine) ? EXIT_FAILURE
+			 : config->exit_status   ? (int)machine_exit_status(machine)
+						 : EXIT_SUCCESS;
 	machine_ctl_destroy(ctl);
 	machine_destroy(machine);
 	return status;

@@ -146,7 +146,6 @@ static int vm_ioeventfd(void *ctx, uint64_t addr, unsigned len, int fd, bool ass
 
 static int vm_create_kvm(struct vm *vm, struct err *err)
 {
-	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 	uint64_t identity_map = LAYOUT_IDENTITY_MAP;
 	int code;
 
@@ -157,10 +156,23 @@ static int vm_create_kvm(struct vm *vm, struct err *err)
 			strerror(-code));
 	}
 	if (ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
-		ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0 ||
-		ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0 ||
-		ioctl(vm->vm_fd, KVM_CREATE_PIT2, &pit) < 0) {
+		ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0) {
 		code = -errno;
+		return err_set(err, code, "KVM: cannot reserve its pages: %s", strerror(-code));
+	}
+	return 0;
+}
+
+/* After the memory: each of these starts a grace period in KVM that the memory would wait for, 5 to
+ * 10 ms on a small host. */
+static int vm_add_chips(struct vm *vm, struct err *err)
+{
+	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+
+	if (ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0 ||
+		ioctl(vm->vm_fd, KVM_CREATE_PIT2, &pit) < 0) {
+		int code = -errno;
+
 		return err_set(err, code, "KVM: cannot create the interrupt controllers: %s",
 			strerror(-code));
 	}
@@ -256,6 +268,8 @@ int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const stru
 	if (!code)
 		code = vm_add_memory(vm, config, err);
 	if (!code)
+		code = vm_add_chips(vm, err);
+	if (!code)
 		code = vm_add_buses(vm, err);
 	if (!code)
 		code = vm_add_vcpus(vm, config, err);
@@ -333,7 +347,7 @@ static int vm_power_on(struct vm *vm, struct err *err)
 	code = vm->ops->reset(vm->ctx, &entry, err);
 	if (code < 0)
 		return code;
-	code = regs_write_tables(vm->mem);
+	code = regs_write_tables(vm->mem, &entry);
 	if (!code)
 		code = vcpus_reset(vm->vcpus, &entry);
 	if (code < 0)

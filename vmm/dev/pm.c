@@ -20,6 +20,7 @@
 #define PM1_ENABLE              2
 #define PM1_CONTROL             4
 #define PM_TIMER                8
+#define PM_EXIT_STATUS          12
 #define PM_TIMER_HZ             3579545ull
 #define PM1_POWER_BUTTON        (1u << 8)
 #define PM1_GLOBAL              (1u << 5)
@@ -43,6 +44,7 @@ struct pm {
 	pthread_mutex_t lock; /* guards all below */
 	uint16_t status, enable, control;
 	uint8_t reset_control;
+	uint8_t exit_status;
 	bool line;
 };
 
@@ -77,6 +79,7 @@ static uint64_t pm_block_read(void *ctx, uint64_t offset, unsigned size)
 	memcpy(bytes + PM1_STATUS, &pm->status, 2);
 	memcpy(bytes + PM1_ENABLE, &pm->enable, 2);
 	memcpy(bytes + PM1_CONTROL, &pm->control, 2);
+	bytes[PM_EXIT_STATUS] = pm->exit_status;
 	(void)pthread_mutex_unlock(&pm->lock);
 	memcpy(bytes + PM_TIMER, &timer, 4);
 	memcpy(&value, bytes + offset, sizeof(value));
@@ -89,6 +92,8 @@ static bool pm_write_byte_locked(struct pm *pm, unsigned offset, uint8_t byte)
 	unsigned shift = 8 * (offset & 1);
 	uint16_t bits = (uint16_t)(byte << shift), keep = (uint16_t) ~(0xff << shift);
 
+	if (offset == PM_EXIT_STATUS)
+		pm->exit_status = byte;
 	switch (offset & ~1u) {
 	case PM1_STATUS:
 		pm->status &= (uint16_t)~bits; // write one to clear
@@ -211,6 +216,7 @@ void pm_reset(struct pm *pm)
 	pm->status = pm->enable = 0;
 	pm->control = PM1_SCI_ENABLE;
 	pm->reset_control = 0;
+	pm->exit_status = 0;
 	pm_update_line_locked(pm);
 	(void)pthread_mutex_unlock(&pm->lock);
 }
@@ -229,4 +235,14 @@ void pm_press_power_button(struct pm *pm)
 	pm->status |= PM1_POWER_BUTTON;
 	pm_update_line_locked(pm);
 	(void)pthread_mutex_unlock(&pm->lock);
+}
+
+uint8_t pm_exit_status(struct pm *pm)
+{
+	uint8_t status;
+
+	(void)pthread_mutex_lock(&pm->lock);
+	status = pm->exit_status;
+	(void)pthread_mutex_unlock(&pm->lock);
+	return status;
 }

@@ -10,26 +10,38 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define CR0_PE   (1ull << 0)
-#define CR0_ET   (1ull << 4)
-#define CR0_NE   (1ull << 5)
-#define CR0_PG   (1ull << 31)
-#define CR4_PAE  (1ull << 5)
+#define CR0_PE	 (1ull << 0)
+#define CR0_ET	 (1ull << 4)
+#define CR0_NE	 (1ull << 5)
+#define CR0_PG	 (1ull << 31)
+#define CR4_PAE	 (1ull << 5)
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 
 #define PTE_PRESENT 1ull
 #define PTE_WRITE   2ull
+#define PTE_USER    4ull
 #define PTE_LARGE   0x80ull
 #define PT_ENTRIES  512
 #define MAPPED_GIB  4
-#define PAGE        4096ull
+#define PAGE	    4096ull
 #define LARGE_PAGE  (2ull << 20)
 
 /* Selectors that the Linux boot protocol asks for: __BOOT_CS and __BOOT_DS. */
 #define SELECTOR_CODE 0x10
 #define SELECTOR_DATA 0x18
 #define SELECTOR_TSS  0x20
+/* And for user mode those that Linux itself has: __USER_DS and __USER_CS. */
+#define SELECTOR_USER_DATA 0x2b
+#define SELECTOR_USER_CODE 0x33
+#define N_DESCRIPTORS	   7
+
+#define TSS_IO_MAP	 104
+#define TSS_IO_MAP_BYTES (65536 / 8)
+#define TSS_USER_BYTES	 (TSS_IO_MAP + TSS_IO_MAP_BYTES + 1)
+
+#define FLAGS_FIXED 2ull
+#define FLAGS_IOPL3 0x3000ull
 
 #define TYPE_CODE 0xb /* execute, read, accessed */
 #define TYPE_DATA 0x3 /* read, write, accessed */
@@ -49,6 +61,12 @@ static struct kvm_segment regs_segment(uint16_t selector, uint8_t type, bool is_
 	};
 }
 
+static struct kvm_segment regs_user(struct kvm_segment segment)
+{
+	segment.dpl = 3;
+	return segment;
+}
+
 /* The descriptor as the CPU would read it. */
 static uint64_t regs_descriptor(const struct kvm_segment *s)
 {
@@ -65,28 +83,49 @@ static int regs_write_gdt(struct mem *mem, bool is_long)
 {
 	struct kvm_segment code = regs_segment(SELECTOR_CODE, TYPE_CODE, is_long);
 	struct kvm_segment data = regs_segment(SELECTOR_DATA, TYPE_DATA, false);
-	uint64_t gdt[6] = {0, 0, regs_descriptor(&code), regs_descriptor(&data)};
+	struct kvm_segment user_data =
+		regs_user(regs_segment(SELECTOR_USER_DATA, TYPE_DATA, false));
+	struct kvm_segment user_code = regs_user(regs_segment(SELECTOR_USER_CODE, TYPE_CODE, true));
+	uint64_t gdt[N_DESCRIPTORS] = {0, 0, regs_descriptor(&code), regs_descriptor(&data), 0,
+		regs_descriptor(&user_data), regs_descriptor(&user_code)};
 
 	return mem_write(mem, LAYOUT_GDT, gdt, sizeof(gdt));
 }
 
-int regs_write_tables(struct mem *mem)
+/* A KVM without hardware virtualization forgets IOPL when user mode runs, and asks the TSS. */
+static int regs_write_user_tss(struct mem *mem)
+{
+	static const struct {
+		uint8_t unused[102];
+		uint16_t io_map_base;
+		uint8_t io_map[TSS_IO_MAP_BYTES]; /* a bit a port: 0 lets it pass */
+		uint8_t end;
+	} __attribute__((packed)) tss = {.io_map_base = TSS_IO_MAP, .end = 0xff};
+
+	_Static_assert(sizeof(tss) == TSS_USER_BYTES, "Intel SDM 1, 19.5.2");
+	return mem_write(mem, LAYOUT_USER_TSS, &tss, sizeof(tss));
+}
+
+int regs_write_tables(struct mem *mem, const struct boot_entry *entry)
 {
 	uint64_t pml4 = LAYOUT_PAGE_TABLES, pdpt = pml4 + PAGE, pd = pdpt + PAGE;
-	uint64_t table[PT_ENTRIES] = {pdpt | PTE_PRESENT | PTE_WRITE};
+	uint64_t table[PT_ENTRIES] = {pdpt | PTE_PRESENT | PTE_WRITE | PTE_USER};
 	int code = regs_write_gdt(mem, true);
+
+	if (!code && entry->mode == BOOT_USER64)
+		code = regs_write_user_tss(mem);
 
 	if (!code)
 		code = mem_write(mem, pml4, table, sizeof(table));
 	memset(table, 0, sizeof(table));
 	for (unsigned i = 0; i < MAPPED_GIB; i++)
-		table[i] = (pd + i * PAGE) | PTE_PRESENT | PTE_WRITE;
+		table[i] = (pd + i * PAGE) | PTE_PRESENT | PTE_WRITE | PTE_USER;
 	if (!code)
 		code = mem_write(mem, pdpt, table, sizeof(table));
 	for (unsigned i = 0; !code && i < MAPPED_GIB; i++) {
 		for (unsigned j = 0; j < PT_ENTRIES; j++)
 			table[j] = (i * (uint64_t)PT_ENTRIES + j) * LARGE_PAGE | PTE_PRESENT |
-				   PTE_WRITE | PTE_LARGE;
+				   PTE_WRITE | PTE_USER | PTE_LARGE;
 		code = mem_write(mem, pd + i * PAGE, table, sizeof(table));
 	}
 	return code;
@@ -102,7 +141,7 @@ static void regs_fill_sregs(struct kvm_sregs *s, bool is_long)
 		.type = TYPE_TSS,
 		.present = 1,
 	};
-	s->gdt = (struct kvm_dtable){.base = LAYOUT_GDT, .limit = 6 * 8 - 1};
+	s->gdt = (struct kvm_dtable){.base = LAYOUT_GDT, .limit = N_DESCRIPTORS * 8 - 1};
 	s->idt = (struct kvm_dtable){0};
 	s->cr0 = CR0_PE | CR0_ET | CR0_NE;
 	s->cr4 = 0;
@@ -117,17 +156,28 @@ static void regs_fill_sregs(struct kvm_sregs *s, bool is_long)
 
 int regs_set_entry(int vcpu_fd, const struct boot_entry *entry)
 {
-	bool is_long = entry->mode == BOOT_LINUX64;
-	struct kvm_regs regs = {.rflags = 2, .rip = entry->rip_gpa, .rsp = LAYOUT_BOOT_STACK};
+	bool is_long = entry->mode != BOOT_PVH, is_user = entry->mode == BOOT_USER64;
+	struct kvm_regs regs = {.rflags = is_user ? FLAGS_FIXED | FLAGS_IOPL3 : FLAGS_FIXED,
+		.rip = entry->rip_gpa,
+		.rsp = LAYOUT_BOOT_STACK};
 	struct kvm_sregs sregs;
 
-	if (is_long)
+	if (is_user)
+		regs.rdi = entry->arg_gpa;
+	else if (is_long)
 		regs.rsi = entry->arg_gpa;
 	else
 		regs.rbx = entry->arg_gpa;
 	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
 	regs_fill_sregs(&sregs, is_long);
+	if (is_user) {
+		sregs.cs = regs_user(regs_segment(SELECTOR_USER_CODE, TYPE_CODE, true));
+		sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss =
+			regs_user(regs_segment(SELECTOR_USER_DATA, TYPE_DATA, false));
+		sregs.tr.base = LAYOUT_USER_TSS;
+		sregs.tr.limit = TSS_USER_BYTES - 1;
+	}
 	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
 		return -errno;
 	return 0;

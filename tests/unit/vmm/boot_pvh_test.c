@@ -19,6 +19,11 @@ static struct {
 		char name[4];
 		uint32_t entry;
 	} entry;
+	struct {
+		Elf64_Nhdr header;
+		char name[8];
+		uint32_t entry;
+	} user;
 } kernel;
 
 static struct mem *mem;
@@ -50,6 +55,9 @@ static int setup(void **state)
 	kernel.entry.header = (Elf64_Nhdr){.n_namesz = 4, .n_descsz = 4, .n_type = 18};
 	memcpy(kernel.entry.name, "Xen", 4);
 	kernel.entry.entry = 0x200010;
+	kernel.user.header = (Elf64_Nhdr){.n_namesz = 5, .n_descsz = 4, .n_type = BOOT_PVH_USER_NOTE};
+	memcpy(kernel.user.name, "Weft", 4);
+	kernel.user.entry = 0x200020;
 	return mem_create(32u << 20, false, &mem, NULL);
 }
 
@@ -104,6 +112,24 @@ static void kernel_and_start_info_are_placed(void **state)
 	assert_int_equal(get(map, 8), 0);
 	assert_int_equal(get(map + 16, 4), BOOT_RANGE_RAM);
 	assert_in_range(get(LAYOUT_PVH_INFO + 48, 4), 3, BOOT_MAX_RANGES);
+}
+
+static void a_user_entry_is_taken_where_there_is_one(void **state)
+{
+	struct boot_plan plan;
+	struct err err;
+
+	kernel.note.p_filesz += sizeof(kernel.user);
+	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), 0);
+	assert_int_equal(plan.entry.mode, BOOT_USER64);
+	assert_int_equal(plan.entry.rip_gpa, 0x200020);
+	assert_int_equal(plan.entry.arg_gpa, LAYOUT_PVH_INFO);
+	kernel.user.entry = 0x300000; // outside
+	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), -ENOEXEC);
+	assert_non_null(strstr(err.msg, "user entry point 0x300000"));
+	kernel.entry.header.n_type = 17; // alone it does not do
+	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), -ENOEXEC);
+	assert_non_null(strstr(err.msg, "no PVH entry point"));
 }
 
 static void expect_refusal(int code, const char *msg)
@@ -187,6 +213,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(kernel_and_start_info_are_placed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_user_entry_is_taken_where_there_is_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(broken_files_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_segments_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(entry_point_is_checked, setup, teardown),

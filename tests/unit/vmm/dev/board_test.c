@@ -221,6 +221,20 @@ static void only_s5_powers_off(void **state)
 	assert_int_equal(bus_read(env.pio, PM + 4, 2), 5 << 10 | 1);
 }
 
+static void a_guest_leaves_an_exit_status(void **state)
+{
+	assert_int_equal(pm_exit_status(pm), 0);
+	bus_write(env.pio, PM + 12, 1, 0x2a);
+	assert_int_equal(pm_exit_status(pm), 0x2a);
+	assert_int_equal(bus_read(env.pio, PM + 12, 1), 0x2a);
+	bus_write(env.pio, PM + 13, 1, 0xff); // its neighbour is nothing
+	assert_int_equal(pm_exit_status(pm), 0x2a);
+	bus_write(env.pio, PM + 8, 4, 0xffffffff); // and neither is the timer
+	assert_int_equal(pm_exit_status(pm), 0x2a);
+	pm_reset(pm);
+	assert_int_equal(pm_exit_status(pm), 0);
+}
+
 static void every_reset_works(void **state)
 {
 	out(0xcf9, 0x02);
@@ -311,6 +325,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(power_button_raises_the_sci, setup, teardown),
 		cmocka_unit_test_setup_teardown(only_s5_powers_off, setup, teardown),
 		cmocka_unit_test_setup_teardown(every_reset_works, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_guest_leaves_an_exit_status, setup, teardown),
 		cmocka_unit_test_setup_teardown(pm_timer_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(rtc_tells_the_time_in_utc, setup, teardown),
 		cmocka_unit_test_setup_teardown(rtc_keeps_what_the_guest_sets, setup, teardown),
