@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PROTOCOL(bit) VIRTIO_BIT(VHOST_USER_PROTOCOL_F_##bit)
@@ -382,6 +383,14 @@ static bool can_run(const struct backend_ring *ring)
 	return ring->is_started && ring->is_enabled && ring->has_addr && ring->size;
 }
 
+static unsigned long long now_ns(void)
+{
+	struct timespec ts = {0};
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (unsigned long long)ts.tv_sec * 1000000000 + (unsigned long long)ts.tv_nsec;
+}
+
 /* Single-descriptor frames only: that is what the tests send. */
 static void loop_frames(struct backend *be, struct backend_ring *rx, struct backend_ring *tx)
 {
@@ -400,7 +409,8 @@ static void loop_frames(struct backend *be, struct backend_ring *rx, struct back
 		if (to)
 			ring_done(be, rx, to_head, len);
 		ring_done(be, tx, from_head, 0);
-		be->n_looped++;
+		if (!be->n_looped++)
+			be->first_ns = now_ns();
 	}
 }
 

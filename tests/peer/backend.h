@@ -58,6 +58,7 @@ struct backend {
 	/* What it saw */
 	atomic_uint n_connections;
 	atomic_uint n_looped;       /* frames sent back */
+	atomic_ullong first_ns;     /* CLOCK_MONOTONIC when the first of them was seen; 0: none */
 	atomic_uint n_unnegotiated; /* messages whose feature was not negotiated */
 	atomic_uint n_rarps;
 	atomic_uint first_base;  /* SET_VRING_BASE of ring 1 in the last connection */
