@@ -193,6 +193,7 @@ int machine_start(struct machine *m, struct err *err)
 
 	if (m->config->seccomp)
 		sandbox_init(); // before the first vCPU thread confines itself
+	machine_devices_settle(m->devices);
 	code = vm_start(m->vm, err);
 	if (code < 0 || !m->config->seccomp)
 		return code;

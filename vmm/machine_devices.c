@@ -8,6 +8,7 @@
 #include "dev/virtio_net.h"
 #include "dev/virtio_rng.h"
 #include "err.h"
+#include "ev.h"
 #include "layout.h"
 #include "pci.h"
 
@@ -108,6 +109,14 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 	}
 	*ret_devices = d;
 	return 0;
+}
+
+void machine_devices_settle(struct machine_devices *d)
+{
+	uint64_t deadline_ns = ev_now_ns() + MACHINE_SETTLE_MS * UINT64_C(1000000);
+
+	for (unsigned i = 0; i < d->n_nets; i++)
+		virtio_net_settle(d->nets[i], deadline_ns);
 }
 
 void machine_devices_reset(struct machine_devices *d)

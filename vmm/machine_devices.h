@@ -17,9 +17,14 @@ struct rtc;
 struct serial;
 struct virtio_net;
 
+/* Back-ends answer within 1 ms; the guest of one that hangs starts without it. */
+#define MACHINE_SETTLE_MS 500
+
 /** Make all devices of config on env, whose pci field is filled in here. */
 int machine_devices_create(const struct config *config, const struct dev_env *env,
 	pm_request_fn *pm_fn, void *pm_ctx, struct machine_devices **ret_devices, struct err *err);
+/** Before the guest runs: know the back-ends that listen; MACHINE_SETTLE_MS in all at most. */
+void machine_devices_settle(struct machine_devices *devices);
 void machine_devices_reset(struct machine_devices *devices);
 /** Accepts NULL. vCPU threads are gone. */
 void machine_devices_destroy(struct machine_devices *devices);

@@ -285,25 +285,40 @@ void vhost_fe_stop(struct vhost_fe *fe)
 		vhost_fe_end_session(fe);
 }
 
-void vhost_fe_drain(struct vhost_fe *fe)
+/* Serve the connection alone while it is in state. False: it still is, at deadline_ns. */
+static bool fe_wait_while(struct vhost_fe *fe, enum vhost_fe_state state, uint64_t deadline_ns)
 {
-	uint64_t deadline_ns = ev_now_ns() + VHOST_FE_DRAIN_TIMEOUT_MS * FE_NS_PER_MS;
-
-	while (fe->state == VHOST_FE_STOPPING) {
+	while (fe->state == state) {
 		struct pollfd pfd = {
 			.fd = fe->chan.fd,
 			.events = vhost_chan_is_blocked(&fe->chan) ? POLLIN | POLLOUT : POLLIN,
 		};
 		uint64_t now_ns = ev_now_ns();
 
-		if (now_ns >= deadline_ns) {
-			vhost_fe_fail(fe, "did not give the rings back within %u ms",
-				VHOST_FE_DRAIN_TIMEOUT_MS);
-			return;
-		}
+		if (now_ns >= deadline_ns)
+			return false;
 		if (poll(&pfd, 1, (int)((deadline_ns - now_ns) / FE_NS_PER_MS) + 1) > 0)
 			vhost_fe_on_chan(fe, pfd.fd, EPOLLIN);
 	}
+	return true;
+}
+
+void vhost_fe_settle(struct vhost_fe *fe, uint64_t deadline_ns)
+{
+	if (fe->state == VHOST_FE_CONNECTING) {
+		ev_timer_stop(fe->retry_timer);
+		fe_try_connect(fe);
+	}
+	(void)fe_wait_while(fe, VHOST_FE_NEGOTIATING, deadline_ns);
+}
+
+void vhost_fe_drain(struct vhost_fe *fe)
+{
+	uint64_t deadline_ns = ev_now_ns() + VHOST_FE_DRAIN_TIMEOUT_MS * FE_NS_PER_MS;
+
+	if (!fe_wait_while(fe, VHOST_FE_STOPPING, deadline_ns))
+		vhost_fe_fail(fe, "did not give the rings back within %u ms",
+			VHOST_FE_DRAIN_TIMEOUT_MS);
 }
 
 void vhost_fe_set_ring_enabled(struct vhost_fe *fe, unsigned ring, bool is_enabled)

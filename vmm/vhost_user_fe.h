@@ -7,7 +7,7 @@
  *          |                                             +---------- STOPPING <--stop---+
  *          +-- hang-up, wrong or late reply, from any connected state (BROKEN: waits longer)
  *
- * Nothing here waits: messages are sent ahead, replies come by the event loop in the order of the
+ * Nothing here waits, but for settle and drain: messages are sent ahead, replies come by the event loop in the order of the
  * requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS (STOP_TIMEOUT_MS while stopping) ends
  * the connection, as does any reply that is not the one expected. Only this device suffers;
  * last_error says why.
@@ -102,6 +102,13 @@ typedef void vhost_fe_changed_fn(void *ctx);
 int vhost_fe_create(struct ev *ev, const struct mem *mem, const struct vhost_fe_config *config,
 	vhost_fe_changed_fn *changed, void *ctx, struct vhost_fe **ret_fe, struct err *err);
 void vhost_fe_destroy(struct vhost_fe *fe);
+
+/**
+ * Before the guest runs: if a back-end listens, wait until it was asked what it can do, so that a
+ * guest of milliseconds is offered that too. Until deadline_ns (ev_now_ns) at most; not at all for
+ * a server, whose back-end comes when it likes.
+ */
+void vhost_fe_settle(struct vhost_fe *fe, uint64_t deadline_ns);
 
 /** Run the rings, now or as soon as there is a back-end. session is copied. */
 void vhost_fe_start(struct vhost_fe *fe, const struct vhost_fe_session *session);

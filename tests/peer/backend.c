@@ -502,19 +502,30 @@ static void serve(struct backend *be)
 	close_rings(be);
 }
 
-static int dial(struct backend *be)
+static struct sockaddr_un address(const struct backend *be)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd;
 
 	memcpy(addr.sun_path, be->path, strlen(be->path));
-	if (be->is_server && be->listen_fd < 0) {
-		be->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		(void)unlink(be->path);
-		if (bind(be->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-			listen(be->listen_fd, 1) < 0)
-			abort();
-	}
+	return addr;
+}
+
+static void start_listening(struct backend *be)
+{
+	struct sockaddr_un addr = address(be);
+
+	be->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)unlink(be->path);
+	if (bind(be->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+		listen(be->listen_fd, 1) < 0)
+		abort();
+}
+
+static int dial(struct backend *be)
+{
+	struct sockaddr_un addr = address(be);
+	int fd;
+
 	if (be->is_server) {
 		struct pollfd pfd = {be->listen_fd, POLLIN, 0};
 
@@ -554,6 +565,8 @@ void backend_start(struct backend *be)
 	be->stop = false;
 	be->listen_fd = be->fd = -1;
 	be->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (be->is_server)
+		start_listening(be);
 	if (pthread_create(&be->thread, NULL, backend_main, be))
 		abort();
 }

@@ -239,6 +239,41 @@ static void backend_features_are_what_the_guest_is_offered(void **state)
 	bench_destroy(&b);
 }
 
+/* Without a turn of the event loop, as for a guest that asks in its first millisecond. */
+static void first_driver_is_offered_what_the_backend_has(void **state)
+{
+	struct bench b;
+
+	bench_create(&b, false);
+	b.be.features = VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
+	backend_start(&b.be);
+	virtio_net_settle(b.net, ev_now_ns() + 3 * UINT64_C(1000000000));
+	assert_int_equal(bench_status(&b).state, CTL_CONN_NEGOTIATING);
+	start_driver(&b, UINT64_MAX);
+	assert_false(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_CSUM));
+	run_and_stop(&b);
+	backend_stop(&b.be);
+	assert_int_equal(b.be.n_connections, 1);
+	bench_destroy(&b);
+}
+
+static void guest_of_a_missing_or_silent_backend_starts(void **state)
+{
+	struct bench b;
+
+	bench_create(&b, false);
+	virtio_net_settle(b.net, ev_now_ns() + 3 * UINT64_C(1000000000));
+	assert_int_equal(bench_status(&b).state, CTL_CONN_CONNECTING);
+	b.be.fault = FAULT_SILENT;
+	b.be.fault_request = VHOST_USER_GET_FEATURES;
+	b.be.n_faulty = 1;
+	backend_start(&b.be);
+	virtio_net_settle(b.net, ev_now_ns() + 10 * UINT64_C(1000000));
+	assert_int_equal(bench_status(&b).state, CTL_CONN_NEGOTIATING);
+	bench_destroy(&b); // hangs up, which ends the silence
+	backend_stop(&b.be);
+}
+
 static void offload_off_takes_only_the_offloads_away(void **state)
 {
 	struct bench b;
@@ -562,6 +597,8 @@ int main(void)
 		cmocka_unit_test(frames_pass_either_way_round),
 		cmocka_unit_test(each_protocol_feature_may_be_missing),
 		cmocka_unit_test(backend_features_are_what_the_guest_is_offered),
+		cmocka_unit_test(first_driver_is_offered_what_the_backend_has),
+		cmocka_unit_test(guest_of_a_missing_or_silent_backend_starts),
 		cmocka_unit_test(offload_off_takes_only_the_offloads_away),
 		cmocka_unit_test(backend_that_lacks_accepted_features_is_refused),
 		cmocka_unit_test(rings_go_on_after_the_backend_died),

@@ -514,6 +514,11 @@ int virtio_net_create(const struct dev_env *env, const struct config_net *config
 	return 0;
 }
 
+void virtio_net_settle(struct virtio_net *net, uint64_t deadline_ns)
+{
+	vhost_fe_settle(net->fe, deadline_ns);
+}
+
 void virtio_net_destroy(struct virtio_net *net)
 {
 	if (!net)

@@ -26,6 +26,7 @@
 #define VMM_DEV_VIRTIO_NET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct config_net;
 struct ctl_nic;
@@ -39,6 +40,8 @@ struct virtio_pci;
 /** env and config are borrowed (config is copied). */
 int virtio_net_create(const struct dev_env *env, const struct config_net *config,
 	struct virtio_net **ret_net, struct err *err);
+/** Before the guest runs: know the back-end, if one listens (vhost_fe_settle). Loop's thread. */
+void virtio_net_settle(struct virtio_net *net, uint64_t deadline_ns);
 void virtio_net_destroy(struct virtio_net *net);
 
 /** The cable, as the user sees it. Loop's thread. */
