@@ -12,6 +12,7 @@ struct cmd {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct cmd cmd_agent;
+extern const struct cmd cmd_gen, cmd_sink, cmd_reflect, cmd_replay, cmd_capture, cmd_respond,
+	cmd_console, cmd_agent;
 
 #endif

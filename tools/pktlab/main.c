@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct cmd *const cmds[] = {&cmd_agent};
+static const struct cmd *const cmds[] = {&cmd_gen, &cmd_sink, &cmd_reflect, &cmd_replay,
+	&cmd_capture, &cmd_respond, &cmd_console, &cmd_agent};
 #define N_CMDS (sizeof(cmds) / sizeof(cmds[0]))
 
 static void print_help(void)

@@ -7,19 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct port_ops port_vhost_ops, port_tap_ops, port_packet_ops, port_loop_ops;
-#ifdef WEFT_PKTLAB_DPDK
-extern const struct port_ops port_dpdk_ops;
-#endif
+extern const struct port_ops port_vhost_ops, port_tap_ops, port_packet_ops, port_loop_ops,
+	port_dpdk_ops;
 
 const struct port_ops *const port_kinds[] = {
 	&port_vhost_ops,
 	&port_tap_ops,
 	&port_packet_ops,
 	&port_loop_ops,
-#ifdef WEFT_PKTLAB_DPDK
 	&port_dpdk_ops,
-#endif
 	NULL,
 };
 

@@ -71,7 +71,7 @@ struct port {
 	void *priv;	   /* owned by the kind */
 };
 
-/** Every kind that this program was built with; the last is NULL. */
+/** Every kind; the last is NULL. */
 extern const struct port_ops *const port_kinds[];
 
 /**
