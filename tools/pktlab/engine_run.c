@@ -87,6 +87,14 @@ static void add_stray(struct sender *sender, uint64_t n)
 	sender->strays[sender->n_strays++ % ENGINE_STRAYS] = n;
 }
 
+/** Strays whose own frame is overdue, before its number is too old to tell. */
+static inline void settle_overdue(struct sender *sender, const struct track *track)
+{
+	while (sender->n_settled != sender->n_strays &&
+		track->next > sender->strays[sender->n_settled % ENGINE_STRAYS] + TRACK_WINDOW / 2)
+		settle_stray(sender);
+}
+
 static void add_latency(struct engine *engine, struct flow *flow, uint64_t sent_ns, uint64_t now_ns)
 {
 	uint64_t ns = (now_ns - sent_ns) & NS_48;
@@ -158,6 +166,7 @@ static void take_frame(struct engine *engine, const struct engine_run *run, unsi
 	if (track_see(&flow->track, (uint64_t)n) != TRACK_NEW)
 		return;
 	engine->total_rx++;
+	settle_overdue(sender, &flow->track);
 	add_arrival(flow, now_ns);
 	if (is_damaged(sender, run, frame, (uint64_t)n))
 		flow->corrupted++;
