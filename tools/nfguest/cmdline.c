@@ -164,6 +164,16 @@ static bool read_word(const char *word, struct cmdline *c)
 		c->split = !n;
 		return ok;
 	}
+	if ((v = value_of(word, "ready"))) {
+		ok = read_small(v, 0, 1, &n);
+		c->ready = n;
+		return ok;
+	}
+	if ((v = value_of(word, "announce"))) {
+		ok = read_small(v, 0, 1, &n);
+		c->announce = n;
+		return ok;
+	}
 	if ((v = value_of(word, "mac"))) {
 		ok = read_small(v, 0, 1, &n);
 		c->mac = n;

@@ -27,6 +27,8 @@ struct cmdline {
 	bool packed; /* wait for the device to offer them: its back-end may not be there yet */
 	bool mac;    /* write own addresses when forwarding */
 	bool has_src;
+	bool ready;    /* say so once the devices run */
+	bool announce; /* send one frame from each device at the start */
 	uint8_t dst[6], src[6];
 	uint8_t next_hop[2][6];
 	uint32_t ip; /* host order */

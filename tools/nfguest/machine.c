@@ -3,8 +3,10 @@
 #define RAM_TYPE       1u
 #define FIRST_MIB      0x100000u
 #define PAGE	       4096u
+#define PM_STATUS      0x600
 #define PM_CONTROL     0x604
 #define PM_TIMER       0x608
+#define POWER_BUTTON   (1u << 8)
 #define PM_EXIT_STATUS 0x60c
 #define PM_TIMER_HZ    3579545u
 #define PM_OFF	       (5u << 10 | 1u << 13) /* SLP_TYP of \_S5, SLP_EN */
@@ -84,6 +86,13 @@ uint64_t tsc_hz(void)
 	} while (now - begin < MEASURE_TICKS);
 	hz = (end - tsc) * PM_TIMER_HZ / (now - begin);
 	return hz;
+}
+
+bool machine_is_asked_off(void)
+{
+	uint32_t status = in32(PM_STATUS);
+
+	return status != UINT32_MAX && status & POWER_BUTTON; /* all ones: nothing is there */
 }
 
 _Noreturn void machine_off(uint8_t code)

@@ -6,6 +6,7 @@
 #ifndef NFGUEST_MACHINE_H
 #define NFGUEST_MACHINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,8 @@ void *memory_take(size_t size);
 /** Ticks of the counter in a second, measured once against the ACPI timer (2 ms). */
 uint64_t tsc_hz(void);
 void tsc_set_hz(uint64_t hz);
+/** Was the power button pressed? Costs an exit to the VMM. */
+bool machine_is_asked_off(void);
 /** Power off; vmm --exit-status ends with the code. */
 _Noreturn void machine_off(uint8_t code);
 

@@ -8,6 +8,8 @@
 #define MAX_NICS    8u
 #define BURST	    32u
 #define LINE	    64u
+#define BUTTON_ROUNDS (1u << 16) /* milliseconds */
+#define MIN_FRAME   60u /* without FCS */
 #define EXIT_USAGE  2u /* as programs of the host: wrong arguments */
 #define EXIT_FAILED 1u
 
@@ -15,7 +17,8 @@ struct guest {
 	struct cmdline cmdline;
 	unsigned n_nics;
 	uint64_t begin, hz; /* TSC ticks; hz is 0 where no time is needed */
-	uint64_t n_generated, n_taken, n_looped;
+	uint64_t n_generated, n_taken;
+	bool is_enough; /* nothing more is generated */
 	uint8_t *noise;
 };
 
@@ -61,6 +64,16 @@ static void print_result(bool last, unsigned code)
 	text_add("]");
 	if (last)
 		text_member("exit", code);
+	text_add("}");
+	text_end();
+}
+
+static void print_ready(void)
+{
+	text_add("{");
+	text_member("nfguest", 1);
+	text_string("mode", cmdline_mode_name(guest.cmdline.mode));
+	text_member("ready", 1);
 	text_add("}");
 	text_end();
 }
@@ -242,7 +255,7 @@ static void poll_nic(unsigned i)
 	struct nic *out = crosses ? &nics[i ^ 1] : in;
 
 	for (unsigned pair = 0; pair < in->n_pairs; pair++) {
-		if (guest.cmdline.mode == MODE_GEN && !i)
+		if (guest.cmdline.mode == MODE_GEN && !i && !guest.is_enough)
 			generate(in, pair);
 		step(in, out, pair);
 	}
@@ -264,13 +277,25 @@ static bool is_sent(struct nic *nic)
 	return true;
 }
 
+/** A generator ends when the device has all frames, or has not taken them for a second. */
+static bool is_generator_over(void)
+{
+	const struct cmdline *c = &guest.cmdline;
+	uint64_t ticks = tsc_now() - guest.begin;
+
+	guest.is_enough = (c->count && guest.n_generated >= c->count) ||
+			  (c->seconds && ticks >= c->seconds * guest.hz);
+	return guest.is_enough && (is_sent(&nics[0]) ||
+				   (c->seconds && ticks >= (c->seconds + 1) * guest.hz));
+}
+
 static bool is_over(void)
 {
 	const struct cmdline *c = &guest.cmdline;
 
-	if (c->mode == MODE_GEN && c->count && guest.n_generated >= c->count && is_sent(&nics[0]))
-		return true;
-	if (c->count && c->mode != MODE_GEN && guest.n_taken >= c->count && is_sent(&nics[0]) &&
+	if (c->mode == MODE_GEN)
+		return is_generator_over();
+	if (c->count && guest.n_taken >= c->count && is_sent(&nics[0]) &&
 		(guest.n_nics < 2 || is_sent(&nics[1])))
 		return true;
 	return c->seconds && tsc_now() - guest.begin >= c->seconds * guest.hz;
@@ -280,7 +305,9 @@ static void run(void)
 {
 	uint64_t next_report = guest.cmdline.report * guest.hz;
 
-	while (!is_over()) {
+	for (uint64_t round = 1; !is_over(); round++) {
+		if (round % BUTTON_ROUNDS == 0 && machine_is_asked_off())
+			break;
 		if (guest.cmdline.mode == MODE_IDLE)
 			__asm__ volatile("pause");
 		else
@@ -314,6 +341,22 @@ static void start_nics(void)
 	}
 }
 
+/** A frame to everybody, from which switches learn where the devices are. */
+static void announce(struct nic *nic)
+{
+	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	struct virtq *tx = &nic->tx[0];
+	uint16_t id;
+
+	if (!virtq_get_free(tx, &id))
+		return;
+	packet_make(tx->bufs[id] + NIC_HDR, MIN_FRAME, everybody, nic->mac, guest.cmdline.vlan);
+	virtq_post(tx, id, NIC_HDR + MIN_FRAME);
+	virtq_publish(tx);
+	nic->counts.tx++;
+	nic->counts.tx_bytes += MIN_FRAME;
+}
+
 void nfguest_main(const struct start_info *info);
 
 void nfguest_main(const struct start_info *info)
@@ -331,6 +374,10 @@ void nfguest_main(const struct start_info *info)
 	if (c->noisy && !(guest.noise = memory_take(c->noisy)))
 		fail("memory is too small for noisy", NULL, EXIT_USAGE);
 	start_nics();
+	for (unsigned i = 0; c->announce && c->mode != MODE_GEN && i < guest.n_nics; i++)
+		announce(&nics[i]);
+	if (c->ready)
+		print_ready();
 	guest.begin = tsc_now();
 	run();
 	print_result(true, 0);

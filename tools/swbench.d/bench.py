@@ -9,7 +9,9 @@ import tempfile
 import time
 
 import duts
+import guests
 import host
+import streams as patterns
 from agent import Agent, Stopped
 
 MIN_SHARE = 0.99      # of its core that the tester needs: 1 % for others at most
@@ -21,15 +23,19 @@ DRAIN_S = 0.05        # of silence ends a trial
 NEAR_LIMIT = 0.9      # of what the tester can do by itself: above, it may be the limit
 FIRST_VLAN = 10
 LEARN_PPS = 20000
+CHAIN_S = 20          # until frames pass all guests
 
 
 class Setup(host.Setup):
     """Programs and cores."""
 
     def __init__(self, build, cpus):
-        super().__init__(build, cpus)
+        super().__init__(build, cpus[:2])
+        for cpu in set(cpus) - os.sched_getaffinity(0):
+            raise host.Problem(f"core {cpu} cannot be used here")
         self.pktlab = self.built("tools/pktlab/pktlab")
         self.vmm = self.built("vmm/vmm")
+        self.nfguest = os.path.join(os.path.abspath(build), "tools/nfguest/nfguest")
 
 
 class Bench:
@@ -42,6 +48,8 @@ class Bench:
         self.folder = tempfile.mkdtemp(prefix="swbench-")
         self.agent = None
         self.dut = None
+        self.guests = []
+        self.streams = []  # of guests that send
         self.dut_description = None
         self.features = []
         self.calibration = {}
@@ -74,29 +82,56 @@ class Bench:
         more = {"sockets": self.options.socket, "listen": self.options.listen} \
             if kind is duts.External else {}
         self.dut = kind(self.setup, folder, self.options.dut_path, **more)
-        ports = []
-        for i in range(n_ports):
-            port = {"name": f"p{i}", "path": os.path.join(folder, f"p{i}")}
-            if trunk:
-                port["trunk"] = trunk
-            else:
-                port["vlan"] = vlans[i] if vlans else FIRST_VLAN
-            ports.append(port)
+        ports = self.plan_ports(folder, n_ports, vlans, trunk)
         self.dut.start(ports)
+        found = self.open_tester(ports, mtu)
+        self.features = sorted({word for port in found for word in port["features"].split()})
+        if self.options.shape.n_between:
+            self.start_chain(ports)
+        if self.dut_description is None:
+            self.dut_description = {
+                **self.dut.describe(), "features": self.features,
+                "ring": found[0]["ring"] if found else 0,
+                "huge_pages": bool(found and found[0]["huge"]),
+                "guests": [" ".join(guest.process.args) for guest in self.guests]}
+        return self.dut
+
+    def plan_ports(self, folder, n_ports, vlans, trunk):
+        if self.options.shape.n_between:
+            planned = self.options.shape.chain(FIRST_VLAN)
+        else:
+            planned = [(f"p{i}", vlans[i] if vlans else FIRST_VLAN) for i in range(n_ports)]
+        return [{"name": name, "path": os.path.join(folder, name),
+                 **({"trunk": trunk} if trunk else {"vlan": vlan})} for name, vlan in planned]
+
+    def open_tester(self, ports, mtu):
+        """The tester at those that are not a guest's: what it says of them."""
+        if self.options.shape.is_v2v:
+            return []
         options = f",size={self.options.ring}" if self.options.ring else ""
         options += ",packed" if self.options.packed else ""
         options += f",mtu={mtu}"
         self.agent.call("open", ports=[
-            {"name": port["name"], "spec": self.dut.spec(port, options)} for port in ports])
+            {"name": port["name"], "spec": self.dut.spec(port, options)}
+            for port in ports if port["name"].startswith("p")])
         self.dut.after_open()
-        found = self.agent.call("wait", timeout=20)
-        self.features = sorted({word for port in found for word in port["features"].split()})
-        if self.dut_description is None:
-            self.dut_description = {**self.dut.describe(), "features": self.features,
-                                    "ring": found[0]["ring"], "huge_pages": found[0]["huge"]}
-        return self.dut
+        return self.agent.call("wait", timeout=20)
+
+    def start_chain(self, ports):
+        """Start the guests, and wait until a frame has passed all of them."""
+        self.guests = guests.forwarders(self, ports)
+        self.agent.call("streams", streams=[patterns.stream(1, 0, [1], 1000.0, 64, count=1)])
+        end = time.monotonic() + CHAIN_S
+        while not self.agent.call("run", drain=0.1)["streams"][0]["to"][0]["received"]:
+            for guest in self.guests:
+                guest.check()
+            if time.monotonic() > end:
+                raise host.Problem(f"no frame passes the {len(self.guests)} guests")
 
     def close_ports(self):
+        for guest in self.guests:
+            guest.stop()
+        self.guests = []
         if self.agent and self.agent.process.poll() is None:
             self.agent.call("close")
         if self.dut:
@@ -115,6 +150,12 @@ class Bench:
 
     def load(self, streams, learn=True):
         """Set the streams, and teach the device where they go."""
+        if self.options.shape.is_v2v and self.dut:
+            self.streams = streams
+            return
+        if self.options.router and self.dut:
+            streams = [self.through_router(stream) for stream in streams]
+            learn = False
         self.agent.call("streams", streams=streams)
         if learn and self.dut and self.dut.learns:
             # Twice: an address that was not noted the first time is the second.
@@ -122,22 +163,31 @@ class Bench:
                 self.agent.call("learn", rate=LEARN_PPS, timeout=600)
             time.sleep(0.05)
 
+    def through_router(self, stream):
+        src, dst = self.options.ip
+        return {**stream, "dst": self.options.router, "ip": {"src": src, "dst": dst}}
+
     def once(self, label, run, during=None):
         """One trial as it comes, with during() called while it runs: (trial, result of the
         agent)."""
         stolen = stolen_ticks()
         before = self.dut.counters() if self.dut and not run.get("unreconciled") else None
         members = {"drain": DRAIN_S,
+                   **({"check_every": 0} if self.options.router and self.dut else {}),
                    **{key: value for key, value in run.items() if key != "unreconciled"}}
 
         def detail(elapsed, total):
             self.progress.detail(f"{label}, {elapsed:.1f} of {total:.1f} s")
 
-        result = self.agent.call("run", detail, during, **members)
+        if self.options.shape.is_v2v and self.dut:
+            result = self.run_guests(members)
+        else:
+            result = self.agent.call("run", detail, during, **members)
         if result["stopped"]:
             raise Stopped
         trial = summarize(result)
-        trial.update(verb=self.verb, label=label, void="" if during else self.judge(trial, result, before, stolen),
+        trial.update(verb=self.verb, label=label,
+                     void="" if during else self.judge(trial, result, before, stolen),
                      shared=self.options.share_cores)
         limit = self.calibration.get("pps")
         # While something is done to the device, the tester has more to do than send.
@@ -145,6 +195,11 @@ class Bench:
             limit and trial["sent_pps"] + trial["received_pps"] > 2 * NEAR_LIMIT * limit))
         self.trials.append(trial)
         return trial, result
+
+    def run_guests(self, run):
+        stream, = self.streams
+        pps = None if stream["rate"] == "max" else float(stream["rate"]) * run.get("scale", 1)
+        return guests.between(self, self.dut.ports, pps, run["seconds"], stream["size"])
 
     def judge(self, trial, result, before, stolen):
         """Why a trial says nothing; empty when it does."""

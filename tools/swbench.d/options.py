@@ -1,12 +1,15 @@
 """The command line of swbench."""
 import argparse
+import ipaddress
 import os
+import re
 
 import duts
 import host
 import mlr
 import suites
 import thresholds
+import topology
 import verbs
 
 HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -80,6 +83,8 @@ def make_parser():
     parser.add_argument("--ports", default="4")
     parser.add_argument("--line-rate")
     parser.add_argument("--one-way", action="store_true")
+    parser.add_argument("--router")
+    parser.add_argument("--ip")
     parser.add_argument("--packed", action="store_true")
     parser.add_argument("--ring")
     parser.add_argument("--hours")
@@ -108,6 +113,23 @@ def check_names(options):
         raise host.Problem(f"verb '{options.verb}' is unknown (see swbench list)")
 
 
+def check_router(options):
+    """--router and --ip belong together, and one way is routed."""
+    if options.ip and not options.router:
+        raise host.Problem("--ip: only what routes needs addresses; --router MAC names it")
+    if not options.router:
+        return
+    if not re.fullmatch("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", options.router):
+        raise host.Problem(f"--router '{options.router}': not a MAC address")
+    try:
+        options.ip = [str(ipaddress.IPv4Address(part)) for part in (options.ip or "").split(",")]
+    except ValueError as error:
+        raise host.Problem(f"--ip: {error}") from error
+    if len(options.ip) != 2:
+        raise host.Problem("--ip: source and destination, as in 10.0.1.2,10.0.2.2")
+    options.both = False
+
+
 def parse(arguments):
     options = make_parser().parse_args(arguments)
     check_names(options)
@@ -129,13 +151,19 @@ def parse(arguments):
     if options.ring:
         options.ring = numbers(options.ring, int, 128, 32768, "--ring")[0]
     options.cpus = numbers(options.cpus, int, 0, 4095, "--cpus")
-    if len(options.cpus) != 2:
-        raise host.Problem("--cpus: one core for the tester and one for the device, as in 0,1")
+    if len(options.cpus) < 2:
+        raise host.Problem("--cpus: one core for the tester and one for the device, as in 0,1, and "
+                           "one for each guest")
     if options.cpus[0] == options.cpus[1] and not options.share_cores:
         raise host.Problem("--cpus: tester and device on one core disturb each other "
                            "(--share-cores allows it and marks the results)")
     options.line_bps = parse_line(options.line_rate) if options.line_rate else None
     options.both = not options.one_way
+    options.shape = topology.parse(options.topology)
+    topology.check(options)
+    options.ports = options.shape.n_ports or options.ports
+    options.both &= not options.shape.is_v2v  # guests send or count
+    check_router(options)
     options.conditions = [thresholds.parse(text) for text in options.fail_if]
     if "goals" in options.given:
         goals_of(options.goals)  # refused before anything is measured

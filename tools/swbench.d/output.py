@@ -129,8 +129,22 @@ def facts(result):
                               f"{result['calibration']['bias_ns'] / 1e3:.2f} us" if limit else
               "not calibrated"),
              ("trials", f"{len(result['trials'])}, of which void and repeated {void}"),
+             ("frames", wrong_frames(result["trials"])),
              ("command", result["command"]), ("date", result["date"])]
+    if dut.get("guests"):
+        pairs.insert(1, ("topology", f"{result['topology']}: {len(dut['guests'])} guests that "
+                                     "forward"))
+    elif result["topology"] != "p2p":
+        pairs.insert(1, ("topology", result["topology"]))
     return pairs
+
+
+def wrong_frames(trials):
+    """What else than lost the frames of all trials were."""
+    sums = [(sum(trial[name] for trial in trials), name)
+            for name in ("duplicated", "reordered", "corrupted", "misrouted", "flooded")]
+    return ", ".join(f"{count} {name}" for count, name in sums if count) or \
+        "none duplicated, reordered, corrupted, misrouted or flooded"
 
 
 def cell(value):

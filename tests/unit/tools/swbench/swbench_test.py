@@ -180,7 +180,24 @@ class Options(unittest.TestCase):
                 (["compare", "a"], "name two directories"),
                 (["bogus"], "verb 'bogus' is unknown"),
                 (["mrr", "more"], "'more' is not understood"),
-                (["mrr", "--dut", "external"], "name its sockets")):
+                (["mrr", "--dut", "external"], "name its sockets"),
+                (["mrr", "--router", "x"], "--router 'x': not a MAC"),
+                (["mrr", "--router", "02:00:00:00:00:01"], "--ip: "),
+                (["mrr", "--router", "02:00:00:00:00:01", "--ip", "10.0.0.1"],
+                 "source and destination"),
+                (["mrr", "--ip", "10.0.0.1,10.0.0.2"], "--router MAC names it"),
+                (["mrr", "--topology", "ring"], "'ring' is not one of p2p"),
+                (["mrr", "--topology", "chain:0"], "chain:0': a number up to 16"),
+                (["mrr", "--topology", "mesh:1"], "mesh:1': a number up to 64"),
+                (["mrr", "--topology", "mesh:4"], "mrr cannot be measured so"),
+                (["mrr", "--topology", "pvp"], "1 guest poll, each on a core"),
+                (["macs", "--topology", "pvp", "--share-cores"], "macs cannot be measured so"),
+                (["latency", "--topology", "v2v", "--share-cores"],
+                 "there are loss, mrr, ndr, pdr"),
+                (["mrr", "--topology", "pvp", "--share-cores", "--size", "4000"],
+                 "guests take frames up to 2000 bytes"),
+                (["mrr", "--topology", "v2v", "--share-cores", "--dut", "bridge"],
+                 "a Linux bridge has not")):
             self.assertIn(text, self.refused(*arguments))
 
     def test_the_users_options_go_before_the_suites(self):
@@ -194,6 +211,12 @@ class Options(unittest.TestCase):
         settings = options.settings_for(options.parse(["ndr", "--full"]), {})
         self.assertEqual(settings.duration, 60)
         self.assertEqual(settings.goals[0].total, 60)
+
+    def test_a_chain_is_two_ports_a_segment(self):
+        shape = options.parse(["mrr", "--topology", "pvvp", "--cpus", "0,1,2,3"]).shape
+        self.assertEqual(shape.chain(10), [("p0", 10), ("g0a", 10), ("g0b", 11), ("g1a", 11),
+                                           ("g1b", 12), ("p1", 12)])
+        self.assertEqual(options.parse(["mesh", "--topology", "mesh:6"]).ports, 6)
 
     def test_a_line_limits_the_search(self):
         settings = options.settings_for(options.parse(["ndr", "--line-rate", "10G"]), {})
