@@ -37,6 +37,7 @@ static const struct {
 	{"wait", cmd_wait},
 	{"console", cmd_console},
 	{"exec", cmd_exec},
+	{"test", cmd_test},
 	{"explain", cmd_explain},
 	{"help", cmd_help},
 	{"completion", cmd_completion},

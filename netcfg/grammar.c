@@ -117,6 +117,7 @@ const struct grammar_command grammar_commands[] = {
 	{"wait", NULL, "[NODE...]", "wait until nodes are ready"},
 	{"console", NULL, "NODE", "attach to the serial console of a node; Ctrl-] leaves"},
 	{"exec", NULL, "NODE -- COMMAND...", "run a command in a node's shell, over its serial console"},
+	{"test", NULL, "[FILE]", "do the steps of a lab file's test, in nodes and with swbench"},
 	{"explain", NULL, "CODE", "explain an error code of lab files"},
 	{"help", NULL, "[OBJECT [VERB]]", "show help"},
 	{"completion", NULL, "bash", "print a completion script for the shell"},

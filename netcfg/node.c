@@ -75,7 +75,7 @@ static void put_nics(FILE *out, const struct state_vm *vm, const char *run_dir)
 }
 
 static void put_command(FILE *out, const struct opts *opts, const struct state_vm *vm,
-	const char *run_dir, const struct paths *paths, const char *program)
+	const char *run_dir, const struct paths *paths, const char *program, const char *nfguest)
 {
 	const struct topo_node *node = vm->node;
 	const struct topo_image *image = node->image;
@@ -92,7 +92,7 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 	put(out, "--memory");
 	put_printf(out, "%" PRIu64 "K", node->memory_bytes >> 10);
 	put(out, "--kernel");
-	put(out, image->kernel);
+	put(out, image->is_nfguest ? nfguest : image->kernel);
 	if (image->initrd) {
 		put(out, "--initrd");
 		put(out, image->initrd);
@@ -111,26 +111,29 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 	put(out, paths->control);
 	put(out, "--config-digest");
 	put(out, vm->digest);
-	if (opts->slow_kvm)
+	// It runs as fast on a KVM without hardware virtualization.
+	if (opts->slow_kvm || image->is_nfguest)
 		put(out, "--slow-kvm");
 }
 
 int node_configure(const struct opts *opts, const struct state_vm *vm, const char *run_dir,
 	struct err *err)
 {
-	char program[PATH_MAX];
+	char program[PATH_MAX], nfguest[PATH_MAX] = "";
 	struct paths paths;
 	FILE *out;
 	int code = get_paths(run_dir, vm->name, &paths, err);
 
 	if (!code)
 		code = proc_find_program(opts->bin_dir, "vmm", program, sizeof(program), err);
+	if (!code && vm->node->image->is_nfguest)
+		code = proc_find_nfguest(opts->bin_dir, nfguest, sizeof(nfguest), err);
 	if (code)
 		return code;
 	out = fopen(paths.args, "we");
 	if (!out)
 		return err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
-	put_command(out, opts, vm, run_dir, &paths, program);
+	put_command(out, opts, vm, run_dir, &paths, program, nfguest);
 	if (fclose(out))
 		return err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
 	return 0;

@@ -193,6 +193,27 @@ int proc_find_program(const char *bin_dir, const char *name, char *path, size_t 
 	return -ENOENT;
 }
 
+int proc_find_nfguest(const char *bin_dir, char *path, size_t size, struct err *err)
+{
+	static const char *const places[] = {"", "../tools/nfguest", "tools/nfguest", "../share/weft"};
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (len > 0) {
+		self[len] = '\0';
+		*strrchr(self, '/') = '\0';
+	}
+	for (size_t i = 0; (bin_dir || len > 0) && i < sizeof(places) / sizeof(places[0]); i++) {
+		int n = snprintf(path, size, "%s/%s/nfguest", bin_dir ? bin_dir : self, places[i]);
+
+		if (n > 0 && (size_t)n < size && !access(path, R_OK))
+			return 0;
+	}
+	(void)err_set(err, -ENOENT, "guest 'nfguest': not found beside netcfg");
+	err_hint(err, "say where it is: --bindir DIR");
+	return -ENOENT;
+}
+
 void proc_last_line(const char *file, char *buf, size_t size)
 {
 	char text[4096];

@@ -27,6 +27,8 @@ void proc_signal(const char *pid_file, int signo);
 bool proc_wait_gone(const char *pid_file, unsigned timeout_ms);
 /** Where program is: --bindir, beside netcfg (../NAME/NAME, or NAME), then $PATH. 0 or -ENOENT. */
 int proc_find_program(const char *bin_dir, const char *name, char *path, size_t size, struct err *err);
+/** Where the guest that nfguest(1) describes is: --bindir, beside netcfg or installed with it. */
+int proc_find_nfguest(const char *bin_dir, char *path, size_t size, struct err *err);
 /** The last line of a file that is not blank, control characters replaced; "" = none. */
 void proc_last_line(const char *file, char *buf, size_t size);
 void proc_sleep_ms(unsigned ms);

@@ -2,7 +2,7 @@
  * topo: a lab as its file describes it, with ranges, groups, defaults and meshes resolved.
  *
  * topo_parse.c reads the top, topo_node.c images, groups and nodes, topo_port.c ports of the host,
- * topo_link.c bridges and links; the keys are the tables of topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look like
+ * topo_link.c bridges and links, topo_step.c what is tested; the keys are the tables of topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look like
  * in the daemons, plan.h for how to get there.
  *
  * Data model: everything lives in topo->arena; pointers are borrowed from it.
@@ -25,10 +25,14 @@
 #define TOPO_MAX_PORTS    256
 #define TOPO_MAX_IMAGES   256
 #define TOPO_MAX_ADDRS    64 /* of a node */
+#define TOPO_MAX_STEPS    256
+#define TOPO_MAX_STEP_PORTS 64
 #define TOPO_NAME_MAX     32
 #define TOPO_LAB_NAME_MAX 40
 #define TOPO_DEFAULT_MEMORY (256ull << 20)
+#define TOPO_NFGUEST_MEMORY (32ull << 20)
 #define TOPO_READY_TEXT   "weft-guest: ready"
+#define TOPO_NFGUEST_READY "\"ready\":1"
 
 struct topo_image {
 	const char *name;
@@ -37,6 +41,7 @@ struct topo_image {
 	const char *ready;                  /* console text, NULL = TOPO_READY_TEXT */
 	uint32_t vcpus;                     /* 0 = not said */
 	uint64_t memory_bytes;              /* 0 = not said */
+	bool is_nfguest; /* ours, wherever it is installed; no kernel then */
 };
 
 struct topo_nic {
@@ -100,6 +105,16 @@ struct topo_link {
 	struct diag_mark mark;
 };
 
+/** One step of a test: a command in a node, or swbench between ports. */
+struct topo_step {
+	const char *name;
+	struct diag_mark mark;
+	const char *node, *exec; /* a shell's command; NULL = none */
+	const char *swbench;     /* its verb and options; NULL = none */
+	unsigned ports[TOPO_MAX_STEP_PORTS], n_ports;
+	unsigned timeout_s; /* 0 = the command's default */
+};
+
 struct topo {
 	struct arena arena;
 	const char *name;
@@ -108,7 +123,9 @@ struct topo {
 	struct topo_bridge *bridges;
 	struct topo_port *ports;
 	struct topo_link *links;
-	unsigned n_images, n_nodes, n_bridges, n_ports, n_links;
+	struct topo_step *steps;
+	unsigned n_images, n_nodes, n_bridges, n_ports, n_links, n_steps;
+	struct topo_image nfguest; /* what nodes of that kind boot */
 };
 
 /**

@@ -187,6 +187,25 @@ static void add_node(struct topo_reader *reader, const struct yaml_value *value,
 		node->ready = image && image->ready ? image->ready : TOPO_READY_TEXT;
 }
 
+/* A guest without Linux has no addresses to be told, and boots nothing but itself. */
+static void check_nfguest(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_node_spec *spec)
+{
+	const struct {
+		const char *key;
+		bool is_there;
+	} keys[] = {{"ipv4", spec->ipv4}, {"ipv6", spec->ipv6}, {"gateway", spec->gateway},
+		{"forwarding", spec->forwarding}, {"disk", spec->disk.text}};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (keys[i].is_there)
+			diag_hint(diag_add(reader->diag, value->key->mark, DIAG_VALUE,
+					  "node \"%.40s\" is an nfguest, which knows no \"%s\"", value->key->text,
+					  keys[i].key),
+				"what it does is said by \"cmdline: mode=...\", see nfguest(1)");
+	}
+}
+
 static void read_node(struct topo_reader *reader, const struct yaml_value *value,
 	const struct topo_range *range)
 {
@@ -195,7 +214,10 @@ static void read_node(struct topo_reader *reader, const struct yaml_value *value
 	unsigned errors = reader->diag->n;
 
 	read_spec(reader, value, &spec, true);
-	if (spec.image.text)
+	if (spec.kind == TOPO_NODE_NFGUEST) {
+		check_nfguest(reader, value, &spec);
+		image = &reader->topo->nfguest;
+	} else if (spec.image.text)
 		image = find_image(reader, &spec.image);
 	else if (reader->diag->n == errors)
 		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_NO_IMAGE, "node \"%.40s\" has no image",
@@ -369,6 +391,8 @@ static void finish_node(struct topo_reader *reader, struct topo_node *node,
 	struct guest_args args = {.reader = reader, .node = node};
 	const struct yaml_value *gateway = spec->gateway;
 
+	if (node->image && node->image->is_nfguest)
+		return;
 	append(&args, arena_printf(&reader->topo->arena, "hostname=%s", node->name));
 	add_addresses(&args, spec->ipv4, AF_INET);
 	add_addresses(&args, spec->ipv6, AF_INET6);

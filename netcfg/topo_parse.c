@@ -71,7 +71,7 @@ bool topo_is_misplaced(const struct yaml_value *key, const char *under, struct d
 		const char *name = topo_root_schema.fields[i].name;
 
 		if (strcmp(name, key->text) || topo_root_schema.fields[i].kind == TOPO_TEXT ||
-		    topo_root_schema.fields[i].kind == TOPO_NUMBER || !strcmp(name, "test") || !strcmp(name, "mgmt"))
+		    topo_root_schema.fields[i].kind == TOPO_NUMBER || !strcmp(name, "mgmt") || !strcmp(name, "test"))
 			continue;
 		diag_hint(diag_add(diag, key->mark, DIAG_UNKNOWN_KEY,
 				  "\"%s\" belongs at the top level, not under \"%s\"", name, under),
@@ -185,7 +185,12 @@ int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo
 	struct topo_root_spec spec = {0};
 	const struct yaml_value *root;
 
-	*ret_topo = (struct topo){.name = ""};
+	*ret_topo = (struct topo){.name = "",
+		.nfguest = {.name = "nfguest",
+			.cmdline = "ready=1",
+			.ready = TOPO_NFGUEST_READY,
+			.memory_bytes = TOPO_NFGUEST_MEMORY,
+			.is_nfguest = true}};
 	root = topo_yaml_parse(&ret_topo->arena, diag);
 	if (root && read_root(&reader, root, &spec)) {
 		topo_read_images(&reader, spec.images);
@@ -194,6 +199,7 @@ int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo
 		topo_read_ports(&reader, spec.ports);
 		topo_read_links(&reader, spec.links);
 		topo_finish_nodes(&reader, spec.nodes);
+		topo_read_steps(&reader, spec.test);
 	}
 	if (ret_topo->arena.failed && !diag->n)
 		diag_add(diag, (struct diag_mark){0}, DIAG_LIMIT, "out of memory");

@@ -47,6 +47,9 @@ void topo_read_ports(struct topo_reader *reader, const struct yaml_value *ports)
 void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *bridges);
 void topo_read_links(struct topo_reader *reader, const struct yaml_value *links);
 
+/** steps of tests: topo_step.c; after all that they name */
+void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps);
+
 /** "no node called ..." with the nearest name. */
 void topo_no_node(struct topo_reader *reader, const char *name, struct diag_mark mark);
 /** Number of an interface: "eth3" is 3; 0 with an error in diag when it is none. */

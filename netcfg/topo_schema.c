@@ -25,8 +25,8 @@ static const struct topo_field root_fields[] = {
 	KEY(topo_root_spec, "bridges", bridges, TOPO_MAP_OF, "bridges of the switch"),
 	KEY(topo_root_spec, "ports", ports, TOPO_MAP_OF, "ports of the switch that no node has"),
 	KEY(topo_root_spec, "links", links, TOPO_LIST_OF, "cables"),
+	KEY(topo_root_spec, "test", test, TOPO_LIST_OF, "steps of netcfg test"),
 	LATER("mgmt"),
-	LATER("test"),
 };
 
 static const struct topo_field defaults_fields[] = {
@@ -56,7 +56,11 @@ static const struct topo_field image_fields[] = {
 	LATER("firmware"),
 };
 
+/* In the order of enum topo_node_kind. */
+static const char *const kind_names[] = {"linux", "nfguest", NULL};
+
 static const struct topo_field node_fields[] = {
+	WORD(topo_node_spec, "kind", kind, kind_names, "what it is: linux (an image of images), or nfguest"),
 	KEY(topo_node_spec, "image", image, TOPO_TEXT, "what it boots, one of images"),
 	KEY(topo_node_spec, "group", group, TOPO_TEXT, "one of groups"),
 	NUM(topo_node_spec, "vcpus", vcpus, TOPO_NUMBER, 1, 64, "virtual CPUs (1)"),
@@ -143,6 +147,15 @@ static const struct topo_field link_fields[] = {
 	LATER("asymmetric"),
 };
 
+static const struct topo_field step_fields[] = {
+	KEY(topo_step_spec, "name", name, TOPO_TEXT, "name of the step, and of its directory of results"),
+	KEY(topo_step_spec, "node", node, TOPO_TEXT, "node that runs exec"),
+	KEY(topo_step_spec, "exec", exec, TOPO_TEXT, "command of the node's shell; it must succeed"),
+	KEY(topo_step_spec, "swbench", swbench, TOPO_TEXT, "verb and options of a measurement; it must succeed"),
+	KEY(topo_step_spec, "ports", ports, TOPO_LIST_OF, "ports of the lab that the tester takes, p0 first"),
+	NUM(topo_step_spec, "timeout", timeout, TOPO_NUMBER, 1, 86400, "seconds that the step may take"),
+};
+
 #define SCHEMA(name, what)                                                                         \
 	const struct topo_schema topo_##name##_schema = {what, name##_fields, ARRAY_LEN(name##_fields)}
 SCHEMA(root, "lab");
@@ -153,10 +166,11 @@ SCHEMA(node, "node");
 SCHEMA(bridge, "bridge");
 SCHEMA(port, "port");
 SCHEMA(link, "link");
+SCHEMA(step, "step");
 
 const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defaults_schema,
 	&topo_ready_schema, &topo_image_schema, &topo_node_schema, &topo_bridge_schema, &topo_port_schema,
-	&topo_link_schema, NULL};
+	&topo_link_schema, &topo_step_schema, NULL};
 
 /* Reading */
 

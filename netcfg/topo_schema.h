@@ -51,7 +51,7 @@ struct topo_root_spec {
 	uint64_t set;
 	uint64_t version;
 	struct topo_text name;
-	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *ports, *links;
+	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *ports, *links, *test;
 };
 
 struct topo_defaults_spec {
@@ -74,7 +74,7 @@ struct topo_image_spec {
 struct topo_node_spec {
 	uint64_t set;
 	struct topo_text image, group, cmdline, disk;
-	uint64_t vcpus, memory, rank, interfaces;
+	uint64_t vcpus, memory, rank, interfaces, kind;
 	bool forwarding, offload;
 	const struct yaml_value *after, *ipv4, *ipv6, *gateway, *ready;
 };
@@ -101,9 +101,19 @@ struct topo_link_spec {
 	struct vlan_set trunk_vlans;
 };
 
+struct topo_step_spec {
+	uint64_t set;
+	struct topo_text name, node, exec, swbench;
+	const struct yaml_value *ports;
+	uint64_t timeout;
+};
+
+/** Values of a node's kind. */
+enum topo_node_kind { TOPO_NODE_LINUX, TOPO_NODE_NFGUEST };
+
 extern const struct topo_schema topo_root_schema, topo_defaults_schema, topo_ready_schema,
 	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_port_schema,
-	topo_link_schema;
+	topo_link_schema, topo_step_schema;
 extern const struct topo_schema *const topo_schemas[]; /* all of them, NULL-terminated */
 
 /** Read map (NULL or nothing = empty) into spec, zeroed before. Errors to diag. */

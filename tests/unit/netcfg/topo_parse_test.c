@@ -200,6 +200,32 @@ static void ports_of_the_host_have_their_settings(void **state)
 	free(good_text);
 }
 
+static void nfguest_nodes_and_test_steps(void **state)
+{
+	const struct topo_node *node;
+	struct topo topo;
+
+	parse_good("nfguest.yaml", &topo);
+	assert_false(topo.nodes[topo_find_node(&topo, "r1")].image->is_nfguest);
+	node = &topo.nodes[topo_find_node(&topo, "fw2")];
+	assert_true(node->image->is_nfguest);
+	assert_string_equal(node->cmdline, "mode=fwd");
+	assert_string_equal(node->guest_args, ""); // it would not understand them
+	assert_true(node->memory_bytes == 32ull << 20);
+	assert_int_equal(node->n_nics, 2);
+	assert_true(topo.nodes[topo_find_node(&topo, "gen")].memory_bytes == 64ull << 20);
+	assert_int_equal(topo.n_steps, 2);
+	assert_string_equal(topo.steps[0].node, "r1");
+	assert_string_equal(topo.steps[0].exec, "ip link && true");
+	assert_int_equal(topo.steps[0].timeout_s, 5);
+	assert_null(topo.steps[0].swbench);
+	assert_string_equal(topo.steps[1].swbench, "mrr --quick");
+	assert_int_equal(topo.steps[1].n_ports, 2);
+	assert_string_equal(topo.ports[topo.steps[1].ports[1]].name, "out");
+	topo_done(&topo);
+	free(good_text);
+}
+
 /* Every key that can be written is in the manual. */
 static void manual_lists_every_key(void **state)
 {
@@ -231,6 +257,7 @@ int main(void)
 		cmocka_unit_test(ranges_groups_and_meshes_resolve),
 		cmocka_unit_test(addresses_become_kernel_arguments),
 		cmocka_unit_test(ports_of_the_host_have_their_settings),
+		cmocka_unit_test(nfguest_nodes_and_test_steps),
 		cmocka_unit_test(manual_lists_every_key),
 		cmocka_unit_test(every_code_is_explained),
 	};
