@@ -3,6 +3,7 @@
  * makes the agent end, wait or allocate without bound. */
 #include "clock.h"
 #include "cmd.h"
+#include "distance.h"
 #include "engine.h"
 #include "err.h"
 #include "lines.h"
@@ -395,6 +396,23 @@ static int op_inject(
 	return r;
 }
 
+static int op_distance(
+	struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
+{
+	const json_t *cpu = json_object_get(request, "cpu");
+	int ns;
+
+	if (!json_is_integer(cpu) || json_integer_value(cpu) < 0 ||
+		json_integer_value(cpu) >= CPU_SETSIZE)
+		return err_set(err, -EINVAL, "cpu is no core");
+	ns = distance_measure((int)json_integer_value(cpu), clock_base.ticks_per_s / 1e9);
+	if (ns < 0)
+		return err_set(err, ns, "core %d does not answer: %s",
+			(int)json_integer_value(cpu), strerror(-ns));
+	*ret_result = json_pack("{s:i,s:b}", "ns", ns, "near", ns < DISTANCE_NEAR_NS);
+	return 0;
+}
+
 static int op_stop(struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
 {
 	return 0; /* nothing runs */
@@ -419,6 +437,7 @@ static const struct {
 	{"learn", op_learn},
 	{"run", op_run},
 	{"inject", op_inject},
+	{"distance", op_distance},
 	{"stop", op_stop},
 	{"quit", op_quit},
 };

@@ -24,6 +24,8 @@ NEAR_LIMIT = 0.9      # of what the tester can do by itself: above, it may be th
 FIRST_VLAN = 10
 LEARN_PPS = 20000
 CHAIN_S = 20          # until frames pass all guests
+NEAR_WAIT_S = 20      # until a host that moved the cores apart has moved them back
+NEAR_WAITS_S = 900    # for that in all
 
 
 class Setup(host.Setup):
@@ -53,6 +55,8 @@ class Bench:
         self.dut_description = None
         self.features = []
         self.calibration = {}
+        self.can_be_near = False  # tester's and device's core shared a cache at some time
+        self.waited_s = 0.0       # for that
         self.trials = []   # every one, void ones too
         self.verb = ""
         self.n_starts = 0
@@ -170,6 +174,8 @@ class Bench:
     def once(self, label, run, during=None):
         """One trial as it comes, with during() called while it runs: (trial, result of the
         agent)."""
+        is_placed = self.dut and not during and not self.options.share_cores
+        place = [self.come_near()] if is_placed else []
         stolen = stolen_ticks()
         before = self.dut.counters() if self.dut and not run.get("unreconciled") else None
         members = {"drain": DRAIN_S,
@@ -186,6 +192,10 @@ class Bench:
         if result["stopped"]:
             raise Stopped
         trial = summarize(result)
+        if is_placed:
+            place.append(self.distance())
+            trial["distance_ns"] = [found["ns"] if found else None for found in place]
+            trial["place"] = place_of(place)
         trial.update(verb=self.verb, label=label,
                      void="" if during else self.judge(trial, result, before, stolen),
                      shared=self.options.share_cores)
@@ -195,6 +205,30 @@ class Bench:
             limit and trial["sent_pps"] + trial["received_pps"] > 2 * NEAR_LIMIT * limit))
         self.trials.append(trial)
         return trial, result
+
+    # ---- Where the cores are ----
+
+    def distance(self):
+        """{"ns", "near"} between the tester's core and the device's. A host moves the cores of a
+        virtual machine: what a frame costs changes by a factor of several."""
+        try:
+            found = self.agent.call("distance", cpu=self.setup.switch_cpu)
+        except host.Problem:
+            return None
+        self.can_be_near |= found["near"]
+        return found
+
+    def come_near(self):
+        """The distance before a trial, waited for where it can be better."""
+        found = self.distance()
+        begin = time.monotonic()
+        while found and not found["near"] and self.can_be_near and \
+                time.monotonic() - begin < NEAR_WAIT_S and self.waited_s < NEAR_WAITS_S:
+            self.progress.detail(f"the host moved the cores apart ({found['ns']} ns): waiting")
+            time.sleep(0.5)
+            self.waited_s += 0.5
+            found = self.distance()
+        return found
 
     def run_guests(self, run):
         stream, = self.streams
@@ -208,6 +242,9 @@ class Bench:
             return f"the hypervisor took {lost_s:.2f} s of the cores"
         if not self.options.share_cores and trial["run_share"] < MIN_SHARE:
             return f"the tester had {trial['run_share']:.1%} of its core"
+        if self.can_be_near and trial.get("place") in ("far", "mixed"):
+            return f"the cores were apart (a cache line took {trial['distance_ns']} ns): " \
+                "the host moved them"
         if before is None:
             return ""
         for _ in range(20):
@@ -228,6 +265,14 @@ class Bench:
     def rate_trial(self, label, base_pps, pps, seconds, **run):
         """A trial at pps in all, of streams that were set for base_pps in all."""
         return self.trial(label, seconds=seconds, scale=pps / base_pps, **run)
+
+
+def place_of(found):
+    """near, far or mixed, of measured distances."""
+    if not all(found):
+        return "unknown"
+    near = {one["near"] for one in found}
+    return "mixed" if len(near) > 1 else "near" if near.pop() else "far"
 
 
 def stolen_ticks():

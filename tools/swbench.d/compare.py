@@ -3,6 +3,7 @@ import json
 import os
 
 import host
+import output
 
 SAME = ("schema", "verb", "suite", "topology")
 
@@ -80,3 +81,18 @@ def text(a, b):
         lines += ["", "| rate over trials, Mpps | A | B | ranges |", "| --- | --- | --- | --- |"]
         lines += ["| " + " | ".join(row) + " |" for row in spans]
     return "\n".join(lines)
+
+
+def document(a, b):
+    """The comparison and both reports, as one text: what docs/ has."""
+    title = a["suite"] or a["verb"]
+    parts = [f"# {title}: {a['dut'].get('name')} and {b['dut'].get('name')}", "",
+             "Written by `swbench compare A B --output FILE` from the runs of the two commands below, "
+             "one after the other on one machine. Figures are of that machine; what carries over to "
+             "another are ratios. `void` and `tester-bound` stand where a figure is not to be relied "
+             "on; swbench(1) says when that is.", "", text(a, b)]
+    for letter, result in (("A", a), ("B", b)):
+        body = output.markdown(result).replace("\n#", "\n##").replace(
+            f"# swbench {title}", f"## {letter}: {result['dut'].get('name')}", 1)
+        parts += ["", body.rstrip()]
+    return "\n".join(parts) + "\n"

@@ -13,7 +13,7 @@ import page
 SCHEMA = 1
 COLUMNS = ("verb", "label", "seconds", "intended", "sent", "refused", "late", "received", "lost",
            "loss_ratio", "duplicated", "reordered", "corrupted", "flooded", "misrouted",
-           "run_share", "involuntary", "tester_bound", "shared", "void")
+           "run_share", "involuntary", "place", "tester_bound", "shared", "void")
 
 
 def machine(setup):
@@ -122,7 +122,8 @@ def facts(result):
              ("state", result["state"]),
              ("machine", f"{where['cpu']}, {where['cores']} cores, Linux {where['kernel']}, "
                          f"{where['memory_mib']} MiB"),
-             ("cores", f"tester on {where['tester_cpu']}, device on {where['dut_cpu']}"),
+             ("cores", f"tester on {where['tester_cpu']}, device on {where['dut_cpu']}"
+                       f"{places(result['trials'])}"),
              ("ports", f"ring of {dut.get('ring', '-')}, {' '.join(dut.get('features', []))}, "
                        f"{'huge' if dut.get('huge_pages') else 'small'} pages"),
              ("tester alone", f"{limit / 1e6:.1f} Mpps, latency bias "
@@ -137,6 +138,14 @@ def facts(result):
     elif result["topology"] != "p2p":
         pairs.insert(1, ("topology", result["topology"]))
     return pairs
+
+
+def places(trials):
+    """How often the two cores shared a cache."""
+    found = [trial["place"] for trial in trials if "place" in trial and not trial["void"]]
+    if not found:
+        return ""
+    return f"; near each other in {found.count('near')} of {len(found)} trials"
 
 
 def wrong_frames(trials):
