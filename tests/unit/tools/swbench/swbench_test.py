@@ -158,6 +158,26 @@ class Streams(unittest.TestCase):
         self.assertEqual(streams.mac(0x0200000000ff), "02:00:00:00:00:ff")
 
 
+class Places(unittest.TestCase):
+    """How near the two cores are."""
+
+    def test_a_trial_is_where_its_begin_and_end_were(self):
+        near, far = {"ns": 100, "near": True}, {"ns": 400, "near": False}
+        self.assertEqual(bench.place_of([near, near]), "near")
+        self.assertEqual(bench.place_of([far, far]), "far")
+        self.assertEqual(bench.place_of([near, far]), "mixed")
+        self.assertEqual(bench.place_of([near, None]), "unknown")
+
+    def test_far_trials_are_void_where_near_is_possible(self):
+        judge = bench.Bench(options.parse(["mrr"]), None, None)
+        self.addCleanup(judge.close)
+        trial = {"seconds": 1.0, "run_share": 1.0, "place": "far", "distance_ns": [400, 410]}
+        self.assertEqual(judge.judge(trial, None, None, bench.stolen_ticks()), "")
+        judge.can_be_near = True
+        self.assertIn("the host moved them",
+                      judge.judge(trial, None, None, bench.stolen_ticks()))
+
+
 class Options(unittest.TestCase):
     """The command line."""
 
@@ -275,6 +295,22 @@ class Reports(unittest.TestCase):
             compare.text(a, b)
         with self.assertRaises(host.Problem):
             compare.text(a, self.result(folder="b", state="interrupted"))
+
+    def test_a_comparison_is_one_document(self):
+        text = compare.document(self.result(folder="a"), self.result(folder="b"))
+        self.assertEqual([line for line in text.splitlines() if line.startswith("#")],
+                         ["# mrr: Weft and Weft", "## A: Weft", "### Rate <&>", "### Thresholds",
+                          "## B: Weft", "### Rate <&>", "### Thresholds"])
+        self.assertIn("| mrr_mpps | 5 | 5 | 1.00 |", text)
+
+    def test_reports_say_where_cores_were_and_what_frames_became(self):
+        result = self.result()
+        self.assertIn("frames: 2 misrouted, 1 flooded", output.markdown(result))
+        result["trials"] = [{**result["trials"][0], "place": place, "corrupted": 2}
+                            for place in ("near", "far", "near")]
+        text = output.markdown(result)
+        self.assertIn("near each other in 2 of 3 trials", text)
+        self.assertIn("6 corrupted", text)
 
     def test_charts_take_points_of_all_kinds(self):
         for kind in ("line", "log", "quantile"):
