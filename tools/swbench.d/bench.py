@@ -18,7 +18,6 @@ MIN_SHARE = 0.99      # of its core that the tester needs: 1 % for others at mos
 MAX_LATE = 0.01       # share of the frames that the tester may let go; they count as not due
 MAX_STOLEN = 0.01     # of the time, of all cores together
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
-TRIES = 4             # of a trial until it is taken as it is
 DRAIN_S = 0.05        # of silence ends a trial
 NEAR_LIMIT = 0.9      # of what the tester can do by itself: above, it may be the limit
 FIRST_VLAN = 10
@@ -256,7 +255,7 @@ class Bench:
 
     def trial(self, label, **run):
         """A trial that is not void, or the last of several that were."""
-        for _ in range(TRIES):
+        for _ in range(self.options.tries):
             trial, result = self.once(label, run)
             if not trial["void"] and trial["late_ratio"] <= MAX_LATE:
                 break

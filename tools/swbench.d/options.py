@@ -15,7 +15,8 @@ import verbs
 HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 COUNTS = [1, 10, 100, 1000, 10000, 100000]
 DEFAULTS = {"sizes": [64], "duration": 1.0, "trials": 10, "goals": "short", "counts": COUNTS,
-            "most_addresses": 262144, "learn_rate": 20000.0, "learn_addresses": 8192, "hours": 6.0}
+            "most_addresses": 262144, "learn_rate": 20000.0, "learn_addresses": 8192, "hours": 6.0,
+            "tries": 8}  # of a trial until it is taken as it is
 
 
 class Parser(argparse.ArgumentParser):

@@ -77,10 +77,11 @@ def mrr(bench, options):
 
 def find_rates(bench, label, goals, size_base=BASE):
     """MLRsearch of the streams that are set; results by goals, and the loss curve."""
-    curve = {}
+    curve, tried = {}, []
 
     def measure(pps, seconds):
         trial, _ = bench.rate_trial(f"{label}, {mpps(pps)} Mpps", size_base, pps, seconds)
+        tried.append((pps, trial))
         # A rate that the tester did not offer has not passed.
         missed = max(trial["loss_ratio"],
                      trial["late_ratio"] if trial["late_ratio"] > MAX_LATE else 0.0)
@@ -88,8 +89,24 @@ def find_rates(bench, label, goals, size_base=BASE):
         return missed
 
     found = mlr.search(measure, goals, LOWEST, highest(bench))
+    mark_bounds(found, tried)
     points = [[pps / 1e6, 100 * statistics.mean(losses)] for pps, losses in sorted(curve.items())]
     return found, points
+
+
+def mark_bounds(found, tried):
+    """The result rests on the trials at its bounds; the way there may have been too fast for the
+    tester, or void."""
+    for _, trial in tried:
+        trial["decides"] = False
+    for result in found.values():
+        at_bounds = [trial for pps, trial in tried
+                     if pps in (result["lower_pps"], result["upper_pps"])]
+        for trial in at_bounds:
+            trial["decides"] = True
+        result["marks"] = [mark for mark, is_on in (
+            ("tester-bound", any(trial["tester_bound"] for trial in at_bounds)),
+            ("void", any(trial["void"] for trial in at_bounds))) if is_on]
 
 
 def rate_findings(bench, options, name, wanted):
@@ -106,7 +123,8 @@ def rate_findings(bench, options, name, wanted):
             rows.append([size, goal.name, percent(goal.loss), mpps(lower),
                          mpps(upper) if upper else "none", mpps(result["conditional_pps"]),
                          f"{lower * size * 8 / 1e9:.2f}",
-                         "regular" if result["regular"] else "irregular"])
+                         ", ".join(["regular" if result["regular"] else "irregular",
+                                    *result["marks"]])])
             figures[f"{goal.name}_{size}_mpps"] = lower / 1e6
             figures.setdefault(f"{goal.name}_mpps", lower / 1e6)
             if goal.name in wanted:

@@ -20,6 +20,7 @@ import options  # noqa: E402
 import output  # noqa: E402
 import streams  # noqa: E402
 import thresholds  # noqa: E402
+import verbs_rate  # noqa: E402
 from verb import Finding  # noqa: E402
 
 
@@ -176,6 +177,18 @@ class Places(unittest.TestCase):
         judge.can_be_near = True
         self.assertIn("the host moved them",
                       judge.judge(trial, None, None, bench.stolen_ticks()))
+
+    def test_a_search_rests_on_the_trials_at_its_bounds(self):
+        tried = [(pps, {"tester_bound": pps > 9, "void": "why" if pps == 4 else ""})
+                 for pps in (10, 8, 6, 4)]
+        found = {"pdr": {"lower_pps": 6, "upper_pps": 8}, "ndr": {"lower_pps": 4, "upper_pps": 6}}
+        verbs_rate.mark_bounds(found, tried)
+        self.assertEqual([trial["decides"] for _, trial in tried], [False, True, True, True])
+        self.assertEqual(found["pdr"]["marks"], [])
+        self.assertEqual(found["ndr"]["marks"], ["void"])
+        top = {"lower_pps": 8, "upper_pps": 10}
+        verbs_rate.mark_bounds({"top": top}, tried)
+        self.assertEqual(top["marks"], ["tester-bound"])
 
 
 class Options(unittest.TestCase):
