@@ -12,6 +12,7 @@ CHECK_PPS = 200e3     # of the frames that show what was learned
 # A switch may learn a moment after a frame, and may look over what it keeps of flows now and then
 # only: Open vSwitch does twice a second.
 SETTLE_S = 1.0
+PASSES = 3
 LEARN_RATES = (100, 1000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000)
 
 
@@ -43,15 +44,20 @@ def mesh(bench, options):
 
 def learns(bench, label, n, rate, size):
     """Send n addresses from port 1 at a rate, then one frame to each from port 0. The frames that
-    were lost, and that the monitor heard."""
+    were lost, and that the monitor heard. What was lost without a frame flooded was too much at
+    once, as a first frame is for a switch that keeps flows, not unknown: it is sent again."""
     bench.dut.flush()
     time.sleep(0.02)
     stream = streams.stream(1, 0, [1], CHECK_PPS, size, dst=span(address(1), n), count=n)
     bench.agent.call("streams", streams=[stream])
     bench.agent.call("learn", rate=rate, timeout=n / rate + 60)
     time.sleep(SETTLE_S)
-    trial, _ = bench.trial(label, drain=0.05, unreconciled=True)
-    return trial["lost"], trial["flooded"] + trial["misrouted"]
+    for _ in range(PASSES):
+        trial, _ = bench.trial(label, drain=0.05, unreconciled=True)
+        flooded = trial["flooded"] + trial["misrouted"]
+        if flooded or not trial["lost"]:
+            break
+    return trial["lost"], flooded
 
 
 def can_learn(bench, name, title):

@@ -6,6 +6,7 @@ import sys
 import tempfile
 import unittest
 import xml.etree.ElementTree as ElementTree
+from unittest import mock
 
 ROOT = os.path.dirname(os.path.realpath(__file__)) + "/../../../.."
 sys.path[:0] = [f"{ROOT}/tools/swbench.d", f"{ROOT}/tools/bench.d"]
@@ -21,6 +22,7 @@ import output  # noqa: E402
 import streams  # noqa: E402
 import thresholds  # noqa: E402
 import verbs_rate  # noqa: E402
+import verbs_switch  # noqa: E402
 from verb import Finding  # noqa: E402
 
 
@@ -189,6 +191,20 @@ class Places(unittest.TestCase):
         top = {"lower_pps": 8, "upper_pps": 10}
         verbs_rate.mark_bounds({"top": top}, tried)
         self.assertEqual(top["marks"], ["tester-bound"])
+
+    def learned(self, *passes):
+        """What learns() makes of (lost, flooded) of each pass, and how many it made."""
+        found = [{"lost": lost, "flooded": flooded, "misrouted": 0} for lost, flooded in passes]
+        fake = mock.Mock()
+        fake.trial.side_effect = [(trial, None) for trial in found]
+        with mock.patch("verbs_switch.time.sleep"):
+            return verbs_switch.learns(fake, "", 4, 1e6, 64), fake.trial.call_count
+
+    def test_frames_lost_but_not_flooded_are_sent_again(self):
+        self.assertEqual(self.learned((0, 0)), ((0, 0), 1))
+        self.assertEqual(self.learned((7, 0), (0, 0)), ((0, 0), 2))
+        self.assertEqual(self.learned((0, 3)), ((0, 3), 1))
+        self.assertEqual(self.learned((7, 0), (7, 0), (5, 0)), ((5, 0), 3))
 
 
 class Options(unittest.TestCase):
