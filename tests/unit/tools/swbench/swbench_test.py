@@ -325,6 +325,12 @@ class Reports(unittest.TestCase):
         with self.assertRaises(host.Problem):
             compare.text(a, self.result(folder="b", state="interrupted"))
 
+    def test_loss_at_loads_of_a_devices_own_is_not_compared(self):
+        a = self.result(folder="a", figures={"loss_64_at_50": 0.1, "soak_loss_ratio": 0.0})
+        text = compare.text(a, {**a, "folder": "b"})
+        self.assertNotIn("loss_64_at_50", text)
+        self.assertIn("| soak_loss_ratio | 0 | 0 | - |", text)
+
     def test_a_comparison_is_one_document(self):
         text = compare.document(self.result(folder="a"), self.result(folder="b"))
         self.assertEqual([line for line in text.splitlines() if line.startswith("#")],
