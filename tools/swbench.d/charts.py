@@ -66,7 +66,9 @@ def quantile_name(x):
 def draw(chart):
     """chart: kind (line, log, quantile), title, x, y, series [[name, [[x, y]...]]...]."""
     series = [(name, [point for point in points if point[1] is not None])
-              for name, points in chart["series"] if points][:MAX_SERIES]
+              for name, points in chart["series"] if points]
+    left_out = len(series[MAX_SERIES:])
+    series = series[:MAX_SERIES]
     if not any(points for _, points in series):
         return ""
     log_x = chart["kind"] in ("log", "quantile")
@@ -102,4 +104,7 @@ def draw(chart):
         parts.append(f'<line class="s{i}" x1="{WIDTH - RIGHT + 14}" x2="{WIDTH - RIGHT + 34}" '
                      f'y1="{y - 4}" y2="{y - 4}"/><text class="name" x="{WIDTH - RIGHT + 40}" '
                      f'y="{y}">{escape(name)}</text>')
+    if left_out:
+        parts.append(f'<text class="name" x="{WIDTH - RIGHT + 40}" '
+                     f'y="{TOP + 12 + 18 * len(series)}">{left_out} more in result.json</text>')
     return "".join(parts) + "</svg>"

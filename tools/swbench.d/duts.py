@@ -89,6 +89,11 @@ class Dut:
         return ""
 
 
+def number_of(version):
+    """What a program prints of itself, "name 1.2", without its name."""
+    return version.rsplit(" ", 1)[-1]
+
+
 class Weft(Dut):
     """Ours."""
 
@@ -146,7 +151,7 @@ class Weft(Dut):
                 for port in json.loads(self.netcfg("--json", "port", "stats"))}
 
     def version(self):
-        return host.output([self.program or self.setup.vswitch, "--version"])
+        return number_of(host.output([self.program or self.setup.vswitch, "--version"]))
 
 
 class OpenVswitch(Dut):
@@ -227,7 +232,7 @@ class OpenVswitch(Dut):
         return {name: tuple(values) for name, values in found.items()}
 
     def version(self):
-        return host.output([self.program or switches.ovs_vswitchd(), "--version"])
+        return number_of(host.output([self.program or switches.ovs_vswitchd(), "--version"]))
 
 
 class Testpmd(Dut):

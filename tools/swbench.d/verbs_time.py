@@ -27,9 +27,12 @@ def passing_rate(bench, size, both):
 @verb("latency", "latency at no load and at 10, 50 and 90 % of the partial-drop rate",
       "FD.io CSIT, packet latency; RFC 5481 for the variation")
 def latency(bench, options):
-    rows, figures, series, histograms = [], {}, [], {}
+    rows, figures, charts, histograms = [], {}, [], {}
     bench.open(2)
     for size in options.sizes:
+        series = []
+        charts.append({"kind": "quantile", "title": f"Latency by percentile, {size} B",
+                       "x": "percentile", "y": "us", "series": series})
         rate = passing_rate(bench, size, options.both)
         for share in LATENCY_SHARES:
             pps = max(IDLE_PPS, rate * share / 100)
@@ -47,9 +50,7 @@ def latency(bench, options):
                 figures[f"latency_{size}_{share}_{key[:-3]}_us"] = found[key] / 1e3
     finding = Finding("latency", "Latency", figures,
                       ["size, B", "load, %", "Mpps", *(title for _, title in QUANTILES),
-                       "variation p99 - min"], rows,
-                      [{"kind": "quantile", "title": "Latency, by percentile", "x": "percentile",
-                        "y": "us", "series": series}],
+                       "variation p99 - min"], rows, charts,
                       note="us, from the sending of a frame to its collection, both ways together.")
     finding.histograms = histograms
     return [finding]

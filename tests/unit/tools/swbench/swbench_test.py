@@ -356,6 +356,18 @@ class Reports(unittest.TestCase):
                     ElementTree.fromstring(svg)
         json.dumps(self.result())
 
+    def test_a_chart_says_what_it_has_no_room_for(self):
+        chart = {"kind": "line", "title": "t", "x": "x", "y": "y",
+                 "series": [[f"s{i}", [[1, i]]] for i in range(charts.MAX_SERIES)]}
+        self.assertNotIn("more in", charts.draw(chart))
+        chart["series"] += [["one", [[1, 1]]], ["another", [[1, 2]]]]
+        self.assertIn("2 more in result.json", charts.draw(chart))
+
+    def test_versions_are_numbers(self):
+        self.assertEqual(duts.number_of("vswitch 0.1.0"), "0.1.0")
+        self.assertEqual(duts.number_of("ovs-vswitchd (Open vSwitch) 3.1.0"), "3.1.0")
+        self.assertEqual(duts.number_of(""), "")
+
 
 if __name__ == "__main__":
     unittest.main()
