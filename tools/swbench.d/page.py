@@ -2,7 +2,7 @@
 from html import escape
 
 import charts
-import output
+from facts import facts, failures
 
 STYLE = """
 :root { color-scheme: light dark; --bg: #fcfcfa; --fg: #1d2328; --dim: #667078; --line: #dde1e4;
@@ -72,9 +72,9 @@ def section(finding):
 
 def draw(result):
     title = f"swbench {result['suite'] or result['verb']}"
-    facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
-                    for name, value in output.facts(result))
-    failed = output.failures(result)
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
+                    for name, value in facts(result))
+    failed = failures(result)
     state = mark("bad", f"{len(failed)} failed") if failed else mark("good", "nothing failed")
     if result["state"] != "complete":
         state += mark("warn", result["state"])
@@ -88,4 +88,4 @@ def draw(result):
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">'
             f"<title>{escape(title)}</title><style>{STYLE}{colours()}</style></head><body><main>"
-            f"<h1>{escape(title)}{state}</h1><dl>{facts}</dl>{sections}</main></body></html>\n")
+            f"<h1>{escape(title)}{state}</h1><dl>{pairs}</dl>{sections}</main></body></html>\n")
