@@ -33,8 +33,10 @@ for mtu in 1500 9000; do
 	expect "TCP to the guest without offloads is intact, MTU $mtu" intact h1 h2 10.0.0.2
 	expect "and back, MTU $mtu" intact h2 h1 10.0.0.1
 done
+# How large the segments are that TCP hands over depends on its window, and so on the machine's speed:
+# that many were cut, not most, is what can be asked for. Uncut, as many go out as come in.
 expect 'the switch did cut: more frames went out than came in' \
 	json "$(rows tx_frames) | (map(select(.name == \"h2:eth1\"))[0].tx_frames) >
-		(map(select(.name == \"h1:eth1\"))[0].rx_frames) * 2" netcfg -j port stats
+		(map(select(.name == \"h1:eth1\"))[0].rx_frames) + 100" netcfg -j port stats
 expect 'destroy' netcfg destroy
 finish
