@@ -6,7 +6,7 @@
 require vmm vswitch netcfg ip busybox
 begin
 cd "$ROOT"
-lab_up labs/host-tap.yaml 200
+lab_up labs/host-tap.yaml
 host_ping() {
 	busybox ping -c 2 -W 2 "$1"
 }

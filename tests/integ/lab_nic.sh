@@ -67,7 +67,7 @@ ip address flush dev "$nic"
 
 # --- a trunk to the wire -------------------------------------------------------------------------
 
-lab_up "$T/lab.yaml" 200
+lab_up "$T/lab.yaml"
 expect 'apply took the card' driver_is "$card" vfio-pci
 refuse 'its interface is gone' has_iface "$card"
 up0_runs() {

@@ -75,7 +75,7 @@ expect 'no guest was rebooted' test "$boot_id" = "$(node h1 cat /proc/sys/kernel
 # A VMM dies; the neighbour and the switch do not care, and apply brings it back.
 kill -9 "$(pgrep -f "vmm .*h2.*$XDG_RUNTIME_DIR" | head -n 1)"
 expect 'the other guest lives' node h1 true
-expect 'apply brings the killed guest back' netcfg apply -f labs/two-hosts.yaml --wait=90
+expect 'apply brings the killed guest back' netcfg apply -f labs/two-hosts.yaml --wait=200
 expect 'and it is reachable' within 20 node h1 ping -c1 -W2 10.0.0.2
 
 run_dir=$XDG_RUNTIME_DIR

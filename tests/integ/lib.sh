@@ -224,10 +224,10 @@ testpmd_above() {
 
 # --- labs -----------------------------------------------------------------------------------------
 
-# lab_up FILE [SECONDS]: apply a lab file and wait for its guests; cleanup destroys it.
+# lab_up FILE: apply a lab file and wait for its guests, as long as slow machines take; cleanup destroys it.
 lab_up() {
 	LAB_FILE=$1
-	netcfg apply -f "$1" "--wait=${2:-120}" >"$T/apply.log" 2>&1 || {
+	netcfg apply -f "$1" --wait=300 >"$T/apply.log" 2>&1 || {
 		echo "the lab $1 did not come up"
 		exit 1
 	}
