@@ -2,7 +2,8 @@
 """usage: console.py SOCKET COMMAND [TIMEOUT]
 
 Runs a command in the shell on a guest's serial console (a Unix socket), prints what it printed and
-exits with its status; 125 if the console gave no answer in time (default 60 s).
+exits with its status; 125 if the console gave no answer in time (default 240 s: it may boot in an
+emulated host).
 """
 import re
 import shlex
@@ -69,7 +70,7 @@ class Console:
 def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    limit = float(sys.argv[3]) if len(sys.argv) == 4 else 60
+    limit = float(sys.argv[3]) if len(sys.argv) == 4 else 240
     console = Console(sys.argv[1], time.monotonic() + limit)
     console.prompt()
     output, status = console.run(sys.argv[2])

@@ -79,9 +79,12 @@ alive() {
 	kill -0 "${PID[$1]}" 2>/dev/null
 }
 
-# within SECONDS CMD...: retry until the command succeeds.
+# What a machine that does other things as well, or emulates one, is given of the time that one at ease needs.
+PATIENCE=4
+
+# within SECONDS CMD...: retry until the command succeeds; the limit ends what hangs, and is no measure.
 within() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + PATIENCE * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < deadline)) || return 1
