@@ -267,11 +267,17 @@ static unsigned domain_of(unsigned id)
 	return id < N_FIXED ? d : dice(3);
 }
 
-static const char *bridge_of(unsigned domain)
+static const char *any_bridge(void)
+{
+	return dice(2) ? "br0" : "br1";
+}
+
+/** Of a domain's ports; any, where they may be at either. */
+static const char *bridge_of(unsigned domain, const char *any)
 {
 	const char *bridge = domains[domain].bridge;
 
-	return strcmp(bridge, "*") != 0 ? bridge : dice(2) ? "br0" : "br1";
+	return strcmp(bridge, "*") != 0 ? bridge : any;
 }
 
 static void add_port(struct station *station)
@@ -283,8 +289,8 @@ static void add_port(struct station *station)
 	station->vid = domains[domain].vid;
 	if (domains[domain].bridge)
 		must("PortAdd", "name %s bridge %s path $/%s mode %s %s", station->name,
-			bridge_of(domain), station->name, listen ? "client" : "server",
-			vlan_words(station->vid));
+			bridge_of(domain, any_bridge()), station->name,
+			listen ? "client" : "server", vlan_words(station->vid));
 	else
 		must("PortAdd", "name %s path $/%s mode %s", station->name, station->name,
 			listen ? "client" : "server");
@@ -327,7 +333,7 @@ static void change_bridged_port(struct station *station)
 		break;
 	default:
 		must("PortSet", "name %s enabled true bridge %s", station->name,
-			bridge_of(station->domain));
+			bridge_of(station->domain, any_bridge()));
 	}
 }
 
@@ -421,19 +427,16 @@ static void churn(uint64_t duration_ns)
 static void calm_down(void)
 {
 	/* One for both ports that may be at any: else they would not meet. */
-	const char *any = dice(2) ? "br0" : "br1";
+	const char *any = any_bridge();
 
 	for (unsigned i = N_FIXED; i < N_ALL; i++) {
 		if (stations[i].fe)
 			remove_port(&stations[i]);
 	}
 	for (unsigned i = 0; i < N_FIXED; i++) {
-		if (i < FIRST_END) {
-			const char *bridge = domains[stations[i].domain].bridge;
-
+		if (i < FIRST_END)
 			must("PortSet", "name %s enabled true mtu 9216 bridge %s", stations[i].name,
-				strcmp(bridge, "*") != 0 ? bridge : any);
-		}
+				bridge_of(stations[i].domain, any));
 		pthread_mutex_lock(&stations[i].lock);
 		stations[i].reads = true;
 		pthread_mutex_unlock(&stations[i].lock);

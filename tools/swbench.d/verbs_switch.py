@@ -12,7 +12,7 @@ CHECK_PPS = 200e3     # of the frames that show what was learned
 # A switch may learn a moment after a frame, and may look over what it keeps of flows now and then
 # only: Open vSwitch does twice a second.
 SETTLE_S = 1.0
-PASSES = 3
+PASSES = 3            # of those frames, at most
 LEARN_RATES = (100, 1000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000)
 
 

@@ -180,6 +180,10 @@ class Places(unittest.TestCase):
         self.assertIn("the host moved them",
                       judge.judge(trial, None, None, bench.stolen_ticks()))
 
+
+class Verbs(unittest.TestCase):
+    """What verbs make of their trials."""
+
     def test_a_search_rests_on_the_trials_at_its_bounds(self):
         tried = [(pps, {"tester_bound": pps > 9, "void": "why" if pps == 4 else ""})
                  for pps in (10, 8, 6, 4)]
