@@ -27,6 +27,7 @@ cleanup() {
 	local status=$? name
 	# A child that is killed right after its birth still has our traps.
 	((BASHPID == $$)) || return 0
+	((status == 0 || status == 77)) || [[ -z $LAB_FILE ]] || lab_explain || true
 	[[ -z $LAB_FILE ]] || lab_down_hard
 	for name in "${!PID[@]}"; do
 		stop "$name" KILL
@@ -234,6 +235,16 @@ lab_up() {
 		echo "the lab $1 did not come up"
 		exit 1
 	}
+}
+
+# lab_explain: what the lab's VMMs and guests were at when the test failed.
+lab_explain() {
+	local file
+	# shellcheck disable=SC2046 # one word a process
+	"$INTEG/vmm_state.sh" $(lab_pids vmm)
+	while read -r file; do
+		cp "$file" "$T/$(basename "$file").log"
+	done < <(find "$XDG_RUNTIME_DIR" -name '*.serial')
 }
 
 # lab_down_hard: for cleanup; nothing of the lab stays, whatever state the test left it in.

@@ -1,0 +1,32 @@
+#!/bin/bash
+# usage: vmm_state.sh PID...
+#
+# What VMMs are doing, for the log of a failed test: their threads, and the last exits of their
+# guests as KVM's tracepoints show them. A guest that hangs is told from one that waits by these.
+# Needs root and debugfs for the latter.
+tracing=/sys/kernel/debug/tracing
+for pid; do
+	printf -- '--- threads of vmm %d\n' "$pid"
+	for task in /proc/"$pid"/task/*; do
+		printf '%s: %s\n' "$(<"$task/comm")" "$(cut -d ' ' -f 3 "$task/stat")"
+		sed 's/^/    /' "$task/stack"
+	done
+done 2>/dev/null
+[[ -w $tracing/events/kvm/enable ]] || exit 0
+echo 1 >$tracing/events/kvm/enable
+sleep 1
+echo 0 >$tracing/events/kvm/enable
+for pid; do
+	printf -- '--- KVM events of vmm %d in one second: all, and the last of them\n' "$pid"
+	awk -v "pid=$pid" '
+		BEGIN { while ((("ls /proc/" pid "/task") | getline task) > 0) own[task] = 1 }
+		match($1, /-[0-9]+$/) && substr($1, RSTART + 1) in own {
+			sub(":", "", $5)
+			n[$5]++
+			last[total++ % 30] = $0
+		}
+		END {
+			for (event in n) print n[event], event
+			for (i = total > 30 ? total - 30 : 0; i < total; i++) print last[i % 30]
+		}' $tracing/trace
+done
