@@ -2,7 +2,7 @@
 """usage: console.py SOCKET COMMAND [TIMEOUT]
 
 Runs a command in the shell on a guest's serial console (a Unix socket), prints what it printed and
-exits with its status; 125 if the console gave no answer in time (default 240 s: it may boot in an
+exits with its status; 124 if the console gave no answer in time (default 240 s: it may boot in an
 emulated host).
 """
 import re
@@ -32,7 +32,7 @@ class Console:
         if time.monotonic() > self.deadline:
             sys.stderr.write("console: no answer; last output:\n")
             sys.stderr.write(self.data.decode(errors="replace")[-2000:] + "\n")
-            sys.exit(125)
+            sys.exit(124)
 
     def read(self, seconds):
         self.sock.settimeout(seconds)
