@@ -31,7 +31,7 @@
 
 /* Memory that a freed object leaves behind is kept from use for a while under AddressSanitizer,
  * which looks for leaks itself at the end. */
-#ifdef WEFT_SANITIZED
+#ifdef WEFT_ASAN
 #define GROWTH_MAX_KIB (400 * 1024)
 #else
 #define GROWTH_MAX_KIB (4 * 1024)

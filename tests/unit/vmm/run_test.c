@@ -32,7 +32,7 @@ static int run(char *text, size_t size, const char *fmt, const char *a, const ch
 }
 
 /* A sanitizer makes system calls that the sandbox does not know. */
-#ifdef WEFT_SANITIZED
+#ifdef WEFT_ASAN
 #define VMM_SANDBOX "--no-seccomp "
 #else
 #define VMM_SANDBOX ""
