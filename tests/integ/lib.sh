@@ -164,6 +164,14 @@ ask() {
 	python3 "$INTEG/console.py" "$socket" "$*"
 }
 
+# booted NAME...: the guests' shells answer.
+booted() {
+	local name
+	for name; do
+		ask "$T/$name.console" true || return 1
+	done
+}
+
 finish() {
 	printf '%d ok, %d failed\n' "$n_passed" "$n_failed"
 	((n_passed + n_failed > 0 && n_failed == 0))

@@ -15,7 +15,7 @@ CMDLINE=weft.ip=eth1:10.0.0.1/24 qemu_guest h1 52:54:00:00:00:01 "path=$T/q1.soc
 CMDLINE=weft.ip=eth1:10.0.0.2/24 qemu_guest h2 52:54:00:00:00:02 \
 	"path=$T/q2.sock,server=on,wait=off" packed=on
 
-expect 'both QEMU guests boot' eval 'ask "$T/h1.console" true && ask "$T/h2.console" true'
+expect 'both QEMU guests boot' booted h1 h2
 expect 'QEMU guest to QEMU guest: ping, split to packed' \
 	ask "$T/h1.console" ping -c3 -W2 10.0.0.2
 expect 'QEMU port on a listening socket runs split rings' \

@@ -14,10 +14,6 @@ vm() {
 		--net "$4,mac=$2" --serial "unix=$T/$1.console" --control "$T/$1.sock"
 }
 
-both_boot() {
-	expect 'both guests boot' eval 'ask "$T/h1.console" true && ask "$T/h2.console" true'
-}
-
 # testpmd joins two vhost ports: port 0 listens, port 1 connects to the VMM, which listens.
 pmd_up() {
 	start pmd dpdk-testpmd --lcores '0@0-1,1@0-1' --no-pci --no-huge -m 128 \
@@ -29,7 +25,7 @@ pmd_up() {
 pmd_up
 vm h1 52:54:00:00:00:01 10.0.0.1/24 "vhost-user=$T/t1.sock,mode=client"
 vm h2 52:54:00:00:00:02 10.0.0.2/24 "vhost-user=$T/t2.sock,mode=server"
-both_boot
+expect 'both guests boot' booted h1 h2
 expect 'ping through testpmd, client and server' within 30 ask "$T/h1.console" ping -c1 -W2 10.0.0.2
 ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
 expect 'TCP through testpmd' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2
@@ -65,7 +61,7 @@ if command -v ovs-vswitchd >/dev/null && dpkg -s openvswitch-switch-dpdk >/dev/n
 		ovs add-port br0 "$port" -- set interface "$port" type=dpdkvhostuserclient \
 			"options:vhost-server-path=$T/$port.sock"
 	done
-	both_boot
+	expect 'both guests boot' booted h1 h2
 	expect 'ping through Open vSwitch with DPDK' within 30 ask "$T/h1.console" ping -c1 -W2 10.0.0.2
 	ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
 	expect 'TCP through Open vSwitch with DPDK' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2
