@@ -47,13 +47,15 @@ ended() {
 }
 
 # --- what is sent is what arrives -----------------------------------------------------------------
-across sink sink --count 3000 --duration 20
-expect 'gen sends to one port what it was told' gen --count 3000 --rate 100kpps --size 64,256,1518 \
+# Fewer frames at a time than a ring of 1,024 holds: none is lost, however long the host takes the
+# receiver's core away.
+across sink sink --count 900 --duration 20
+expect 'gen sends to one port what it was told' gen --count 900 --rate 100kpps --size 64,256,1518 \
 	--dst 02:00:00:00:00:0b
 ended 'sink ends with its count' sink
-is '.frames == 3000 and .foreign == 0 and .bytes == 3000 / 3 * (64 + 256 + 1518)' "$T/sink.json" \
+is '.frames == 900 and .foreign == 0 and .bytes == 900 / 3 * (64 + 256 + 1518)' "$T/sink.json" \
 	'sink counts frames and bytes'
-is '.streams | length == 1 and .[0].received == 3000 and .[0].lost == 0 and .[0].duplicated == 0
+is '.streams | length == 1 and .[0].received == 900 and .[0].lost == 0 and .[0].duplicated == 0
 	and .[0].reordered == 0' "$T/sink.json" 'sink accounts for the stream'
 
 across capture capture "$T/tagged.pcap" --count 200 --duration 20 --filter 'vlan 10 and udp'
