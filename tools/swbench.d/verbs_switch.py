@@ -8,11 +8,13 @@ from streams import address, mac, span
 from verb import Finding, mpps, percent, us, verb
 from verbs_rate import BASE, find_rates, mrr_trials
 
-CHECK_PPS = 200e3     # of the frames that show what was learned
+CHECK_PPS = 200e3     # of the frames that show what was learned, the first time
 # A switch may learn a moment after a frame, and may look over what it keeps of flows now and then
 # only: Open vSwitch does twice a second.
 SETTLE_S = 1.0
-PASSES = 3            # of those frames, at most
+PASSES = 3            # of those frames, at most,
+SLOWER = 4            # each at so much lower a rate than the one before
+COUNTED_S = 2.0       # until a device counts what it was sent: it may sum up now and then only
 LEARN_RATES = (100, 1000, 10000, 20000, 50000, 100000, 200000, 500000, 1000000)
 
 
@@ -44,16 +46,17 @@ def mesh(bench, options):
 
 def learns(bench, label, n, rate, size):
     """Send n addresses from port 1 at a rate, then one frame to each from port 0. The frames that
-    were lost, and that the monitor heard. What was lost without a frame flooded was too much at
-    once, as a first frame is for a switch that keeps flows, not unknown: it is sent again."""
+    were lost, and that the monitor heard. What was lost without a frame flooded was not unknown but
+    too much at once, as first frames are for a switch that keeps flows, or any for one whose core
+    the host took away: all are sent again, slower."""
     bench.dut.flush()
     time.sleep(0.02)
     stream = streams.stream(1, 0, [1], CHECK_PPS, size, dst=span(address(1), n), count=n)
     bench.agent.call("streams", streams=[stream])
     bench.agent.call("learn", rate=rate, timeout=n / rate + 60)
     time.sleep(SETTLE_S)
-    for _ in range(PASSES):
-        trial, _ = bench.trial(label, drain=0.05, unreconciled=True)
+    for i in range(PASSES):
+        trial, _ = bench.trial(label, drain=0.05, unreconciled=True, scale=SLOWER ** -i)
         flooded = trial["flooded"] + trial["misrouted"]
         if flooded or not trial["lost"]:
             break
@@ -164,15 +167,18 @@ def congestion(bench, options):
     lost_jammed = 1 - sum(by_id[i]["to"][0]["received"] for i in (2, 3)) / to_jammed
     pressed = sum(stream["refused"] for stream in result["streams"]) / trial["intended"]
     blocked = lost_free > 0.1 * lost_jammed
+    is_told = not blocked or not (trial["void"] or trial["tester_bound"])
     return [Finding("congestion", "Congestion control",
                     {"hol_loss": lost_free, "back_pressure": pressed},
                     ["free port: lost, %", "congested port (150 %): lost, %",
                      "head-of-line blocking", "held back at the senders, %"],
                     [[percent(lost_free), percent(lost_jammed), "yes" if blocked else "no",
-                      percent(pressed)]], passed=not blocked,
+                      percent(pressed)]], passed=not blocked if is_told else None,
                     note="Of the congested port a third must be lost; the other is blocked if it "
                          "loses more than a tenth of that. Back pressure is what "
-                         "senders could not send because their rings were not emptied.")]
+                         "senders could not send because their rings were not emptied." +
+                         ("" if is_told else " What the free port lost here may be the tester's: "
+                          "no verdict."))]
 
 
 @verb("slow-guest", "does a guest that drains slowly harm its neighbours?",
@@ -219,21 +225,31 @@ def bad_frames():
     ]
 
 
+def inject(bench, frames):
+    """Send frames from port 0: how many the device sent to other ports, once it has counted all."""
+    before = bench.dut.counters()
+    end = time.monotonic() + COUNTED_S
+    bench.agent.call("inject", port="p0", frames=frames, rate=10000)
+    while True:
+        time.sleep(0.1)
+        after = bench.dut.counters()
+        grown = {name: [now - then for now, then in zip(after[name], before[name])]
+                 for name in after if name in before}
+        received, _, dropped = grown.pop("p0")
+        if received + dropped >= len(frames) or time.monotonic() > end:
+            return sum(sent for _, sent, _ in grown.values())
+
+
 @verb("errored", "frames that must not be forwarded", "RFC 2889, 5.9, as far as virtio has them")
 def errored(bench, options):
     """A CRC, dribble bits and alignment do not exist on a virtio port; sizes and addresses do."""
     rows, wrong, n = [], 0, 32
     bench.open(3)
     bench.load([streams.stream(1, 0, [1], 1000, 64, count=1)])
+    if not bench.dut.counters():
+        return [Finding("errored", "Errored frames", note="This device tells no counters.")]
     for what, data, drop in bad_frames():
-        if not bench.dut.counters():
-            return [Finding("errored", "Errored frames", note="This device tells no counters.")]
-        before = bench.dut.counters()
-        bench.agent.call("inject", port="p0", frames=[data.hex()] * n, rate=10000)
-        time.sleep(0.1)
-        after = bench.dut.counters()
-        passed = sum(after[name][1] - before[name][1] for name in after if name != "p0" and
-                     name in before)
+        passed = inject(bench, [data.hex()] * n)
         good = (passed == 0) if drop else (passed == n)
         wrong += not good
         rows.append([what, n, "dropped" if drop else "forwarded", passed,
