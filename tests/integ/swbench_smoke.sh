@@ -44,6 +44,15 @@ expect 'the report is one file' eval '! grep -qE "(src|href)=" "$T/smoke/report.
 expect 'a run is compared with itself' \
 	eval '[[ $("$ROOT/tools/swbench" compare "$T/smoke" "$T/smoke") == *"| mac_capacity | 4096 | 4096 | 1.00 |"* ]]'
 
+for place in near far; do
+	mkdir "$T/$place"
+	jq --arg place "$place" '.trials[] |= (.place = $place | .void = "")' "$T/smoke/result.json" >"$T/$place/result.json"
+done
+expect 'runs with the cores at one place compare' \
+	eval '! "$ROOT/tools/swbench" compare "$T/far" "$T/far" | grep -q "do not compare"'
+expect 'runs with the cores at two places do not' \
+	eval '"$ROOT/tools/swbench" compare "$T/far" "$T/near" | grep -q "do not compare"'
+
 expect 'a size that there is not is refused' status_is 2 swbench mrr --size 20
 expect 'a verb that there is not is refused' status_is 2 swbench nonsense
 expect 'a threshold that is not met fails' status_is 1 swbench mrr --quick --trials 1 --share-cores --quiet --output "$T/limit" \

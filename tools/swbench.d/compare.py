@@ -5,7 +5,9 @@ import re
 
 import host
 import output
+from facts import near_of
 
+APART = 0.1  # in shares of near trials: two runs further apart ran on two machines, as it were
 SAME = ("schema", "verb", "suite", "topology")
 # Loss at a share of what the device itself passes: the loads of two devices differ.
 OWN_LOAD = re.compile(r"loss_\d+_at_\d+")
@@ -35,6 +37,16 @@ def check_same(a, b):
     for run in (a, b):
         if run["state"] != "complete":
             raise host.Problem(f"compare: {run['folder']} is {run['state']}")
+
+
+def caution(a, b):
+    """A warning where the cores of one run were near each other and those of the other were not."""
+    (near_a, known_a), (near_b, known_b) = (near_of(run["trials"]) for run in (a, b))
+    if not known_a or not known_b or abs(near_a / known_a - near_b / known_b) <= APART:
+        return []
+    return ["**Rates and latencies do not compare**: the cores of tester and device were near each "
+            f"other in {near_a} of {known_a} trials of A and in {near_b} of {known_b} of B. That "
+            "alone changes them by a factor. Run both again, one after the other.", ""]
 
 
 def ranges(result):
@@ -80,7 +92,7 @@ def text(a, b):
     figures, spans = tables(a, b)
     lines = [f"A: {a['dut'].get('name')} {a['dut'].get('version')} ({a['folder']})",
              f"B: {b['dut'].get('name')} {b['dut'].get('version')} ({b['folder']})", "",
-             "| figure | A | B | A / B |", "| --- | --- | --- | --- |"]
+             *caution(a, b), "| figure | A | B | A / B |", "| --- | --- | --- | --- |"]
     lines += ["| " + " | ".join(row) + " |" for row in figures]
     if spans:
         lines += ["", "| rate over trials, Mpps | A | B | ranges |", "| --- | --- | --- | --- |"]

@@ -35,12 +35,15 @@ def facts(result):
     return pairs
 
 
-def places(trials):
-    """How often the two cores shared a cache."""
+def near_of(trials):
+    """(trials in which the two cores shared a cache, trials in which that was looked at)."""
     found = [trial["place"] for trial in trials if "place" in trial and not trial["void"]]
-    if not found:
-        return ""
-    return f"; near each other in {found.count('near')} of {len(found)} trials"
+    return found.count("near"), len(found)
+
+
+def places(trials):
+    near, known = near_of(trials)
+    return f"; near each other in {near} of {known} trials" if known else ""
 
 
 def wrong_frames(trials):
