@@ -54,6 +54,7 @@ expect 'runs with the cores at two places do not' \
 	eval '"$ROOT/tools/swbench" compare "$T/far" "$T/near" | grep -q "do not compare"'
 
 expect 'a size that there is not is refused' status_is 2 swbench mrr --size 20
+expect 'a place of cores that are shared is refused' status_is 2 swbench mrr --share-cores --place near
 expect 'a verb that there is not is refused' status_is 2 swbench nonsense
 expect 'a threshold that is not met fails' status_is 1 swbench mrr --quick --trials 1 --share-cores --quiet --output "$T/limit" \
 	--fail-if 'mrr_mpps<1e6'

@@ -23,8 +23,8 @@ NEAR_LIMIT = 0.9      # of what the tester can do by itself: above, it may be th
 FIRST_VLAN = 10
 LEARN_PPS = 20000
 CHAIN_S = 20          # until frames pass all guests
-NEAR_WAIT_S = 20      # until a host that moved the cores apart has moved them back
-NEAR_WAITS_S = 900    # for that in all
+PLACE_WAIT_S = 20     # until a host that moved the cores has moved them back
+PLACE_WAITS_S = 900   # for that in all
 
 
 class Setup(host.Setup):
@@ -174,7 +174,7 @@ class Bench:
         """One trial as it comes, with during() called while it runs: (trial, result of the
         agent)."""
         is_placed = self.dut and not during and not self.options.share_cores
-        place = [self.come_near()] if is_placed else []
+        place = [self.wait_for_place()] if is_placed else []
         stolen = stolen_ticks()
         before = self.dut.counters() if self.dut and not run.get("unreconciled") else None
         members = {"drain": DRAIN_S,
@@ -217,13 +217,18 @@ class Bench:
         self.can_be_near |= found["near"]
         return found
 
-    def come_near(self):
-        """The distance before a trial, waited for where it can be better."""
+    def wanted_place(self):
+        """near or far, None before it is known whether the cores are near at times."""
+        return self.options.place or ("near" if self.can_be_near else None)
+
+    def wait_for_place(self):
+        """The distance before a trial, waited for where it is not as wanted."""
         found = self.distance()
         begin = time.monotonic()
-        while found and not found["near"] and self.can_be_near and \
-                time.monotonic() - begin < NEAR_WAIT_S and self.waited_s < NEAR_WAITS_S:
-            self.progress.detail(f"the host moved the cores apart ({found['ns']} ns): waiting")
+        while found and self.wanted_place() not in (None, place_of([found])) and \
+                time.monotonic() - begin < PLACE_WAIT_S and self.waited_s < PLACE_WAITS_S:
+            self.progress.detail(f"the host moved the cores ({found['ns']} ns from each other, not "
+                                 f"{self.wanted_place()}): waiting")
             time.sleep(0.5)
             self.waited_s += 0.5
             found = self.distance()
@@ -241,9 +246,10 @@ class Bench:
             return f"the hypervisor took {lost_s:.2f} s of the cores"
         if not self.options.share_cores and trial["run_share"] < MIN_SHARE:
             return f"the tester had {trial['run_share']:.1%} of its core"
-        if self.can_be_near and trial.get("place") in ("far", "mixed"):
-            return f"the cores were apart (a cache line took {trial['distance_ns']} ns): " \
-                "the host moved them"
+        place, wanted = trial.get("place", "unknown"), self.wanted_place()
+        if place not in ("unknown", wanted or place):
+            return f"the cores were {place}, not {wanted} (a cache line took " \
+                f"{trial['distance_ns']} ns): the host moved them"
         if before is None:
             return ""
         for _ in range(20):

@@ -46,7 +46,7 @@ def caution(a, b):
         return []
     return ["**Rates and latencies do not compare**: the cores of tester and device were near each "
             f"other in {near_a} of {known_a} trials of A and in {near_b} of {known_b} of B. That "
-            "alone changes them by a factor. Run both again, one after the other.", ""]
+            "alone changes them by a factor. Run both again with --place near or --place far.", ""]
 
 
 def ranges(result):

@@ -90,6 +90,7 @@ def make_parser():
     parser.add_argument("--ring")
     parser.add_argument("--hours")
     parser.add_argument("--cpus", default="0,1")
+    parser.add_argument("--place", choices=("near", "far"))
     parser.add_argument("--share-cores", action="store_true")
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
     parser.add_argument("--output")
@@ -136,6 +137,9 @@ def parse(arguments):
     check_names(options)
     if options.dut not in duts.KINDS:
         raise host.Problem(f"--dut '{options.dut}' is not one of {', '.join(duts.KINDS)}")
+    if options.place and options.share_cores:
+        raise host.Problem(f"--place {options.place}: --share-cores gives tester and device no "
+                           "place of their own; drop one of the two")
     if options.dut == "external" and not options.socket:
         raise host.Problem("--dut external: name its sockets with --socket PATH, one a port")
     convert = {"sizes": lambda text: numbers(text, int, 64, 9018, "--size"),
