@@ -14,24 +14,14 @@ refuse 'the second has none' node h2 'ethtool -k eth1 | grep -q "^tcp-segmentati
 for host in h1 h2; do
 	node "$host" 'dd if=/dev/urandom of=/tmp/data bs=1M count=8 2>/dev/null'
 done
-# nc ends with its input, hence the sleep.
-intact() { # FROM TO ADDRESS
-	local sum
-	sum=$(node "$1" sha256sum /tmp/data | grep -oE '[0-9a-f]{64}')
-	node "$2" 'rm -f /tmp/got; sleep 20 | nc -l -p 5001 >/tmp/got 2>/dev/null &'
-	sleep 0.5
-	node "$1" "nc -w 30 $3 5001 </tmp/data" &&
-		within 10 digest_is "$2" "$sum"
-}
-digest_is() {
-	node "$1" sha256sum /tmp/got | grep -q "$2"
-}
 for mtu in 1500 9000; do
 	for host in h1 h2; do
 		node "$host" ip link set eth1 mtu "$mtu"
 	done
-	expect "TCP to the guest without offloads is intact, MTU $mtu" intact h1 h2 10.0.0.2
-	expect "and back, MTU $mtu" intact h2 h1 10.0.0.1
+	expect "TCP to the guest without offloads is intact, MTU $mtu" \
+		tcp_intact 'node h1' 'node h2' 10.0.0.1 /tmp/data /tmp/got
+	expect "and back, MTU $mtu" \
+		tcp_intact 'node h2' 'node h1' 10.0.0.2 /tmp/data /tmp/got
 done
 # How large the segments are that TCP hands over depends on its window, and so on the machine's speed:
 # that many were cut, not most, is what can be asked for. Uncut, as many go out as come in.

@@ -272,6 +272,30 @@ node() {
 	netcfg exec "$name" -- "$@"
 }
 
+# tcp_intact FROM TO ADDRESS FILE COPY: TCP brings the file unharmed from FROM, whose ADDRESS it is, to TO.
+# Both are commands that run a line of bash: 'node h1', 'bash -c'. They work in the background, and
+# the end is looked for: a machine may be slow, only what hangs fails.
+tcp_intact() {
+	local from to take="cat </dev/tcp/$3/5001 && touch $5.whole && break; sleep 0.2"
+	read -ra from <<<"$1"
+	read -ra to <<<"$2"
+	"${from[@]}" "timeout 600 busybox nc -l -p 5001 <$4 >/dev/null 2>&1 &"
+	"${to[@]}" "rm -f $5.whole; for try in {1..300}; do $take; done >$5 2>/dev/null &"
+	within 30 "${to[@]}" "test -e $5.whole" || {
+		echo "the end of the file did not arrive"
+		return 1
+	}
+	[[ $(sha256_of "$4" "${from[@]}") == "$(sha256_of "$5" "${to[@]}")" ]] || {
+		echo "what arrived is another file"
+		return 1
+	}
+}
+sha256_of() { # FILE CMD...
+	local file=$1
+	shift
+	"$@" "sha256sum <$file" | grep -oE '[0-9a-f]{64}'
+}
+
 # lab_pids PROGRAM: process ids of this test's lab.
 lab_pids() {
 	pgrep -f "^([^ ]*/)?$1 .*$XDG_RUNTIME_DIR"
