@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2001,SC2034,SC2120
 # What the integration tests share. A test sources this file, calls begin, checks with expect and
 # friends, and ends with finish. Its programs are started with start, in a directory of its own,
-# and are killed when the test ends, however it ends. Exit status: 0 passed, 1 failed, 77 skipped.
+# and are killed when the test ends, however it ends. Exit status: 0 passed, 1 failed, 77 skipped, and
+# 125 where the emulated host lost a guest of the lab: that says nothing of what is tested.
 set -euo pipefail
 
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -27,7 +28,7 @@ cleanup() {
 	local status=$? name
 	# A child that is killed right after its birth still has our traps.
 	((BASHPID == $$)) || return 0
-	((status == 0 || status == 77)) || [[ -z $LAB_FILE ]] || lab_explain || true
+	((status == 0 || status == 77)) || lab_explain || status=125
 	[[ -z $LAB_FILE ]] || lab_down_hard
 	for name in "${!PID[@]}"; do
 		stop "$name" KILL
@@ -38,12 +39,14 @@ cleanup() {
 			printf -- '--- %s\n' "${name##*/}"
 			tail -n 40 "$name"
 		done
+		cat "$T/lab.state" 2>/dev/null || true
 	fi
 	if [[ -n ${WEFT_KEEP_TEST:-} ]]; then
 		printf 'kept: %s\n' "$T"
 	else
 		rm -rf "$T"
 	fi
+	exit $status
 }
 
 skip() {
@@ -98,9 +101,11 @@ passed() {
 	printf 'ok    %s\n' "$1"
 }
 
-failed() {
+failed() { # TEXT [OUTPUT]
 	n_failed=$((n_failed + 1))
 	printf 'FAIL  %s\n' "$1"
+	[[ -z ${2:-} ]] || sed 's/^/      | /' <<<"$2" | tail -n 20
+	lab_explain || exit 125
 }
 
 # expect TEXT CMD...: the command must succeed; refuse: it must fail. What it printed is shown
@@ -111,8 +116,7 @@ expect() {
 	if output=$("$@" 2>&1); then
 		passed "$text"
 	else
-		failed "$text"
-		sed 's/^/      | /' <<<"$output" | tail -n 20
+		failed "$text" "$output"
 	fi
 }
 
@@ -120,8 +124,7 @@ refuse() {
 	local text=$1 output
 	shift
 	if output=$("$@" 2>&1); then
-		failed "$text"
-		sed 's/^/      | /' <<<"$output" | tail -n 20
+		failed "$text" "$output"
 	else
 		passed "$text"
 	fi
@@ -142,8 +145,7 @@ fails_with() {
 	if [[ $status =~ ^$want$ ]] && grep -qE -- "$pattern" <<<"$output"; then
 		passed "$text"
 	else
-		failed "$text (status $status, expected $want and /$pattern/)"
-		sed 's/^/      | /' <<<"$output" | tail -n 20
+		failed "$text (status $status, expected $want and /$pattern/)" "$output"
 	fi
 }
 
@@ -239,20 +241,24 @@ testpmd_above() {
 # lab_up FILE: apply a lab file and wait for its guests, as long as slow machines take; cleanup destroys it.
 lab_up() {
 	LAB_FILE=$1
+	[[ -z ${WEFT_EMUHOST:-} ]] || "$INTEG/guest_lost.sh" watch
 	netcfg apply -f "$1" --wait=300 >"$T/apply.log" 2>&1 || {
 		echo "the lab $1 did not come up"
 		exit 1
 	}
 }
 
-# lab_explain: what the lab's VMMs and guests were at when the test failed.
+# lab_explain: at a lab's first failure, note in $T/lab.state what its VMMs and guests were at. It fails
+# where that was no failure of the lab's: the emulated host lost a guest.
 lab_explain() {
-	local file
-	# shellcheck disable=SC2046 # one word a process
-	"$INTEG/vmm_state.sh" $(lab_pids vmm)
+	local file pids
+	[[ -n $LAB_FILE && ! -e $T/lab.state ]] || return 0
+	mapfile -t pids < <(lab_pids vmm)
+	"$INTEG/vmm_state.sh" "${pids[@]}" >"$T/lab.state" 2>&1 || true
 	while read -r file; do
 		cp "$file" "$T/$(basename "$file").log"
 	done < <(find "$XDG_RUNTIME_DIR" -name '*.serial')
+	[[ -z ${WEFT_EMUHOST:-} ]] || ! "$INTEG/guest_lost.sh" "${pids[@]}"
 }
 
 # lab_down_hard: for cleanup; nothing of the lab stays, whatever state the test left it in.

@@ -8,8 +8,8 @@ tracing=/sys/kernel/debug/tracing
 for pid; do
 	printf -- '--- threads of vmm %d\n' "$pid"
 	for task in /proc/"$pid"/task/*; do
-		printf '%s: %s\n' "$(<"$task/comm")" "$(cut -d ' ' -f 3 "$task/stat")"
-		sed 's/^/    /' "$task/stack"
+		printf '%s: %s %s\n' "$(<"$task/comm")" "$(cut -d ' ' -f 3 "$task/stat")" \
+			"$(head -n 4 "$task/stack" | cut -d ' ' -f 2 | paste -sd ' ')"
 	done
 done 2>/dev/null
 [[ -w $tracing/events/kvm/enable ]] || exit 0
@@ -23,10 +23,11 @@ for pid; do
 		match($1, /-[0-9]+$/) && substr($1, RSTART + 1) in own {
 			sub(":", "", $5)
 			n[$5]++
-			last[total++ % 30] = $0
+			last[total++ % 15] = $0
 		}
 		END {
-			for (event in n) print n[event], event
-			for (i = total > 30 ? total - 30 : 0; i < total; i++) print last[i % 30]
+			for (event in n) printf "%d %s, ", n[event], event
+			print ""
+			for (i = total > 15 ? total - 15 : 0; i < total; i++) print last[i % 15]
 		}' $tracing/trace
 done
