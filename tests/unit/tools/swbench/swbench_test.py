@@ -200,9 +200,9 @@ class Verbs(unittest.TestCase):
         """What learns() makes of (lost, flooded) of each pass, and how many it made."""
         found = [{"lost": lost, "flooded": flooded, "misrouted": 0} for lost, flooded in passes]
         fake = mock.Mock()
-        fake.trial.side_effect = [(trial, None) for trial in found]
+        fake.once.side_effect = [(trial, None) for trial in found]
         with mock.patch("verbs_switch.time.sleep"):
-            return verbs_switch.learns(fake, "", 4, 1e6, 64), fake.trial.call_count
+            return verbs_switch.learns(fake, "", 4, 1e6, 64), fake.once.call_count
 
     def test_frames_lost_but_not_flooded_are_sent_again(self):
         self.assertEqual(self.learned((0, 0)), ((0, 0), 1))
