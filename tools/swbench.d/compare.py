@@ -7,7 +7,7 @@ import host
 import output
 from facts import near_of
 
-APART = 0.1  # in shares of near trials: two runs further apart ran on two machines, as it were
+APART = 0.1  # of near trials, of the tester's own rate: two runs further apart had two machines
 SAME = ("schema", "verb", "suite", "topology")
 # Loss at a share of what the device itself passes: the loads of two devices differ.
 OWN_LOAD = re.compile(r"loss_\d+_at_\d+")
@@ -40,13 +40,21 @@ def check_same(a, b):
 
 
 def caution(a, b):
-    """A warning where the cores of one run were near each other and those of the other were not."""
+    """Warnings where two runs had not the same machine, as it were: the cores of one near each other
+    and those of the other not, or a tester that was not as fast by itself."""
     (near_a, known_a), (near_b, known_b) = (near_of(run["trials"]) for run in (a, b))
-    if not known_a or not known_b or abs(near_a / known_a - near_b / known_b) <= APART:
-        return []
-    return ["**Rates and latencies do not compare**: the cores of tester and device were near each "
-            f"other in {near_a} of {known_a} trials of A and in {near_b} of {known_b} of B. That "
-            "alone changes them by a factor. Run both again with --place near or --place far.", ""]
+    lines = []
+    if known_a and known_b and abs(near_a / known_a - near_b / known_b) > APART:
+        lines += ["**Rates and latencies do not compare**: the cores of tester and device were near "
+                  f"each other in {near_a} of {known_a} trials of A and in {near_b} of {known_b} of "
+                  "B. That alone changes them by a factor. Run both again with --place near or "
+                  "--place far.", ""]
+    alone_a, alone_b = (run["figures"].get("calibrate_mpps") or 0 for run in (a, b))
+    if min(alone_a, alone_b) < (1 - APART) * max(alone_a, alone_b):
+        lines += ["**The machine was not as fast in both runs**: the tester by itself passed "
+                  f"{alone_a:.1f} Mpps before A and {alone_b:.1f} before B, with no device between. "
+                  "Ratios may be off by as much. Run the slower one again.", ""]
+    return lines
 
 
 def ranges(result):

@@ -335,6 +335,12 @@ class Reports(unittest.TestCase):
         self.assertNotIn("loss_64_at_50", text)
         self.assertIn("| soak_loss_ratio | 0 | 0 | - |", text)
 
+    def test_a_machine_that_was_not_as_fast_is_told(self):
+        a = self.result(folder="a", figures={"calibrate_mpps": 40.0})
+        for mpps, is_told in ((26.0, True), (37.0, False), (52.0, True)):
+            text = compare.text(a, self.result(folder="b", figures={"calibrate_mpps": mpps}))
+            self.assertEqual(f"40.0 Mpps before A and {mpps} before B" in text, is_told)
+
     def test_a_comparison_is_one_document(self):
         text = compare.document(self.result(folder="a"), self.result(folder="b"))
         self.assertEqual([line for line in text.splitlines() if line.startswith("#")],
