@@ -196,19 +196,24 @@ class Verbs(unittest.TestCase):
         verbs_rate.mark_bounds({"top": top}, tried)
         self.assertEqual(top["marks"], ["tester-bound"])
 
-    def learned(self, *passes):
+    def learned(self, *passes, again=False):
         """What learns() makes of (lost, flooded) of each pass, and how many it made."""
         found = [{"lost": lost, "flooded": flooded, "misrouted": 0} for lost, flooded in passes]
         fake = mock.Mock()
         fake.once.side_effect = [(trial, None) for trial in found]
         with mock.patch("verbs_switch.time.sleep"):
-            return verbs_switch.learns(fake, "", 4, 1e6, 64), fake.once.call_count
+            return verbs_switch.learns(fake, "", 4, 1e6, 64, again), fake.once.call_count
 
     def test_frames_lost_but_not_flooded_are_sent_again(self):
         self.assertEqual(self.learned((0, 0)), ((0, 0), 1))
         self.assertEqual(self.learned((7, 0), (0, 0)), ((0, 0), 2))
         self.assertEqual(self.learned((0, 3)), ((0, 3), 1))
         self.assertEqual(self.learned((7, 0), (7, 0), (5, 0)), ((5, 0), 3))
+
+    def test_what_shows_an_address_may_be_lost(self):
+        self.assertEqual(self.learned((0, 3), (0, 0), again=True), ((0, 0), 2))
+        self.assertEqual(self.learned((7, 0), (0, 3), (0, 0), again=True), ((0, 0), 3))
+        self.assertEqual(self.learned((0, 3), (0, 3), (0, 2), again=True), ((0, 2), 3))
 
 
 class Options(unittest.TestCase):
