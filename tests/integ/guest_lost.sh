@@ -9,15 +9,18 @@
 #     several times a second; or
 #   - waits for the end (EOI) of an interrupt that the guest never saw, while it takes others that
 #     outrank it: whatever has the same rank or a lower one, such as all devices, stays away for good.
-# The local APIC and its timer are KVM's own, no VMM can do either to a guest. QEMU 7.2 as the emulated
-# host's processor can (tools/emuhost.d/stage2). A guest that never took an interrupt has no use for
+# The local APIC and its timer are KVM's own, a VMM takes no part in either while the guest runs. QEMU 7.2
+# as the emulated host's processor does (tools/emuhost.d/stage2). A guest that never took an interrupt has no use for
 # them, as nfguest, and is not judged. Needs root and debugfs.
 # Status: 0 and a line for each where there is one, 1 where there is none.
 stats=/sys/kernel/debug/kvm
-tracing=/sys/kernel/debug/tracing
+tracing=/sys/kernel/debug/tracing/instances/guest_lost # of its own: vmm_state.sh has the common one
 seconds=10
+# shellcheck source=tests/integ/kvm_trace.sh
+. "$(dirname -- "$0")/kvm_trace.sh"
 
 if [[ $1 == watch ]]; then
+	mkdir -p $tracing
 	echo 16384 >$tracing/buffer_size_kb
 	for event in kvm_inj_virq kvm_eoi; do
 		echo 1 >"$tracing/events/kvm/$event/enable"
@@ -40,24 +43,21 @@ in_kvm() { # PID: every vCPU thread runs guest code, or waits in KVM for the gue
 	((n > 0))
 }
 
-# unseen PID: the vector that has waited longest for its end, if for more than the time.
+# unseen PID: the vectors that have waited for their end for more than the time.
 unseen() {
-	awk -v "pid=$1" -v "seconds=$seconds" '
+	kvm_trace "$1" $tracing/trace | awk -v "seconds=$seconds" '
 		function hex(text, i, number) {
 			for (i = 3; i <= length(text); i++)
 				number = 16 * number + index("0123456789abcdef", substr(text, i, 1)) - 1
 			return number
 		}
-		BEGIN { while ((("ls /proc/" pid "/task") | getline task) > 0) own[task] = 1 }
-		!match($1, /-[0-9]+$/) || !((thread = substr($1, RSTART + 1)) in own) { next }
-		{ now = $4 + 0 }
 		$5 == "kvm_inj_virq:" {
-			vector = thread " " hex($7)
-			if (!(vector in since)) since[vector] = now
-			last[thread] = now
+			vector = $1 " " hex($7)
+			if (!(vector in since)) since[vector] = $4 + 0
+			last[$1] = $4 + 0
 		}
 		$5 == "kvm_eoi:" {
-			vector = thread " " $9
+			vector = $1 " " $9
 			delete since[vector]
 			ended[vector] = 1
 		}
@@ -66,7 +66,7 @@ unseen() {
 				split(vector, part, " ")
 				if (vector in ended && last[part[1]] > since[vector] + seconds) print part[2]
 			}
-		}' $tracing/trace
+		}' | paste -sd ' '
 }
 
 declare -A before=()

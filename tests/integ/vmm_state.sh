@@ -5,6 +5,8 @@
 # guests as KVM's tracepoints show them. A guest that hangs is told from one that waits by these.
 # Needs root and debugfs for the latter.
 tracing=/sys/kernel/debug/tracing
+# shellcheck source=tests/integ/kvm_trace.sh
+. "$(dirname -- "$0")/kvm_trace.sh"
 for pid; do
 	printf -- '--- threads of vmm %d\n' "$pid"
 	for task in /proc/"$pid"/task/*; do
@@ -18,9 +20,8 @@ sleep 1
 echo 0 >$tracing/events/kvm/enable
 for pid; do
 	printf -- '--- KVM events of vmm %d in one second: all, and the last of them\n' "$pid"
-	awk -v "pid=$pid" '
-		BEGIN { while ((("ls /proc/" pid "/task") | getline task) > 0) own[task] = 1 }
-		match($1, /-[0-9]+$/) && substr($1, RSTART + 1) in own {
+	kvm_trace "$pid" $tracing/trace | awk '
+		{
 			sub(":", "", $5)
 			n[$5]++
 			last[total++ % 15] = $0
@@ -29,5 +30,5 @@ for pid; do
 			for (event in n) printf "%d %s, ", n[event], event
 			print ""
 			for (i = total > 15 ? total - 15 : 0; i < total; i++) print last[i % 15]
-		}' $tracing/trace
+		}'
 done

@@ -49,8 +49,8 @@ def caution(a, b):
                   f"each other in {near_a} of {known_a} trials of A and in {near_b} of {known_b} of "
                   "B. That alone changes them by a factor. Run both again with --place near or "
                   "--place far.", ""]
-    alone_a, alone_b = (run["figures"].get("calibrate_mpps") or 0 for run in (a, b))
-    if min(alone_a, alone_b) < (1 - APART) * max(alone_a, alone_b):
+    alone_a, alone_b = (run["figures"].get("calibrate_mpps") for run in (a, b))
+    if alone_a and alone_b and min(alone_a, alone_b) < (1 - APART) * max(alone_a, alone_b):
         lines += ["**The machine was not as fast in both runs**: the tester by itself passed "
                   f"{alone_a:.1f} Mpps before A and {alone_b:.1f} before B, with no device between. "
                   "Ratios may be off by as much. Run the slower one again.", ""]
