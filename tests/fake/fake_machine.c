@@ -149,7 +149,13 @@ void fake_driver_reset(struct fake_driver *drv)
 void fake_driver_start(
 	struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp, uint64_t wanted)
 {
-	*drv = (struct fake_driver){.env = env, .vp = vp, .next_gpa = FAKE_DRIVER_BASE};
+	fake_driver_start_at(drv, env, vp, wanted, FAKE_DRIVER_BASE);
+}
+
+void fake_driver_start_at(struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp,
+	uint64_t wanted, uint64_t gpa)
+{
+	*drv = (struct fake_driver){.env = env, .vp = vp, .next_gpa = gpa};
 	fake_driver_reset(drv);
 	fake_write(drv, 0x14, 1, 1);
 	fake_write(drv, 0x14, 1, 3);

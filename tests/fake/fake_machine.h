@@ -60,6 +60,9 @@ void fake_driver_start(
 	struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp, uint64_t wanted);
 /** Write 0 to the status and run the loop until it reads 0. */
 void fake_driver_reset(struct fake_driver *drv);
+/** With rings from gpa on, so that several drivers can share a machine. */
+void fake_driver_start_at(struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp,
+	uint64_t wanted, uint64_t gpa);
 uint64_t fake_driver_alloc(struct fake_driver *drv, size_t size);
 
 /** Put one buffer of n descriptors into a ring (no kick). segs: gpa, len, VRING_DESC_F_WRITE. */

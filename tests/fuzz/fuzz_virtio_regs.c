@@ -2,7 +2,8 @@
  * A guest that touches registers, configuration space and rings of virtio devices in any order.
  * Input is a list of 8-byte steps; addresses are folded into a small window so that rings, once set
  * up, are hit.
- * Nothing outside guest RAM may be touched, and after a machine reset every status is 0 again.
+ * Nothing outside guest RAM may be touched, no callback of the loop may read more descriptors than a
+ * turn has, and after a machine reset every status is 0 again.
  */
 #include "fuzz.h"
 
@@ -12,6 +13,7 @@
 #include "dev/virtio_net.h"
 #include "dev/virtio_pci.h"
 #include "dev/virtio_rng.h"
+#include "dev/virtq.h"
 #include "ev.h"
 #include "fake_machine.h"
 #include "log.h"
@@ -28,6 +30,8 @@
 #define WINDOW_GPA  0x100000
 #define WINDOW_SIZE 0x4000
 #define MAX_STEPS   512
+#define QUEUE_SIZE  16
+#define MAX_QUEUE   256 /* of any device */
 
 struct machine {
 	struct dev_env env;
@@ -88,7 +92,7 @@ static void set_up(struct virtio_pci *vp, uint32_t accepted)
 	virtio_pci_bar_write(vp, 0x14, 1, 3 | 8);
 	for (unsigned i = 0; i < 5; i++) {
 		virtio_pci_bar_write(vp, 0x16, 2, i);
-		virtio_pci_bar_write(vp, 0x18, 2, 16);
+		virtio_pci_bar_write(vp, 0x18, 2, QUEUE_SIZE);
 		virtio_pci_bar_write(vp, 0x20, 8, WINDOW_GPA);
 		virtio_pci_bar_write(vp, 0x28, 8, WINDOW_GPA + 0x1000);
 		virtio_pci_bar_write(vp, 0x30, 8, WINDOW_GPA + 0x2000);
@@ -107,6 +111,17 @@ static void put_desc(struct machine *m, const struct step *s)
 		.flags = s->size & 7,
 		.next = s->size >> 3,
 	};
+}
+
+/* A round of the loop: a turn each, and what the last chain of each has beyond it. */
+static void run_loop(struct machine *m)
+{
+	uint64_t before = virtq_steps();
+	int n_calls = ev_run_once(m->env.ev, 0);
+
+	if (n_calls < 0 ||
+		virtq_steps() - before > (unsigned)n_calls * (VIRTQ_TURN_STEPS + 2ull * MAX_QUEUE))
+		abort();
 }
 
 static void run_step(struct machine *m, const struct step *s)
@@ -153,7 +168,7 @@ static void run_step(struct machine *m, const struct step *s)
 		set_up(vp, s->value);
 		break;
 	default:
-		(void)ev_run_once(m->env.ev, 0);
+		run_loop(m);
 		break;
 	}
 }
@@ -173,7 +188,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		run_step(&m, &step);
 	}
 	for (int i = 0; i < 3; i++)
-		(void)ev_run_once(m.env.ev, 0);
+		run_loop(&m);
 	pci_bus_reset(m.env.pci);
 	for (unsigned i = 0; i < N_DEVICES; i++) {
 		if (virtio_pci_bar_read(m.devices[i], 0x14, 1))

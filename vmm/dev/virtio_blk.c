@@ -36,11 +36,10 @@ enum {
 };
 enum { BLK_S_OK = 0, BLK_S_IOERR = 1, BLK_S_UNSUPP = 2 };
 
-#define BLK_QUEUE               0
-#define BLK_SECTOR              512u
-#define BLK_ID_BYTES            20
-#define BLK_MAX_ZERO_SECTORS    (64u << 11) /* 64 MiB a request */
-#define BLK_MAX_CHAINS_PER_KICK 256
+#define BLK_QUEUE            0
+#define BLK_SECTOR           512u
+#define BLK_ID_BYTES         20
+#define BLK_MAX_ZERO_SECTORS (64u << 11) /* 64 MiB a request */
 
 struct blk_header {
 	uint32_t type;
@@ -245,13 +244,18 @@ static uint8_t *blk_status_byte(const struct virtq_chain *chain)
 /* Start what waits and can be started. -EPROTO when the ring is garbage. */
 static int blk_serve(struct virtio_blk *blk, bool *ret_has_pushed)
 {
+	struct virtq_turn turn = VIRTQ_TURN;
 	struct virtq_chain chain;
 
-	for (unsigned i = 0; blk->free && i < BLK_MAX_CHAINS_PER_KICK; i++) {
+	while (blk->free) {
 		struct blk_request *req = blk->free;
 		uint8_t status;
-		int code = virtq_pop(&blk->vq, &chain);
+		int code = virtq_pop(&blk->vq, &turn, &chain);
 
+		if (code == -EAGAIN) {
+			virtio_pci_kick(blk->vp, BLK_QUEUE); // more may wait; others come first
+			return 0;
+		}
 		if (code <= 0)
 			return code;
 		if (!chain.in_bytes)
@@ -270,8 +274,6 @@ static int blk_serve(struct virtio_blk *blk, bool *ret_has_pushed)
 			*ret_has_pushed = true;
 		}
 	}
-	if (blk->free)
-		virtio_pci_kick(blk->vp, BLK_QUEUE); // more may wait; others come first
 	return 0;
 }
 
@@ -314,7 +316,7 @@ static void blk_on_done(void *ctx, struct disk_op *ops)
 
 		ops = ops->next;
 		blk->n_in_flight--;
-		if (blk->is_resetting) { // the ring is the driver's again
+		if (!virtio_pci_is_served(blk->vp)) { // the ring is the driver's again, or broken
 			req->next_free = blk->free;
 			blk->free = req;
 		} else {
@@ -323,9 +325,9 @@ static void blk_on_done(void *ctx, struct disk_op *ops)
 	}
 	if (blk->is_closing) {
 		// The machine is going down: neither ring nor PCI function are there any more.
-	} else if (!blk->is_resetting) {
+	} else if (virtio_pci_is_served(blk->vp)) {
 		blk_serve_and_notify(blk, true);
-	} else if (!blk->n_in_flight) {
+	} else if (blk->is_resetting && !blk->n_in_flight) {
 		blk->is_resetting = false;
 		virtio_pci_reset_done(blk->vp);
 	}

@@ -15,9 +15,8 @@ enum { CONSOLE_RX = 0, CONSOLE_TX = 1, CONSOLE_N_QUEUES = 2 };
 /* cols, rows, max_nr_ports, emerg_wr: all zero, as no feature says they mean anything. */
 #define CONSOLE_CONFIG_SIZE 12
 
-#define CONSOLE_MAX_CHAINS_PER_KICK 64
-/* Of one buffer; drivers send at most a page. More would hold up the loop and is dropped. */
-#define CONSOLE_MAX_BUFFER_BYTES (1u << 20)
+/* What one turn of the loop copies; a longer buffer goes on in the next. */
+#define CONSOLE_TURN_BYTES 65536
 
 struct virtio_console {
 	const struct dev_env *env;
@@ -25,42 +24,73 @@ struct virtio_console {
 	struct console *console;
 	/* Under the transport's lock: */
 	bool has_rx;
+	bool has_tx_chain; /* tx_chain is under way */
+	unsigned tx_seg;   /* its range to be written next, and from which byte on */
+	size_t tx_offset;
+	struct virtq_chain tx_chain;
 	struct virtq queues[CONSOLE_N_QUEUES];
 };
 
-static void vcon_output(struct virtio_console *dev, const struct virtq_chain *chain)
+/* Write on from where tx_chain stands, as far as the budget goes. True when it is written. */
+static bool vcon_output(struct virtio_console *dev, size_t *budget_bytes)
 {
-	size_t left = CONSOLE_MAX_BUFFER_BYTES;
+	const struct virtq_chain *chain = &dev->tx_chain;
 
-	for (unsigned i = 0; i < chain->n_out && left; i++) {
-		size_t n = chain->segs[i].iov_len < left ? chain->segs[i].iov_len : left;
+	while (dev->tx_seg < chain->n_out) {
+		const struct iovec *seg = &chain->segs[dev->tx_seg];
+		size_t n = seg->iov_len - dev->tx_offset;
+		bool is_whole = n <= *budget_bytes;
 
-		console_write(dev->console, chain->segs[i].iov_base, n);
-		left -= n;
+		if (!is_whole)
+			n = *budget_bytes;
+		console_write(dev->console, (uint8_t *)seg->iov_base + dev->tx_offset, n);
+		*budget_bytes -= n;
+		dev->tx_offset += n;
+		if (!is_whole)
+			return false;
+		dev->tx_seg++;
+		dev->tx_offset = 0;
 	}
+	return true;
+}
+
+/* The chain under way, or the next one: as virtq_pop() says. */
+static int vcon_next_tx(struct virtio_console *dev, struct virtq_turn *turn)
+{
+	int code;
+
+	if (dev->has_tx_chain)
+		return 1;
+	code = virtq_pop(&dev->queues[CONSOLE_TX], turn, &dev->tx_chain);
+	dev->has_tx_chain = code > 0;
+	dev->tx_seg = 0;
+	dev->tx_offset = 0;
+	return code;
 }
 
 static void vcon_kicked_tx(struct virtio_console *dev)
 {
 	struct virtq *vq = &dev->queues[CONSOLE_TX];
-	struct virtq_chain chain;
+	struct virtq_turn turn = VIRTQ_TURN;
+	size_t budget_bytes = CONSOLE_TURN_BYTES;
 	bool has_pushed = false;
-	int code = 0;
+	int code;
 
-	for (unsigned i = 0; i < CONSOLE_MAX_CHAINS_PER_KICK; i++) {
-		code = virtq_pop(vq, &chain);
-		if (code <= 0)
+	while ((code = vcon_next_tx(dev, &turn)) > 0) {
+		if (!vcon_output(dev, &budget_bytes)) {
+			code = -EAGAIN;
 			break;
-		vcon_output(dev, &chain);
-		virtq_push(vq, chain.id, chain.n_slots, 0);
+		}
+		virtq_push(vq, dev->tx_chain.id, dev->tx_chain.n_slots, 0);
+		dev->has_tx_chain = false;
 		has_pushed = true;
 	}
 	if (has_pushed && virtq_should_notify(vq))
 		virtio_pci_notify_queue(dev->vp, CONSOLE_TX);
-	if (code < 0)
+	if (code == -EAGAIN)
+		virtio_pci_kick(dev->vp, CONSOLE_TX); // more waits; others come first
+	else if (code < 0)
 		virtio_pci_mark_broken(dev->vp);
-	else if (code > 0)
-		virtio_pci_kick(dev->vp, CONSOLE_TX); // more may wait
 }
 
 static void vcon_kicked(void *ctx, unsigned queue)
@@ -77,6 +107,7 @@ static void vcon_kicked(void *ctx, unsigned queue)
 static size_t vcon_fill(struct virtio_console *dev, const uint8_t *data, size_t len)
 {
 	struct virtq *vq = &dev->queues[CONSOLE_RX];
+	struct virtq_turn turn = VIRTQ_TURN;
 	struct virtq_chain chain;
 	size_t done = 0;
 	int code = 0;
@@ -84,7 +115,7 @@ static size_t vcon_fill(struct virtio_console *dev, const uint8_t *data, size_t 
 	while (done < len) {
 		size_t n;
 
-		code = virtq_pop(vq, &chain);
+		code = virtq_pop(vq, &turn, &chain);
 		if (code <= 0)
 			break;
 		n = virtq_write(&chain, 0, data + done, len - done);
@@ -97,7 +128,9 @@ static size_t vcon_fill(struct virtio_console *dev, const uint8_t *data, size_t 
 	}
 	if (done && virtq_should_notify(vq))
 		virtio_pci_notify_queue(dev->vp, CONSOLE_RX);
-	if (code < 0) {
+	if (code == -EAGAIN) {
+		virtio_pci_kick(dev->vp, CONSOLE_RX); // is offered the rest of the input again
+	} else if (code < 0) {
 		dev->has_rx = false;
 		virtio_pci_mark_broken(dev->vp);
 	}
@@ -110,7 +143,7 @@ static size_t vcon_input(void *ctx, const uint8_t *data, size_t len)
 	size_t done = 0;
 
 	virtio_pci_lock(dev->vp);
-	if (dev->has_rx)
+	if (dev->has_rx && virtio_pci_is_served(dev->vp))
 		done = vcon_fill(dev, data, len);
 	virtio_pci_unlock(dev->vp);
 	return done;
@@ -152,6 +185,7 @@ static bool vcon_reset(void *ctx)
 	struct virtio_console *dev = ctx;
 
 	dev->has_rx = false;
+	dev->has_tx_chain = false;
 	return true;
 }
 

@@ -56,8 +56,6 @@ _Static_assert(2 * CONFIG_MAX_QUEUES <= VHOST_FE_MAX_RINGS, "pairs");
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) |           \
 		VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO6))
 
-#define NET_MAX_CTRL_PER_KICK 64
-
 struct virtio_net {
 	const struct dev_env *env;
 	struct config_net config;
@@ -220,18 +218,16 @@ static uint8_t net_ctrl_command(struct virtio_net *net, const struct virtq_chain
 static void net_kicked(void *ctx, unsigned queue)
 {
 	struct virtio_net *net = ctx;
+	struct virtq_turn turn = VIRTQ_TURN;
 	struct virtq_chain chain;
-	int code = 0;
+	int code;
 	bool has_pushed = false;
 
 	if (!net->is_ctrl_ready || queue != net->ctrl_queue)
 		return;
-	for (unsigned i = 0; i < NET_MAX_CTRL_PER_KICK; i++) {
+	while ((code = virtq_pop(&net->ctrl, &turn, &chain)) > 0) {
 		uint8_t ack;
 
-		code = virtq_pop(&net->ctrl, &chain);
-		if (code <= 0)
-			break;
 		if (!chain.in_bytes) {
 			code = -EPROTO; // nowhere to answer
 			break;
@@ -244,11 +240,11 @@ static void net_kicked(void *ctx, unsigned queue)
 	}
 	if (has_pushed && virtq_should_notify(&net->ctrl))
 		virtio_pci_notify_queue(net->vp, net->ctrl_queue);
-	if (code < 0) {
+	if (code == -EAGAIN) {
+		virtio_pci_kick(net->vp, queue); // more may wait; others come first
+	} else if (code < 0) {
 		net->is_ctrl_ready = false;
 		virtio_pci_mark_broken(net->vp);
-	} else if (code > 0) {
-		virtio_pci_kick(net->vp, queue); // more may wait
 	}
 }
 

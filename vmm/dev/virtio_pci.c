@@ -105,6 +105,11 @@ bool virtio_pci_is_active(const struct virtio_pci *vp)
 	return vp->is_active;
 }
 
+bool virtio_pci_is_served(const struct virtio_pci *vp)
+{
+	return vp->is_active && !vp->is_resetting && !(vp->status & VIRTIO_STATUS_NEEDS_RESET);
+}
+
 int virtio_pci_kick_fd(const struct virtio_pci *vp, unsigned queue)
 {
 	return vp->kick_fds[queue];
@@ -130,8 +135,7 @@ static void virtio_pci_kick_event(void *ctx, int fd, uint32_t events)
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		return;
 	virtio_pci_lock(vp);
-	if (vp->is_active && !vp->is_resetting && vp->queues[queue].enabled &&
-		!(vp->status & VIRTIO_STATUS_NEEDS_RESET))
+	if (virtio_pci_is_served(vp) && vp->queues[queue].enabled)
 		vp->config.ops->kicked(vp->config.ctx, queue);
 	virtio_pci_unlock(vp);
 }

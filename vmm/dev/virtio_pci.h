@@ -142,6 +142,11 @@ const struct virtio_queue *virtio_pci_queue(const struct virtio_pci *vp, unsigne
 /** Features that the driver accepted; 0 before FEATURES_OK. */
 uint64_t virtio_pci_features(const struct virtio_pci *vp);
 bool virtio_pci_is_active(const struct virtio_pci *vp);
+/**
+ * May the device touch its rings now? Active, not being reset, and not marked broken. Kicks ask
+ * this before kicked(); a device asks before it completes what took longer.
+ */
+bool virtio_pci_is_served(const struct virtio_pci *vp);
 /** Borrowed, for the device's life. No lock needed. */
 int virtio_pci_kick_fd(const struct virtio_pci *vp, unsigned queue);
 /** Borrowed; what a back-end counts up to interrupt for queue; -1 = the driver wants none. */

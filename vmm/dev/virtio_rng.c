@@ -47,12 +47,13 @@ static uint32_t rng_fill(struct virtio_rng *rng, const struct virtq_chain *chain
 static void rng_kicked(void *ctx, unsigned queue)
 {
 	struct virtio_rng *rng = ctx;
+	struct virtq_turn turn = VIRTQ_TURN;
 	struct virtq_chain chain;
 	bool has_pushed = false;
 	int code = 0;
 
 	while (rng->budget_bytes) {
-		code = virtq_pop(&rng->vq, &chain);
+		code = virtq_pop(&rng->vq, &turn, &chain);
 		if (code <= 0)
 			break;
 		if (!chain.in_bytes) {
@@ -64,7 +65,9 @@ static void rng_kicked(void *ctx, unsigned queue)
 	}
 	if (has_pushed && virtq_should_notify(&rng->vq))
 		virtio_pci_notify_queue(rng->vp, queue);
-	if (code < 0)
+	if (code == -EAGAIN)
+		virtio_pci_kick(rng->vp, queue); // more may wait; others come first
+	else if (code < 0)
 		virtio_pci_mark_broken(rng->vp);
 	// Refill even when only part was used, so that the budget is per tick.
 	if (has_pushed)

@@ -9,6 +9,13 @@
 /* One read of memory that the guest may write meanwhile. */
 #define READ_ONCE(x) (*(const volatile __typeof__(x) *)&(x))
 
+static _Thread_local uint64_t virtq_n_steps;
+
+uint64_t virtq_steps(void)
+{
+	return virtq_n_steps;
+}
+
 int virtq_init(struct virtq *vq, const struct mem *mem, const struct virtio_queue *queue,
 	uint64_t features)
 {
@@ -70,7 +77,7 @@ static int virtq_indirect(
 	const struct virtq *vq, uint64_t gpa, uint32_t len, void **ret_table, unsigned *ret_n)
 {
 	if (!vq->has_indirect || !len || len % sizeof(struct vring_desc) ||
-		len / sizeof(struct vring_desc) > VRING_MAX_SIZE)
+		len / sizeof(struct vring_desc) > vq->size)
 		return -EPROTO;
 	if (mem_gpa_to_hva(vq->mem, gpa, len, ret_table) < 0)
 		return -EPROTO;
@@ -80,16 +87,20 @@ static int virtq_indirect(
 
 /*
  * Copy a descriptor out of guest RAM, once: after the barrier the compiler cannot go back to the
- * source. Descriptors of both layouts are 16 bytes; an indirect table may lie at any address.
+ * source. Descriptors of both layouts are 16 bytes; an indirect table may lie at any address. This
+ * is the step that is counted.
  */
-static void virtq_copy_desc(const void *table, unsigned at, void *ret_desc)
+static void virtq_copy_desc(
+	const void *table, unsigned at, struct virtq_turn *turn, void *ret_desc)
 {
+	turn->steps_left--;
 	memcpy(ret_desc, (const uint8_t *)table + at * sizeof(struct vring_desc),
 		sizeof(struct vring_desc));
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_chain *chain)
+static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_turn *turn,
+	struct virtq_chain *chain)
 {
 	const void *table = vq->desc;
 	unsigned table_len = vq->size, at = head;
@@ -102,7 +113,7 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 
 		if (at >= table_len)
 			return -EPROTO;
-		virtq_copy_desc(table, at, &d);
+		virtq_copy_desc(table, at, turn, &d);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			void *inner; // its table: no alignment is promised
 
@@ -127,7 +138,8 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 	return -EPROTO;
 }
 
-static int virtq_pop_split(struct virtq *vq, struct virtq_chain *chain)
+static int virtq_pop_split(
+	struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
 {
 	// Acquire: pairs with the driver's release of idx; ring and descriptors are read after it.
 	uint16_t idx = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
@@ -153,12 +165,12 @@ static int virtq_pop_split(struct virtq *vq, struct virtq_chain *chain)
 		return -EPROTO;
 	vq->next_avail++;
 	chain->id = head;
-	return virtq_walk_split(vq, head, chain) < 0 ? -EPROTO : 1;
+	return virtq_walk_split(vq, head, turn, chain) < 0 ? -EPROTO : 1;
 }
 
 /* In an inner table only WRITE counts, and all of it is the chain: 2.8.8. */
-static int virtq_walk_packed_inner(
-	const struct virtq *vq, uint64_t gpa, uint32_t len, struct virtq_chain *chain)
+static int virtq_walk_packed_inner(const struct virtq *vq, uint64_t gpa, uint32_t len,
+	struct virtq_turn *turn, struct virtq_chain *chain)
 {
 	void *table;
 	unsigned n;
@@ -167,13 +179,14 @@ static int virtq_walk_packed_inner(
 	for (unsigned i = 0; code == 0 && i < n; i++) {
 		struct vring_packed_desc d;
 
-		virtq_copy_desc(table, i, &d);
+		virtq_copy_desc(table, i, turn, &d);
 		code = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
 	}
 	return code;
 }
 
-static int virtq_pop_packed(struct virtq *vq, struct virtq_chain *chain)
+static int virtq_pop_packed(
+	struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
 {
 	uint16_t slot = vq->next_avail;
 	// Acquire: pairs with the driver's release of the head's flags; the rest is read after it.
@@ -189,12 +202,12 @@ static int virtq_pop_packed(struct virtq *vq, struct virtq_chain *chain)
 		bool is_last;
 		int code;
 
-		virtq_copy_desc(vq->packed, slot, &d);
+		virtq_copy_desc(vq->packed, slot, turn, &d);
 		is_last = !(d.flags & VRING_DESC_F_NEXT);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			code = n > 1 || !is_last
 				? -EPROTO
-				: virtq_walk_packed_inner(vq, d.addr, d.len, chain);
+				: virtq_walk_packed_inner(vq, d.addr, d.len, turn, chain);
 		else
 			code = virtq_add_seg(
 				vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
@@ -214,15 +227,23 @@ static int virtq_pop_packed(struct virtq *vq, struct virtq_chain *chain)
 	return -EPROTO;
 }
 
-int virtq_pop(struct virtq *vq, struct virtq_chain *ret_chain)
+int virtq_pop(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *ret_chain)
 {
+	int before = turn->steps_left;
+	int code;
+
+	if (before <= 0)
+		return -EAGAIN;
 	ret_chain->id = 0;
 	ret_chain->n_slots = 1;
 	ret_chain->n_out = 0;
 	ret_chain->n_in = 0;
 	ret_chain->out_bytes = 0;
 	ret_chain->in_bytes = 0;
-	return vq->is_packed ? virtq_pop_packed(vq, ret_chain) : virtq_pop_split(vq, ret_chain);
+	code = vq->is_packed ? virtq_pop_packed(vq, turn, ret_chain)
+			     : virtq_pop_split(vq, turn, ret_chain);
+	virtq_n_steps += (uint64_t)(before - turn->steps_left);
+	return code;
 }
 
 /* ---- Used ------------------------------------------------------------------------------------ */

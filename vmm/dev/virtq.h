@@ -8,11 +8,20 @@
  * broken and does not come back until it is reset.
  * A popped chain is finished with virtq_push(), in any order. virtq_pop() returns 0 only after
  * kicks were armed, so that the next buffer is sure to kick.
+ *
+ * Work is counted in steps, one for each descriptor read, those of length zero included. A chain
+ * has at most as many descriptors as its queue, an indirect table at most as many as well. A device
+ * serves its queue by turns of the event loop: struct virtq_turn goes along with every virtq_pop()
+ * of one callback, and once VIRTQ_TURN_STEPS are used up the device must kick itself and return, so
+ * that everybody else on the loop is served before its next turn. Whatever a guest puts on a ring,
+ * a turn ends after VIRTQ_TURN_STEPS and what its last chain has beyond them.
+ *
  * Threads: one at a time (the device's lock).
  * Life cycle: virtq_init() at activation; nothing to free. Pointers into guest RAM live as long as
  * mem.
  * Limits: VIRTQ_MAX_SEGS ranges a chain, one level of indirection.
- * Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues".
+ * Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.7.5.3.1 "Driver Requirements: Indirect
+ * Descriptors", 2.8 "Packed Virtqueues".
  */
 #ifndef VMM_DEV_VIRTQ_H
 #define VMM_DEV_VIRTQ_H
@@ -27,7 +36,14 @@
 struct mem;
 struct virtio_queue;
 
-#define VIRTQ_MAX_SEGS 258
+#define VIRTQ_MAX_SEGS   258
+#define VIRTQ_TURN_STEPS 4096
+
+/** One callback's share of work: begins as VIRTQ_TURN. */
+struct virtq_turn {
+	int steps_left;
+};
+#define VIRTQ_TURN {.steps_left = VIRTQ_TURN_STEPS}
 
 struct virtq {
 	const struct mem *mem;
@@ -67,8 +83,11 @@ struct virtq_chain {
 int virtq_init(struct virtq *vq, const struct mem *mem, const struct virtio_queue *queue,
 	uint64_t features);
 
-/** The next chain: 1, 0 (none; kicks are armed) or -EPROTO (garbage). */
-int virtq_pop(struct virtq *vq, struct virtq_chain *ret_chain);
+/**
+ * The next chain: 1, 0 (none; kicks are armed), -EAGAIN (the turn is over: virtio_pci_kick() and
+ * return) or -EPROTO (garbage).
+ */
+int virtq_pop(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *ret_chain);
 /** Give back a chain of which written_bytes were written. */
 void virtq_push(struct virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written_bytes);
 /** Does the driver want an interrupt for what was pushed since it last said so here? */
@@ -78,5 +97,8 @@ bool virtq_should_notify(struct virtq *vq);
 size_t virtq_read(const struct virtq_chain *chain, size_t offset, void *dst, size_t size_bytes);
 size_t virtq_write(
 	const struct virtq_chain *chain, size_t offset, const void *src, size_t size_bytes);
+
+/** Steps that this thread has taken so far, in all queues: tests bound the work of a call by it. */
+uint64_t virtq_steps(void);
 
 #endif

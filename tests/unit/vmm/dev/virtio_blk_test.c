@@ -230,6 +230,26 @@ static void buffer_without_status_breaks_the_device(void **state)
 	rig_destroy(&rig);
 }
 
+/* What is in flight then ends with the reset: the ring is not touched any more. */
+static void broken_device_completes_nothing(void **state)
+{
+	struct rig rig;
+	struct fake_seg seg;
+
+	rig_create(&rig, false, UINT64_MAX);
+	seg = (struct fake_seg){rig.gpa, 16, 0};
+	submit(&rig, T_IN, 0, 32 * 512);
+	(void)fake_ring_add(&rig.drv.rings[0], &seg, 1); // without a status
+	fake_driver_kick(&rig.drv, 0);
+	fake_machine_idle(&rig.env, 50);
+	assert_int_equal(fake_read(&rig.drv, 0x14, 1), 15 | 0x40);
+	fake_driver_reset(&rig.drv);
+	assert_int_equal(rig.drv.rings[0].used->idx, 0);
+	rig_start(&rig, UINT64_MAX);
+	assert_int_equal(request(&rig, T_IN, 0, 512), S_OK);
+	rig_destroy(&rig);
+}
+
 static void second_writer_is_refused(void **state)
 {
 	struct rig rig;
@@ -289,6 +309,7 @@ int main(void)
 		cmocka_unit_test(wrong_requests_fail_alone),
 		cmocka_unit_test(read_only_disk_is_not_written),
 		cmocka_unit_test(buffer_without_status_breaks_the_device),
+		cmocka_unit_test(broken_device_completes_nothing),
 		cmocka_unit_test(second_writer_is_refused),
 		cmocka_unit_test(missing_file_is_an_error),
 		cmocka_unit_test(reset_waits_for_what_is_in_flight),

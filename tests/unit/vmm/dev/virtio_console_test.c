@@ -2,6 +2,7 @@
 
 #include "console.h"
 #include "dev/virtio_pci.h"
+#include "ev.h"
 #include "fake_machine.h"
 #include "log.h"
 #include "pci.h"
@@ -96,6 +97,35 @@ static void output_reaches_the_client(void **state)
 	rig_destroy(&rig);
 }
 
+/* Longer than what one turn writes: all of it comes, over several turns. */
+static bool is_written(void *ctx)
+{
+	struct rig *rig = ctx;
+	static char buf[65536];
+
+	while (read(rig->client, buf, sizeof(buf)) > 0)
+		;
+	return fake_ring_take(&rig->drv.rings[TX], &rig->elem);
+}
+
+static void long_output_takes_several_turns(void **state)
+{
+	struct rig rig;
+	uint64_t gpa;
+
+	rig_create(&rig);
+	gpa = fake_driver_alloc(&rig.drv, 8 << 20);
+	memset(fake_machine_ram(&rig.env, gpa, 8 << 20), '.', 8 << 20);
+	memcpy(fake_machine_ram(&rig.env, gpa + (8 << 20) - 13, 13), "hello, world\n", 13);
+	(void)fake_ring_add(&rig.drv.rings[TX],
+		(struct fake_seg[]){{gpa, 1, 0}, {gpa + 1, (8 << 20) - 1, 0}}, 2);
+	fake_driver_kick(&rig.drv, TX);
+	assert_true(ev_run_once(rig.env.ev, 0) >= 0);
+	assert_false(fake_ring_take(&rig.drv.rings[TX], &rig.elem)); // others come first
+	assert_true(fake_machine_run(&rig.env, is_written, &rig, 30000));
+	rig_destroy(&rig);
+}
+
 static void input_waits_for_buffers(void **state)
 {
 	struct rig rig;
@@ -135,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_reaches_the_client),
+		cmocka_unit_test(long_output_takes_several_turns),
 		cmocka_unit_test(input_waits_for_buffers),
 		cmocka_unit_test(input_buffer_without_room_breaks_the_device),
 	};

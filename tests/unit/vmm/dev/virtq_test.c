@@ -70,7 +70,9 @@ static void rig_done(struct rig *rig)
 
 static int pop(struct rig *rig)
 {
-	return virtq_pop(&rig->vq, &rig->chain);
+	struct virtq_turn turn = VIRTQ_TURN;
+
+	return virtq_pop(&rig->vq, &turn, &rig->chain);
 }
 
 static void offer(struct rig *rig, uint16_t head)
@@ -180,17 +182,88 @@ static void split_garbage_is_refused(void **state)
 
 static void chain_longer_than_we_take_is_refused(void **state)
 {
-	struct rig rig;
+	static const struct {
+		const char *what;
+		uint16_t queue_size;
+		unsigned n_table;
+		uint32_t len;
+		int code;
+	} cases[] = {
+		{"table of the queue's size", SIZE, SIZE, 1, 1},
+		{"table larger than the queue", SIZE, SIZE + 1, 1, -EPROTO},
+		{"empty ones in a table larger than the queue", SIZE, SIZE + 1, 0, -EPROTO},
+		{"the largest table there is", SIZE, VRING_MAX_SIZE, 0, -EPROTO},
+		{"ranges as many as we take", 512, VIRTQ_MAX_SEGS, 1, 1},
+		{"one range more than we take", 512, VIRTQ_MAX_SEGS + 1, 1, -EPROTO},
+	};
 
-	rig_init(&rig, INDIRECT);
-	rig.desc[0] =
-		(struct vring_desc){TABLE, 16 * (VIRTQ_MAX_SEGS + 1), VRING_DESC_F_INDIRECT, 0};
-	for (unsigned i = 0; i < VIRTQ_MAX_SEGS + 1; i++)
-		rig.table[i] = (struct vring_desc){
-			DATA, 1, i < VIRTQ_MAX_SEGS ? VRING_DESC_F_NEXT : 0, (uint16_t)(i + 1)};
-	offer(&rig, 0);
-	assert_int_equal(pop(&rig), -EPROTO);
-	rig_done(&rig);
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (int packed = 0; packed < 2; packed++) {
+			unsigned n = cases[i].n_table;
+			uint64_t steps;
+			struct rig rig;
+			int code;
+
+			rig_init(&rig, packed ? INDIRECT | PACKED : INDIRECT);
+			rig.vq.size = cases[i].queue_size;
+			if (packed)
+				rig.packed[0] = (struct vring_packed_desc){
+					TABLE, 16 * n, 0, 1 << 7 | VRING_DESC_F_INDIRECT};
+			else
+				rig.desc[0] = (struct vring_desc){
+					TABLE, 16 * n, VRING_DESC_F_INDIRECT, 0};
+			for (unsigned j = 0; j < n; j++)
+				rig.table[j] = (struct vring_desc){DATA, cases[i].len,
+					j + 1 < n && !packed ? VRING_DESC_F_NEXT : 0,
+					packed ? 0 : (uint16_t)(j + 1)};
+			if (!packed) {
+				rig.avail->ring[0] = 0;
+				rig.avail->idx = 1;
+			}
+			steps = virtq_steps();
+			code = pop(&rig);
+			steps = virtq_steps() - steps;
+			if (code != cases[i].code || steps > 1u + cases[i].queue_size)
+				fail_msg("%s%s: %d, %llu steps", cases[i].what,
+					packed ? ", packed" : "", code, (unsigned long long)steps);
+			rig_done(&rig);
+		}
+	}
+}
+
+/* Empty descriptors count as the others do, and what a turn leaves is there in the next. */
+static void turn_ends_after_its_steps(void **state)
+{
+	for (int packed = 0; packed < 2; packed++) {
+		struct virtq_turn turn = {.steps_left = 3 * (SIZE + 1)};
+		unsigned n_chains = 0;
+		struct rig rig;
+		int code;
+
+		rig_init(&rig, packed ? INDIRECT | PACKED : INDIRECT);
+		for (unsigned i = 0; i < SIZE; i++) {
+			if (packed)
+				rig.packed[i] = (struct vring_packed_desc){
+					TABLE, 16 * SIZE, 0, 1 << 7 | VRING_DESC_F_INDIRECT};
+			else
+				offer(&rig, 0);
+			rig.table[i] = (struct vring_desc){0, 0,
+				i + 1 < SIZE && !packed ? VRING_DESC_F_NEXT : 0,
+				packed ? 0 : (uint16_t)(i + 1)};
+		}
+		if (!packed)
+			rig.desc[0] = (struct vring_desc){
+				TABLE, 16 * SIZE, VRING_DESC_F_INDIRECT, 0};
+		while ((code = virtq_pop(&rig.vq, &turn, &rig.chain)) > 0)
+			n_chains++;
+		assert_int_equal(code, -EAGAIN);
+		assert_int_equal(n_chains, 3);
+		while ((code = pop(&rig)) > 0)
+			n_chains++;
+		assert_int_equal(code, 0);
+		assert_int_equal(n_chains, SIZE);
+		rig_done(&rig);
+	}
 }
 
 static void interrupts_follow_flags(void **state)
@@ -339,6 +412,7 @@ int main(void)
 		cmocka_unit_test(indirect_chain_is_followed),
 		cmocka_unit_test(split_garbage_is_refused),
 		cmocka_unit_test(chain_longer_than_we_take_is_refused),
+		cmocka_unit_test(turn_ends_after_its_steps),
 		cmocka_unit_test(interrupts_follow_flags),
 		cmocka_unit_test(interrupts_and_kicks_follow_event_idx),
 		cmocka_unit_test(packed_ring_goes_round),
