@@ -495,8 +495,8 @@ void fwd_list(struct fwd *fwd, struct vring *ring)
 	fwd->listed[fwd->n_listed++] = ring;
 }
 
-/** Other workers may list a ring again as soon as it is published: signalling follows under a lock
- *  of its own. */
+/** Other workers may put into a ring and list it again as soon as it is published: signalling follows
+ *  under a lock of its own, and covers no more than what was published by then (vring.h). */
 static void publish(struct vring *ring, bool shared)
 {
 	if (shared)
@@ -518,16 +518,23 @@ static void signal_driver(struct vring *ring, bool shared)
 		notify_fd(ring->call_fd);
 }
 
+void fwd_publish(struct fwd *fwd, const struct dp_snapshot *snapshot)
+{
+	for (unsigned i = 0; i < fwd->n_listed; i++)
+		publish(fwd->listed[i], snapshot->n_workers > 1);
+	if (fwd->n_listed)
+		vring_signal_fence();
+}
+
+void fwd_signal(struct fwd *fwd, const struct dp_snapshot *snapshot)
+{
+	for (unsigned i = 0; i < fwd->n_listed; i++)
+		signal_driver(fwd->listed[i], snapshot->n_workers > 1);
+	fwd->n_listed = 0;
+}
+
 void fwd_flush(struct fwd *fwd, const struct dp_snapshot *snapshot)
 {
-	bool shared = snapshot->n_workers > 1;
-
-	if (!fwd->n_listed)
-		return;
-	for (unsigned i = 0; i < fwd->n_listed; i++)
-		publish(fwd->listed[i], shared);
-	vring_signal_fence();
-	for (unsigned i = 0; i < fwd->n_listed; i++)
-		signal_driver(fwd->listed[i], shared);
-	fwd->n_listed = 0;
+	fwd_publish(fwd, snapshot);
+	fwd_signal(fwd, snapshot);
 }

@@ -73,6 +73,10 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 /** Publish what was put into or given back to rings since the last time, and interrupt the drivers
  *  that want to know. One fence serves all, and the lines that say so are fetched side by side. */
 void fwd_flush(struct fwd *fwd, const struct dp_snapshot *snapshot);
+/** Inside, the two halves of that: other workers may put into the same rings in between. What each may
+ *  do meanwhile is modelled in tests/model/signal.pml. */
+void fwd_publish(struct fwd *fwd, const struct dp_snapshot *snapshot);
+void fwd_signal(struct fwd *fwd, const struct dp_snapshot *snapshot);
 
 /**
  * Inside: frames of mask would have to be dropped because port_id has no buffers. If nothing but

@@ -25,12 +25,13 @@ void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t siz
 	ring->mergeable = features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
 	ring->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
 	ring->n_unpublished = 0;
+	ring->n_unsignalled = 0;
 	ring->is_listed = false;
 	ring->full_tsc = 0;
 	ring->near = 0;
 	ring->next_avail = packed ? base & 0x7fff : (uint16_t)base;
-	ring->next_used = ring->avail_seen = ring->signalled = ring->next_avail;
-	ring->avail_wrap = ring->used_wrap = packed && base >> 15 & 1;
+	ring->next_used = ring->avail_seen = ring->published = ring->next_avail;
+	ring->avail_wrap = ring->used_wrap = ring->published_wrap = packed && base >> 15 & 1;
 	ring->fault_told = false;
 	atomic_store_explicit(&ring->broken, VRING_OK, memory_order_relaxed);
 	atomic_store_explicit(&ring->tx_lock, false, memory_order_relaxed);
@@ -324,16 +325,15 @@ void vring_notify(struct vring *ring, bool on)
 bool vring_signal_needed(struct vring *ring)
 {
 	const struct vring_avail *avail = ring->avail;
-	uint16_t now = ring->next_used, before = ring->signalled;
+	uint32_t n = ring->n_unsignalled;
 
-	if (!ring->dirty)
+	if (!n)
 		return false;
-	ring->dirty = false;
+	ring->n_unsignalled = 0;
 	if (ring->packed)
-		return packed_signal_needed(ring);
-	ring->signalled = now;
+		return packed_signal_needed(ring, n);
 	if (!ring->event_idx)
 		return !(LOAD_ONCE(avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 	uint16_t event = LOAD_ONCE(avail->ring[ring->size]);
-	return (uint16_t)(now - event - 1) < (uint16_t)(now - before);
+	return (uint16_t)(ring->published - event - 1) < n;
 }

@@ -60,13 +60,15 @@ struct vring {
 	bool notify_on;	     /* the driver was asked to kick, */
 	bool fault_told;     /* workers: control knows that the ring is broken */
 	uint16_t notify_at;  /* EVENT_IDX: at this position */
-	bool dirty;	     /* something was used since vring_signal_needed() */
 	uint64_t full_tsc;   /* a large frame has found it full since then; 0 = it has not */
 	bool is_listed;	     /* by a worker, to be published and signalled; under tx_lock */
 	uint16_t avail_seen; /* split: the driver's index when last read */
-	/* Since the last vring_signal_needed(). */
-	uint16_t signalled;	/* split: next_used then */
 	uint16_t n_unpublished; /* used entries written and not yet visible */
+	/* What the driver can see: an interrupt is decided about for that alone, since another worker
+	 * may have put more and signals it itself. */
+	uint16_t published;	 /* next_used when it was last published, */
+	bool published_wrap;	 /* packed: and its lap */
+	uint32_t n_unsignalled;	 /* positions published since the last vring_signal_needed() */
 	uint16_t publish_slot;	/* packed: the first of them, */
 	uint16_t publish_flags; /* and the flags that make it visible */
 	_Atomic uint8_t broken; /* enum vring_fault */
@@ -180,7 +182,7 @@ static inline void put_count(struct put_tally *tally, const uint8_t *mac, uint32
  */
 enum vring_put vring_put(
 	struct vring *ring, struct put_plan *plan, const struct frame *frame, bool tagged);
-/** Make what was put visible. */
+/** Make what was put visible; vring_signal_needed() then covers it. */
 void vring_publish(struct vring *ring);
 
 /** Is there something to take? Cheap; for deciding whether to sleep. */

@@ -303,7 +303,6 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 	ring->next_avail = (uint16_t)p.slot;
 	ring->avail_wrap = p.wrap;
 	advance_used(ring, n);
-	ring->dirty = true;
 	ret_tally->frames += n;
 	ret_tally->bytes += tally.bytes;
 	ret_tally->multicast += tally.multicast;
@@ -324,7 +323,6 @@ void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n
 		use_slot(ring, ring->next_used, ring->used_wrap, chains[i].id, chains[i].len);
 		advance_used(ring, chains[i].n_desc);
 	}
-	ring->dirty = true;
 }
 
 void packed_return(struct vring *ring, const struct frame *frames, unsigned n)
@@ -333,17 +331,22 @@ void packed_return(struct vring *ring, const struct frame *frames, unsigned n)
 		use_slot(ring, ring->next_used, ring->used_wrap, frames[i].id, 0);
 		advance_used(ring, frames[i].n_desc);
 	}
-	ring->dirty = true;
 }
 
 void packed_publish(struct vring *ring)
 {
 	struct vring_packed_desc *descs = ring->desc;
+	uint32_t n = (uint32_t)ring->next_used - ring->published;
 
 	if (!ring->n_unpublished)
 		return;
+	if (ring->next_used <= ring->published)
+		n += ring->size;
 	/* Pairs with the driver's acquire of flags: ids, lengths and buffers are complete. */
 	__atomic_store_n(&descs[ring->publish_slot].flags, ring->publish_flags, __ATOMIC_RELEASE);
+	ring->published = ring->next_used;
+	ring->published_wrap = ring->used_wrap;
+	ring->n_unsignalled += n;
 	ring->n_unpublished = 0;
 }
 
@@ -369,22 +372,18 @@ void packed_notify(struct vring *ring, bool on)
 	STORE_ONCE(event->flags, flags);
 }
 
-bool packed_signal_needed(struct vring *ring)
+bool packed_signal_needed(const struct vring *ring, uint32_t n)
 {
 	const struct vring_packed_event *event = ring->avail;
 	uint16_t flags = LOAD_ONCE(event->flags);
-	int32_t now = ring->next_used, before = ring->signalled;
 
-	ring->signalled = ring->next_used;
 	if (flags != VRING_PACKED_EVENT_F_DESC || !ring->event_idx)
 		return flags != VRING_PACKED_EVENT_F_DISABLE;
 	uint16_t off_wrap = LOAD_ONCE(event->off_wrap);
-	int32_t at = off_wrap & 0x7fff;
+	int64_t now = ring->published, at = off_wrap & 0x7fff;
 
-	/* Put all three on one line that ends at `now`: an earlier lap is below zero. */
-	if (now <= before)
-		before -= ring->size;
-	if ((off_wrap >> VRING_PACKED_EVENT_WRAP_SHIFT) != ring->used_wrap)
+	/* All on one line that ends at `now`: an earlier lap is below zero, and n may be laps. */
+	if ((off_wrap >> VRING_PACKED_EVENT_WRAP_SHIFT) != ring->published_wrap)
 		at -= ring->size;
-	return at >= before && at < now;
+	return at >= now - n && at < now;
 }

@@ -234,6 +234,7 @@ void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n
 void packed_publish(struct vring *ring);
 bool packed_pending(const struct vring *ring);
 void packed_notify(struct vring *ring, bool on);
-bool packed_signal_needed(struct vring *ring);
+/** As vring_signal_needed(), for the last n positions that were published. */
+bool packed_signal_needed(const struct vring *ring, uint32_t n);
 
 #endif

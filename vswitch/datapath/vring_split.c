@@ -251,7 +251,6 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 	ring->next_avail += n;
 	ring->next_used = slot;
 	ring->n_unpublished += n;
-	ring->dirty = true;
 	ret_tally->frames += n;
 	ret_tally->bytes += tally.bytes;
 	ret_tally->multicast += tally.multicast;
@@ -276,7 +275,6 @@ void split_return(struct vring *ring, const struct frame *frames, unsigned n)
 			(struct vring_used_elem){.id = frames[i].id};
 	ring->next_used += n;
 	ring->n_unpublished += n;
-	ring->dirty = true;
 }
 
 void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
@@ -289,7 +287,6 @@ void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
 		elem->len = chains[i].len;
 	}
 	ring->n_unpublished += n;
-	ring->dirty = true;
 }
 
 void split_publish(struct vring *ring)
@@ -301,5 +298,7 @@ void split_publish(struct vring *ring)
 	/* Pairs with the driver's acquire of idx: entries and buffers are complete before they
 	 * count. */
 	__atomic_store_n(&used->idx, ring->next_used, __ATOMIC_RELEASE);
+	ring->published = ring->next_used;
+	ring->n_unsignalled += ring->n_unpublished;
 	ring->n_unpublished = 0;
 }
