@@ -1,7 +1,9 @@
 #include "check.h"
 
+#include "dev/disk_ring.h"
 #include "err.h"
 #include "kvm.h"
+#include "sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -208,6 +210,8 @@ int check_kvm(struct check_result *r, struct err *err)
 	*r = (struct check_result){
 		.present = stat("/dev/kvm", &st) == 0,
 		.hw_virt = check_processor(),
+		.landlock_version = sandbox_landlock_version(),
+		.has_uring = !disk_ring_probe(),
 	};
 	code = kvm_open(&kvm_fd, err);
 	if (code < 0)
@@ -231,8 +235,9 @@ int check_kvm_quick(struct err *err)
 
 static void check_print_json(FILE *out, const struct check_result *r, const struct err *err)
 {
-	json_t *json = json_pack("{s:b, s:b, s:b, s:b}", "fit", r->fit, "present", r->present,
-		"permitted", r->permitted, "hardware_virtualization", r->hw_virt);
+	json_t *json = json_pack("{s:b, s:b, s:b, s:b, s:i, s:b}", "fit", r->fit, "present",
+		r->present, "permitted", r->permitted, "hardware_virtualization", r->hw_virt,
+		"landlock", (int)r->landlock_version, "io_uring", r->has_uring);
 
 	if (json && r->measured)
 		(void)json_object_set_new(json, "guest_mips", json_integer((json_int_t)r->mips));
@@ -259,6 +264,11 @@ void check_print(FILE *out, const struct check_result *r, const struct err *err,
 	if (r->measured)
 		(void)fprintf(out, "guest kernel instructions   %llu million a second\n",
 			(unsigned long long)r->mips);
+	if (r->landlock_version)
+		(void)fprintf(out, "Landlock confines files     version %u\n", r->landlock_version);
+	else
+		(void)fprintf(out, "Landlock confines files     no\n");
+	(void)fprintf(out, "io_uring for disks          %s\n", r->has_uring ? "yes" : "no");
 	(void)fprintf(out, "verdict                     %s\n", r->fit ? "fit" : "unfit");
 	if (!r->fit)
 		(void)fprintf(out, "reason                      %s\n", err->msg);

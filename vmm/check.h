@@ -4,8 +4,9 @@
  * Looks at /dev/kvm (present, permitted), at the processor (svm or vmx), and runs a bare loop at
  * CPL 0 in a tiny guest for CHECK_LOOP_MS. The verdict rests on the speed alone: a KVM that works
  * but has no virtualization behind it interprets kernel code at about 1 MIPS, real ones do 1000 and
- * more, and a kernel boots in useful time from CHECK_MIN_MIPS on.
- * Threads: main, before other threads exist (uses SIGALRM and the interval timer).
+ * more, and a kernel boots in useful time from CHECK_MIN_MIPS on. What the sandbox and disks find
+ * in this kernel is reported beside it. Threads: main, before other threads exist (uses SIGALRM and
+ * the interval timer).
  */
 #ifndef VMM_CHECK_H
 #define VMM_CHECK_H
@@ -26,6 +27,8 @@ struct check_result {
 	bool measured;
 	uint64_t mips;   /* millions of guest kernel instructions a second */
 	bool fit;
+	unsigned landlock_version; /* 0 = none; see sandbox.h */
+	bool has_uring;		   /* for disks; see dev/disk_ring.h */
 };
 
 /** Measure. returns 0 when fit; otherwise -errno, and err says why and what to do. */

@@ -7,7 +7,7 @@
 #include "ev.h"
 #include "log.h"
 #include "machine_devices.h"
-#include "sandbox.h"
+#include "machine_sandbox.h"
 #include "vm.h"
 #include "x86/acpi.h"
 
@@ -29,6 +29,7 @@ struct machine {
 	struct ev_source *end_timer;  /* leaves the loop once its callbacks are through */
 	uint64_t started_ns;
 	bool stopping;
+	struct sandbox_needs sandbox_needs;
 	machine_event_fn *event_fn;
 	void *event_ctx;
 };
@@ -77,13 +78,24 @@ static int machine_on_enter_vcpu(void *ctx)
 {
 	struct machine *m = ctx;
 
-	return m->config->seccomp ? sandbox_enter(SANDBOX_VCPU) : 0;
+	return m->config->seccomp ? sandbox_enter(SANDBOX_VCPU, NULL) : 0;
+}
+
+static int machine_on_enter_main(void *ctx, struct err *err)
+{
+	struct machine *m = ctx;
+	int code = m->config->seccomp ? sandbox_enter(SANDBOX_MAIN, &m->sandbox_needs) : 0;
+
+	return code < 0 ? err_set(err, code, "sandbox: cannot confine the process: %s",
+				  strerror(-code))
+			: 0;
 }
 
 static const struct vm_ops machine_vm_ops = {
 	.reset = machine_on_reset,
 	.state_changed = machine_on_state,
 	.enter_vcpu = machine_on_enter_vcpu,
+	.enter_main = machine_on_enter_main,
 };
 
 /* Called by the PM block, on a vCPU thread. */
@@ -189,18 +201,14 @@ int machine_create(const struct config *config, int kvm_fd, struct ev *ev,
 
 int machine_start(struct machine *m, struct err *err)
 {
-	int code;
+	int code = 0;
 
-	if (m->config->seccomp)
-		sandbox_init(); // before the first vCPU thread confines itself
 	machine_devices_settle(m->devices);
-	code = vm_start(m->vm, err);
-	if (code < 0 || !m->config->seccomp)
-		return code;
-	code = sandbox_enter(SANDBOX_MAIN);
-	return code < 0 ? err_set(err, code, "sandbox: cannot confine the process: %s",
-				  strerror(-code))
-			: 0;
+	if (m->config->seccomp) {
+		sandbox_init(); // before the first vCPU thread confines itself
+		code = machine_sandbox_enter_files(m->config, &m->sandbox_needs, err);
+	}
+	return code ? code : vm_start(m->vm, err);
 }
 
 void machine_destroy(struct machine *m)

@@ -1,13 +1,19 @@
 #include "sandbox.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/kvm.h>
+#include <malloc.h>
 #include <seccomp.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <termios.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* Needed by libc in any thread: memory, locks, time, ending, and our log. */
@@ -22,12 +28,8 @@ static const int sandbox_common[] = {
 	SCMP_SYS(gettid),
 	SCMP_SYS(gettimeofday),
 	SCMP_SYS(madvise),
-	SCMP_SYS(mmap),
-	SCMP_SYS(mprotect),
 	SCMP_SYS(mremap),
 	SCMP_SYS(munmap),
-	SCMP_SYS(poll),
-	SCMP_SYS(ppoll),
 	SCMP_SYS(read),
 	SCMP_SYS(restart_syscall),
 	SCMP_SYS(rseq),
@@ -39,74 +41,70 @@ static const int sandbox_common[] = {
 	SCMP_SYS(sigaltstack),
 	SCMP_SYS(time),
 	SCMP_SYS(write),
+	SCMP_SYS(writev),
 };
 
-/* The main thread serves devices, consoles, back-ends and the control socket. */
+/*
+ * The main thread serves devices, consoles, back-ends and the control socket. All that listens does
+ * so before; epoll, timers and eventfds reach nothing outside.
+ */
 static const int sandbox_main[] = {
 	SCMP_SYS(accept4),
-	SCMP_SYS(bind),
-	SCMP_SYS(chmod),
 	SCMP_SYS(close),
-	SCMP_SYS(connect),
-	SCMP_SYS(dup),
-	SCMP_SYS(epoll_create1),
 	SCMP_SYS(epoll_ctl),
 	SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(eventfd2),
 	SCMP_SYS(fallocate),
-	SCMP_SYS(fchmod),
-	SCMP_SYS(fcntl),
 	SCMP_SYS(fdatasync),
 	SCMP_SYS(fstat),
-	SCMP_SYS(fsync),
-	SCMP_SYS(geteuid),
-	SCMP_SYS(getgid),
-	SCMP_SYS(getpeername),
 	SCMP_SYS(getrandom),
-	SCMP_SYS(getsockname),
 	SCMP_SYS(getsockopt),
-	SCMP_SYS(getuid),
-	SCMP_SYS(io_uring_enter),
-	SCMP_SYS(io_uring_register),
-	SCMP_SYS(listen),
+	SCMP_SYS(io_uring_enter), // of the rings that there are, see dev/disk_ring.h
 	SCMP_SYS(lseek),
 	SCMP_SYS(newfstatat),
+	SCMP_SYS(poll),
 	SCMP_SYS(pread64),
 	SCMP_SYS(preadv),
-	SCMP_SYS(pwrite64),
-	SCMP_SYS(pwritev),
 	SCMP_SYS(pwritev2),
-	SCMP_SYS(readv),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendmsg),
-	SCMP_SYS(sendto),
-	SCMP_SYS(setsockopt),
 	SCMP_SYS(shutdown),
-	SCMP_SYS(signalfd4),
-	SCMP_SYS(stat),
 	SCMP_SYS(timerfd_create),
 	SCMP_SYS(timerfd_settime),
-	SCMP_SYS(umask),
-	SCMP_SYS(unlink),
-	SCMP_SYS(unlinkat),
-	SCMP_SYS(writev),
 };
 
-/* ioctls of a vCPU thread: run, and what device handlers change about interrupts and doorbells. */
-static const unsigned sandbox_vcpu_ioctls[] = {
-	KVM_RUN,
+/* Commands of fcntl(): nothing about owners, which would send signals, nor about leases. */
+static const uint32_t sandbox_main_fcntls[] = {
+	F_DUPFD_CLOEXEC,
+	F_GETFD,
+	F_GETFL,
+	F_SETFD,
+	F_SETFL,
+};
+
+/* Interrupts and doorbells; the state of chips and vCPUs, which a reset puts back; terminals. */
+static const uint32_t sandbox_main_ioctls[] = {
+	KVM_GET_SREGS, KVM_IOEVENTFD, KVM_IRQFD, KVM_IRQ_LINE, KVM_KVMCLOCK_CTRL, KVM_SET_DEBUGREGS,
+	KVM_SET_FPU, KVM_SET_GSI_ROUTING, KVM_SET_IRQCHIP, KVM_SET_LAPIC, KVM_SET_MP_STATE,
+	KVM_SET_MSRS, KVM_SET_PIT2, KVM_SET_REGS, KVM_SET_SREGS, KVM_SET_VCPU_EVENTS, KVM_SET_XCRS,
+	TCGETS,
+	TCSETSW, // our terminal gets its modes back
+};
+
+static const uint32_t sandbox_vcpu_ioctls[] = {
 	KVM_GET_REGS,
-	KVM_IRQ_LINE,
-	KVM_IRQFD,
 	KVM_IOEVENTFD,
+	KVM_IRQFD,
+	KVM_IRQ_LINE,
+	KVM_RUN,
 	KVM_SET_GSI_ROUTING,
 };
 
-#define IOCTL_TYPE_MASK 0xff00u
-#define IOCTL_TYPE_KVM  0xae00u
-#define IOCTL_TYPE_TTY  0x5400u
+#define SANDBOX_MALLOC_POOLS 8
+
+#define N(list) (sizeof(list) / sizeof((list)[0]))
 
 static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n_calls)
 {
@@ -117,55 +115,90 @@ static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n_call
 	return code;
 }
 
-static int sandbox_allow_main(scmp_filter_ctx filter)
+/* Allow a call whose second argument is one of a list; the kernel takes 32 bits of it. */
+static int sandbox_allow_commands(
+	scmp_filter_ctx filter, int call, const uint32_t *commands, size_t n_commands)
 {
-	int code =
-		sandbox_allow(filter, sandbox_main, sizeof(sandbox_main) / sizeof(sandbox_main[0]));
+	int code = 0;
+
+	for (size_t i = 0; !code && i < n_commands; i++)
+		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, commands[i]));
+	return code;
+}
+
+static int sandbox_allow_common(scmp_filter_ctx filter)
+{
+	// Signals to ourselves only: the kick of a vCPU, Ctrl-A x.
+	static const int to_process[] = {SCMP_SYS(kill), SCMP_SYS(tgkill)};
+	static const int with_protection[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
+	int code = sandbox_allow(filter, sandbox_common, N(sandbox_common));
+
+	for (size_t i = 0; !code && i < N(to_process); i++)
+		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, to_process[i], 1,
+			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
+	for (size_t i = 0; !code && i < N(with_protection); i++)
+		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, with_protection[i], 1,
+			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+	return code;
+}
+
+/* Stream sockets only: a datagram reaches any address without connect(). */
+static int sandbox_allow_unix_stream(scmp_filter_ctx filter, int call)
+{
+	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
+		SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK),
+			SOCK_STREAM));
+}
+
+static int sandbox_allow_main(scmp_filter_ctx filter, const struct sandbox_needs *needs)
+{
+	static const int removals[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat)};
+	int code = sandbox_allow(filter, sandbox_main, N(sandbox_main));
 
 	if (!code)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-			SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+		code = sandbox_allow_commands(
+			filter, SCMP_SYS(fcntl), sandbox_main_fcntls, N(sandbox_main_fcntls));
+	if (!code)
+		code = sandbox_allow_commands(
+			filter, SCMP_SYS(ioctl), sandbox_main_ioctls, N(sandbox_main_ioctls));
 	if (!code) // the channel on which a vhost-user back-end talks to us
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
-			SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
-	if (!code)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-			SCMP_A1(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK, IOCTL_TYPE_KVM));
-	if (!code)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-			SCMP_A1(SCMP_CMP_MASKED_EQ, IOCTL_TYPE_MASK, IOCTL_TYPE_TTY));
+		code = sandbox_allow_unix_stream(filter, SCMP_SYS(socketpair));
+	if (!code) // send(): no address
+		code = seccomp_rule_add(
+			filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0));
+	if (!code && needs->connects) {
+		code = sandbox_allow_unix_stream(filter, SCMP_SYS(socket));
+		if (!code)
+			code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+	}
+	for (size_t i = 0; !code && i < N(removals); i++)
+		code = seccomp_rule_add(filter,
+			needs->removes_files ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), removals[i],
+			0);
 	return code;
 }
 
 static int sandbox_allow_vcpu(scmp_filter_ctx filter)
 {
-	int code = 0;
+	int code = sandbox_allow_commands(
+		filter, SCMP_SYS(ioctl), sandbox_vcpu_ioctls, N(sandbox_vcpu_ioctls));
 
-	for (size_t i = 0;
-		!code && i < sizeof(sandbox_vcpu_ioctls) / sizeof(sandbox_vcpu_ioctls[0]); i++)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, sandbox_vcpu_ioctls[i]));
-	return code;
+	// Each exit of the guest goes through the filter: KVM_RUN is looked for first.
+	return code ? code : seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
 }
 
-int sandbox_enter(enum sandbox_kind kind)
+int sandbox_enter(enum sandbox_kind kind, const struct sandbox_needs *needs)
 {
+	static const struct sandbox_needs no_needs;
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
 	int code;
 
 	if (!filter)
 		return -ENOMEM;
-	code = sandbox_allow(filter, sandbox_common,
-		sizeof(sandbox_common) / sizeof(sandbox_common[0]));
-	// Signals to ourselves only: the kick of a vCPU, Ctrl-A x.
+	code = sandbox_allow_common(filter);
 	if (!code)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-	if (!code)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(kill), 1,
-			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-	if (!code)
-		code = kind == SANDBOX_MAIN ? sandbox_allow_main(filter)
+		code = kind == SANDBOX_MAIN ? sandbox_allow_main(filter, needs ? needs : &no_needs)
 					    : sandbox_allow_vcpu(filter);
 	if (!code)
 		code = seccomp_load(filter); // sets no_new_privs first
@@ -173,23 +206,41 @@ int sandbox_enter(enum sandbox_kind kind)
 	return code;
 }
 
+/* Async-signal-safe: the digits of value before end. Returns where they begin. */
+static char *sandbox_format_number(char *end, unsigned long value, unsigned base)
+{
+	do {
+		*--end = "0123456789abcdef"[value % base];
+		value /= base;
+	} while (value);
+	return end;
+}
+
+static void sandbox_say(const char *text, size_t len)
+{
+	(void)!write(STDERR_FILENO, text, len); // nobody left to tell
+}
+
 /* Async-signal-safe: only write(2) and _exit(2). */
 static void sandbox_on_sigsys(int signo, siginfo_t *info, void *context)
 {
 	static const char text[] = "vmm: error: sandbox: system call number ";
+	static const char command[] = ", command 0x";
 	static const char hint[] =
 		" is not allowed\nvmm: hint: this is a bug; --no-seccomp avoids it\n";
-	char digits[12];
-	size_t at = sizeof(digits);
-	unsigned number = (unsigned)info->si_syscall;
+	const ucontext_t *registers = context;
+	char digits[24], *end = digits + sizeof(digits);
+	char *at = sandbox_format_number(end, (unsigned)info->si_syscall, 10);
 
-	do {
-		digits[--at] = (char)('0' + number % 10);
-		number /= 10;
-	} while (number && at);
-	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
-	(void)!write(STDERR_FILENO, digits + at, sizeof(digits) - at);
-	(void)!write(STDERR_FILENO, hint, sizeof(hint) - 1);
+	sandbox_say(text, sizeof(text) - 1);
+	sandbox_say(at, (size_t)(end - at));
+	if (info->si_syscall == SCMP_SYS(ioctl) || info->si_syscall == SCMP_SYS(fcntl)) {
+		at = sandbox_format_number(
+			end, (unsigned long)registers->uc_mcontext.gregs[REG_RSI], 16);
+		sandbox_say(command, sizeof(command) - 1);
+		sandbox_say(at, (size_t)(end - at));
+	}
+	sandbox_say(hint, sizeof(hint) - 1);
 	_exit(EXIT_FAILURE);
 }
 
@@ -198,4 +249,6 @@ void sandbox_init(void)
 	struct sigaction action = {.sa_sigaction = sandbox_on_sigsys, .sa_flags = SA_SIGINFO};
 
 	(void)sigaction(SIGSYS, &action, NULL); // cannot fail for a valid signal
+	// Or malloc() opens a file of /sys, to count processors, when the ninth thread wants a pool.
+	(void)mallopt(M_ARENA_MAX, SANDBOX_MALLOC_POOLS);
 }

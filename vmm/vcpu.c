@@ -40,6 +40,8 @@ struct vcpus {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* mode changed, or a thread parked */
 	enum vcpus_mode mode;   /* under lock */
+	unsigned n_entered;	/* threads that called enter_fn; under lock */
+	int enter_code;		/* what it said where it failed; under lock */
 	unsigned n_vcpus;       /* created */
 	struct vcpu vcpus[];
 };
@@ -198,19 +200,47 @@ static void vcpu_finish_io(struct vcpu *vcpu)
 		;
 }
 
+static int vcpu_enter(struct vcpus *set)
+{
+	int code = set->config.enter_fn ? set->config.enter_fn(set->config.ctx) : 0;
+
+	(void)pthread_mutex_lock(&set->lock);
+	set->n_entered++;
+	if (code < 0)
+		set->enter_code = code;
+	(void)pthread_cond_broadcast(&set->changed);
+	(void)pthread_mutex_unlock(&set->lock);
+	return code;
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
 	struct vcpus *set = vcpu->set;
 
-	if (set->config.enter_fn && set->config.enter_fn(set->config.ctx) < 0)
-		vcpu_report(vcpu, VCPU_FAIL, "cannot confine a vCPU thread");
+	if (vcpu_enter(set) < 0)
+		return NULL;
 	while (vcpu_wait_to_run(vcpu)) {
 		while (!*(volatile uint8_t *)&vcpu->run->immediate_exit)
 			(void)vcpu_run_once(vcpu); // failures were reported and raise the flag
 		vcpu_finish_io(vcpu);
 	}
 	return NULL;
+}
+
+/* Until every thread of n_threads is confined: none runs a guest beside one that is not. */
+static int vcpus_wait_entered(struct vcpus *set, unsigned n_threads, struct err *err)
+{
+	int code;
+
+	(void)pthread_mutex_lock(&set->lock);
+	while (set->n_entered < n_threads)
+		(void)pthread_cond_wait(&set->changed, &set->lock);
+	code = set->enter_code;
+	(void)pthread_mutex_unlock(&set->lock);
+	return code < 0
+		       ? err_set(err, code, "vCPU threads: cannot be confined: %s", strerror(-code))
+		       : 0;
 }
 
 static void vcpu_kick_ignore(int signo)
@@ -240,7 +270,8 @@ int vcpus_start_threads(struct vcpus *set, struct err *err)
 		(void)pthread_setname_np(set->vcpus[i].thread, name);
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return code < 0 ? err_set(err, code, "vCPU threads: cannot start: %s", strerror(-code)) : 0;
+	return code < 0 ? err_set(err, code, "vCPU threads: cannot start: %s", strerror(-code))
+			: vcpus_wait_entered(set, set->n_vcpus, err);
 }
 
 /* Holding and letting go */

@@ -29,11 +29,12 @@ enum vcpu_event {
 
 /** Called on a vCPU thread, which parks after it. reason is borrowed for the call. */
 typedef void vcpu_event_fn(void *ctx, enum vcpu_event event, const char *reason);
-/** Called first thing on each vCPU thread (sandbox). A failure is reported as VCPU_FAIL. */
+/** Called first thing on each vCPU thread (sandbox). 0 or -errno. */
 typedef int vcpu_enter_fn(void *ctx);
 
 struct vcpus_config {
-	int kvm_fd, vm_fd;   /* borrowed */
+	int kvm_fd; /* borrowed for vcpus_create() */
+	int vm_fd;  /* borrowed */
 	unsigned n_vcpus;
 	struct bus *pio, *mmio;
 	vcpu_event_fn *event_fn;
@@ -41,8 +42,9 @@ struct vcpus_config {
 	void *ctx;
 };
 
-/** Create the vCPUs with their CPUID, and their threads, parked. */
+/** Create the vCPUs with their CPUID. */
 int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus, struct err *err);
+/** Returns when enter_fn has been called on every thread; fails if it failed on one. */
 int vcpus_start_threads(struct vcpus *vcpus, struct err *err);
 /** Stop and join the threads. Accepts NULL and half-built sets. */
 void vcpus_destroy(struct vcpus *vcpus);

@@ -30,7 +30,8 @@ LOG_MODULE("vm");
 struct vm {
 	const struct vm_ops *ops;
 	void *ctx;
-	int kvm_fd, vm_fd;
+	int kvm_fd; /* while it is created */
+	int vm_fd;
 	struct mem *mem;
 	struct bus *pio, *mmio;
 	struct irq *irq;
@@ -273,6 +274,8 @@ int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const stru
 		code = vm_add_buses(vm, err);
 	if (!code)
 		code = vm_add_vcpus(vm, config, err);
+	(void)close(vm->kvm_fd); // nobody shall make another VM with it
+	vm->kvm_fd = -1;
 	if (code < 0) {
 		vm_destroy(vm);
 		return code;
@@ -301,7 +304,6 @@ void vm_destroy(struct vm *vm)
 	bus_destroy(vm->pio);
 	if (vm->vm_fd >= 0)
 		(void)close(vm->vm_fd);
-	(void)close(vm->kvm_fd);
 	mem_destroy(vm->mem); // after the VM that has it mapped
 	(void)pthread_mutex_destroy(&vm->fail_lock);
 	free(vm);
@@ -362,6 +364,8 @@ int vm_start(struct vm *vm, struct err *err)
 
 	if (!code)
 		code = vcpus_start_threads(vm->vcpus, err);
+	if (!code && vm->ops->enter_main)
+		code = vm->ops->enter_main(vm->ctx, err);
 	if (code < 0)
 		return code;
 	vcpus_run(vm->vcpus);

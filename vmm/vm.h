@@ -36,6 +36,8 @@ struct vm_ops {
 	void (*state_changed)(void *ctx, enum vm_state state, const char *reason);
 	/** Confine a vCPU thread; on that thread. May be NULL. */
 	int (*enter_vcpu)(void *ctx);
+	/** Confine the main thread, when all others are and no vCPU has run yet. May be NULL. */
+	int (*enter_main)(void *ctx, struct err *err);
 };
 
 /** kvm_fd is transferred, also on failure. ops, ctx and ev are borrowed. */

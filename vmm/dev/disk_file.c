@@ -1,12 +1,12 @@
 #include "disk_file.h"
 
+#include "disk_ring.h"
 #include "err.h"
 #include "ev.h"
 #include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <liburing.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -94,26 +94,27 @@ static void disk_submit_blocking(struct disk_file *file, struct disk_op *op)
 
 /* ---- With io_uring --------------------------------------------------------------------------- */
 
-static void disk_prepare(const struct disk_file *file, struct io_uring_sqe *sqe, struct disk_op *op)
+static void disk_prepare(struct io_uring_sqe *sqe, struct disk_op *op)
 {
 	switch (op->kind) {
 	case DISK_READ:
-		io_uring_prep_readv(sqe, file->fd, op->segs, op->n_segs, op->offset);
+		io_uring_prep_readv(sqe, DISK_RING_FILE, op->segs, op->n_segs, op->offset);
 		break;
 	case DISK_WRITE:
 	case DISK_WRITE_SYNC:
-		io_uring_prep_writev2(sqe, file->fd, op->segs, op->n_segs, op->offset,
+		io_uring_prep_writev2(sqe, DISK_RING_FILE, op->segs, op->n_segs, op->offset,
 			op->kind == DISK_WRITE_SYNC ? RWF_DSYNC : 0);
 		break;
 	case DISK_FLUSH:
-		io_uring_prep_fsync(sqe, file->fd, IORING_FSYNC_DATASYNC);
+		io_uring_prep_fsync(sqe, DISK_RING_FILE, IORING_FSYNC_DATASYNC);
 		break;
 	case DISK_PUNCH:
 	case DISK_ZERO:
-		io_uring_prep_fallocate(sqe, file->fd, disk_fallocate_mode(op->kind),
+		io_uring_prep_fallocate(sqe, DISK_RING_FILE, disk_fallocate_mode(op->kind),
 			(off_t)op->offset, (off_t)op->len);
 		break;
 	}
+	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
 	io_uring_sqe_set_data(sqe, op);
 }
 
@@ -123,7 +124,7 @@ void disk_file_submit(struct disk_file *file, struct disk_op *op)
 
 	file->n_in_flight++;
 	if (sqe)
-		disk_prepare(file, sqe, op);
+		disk_prepare(sqe, op);
 	else // no ring, or it is full because the kernel did not take what was submitted
 		disk_submit_blocking(file, op);
 }
@@ -231,16 +232,11 @@ static int disk_open_ring(struct disk_file *file, unsigned n_max, struct err *er
 		code = -errno;
 		return err_set(err, code, "eventfd: %s", strerror(-code));
 	}
-	code = io_uring_queue_init(n_max, &file->ring, 0);
-	if (!code) {
-		file->has_ring = true;
-		code = io_uring_register_eventfd(&file->ring, file->event_fd);
-		if (code < 0)
-			return err_set(err, code, "io_uring: %s", strerror(-code));
-	} else {
+	code = disk_ring_open(&file->ring, n_max, file->fd, file->event_fd);
+	file->has_ring = !code;
+	if (code < 0)
 		log_notice("disk '%s': no io_uring here (%s), requests block the VMM's loop",
 			file->path, strerror(-code));
-	}
 	code = ev_add_io(file->ev, file->event_fd, EPOLLIN, disk_on_event, file, &file->source);
 	return code < 0 ? err_set(err, code, "event loop: %s", strerror(-code)) : 0;
 }
