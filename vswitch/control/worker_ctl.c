@@ -108,6 +108,8 @@ fail:
 	(void)err_set(err, r, "workers: cannot start: %s", strerror(-r));
 	if (r == -EINVAL && params->cpus)
 		err_hint(err, "does --workers name CPUs that this process may use?");
+	if (r == -EAGAIN)
+		err_hint(err, "is /proc/sys/fs/aio-max-nr large enough?");
 	return r;
 }
 

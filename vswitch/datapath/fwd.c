@@ -507,7 +507,7 @@ static void publish(struct vring *ring, bool shared)
 		spin_release(&ring->tx_lock);
 }
 
-static void signal_driver(struct vring *ring, bool shared)
+static void signal_driver(struct fwd *fwd, struct vring *ring, bool shared)
 {
 	if (shared)
 		spin_acquire(&ring->tx_lock);
@@ -515,7 +515,7 @@ static void signal_driver(struct vring *ring, bool shared)
 	if (shared)
 		spin_release(&ring->tx_lock);
 	if (needed && ring->call_fd >= 0)
-		notify_fd(ring->call_fd);
+		notify_add(&fwd->calls, ring->call_fd);
 }
 
 void fwd_publish(struct fwd *fwd, const struct dp_snapshot *snapshot)
@@ -529,7 +529,8 @@ void fwd_publish(struct fwd *fwd, const struct dp_snapshot *snapshot)
 void fwd_signal(struct fwd *fwd, const struct dp_snapshot *snapshot)
 {
 	for (unsigned i = 0; i < fwd->n_listed; i++)
-		signal_driver(fwd->listed[i], snapshot->n_workers > 1);
+		signal_driver(fwd, fwd->listed[i], snapshot->n_workers > 1);
+	notify_submit(&fwd->calls);
 	fwd->n_listed = 0;
 }
 

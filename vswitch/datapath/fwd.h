@@ -22,6 +22,7 @@
 
 #include "counters.h"
 #include "note.h"
+#include "notify.h"
 #include "snapshot.h"
 
 #include <stdalign.h>
@@ -49,6 +50,7 @@ struct fwd {
 	/* Rings with something that is not published or signalled yet. */
 	struct vring *listed[FWD_MAX_LISTED];
 	unsigned n_listed;
+	struct notify calls;  /* drivers to be called for them */
 	bool wants_attention; /* notes or a broken ring wait for control */
 
 	struct dp_counters *counters; /* [DP_MAX_PORTS], borrowed */

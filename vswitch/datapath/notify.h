@@ -1,13 +1,47 @@
 /**
- * notify: telling a driver that something was published (its call eventfd).
+ * notify: signalling eventfds: our own, and those by which drivers are called.
  *
- * The one system call of a busy worker; at most once per ring and flush, and only where the driver
- * asks for it. The fd is an eventfd in non-blocking mode, which the port made sure of.
+ * Ours are written to. A driver's call eventfd is an open file that its peer has, too: whatever was
+ * checked before, the peer can make it blocking and fill its counter, and a write() waits until
+ * somebody reads it, which may be never. Where an asynchronous request ends, the kernel signals an
+ * eventfd without ever waiting: a counter that is full stays full. So a call is a request that
+ * transfers nothing and names the eventfd, and one system call carries a batch of them: it costs
+ * what one write() does, for up to NOTIFY_BATCH drivers.
+ *
+ * Threads: a struct notify belongs to one worker; control makes it before and ends it after.
+ * Limits: /proc/sys/fs/aio-max-nr counts NOTIFY_EVENTS for each worker.
+ * Source: io_submit(2), "aio_resfd"; linux/aio_abi.h.
  */
 #ifndef WEFT_DATAPATH_NOTIFY_H
 #define WEFT_DATAPATH_NOTIFY_H
 
-/** Add one to an eventfd. */
+#include <linux/aio_abi.h>
+
+/** Calls in one system call. */
+#define NOTIFY_BATCH 64
+/** Ended requests that the kernel keeps until they are collected. */
+#define NOTIFY_EVENTS 128
+
+struct notify {
+	aio_context_t context;
+	int null_fd;	  /* what the requests read nothing from */
+	unsigned n;	  /* calls[n] wait for notify_submit() */
+	unsigned n_ended; /* since they were last collected */
+	struct iocb calls[NOTIFY_BATCH];
+	struct iocb *list[NOTIFY_BATCH]; /* &calls[i]: it may not move */
+};
+
+/** 0, -EAGAIN (fs.aio-max-nr is used up), -ENOSYS or another -errno. */
+int notify_init(struct notify *notify);
+/** A struct of zeroes, or one that init failed on, is accepted. */
+void notify_done(struct notify *notify);
+
+/** Add one to the driver's eventfd (borrowed until then) at the next notify_submit(). */
+void notify_add(struct notify *notify, int fd);
+/** Signal those that were added. Never waits for who has the eventfd. */
+void notify_submit(struct notify *notify);
+
+/** Add one to an eventfd that nobody else has and that is non-blocking. */
 void notify_fd(int fd);
 
 #endif

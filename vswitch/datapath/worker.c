@@ -213,6 +213,7 @@ static uint64_t tsc_per_us(void)
 static int worker_create(struct worker_pool *pool, unsigned index, struct worker **ret_worker)
 {
 	struct worker *worker = map_memory(sizeof(*worker));
+	int r;
 
 	if (!worker)
 		return -ENOMEM;
@@ -227,7 +228,8 @@ static int worker_create(struct worker_pool *pool, unsigned index, struct worker
 	worker->fwd->notes = &worker->notes;
 	worker->fwd->note_interval_tsc = pool->note_interval_tsc;
 	worker->fwd->patience_tsc = pool->tsc_per_us * PATIENCE_US;
-	return idle_init(&worker->idle);
+	r = notify_init(&worker->fwd->calls);
+	return r ? r : idle_init(&worker->idle);
 }
 
 static int worker_start(struct worker *worker, const int *cpu)
@@ -277,6 +279,8 @@ static void worker_destroy(struct worker *worker)
 		pthread_join(worker->thread, NULL);
 	}
 	idle_done(&worker->idle);
+	if (worker->fwd)
+		notify_done(&worker->fwd->calls);
 	unmap_memory(worker->fwd, sizeof(*worker->fwd));
 	unmap_memory(worker, sizeof(*worker));
 }

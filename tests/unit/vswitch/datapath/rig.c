@@ -48,6 +48,8 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 	rig->fwd = map(sizeof(*rig->fwd));
 	rig->fwd->counters = rig->counters;
 	rig->fwd->notes = rig->notes;
+	if (notify_init(&rig->fwd->calls))
+		abort();
 	if (fdb_create(1024, &rig->bridge.fdb))
 		abort();
 	rig->bridge.ports = rig->members;
@@ -95,6 +97,7 @@ void rig_destroy(struct rig *rig)
 	unmap(rig->mem, rig->mem_size);
 	unmap(rig->counters, DP_MAX_PORTS * sizeof(struct dp_counters));
 	unmap(rig->notes, sizeof(*rig->notes));
+	notify_done(&rig->fwd->calls);
 	unmap(rig->fwd, sizeof(*rig->fwd));
 	unmap(rig, sizeof(*rig));
 }

@@ -51,10 +51,12 @@ static void world_init(struct world *world, bool packed, bool event_idx)
 	assert_ptr_not_equal(world->fwd[1], MAP_FAILED);
 	world->fwd[1]->counters = world->rig->counters;
 	world->fwd[1]->notes = world->rig->notes;
+	assert_int_equal(notify_init(&world->fwd[1]->calls), 0);
 }
 
 static void world_done(struct world *world)
 {
+	notify_done(&world->fwd[1]->calls);
 	munmap(world->fwd[1], sizeof(struct fwd));
 	rig_destroy(world->rig);
 }
