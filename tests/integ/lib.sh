@@ -14,10 +14,11 @@ export PATH
 
 n_passed=0 n_failed=0 LAB_FILE=
 declare -A PID=() # name of a started program -> process id
+at_end=()         # commands, for what a test changed on the machine
 
 begin() {
 	T=$(mktemp -d "${TMPDIR:-/tmp}/weft-integ.XXXXXX")
-	export XDG_RUNTIME_DIR=$T/run
+	export XDG_RUNTIME_DIR=$T/run RUNTIME_DIRECTORY=$T/run # DPDK's, too
 	mkdir -m 700 "$XDG_RUNTIME_DIR"
 	[[ -e $GUEST/vmlinux ]] || "$ROOT/tools/guest-image" >/dev/null
 	trap cleanup EXIT
@@ -33,6 +34,10 @@ cleanup() {
 	for name in "${!PID[@]}"; do
 		stop "$name" KILL
 	done
+	for name in "${at_end[@]}"; do
+		eval "$name"
+	done
+	((status == 125)) || all_ended || status=1
 	if ((status != 0 && status != 77)); then
 		for name in "$T"/*.log; do
 			[[ -s $name ]] || continue
@@ -47,6 +52,22 @@ cleanup() {
 		rm -rf "$T"
 	fi
 	exit $status
+}
+
+# all_ended: nothing that this test started, itself or by others, still runs.
+all_ended() {
+	local files file
+	for ((try = 0; try < 100; try++)); do
+		# Not the shells of this very script: they are no children of anybody else.
+		mapfile -t files < <(grep -slzFx "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" /proc/[0-9]*/environ)
+		((${#files[@]})) || return 0
+		sleep 0.1
+	done
+	for file in "${files[@]}"; do
+		printf 'FAIL  still runs: %s\n' "$(tr '\0' ' ' <"${file%environ}cmdline" 2>/dev/null)"
+		kill -9 "${file//[!0-9]/}" 2>/dev/null || true
+	done
+	return 1
 }
 
 skip() {
@@ -84,7 +105,7 @@ alive() {
 }
 
 # What a machine that does other things as well, or emulates one, is given of the time that one at ease needs.
-PATIENCE=4
+PATIENCE=10
 
 # within SECONDS CMD...: retry until the command succeeds; the limit ends what hangs, and is no measure.
 within() {
@@ -216,13 +237,31 @@ qemu_guest() {
 		-device "virtio-net-pci,netdev=n,mac=$mac,vectors=0$options"
 }
 
+# vm NAME MAC ADDRESS NET-OPTIONS: the guest image under vmm, its console is $T/NAME.console.
+vm() {
+	start "$1" vmm run --name "$1" --memory 192M --kernel "$GUEST/vmlinux" \
+		--initrd "$GUEST/initramfs.img" \
+		--cmdline "console=ttyS0 quiet loglevel=4 hostname=$1 weft.ip=eth1:$3" \
+		--net "$4,mac=$2" --serial "unix=$T/$1.console" --control "$T/$1.sock"
+}
+
+# pmd_up: testpmd joins two vhost ports: port 0 listens at $T/t1.sock, port 1 connects to the VMM, which
+# listens at $T/t2.sock.
+pmd_up() {
+	start pmd dpdk-testpmd --lcores '0@0-1,1@0-1' --no-pci --no-huge -m 128 \
+		--file-prefix "pmd-$$" --vdev "net_vhost0,iface=$T/t1.sock" \
+		--vdev "net_vhost1,iface=$T/t2.sock,client=1" -- --forward-mode=io \
+		--total-num-mbufs=4096 --stats-period 1
+	within 90 test -S "$T/t1.sock"
+}
+
 # testpmd NAME VDEV FORWARD-MODE [OPTION...]: DPDK's test forwarder on one virtual device; more
 # options of the EAL from $EAL.
 testpmd() {
 	local name=$1 vdev=$2 mode=$3 eal
 	shift 3
 	read -ra eal <<<"${EAL:-}"
-	start "$name" dpdk-testpmd --lcores '0@0-1,1@0-1' --no-pci --no-huge -m 128 \
+	start "$name" dpdk-testpmd --lcores '0@0-1,1@0-1,2@0-1' --no-pci --no-huge -m 128 \
 		--file-prefix "$name-$$" --vdev "$vdev" "${eal[@]}" -- --forward-mode="$mode" \
 		--total-num-mbufs=4096 --stats-period 1 --no-lsc-interrupt "$@"
 }

@@ -6,22 +6,6 @@
 require vmm dpdk-testpmd python3
 begin
 
-# vm NAME MAC ADDRESS NET-OPTIONS: a guest whose console is $T/NAME.console.
-vm() {
-	start "$1" vmm run --name "$1" --memory 192M --kernel "$GUEST/vmlinux" \
-		--initrd "$GUEST/initramfs.img" \
-		--cmdline "console=ttyS0 quiet loglevel=4 hostname=$1 weft.ip=eth1:$3" \
-		--net "$4,mac=$2" --serial "unix=$T/$1.console" --control "$T/$1.sock"
-}
-
-# testpmd joins two vhost ports: port 0 listens, port 1 connects to the VMM, which listens.
-pmd_up() {
-	start pmd dpdk-testpmd --lcores '0@0-1,1@0-1' --no-pci --no-huge -m 128 \
-		--file-prefix "pmd-$$" --vdev "net_vhost0,iface=$T/t1.sock" \
-		--vdev "net_vhost1,iface=$T/t2.sock,client=1" -- --forward-mode=io \
-		--total-num-mbufs=4096 --stats-period 1
-	within 90 test -S "$T/t1.sock"
-}
 pmd_up
 vm h1 52:54:00:00:00:01 10.0.0.1/24 "vhost-user=$T/t1.sock,mode=client"
 vm h2 52:54:00:00:00:02 10.0.0.2/24 "vhost-user=$T/t2.sock,mode=server"
@@ -41,6 +25,7 @@ stop pmd
 if command -v ovs-vswitchd >/dev/null && dpkg -s openvswitch-switch-dpdk >/dev/null 2>&1; then
 	export OVS_RUNDIR=$T/ovs OVS_DBDIR=$T/ovs OVS_LOGDIR=$T/ovs
 	mkdir "$OVS_RUNDIR"
+	at_end+=("echo $(</proc/sys/vm/nr_hugepages) >/proc/sys/vm/nr_hugepages")
 	echo 512 >/proc/sys/vm/nr_hugepages
 	dpdk_ovs=/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk
 	[[ -x $dpdk_ovs ]] || dpdk_ovs=ovs-vswitchd
@@ -52,8 +37,10 @@ if command -v ovs-vswitchd >/dev/null && dpkg -s openvswitch-switch-dpdk >/dev/n
 	}
 	ovs --no-wait init
 	ovs --no-wait set Open_vSwitch . other_config:dpdk-init=true \
-		other_config:dpdk-socket-mem=512 other_config:pmd-cpu-mask=2
-	start ovs "$dpdk_ovs" "unix:$OVS_RUNDIR/db.sock" --log-file="$T/ovs-vswitchd.log"
+		other_config:dpdk-socket-mem=512 other_config:pmd-cpu-mask=2 \
+		other_config:dpdk-extra=--huge-unlink
+	# In a network namespace of its own: it leaves its persistent taps br0 and ovs-netdev behind.
+	start ovs unshare --net "$dpdk_ovs" "unix:$OVS_RUNDIR/db.sock" --log-file="$T/ovs-vswitchd.log"
 	vm h1 52:54:00:00:00:01 10.0.0.1/24 "vhost-user=$T/o1.sock,mode=server"
 	vm h2 52:54:00:00:00:02 10.0.0.2/24 "vhost-user=$T/o2.sock,mode=server"
 	ovs add-br br0 -- set bridge br0 datapath_type=netdev

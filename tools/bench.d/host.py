@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 
+CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 
 
@@ -106,17 +107,23 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def begin_alone():
+    """As root, in a network namespace that ends with the process, and all interfaces in it."""
+    die_with_parent()
+    ctypes.CDLL(None).unshare(CLONE_NEWNET)
+
+
 class Child:
     """A process that is ended with us. Its output goes to a file."""
 
-    def __init__(self, command, log, env=None):
+    def __init__(self, command, log, env=None, alone=False):
         self.name = os.path.basename(command[0])
         self.log = log
         with open(log, "ab") as out:
             # An open pipe as standard input: testpmd ends at the end of its own.
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=out, stderr=out, env=env,
-                preexec_fn=die_with_parent, start_new_session=True)
+                preexec_fn=begin_alone if alone else die_with_parent, start_new_session=True)
 
     def check(self):
         if self.process.poll() is not None:

@@ -29,9 +29,9 @@ class Switch:
     def start(self):
         raise NotImplementedError
 
-    def spawn(self, command, env=None):
+    def spawn(self, command, env=None, alone=False):
         name = f"{len(self.children)}-{os.path.basename(command[0])}.log"
-        child = host.Child(command, os.path.join(self.folder, name), env)
+        child = host.Child(command, os.path.join(self.folder, name), env, alone)
         self.children.append(child)
         return child
 
@@ -160,8 +160,9 @@ class OpenVswitch(Switch):
                    f"other_config:dpdk-lcore-mask={1 << setup.generator_cpu:#x}",
                    f"other_config:pmd-cpu-mask={1 << setup.switch_cpu:#x}",
                    f"other_config:userspace-tso-enable={'true' if point.get('tso') else 'false'}")
+        # Its taps br0 and ovs-netdev are persistent: they go with its network namespace.
         child = self.spawn([ovs_vswitchd(), f"unix:{self.folder}/db.sock",
-                            f"--unixctl={self.folder}/ovs.ctl"], self.environment())
+                            f"--unixctl={self.folder}/ovs.ctl"], self.environment(), alone=True)
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev",
                    "other_config:mac-table-size=1048576", "fail-mode=standalone")
         for i, path in enumerate(self.sockets):

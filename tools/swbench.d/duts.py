@@ -38,9 +38,9 @@ class Dut:
         self.ports = []
         self.children = []
 
-    def spawn(self, command, env=None):
+    def spawn(self, command, env=None, alone=False):
         log = os.path.join(self.folder, f"{os.path.basename(command[0])}.log")
-        child = host.Child(command, log, env)
+        child = host.Child(command, log, env, alone)
         self.children.append(child)
         return child
 
@@ -180,9 +180,10 @@ class OpenVswitch(Dut):
                    "other_config:mac-table-size=1048576", "fail-mode=standalone")
 
     def start_daemon(self):
+        # Its taps br0 and ovs-netdev are persistent: they go with its network namespace.
         child = self.spawn([self.program or switches.ovs_vswitchd(),
                             f"unix:{self.folder}/db.sock", f"--unixctl={self.folder}/ovs.ctl"],
-                           self.environment())
+                           self.environment(), alone=True)
         host.wait_for("its control socket",
                       lambda: os.path.exists(f"{self.folder}/ovs.ctl"), child)
 
