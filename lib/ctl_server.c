@@ -2,9 +2,9 @@
 
 #include "ctl_buf.h"
 #include "ctl_json.h"
-#include "ctl_listen.h"
 #include "ctl_wire.h"
 #include "log.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +16,8 @@ LOG_MODULE("ctl");
 
 // Requests of one client, and rows of one table, per round of the loop: others wait their turn.
 #define SERVER_REQUESTS_PER_ROUND 16
+#define SERVER_MODE		  0660
+#define SERVER_BACKLOG		  64
 #define SERVER_PULL_BYTES	  65536
 #define SERVER_ACCEPTS_PER_ROUND  16
 // Clients of other users (readers) leave this many connections to root and to our own user.
@@ -70,7 +72,7 @@ struct ctl_server {
 	ctl_handler_fn **handlers; /* by index of the method */
 	void *ctx;
 	char *path;
-	struct ctl_listener listener;
+	struct unix_listener listener;
 	struct ev_source *source;
 	struct ev_source *accept_timer;
 	uid_t uid;
@@ -648,11 +650,10 @@ int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interfac
 		(void)err_set(err, code, "control socket '%s': %s", path, strerror(-code));
 		goto fail;
 	}
-	code = ctl_listen(path, &server->listener, err);
-	if (code < 0) {
-		server->listener.fd = -1;
+	code = unix_listen(
+		path, SERVER_MODE, SERVER_BACKLOG, "control socket", &server->listener, err);
+	if (code < 0)
 		goto fail;
-	}
 	code = ev_add_io(
 		ev, server->listener.fd, EPOLLIN, server_on_accept, server, &server->source);
 	if (code < 0) {
@@ -676,8 +677,7 @@ void ctl_server_destroy(struct ctl_server *server)
 		conn_close(server->conns);
 	while (server->calls)
 		call_destroy(server->calls); // orphans: their owners end with the server
-	if (server->listener.fd >= 0)
-		ctl_listener_close(&server->listener, server->path);
+	unix_listener_close(&server->listener, server->path);
 	free(server->path);
 	free(server->handlers);
 	free(server);

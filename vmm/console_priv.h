@@ -6,6 +6,7 @@
 
 #include "console.h"
 #include "ev.h"
+#include "unix_socket.h"
 
 #include <pthread.h>
 #include <stdbool.h>
@@ -36,7 +37,7 @@ struct console_client {
 struct console_listener {
 	struct console *console;
 	struct console_listener *next;
-	int fd;
+	struct unix_listener socket;
 	char path[108];
 	struct ev_source *source;
 };

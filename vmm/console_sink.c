@@ -11,10 +11,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 LOG_MODULE("console");
+
+#define CONSOLE_SOCKET_MODE 0660
+#define CONSOLE_BACKLOG	    8
 
 static struct console_client *console_client_new(void)
 {
@@ -186,35 +188,6 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 		console->n_clients++;
 }
 
-/* A socket file that nobody serves is left over from a process that died: take its place. */
-static bool console_socket_is_stale(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool stale = fd >= 0 && connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 &&
-		     errno == ECONNREFUSED;
-
-	if (fd >= 0)
-		(void)close(fd);
-	return stale;
-}
-
-static int console_bind(int fd, const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int code = 0;
-
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		code = -errno;
-	if (code == -EADDRINUSE && console_socket_is_stale(&addr)) {
-		(void)unlink(path);
-		code = bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
-	}
-	if (!code && (chmod(path, 0660) < 0 || listen(fd, 8) < 0))
-		code = -errno;
-	return code;
-}
-
 static int console_listen(struct console *console, const char *path, struct err *err)
 {
 	struct console_listener *listener = calloc(1, sizeof(*listener));
@@ -223,19 +196,18 @@ static int console_listen(struct console *console, const char *path, struct err 
 	if (!listener)
 		return err_set(err, code, "socket '%s': out of memory", path);
 	listener->console = console;
-	listener->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	code = listener->fd < 0 ? -errno : console_bind(listener->fd, path);
-	if (!code) {
-		(void)snprintf(listener->path, sizeof(listener->path), "%s", path);
-		code = ev_add_io(console->ev, listener->fd, EPOLLIN, console_on_connect, listener,
-			&listener->source);
+	(void)snprintf(listener->path, sizeof(listener->path), "%s", path);
+	code = unix_listen(
+		path, CONSOLE_SOCKET_MODE, CONSOLE_BACKLOG, "socket", &listener->socket, err);
+	if (code < 0) {
+		free(listener);
+		return code;
 	}
+	code = ev_add_io(console->ev, listener->socket.fd, EPOLLIN, console_on_connect, listener,
+		&listener->source);
 	if (code < 0) {
 		console_listener_close(listener);
-		(void)err_set(err, code, "socket '%s': cannot listen: %s", path, strerror(-code));
-		if (code == -EADDRINUSE)
-			err_hint(err, "another process serves this socket");
-		return code;
+		return err_set(err, code, "socket '%s': cannot listen: %s", path, strerror(-code));
 	}
 	listener->next = console->listeners;
 	console->listeners = listener;
@@ -245,10 +217,7 @@ static int console_listen(struct console *console, const char *path, struct err 
 void console_listener_close(struct console_listener *listener)
 {
 	ev_del(listener->source);
-	if (listener->fd >= 0)
-		(void)close(listener->fd);
-	if (listener->path[0])
-		(void)unlink(listener->path);
+	unix_listener_close(&listener->socket, listener->path);
 	free(listener);
 }
 

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 LOG_MODULE("vhost-user");
@@ -119,19 +118,14 @@ static void fe_on_listen(void *ctx, int fd, uint32_t events)
 	fe_connected(fe, conn);
 }
 
-static void fe_address(const struct vhost_fe *fe, struct sockaddr_un *ret_addr)
-{
-	*ret_addr = (struct sockaddr_un){.sun_family = AF_UNIX};
-	memcpy(ret_addr->sun_path, fe->config.path, strlen(fe->config.path));
-}
-
 static void fe_try_connect(struct vhost_fe *fe)
 {
 	struct sockaddr_un addr;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int code = fd < 0 ? -errno : 0;
 
-	fe_address(fe, &addr);
+	if (!code)
+		code = unix_address(fe->config.path, &addr);
 	// On a Unix socket this completes at once or fails at once.
 	if (!code && connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		code = -errno;
@@ -161,49 +155,13 @@ static void fe_on_retry(void *ctx)
 	vhost_fe_set_state(fe, VHOST_FE_LISTENING);
 }
 
-/* Does a process serve the socket? */
-static bool fe_is_served(const struct sockaddr_un *addr)
-{
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	bool is_served;
-
-	if (fd < 0)
-		return true; // cannot tell: leave it alone
-	is_served =
-		connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) == 0 || errno == EAGAIN;
-	(void)close(fd);
-	return is_served;
-}
-
 static int fe_listen(struct vhost_fe *fe, struct err *err)
 {
-	struct sockaddr_un addr;
-	int code = 0;
+	int code = unix_listen(fe->config.path, 0, 1, "vhost-user socket", &fe->listener, err);
 
-	fe_address(fe, &addr);
-	fe->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fe->listen_fd < 0)
-		return err_set(err, -errno, "vhost-user socket '%s': %s", fe->config.path,
-			strerror(errno));
-	if (bind(fe->listen_fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		code = -errno;
-	if (code == -EADDRINUSE && !fe_is_served(&addr)) {
-		code = unlink(fe->config.path) < 0 && errno != ENOENT ? -errno : 0;
-		if (!code && bind(fe->listen_fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-			code = -errno;
-	}
-	if (code < 0) {
-		// Not ours: it must not be removed with us.
-		(void)close(fe->listen_fd);
-		fe->listen_fd = -1;
-		return err_set(err, code, "vhost-user socket '%s': cannot listen: %s",
-			fe->config.path,
-			code == -EADDRINUSE ? "another process listens there" : strerror(-code));
-	}
-	if (listen(fe->listen_fd, 1) < 0)
-		return err_set(err, -errno, "vhost-user socket '%s': cannot listen: %s",
-			fe->config.path, strerror(errno));
-	code = ev_add_io(fe->ev, fe->listen_fd, EPOLLIN, fe_on_listen, fe, &fe->listen_source);
+	if (code < 0)
+		return code;
+	code = ev_add_io(fe->ev, fe->listener.fd, EPOLLIN, fe_on_listen, fe, &fe->listen_source);
 	if (code < 0)
 		return err_set(
 			err, code, "vhost-user socket '%s': %s", fe->config.path, strerror(-code));
@@ -228,7 +186,7 @@ int vhost_fe_create(struct ev *ev, const struct mem *mem, const struct vhost_fe_
 		.changed = changed,
 		.ctx = ctx,
 		.state = VHOST_FE_CONNECTING,
-		.listen_fd = -1,
+		.listener.fd = -1,
 		.chan.fd = -1,
 		.backend_chan.fd = -1,
 		.backend_peer_fd = -1,
@@ -260,10 +218,7 @@ void vhost_fe_destroy(struct vhost_fe *fe)
 	ev_del(fe->retry_timer);
 	ev_del(fe->reply_timer);
 	ev_del(fe->listen_source);
-	if (fe->listen_fd >= 0) {
-		(void)close(fe->listen_fd);
-		(void)unlink(fe->config.path);
-	}
+	unix_listener_close(&fe->listener, fe->config.path);
 	free(fe);
 }
 

@@ -5,6 +5,7 @@
 #ifndef VMM_VHOST_USER_FE_PRIV_H
 #define VMM_VHOST_USER_FE_PRIV_H
 
+#include "unix_socket.h"
 #include "vhost_user_chan.h"
 #include "vhost_user_fe.h"
 #include "virtio_wire.h"
@@ -28,7 +29,7 @@ struct vhost_fe {
 	void *ctx;
 	enum vhost_fe_state state;
 
-	int listen_fd; /* server only */
+	struct unix_listener listener; /* server only; else its fd is -1 */
 	struct ev_source *listen_source;
 	struct vhost_chan chan;
 	struct ev_source *chan_source;

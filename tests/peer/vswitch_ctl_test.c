@@ -3,6 +3,7 @@
 #include "switch_proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -280,10 +281,41 @@ static void monitors_hear_changes(void **state)
 	assert_int_equal(status, 0);
 }
 
+/* A socket's path is the user's word: whatever file stands there is worth more than a port. */
+static void files_at_a_socket_path_stay(void **state)
+{
+	const char *path = switch_proc_path(&proc, "thesis");
+	struct stat st;
+	struct err err;
+	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+
+	assert_int_equal(write(fd, "keep", 4), 4);
+	close(fd);
+	switch_must(&proc, "BridgeAdd", "name br0");
+	assert_int_equal(
+		switch_ask(&proc, "PortAdd",
+			"name p1 bridge br0 type vhost-user path $/thesis mode server", &err),
+		-EEXIST);
+	assert_string_equal(err.field, "path");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_size, 4);
+	/* One that took the place of the socket stays, too. */
+	assert_int_equal(unlink(path), 0);
+	switch_must(
+		&proc, "PortAdd", "name p1 bridge br0 type vhost-user path $/thesis mode server");
+	assert_int_equal(unlink(path), 0);
+	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	close(fd);
+	switch_must(&proc, "PortDel", "name p1");
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		TEST(files_at_a_socket_path_stay),
 		TEST(objects_come_and_go),
 		TEST(failed_port_leaves_nothing),
 		TEST(peers_talk_and_are_learned),

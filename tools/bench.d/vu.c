@@ -10,7 +10,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define HUGE_PAGE (2u << 20)
@@ -108,34 +107,15 @@ static int change(
 
 /* ---- Connection ---- */
 
-static int set_address(const struct vu_port *port, struct sockaddr_un *addr)
-{
-	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
-	int n = snprintf(addr->sun_path, sizeof(addr->sun_path), "%s", port->config.path);
-
-	return n < (int)sizeof(addr->sun_path) ? 0 : -ENAMETOOLONG;
-}
-
 static int open_listener(struct vu_port *port)
 {
-	struct sockaddr_un addr;
-	int r = set_address(port, &addr);
-
-	if (r)
-		return r;
-	port->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (port->listen_fd < 0)
-		return -errno;
-	if (bind(port->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) ||
-		listen(port->listen_fd, 1))
-		return -errno;
-	return 0;
+	return unix_listen(port->config.path, 0, 1, "socket", &port->listener, NULL);
 }
 
 static int connect_to_switch(struct vu_port *port)
 {
 	struct sockaddr_un addr;
-	int r = set_address(port, &addr);
+	int r = unix_address(port->config.path, &addr);
 
 	for (unsigned waited_ms = 0; !r; waited_ms += RETRY_MS) {
 		port->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -160,10 +140,10 @@ static int establish(struct vu_port *port)
 
 	if (!port->config.listen)
 		return connect_to_switch(port);
-	r = wait_readable(port->listen_fd, port->config.once ? 0 : port->config.timeout_ms);
+	r = wait_readable(port->listener.fd, port->config.once ? 0 : port->config.timeout_ms);
 	if (r)
 		return r;
-	port->fd = accept4(port->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	port->fd = accept4(port->listener.fd, NULL, NULL, SOCK_CLOEXEC);
 	return port->fd < 0 ? -errno : 0;
 }
 
@@ -322,7 +302,7 @@ int vu_open(struct vu_port *port, const struct vu_config *config)
 {
 	int r;
 
-	*port = (struct vu_port){.config = *config, .listen_fd = -1, .fd = -1, .mem_fd = -1};
+	*port = (struct vu_port){.config = *config, .listener.fd = -1, .fd = -1, .mem_fd = -1};
 	for (unsigned i = 0; i < 2; i++)
 		port->kick_fds[i] = port->call_fds[i] = -1;
 	for (unsigned i = 0; i < 2; i++) {
@@ -372,12 +352,11 @@ void vu_close(struct vu_port *port)
 		close_fd(port->kick_fds[i]);
 		close_fd(port->call_fds[i]);
 	}
-	if (port->listen_fd >= 0)
-		(void)unlink(port->config.path);
-	close_fd(port->listen_fd);
+	if (port->config.path)
+		unix_listener_close(&port->listener, port->config.path);
 	close_fd(port->fd);
 	close_fd(port->mem_fd);
-	*port = (struct vu_port){.listen_fd = -1,
+	*port = (struct vu_port){.listener.fd = -1,
 		.fd = -1,
 		.mem_fd = -1,
 		.kick_fds = {-1, -1},

@@ -14,6 +14,7 @@
 #define WEFT_BENCH_VU_H
 
 #include "pump.h"
+#include "unix_socket.h"
 
 struct vu_config {
 	const char *path; /* Unix socket, borrowed */
@@ -31,7 +32,8 @@ struct vu_port {
 	bool huge; /* memory is in huge pages */
 	/* Private. */
 	uint64_t protocol;
-	int listen_fd, fd, mem_fd;
+	struct unix_listener listener;
+	int fd, mem_fd;
 	int kick_fds[2], call_fds[2];
 	uint8_t *mem;
 	size_t mem_size;

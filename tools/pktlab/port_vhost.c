@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define ANSWER_MS 2000 /* what a switch may take for one message */
@@ -55,20 +54,6 @@ static void vhost_tend(struct port *port)
 		vhost->vu.features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) ? " mrg_rxbuf" : "");
 }
 
-/** A socket that an earlier run left, and to which nobody listens any more. */
-static void remove_stale(const char *path)
-{
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	(void)str_copy(addr.sun_path, sizeof(addr.sun_path), path);
-	if (fd < 0)
-		return;
-	if (connect(fd, (struct sockaddr *)&addr, sizeof(addr)) && errno == ECONNREFUSED)
-		(void)unlink(path);
-	close(fd);
-}
-
 static int vhost_open(struct port *port, const char *arg, struct err *err)
 {
 	struct port_args args;
@@ -95,8 +80,6 @@ static int vhost_open(struct port *port, const char *arg, struct err *err)
 		.once = true,
 	};
 	config.receive.receive = true;
-	if (args.listen)
-		remove_stale(args.what);
 	r = vhost->lens && vhost->tags && config.path ? vu_open(&vhost->vu, &config) : -ENOMEM;
 	if (r) {
 		(void)err_set(err, r, "'%s' cannot be opened: %s", args.what, strerror(-r));

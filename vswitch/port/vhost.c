@@ -1,16 +1,18 @@
 #include "vhost_priv.h"
 
 #include "log.h"
+#include "str.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 LOG_MODULE("vhost");
+
+#define LISTEN_BACKLOG 4
 
 static struct vhost_port *to_vhost(struct port *port)
 {
@@ -222,13 +224,6 @@ static void on_accept(void *ctx, int listen_fd, uint32_t events)
 	connected(vp, fd);
 }
 
-static void set_address(const struct vhost_port *vp, struct sockaddr_un *addr)
-{
-	memset(addr, 0, sizeof(*addr));
-	addr->sun_family = AF_UNIX;
-	memcpy(addr->sun_path, vp->path, strlen(vp->path) + 1);
-}
-
 /** Returns a connected socket or -errno. Connecting to a Unix socket never waits unless full. */
 static int try_connect(const struct vhost_port *vp)
 {
@@ -238,7 +233,7 @@ static int try_connect(const struct vhost_port *vp)
 
 	if (fd < 0)
 		return -errno;
-	set_address(vp, &addr);
+	(void)unix_address(vp->path, &addr); /* its length was checked with the request */
 	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
 	ret = -errno;
@@ -258,30 +253,15 @@ static void on_retry(void *ctx)
 			"connecting to %s failed: %s", vp->path, strerror(-fd));
 }
 
-/** Bind, taking over a socket file that nobody answers on. */
 static int open_listener(struct vhost_port *vp, struct err *err)
 {
-	struct sockaddr_un addr;
-	int fd = try_connect(vp);
+	int r = unix_listen(vp->path, 0, LISTEN_BACKLOG, "socket", &vp->listener, err);
 
-	if (fd >= 0) {
-		close(fd);
-		return err_set_field(err, -EADDRINUSE, "path",
-			"port '%s': socket '%s' is served by another process", vp->name, vp->path);
+	if (r) {
+		(void)str_copy(err->field, sizeof(err->field), "path");
+		return err_prefix(err, "port '%s'", vp->name);
 	}
-	if (fd == -ECONNREFUSED)
-		(void)unlink(vp->path); /* left behind by a process that was killed */
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	set_address(vp, &addr);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fd, 4)) {
-		int ret = -errno;
-		if (fd >= 0)
-			close(fd);
-		return err_set_field(err, ret, "path", "port '%s': cannot listen on '%s': %s",
-			vp->name, vp->path, strerror(-ret));
-	}
-	vp->listen_fd = fd;
-	return ev_add_io(vp->ev, fd, EPOLLIN, on_accept, vp, &vp->listen_source);
+	return ev_add_io(vp->ev, vp->listener.fd, EPOLLIN, on_accept, vp, &vp->listen_source);
 }
 
 static int open_connector(struct vhost_port *vp)
@@ -305,10 +285,7 @@ static void vhost_destroy(struct port *port)
 	hang_up(vp);
 	ev_del(vp->retry);
 	ev_del(vp->listen_source);
-	if (vp->listen_fd >= 0) {
-		close(vp->listen_fd);
-		(void)unlink(vp->path);
-	}
+	unix_listener_close(&vp->listener, vp->path);
 	free(vp);
 }
 
@@ -331,7 +308,7 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	vp->max_pairs =
 		conf->queues && conf->queues <= PORT_MAX_QUEUES ? conf->queues : PORT_MAX_QUEUES;
 	vp->mtu = conf->mtu;
-	vp->listen_fd = vp->chan.fd = vp->backend_fd = -1;
+	vp->listener.fd = vp->chan.fd = vp->backend_fd = -1;
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
 		vp->rings[i].ring.call_fd = vp->rings[i].ring.kick_fd = -1;
 	ret = vp->server ? open_listener(vp, err) : open_connector(vp);

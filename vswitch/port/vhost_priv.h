@@ -15,6 +15,7 @@
 #define WEFT_PORT_VHOST_PRIV_H
 
 #include "port.h"
+#include "unix_socket.h"
 #include "vhost_chan.h"
 #include "vhost_mem.h"
 
@@ -44,7 +45,7 @@ struct vhost_port {
 	uint32_t mtu;
 	bool carrier;
 
-	int listen_fd;
+	struct unix_listener listener; /* fd -1: connects */
 	struct ev_source *listen_source, *conn_source, *retry;
 	struct vhost_chan chan; /* chan.fd -1: not connected */
 	int backend_fd;		/* channel to the front-end; -1 = none */

@@ -268,7 +268,7 @@ static void a_served_socket_is_not_taken_and_a_stale_one_is(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(console_add_sink(f->console, &sock, &err), -EADDRINUSE);
-	assert_non_null(strstr(err.hint, "another process"));
+	assert_non_null(strstr(err.msg, "a running program serves it"));
 	(void)close(fd); // the file stays behind
 	assert_int_equal(console_add_sink(f->console, &sock, NULL), 0);
 	(void)close(attach(f, "sock"));

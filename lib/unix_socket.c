@@ -1,0 +1,243 @@
+#include "unix_socket.h"
+
+#include "str.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/** As often as a dead socket may turn up again in the place of one that was removed. */
+#define PLACE_TRIES 8
+/** What make_name() adds: two dots and a number. */
+#define NAME_EXTRA 18
+#define NAME_SIZE  (UNIX_PATH_MAX + 1)
+
+/** A path on the way to becoming a socket. */
+struct place {
+	const char *path, *what;
+	const char *name; /* its last part */
+	int folder_fd;
+};
+
+int unix_address(const char *path, struct sockaddr_un *ret_address)
+{
+	*ret_address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (!path[0])
+		return -EINVAL;
+	if (strlen(path) > UNIX_PATH_MAX)
+		return -ENAMETOOLONG;
+	(void)str_copy(ret_address->sun_path, sizeof(ret_address->sun_path), path);
+	return 0;
+}
+
+static int place_open(struct place *place, struct err *err)
+{
+	const char *slash = strrchr(place->path, '/');
+	char folder[UNIX_PATH_MAX + 1] = ".";
+
+	place->name = slash ? slash + 1 : place->path;
+	if (!*place->name)
+		return err_set(
+			err, -EISDIR, "%s '%s': the path of a folder", place->what, place->path);
+	if (slash)
+		(void)snprintf(folder, sizeof(folder), "%.*s",
+			slash == place->path ? 1 : (int)(slash - place->path), place->path);
+	place->folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (place->folder_fd < 0 && errno == EACCES) /* it may be ours to write, but not to read */
+		place->folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (place->folder_fd < 0)
+		return err_set(err, -errno, "%s '%s': cannot open its folder: %m", place->what,
+			place->path);
+	return 0;
+}
+
+/** A name beside the path that nobody else uses; people find the path's in it, as long as it fits. */
+static int make_name(const struct place *place, char *name, size_t size)
+{
+	uint64_t random;
+	int at = 0;
+
+	if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+		return -EAGAIN;
+	if (strlen(place->path) + NAME_EXTRA <= UNIX_PATH_MAX)
+		at = snprintf(name, size, ".%s", place->name);
+	(void)snprintf(name + at, size - (size_t)at, ".%016" PRIx64, random);
+	return 0;
+}
+
+/* ---- Who is there ---- */
+
+/** Is a program's answer to be had at the socket? 0 = no: it is dead. */
+static int check_served(const struct place *place, struct err *err)
+{
+	struct sockaddr_un address;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), code = 0;
+
+	(void)unix_address(place->path, &address);
+	if (fd < 0)
+		return err_set(err, -errno, "%s '%s': %m", place->what, place->path);
+	if (!connect(fd, (const struct sockaddr *)&address, sizeof(address)) || errno == EAGAIN) {
+		code = err_set(err, -EADDRINUSE, "%s '%s': a running program serves it",
+			place->what, place->path);
+		err_hint(err, "stop that program, or choose another path");
+	} else if (errno != ECONNREFUSED && errno != ENOENT) {
+		code = err_set(err, -errno, "%s '%s': cannot tell who serves it: %m", place->what,
+			place->path);
+	}
+	(void)close(fd);
+	return code;
+}
+
+/** Remove what was looked at. Something else that has taken its place meanwhile is put back. */
+static int remove_dead(const struct place *place, const struct stat *dead, struct err *err)
+{
+	char aside[NAME_SIZE];
+	struct stat st;
+	int dir = place->folder_fd, code = make_name(place, aside, sizeof(aside));
+
+	if (!code && renameat(dir, place->name, dir, aside) < 0)
+		code = errno == ENOENT ? 0 : -errno;
+	else if (!code && (fstatat(dir, aside, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+				  st.st_dev != dead->st_dev || st.st_ino != dead->st_ino))
+		code = renameat2(dir, aside, dir, place->name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+	else if (!code && unlinkat(dir, aside, 0) < 0)
+		code = -errno;
+	return code ? err_set(err, code, "%s '%s': cannot remove the old one: %s", place->what,
+			      place->path, strerror(-code))
+		    : 0;
+}
+
+static int clear_dead(const struct place *place, struct err *err)
+{
+	struct stat st;
+	int code;
+
+	if (fstatat(place->folder_fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT
+			       ? 0
+			       : err_set(err, -errno, "%s '%s': %m", place->what, place->path);
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, -EEXIST, "%s '%s': something else is there", place->what,
+			place->path);
+	code = check_served(place, err);
+	return code ? code : remove_dead(place, &st, err);
+}
+
+/** Whoever keeps the lock longer shall not keep us from starting. */
+static void lock_folder(int fd)
+{
+	const struct timespec pause = {.tv_nsec = 1000000};
+
+	for (unsigned i = 0; i < UNIX_LOCK_MS && flock(fd, LOCK_EX | LOCK_NB) < 0; i++) {
+		if (errno != EWOULDBLOCK)
+			return;
+		(void)nanosleep(&pause, NULL);
+	}
+}
+
+/* ---- Our own ---- */
+
+/** Bind the socket to name in the folder, and listen. */
+static int serve(const struct place *place, const char *name, mode_t mode, int backlog,
+	struct unix_listener *listener)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct stat st;
+	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%.*s%s",
+		(int)(place->name - place->path), place->path, name);
+	/* Where it does not fit, through the descriptor of the folder. */
+	if (len > (int)UNIX_PATH_MAX)
+		(void)snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/%s",
+			place->folder_fd, name);
+	if (bind(listener->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	/* Before listen(): until then nobody can connect, whatever the umask left. */
+	if (fstatat(place->folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		(mode && fchmodat(place->folder_fd, name, mode, 0) < 0) ||
+		listen(listener->fd, backlog) < 0)
+		return -errno;
+	listener->dev = st.st_dev;
+	listener->ino = st.st_ino;
+	return 0;
+}
+
+/** Give the socket its path. */
+static int take_place(const struct place *place, const char *name, struct err *err)
+{
+	int dir = place->folder_fd, code = 0;
+
+	for (unsigned i = 0; i < PLACE_TRIES; i++) {
+		if (!linkat(dir, name, dir, place->name, 0))
+			return 0;
+		if (errno != EEXIST)
+			break;
+		if (!i)
+			lock_folder(dir); /* until the folder is closed */
+		code = clear_dead(place, err);
+		if (code)
+			return code;
+		errno = EEXIST;
+	}
+	return err_set(err, -errno, "%s '%s': cannot create it: %m", place->what, place->path);
+}
+
+int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
+	struct unix_listener *ret_listener, struct err *err)
+{
+	struct unix_listener listener = {.fd = -1};
+	struct place place = {path, what, NULL, -1};
+	struct sockaddr_un address;
+	char name[NAME_SIZE] = "";
+	int code = unix_address(path, &address);
+
+	if (code == -EINVAL)
+		return err_set(err, code, "%s: the path is empty", what);
+	if (code) {
+		(void)err_set(err, code, "%s '%s': the path has %zu bytes, at most %zu fit", what,
+			path, strlen(path), UNIX_PATH_MAX);
+		err_hint(err, "choose a folder with a shorter name");
+		return code;
+	}
+	code = place_open(&place, err);
+	if (code)
+		return code;
+	listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	code = listener.fd < 0 ? -errno : make_name(&place, name, sizeof(name));
+	if (!code)
+		code = serve(&place, name, mode, backlog, &listener);
+	if (code)
+		(void)err_set(err, code, "%s '%s': cannot create it: %s", what, path,
+			strerror(-code));
+	else
+		code = take_place(&place, name, err);
+	if (name[0])
+		(void)unlinkat(place.folder_fd, name, 0);
+	(void)close(place.folder_fd);
+	if (!code)
+		*ret_listener = listener;
+	else if (listener.fd >= 0)
+		(void)close(listener.fd);
+	return code;
+}
+
+void unix_listener_close(struct unix_listener *listener, const char *path)
+{
+	struct stat st;
+
+	if (listener->fd < 0)
+		return;
+	if (!lstat(path, &st) && st.st_dev == listener->dev && st.st_ino == listener->ino)
+		(void)unlink(path);
+	(void)close(listener->fd);
+	listener->fd = -1;
+}
