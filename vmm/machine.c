@@ -44,6 +44,27 @@ static const char *const machine_state_events[] = {
 
 /* Called by the vm */
 
+static void machine_on_begin_reset(void *ctx)
+{
+	struct machine *m = ctx;
+
+	machine_devices_begin_reset(m->devices);
+}
+
+static bool machine_on_is_quiet(void *ctx)
+{
+	struct machine *m = ctx;
+
+	return machine_devices_is_quiet(m->devices);
+}
+
+static void machine_on_pause(void *ctx, bool is_paused)
+{
+	struct machine *m = ctx;
+
+	machine_devices_set_paused(m->devices, is_paused);
+}
+
 static int machine_on_reset(void *ctx, struct boot_entry *ret_entry, struct err *err)
 {
 	struct machine *m = ctx;
@@ -92,6 +113,9 @@ static int machine_on_enter_main(void *ctx, struct err *err)
 }
 
 static const struct vm_ops machine_vm_ops = {
+	.begin_reset = machine_on_begin_reset,
+	.is_quiet = machine_on_is_quiet,
+	.pause = machine_on_pause,
 	.reset = machine_on_reset,
 	.state_changed = machine_on_state,
 	.enter_vcpu = machine_on_enter_vcpu,
@@ -104,6 +128,14 @@ static void machine_on_pm(void *ctx, enum pm_request request)
 	struct machine *m = ctx;
 
 	vm_request(m->vm, request == PM_RESET ? VM_REQUEST_RESET : VM_REQUEST_POWER_OFF);
+}
+
+/* Called by a device, on any thread. */
+static void machine_on_settle(void *ctx)
+{
+	struct machine *m = ctx;
+
+	vm_request(m->vm, VM_REQUEST_SETTLE);
 }
 
 /* Ending */
@@ -160,7 +192,7 @@ unsigned machine_exit_status(const struct machine *m)
 
 static int machine_build(struct machine *m, int kvm_fd, struct err *err)
 {
-	struct dev_env env = {.ev = m->ev};
+	struct dev_env env = {.ev = m->ev, .settle = machine_on_settle, .settle_ctx = m};
 	int code = vm_create(m->config, kvm_fd, m->ev, &machine_vm_ops, m, &m->vm, err);
 
 	if (code < 0)

@@ -26,7 +26,7 @@ struct machine_ctl_waiter {
 struct machine_ctl {
 	struct machine *machine;
 	struct ctl_server *server;
-	struct machine_ctl_waiter *stoppers, *monitors; /* at most one per connection */
+	struct machine_ctl_waiter *stoppers, *resetters, *monitors; /* at most one per connection */
 };
 
 /* Open calls */
@@ -49,6 +49,7 @@ static void machine_ctl_on_close(void *ctx, struct ctl_call *call)
 	struct machine_ctl *ctl = ctx;
 
 	machine_ctl_forget_in(&ctl->stoppers, call);
+	machine_ctl_forget_in(&ctl->resetters, call);
 	machine_ctl_forget_in(&ctl->monitors, call);
 }
 
@@ -67,16 +68,31 @@ static int machine_ctl_keep(struct machine_ctl *ctl, struct machine_ctl_waiter *
 	return CTL_PENDING;
 }
 
-static void machine_ctl_finish_stoppers(struct machine_ctl *ctl)
+static void machine_ctl_finish(
+	struct machine_ctl_waiter **list, int code, const struct err *err)
 {
 	struct ctl_empty out = {0};
 	struct machine_ctl_waiter *waiter;
 
-	while ((waiter = ctl->stoppers)) {
-		ctl->stoppers = waiter->next;
-		ctl_call_finish(waiter->call, 0, &out, NULL);
+	while ((waiter = *list)) {
+		*list = waiter->next;
+		ctl_call_finish(waiter->call, code, &out, err);
 		free(waiter);
 	}
+}
+
+/* A reset that had to wait for its devices is over, one way or the other. */
+static void machine_ctl_finish_resetters(struct machine_ctl *ctl)
+{
+	struct vm *vm = machine_vm(ctl->machine);
+	struct err err = {0};
+	int code = 0;
+
+	if (vm_is_resetting(vm))
+		return;
+	if (vm_state(vm) == VM_FAILED || vm_state(vm) == VM_STOPPED)
+		code = err_set(&err, -EIO, "reset: %s", vm_reason(vm));
+	machine_ctl_finish(&ctl->resetters, code, &err);
 }
 
 static uint64_t machine_ctl_wall_ns(void)
@@ -104,7 +120,8 @@ static void machine_ctl_on_event(void *ctx, const char *object, const char *name
 		(void)ctl_call_send(waiter->call, &row); // a dead one is removed by on_close
 	}
 	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
-		machine_ctl_finish_stoppers(ctl);
+		machine_ctl_finish(&ctl->stoppers, 0, NULL);
+	machine_ctl_finish_resetters(ctl);
 }
 
 /* Methods */
@@ -193,7 +210,13 @@ static int machine_ctl_stop(struct ctl_call *call, void *ctx, const void *in, vo
 static int machine_ctl_reset(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
-	return vm_reset(machine_vm(((struct machine_ctl *)ctx)->machine), err);
+	struct machine_ctl *ctl = ctx;
+	struct vm *vm = machine_vm(ctl->machine);
+	int code = vm_reset(vm, err);
+
+	if (code < 0 || !vm_is_resetting(vm))
+		return code;
+	return machine_ctl_keep(ctl, &ctl->resetters, call, err);
 }
 
 static int machine_ctl_pause(struct ctl_call *call, void *ctx, const void *in, void *reply,

@@ -6,6 +6,7 @@
 #include "dev/virtio_blk.h"
 #include "dev/virtio_console.h"
 #include "dev/virtio_net.h"
+#include "dev/virtio_pci.h"
 #include "dev/virtio_rng.h"
 #include "err.h"
 #include "ev.h"
@@ -29,6 +30,7 @@ struct machine_devices {
 	struct console *virtio_console_console;
 	struct virtio_console *virtio_console;
 	struct virtio_rng *rng;
+	struct ev_source *reset_timer; /* the deadline of begin_reset() */
 };
 
 static int machine_make_console(const struct config_console *config, const char *name,
@@ -91,6 +93,24 @@ static int machine_make_virtio(struct machine_devices *d, const struct config *c
 	return code;
 }
 
+/* Calls fn for the transport of every virtio device. */
+static void machine_each_virtio(struct machine_devices *d, void (*fn)(struct virtio_pci *vp))
+{
+	for (unsigned i = 0; i < d->n_nets; i++)
+		fn(virtio_net_transport(d->nets[i]));
+	for (unsigned i = 0; i < d->n_blks; i++)
+		fn(virtio_blk_transport(d->blks[i]));
+	if (d->virtio_console)
+		fn(virtio_console_transport(d->virtio_console));
+	if (d->rng)
+		fn(virtio_rng_transport(d->rng));
+}
+
+static void machine_on_reset_deadline(void *ctx)
+{
+	machine_each_virtio(ctx, virtio_pci_abandon);
+}
+
 int machine_devices_create(const struct config *config, const struct dev_env *env,
 	pm_request_fn *pm_fn, void *pm_ctx, struct machine_devices **ret_devices, struct err *err)
 {
@@ -100,7 +120,11 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 	if (!d)
 		return err_set(err, -ENOMEM, "machine: out of memory");
 	d->env = *env;
-	code = machine_make_board(d, config, pm_fn, pm_ctx, err);
+	code = ev_add_timer(env->ev, machine_on_reset_deadline, d, &d->reset_timer);
+	if (code < 0)
+		(void)err_set(err, code, "machine: cannot make a timer: %s", strerror(-code));
+	else
+		code = machine_make_board(d, config, pm_fn, pm_ctx, err);
 	if (!code)
 		code = machine_make_virtio(d, config, err);
 	if (code < 0) {
@@ -119,8 +143,41 @@ void machine_devices_settle(struct machine_devices *d)
 		virtio_net_settle(d->nets[i], deadline_ns);
 }
 
+void machine_devices_begin_reset(struct machine_devices *d)
+{
+	machine_each_virtio(d, virtio_pci_begin_reset);
+	ev_timer_set(d->reset_timer, MACHINE_RESET_MS * UINT64_C(1000000), 0);
+}
+
+bool machine_devices_is_quiet(struct machine_devices *d)
+{
+	bool is_quiet = true;
+
+	for (unsigned i = 0; i < d->n_nets; i++)
+		is_quiet = is_quiet && virtio_pci_is_quiet(virtio_net_transport(d->nets[i]));
+	for (unsigned i = 0; i < d->n_blks; i++)
+		is_quiet = is_quiet && virtio_pci_is_quiet(virtio_blk_transport(d->blks[i]));
+	return is_quiet; // the others touch rings only when they are kicked
+}
+
+static void machine_pause_virtio(struct virtio_pci *vp)
+{
+	virtio_pci_set_paused(vp, true);
+}
+
+static void machine_resume_virtio(struct virtio_pci *vp)
+{
+	virtio_pci_set_paused(vp, false);
+}
+
+void machine_devices_set_paused(struct machine_devices *d, bool is_paused)
+{
+	machine_each_virtio(d, is_paused ? machine_pause_virtio : machine_resume_virtio);
+}
+
 void machine_devices_reset(struct machine_devices *d)
 {
+	ev_timer_stop(d->reset_timer);
 	pci_bus_reset(d->env.pci); // and each PCI device by its pci_dev_ops
 	serial_reset(d->serial);
 	rtc_reset(d->rtc);
@@ -131,6 +188,7 @@ void machine_devices_destroy(struct machine_devices *d)
 {
 	if (!d)
 		return;
+	ev_del(d->reset_timer);
 	pci_bus_destroy(d->env.pci);
 	for (unsigned i = 0; i < d->n_nets; i++)
 		virtio_net_destroy(d->nets[i]);

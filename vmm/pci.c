@@ -110,7 +110,8 @@ unsigned pci_intx_gsi(unsigned slot)
 static void pci_intx_apply(struct pci_dev *dev)
 {
 	struct pci_bus *bus = dev->bus;
-	bool assert_line = dev->intx_level && !atomic_load(&dev->intx_disabled);
+	bool assert_line = dev->intx_level && !atomic_load(&dev->intx_disabled) &&
+			   !pci_msix_enabled(dev);
 	unsigned *count = &bus->intx_counts[dev->slot % LAYOUT_N_PCI_GSIS];
 
 	if (assert_line == dev->intx_asserted)
@@ -139,6 +140,16 @@ void pci_intx_set(struct pci_dev *dev, bool level)
 	dev->intx_level = level;
 	pci_intx_apply(dev);
 	(void)pthread_mutex_unlock(&dev->bus->intx_lock);
+}
+
+bool pci_intx_level(struct pci_dev *dev)
+{
+	bool level;
+
+	(void)pthread_mutex_lock(&dev->bus->intx_lock);
+	level = dev->intx_level && !pci_msix_enabled(dev);
+	(void)pthread_mutex_unlock(&dev->bus->intx_lock);
+	return level;
 }
 
 int pci_intx_add(struct pci_dev *dev)

@@ -12,6 +12,10 @@
  * for its whole life: count it up (or hand it to a vhost-user back-end as call fd) and the message
  * goes out. While the vector is masked, the function is masked or MSI-X is off, no irqfd is
  * attached, so the count stays in the eventfd: it *is* the pending bit, and unmasking replays it.
+ * INTx: a function's level shows in the Interrupt Status bit whatever the command register says; it
+ * drives the line only while Interrupt Disable is clear and MSI-X is off.
+ * Bus mastering: nobody stands between a function and RAM here, so a function that touches RAM looks
+ * at PCI_COMMAND_MASTER itself, in config_written() and reset().
  *
  * Threads: configuration and BAR accesses come from vCPU threads; pci_dev_ops are called on them
  * with the PCI bus lock held (lock order: bus.h). BAR handlers are called without it.
@@ -19,8 +23,8 @@
  * destruction: main thread, while no vCPU runs.
  * Life cycle: pci_dev_create(), then BARs, capabilities and MSI-X, before the machine starts. The
  * bus frees its functions; a device frees only its own state, after the bus.
- * Source: PCI Local Bus Specification 3.0, 6.1 "Configuration Space Organization", 6.2.5 "Base
- * Addresses", 6.8.2 "MSI-X Capability and Table Structures".
+ * Source: PCI Local Bus Specification 3.0, 6.1 "Configuration Space Organization", 6.2.2 "Device
+ * Control", 6.2.3 "Device Status", 6.2.5 "Base Addresses", 6.8.2 "MSI-X Capability and Table Structures".
  */
 #ifndef VMM_PCI_H
 #define VMM_PCI_H

@@ -28,6 +28,12 @@ static bool pci_config_overlaps(unsigned offset, unsigned size, unsigned at, uns
 
 static uint32_t pci_config_guest_read(struct pci_dev *dev, unsigned offset, unsigned size)
 {
+	if (pci_config_overlaps(offset, size, PCI_CFG_STATUS, 1)) {
+		uint32_t status = pci_config_get(dev, PCI_CFG_STATUS, 1) & ~PCI_STATUS_INTX;
+
+		pci_config_set(dev, PCI_CFG_STATUS, 1,
+			status | (pci_intx_level(dev) ? PCI_STATUS_INTX : 0));
+	}
 	if (dev->ops->config_read)
 		dev->ops->config_read(dev->ctx, offset, size);
 	return pci_config_get(dev, offset, size);
@@ -49,7 +55,7 @@ static void pci_config_guest_write(struct pci_dev *dev, unsigned offset, unsigne
 	if (pci_config_overlaps(offset, size, PCI_CFG_COMMAND, 2))
 		pci_intx_update(dev);
 	if (dev->msix.n_vectors && pci_config_overlaps(offset, size, dev->msix.cap_offset + 2, 2))
-		pci_msix_control_written(dev);
+		pci_msix_control_written(dev); // also decides who interrupts: INTx or MSI-X
 	if (dev->ops->config_written)
 		dev->ops->config_written(dev->ctx, offset, size);
 }

@@ -140,6 +140,7 @@ void pci_msix_control_written(struct pci_dev *dev)
 	msix->function_masked = control & PCI_MSIX_CTL_MASK_ALL;
 	pci_msix_sync_all_locked(dev);
 	(void)pthread_mutex_unlock(&msix->lock);
+	pci_intx_update(dev);
 }
 
 /* Table and pending bits in the BAR */

@@ -89,6 +89,7 @@ struct pci_bus {
 #define PCI_CFG_CAP_PTR     0x34
 #define PCI_CFG_INT_LINE    0x3c
 #define PCI_CFG_INT_PIN     0x3d
+#define PCI_STATUS_INTX     0x08
 #define PCI_STATUS_CAP_LIST 0x10
 #define PCI_FIRST_CAP       0x40
 #define PCI_LAST_CAP        0x100
@@ -100,6 +101,8 @@ extern const struct bus_ops pci_ecam_ops;
 /* pci.c: the command register or a BAR changed. Bus lock held. */
 void pci_dev_update_bars(struct pci_dev *dev);
 void pci_intx_update(struct pci_dev *dev);
+/** The level that the function asks for, while INTx is its way to interrupt. */
+bool pci_intx_level(struct pci_dev *dev);
 
 /* pci_msix.c. Offsets are those inside the BAR that holds table and pending bits. */
 bool pci_msix_owns(const struct pci_dev *dev, unsigned idx, uint64_t offset);

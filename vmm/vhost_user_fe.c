@@ -227,35 +227,51 @@ void vhost_fe_start(struct vhost_fe *fe, const struct vhost_fe_session *session)
 	fe->session = *session;
 	fe->has_session = true;
 	fe->is_resumed = false;
-	if (fe->state == VHOST_FE_IDLE)
+	if (fe->state == VHOST_FE_IDLE && !fe->is_paused)
 		vhost_fe_begin_session(fe);
+}
+
+static bool fe_has_rings(const struct vhost_fe *fe)
+{
+	return fe->state == VHOST_FE_STARTING || fe->state == VHOST_FE_RUNNING;
 }
 
 void vhost_fe_stop(struct vhost_fe *fe)
 {
-	bool had_rings = fe->state == VHOST_FE_STARTING || fe->state == VHOST_FE_RUNNING;
-
 	fe->has_session = false;
-	if (had_rings)
+	if (fe_has_rings(fe))
 		vhost_fe_end_session(fe);
 }
 
-/* Serve the connection alone while it is in state. False: it still is, at deadline_ns. */
-static bool fe_wait_while(struct vhost_fe *fe, enum vhost_fe_state state, uint64_t deadline_ns)
+void vhost_fe_set_paused(struct vhost_fe *fe, bool is_paused)
 {
-	while (fe->state == state) {
-		struct pollfd pfd = {
-			.fd = fe->chan.fd,
-			.events = vhost_chan_is_blocked(&fe->chan) ? POLLIN | POLLOUT : POLLIN,
-		};
-		uint64_t now_ns = ev_now_ns();
+	fe->is_paused = is_paused;
+	if (is_paused && fe_has_rings(fe))
+		vhost_fe_end_session(fe);
+	else if (!is_paused && fe->has_session && fe->state == VHOST_FE_IDLE)
+		vhost_fe_begin_session(fe);
+}
 
-		if (now_ns >= deadline_ns)
-			return false;
-		if (poll(&pfd, 1, (int)((deadline_ns - now_ns) / FE_NS_PER_MS) + 1) > 0)
-			vhost_fe_on_chan(fe, pfd.fd, EPOLLIN);
-	}
-	return true;
+bool vhost_fe_has_stopped(const struct vhost_fe *fe)
+{
+	return !fe_has_rings(fe) && fe->state != VHOST_FE_STOPPING;
+}
+
+void vhost_fe_abandon(struct vhost_fe *fe)
+{
+	if (fe->state == VHOST_FE_STOPPING)
+		vhost_fe_fail(fe, "did not give the rings back in time");
+}
+
+void vhost_fe_sync(struct vhost_fe *fe)
+{
+	if (fe_has_rings(fe) && !vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK))
+		vhost_fe_send_barrier(fe);
+}
+
+bool vhost_fe_is_settled(const struct vhost_fe *fe)
+{
+	return vhost_fe_has_stopped(fe) || (fe->state == VHOST_FE_RUNNING && !fe->n_expected);
 }
 
 void vhost_fe_settle(struct vhost_fe *fe, uint64_t deadline_ns)
@@ -264,16 +280,18 @@ void vhost_fe_settle(struct vhost_fe *fe, uint64_t deadline_ns)
 		ev_timer_stop(fe->retry_timer);
 		fe_try_connect(fe);
 	}
-	(void)fe_wait_while(fe, VHOST_FE_NEGOTIATING, deadline_ns);
-}
+	while (fe->state == VHOST_FE_NEGOTIATING) { // serve this connection alone
+		struct pollfd pfd = {
+			.fd = fe->chan.fd,
+			.events = vhost_chan_is_blocked(&fe->chan) ? POLLIN | POLLOUT : POLLIN,
+		};
+		uint64_t now_ns = ev_now_ns();
 
-void vhost_fe_drain(struct vhost_fe *fe)
-{
-	uint64_t deadline_ns = ev_now_ns() + VHOST_FE_DRAIN_TIMEOUT_MS * FE_NS_PER_MS;
-
-	if (!fe_wait_while(fe, VHOST_FE_STOPPING, deadline_ns))
-		vhost_fe_fail(fe, "did not give the rings back within %u ms",
-			VHOST_FE_DRAIN_TIMEOUT_MS);
+		if (now_ns >= deadline_ns)
+			return;
+		if (poll(&pfd, 1, (int)((deadline_ns - now_ns) / FE_NS_PER_MS) + 1) > 0)
+			vhost_fe_on_chan(fe, pfd.fd, EPOLLIN);
+	}
 }
 
 void vhost_fe_set_ring_enabled(struct vhost_fe *fe, unsigned ring, bool is_enabled)
@@ -284,7 +302,7 @@ void vhost_fe_set_ring_enabled(struct vhost_fe *fe, unsigned ring, bool is_enabl
 		r->is_enabled == is_enabled)
 		return;
 	r->is_enabled = is_enabled;
-	if (fe->state == VHOST_FE_STARTING || fe->state == VHOST_FE_RUNNING)
+	if (fe_has_rings(fe))
 		vhost_fe_set_vring_enable(fe, ring);
 }
 
@@ -295,7 +313,7 @@ void vhost_fe_set_call_fd(struct vhost_fe *fe, unsigned ring, int call_fd)
 	if (!fe->has_session || ring >= fe->session.n_rings || !r->is_used || r->call_fd == call_fd)
 		return;
 	r->call_fd = call_fd;
-	if (fe->state == VHOST_FE_STARTING || fe->state == VHOST_FE_RUNNING)
+	if (fe_has_rings(fe))
 		vhost_fe_set_vring_call(fe, ring);
 }
 

@@ -3,24 +3,30 @@
  * that is made, negotiated, lost and made again for as long as the VM lives.
  *
  *   LISTENING/CONNECTING --connected--> NEGOTIATING --> IDLE --start--> STARTING --> RUNNING
- *          ^                                             ^                              |
+ *          ^                                             ^    resume                    |
  *          |                                             +---------- STOPPING <--stop---+
- *          +-- hang-up, wrong or late reply, from any connected state (BROKEN: waits longer)
+ *          |                                           every GET_VRING_BASE  pause
+ *          |                                           is answered
+ *          +-- hang-up, wrong or late reply, abandon, from any connected state (BROKEN: waits longer)
  *
- * Nothing here waits, but for settle and drain: messages are sent ahead, replies come by the event loop in the order of the
- * requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS (STOP_TIMEOUT_MS while stopping) ends
- * the connection, as does any reply that is not the one expected. Only this device suffers;
- * last_error says why.
+ * Nothing here waits, but for settle: messages are sent ahead, replies come by the event loop in the
+ * order of the requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS while starting or
+ * VHOST_FE_STOP_TIMEOUT_MS later (where a guest waits) ends the connection, as does any reply that is
+ * not the one expected. Any number of front-ends stop at the same time, each in its own state; who
+ * wants a common deadline calls abandon when it has passed. Only this device suffers; last_error
+ * says why.
  *
  * A session is what the guest's driver asked for (features, rings). It outlives connections: when
  * the back-end comes back the session is replayed and each ring goes on where its used index
- * stands, because network back-ends finish buffers in order; then every ring is kicked once. A
+ * stands, because network back-ends finish buffers in order; then every ring is kicked once. After a
+ * pause they go on where the back-end itself said (GET_VRING_BASE). A
  * packed ring has no used index: its place is read from the ring itself, exact for drivers whose
  * chains take one slot each (INDIRECT_DESC, as Linux and DPDK use it).
  * A back-end gets RAM with its first session and keeps it until the connection closes.
  *
  * Messages whose feature bit was not negotiated are never sent. With REPLY_ACK every change is
  * acknowledged; without, GET_FEATURES after the last one stands in for it.
+ * VRING_ERR: the session's err_fd is handed over for every ring; whoever gave it watches it.
  * Carrier: back-ends that know CONFIG and BACKEND_REQ tell theirs (virtio_net_cfg.status, fetched
  * anew after each CONFIG_CHANGE_MSG); of others it is taken to be up.
  *
@@ -47,8 +53,7 @@ struct vhost_fe;
 #define VHOST_FE_RETRY_MS         100
 #define VHOST_FE_RETRY_MAX_MS     5000
 #define VHOST_FE_REPLY_TIMEOUT_MS 10000 /* nobody else waits for it; mapping much RAM takes time */
-#define VHOST_FE_STOP_TIMEOUT_MS  2000  /* the guest's driver waits for it */
-#define VHOST_FE_DRAIN_TIMEOUT_MS 1000
+#define VHOST_FE_STOP_TIMEOUT_MS  2000  /* running or stopping: the guest may wait for it */
 
 enum vhost_fe_state {
 	VHOST_FE_LISTENING,
@@ -74,12 +79,15 @@ struct vhost_fe_ring {
 	uint64_t desc_gpa, driver_gpa, device_gpa; /* lie in RAM */
 	int kick_fd;                               /* borrowed until vhost_fe_destroy() */
 	int call_fd;                               /* borrowed likewise; -1 = none */
+	bool has_base; /* the front-end's own: the back-end gave the ring back here */
+	uint32_t base;
 };
 
 struct vhost_fe_session {
 	uint64_t features; /* accepted by the driver */
 	uint64_t required; /* of these, what the back-end must know; the rest is ours */
 	uint16_t mtu;      /* 0 = not told to the back-end */
+	int err_fd;        /* borrowed likewise: counted up when a ring is wrong; -1 = none */
 	unsigned n_rings;
 	struct vhost_fe_ring rings[VHOST_FE_MAX_RINGS];
 };
@@ -95,7 +103,7 @@ struct vhost_fe_status {
 	char last_error[256];
 };
 
-/** State, carrier or features changed. */
+/** State, carrier or features changed, or all changes of a running session were acknowledged. */
 typedef void vhost_fe_changed_fn(void *ctx);
 
 /** Life cycle. ev and mem are borrowed. -EADDRINUSE: a living process listens there. */
@@ -114,12 +122,23 @@ void vhost_fe_settle(struct vhost_fe *fe, uint64_t deadline_ns);
 void vhost_fe_start(struct vhost_fe *fe, const struct vhost_fe_session *session);
 /** End the session. The rings are given back once the state is not STOPPING. */
 void vhost_fe_stop(struct vhost_fe *fe);
-/** Wait until they are, at most VHOST_FE_DRAIN_TIMEOUT_MS; then the back-end is dropped. */
-void vhost_fe_drain(struct vhost_fe *fe);
+/** Take the rings back and keep the session, or go on with it. Stopped as after vhost_fe_stop(). */
+void vhost_fe_set_paused(struct vhost_fe *fe, bool is_paused);
+/** Drop a back-end that is still STOPPING: somebody has waited long enough. */
+void vhost_fe_abandon(struct vhost_fe *fe);
+/** Does no back-end have the rings, or one that is stopping? */
+bool vhost_fe_has_stopped(const struct vhost_fe *fe);
 
 /** Change a running session. */
 void vhost_fe_set_ring_enabled(struct vhost_fe *fe, unsigned ring, bool is_enabled);
 void vhost_fe_set_call_fd(struct vhost_fe *fe, unsigned ring, int call_fd);
+
+/**
+ * What was changed so far is carried out once vhost_fe_is_settled(), at once or after a later
+ * changed(): every answer that is due has come, or there is no back-end.
+ */
+void vhost_fe_sync(struct vhost_fe *fe);
+bool vhost_fe_is_settled(const struct vhost_fe *fe);
 
 /** Let the back-end announce mac to the network. False: it cannot. */
 bool vhost_fe_send_rarp(struct vhost_fe *fe, const struct ether_addr48 *mac);

@@ -10,7 +10,7 @@
 #include "vhost_user_fe.h"
 #include "virtio_wire.h"
 
-/* Per ring: NUM, ADDR, BASE, CALL, KICK, ENABLE, later BASE; and what comes once. */
+/* Per ring: NUM, ADDR, BASE, CALL, ERR, KICK, ENABLE, later BASE; and what comes once. */
 #define FE_MAX_EXPECTED (VHOST_FE_MAX_RINGS * 8 + 16)
 #define FE_NS_PER_MS    UINT64_C(1000000)
 
@@ -52,6 +52,7 @@ struct vhost_fe {
 	bool is_mem_sent;
 
 	bool has_session;
+	bool is_paused; /* the session waits */
 	bool is_resumed; /* a back-end had the session's rings before */
 	struct vhost_fe_session session;
 
@@ -89,6 +90,8 @@ void vhost_fe_begin_session(struct vhost_fe *fe);
 void vhost_fe_end_session(struct vhost_fe *fe);
 void vhost_fe_set_vring_enable(struct vhost_fe *fe, unsigned ring);
 void vhost_fe_set_vring_call(struct vhost_fe *fe, unsigned ring);
+/** A message whose answer says that those before it are done. */
+void vhost_fe_send_barrier(struct vhost_fe *fe);
 void vhost_fe_send_rarp_msg(struct vhost_fe *fe, const struct ether_addr48 *mac);
 
 /** Callbacks of the event loop. */

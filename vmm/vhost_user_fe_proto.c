@@ -38,7 +38,7 @@ static uint64_t fe_reply_timeout_ms(const struct vhost_fe *fe)
 	uint64_t ms = fe->config.reply_timeout_ms ? fe->config.reply_timeout_ms
 						  : VHOST_FE_REPLY_TIMEOUT_MS;
 
-	return fe->state == VHOST_FE_STOPPING && ms > VHOST_FE_STOP_TIMEOUT_MS
+	return fe->state >= VHOST_FE_RUNNING && ms > VHOST_FE_STOP_TIMEOUT_MS
 		? VHOST_FE_STOP_TIMEOUT_MS
 		: ms;
 }
@@ -202,6 +202,8 @@ static uint32_t fe_ring_base(const struct vhost_fe *fe, const struct vhost_fe_ri
 	uint32_t base = is_packed ? VHOST_USER_PACKED_BASE_WRAP : 0;
 	void *hva;
 
+	if (ring->has_base)
+		return ring->base;
 	if (fe->is_resumed && is_packed &&
 		!mem_gpa_to_hva(fe->mem, ring->desc_gpa, 16ull * ring->size, &hva))
 		base = vhost_fe_packed_base(hva, ring->size);
@@ -268,6 +270,11 @@ void vhost_fe_set_vring_call(struct vhost_fe *fe, unsigned ring)
 	fe_set_vring_fd(fe, VHOST_USER_SET_VRING_CALL, ring, fe->session.rings[ring].call_fd);
 }
 
+void vhost_fe_send_barrier(struct vhost_fe *fe)
+{
+	fe_send_get(fe, VHOST_USER_GET_FEATURES);
+}
+
 void vhost_fe_send_rarp_msg(struct vhost_fe *fe, const struct ether_addr48 *mac)
 {
 	uint64_t value = 0;
@@ -315,7 +322,10 @@ static void fe_start_rings(struct vhost_fe *fe)
 			continue;
 		fe_set_vring_addr(fe, i);
 		fe_send_state(fe, VHOST_USER_SET_VRING_BASE, i, fe_ring_base(fe, ring));
+		fe->session.rings[i].has_base = false; // moves on from here
 		fe_set_vring_fd(fe, VHOST_USER_SET_VRING_CALL, i, ring->call_fd);
+		if (s->err_fd >= 0)
+			fe_set_vring_fd(fe, VHOST_USER_SET_VRING_ERR, i, s->err_fd);
 		fe_set_vring_fd(fe, VHOST_USER_SET_VRING_KICK, i, ring->kick_fd);
 	}
 	for (unsigned i = 0; i < s->n_rings; i++) {
@@ -339,7 +349,7 @@ void vhost_fe_begin_session(struct vhost_fe *fe)
 	fe_start_rings(fe);
 	fe_set_status(fe, 1 | 2 | 4 | 8); // and DRIVER_OK
 	if (!vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK))
-		fe_send_get(fe, VHOST_USER_GET_FEATURES);
+		vhost_fe_send_barrier(fe);
 	fe->is_resumed = true;
 }
 
@@ -362,11 +372,14 @@ static void fe_advance(struct vhost_fe *fe)
 	case VHOST_FE_NEGOTIATING:
 	case VHOST_FE_STOPPING:
 		vhost_fe_set_state(fe, VHOST_FE_IDLE);
-		if (fe->has_session && fe->state == VHOST_FE_IDLE)
+		if (fe->has_session && !fe->is_paused && fe->state == VHOST_FE_IDLE)
 			vhost_fe_begin_session(fe);
 		break;
 	case VHOST_FE_STARTING:
 		fe_session_is_running(fe);
+		break;
+	case VHOST_FE_RUNNING:
+		fe->changed(fe->ctx); // what was changed is done
 		break;
 	default:
 		break;
@@ -385,6 +398,20 @@ void vhost_fe_end_session(struct vhost_fe *fe)
 	fe_set_status(fe, 0);
 	if (fe->state == VHOST_FE_STOPPING && !fe->n_expected)
 		fe_advance(fe); // no ring was in use
+}
+
+/* Where the back-end gave a ring back; what cannot be a place in it is not passed on. */
+static void fe_on_vring_base(struct vhost_fe *fe, unsigned i, uint32_t base)
+{
+	struct vhost_fe_ring *ring = &fe->session.rings[i];
+	bool is_packed = fe->session.features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+
+	if (!fe->is_resumed)
+		return; // of a session that is over; the present one has not begun
+	ring->base = base;
+	ring->has_base = is_packed
+		? (base & 0x7fff) < ring->size && (base >> 16 & 0x7fff) < ring->size
+		: base <= UINT16_MAX;
 }
 
 /* ---- Replies --------------------------------------------------------------------------------- */
@@ -480,6 +507,8 @@ static void fe_on_reply(
 		if (msg->payload.state.index != e->ring)
 			vhost_fe_fail(fe, "GET_VRING_BASE: answer for ring %u, asked for ring %u",
 				msg->payload.state.index, e->ring);
+		else
+			fe_on_vring_base(fe, e->ring, msg->payload.state.num);
 		break;
 	}
 }

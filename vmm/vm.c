@@ -39,6 +39,8 @@ struct vm {
 	struct state_chips *power_on_chips;
 	enum vm_state state;
 	char reason[256];
+	bool is_resetting; /* parked, until the devices are quiet */
+	bool stays_paused; /* after the reset */
 	unsigned n_resets;
 	int request_fd;
 	struct ev_source *request_source;
@@ -72,6 +74,7 @@ void vm_request(struct vm *vm, enum vm_request request)
 
 static void vm_fail(struct vm *vm, const char *reason)
 {
+	vm->is_resetting = false;
 	vcpus_park(vm->vcpus);
 	log_err("%s", reason);
 	vm_set_state(vm, VM_FAILED, reason);
@@ -111,6 +114,8 @@ static void vm_take_failure(struct vm *vm)
 	vm_fail(vm, reason);
 }
 
+static int vm_advance_reset(struct vm *vm, struct err *err);
+
 static void vm_on_request(void *ctx, int fd, uint32_t events)
 {
 	struct vm *vm = ctx;
@@ -120,6 +125,10 @@ static void vm_on_request(void *ctx, int fd, uint32_t events)
 
 	(void)!read(fd, &count, sizeof(count));
 	bits = atomic_exchange(&vm->requests, 0);
+	if (vm->is_resetting) {
+		(void)vm_advance_reset(vm, &err); // has set the state and logged
+		return;
+	}
 	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
 		return; // overtaken by an earlier one
 	if (bits & VM_REQUEST_FAIL)
@@ -128,6 +137,8 @@ static void vm_on_request(void *ctx, int fd, uint32_t events)
 		vm_power_off(vm, "guest powered off");
 	else if (bits & VM_REQUEST_RESET)
 		(void)vm_reset(vm, &err); // has set the state and logged
+	else if (vm->state == VM_RUNNING && vm->ops->is_quiet(vm->ctx))
+		vcpus_run(vm->vcpus); // whoever raised this has held them
 }
 
 /* Creation */
@@ -373,13 +384,24 @@ int vm_start(struct vm *vm, struct err *err)
 	return 0;
 }
 
+static void vm_let_run(struct vm *vm)
+{
+	vm->ops->pause(vm->ctx, false);
+	if (vm->ops->is_quiet(vm->ctx))
+		vcpus_run(vm->vcpus); // else when the devices are
+	vm_set_state(vm, VM_RUNNING, "");
+}
+
 int vm_pause(struct vm *vm, struct err *err)
 {
-	if (vm->state == VM_PAUSED)
+	if (vm->is_resetting)
+		vm->stays_paused = true;
+	if (vm->state == VM_PAUSED || vm->is_resetting)
 		return 0;
 	if (vm->state != VM_RUNNING)
 		return vm_wrong_state(err, "machine is not running, it cannot be paused");
 	vcpus_park(vm->vcpus);
+	vm->ops->pause(vm->ctx, true);
 	vcpus_note_pause(vm->vcpus);
 	vm_set_state(vm, VM_PAUSED, "");
 	return 0;
@@ -387,22 +409,24 @@ int vm_pause(struct vm *vm, struct err *err)
 
 int vm_resume(struct vm *vm, struct err *err)
 {
-	if (vm->state == VM_RUNNING)
+	if (vm->is_resetting)
+		vm->stays_paused = false;
+	if (vm->state == VM_RUNNING || vm->is_resetting)
 		return 0;
 	if (vm->state != VM_PAUSED)
 		return vm_wrong_state(err, "machine is not paused, it cannot be resumed");
-	vcpus_run(vm->vcpus);
-	vm_set_state(vm, VM_RUNNING, "");
+	vm_let_run(vm);
 	return 0;
 }
 
-int vm_reset(struct vm *vm, struct err *err)
+/* Once the devices are quiet: the second half of a reset. */
+static int vm_advance_reset(struct vm *vm, struct err *err)
 {
 	int code;
 
-	if (vm->state == VM_STARTING || vm->state == VM_STOPPED)
-		return vm_wrong_state(err, "machine is not running, it cannot be reset");
-	vcpus_park(vm->vcpus);
+	if (!vm->ops->is_quiet(vm->ctx))
+		return 0;
+	vm->is_resetting = false;
 	code = vm_power_on(vm, err);
 	if (code < 0) {
 		(void)err_prefix(err, "reset");
@@ -411,9 +435,31 @@ int vm_reset(struct vm *vm, struct err *err)
 	}
 	vm->n_resets++;
 	log_notice_ratelimited("machine was reset"); // a guest may do nothing else
-	vcpus_run(vm->vcpus);
-	vm_set_state(vm, VM_RUNNING, "");
+	if (!vm->stays_paused) {
+		vm_let_run(vm);
+		return 0;
+	}
+	vm->ops->pause(vm->ctx, true);
+	vm_set_state(vm, VM_PAUSED, "");
 	return 0;
+}
+
+int vm_reset(struct vm *vm, struct err *err)
+{
+	if (vm->is_resetting)
+		return 0;
+	if (vm->state == VM_STARTING || vm->state == VM_STOPPED)
+		return vm_wrong_state(err, "machine is not running, it cannot be reset");
+	vcpus_park(vm->vcpus);
+	vm->is_resetting = true;
+	vm->stays_paused = vm->state == VM_PAUSED;
+	vm->ops->begin_reset(vm->ctx);
+	return vm_advance_reset(vm, err);
+}
+
+bool vm_is_resetting(const struct vm *vm)
+{
+	return vm->is_resetting;
 }
 
 void vm_power_off(struct vm *vm, const char *reason)
@@ -421,6 +467,7 @@ void vm_power_off(struct vm *vm, const char *reason)
 	if (vm->state == VM_STOPPED)
 		return;
 	vcpus_park(vm->vcpus);
+	vm->is_resetting = false;
 	log_info("machine is off: %s", reason);
 	vm_set_state(vm, VM_STOPPED, reason);
 }

@@ -3,9 +3,13 @@
  *
  *   STARTING --start--> RUNNING <--resume/pause--> PAUSED
  *                          |  ^                      |
- *                          |  '---- reset -----------+----- (also from FAILED)
+ *                          |  '---- reset (also from FAILED); of a paused one: stays PAUSED
  *                          v
  *          power off --> STOPPED      KVM cannot go on --> FAILED
+ *
+ * A reset parks the vCPUs, tells the devices (begin_reset) and ends in the loop, once they are
+ * quiet: nothing waits for it. The same way a device holds the vCPUs for a moment while it stops at
+ * the guest's wish: VM_REQUEST_SETTLE parks them, and they go on when is_quiet().
  *
  * Not here: devices, loading a kernel (machine.c does both, through vm_ops).
  * Threads: vm_request() from any thread; it holds the vCPUs and returns, the main loop does the
@@ -27,9 +31,19 @@ struct mem;
 struct vm;
 
 enum vm_state { VM_STARTING, VM_RUNNING, VM_PAUSED, VM_STOPPED, VM_FAILED };
-enum vm_request { VM_REQUEST_RESET = 1, VM_REQUEST_POWER_OFF = 2 };
+enum vm_request {
+	VM_REQUEST_RESET = 1,
+	VM_REQUEST_POWER_OFF = 2,
+	VM_REQUEST_SETTLE = 8, /* hold the vCPUs and ask is_quiet() whether they may go on */
+};
 
 struct vm_ops {
+	/** A reset is coming: devices let go of RAM. vCPUs are parked. */
+	void (*begin_reset)(void *ctx);
+	/** Has all ended that the vCPUs are held for? */
+	bool (*is_quiet)(void *ctx);
+	/** Devices stand still, or go on. vCPUs are parked. */
+	void (*pause)(void *ctx, bool is_paused);
 	/** Put devices into their power-on state and load the kernel. vCPUs are parked. */
 	int (*reset)(void *ctx, struct boot_entry *ret_entry, struct err *err);
 	/** The state has changed; reason may be "". */
@@ -57,7 +71,9 @@ struct irq *vm_irq(struct vm *vm);
 int vm_start(struct vm *vm, struct err *err);
 int vm_pause(struct vm *vm, struct err *err);
 int vm_resume(struct vm *vm, struct err *err);
+/** 0 may also mean that it goes on in the loop: vm_is_resetting(), until state_changed(). */
 int vm_reset(struct vm *vm, struct err *err);
+bool vm_is_resetting(const struct vm *vm);
 void vm_power_off(struct vm *vm, const char *reason);
 
 /** From any thread, device handlers included. */

@@ -29,7 +29,7 @@ static int fake_line(void *ctx, uint32_t gsi, bool level)
 	return 0;
 }
 
-void fake_machine_create(struct dev_env *ret_env)
+void fake_machine_create_bare(struct dev_env *ret_env)
 {
 	static const struct irq_ops irq_ops = {fake_set_routes, fake_irqfd, fake_line};
 	struct dev_env *env = ret_env;
@@ -39,8 +39,15 @@ void fake_machine_create(struct dev_env *ret_env)
 	assert_int_equal(bus_create("pio", 0x10000, &env->pio), 0);
 	assert_int_equal(bus_create("mmio", UINT64_MAX, &env->mmio), 0);
 	assert_int_equal(irq_create(&irq_ops, NULL, &env->irq), 0);
-	assert_int_equal(pci_bus_create(env->pio, env->mmio, env->irq, &env->pci), 0);
 	assert_int_equal(ev_create(&env->ev), 0);
+}
+
+void fake_machine_create(struct dev_env *ret_env)
+{
+	struct dev_env *env = ret_env;
+
+	fake_machine_create_bare(env);
+	assert_int_equal(pci_bus_create(env->pio, env->mmio, env->irq, &env->pci), 0);
 }
 
 void fake_machine_destroy(struct dev_env *env)
@@ -70,6 +77,43 @@ static bool fake_never(void *ctx)
 void fake_machine_idle(struct dev_env *env, unsigned ms)
 {
 	(void)fake_machine_run(env, fake_never, NULL, ms);
+}
+
+void fake_machine_set_master(struct dev_env *env, bool is_on)
+{
+	for (unsigned slot = 1; slot < PCI_MAX_SLOTS; slot++) {
+		uint32_t command;
+
+		bus_write(env->pio, 0xcf8, 4, 0x80000000u | slot << 11 | PCI_CFG_COMMAND);
+		command = (uint32_t)bus_read(env->pio, 0xcfc, 2) & ~(uint32_t)PCI_COMMAND_MASTER;
+		bus_write(env->pio, 0xcfc, 2, command | (is_on ? PCI_COMMAND_MASTER : 0));
+	}
+}
+
+struct fake_devices {
+	struct virtio_pci *const *devices;
+	unsigned n_devices;
+};
+
+static bool fake_are_quiet(void *ctx)
+{
+	const struct fake_devices *all = ctx;
+
+	for (unsigned i = 0; i < all->n_devices; i++) {
+		if (!virtio_pci_is_quiet(all->devices[i]))
+			return false;
+	}
+	return true;
+}
+
+void fake_machine_reset(struct dev_env *env, struct virtio_pci *const *devices, unsigned n_devices)
+{
+	struct fake_devices all = {devices, n_devices};
+
+	for (unsigned i = 0; i < n_devices; i++)
+		virtio_pci_begin_reset(devices[i]);
+	assert_true(fake_machine_run(env, fake_are_quiet, &all, 60000));
+	pci_bus_reset(env->pci);
 }
 
 void *fake_machine_ram(struct dev_env *env, uint64_t gpa, size_t size)
@@ -156,6 +200,7 @@ void fake_driver_start_at(struct fake_driver *drv, struct dev_env *env, struct v
 	uint64_t wanted, uint64_t gpa)
 {
 	*drv = (struct fake_driver){.env = env, .vp = vp, .next_gpa = gpa};
+	fake_machine_set_master(env, true);
 	fake_driver_reset(drv);
 	fake_write(drv, 0x14, 1, 1);
 	fake_write(drv, 0x14, 1, 3);

@@ -25,11 +25,17 @@ struct virtio_pci;
 #define FAKE_RING_SIZE   64
 
 void fake_machine_create(struct dev_env *ret_env);
+/** Without a PCI bus, for code that makes its own. */
+void fake_machine_create_bare(struct dev_env *ret_env);
 void fake_machine_destroy(struct dev_env *env);
 /** Run the loop until done(ctx), at most timeout_ms. Returns what done(ctx) last said. */
 bool fake_machine_run(struct dev_env *env, bool (*done)(void *ctx), void *ctx, unsigned timeout_ms);
 /** Run the loop for ms. */
 void fake_machine_idle(struct dev_env *env, unsigned ms);
+/** Let every PCI function master the bus, as drivers do, or none. */
+void fake_machine_set_master(struct dev_env *env, bool is_on);
+/** Reset as a machine does: tell all devices, run the loop until they are quiet, reset the bus. */
+void fake_machine_reset(struct dev_env *env, struct virtio_pci *const *devices, unsigned n_devices);
 /** Guest memory at gpa, for size bytes. */
 void *fake_machine_ram(struct dev_env *env, uint64_t gpa, size_t size);
 

@@ -2,7 +2,9 @@
  * A vhost-user back-end that answers wrongly, to the VMM's front-end. The peer here reads each
  * request and answers as a good one would; input bytes decide where it deviates: 0..0xbf is a good
  * answer, others change value, size, flags or request, drop, double or add messages, or hang up.
- * The session is started and stopped meanwhile.
+ * The session is started, paused and stopped meanwhile.
+ * No round may make the front-end send more than MAX_REQUESTS, and every place in a ring that it hands
+ * on lies in the ring.
  */
 #include "fuzz.h"
 
@@ -22,7 +24,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MAX_ROUNDS 200
+#define MAX_ROUNDS   200
+#define RING_SIZE    8
+#define N_RINGS      4
+#define MAX_REQUESTS (N_RINGS * 10 + 20) /* a session taken back, and one begun */
 
 struct input {
 	const uint8_t *data;
@@ -181,6 +186,18 @@ static void disturb(
 	case 4:
 		vhost_fe_set_call_fd(fe, next(in) % 4, -1);
 		break;
+	case 8:
+		vhost_fe_set_paused(fe, true);
+		break;
+	case 9:
+		vhost_fe_set_paused(fe, false);
+		break;
+	case 10:
+		vhost_fe_abandon(fe);
+		break;
+	case 11:
+		vhost_fe_sync(fe);
+		break;
 	case 5:
 		(void)vhost_fe_send_rarp(fe, &mac);
 		break;
@@ -195,6 +212,19 @@ static void disturb(
 		put(channel, &hdr, next(in) % sizeof(hdr));
 		break;
 	}
+}
+
+/* What a back-end said of a ring comes to the next one: never a place outside. */
+static void check_base(const struct vhost_fe_session *session, const struct vhost_user_msg *msg)
+{
+	uint32_t base = msg->payload.state.num;
+
+	if (msg->hdr.request != VHOST_USER_SET_VRING_BASE)
+		return;
+	if (session->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED)
+			? (base & 0x7fff) >= RING_SIZE || (base >> 16 & 0x7fff) >= RING_SIZE
+			: base > UINT16_MAX)
+		abort();
 }
 
 static int dial(const char *path)
@@ -216,11 +246,15 @@ static void converse(struct ev *ev, struct vhost_fe *fe, const struct vhost_fe_s
 
 	for (unsigned round = 0; is_open && in->left && round < MAX_ROUNDS; round++) {
 		struct vhost_user_msg msg = {0};
+		unsigned n_requests = 0;
 		int code;
 
 		(void)ev_run_once(ev, 0);
 		disturb(fe, session, channel, in);
 		while ((code = take(fd, &msg, &channel)) > 0 && is_open) {
+			check_base(session, &msg);
+			if (++n_requests > MAX_REQUESTS)
+				abort();
 			if (has_answer(&msg))
 				is_open = answer(fd, &msg, in);
 		}
@@ -241,7 +275,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.features = VIRTIO_BIT(VIRTIO_F_VERSION_1) |
 			(size & 1 ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0),
 		.mtu = 1500,
-		.n_rings = 4,
+		.err_fd = kick,
+		.n_rings = N_RINGS,
 	};
 	struct vhost_fe_status status;
 	struct input in = {data, size};
@@ -258,7 +293,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		session.rings[i] = (struct vhost_fe_ring){
 			.is_used = true,
 			.is_enabled = true,
-			.size = 8,
+			.size = RING_SIZE,
 			.desc_gpa = 0x1000,
 			.driver_gpa = 0x2000,
 			.device_gpa = 0x3000,

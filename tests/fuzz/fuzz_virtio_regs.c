@@ -181,6 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!m.window)
 		machine_create(&m);
 	memset(m.window, 0, WINDOW_SIZE);
+	fake_machine_set_master(&m.env, true);
 	for (unsigned i = 0; i < MAX_STEPS && size >= sizeof(step); i++) {
 		memcpy(&step, data, sizeof(step));
 		data += sizeof(step);
@@ -189,7 +190,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	for (int i = 0; i < 3; i++)
 		run_loop(&m);
-	pci_bus_reset(m.env.pci);
+	fake_machine_reset(&m.env, m.devices, N_DEVICES);
 	for (unsigned i = 0; i < N_DEVICES; i++) {
 		if (virtio_pci_bar_read(m.devices[i], 0x14, 1))
 			abort();

@@ -252,6 +252,9 @@ static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, in
 	case VHOST_USER_SET_VRING_CALL:
 		replace_fd(&ring->call_fd, fds, n_fds);
 		break;
+	case VHOST_USER_SET_VRING_ERR:
+		replace_fd(&ring->err_fd, fds, n_fds);
+		break;
 	case VHOST_USER_SET_VRING_KICK:
 		replace_fd(&ring->kick_fd, fds, n_fds);
 		ring->is_started = ring->kick_fd >= 0 && ring->has_addr;
@@ -266,6 +269,7 @@ static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, in
 	case VHOST_USER_GET_VRING_BASE:
 		state.num = ring->next_avail;
 		ring->is_started = false;
+		replace_fd(&ring->kick_fd, fds, 0); // kicks are not for us any more
 		*ret_answered = true;
 		count_rings(be);
 		return answer(be, msg, &state, sizeof(state));
@@ -424,7 +428,7 @@ static void open_rings(struct backend *be)
 	memset(&be->mem, 0, sizeof(be->mem));
 	memset(be->maps, 0, sizeof(be->maps));
 	for (unsigned i = 0; i < BACKEND_MAX_RINGS; i++)
-		be->rings[i] = (struct backend_ring){.kick_fd = -1, .call_fd = -1};
+		be->rings[i] = (struct backend_ring){.kick_fd = -1, .call_fd = -1, .err_fd = -1};
 }
 
 static void close_rings(struct backend *be)
@@ -434,6 +438,7 @@ static void close_rings(struct backend *be)
 	for (unsigned i = 0; i < BACKEND_MAX_RINGS; i++) {
 		replace_fd(&be->rings[i].kick_fd, none, 0);
 		replace_fd(&be->rings[i].call_fd, none, 0);
+		replace_fd(&be->rings[i].err_fd, none, 0);
 		be->rings[i].is_started = false;
 	}
 	replace_fd(&be->request_fd, none, 0);
@@ -452,6 +457,14 @@ static void tell_carrier(struct backend *be)
 	if (be->told_carrier != be->carrier && be->request_fd >= 0)
 		send_bytes(be->request_fd, &hdr, sizeof(hdr));
 	be->told_carrier = be->carrier;
+}
+
+static void complain(struct backend *be)
+{
+	static const uint64_t one = 1;
+
+	if (atomic_exchange(&be->complain, false) && be->rings[0].err_fd >= 0)
+		(void)!write(be->rings[0].err_fd, &one, sizeof(one));
 }
 
 static bool serve_message(struct backend *be)
@@ -490,6 +503,7 @@ static void serve(struct backend *be)
 		if (fds[1].revents)
 			drain_eventfd(be->wake_fd);
 		tell_carrier(be);
+		complain(be);
 		for (unsigned i = 0; i < BACKEND_MAX_RINGS; i++) {
 			if (fds[2 + i].revents)
 				drain_eventfd(be->rings[i].kick_fd);

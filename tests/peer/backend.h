@@ -39,7 +39,7 @@ struct backend_ring {
 	uint32_t size;
 	uint32_t base;
 	uint64_t desc, avail, used; /* front-end's addresses */
-	int kick_fd, call_fd;
+	int kick_fd, call_fd, err_fd;
 	bool has_addr, is_started, is_enabled;
 	uint16_t next_avail, next_used;
 };
@@ -61,7 +61,7 @@ struct backend {
 	atomic_ullong first_ns;     /* CLOCK_MONOTONIC when the first of them was seen; 0: none */
 	atomic_uint n_unnegotiated; /* messages whose feature was not negotiated */
 	atomic_uint n_rarps;
-	atomic_uint first_base;  /* SET_VRING_BASE of ring 1 in the last connection */
+	atomic_uint first_base;  /* last SET_VRING_BASE of ring 1 */
 	atomic_uint n_enabled;   /* rings that may run now */
 	atomic_uint n_running;   /* rings that were started */
 	atomic_uint last_status; /* of SET_STATUS */
@@ -71,6 +71,7 @@ struct backend {
 	pthread_t thread;
 	atomic_bool stop;
 	atomic_bool drop;   /* hang up now */
+	atomic_bool complain; /* say by VRING_ERR that ring 0 is wrong */
 	atomic_int carrier; /* virtio_net_cfg.status bit; changing it tells the front-end */
 	int listen_fd, fd, wake_fd, request_fd;
 	uint64_t acked, acked_protocol;
@@ -84,7 +85,7 @@ struct backend {
 /** Settings are filled in by the caller; the rest is zero. */
 void backend_start(struct backend *be);
 void backend_stop(struct backend *be);
-/** Let its thread look at drop and carrier. */
+/** Let its thread look at drop, complain and carrier. */
 void backend_wake(struct backend *be);
 
 #endif

@@ -436,8 +436,10 @@ static uint8_t control(struct bench *b, const void *cmd, uint32_t len)
 
 static void control_queue_sets_pairs_and_address(void **state)
 {
-	static const uint8_t two_pairs[] = {4, 0, 2, 0}, three_pairs[] = {4, 0, 3, 0};
+	static const uint8_t one_pair[] = {4, 0, 1, 0}, two_pairs[] = {4, 0, 2, 0},
+			     three_pairs[] = {4, 0, 3, 0};
 	static const uint8_t mac[] = {1, 1, 2, 0, 0, 0, 0, 9}, announce_ack[] = {3, 0};
+	uint32_t generation;
 	struct bench b;
 
 	bench_create(&b, true);
@@ -447,16 +449,106 @@ static void control_queue_sets_pairs_and_address(void **state)
 	start_driver(&b, UINT64_MAX);
 	assert_true(fake_machine_run(&b.env, is_link_up, &b, 3000));
 	assert_int_equal(b.be.n_enabled, 2);
+	for (int i = 0; i < 20; i++) { // answered once the back-end has done it, not before
+		assert_int_equal(control(&b, two_pairs, sizeof(two_pairs)), 0);
+		assert_int_equal(b.be.n_enabled, 4);
+		assert_int_equal(control(&b, one_pair, sizeof(one_pair)), 0);
+		assert_int_equal(b.be.n_enabled, 2);
+	}
 	assert_int_equal(control(&b, two_pairs, sizeof(two_pairs)), 0);
-	fake_machine_idle(&b.env, 50);
-	assert_int_equal(b.be.n_enabled, 4);
 	assert_int_equal(control(&b, three_pairs, sizeof(three_pairs)), 1);
+	generation = fake_read(&b.drv, 0x15, 1);
 	assert_int_equal(control(&b, mac, sizeof(mac)), 0);
+	assert_int_not_equal(fake_read(&b.drv, 0x15, 1), generation);
 	assert_int_equal(fake_read(&b.drv, VIRTIO_PCI_DEVICE + 5, 1), 9);
 	assert_int_equal(control(&b, announce_ack, sizeof(announce_ack)), 0);
 	assert_int_equal(bench_status(&b).queue_pairs, 2);
 	fake_driver_reset(&b.drv);
 	assert_int_equal(fake_read(&b.drv, VIRTIO_PCI_DEVICE + 5, 1), 1);
+	backend_stop(&b.be);
+	bench_destroy(&b);
+}
+
+static bool has_no_rings(void *ctx)
+{
+	return ((struct bench *)ctx)->be.n_running == 0;
+}
+
+static bool has_rings(void *ctx)
+{
+	return ((struct bench *)ctx)->be.n_running == 4;
+}
+
+static bool is_quiet(void *ctx)
+{
+	return virtio_pci_is_quiet(virtio_net_transport(((struct bench *)ctx)->net));
+}
+
+/* The guest notices neither, and frames go on where they stood. */
+static void pause_and_bus_mastering_off_take_the_rings_back(void **state)
+{
+	for (int by_master = 0; by_master < 2; by_master++) {
+		struct bench b;
+
+		bench_create(&b, true);
+		backend_start(&b.be);
+		start_driver(&b, UINT64_MAX);
+		assert_true(fake_machine_run(&b.env, is_link_up, &b, 5000));
+		exchange_frames(&b);
+		for (int i = 0; i < 3; i++) {
+			if (by_master)
+				fake_machine_set_master(&b.env, false);
+			else
+				virtio_pci_set_paused(virtio_net_transport(b.net), true);
+			assert_true(fake_machine_run(&b.env, has_no_rings, &b, 5000));
+			assert_true(fake_machine_run(&b.env, is_quiet, &b, 5000));
+			assert_true(is_link_up(&b));
+			if (by_master) {
+				fake_machine_set_master(&b.env, true);
+				fake_machine_idle(&b.env, 20); // starts nothing
+				assert_int_equal(b.be.n_running, 0);
+				fake_driver_kick(&b.drv, 1);
+			} else {
+				virtio_pci_set_paused(virtio_net_transport(b.net), false);
+			}
+			assert_true(fake_machine_run(&b.env, has_rings, &b, 5000));
+			assert_true(fake_machine_run(&b.env, is_link_up, &b, 5000));
+			assert_int_equal(b.be.first_base, N_FRAMES * (i + 1));
+			exchange_frames(&b);
+		}
+		assert_int_equal(b.be.n_connections, 1);
+		// Reset and a new driver while stopped.
+		fake_machine_set_master(&b.env, false);
+		fake_driver_reset(&b.drv);
+		fake_machine_set_master(&b.env, true);
+		start_driver(&b, UINT64_MAX);
+		run_and_stop(&b);
+		backend_stop(&b.be);
+		bench_destroy(&b);
+	}
+}
+
+static bool is_broken(void *ctx)
+{
+	struct bench *b = ctx;
+
+	return fake_read(&b->drv, 0x14, 1) & 0x40;
+}
+
+static void ring_error_of_the_backend_needs_a_reset(void **state)
+{
+	struct bench b;
+
+	bench_create(&b, true);
+	backend_start(&b.be);
+	start_driver(&b, UINT64_MAX);
+	assert_true(fake_machine_run(&b.env, is_link_up, &b, 5000));
+	b.be.complain = true;
+	backend_wake(&b.be);
+	assert_true(fake_machine_run(&b.env, is_broken, &b, 5000));
+	fake_driver_reset(&b.drv);
+	start_driver(&b, UINT64_MAX);
+	run_and_stop(&b);
 	backend_stop(&b.be);
 	bench_destroy(&b);
 }
@@ -470,7 +562,7 @@ static void machine_reset_takes_the_rings_back(void **state)
 	start_driver(&b, UINT64_MAX);
 	assert_true(fake_machine_run(&b.env, is_link_up, &b, 3000));
 	assert_int_equal(b.be.n_running, 4);
-	pci_bus_reset(b.env.pci);
+	fake_machine_reset(&b.env, (struct virtio_pci *[]){virtio_net_transport(b.net)}, 1);
 	assert_int_equal(b.be.n_running, 0);
 	assert_int_equal(fake_read(&b.drv, 0x14, 1), 0);
 	start_driver(&b, UINT64_MAX);
@@ -496,6 +588,7 @@ static const uint32_t steps[] = {
 	VHOST_USER_SET_VRING_ADDR,
 	VHOST_USER_SET_VRING_BASE,
 	VHOST_USER_SET_VRING_CALL,
+	VHOST_USER_SET_VRING_ERR,
 	VHOST_USER_SET_VRING_KICK,
 	VHOST_USER_SET_VRING_ENABLE,
 	VHOST_USER_GET_VRING_BASE,
@@ -606,6 +699,8 @@ int main(void)
 		cmocka_unit_test(carrier_of_the_backend_reaches_the_guest),
 		cmocka_unit_test(set_link_down_cuts_frames_and_carrier),
 		cmocka_unit_test(control_queue_sets_pairs_and_address),
+		cmocka_unit_test(pause_and_bus_mastering_off_take_the_rings_back),
+		cmocka_unit_test(ring_error_of_the_backend_needs_a_reset),
 		cmocka_unit_test(machine_reset_takes_the_rings_back),
 		cmocka_unit_test(survives_disconnect_at_every_step),
 		cmocka_unit_test(survives_every_kind_of_wrong_answer),

@@ -14,6 +14,13 @@ struct irq;
 struct mem;
 struct pci_bus;
 
+/**
+ * A device began to stop at the guest's own wish (bus mastering off), or ended a stop that somebody
+ * waits for: the machine holds its vCPUs until every device is quiet. Any thread, under the device's
+ * lock; never waits.
+ */
+typedef void dev_settle_fn(void *ctx);
+
 struct dev_env {
 	struct mem *mem;
 	struct bus *pio;
@@ -21,6 +28,8 @@ struct dev_env {
 	struct irq *irq;
 	struct pci_bus *pci;
 	struct ev *ev;
+	dev_settle_fn *settle; /* NULL = nobody runs vCPUs (tests) */
+	void *settle_ctx;
 };
 
 #endif

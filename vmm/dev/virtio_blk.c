@@ -97,20 +97,27 @@ struct virtio_blk {
 	bool is_read_only;
 	/* Under the transport's lock: */
 	bool is_sync; /* FLUSH was not accepted: sync each write */
+	bool is_stopped; /* set_running(false) */
 	bool is_resetting;
 	bool is_closing;
 	struct virtq vq;
 	struct blk_request *free;
+	struct blk_request *withheld; /* done while stopped: given back when running again */
 	unsigned n_in_flight;
 	struct blk_request requests[VIRTIO_BLK_MAX_IN_FLIGHT];
 };
+
+static void blk_free_request(struct virtio_blk *blk, struct blk_request *req)
+{
+	req->next_free = blk->free;
+	blk->free = req;
+}
 
 static void blk_finish(struct virtio_blk *blk, struct blk_request *req, uint8_t status)
 {
 	*req->status = status;
 	virtq_push(&blk->vq, req->id, req->n_slots, status == BLK_S_OK ? req->written_bytes : 1);
-	req->next_free = blk->free;
-	blk->free = req;
+	blk_free_request(blk, req);
 }
 
 /* segs[n] without the first skip bytes and cut to len, into ret; returns the number of ranges. */
@@ -305,6 +312,19 @@ static uint8_t blk_status(const struct virtio_blk *blk, const struct disk_op *op
 	return BLK_S_IOERR;
 }
 
+/* Running: to the driver. Stopped: later. Else the ring is not ours any more, or broken. */
+static void blk_complete(struct virtio_blk *blk, struct blk_request *req)
+{
+	if (virtio_pci_is_served(blk->vp)) {
+		blk_finish(blk, req, blk_status(blk, &req->op));
+	} else if (blk->is_stopped && !blk->is_resetting) {
+		req->next_free = blk->withheld;
+		blk->withheld = req;
+	} else {
+		blk_free_request(blk, req);
+	}
+}
+
 /* Some operations are done: ops is a list by next. On the loop, lock not held. */
 static void blk_on_done(void *ctx, struct disk_op *ops)
 {
@@ -316,20 +336,19 @@ static void blk_on_done(void *ctx, struct disk_op *ops)
 
 		ops = ops->next;
 		blk->n_in_flight--;
-		if (!virtio_pci_is_served(blk->vp)) { // the ring is the driver's again, or broken
-			req->next_free = blk->free;
-			blk->free = req;
-		} else {
-			blk_finish(blk, req, blk_status(blk, &req->op));
-		}
+		blk_complete(blk, req);
 	}
 	if (blk->is_closing) {
 		// The machine is going down: neither ring nor PCI function are there any more.
 	} else if (virtio_pci_is_served(blk->vp)) {
 		blk_serve_and_notify(blk, true);
-	} else if (blk->is_resetting && !blk->n_in_flight) {
+	} else if (blk->n_in_flight) {
+		// Whoever waits for the end of it goes on waiting.
+	} else if (blk->is_resetting) {
 		blk->is_resetting = false;
 		virtio_pci_reset_done(blk->vp);
+	} else if (blk->is_stopped) {
+		virtio_pci_stopped(blk->vp);
 	}
 	virtio_pci_unlock(blk->vp);
 }
@@ -359,6 +378,7 @@ static int blk_activate(void *ctx, uint64_t features)
 	struct virtio_blk *blk = ctx;
 	const struct virtio_queue *queue = virtio_pci_queue(blk->vp, BLK_QUEUE);
 
+	blk->is_stopped = false;
 	blk->is_sync = !(features & VIRTIO_BIT(BLK_F_FLUSH));
 	return queue->enabled ? virtq_init(&blk->vq, blk->env->mem, queue, features) : 0;
 }
@@ -367,15 +387,32 @@ static bool blk_reset(void *ctx)
 {
 	struct virtio_blk *blk = ctx;
 
+	while (blk->withheld) {
+		struct blk_request *req = blk->withheld;
+
+		blk->withheld = req->next_free;
+		blk_free_request(blk, req);
+	}
+	blk->is_stopped = false;
 	blk->is_resetting = blk->n_in_flight;
 	return !blk->is_resetting;
 }
 
-static void blk_drain(void *ctx)
+static bool blk_set_running(void *ctx, bool is_running)
 {
 	struct virtio_blk *blk = ctx;
+	bool has_pushed = blk->withheld && virtio_pci_is_served(blk->vp);
 
-	disk_file_drain(blk->file);
+	blk->is_stopped = !is_running;
+	while (is_running && blk->withheld) {
+		struct blk_request *req = blk->withheld;
+
+		blk->withheld = req->next_free;
+		blk_complete(blk, req);
+	}
+	if (has_pushed && virtq_should_notify(&blk->vq))
+		virtio_pci_notify_queue(blk->vp, BLK_QUEUE);
+	return is_running || !blk->n_in_flight;
 }
 
 /* ---- Life cycle ------------------------------------------------------------------------------ */
@@ -410,7 +447,7 @@ static int blk_create_parts(
 		.config_read = blk_config_read,
 		.activate = blk_activate,
 		.reset = blk_reset,
-		.drain = blk_drain,
+		.set_running = blk_set_running,
 		.kicked = blk_kicked,
 	};
 	const struct virtio_pci_config transport = {

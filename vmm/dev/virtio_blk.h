@@ -9,8 +9,8 @@
  * every write is synced before it completes. A size that is not a multiple of 512 is rounded down.
  * Discard punches holes; write-zeroes zeroes the range, and may punch when the driver says so.
  * Everything wrong with a request (range, type, I/O error) is its own status; only a broken ring
- * stops the device. A reset waits for what is in flight: the kernel may still write to guest
- * memory.
+ * stops the device. A reset waits for what is in flight, as does a stop (pause, bus mastering off):
+ * the kernel may still write to guest memory. What ends meanwhile is given back after the stop.
  * Threads: the loop's. Life cycle: create before the machine starts, destroy after the PCI bus.
  * Limits: VIRTIO_BLK_MAX_IN_FLIGHT requests, VIRTIO_BLK_MAX_DATA_SEGS ranges each.
  * Source: VIRTIO 1.2, 5.2 "Block Device".

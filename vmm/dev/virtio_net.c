@@ -64,6 +64,8 @@ struct virtio_net {
 	int work_fd;         /* a vCPU wants net_on_work() */
 	struct ev_source *work_source;
 	struct ev_source *hold_timer;
+	int err_fd; /* the back-end counts it up when a ring is wrong */
+	struct ev_source *err_source;
 
 	/* Under the transport's lock: */
 	struct virtio_net_cfg cfg;
@@ -71,15 +73,21 @@ struct virtio_net {
 	uint16_t max_pairs; /* told to the driver; fixed from its first look until reset */
 	uint16_t n_pairs;   /* in use */
 	bool is_active;
-	bool wants_start, wants_stop, wants_calls, wants_pairs; /* for net_on_work() */
+	bool is_running; /* set_running() */
+	/* For net_on_work(): */
+	bool wants_start, wants_stop, wants_calls, wants_pairs, wants_running;
 	bool is_ctrl_ready;
 	unsigned ctrl_queue;
 	struct virtq ctrl;
+	bool has_pending_pairs; /* a command whose answer waits for the back-end: */
+	uint16_t pending_id, pending_n_slots;
+	uint8_t *pending_ack; /* in guest RAM */
 	struct vhost_fe_status be; /* copy of the back-end's status, for vCPU threads */
 
 	/* Loop only: */
 	bool is_enabled; /* set-link */
-	bool is_held;    /* back-end away, carrier still shown */
+	bool is_held;    /* rings away for a moment, carrier still shown */
+	bool has_data_kicks; /* the data rings' kicks are ours to see, as no back-end has the rings */
 	uint64_t runs;   /* times the rings were started in this session */
 };
 
@@ -144,6 +152,31 @@ static void net_on_running(struct virtio_net *net)
 			net->fe, &mac); // a back-end without RARP just learns later
 }
 
+/* Watch the kicks of the data rings, which the back-end does while it has them. */
+static void net_watch_data_kicks(struct virtio_net *net, bool is_wanted)
+{
+	if (is_wanted == net->has_data_kicks)
+		return;
+	net->has_data_kicks = is_wanted;
+	for (unsigned i = 0; i < 2u * net->config.n_queue_pairs; i++) {
+		if (i != net->ctrl_queue && virtio_pci_watch_kicks(net->vp, i, is_wanted) < 0)
+			log_warn_ratelimited("nic '%s': cannot watch queue %u", net->config.path, i);
+	}
+}
+
+static void net_finish_pairs(struct virtio_net *net);
+
+/* The rings were to be stopped, and no back-end has them any more. */
+static void net_check_stopped(struct virtio_net *net)
+{
+	virtio_pci_lock(net->vp);
+	if (net->is_active && !net->is_running && vhost_fe_has_stopped(net->fe)) {
+		net_watch_data_kicks(net, true);
+		virtio_pci_stopped(net->vp);
+	}
+	virtio_pci_unlock(net->vp);
+}
+
 static void net_on_fe_changed(void *ctx)
 {
 	struct virtio_net *net = ctx;
@@ -166,6 +199,8 @@ static void net_on_fe_changed(void *ctx)
 	virtio_pci_unlock(net->vp);
 	if (before != VHOST_FE_RUNNING && be.state == VHOST_FE_RUNNING)
 		net_on_running(net);
+	net_check_stopped(net);
+	net_finish_pairs(net);
 }
 
 /* Rings run for the pairs in use, and for none while the cable is out. */
@@ -202,10 +237,12 @@ static uint8_t net_ctrl_command(struct virtio_net *net, const struct virtq_chain
 		break;
 	case VIRTIO_NET_CTRL_SET_MAC:
 		memcpy(net->cfg.mac, ctrl.mac.bytes, sizeof(net->cfg.mac));
+		virtio_pci_config_changed(net->vp);
 		break;
 	case VIRTIO_NET_CTRL_SET_PAIRS:
 		net->n_pairs = ctrl.n_pairs;
 		net->wants_pairs = true;
+		net->has_pending_pairs = true;
 		net_wake_loop(net);
 		break;
 	case VIRTIO_NET_CTRL_ANNOUNCED:
@@ -223,9 +260,10 @@ static void net_kicked(void *ctx, unsigned queue)
 	int code;
 	bool has_pushed = false;
 
-	if (!net->is_ctrl_ready || queue != net->ctrl_queue)
+	if (!net->is_ctrl_ready || queue != net->ctrl_queue || net->has_pending_pairs)
 		return;
 	while ((code = virtq_pop(&net->ctrl, &turn, &chain)) > 0) {
+		const struct iovec *last;
 		uint8_t ack;
 
 		if (!chain.in_bytes) {
@@ -233,6 +271,13 @@ static void net_kicked(void *ctx, unsigned queue)
 			break;
 		}
 		ack = net_ctrl_command(net, &chain);
+		if (net->has_pending_pairs) { // this one's answer comes later, and then the others'
+			last = &chain.segs[chain.n_out + chain.n_in - 1];
+			net->pending_id = chain.id;
+			net->pending_n_slots = chain.n_slots;
+			net->pending_ack = (uint8_t *)last->iov_base + last->iov_len - 1;
+			break;
+		}
 		// The answer is the last byte the driver made writable.
 		virtq_push(&net->ctrl, chain.id, chain.n_slots,
 			(uint32_t)virtq_write(&chain, chain.in_bytes - 1, &ack, 1));
@@ -246,6 +291,22 @@ static void net_kicked(void *ctx, unsigned queue)
 		net->is_ctrl_ready = false;
 		virtio_pci_mark_broken(net->vp);
 	}
+}
+
+/* Answer the change of pairs once the back-end has carried it out, or there is none. On the loop. */
+static void net_finish_pairs(struct virtio_net *net)
+{
+	virtio_pci_lock(net->vp);
+	if (net->has_pending_pairs && !net->wants_pairs && virtio_pci_is_served(net->vp) &&
+		vhost_fe_is_settled(net->fe)) {
+		net->has_pending_pairs = false;
+		*net->pending_ack = VIRTIO_NET_CTRL_OK;
+		virtq_push(&net->ctrl, net->pending_id, net->pending_n_slots, 1);
+		if (virtq_should_notify(&net->ctrl))
+			virtio_pci_notify_queue(net->vp, net->ctrl_queue);
+		virtio_pci_kick(net->vp, net->ctrl_queue); // commands behind it
+	}
+	virtio_pci_unlock(net->vp);
 }
 
 /*
@@ -272,6 +333,7 @@ static void net_fill_session(const struct virtio_net *net, struct vhost_fe_sessi
 		.features = net->features,
 		.required = net->features & ~NET_OWN_FEATURES,
 		.mtu = net->features & VIRTIO_BIT(VIRTIO_NET_F_MTU) ? net->cfg.mtu : 0,
+		.err_fd = net->err_fd,
 		.n_rings = 2 * max_pairs,
 	};
 	for (unsigned i = 0; i < ret_session->n_rings; i++) {
@@ -298,6 +360,7 @@ static void net_stop(struct virtio_net *net)
 	ev_timer_stop(net->hold_timer);
 	net->is_held = false;
 	net->runs = 0;
+	net_watch_data_kicks(net, false);
 	vhost_fe_stop(net->fe);
 	vhost_fe_get_status(net->fe, &be);
 	virtio_pci_lock(net->vp);
@@ -307,11 +370,27 @@ static void net_stop(struct virtio_net *net)
 	virtio_pci_unlock(net->vp);
 }
 
+/* Take the rings from the back-end, or give them back to it. */
+static void net_apply_running(struct virtio_net *net, bool is_running)
+{
+	ev_timer_stop(net->hold_timer);
+	virtio_pci_lock(net->vp);
+	// The guest sees no change of carrier; after the stop it is up to the back-end again.
+	net->is_held = net->cfg.status & VIRTIO_NET_S_LINK_UP;
+	virtio_pci_unlock(net->vp);
+	if (is_running) {
+		net_watch_data_kicks(net, false);
+		ev_timer_set(net->hold_timer, VIRTIO_NET_HOLD_OFF_MS * UINT64_C(1000000), 0);
+	}
+	vhost_fe_set_paused(net->fe, !is_running);
+	net_check_stopped(net);
+}
+
 static void net_on_work(void *ctx, int fd, uint32_t events)
 {
 	struct virtio_net *net = ctx;
 	struct vhost_fe_session session;
-	bool wants_start, wants_stop, wants_calls, wants_pairs, has_ctrl;
+	bool wants_start, wants_stop, wants_calls, wants_pairs, wants_running, is_running, has_ctrl;
 	unsigned n_pairs;
 	uint64_t count;
 
@@ -322,7 +401,10 @@ static void net_on_work(void *ctx, int fd, uint32_t events)
 	wants_stop = net->wants_stop;
 	wants_calls = net->wants_calls;
 	wants_pairs = net->wants_pairs;
+	wants_running = net->wants_running;
+	is_running = net->is_running;
 	net->wants_start = net->wants_stop = net->wants_calls = net->wants_pairs = false;
+	net->wants_running = false;
 	has_ctrl = net->is_ctrl_ready;
 	n_pairs = net->is_enabled ? net->n_pairs : 0;
 	if (wants_start || wants_calls)
@@ -336,18 +418,40 @@ static void net_on_work(void *ctx, int fd, uint32_t events)
 		// On failure commands stay unanswered; drivers have a time-out for that.
 		if (has_ctrl && virtio_pci_watch_kicks(net->vp, net->ctrl_queue, true) < 0)
 			log_warn("nic '%s': cannot watch the control queue", net->config.path);
+		vhost_fe_set_paused(net->fe, !is_running);
 		vhost_fe_start(net->fe, &session);
+		net_check_stopped(net);
 		return;
 	}
+	if (wants_running)
+		net_apply_running(net, is_running);
 	if (wants_calls) {
 		for (unsigned i = 0; i < session.n_rings; i++)
 			vhost_fe_set_call_fd(net->fe, i, session.rings[i].call_fd);
 	}
-	if (wants_pairs)
+	if (wants_pairs) {
 		net_enable_rings(net, n_pairs);
+		vhost_fe_sync(net->fe);
+	}
+	net_finish_pairs(net);
 }
 
-/* ---- Device operations: lock held, but for drain --------------------------------------------- */
+/* The back-end says that a ring is wrong: it is the guest that writes them. */
+static void net_on_ring_error(void *ctx, int fd, uint32_t events)
+{
+	struct virtio_net *net = ctx;
+	uint64_t count;
+
+	(void)events;
+	if (read(fd, &count, sizeof(count)) != sizeof(count))
+		return;
+	virtio_pci_lock(net->vp);
+	if (net->is_active)
+		virtio_pci_mark_broken(net->vp);
+	virtio_pci_unlock(net->vp);
+}
+
+/* ---- Device operations: lock held, but for abandon --------------------------------------------- */
 
 static uint64_t net_get_features(void *ctx)
 {
@@ -397,6 +501,8 @@ static int net_activate(void *ctx, uint64_t features)
 	if (code < 0)
 		return code;
 	net->is_active = true;
+	net->is_running = true;
+	net->has_pending_pairs = false;
 	net->wants_start = true;
 	net_wake_loop(net);
 	return 0;
@@ -408,6 +514,7 @@ static bool net_reset(void *ctx)
 
 	net->is_active = false;
 	net->is_ctrl_ready = false;
+	net->has_pending_pairs = false;
 	net->features = 0;
 	net->cfg.status &= ~VIRTIO_NET_S_ANNOUNCE;
 	memcpy(net->cfg.mac, net->config.mac.bytes, sizeof(net->cfg.mac));
@@ -416,12 +523,22 @@ static bool net_reset(void *ctx)
 	return false;
 }
 
-static void net_drain(void *ctx)
+static bool net_set_running(void *ctx, bool is_running)
 {
 	struct virtio_net *net = ctx;
 
-	net_on_work(net, net->work_fd, EPOLLIN);
-	vhost_fe_drain(net->fe);
+	net->is_running = is_running;
+	net->wants_running = true;
+	net_wake_loop(net);
+	return is_running;
+}
+
+static void net_abandon(void *ctx)
+{
+	struct virtio_net *net = ctx;
+
+	net_on_work(net, net->work_fd, EPOLLIN); // the stop, if it was not carried out yet
+	vhost_fe_abandon(net->fe);
 }
 
 static void net_vector_changed(void *ctx, unsigned queue)
@@ -451,7 +568,8 @@ static int net_create_parts(struct virtio_net *net, struct err *err)
 		.config_read = net_config_read,
 		.activate = net_activate,
 		.reset = net_reset,
-		.drain = net_drain,
+		.set_running = net_set_running,
+		.abandon = net_abandon,
 		.vector_changed = net_vector_changed,
 		.kicked = net_kicked,
 	};
@@ -470,9 +588,13 @@ static int net_create_parts(struct virtio_net *net, struct err *err)
 
 	memcpy(fe.path, net->config.path, sizeof(fe.path));
 	net->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (net->work_fd < 0)
+	net->err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (net->work_fd < 0 || net->err_fd < 0)
 		return err_set(err, -errno, "eventfd: %s", strerror(errno));
 	code = ev_add_io(net->env->ev, net->work_fd, EPOLLIN, net_on_work, net, &net->work_source);
+	if (!code)
+		code = ev_add_io(net->env->ev, net->err_fd, EPOLLIN, net_on_ring_error, net,
+			&net->err_source);
 	if (!code)
 		code = ev_add_timer(net->env->ev, net_on_hold_off, net, &net->hold_timer);
 	if (code < 0)
@@ -498,7 +620,7 @@ int virtio_net_create(const struct dev_env *env, const struct config_net *config
 		return err_set(err, -ENOMEM, "network device: out of memory");
 	net->env = env;
 	net->config = *config;
-	net->work_fd = -1;
+	net->work_fd = net->err_fd = -1;
 	net->is_enabled = true;
 	net_fill_config(net);
 	code = net_create_parts(net, err);
@@ -522,8 +644,11 @@ void virtio_net_destroy(struct virtio_net *net)
 	vhost_fe_destroy(net->fe);
 	ev_del(net->hold_timer);
 	ev_del(net->work_source);
+	ev_del(net->err_source);
 	if (net->work_fd >= 0)
 		(void)close(net->work_fd);
+	if (net->err_fd >= 0)
+		(void)close(net->err_fd);
 	virtio_pci_destroy(net->vp);
 	free(net);
 }

@@ -12,11 +12,18 @@
  * restart without a flap; when it came back, the guest (GUEST_ANNOUNCE) or the back-end (RARP)
  * announces the address. set-link down also disables the rings, so that no frame passes meanwhile.
  *
+ * Stops. While the machine is paused, or the driver does not let the device master the bus, no
+ * back-end has the rings and the control queue waits; the guest sees no change of carrier. Then they
+ * go on where they were.
+ * The number of pairs is answered (VIRTIO_NET_CTRL_MQ) once the back-end has acknowledged that the
+ * rings concerned run or do not. A ring that the back-end finds broken (VRING_ERR) is the driver's
+ * fault: the device needs a reset.
+ *
  * Receive filters that the driver sets (RX mode, VLAN table) are accepted: the switch is the
  * filter, and the guest drops what is not for it.
  *
  * Threads: registers on vCPU threads (the transport's lock); everything else on the loop's. What a
- * vCPU starts (activation, reset) is handed to the loop by an eventfd; a reset completes from
+ * vCPU starts (activation, stop, reset) is handed to the loop by an eventfd; a reset completes from
  * there.
  * Life cycle: virtio_net_create() before the machine starts; virtio_net_destroy() after the PCI
  * bus.

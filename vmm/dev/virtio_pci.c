@@ -71,6 +71,13 @@ struct virtio_pci {
 	uint8_t isr;
 	bool is_active;    /* activate() was called, and reset() not since */
 	bool is_resetting; /* reset() is under way: every write is ignored */
+	bool is_master;    /* the command register lets us master the bus */
+	bool is_stalled;   /* it did not once since activate(): wait for a kick */
+	bool is_paused;    /* the machine */
+	bool is_running;   /* what the device was told last */
+	bool is_stopping;  /* set_running(false) is under way */
+	bool is_awaited;   /* vCPUs are held until stopping or reset is done */
+	bool has_msix;     /* MSI-X as it was when calls were handed out */
 	struct virtio_queue queues[VIRTIO_PCI_MAX_QUEUES];
 
 	int kick_fds[VIRTIO_PCI_MAX_QUEUES];
@@ -107,12 +114,80 @@ bool virtio_pci_is_active(const struct virtio_pci *vp)
 
 bool virtio_pci_is_served(const struct virtio_pci *vp)
 {
-	return vp->is_active && !vp->is_resetting && !(vp->status & VIRTIO_STATUS_NEEDS_RESET);
+	return vp->is_running && !(vp->status & VIRTIO_STATUS_NEEDS_RESET);
 }
 
 int virtio_pci_kick_fd(const struct virtio_pci *vp, unsigned queue)
 {
 	return vp->kick_fds[queue];
+}
+
+/* ---- Running --------------------------------------------------------------------------------- */
+
+/* vCPUs are to be held for this device, or no more. */
+static void virtio_pci_set_awaited(struct virtio_pci *vp, bool is_awaited)
+{
+	if (vp->is_awaited == is_awaited)
+		return;
+	vp->is_awaited = is_awaited;
+	if (vp->env->settle)
+		vp->env->settle(vp->env->settle_ctx);
+}
+
+void virtio_pci_stopped(struct virtio_pci *vp)
+{
+	vp->is_stopping = false;
+	if (!vp->is_resetting)
+		virtio_pci_set_awaited(vp, false);
+}
+
+/* A kick from before the stop is no wish to go on; a poll-mode back-end leaves them uncounted. */
+static void virtio_pci_forget_kicks(struct virtio_pci *vp)
+{
+	uint64_t count;
+
+	for (unsigned i = 0; i < vp->config.n_queues; i++)
+		(void)!read(vp->kick_fds[i], &count, sizeof(count));
+}
+
+/* Tell the device when its rings may be touched, or no more. */
+static void virtio_pci_update_running(struct virtio_pci *vp)
+{
+	bool is_running = vp->is_active && !vp->is_resetting && vp->is_master && !vp->is_stalled &&
+		!vp->is_paused;
+
+	if (is_running == vp->is_running)
+		return;
+	vp->is_running = is_running;
+	if (!vp->is_active || vp->is_resetting)
+		return; // reset() tells the rest
+	vp->is_stopping = vp->config.ops->set_running &&
+		!vp->config.ops->set_running(vp->config.ctx, is_running) && !is_running;
+	for (unsigned i = 0; is_running && i < vp->config.n_queues; i++) {
+		if (vp->queues[i].enabled && vp->kicks[i].source)
+			virtio_pci_kick(vp, i); // what came meanwhile
+	}
+}
+
+/* The command register was written, or the function was reset. Bus lock held. */
+static void virtio_pci_update_master(struct virtio_pci *vp)
+{
+	vp->is_master = pci_config_get(vp->pci, PCI_CFG_COMMAND, 2) & PCI_COMMAND_MASTER;
+	if (vp->is_master || !vp->is_active || vp->is_resetting || vp->is_stalled)
+		return;
+	vp->is_stalled = true;
+	virtio_pci_update_running(vp);
+	virtio_pci_forget_kicks(vp);
+	if (vp->is_stopping)
+		virtio_pci_set_awaited(vp, true);
+}
+
+void virtio_pci_set_paused(struct virtio_pci *vp, bool is_paused)
+{
+	virtio_pci_lock(vp);
+	vp->is_paused = is_paused;
+	virtio_pci_update_running(vp);
+	virtio_pci_unlock(vp);
 }
 
 /* ---- Kicks ----------------------------------------------------------------------------------- */
@@ -135,6 +210,10 @@ static void virtio_pci_kick_event(void *ctx, int fd, uint32_t events)
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		return;
 	virtio_pci_lock(vp);
+	if (vp->is_stalled && vp->is_master) {
+		vp->is_stalled = false; // the driver goes on as it was
+		virtio_pci_update_running(vp);
+	}
 	if (virtio_pci_is_served(vp) && vp->queues[queue].enabled)
 		vp->config.ops->kicked(vp->config.ctx, queue);
 	virtio_pci_unlock(vp);
@@ -157,14 +236,21 @@ int virtio_pci_watch_kicks(struct virtio_pci *vp, unsigned queue, bool is_wanted
 
 /* ---- Interrupts ------------------------------------------------------------------------------ */
 
+static void virtio_pci_set_isr(struct virtio_pci *vp, uint8_t isr)
+{
+	vp->isr = isr;
+	pci_intx_set(vp->pci, isr); // drives no line while MSI-X is on
+}
+
 static void virtio_pci_raise(struct virtio_pci *vp, uint8_t isr, uint16_t vector)
 {
-	if (pci_msix_enabled(vp->pci)) {
+	bool has_msix = pci_msix_enabled(vp->pci);
+
+	// 4.1.4.5.1: the configuration bit also goes up under MSI-X, the queue bit does not.
+	if (!has_msix || isr == ISR_CONFIG)
+		virtio_pci_set_isr(vp, vp->isr | isr);
+	if (has_msix)
 		pci_msix_notify(vp->pci, vector);
-		return;
-	}
-	vp->isr |= isr;
-	pci_intx_set(vp->pci, true);
 }
 
 int virtio_pci_call_fd(const struct virtio_pci *vp, unsigned queue)
@@ -179,9 +265,14 @@ void virtio_pci_notify_queue(struct virtio_pci *vp, unsigned queue)
 	virtio_pci_raise(vp, ISR_QUEUE, vp->queues[queue].vector);
 }
 
-void virtio_pci_notify_config(struct virtio_pci *vp)
+void virtio_pci_config_changed(struct virtio_pci *vp)
 {
 	vp->generation++;
+}
+
+void virtio_pci_notify_config(struct virtio_pci *vp)
+{
+	virtio_pci_config_changed(vp);
 	if (vp->status & VIRTIO_STATUS_DRIVER_OK)
 		virtio_pci_raise(vp, ISR_CONFIG, vp->config_vector);
 }
@@ -196,7 +287,31 @@ void virtio_pci_mark_broken(struct virtio_pci *vp)
 	virtio_pci_notify_config(vp);
 }
 
-/* A back-end counted the INTx eventfd up. */
+/* Whose call it was is not known any more. */
+static void virtio_pci_notify_all(struct virtio_pci *vp)
+{
+	for (unsigned i = 0; i < vp->config.n_queues; i++) {
+		if (vp->queues[i].enabled)
+			virtio_pci_notify_queue(vp, i);
+	}
+}
+
+/* MSI-X went on or off: calls go another way from here on. */
+static void virtio_pci_update_msix(struct virtio_pci *vp)
+{
+	bool has_msix = pci_msix_enabled(vp->pci);
+
+	if (has_msix == vp->has_msix)
+		return;
+	vp->has_msix = has_msix;
+	if (!vp->is_active || vp->is_resetting)
+		return;
+	for (unsigned i = 0; vp->config.ops->vector_changed && i < vp->config.n_queues; i++)
+		vp->config.ops->vector_changed(vp->config.ctx, i);
+	virtio_pci_notify_all(vp);
+}
+
+/* A back-end counted the INTx eventfd up; perhaps before it heard that MSI-X is on. */
 static void virtio_pci_intx_event(void *ctx, int fd, uint32_t events)
 {
 	struct virtio_pci *vp = ctx;
@@ -206,8 +321,7 @@ static void virtio_pci_intx_event(void *ctx, int fd, uint32_t events)
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		return;
 	virtio_pci_lock(vp);
-	vp->isr |= ISR_QUEUE;
-	pci_intx_set(vp->pci, true);
+	virtio_pci_notify_all(vp);
 	virtio_pci_unlock(vp);
 }
 
@@ -216,8 +330,7 @@ static uint8_t virtio_pci_take_isr(struct virtio_pci *vp)
 {
 	uint8_t isr = vp->isr;
 
-	vp->isr = 0;
-	pci_intx_set(vp->pci, false);
+	virtio_pci_set_isr(vp, 0);
 	return isr;
 }
 
@@ -234,13 +347,18 @@ static void virtio_pci_clear(struct virtio_pci *vp)
 	vp->status = 0;
 	vp->is_active = false;
 	vp->is_resetting = false;
-	(void)virtio_pci_take_isr(vp);
+	vp->is_stalled = false;
+	vp->is_running = false;
+	vp->is_stopping = false;
+	virtio_pci_set_isr(vp, 0);
+	virtio_pci_config_changed(vp); // reset() may have put it back
 	for (unsigned i = 0; i < vp->config.n_queues; i++) {
 		vp->queues[i] = (struct virtio_queue){
 			.size = vp->config.queue_size,
 			.vector = VIRTIO_PCI_NO_VECTOR,
 		};
 	}
+	virtio_pci_set_awaited(vp, false);
 }
 
 void virtio_pci_reset_done(struct virtio_pci *vp)
@@ -254,23 +372,43 @@ static void virtio_pci_reset(struct virtio_pci *vp)
 	if (vp->is_resetting)
 		return;
 	vp->is_resetting = true;
+	vp->is_running = false;
 	if (!vp->is_active || vp->config.ops->reset(vp->config.ctx))
 		virtio_pci_clear(vp);
+}
+
+void virtio_pci_begin_reset(struct virtio_pci *vp)
+{
+	virtio_pci_lock(vp);
+	virtio_pci_reset(vp);
+	vp->is_awaited = vp->is_resetting;
+	virtio_pci_unlock(vp);
+}
+
+bool virtio_pci_is_quiet(struct virtio_pci *vp)
+{
+	bool is_quiet;
+
+	virtio_pci_lock(vp);
+	is_quiet = !vp->is_awaited;
+	virtio_pci_unlock(vp);
+	return is_quiet;
+}
+
+void virtio_pci_abandon(struct virtio_pci *vp)
+{
+	if (!virtio_pci_is_quiet(vp) && vp->config.ops->abandon)
+		vp->config.ops->abandon(vp->config.ctx);
 }
 
 void virtio_pci_machine_reset(void *ctx)
 {
 	struct virtio_pci *vp = ctx;
-	bool is_pending;
 
 	virtio_pci_lock(vp);
-	virtio_pci_reset(vp);
-	is_pending = vp->is_resetting;
-	virtio_pci_unlock(vp);
-	if (is_pending)
-		vp->config.ops->drain(vp->config.ctx);
-	virtio_pci_lock(vp);
 	virtio_pci_clear(vp);
+	vp->has_msix = false;
+	virtio_pci_update_master(vp);
 	virtio_pci_unlock(vp);
 }
 
@@ -280,6 +418,7 @@ static uint64_t virtio_pci_offered(struct virtio_pci *vp)
 		vp->offered = vp->config.ops->get_features(vp->config.ctx) |
 			VIRTIO_BIT(VIRTIO_F_VERSION_1);
 		vp->is_offered_latched = true;
+		virtio_pci_config_changed(vp); // what the back-end can do shows there as well
 	}
 	return vp->offered;
 }
@@ -316,6 +455,9 @@ static void virtio_pci_activate(struct virtio_pci *vp)
 		return;
 	}
 	vp->is_active = true;
+	vp->is_running = true; // activate() took it so
+	vp->is_stalled = !vp->is_master;
+	virtio_pci_update_running(vp);
 }
 
 static void virtio_pci_write_status(struct virtio_pci *vp, uint8_t value)
@@ -641,6 +783,10 @@ static void virtio_pci_config_written(void *ctx, unsigned offset, unsigned size)
 	struct virtio_pci *vp = ctx;
 	uint32_t at, len;
 
+	virtio_pci_lock(vp);
+	virtio_pci_update_master(vp);
+	virtio_pci_update_msix(vp);
+	virtio_pci_unlock(vp);
 	if (virtio_pci_hits_window(vp, offset, size) && virtio_pci_window_target(vp, &at, &len))
 		virtio_pci_bar_write(
 			vp, at, len, pci_config_get(vp->pci, vp->window + WINDOW_DATA, len));

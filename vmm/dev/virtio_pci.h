@@ -12,17 +12,29 @@
  *     -> DRIVER_OK: every enabled queue is checked, then activate(); a queue that does not lie in
  *        RAM gives DEVICE_NEEDS_RESET instead
  *
+ * Running. The device may touch RAM while it is active, the driver lets it master the bus and the
+ * machine is not paused; set_running() tells it of each change:
+ *
+ *   RUNNING --pause, bus mastering off--> STOPPING --virtio_pci_stopped()--> STOPPED
+ *      ^                                                                        |
+ *      '------- resume; after bus mastering was off: the driver's next kick ----'
+ *
+ * Bus mastering on alone starts nothing: a kernel that was started by kexec turns it on before it
+ * resets the device, and must not have its memory written over in between. Whoever turns it off may
+ * rely on it at once: vCPUs are held until the device is STOPPED (env.h).
+ *
  * Kicks: each queue has an eventfd for the device's whole life, attached in the kernel to the
  * queue's notify address and moved with the BAR. The device reads it on the loop or hands it to a
  * back-end.
  * Calls: the eventfd of the queue's MSI-X vector, or, while MSI-X is off, one eventfd that the loop
- * turns into INTx and the ISR bit.
+ * turns into INTx and the ISR bit. When MSI-X goes on or off under a running device, vector_changed()
+ * moves the calls, and one interrupt more goes out for what may have come by the old way.
  *
  * BAR 0: 0x0000 common, 0x2000 ISR, 0x4000 device, 0x6000 notify (4 bytes a queue), 0x8000 MSI-X
  * table, 0x48000 pending bits.
  *
  * Threads: registers come from vCPU threads, kicks and back-end events on the loop. One lock per
- * device (lock order in bus.h): ops run with it held, except drain(); devices take it with
+ * device (lock order in bus.h): ops run with it held, except abandon(); devices take it with
  * virtio_pci_lock() when they work on the loop.
  * Life cycle: virtio_pci_create() before the machine starts; virtio_pci_destroy() after the PCI
  * bus.
@@ -78,7 +90,7 @@ struct virtio_queue {
 	uint64_t device_gpa; /* used ring, or device event suppression */
 };
 
-/** All with the device's lock held except drain(); ctx is the device. */
+/** All with the device's lock held except abandon(); ctx is the device. */
 struct virtio_dev_ops {
 	/**
 	 * Features to offer; VERSION_1 is added. Asked once per reset, at the driver's first look.
@@ -96,10 +108,16 @@ struct virtio_dev_ops {
 	 */
 	bool (*reset)(void *ctx);
 	/**
-	 * Finish what reset() began, now: main thread, no vCPU runs, lock not held. Bounded in
-	 * time.
+	 * See "Running" above. Stopping returns true when nothing touches the rings any more, false
+	 * when virtio_pci_stopped() follows from the loop; what is under way may be finished, but
+	 * is given back only when running again. Any thread. May be NULL: only kicks do anything.
 	 */
-	void (*drain)(void *ctx);
+	bool (*set_running)(void *ctx, bool is_running);
+	/**
+	 * The machine's reset has waited long enough for the end of reset(): drop whoever holds it
+	 * up, without waiting. Loop's thread, lock not held. NULL: it cannot be hurried.
+	 */
+	void (*abandon)(void *ctx);
 	/** The interrupt vector of a queue changed while active. May be NULL. */
 	void (*vector_changed)(void *ctx, unsigned queue);
 	/**
@@ -143,8 +161,8 @@ const struct virtio_queue *virtio_pci_queue(const struct virtio_pci *vp, unsigne
 uint64_t virtio_pci_features(const struct virtio_pci *vp);
 bool virtio_pci_is_active(const struct virtio_pci *vp);
 /**
- * May the device touch its rings now? Active, not being reset, and not marked broken. Kicks ask
- * this before kicked(); a device asks before it completes what took longer.
+ * May the device touch its rings now? Running, and not marked broken. Kicks ask this before
+ * kicked(); a device asks before it completes what took longer.
  */
 bool virtio_pci_is_served(const struct virtio_pci *vp);
 /** Borrowed, for the device's life. No lock needed. */
@@ -153,19 +171,34 @@ int virtio_pci_kick_fd(const struct virtio_pci *vp, unsigned queue);
 int virtio_pci_call_fd(const struct virtio_pci *vp, unsigned queue);
 /** Interrupt for a queue. */
 void virtio_pci_notify_queue(struct virtio_pci *vp, unsigned queue);
+/** The driver itself changed the configuration: a new generation is all it takes. */
+void virtio_pci_config_changed(struct virtio_pci *vp);
 /** The configuration changed: new generation, and an interrupt if the driver is ready. */
 void virtio_pci_notify_config(struct virtio_pci *vp);
 /** The driver broke the rules of a ring: DEVICE_NEEDS_RESET. */
 void virtio_pci_mark_broken(struct virtio_pci *vp);
 /** See virtio_dev_ops.reset. */
 void virtio_pci_reset_done(struct virtio_pci *vp);
+/** See virtio_dev_ops.set_running. */
+void virtio_pci_stopped(struct virtio_pci *vp);
+
+/* For the machine: loop's thread, lock not held. */
+
+/** The machine pauses or goes on. Stopping may end later. */
+void virtio_pci_set_paused(struct virtio_pci *vp, bool is_paused);
+/** Begin what a machine reset needs first: no vCPU runs until virtio_pci_is_quiet(). */
+void virtio_pci_begin_reset(struct virtio_pci *vp);
+/** Has all ended that vCPUs are held for? env->settle() says when to ask again. */
+bool virtio_pci_is_quiet(struct virtio_pci *vp);
+/** See virtio_dev_ops.abandon. */
+void virtio_pci_abandon(struct virtio_pci *vp);
 
 /**
  * Registers, as the guest reaches them through BAR 0; lock not held. Also for tests and fuzzing.
  */
 uint64_t virtio_pci_bar_read(void *vp, uint64_t offset, unsigned size);
 void virtio_pci_bar_write(void *vp, uint64_t offset, unsigned size, uint64_t value);
-/** Machine reset; lock not held. */
+/** Machine reset, of a device that is quiet; lock not held. */
 void virtio_pci_machine_reset(void *vp);
 
 #endif

@@ -4,7 +4,6 @@
  */
 #include "config.h"
 #include "console.h"
-#include "ctl.h"
 #include "dev/virtio_blk.h"
 #include "dev/virtio_console.h"
 #include "dev/virtio_net.h"
@@ -15,6 +14,7 @@
 #include "fake_machine.h"
 #include "log.h"
 #include "pci.h"
+#include "ping.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,8 +22,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -183,54 +181,36 @@ static void turn_of_each_device_is_bounded(void **state)
 
 /* ---- A control request meanwhile ------------------------------------------------------------- */
 
-static int ping(struct ctl_call *call, void *ctx, const void *in, void *out, struct err *err)
-{
-	return 0;
-}
-
 static void control_request_is_answered_under_a_flood(void **state)
 {
-	static const struct ctl_method methods[] = {{"Ping", CTL_READ, CTL_STABLE, CTL_ONE,
-		&ctl_empty_schema, &ctl_empty_schema, "answers"}};
-	static const struct ctl_interface iface = {
-		.name = "net.weft.test", .help = "", .methods = methods, .n_methods = 1};
-	static const struct ctl_handler handlers[] = {{"Ping", ping}};
-	static const char request[] = "{\"method\":\"net.weft.test.Ping\"}";
-	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	char dir[] = "/tmp/weft-flood-XXXXXX", reply[256];
-	struct ctl_server *server;
+	char dir[] = "/tmp/weft-flood-XXXXXX", path[64];
+	struct ping ping;
 	struct rig rig;
-	int fd;
 
 	assert_non_null(mkdtemp(dir));
-	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/ctl", dir);
+	(void)snprintf(path, sizeof(path), "%s/ctl", dir);
 	rig_create(&rig);
-	assert_int_equal(ctl_server_create(rig.env.ev, addr.sun_path, &iface, handlers, 1, NULL,
-				 &server, NULL),
-		0);
+	ping_create(&ping, rig.env.ev, path);
 	for (unsigned i = 0; i < N_FLOODS; i++)
 		fill_ring(&rig, &floods[i]);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	for (unsigned n = 0; n < 50; n++) {
-		ssize_t len = -1;
+		bool is_answered = false;
 
-		assert_int_equal(write(fd, request, sizeof(request)), sizeof(request));
+		ping_ask(&ping);
 		// Accepting takes a round, reading the request one, and the reply may take one.
-		for (unsigned round = 0; round < 4 && len < 0; round++) {
+		for (unsigned round = 0; round < 4 && !is_answered; round++) {
 			for (unsigned i = 0; i < N_FLOODS; i++)
 				offer_all(&rig, &floods[i]);
 			run_round(&rig, "all");
-			len = read(fd, reply, sizeof(reply));
+			is_answered = ping_is_answered(&ping);
 		}
-		assert_true(len > 0);
+		assert_true(is_answered);
 	}
 	for (unsigned i = 0; i < N_FLOODS; i++) {
 		if (i != CONSOLE_RX && !flood_ring(&rig, &floods[i])->used->idx)
 			fail_msg("%s: not served", floods[i].name);
 	}
-	(void)close(fd);
-	ctl_server_destroy(server);
+	ping_destroy(&ping);
 	rig_destroy(&rig);
 	assert_int_equal(rmdir(dir), 0);
 }

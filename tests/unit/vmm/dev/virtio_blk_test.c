@@ -291,7 +291,8 @@ static void reset_waits_for_what_is_in_flight(void **state)
 		if (round % 4 < 2) {
 			fake_driver_reset(&rig.drv);
 		} else {
-			pci_bus_reset(rig.env.pci);
+			fake_machine_reset(&rig.env,
+				(struct virtio_pci *[]){virtio_blk_transport(rig.blk)}, 1);
 			assert_int_equal(fake_read(&rig.drv, 0x14, 1), 0);
 		}
 		rig_start(&rig, UINT64_MAX);

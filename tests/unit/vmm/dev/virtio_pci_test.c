@@ -25,9 +25,9 @@ struct toy {
 	struct virtio_pci *vp;
 	uint64_t offered;
 	uint8_t config[8];
-	unsigned n_activated, n_resets, n_drains, n_kicks;
+	unsigned n_activated, n_resets, n_abandoned, n_kicks, n_started, n_stopped, n_moved, n_settles;
 	uint64_t features;
-	bool is_slow; /* reset completes later */
+	bool is_slow; /* reset and stop complete later */
 	int activate_code;
 };
 
@@ -69,9 +69,35 @@ static bool toy_reset(void *ctx)
 	return !toy->is_slow;
 }
 
-static void toy_drain(void *ctx)
+static bool toy_set_running(void *ctx, bool is_running)
 {
-	((struct toy *)ctx)->n_drains++;
+	struct toy *toy = ctx;
+
+	if (is_running)
+		toy->n_started++;
+	else
+		toy->n_stopped++;
+	return is_running || !toy->is_slow;
+}
+
+static void toy_abandon(void *ctx)
+{
+	struct toy *toy = ctx;
+
+	toy->n_abandoned++;
+	virtio_pci_lock(toy->vp);
+	virtio_pci_reset_done(toy->vp);
+	virtio_pci_unlock(toy->vp);
+}
+
+static void toy_vector_changed(void *ctx, unsigned queue)
+{
+	((struct toy *)ctx)->n_moved++;
+}
+
+static void toy_settle(void *ctx)
+{
+	((struct toy *)ctx)->n_settles++;
 }
 
 static void toy_kicked(void *ctx, unsigned queue)
@@ -85,7 +111,9 @@ static const struct virtio_dev_ops toy_ops = {
 	.config_write = toy_config_write,
 	.activate = toy_activate,
 	.reset = toy_reset,
-	.drain = toy_drain,
+	.set_running = toy_set_running,
+	.abandon = toy_abandon,
+	.vector_changed = toy_vector_changed,
 	.kicked = toy_kicked,
 };
 
@@ -105,6 +133,8 @@ static void toy_create(struct toy *toy)
 	*toy = (struct toy){.offered = OFFERED, .config = {1, 2, 3, 4, 5, 6, 7, 8}};
 	log_set_level(LOG_ERR);
 	fake_machine_create(&toy->env);
+	toy->env.settle = toy_settle;
+	toy->env.settle_ctx = toy;
 	assert_int_equal(virtio_pci_create(&toy->env, &config, &toy->vp, NULL), 0);
 	assert_int_equal(virtio_pci_watch_kicks(toy->vp, 0, true), 0);
 }
@@ -266,9 +296,17 @@ static void slow_reset_keeps_the_status_until_done(void **state)
 	virtio_pci_reset_done(toy.vp);
 	virtio_pci_unlock(toy.vp);
 	assert_int_equal(get(&toy, REG_STATUS, 1), 0);
+	// The machine's reset waits for it, and may give up on whoever holds it up.
 	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
+	virtio_pci_begin_reset(toy.vp);
+	assert_false(virtio_pci_is_quiet(toy.vp));
+	virtio_pci_abandon(toy.vp);
+	assert_int_equal(toy.n_abandoned, 1);
+	assert_int_equal(toy.n_settles, 1);
+	assert_true(virtio_pci_is_quiet(toy.vp));
+	virtio_pci_abandon(toy.vp); // nobody any more
+	assert_int_equal(toy.n_abandoned, 1);
 	pci_bus_reset(toy.env.pci);
-	assert_int_equal(toy.n_drains, 1);
 	assert_int_equal(get(&toy, REG_STATUS, 1), 0);
 	toy_destroy(&toy);
 }
@@ -285,7 +323,7 @@ static void kicks_reach_the_device_by_register_and_by_ioeventfd(void **state)
 	fake_driver_kick(&drv, 0);
 	fake_machine_idle(&toy.env, 10);
 	assert_int_equal(toy.n_kicks, 1);
-	config_put(&toy, slot, PCI_CFG_COMMAND, 2, PCI_COMMAND_MEMORY);
+	config_put(&toy, slot, PCI_CFG_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 	base = config_get(&toy, slot, 0x10, 4) & ~15u;
 	bus_write(toy.env.mmio, base + VIRTIO_PCI_NOTIFY, 2, 0);
 	fake_machine_idle(&toy.env, 10);
@@ -313,6 +351,174 @@ static void interrupts_use_the_isr_without_msix(void **state)
 	virtio_pci_unlock(toy.vp);
 	assert_int_equal(get(&toy, VIRTIO_PCI_ISR, 1), 3);
 	assert_int_equal(get(&toy, VIRTIO_PCI_ISR, 1), 0);
+	toy_destroy(&toy);
+}
+
+/* 6.2.3 "Device Status": what the device asks for, whatever Interrupt Disable says. */
+static void status_register_shows_the_interrupt(void **state)
+{
+	struct fake_driver drv;
+	struct toy toy;
+
+	toy_create(&toy);
+	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
+	assert_int_equal(config_get(&toy, 1, 6, 2) & 8, 0);
+	virtio_pci_lock(toy.vp);
+	virtio_pci_notify_queue(toy.vp, 0);
+	virtio_pci_unlock(toy.vp);
+	assert_int_equal(config_get(&toy, 1, 6, 2) & 8, 8);
+	config_put(&toy, 1, PCI_CFG_COMMAND, 2, PCI_COMMAND_MASTER | PCI_COMMAND_INTX_DISABLE);
+	assert_int_equal(config_get(&toy, 1, 4, 4) >> 16 & 8, 8);
+	config_put(&toy, 1, 6, 2, 0xffff);
+	assert_int_equal(config_get(&toy, 1, 6, 2) & 8, 8);
+	assert_int_equal(get(&toy, VIRTIO_PCI_ISR, 1), 1);
+	assert_int_equal(config_get(&toy, 1, 6, 2) & 8, 0);
+	toy_destroy(&toy);
+}
+
+static unsigned find_cap(struct toy *toy, uint8_t id)
+{
+	unsigned cap = config_get(toy, 1, 0x34, 1);
+
+	while (cap && config_get(toy, 1, cap, 1) != id)
+		cap = config_get(toy, 1, cap + 1, 1);
+	assert_int_not_equal(cap, 0);
+	return cap;
+}
+
+static uint64_t count_of(struct toy *toy, unsigned vector)
+{
+	uint64_t count = 0;
+	int fd;
+
+	virtio_pci_lock(toy->vp);
+	fd = virtio_pci_call_fd(toy->vp, vector); // queue i has vector i
+	virtio_pci_unlock(toy->vp);
+	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
+}
+
+/* VIRTIO 1.2, 4.1.4.5.1, and drivers that change their mind while the device runs. */
+static void msix_goes_on_and_off_under_a_running_device(void **state)
+{
+	struct fake_driver drv;
+	struct toy toy;
+	unsigned cap;
+	int intx;
+
+	toy_create(&toy);
+	cap = find_cap(&toy, PCI_CAP_ID_MSIX);
+	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
+	put(&toy, 0x16, 2, 0);
+	put(&toy, 0x1a, 2, 0);
+	put(&toy, 0x16, 2, 1);
+	put(&toy, 0x1a, 2, 1);
+	put(&toy, 0x10, 2, 2);
+	virtio_pci_lock(toy.vp);
+	intx = virtio_pci_call_fd(toy.vp, 0);
+	virtio_pci_unlock(toy.vp);
+	toy.n_moved = 0;
+
+	config_put(&toy, 1, cap + 2, 2, 0x8000);
+	assert_int_equal(toy.n_moved, 2);
+	assert_int_equal(count_of(&toy, 0), 1); // for what came by the old way
+	assert_int_equal(count_of(&toy, 1), 1);
+	virtio_pci_lock(toy.vp);
+	virtio_pci_notify_queue(toy.vp, 1);
+	virtio_pci_notify_config(toy.vp);
+	virtio_pci_unlock(toy.vp);
+	assert_int_equal(count_of(&toy, 1), 1);
+	assert_int_equal(config_get(&toy, 1, 6, 2) & 8, 0); // INTx is out of use
+	assert_int_equal(get(&toy, VIRTIO_PCI_ISR, 1), 2);  // configuration, not the queue
+
+	// A back-end that did not hear of it yet still calls by INTx's eventfd.
+	assert_int_equal(write(intx, &(uint64_t){1}, 8), 8);
+	fake_machine_idle(&toy.env, 5);
+	assert_int_equal(count_of(&toy, 0), 1);
+	assert_int_equal(count_of(&toy, 1), 1);
+
+	config_put(&toy, 1, cap + 2, 2, 0);
+	assert_int_equal(toy.n_moved, 4);
+	assert_int_equal(get(&toy, VIRTIO_PCI_ISR, 1), 1);
+	virtio_pci_lock(toy.vp);
+	assert_int_equal(virtio_pci_call_fd(toy.vp, 0), intx);
+	virtio_pci_unlock(toy.vp);
+	toy_destroy(&toy);
+}
+
+static void kick(struct toy *toy, struct fake_driver *drv)
+{
+	fake_driver_kick(drv, 0);
+	fake_machine_idle(&toy->env, 5);
+}
+
+static void bus_mastering_off_stops_the_device(void **state)
+{
+	struct fake_driver drv;
+	struct toy toy;
+
+	toy_create(&toy);
+	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
+	kick(&toy, &drv);
+	assert_int_equal(toy.n_kicks, 1);
+	fake_machine_set_master(&toy.env, false);
+	assert_int_equal(toy.n_stopped, 1);
+	assert_true(virtio_pci_is_quiet(toy.vp));
+	kick(&toy, &drv);
+	assert_int_equal(toy.n_kicks, 1);
+	// On again: a kernel that came by kexec has not reset the device yet.
+	fake_machine_set_master(&toy.env, true);
+	fake_machine_idle(&toy.env, 5);
+	assert_int_equal(toy.n_started, 0);
+	assert_int_equal(toy.n_kicks, 1);
+	// The driver that was there before goes on by itself.
+	kick(&toy, &drv);
+	assert_int_equal(toy.n_started, 1);
+	assert_true(toy.n_kicks > 1);
+	// A device that stops later: vCPUs are held until it has.
+	toy.is_slow = true;
+	fake_machine_set_master(&toy.env, false);
+	assert_false(virtio_pci_is_quiet(toy.vp));
+	assert_int_equal(toy.n_settles, 1);
+	virtio_pci_lock(toy.vp);
+	virtio_pci_stopped(toy.vp);
+	virtio_pci_unlock(toy.vp);
+	assert_int_equal(toy.n_settles, 2);
+	assert_true(virtio_pci_is_quiet(toy.vp));
+	// Reset ends all that.
+	toy.is_slow = false;
+	fake_machine_set_master(&toy.env, true);
+	put(&toy, REG_STATUS, 1, 0);
+	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
+	toy.n_kicks = 0;
+	kick(&toy, &drv);
+	assert_int_equal(toy.n_kicks, 1);
+	toy_destroy(&toy);
+}
+
+static void paused_device_keeps_its_kicks(void **state)
+{
+	struct fake_driver drv;
+	struct toy toy;
+
+	toy_create(&toy);
+	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
+	virtio_pci_set_paused(toy.vp, true);
+	assert_int_equal(toy.n_stopped, 1);
+	kick(&toy, &drv);
+	assert_int_equal(toy.n_kicks, 0);
+	virtio_pci_set_paused(toy.vp, false);
+	assert_int_equal(toy.n_started, 1);
+	fake_machine_idle(&toy.env, 5);
+	assert_int_equal(toy.n_kicks, 1);
+	// Reset while paused: the next driver's device stands still as well.
+	virtio_pci_set_paused(toy.vp, true);
+	fake_machine_reset(&toy.env, &toy.vp, 1);
+	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
+	kick(&toy, &drv);
+	assert_int_equal(toy.n_kicks, 1);
+	virtio_pci_set_paused(toy.vp, false);
+	fake_machine_idle(&toy.env, 5);
+	assert_int_equal(toy.n_kicks, 2);
 	toy_destroy(&toy);
 }
 
@@ -374,6 +580,10 @@ int main(void)
 		cmocka_unit_test(slow_reset_keeps_the_status_until_done),
 		cmocka_unit_test(kicks_reach_the_device_by_register_and_by_ioeventfd),
 		cmocka_unit_test(interrupts_use_the_isr_without_msix),
+		cmocka_unit_test(status_register_shows_the_interrupt),
+		cmocka_unit_test(msix_goes_on_and_off_under_a_running_device),
+		cmocka_unit_test(bus_mastering_off_stops_the_device),
+		cmocka_unit_test(paused_device_keeps_its_kicks),
 		cmocka_unit_test(config_space_is_bounded_and_has_a_generation),
 		cmocka_unit_test(window_reaches_the_registers),
 	};
