@@ -3,7 +3,9 @@
 #include "boot.h"
 #include "bus.h"
 #include "err.h"
+#include "log.h"
 #include "x86/cpuid.h"
+#include "x86/msrs.h"
 #include "x86/regs.h"
 #include "x86/state.h"
 
@@ -18,6 +20,8 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+LOG_MODULE("vcpu");
 
 #define VCPU_KICK_SIGNAL SIGUSR1
 
@@ -329,6 +333,7 @@ static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table 
 {
 	struct vcpu *vcpu = &set->vcpus[id];
 	struct cpuid_table *cpuid;
+	struct msrs_table msrs;
 	int code;
 
 	vcpu->set = set;
@@ -352,10 +357,13 @@ static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table 
 	*cpuid = *supported;
 	cpuid_fill(cpuid, id, set->config.n_vcpus, tsc_deadline);
 	code = cpuid_apply(vcpu->fd, cpuid);
+	msrs_fill(cpuid, &msrs);
 	free(cpuid);
 	if (code < 0)
 		return err_set(err, code, "vCPU %u: KVM refuses its CPUID: %s", id,
 			strerror(-code));
+	if (msrs_apply(vcpu->fd, &msrs) < 0) // slower for the guest, and no reason not to run
+		log_warn("vCPU %u: KVM refuses what firmware sets up, such as memory types", id);
 	code = state_vcpu_save(set->config.kvm_fd, vcpu->fd, &vcpu->power_on);
 	if (code < 0)
 		return err_set(err, code, "vCPU %u: cannot read its state: %s", id,

@@ -42,7 +42,7 @@ struct vcpus_config {
 	void *ctx;
 };
 
-/** Create the vCPUs with their CPUID. */
+/** Create the vCPUs with their CPUID and what firmware would set (msrs.h). */
 int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus, struct err *err);
 /** Returns when enter_fn has been called on every thread; fails if it failed on one. */
 int vcpus_start_threads(struct vcpus *vcpus, struct err *err);
