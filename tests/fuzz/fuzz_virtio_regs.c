@@ -1,5 +1,6 @@
 /*
- * A guest that touches registers, configuration space and rings of virtio devices in any order.
+ * A guest that touches registers, configuration space and rings of virtio devices in any order, bus
+ * mastering with them, on a machine that is paused now and then.
  * Input is a list of 8-byte steps; addresses are folded into a small window so that rings, once set
  * up, are hit.
  * Nothing outside guest RAM may be touched, no callback of the loop may read more descriptors than a
@@ -167,6 +168,12 @@ static void run_step(struct machine *m, const struct step *s)
 	case 10:
 		set_up(vp, s->value);
 		break;
+	case 11:
+		virtio_pci_set_paused(vp, s->value & 1);
+		break;
+	case 12:
+		fake_machine_set_master(&m->env, s->value & 1);
+		break;
 	default:
 		run_loop(m);
 		break;
@@ -191,6 +198,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < 3; i++)
 		run_loop(&m);
 	fake_machine_reset(&m.env, m.devices, N_DEVICES);
+	for (unsigned i = 0; i < N_DEVICES; i++)
+		virtio_pci_set_paused(m.devices[i], false);
 	for (unsigned i = 0; i < N_DEVICES; i++) {
 		if (virtio_pci_bar_read(m.devices[i], 0x14, 1))
 			abort();
