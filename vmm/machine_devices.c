@@ -173,6 +173,7 @@ static void machine_resume_virtio(struct virtio_pci *vp)
 void machine_devices_set_paused(struct machine_devices *d, bool is_paused)
 {
 	machine_each_virtio(d, is_paused ? machine_pause_virtio : machine_resume_virtio);
+	rtc_set_paused(d->rtc, is_paused);
 }
 
 void machine_devices_reset(struct machine_devices *d)

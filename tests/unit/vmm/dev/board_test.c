@@ -308,6 +308,35 @@ static void rtc_keeps_what_the_guest_sets(void **state)
 	assert_int_equal(cmos(9), 0x30); // a battery keeps it
 }
 
+/* The line of the DSDT's promise, by a real timer; paused it stays down. */
+static void rtc_interrupts_on_line_8(void **state)
+{
+	uint64_t deadline_ns = ev_now_ns() + 60 * UINT64_C(1000000000);
+
+	out(0x70, 10);
+	out(0x71, 0x26);
+	out(0x70, 11);
+	out(0x71, 0x42);
+	for (unsigned n = 0; n < 20; n++) {
+		while (!lines[8] && ev_now_ns() < deadline_ns)
+			assert_true(ev_run_once(env.ev, 100) >= 0);
+		assert_true(lines[8]);
+		assert_int_equal(cmos(12) & 0xc0, 0xc0);
+		assert_false(lines[8]);
+	}
+	rtc_set_paused(rtc, true);
+	for (unsigned n = 0; n < 20; n++)
+		assert_true(ev_run_once(env.ev, 1) >= 0);
+	assert_false(lines[8]);
+	rtc_set_paused(rtc, false);
+	while (!lines[8] && ev_now_ns() < deadline_ns)
+		assert_true(ev_run_once(env.ev, 100) >= 0);
+	assert_true(lines[8]);
+	rtc_reset(rtc);
+	assert_false(lines[8]);
+	assert_int_equal(cmos(11), 0x02);
+}
+
 static void cmos_tells_memory_and_processors(void **state)
 {
 	assert_int_equal(cmos(0x34) | cmos(0x35) << 8, ((3ull << 30) - (16u << 20)) >> 16);
@@ -329,6 +358,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(pm_timer_counts, setup, teardown),
 		cmocka_unit_test_setup_teardown(rtc_tells_the_time_in_utc, setup, teardown),
 		cmocka_unit_test_setup_teardown(rtc_keeps_what_the_guest_sets, setup, teardown),
+		cmocka_unit_test_setup_teardown(rtc_interrupts_on_line_8, setup, teardown),
 		cmocka_unit_test_setup_teardown(cmos_tells_memory_and_processors, setup, teardown),
 	};
 
