@@ -50,9 +50,31 @@ static int change_bridge_add(struct vswitch *sw, const void *in, void *out, stru
 	return 0;
 }
 
+/* Forget what the table of a bridge may not hold any more, the model being the new one and
+ * published. Learn events that workers wrote by the old one are drained first: judged by the new
+ * one, they come to nothing. */
+static void prune_fdb(struct vswitch *sw, uint16_t bridge_id)
+{
+	worker_ctl_drain(sw->workers);
+	if (fdb_ctl_prune(&sw->fdbs, &sw->model, bridge_id) > 0)
+		sw->fdb_changed = true;
+}
+
+/* A name goes with its VLAN, whichever request took that away. */
+static void prune_vlan_names(struct model_bridge *bridge)
+{
+	for (unsigned i = bridge->n_vlan_names; i-- > 0;) {
+		uint16_t vid = bridge->vlan_names[i].vid;
+
+		if (!vlan_set_has(&bridge->conf.vlans, vid))
+			(void)model_vlan_name_set(bridge, vid, "");
+	}
+}
+
 static int apply_bridge_conf(struct vswitch *sw, struct model_bridge *bridge,
 	const struct ctl_bridge *conf, struct err *err)
 {
+	bool other_vlans = !vlan_set_equal(&conf->vlans, &bridge->conf.vlans);
 	struct fdb *old = NULL;
 	int r;
 
@@ -64,9 +86,12 @@ static int apply_bridge_conf(struct vswitch *sw, struct model_bridge *bridge,
 			return r;
 	}
 	bridge->conf = *conf;
+	prune_vlan_names(bridge);
 	switch_apply(sw);
 	if (old)
 		fdb_destroy(old);
+	if (other_vlans)
+		prune_fdb(sw, bridge->id);
 	tell(sw, "bridge", conf->name, "changed");
 	return 0;
 }
@@ -146,20 +171,18 @@ static bool same_vlans(const struct ctl_port *a, const struct ctl_port *b)
 static void apply_port_conf(struct vswitch *sw, struct model_port *port,
 	const struct ctl_port *conf)
 {
-	bool moves = strcmp(conf->bridge, port->conf.bridge) != 0;
+	bool forgets = strcmp(conf->bridge, port->conf.bridge) || !same_vlans(conf, &port->conf);
+	const struct model_bridge *was_in = port->bridge;
 
 	if (ctl_msg_equal(&ctl_port_schema, conf, &port->conf))
 		return;
-	/* What was learned in VLANs that it leaves would draw frames into a dead end. */
-	if ((moves || !same_vlans(conf, &port->conf)) &&
-		fdb_ctl_flush_port(&sw->fdbs, port, moves) > 0)
-		sw->fdb_changed = true;
 	if (conf->mtu != port->conf.mtu && sw->ports[port->id].dev)
 		port_set_mtu(sw->ports[port->id].dev, conf->mtu);
 	model_port_set(&sw->model, port, conf);
 	switch_apply(sw);
-	if (moves)
-		worker_ctl_drain(sw->workers);
+	/* What is known in VLANs that it leaves would draw frames into a dead end. */
+	if (forgets && was_in)
+		prune_fdb(sw, was_in->id);
 	tell(sw, "port", conf->name, "changed");
 }
 
@@ -222,10 +245,6 @@ static int apply_vlan(struct vswitch *sw, enum vlan_verb verb, const struct ctl_
 	/* The name first: it can fail, and alone it changes nothing that is switched. */
 	if (change.sets_name && model_vlan_name_set(change.bridge, change.named, req->name) < 0)
 		return err_set(err, -ENOMEM, "bridge '%s': out of memory", req->bridge);
-	for (uint16_t vid = VLAN_MIN; verb == VLAN_DEL && vid <= VLAN_MAX; vid++) {
-		if (vlan_set_has(&req->vlans, vid))
-			(void)model_vlan_name_set(change.bridge, vid, "");
-	}
 	return apply_bridge_conf(sw, change.bridge, &change.bridge_conf, err);
 }
 
@@ -271,7 +290,10 @@ static int change_fdb_flush(struct vswitch *sw, const void *in, void *out, struc
 	const struct ctl_fdb *req = in;
 	struct ctl_count *count = out;
 	uint64_t n = 0;
-	int r = fdb_ctl_flush(&sw->fdbs, &sw->model, req, switch_now_s(), &n, err);
+	int r;
+
+	worker_ctl_drain(sw->workers); /* what was seen before the request goes, too */
+	r = fdb_ctl_flush(&sw->fdbs, &sw->model, req, switch_now_s(), &n, err);
 
 	if (r < 0)
 		return r;

@@ -85,6 +85,23 @@ int fdb_ctl_resize(struct fdb_ctl *ctl, const struct model_bridge *bridge, uint3
 	return 0;
 }
 
+/* ---- VLANs
+ * --------------------------------------------------------------------------------------- */
+
+/* Is vid one that the port passes on its bridge? */
+static bool port_has_vlan(const struct model_port *port, uint16_t vid)
+{
+	bool untagged;
+	uint16_t pvid = port_conf_pvid(&port->conf, &untagged);
+
+	if (vid == VLAN_NONE)
+		return untagged && pvid == VLAN_NONE && bridge_has_all_vlans(&port->bridge->conf);
+	if (!vlan_set_has(&port->bridge->conf.vlans, vid))
+		return false;
+	return vid == pvid ||
+	       (port->conf.vlan_mode != CTL_VLAN_ACCESS && vlan_set_has(&port->conf.trunks, vid));
+}
+
 /* ---- Learning and forgetting ----------------------------------------------------------------- */
 
 /* The table is asked for this many notes ahead, so that its cache misses overlap. */
@@ -114,8 +131,10 @@ unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const str
 
 		if (i + LEARN_AHEAD < n_notes)
 			prefetch_note(ctl, &notes[i + LEARN_AHEAD]);
-		/* The port may have gone, or moved, since the worker wrote this. */
-		if (!port || !port->bridge || port->bridge->id != note->bridge_id)
+		/* The port may have gone, or moved, or left the VLAN since the worker wrote this.
+		 */
+		if (!port || !port->bridge || port->bridge->id != note->bridge_id ||
+			!port_has_vlan(port, note->vid))
 			continue;
 		learned = fdb_learn(ctl->tables[note->bridge_id], note->vid, note->mac48, port->id,
 			port->conf.fdb_max, now_s);
@@ -157,6 +176,25 @@ unsigned fdb_ctl_flush_port(struct fdb_ctl *ctl, const struct model_port *port, 
 	return port->bridge ? fdb_flush(ctl->tables[port->bridge->id], &filter) : 0;
 }
 
+unsigned fdb_ctl_prune(struct fdb_ctl *ctl, const struct model *model, uint16_t bridge_id)
+{
+	struct fdb *fdb = ctl->tables[bridge_id];
+	uint32_t budget = UINT32_MAX;
+	struct fdb_entry entry;
+	uint64_t at = 0;
+	unsigned n = 0;
+
+	while (fdb->n_entries && fdb_next(fdb, 0, &at, &budget, &entry)) {
+		const struct model_port *port = model->ports[entry.port_id];
+
+		if (port && port->bridge && port->bridge->id == bridge_id &&
+			port_has_vlan(port, entry.vid))
+			continue;
+		n += fdb_del(fdb, entry.vid, ether_addr_to_u64(&entry.mac)) == 0;
+	}
+	return n;
+}
+
 /* ---- Configuration --------------------------------------------------------------------------- */
 
 static int bad(struct err *err, int code, const char *field, const char *fmt, const char *a,
@@ -170,21 +208,6 @@ static void format_entry(const struct ctl_fdb *req, uint16_t vid, char buf[64])
 	char mac[ETHER_ADDR_STR_SIZE];
 
 	(void)snprintf(buf, 64, "%s vlan %u", ether_addr_format(&req->mac, mac), vid);
-}
-
-/* Is vid one that the port passes on its bridge? */
-static bool port_has_vlan(const struct model_port *port, uint16_t vid)
-{
-	bool untagged;
-	uint16_t pvid = port_conf_pvid(&port->conf, &untagged);
-
-	if (vid == VLAN_NONE)
-		return untagged && pvid == VLAN_NONE &&
-			bridge_has_all_vlans(&port->bridge->conf);
-	if (!vlan_set_has(&port->bridge->conf.vlans, vid))
-		return false;
-	return vid == pvid || (port->conf.vlan_mode != CTL_VLAN_ACCESS &&
-			vlan_set_has(&port->conf.trunks, vid));
 }
 
 /* What FdbAdd means: bridge, port and VLAN, or an error. */

@@ -52,6 +52,12 @@ unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const str
 unsigned fdb_ctl_age(struct fdb_ctl *ctl, const struct model *model, uint32_t now_s);
 /** Forget a port's learned addresses, and its static ones, too. returns how many */
 unsigned fdb_ctl_flush_port(struct fdb_ctl *ctl, const struct model_port *port, bool with_static);
+/**
+ * After a change of configuration: forget what the table of a bridge holds at ports that have left
+ * it, and in VLANs that a port no longer carries on it, static addresses included. Nothing else
+ * could be added now. returns how many
+ */
+unsigned fdb_ctl_prune(struct fdb_ctl *ctl, const struct model *model, uint16_t bridge_id);
 
 /* Configuration. Requests as in ctl_vswitch.h. */
 int fdb_ctl_add(struct fdb_ctl *ctl, const struct model *model, const struct ctl_fdb *req,

@@ -42,6 +42,10 @@ static void tell_carrier(struct vswitch *sw, struct model_port *port, bool up)
 	const char *event = up ? "carrier-up" : "carrier-down";
 
 	port->carrier = up;
+	/* Its rings have left the snapshot: no more learn events come, and those that are waiting
+	 * go first. */
+	if (!up)
+		worker_ctl_drain(sw->workers);
 	if (!up && fdb_ctl_flush_port(&sw->fdbs, port, false) > 0)
 		sw->fdb_changed = true;
 	port_set_carrier(sw->ports[port->id].dev, up);
@@ -227,11 +231,16 @@ void switch_port_close(struct vswitch *sw, uint16_t port_id)
 
 	sp->dev = NULL;
 	port_destroy(dev);
-	worker_counters(worker_ctl_pool(sw->workers), port_id, &last);
+	switch_port_counters(sw, port_id, &last);
 	stats_add(&sw->gone, &last);
 	/* Notes and counters of the port that was must not become those of the next one. */
 	worker_ctl_drain(sw->workers);
 	worker_counters_clear(worker_ctl_pool(sw->workers), port_id);
+}
+
+void switch_port_counters(const struct vswitch *sw, uint16_t port_id, struct dp_counters *ret_sum)
+{
+	worker_counters(worker_ctl_pool(sw->workers), port_id, ret_sum);
 }
 
 void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum)
@@ -242,7 +251,7 @@ void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum)
 
 		if (!sw->model.ports[i])
 			continue;
-		worker_counters(worker_ctl_pool(sw->workers), i, &counters);
+		switch_port_counters(sw, i, &counters);
 		stats_add(ret_sum, &counters);
 	}
 }

@@ -97,6 +97,8 @@ void switch_port_status(const struct vswitch *sw, const struct model_port *port,
 	struct ctl_port *ret_status);
 /** Stop it; the port has left the model and the snapshot. */
 void switch_port_close(struct vswitch *sw, uint16_t port_id);
+/** What a port counted, all workers added up. */
+void switch_port_counters(const struct vswitch *sw, uint16_t port_id, struct dp_counters *ret_sum);
 /** What all ports counted since start, those deleted since included. */
 void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum);
 /** Seconds since some moment; never decreases. */

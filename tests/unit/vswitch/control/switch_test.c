@@ -2,10 +2,12 @@
 
 #include "change.h"
 #include "conf_words.h"
+#include "ctl_json.h"
 #include "fake_dataplane.h"
 #include "log.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -518,6 +520,253 @@ static void many_learned_addresses_come_back(void **state)
 	assert_int_equal(n_addresses("br1"), 1000);
 }
 
+/* What workers wrote by the old configuration is read after it changed. */
+static void late_learn_events_come_to_nothing(void **state)
+{
+	struct note late;
+
+	two_ports();
+	late = (struct note){7, 10, port_of("a")->id, port_of("a")->bridge->id};
+	fake_note(&late);
+	fake_port_run("a", 0);
+	turn();
+	assert_int_equal(n_addresses("br0"), 0);
+	fake_port_run("a", 1);
+	fake_note(&late);
+	must("PortSet", "name a tag 11");
+	turn();
+	assert_int_equal(n_addresses("br0"), 0);
+	late.vid = 11;
+	fake_note(&late);
+	must("VlanDel", "bridge br0 vlans 11");
+	turn();
+	assert_int_equal(n_addresses("br0"), 0);
+	must("VlanAdd", "bridge br0 vlans 11");
+	fake_note(&late);
+	must("FdbFlush", "bridge br0");
+	turn();
+	assert_int_equal(n_addresses("br0"), 0);
+}
+
+static void addresses_go_with_their_vlan_alone(void **state)
+{
+	must("BridgeAdd", "name br0 vlans 10-20");
+	must("PortAdd", "name a bridge br0 path /s/a trunks 10-20");
+	fake_port_run("a", 1);
+	learn("a", 10, 1);
+	learn("a", 11, 1);
+	must("FdbAdd", "bridge br0 port a vlan 10 mac 02:00:00:00:00:01");
+	must("FdbAdd", "bridge br0 port a vlan 12 mac 02:00:00:00:00:01");
+	must("VlanDel", "port a vlans 10");
+	assert_int_equal(n_addresses("br0"), 2);
+	must("BridgeSet", "name br0 vlans 11");
+	assert_int_equal(n_addresses("br0"), 1);
+}
+
+static void names_go_with_their_vlan(void **state)
+{
+	struct model_bridge *bridge;
+
+	must("BridgeAdd", "name br0");
+	must("VlanAdd", "bridge br0 vlans 20 name blue");
+	must("VlanAdd", "bridge br0 vlans 21 name red");
+	must("BridgeSet", "name br0 vlans 10-20");
+	bridge = model_bridge_find(&sw->model, "br0");
+	assert_string_equal(model_vlan_name(bridge, 20), "blue");
+	assert_string_equal(model_vlan_name(bridge, 21), "");
+	must("VlanSet", "bridge br0 vlans 10-12");
+	assert_string_equal(model_vlan_name(bridge, 20), "");
+}
+
+/* ---- Whatever was accepted comes back -------------------------------------------------------- */
+
+static unsigned long long seed;
+
+static unsigned pick(unsigned n)
+{
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (unsigned)(seed >> 33) % n;
+}
+
+/* A request that may or may not be possible now. */
+static void make_request(const char **ret_method, char words[256])
+{
+	static const char *const
+		bridges[] = {"br0", "br1", "br2"},
+		*const ports[] = {"a", "b", "c", "d"},
+		*const vlans[] = {"1-4094", "10", "10-20", "20,30", "5,10-12,4094"},
+		*const vids[] = {"10", "11", "20", "30", "0"}, *const macs[] = {"1", "2", "3"};
+	const char *bridge = bridges[pick(3)], *port = ports[pick(4)], *vlan = vlans[pick(5)],
+		   *vid = vids[pick(5)], *mac = macs[pick(3)];
+	const struct {
+		const char *method, *format, *args[4];
+	} requests[] = {
+		{"BridgeAdd", "name %s vlans %s", {bridge, vlan}},
+		{"BridgeAdd", "name %s fdb_max 1%s reserved drop", {bridge, vid}},
+		{"BridgeSet", "name %s vlans %s ageing_s %s0", {bridge, vlan, vid}},
+		{"BridgeSet", "name %s fdb_max %s", {bridge, vid}},
+		{"BridgeDel", "name %s", {bridge}},
+		{"PortAdd", "name %s path /s/%s bridge %s tag %s", {port, port, bridge, vid}},
+		{"PortAdd", "name %s path /s/%s bridge %s trunks %s", {port, port, bridge, vlan}},
+		{"PortAdd", "name %s path /s/%s queues 4", {port, port}},
+		{"PortSet", "name %s bridge %s", {port, bridge}},
+		{"PortSet", "name %s bridge -", {port}},
+		{"PortSet", "name %s tag %s", {port, vid}},
+		{"PortSet", "name %s trunks %s", {port, vlan}},
+		{"PortSet", "name %s native %s", {port, vid}},
+		{"PortSet", "name %s vlan_mode trunk", {port}},
+		{"PortSet", "name %s vlan_mode native-tagged native %s", {port, vid}},
+		{"PortSet", "name %s mtu 1%s00 fdb_max %s", {port, vid, vid}},
+		{"PortSet", "name %s enabled false", {port}},
+		{"PortDel", "name %s", {port}},
+		{"VlanAdd", "bridge %s vlans %s name n%s", {bridge, vid, vid}},
+		{"VlanSet", "bridge %s vlans %s name m%s", {bridge, vid, mac}},
+		{"VlanSet", "bridge %s vlans %s", {bridge, vlan}},
+		{"VlanDel", "bridge %s vlans %s", {bridge, vlan}},
+		{"VlanAdd", "port %s vlans %s", {port, vlan}},
+		{"VlanDel", "port %s vlans %s", {port, vlan}},
+		{"FdbAdd", "bridge %s port %s mac 02:00:00:00:00:0%s vlan %s",
+			{bridge, port, mac, vid}},
+		{"FdbAdd", "bridge %s port %s mac 02:00:00:00:00:0%s", {bridge, port, mac}},
+		{"FdbAdd", "bridge %s port %s mac 02:00:00:00:00:0%s", {bridge, port, mac}},
+		{"FdbDel", "bridge %s mac 02:00:00:00:00:0%s", {bridge, mac}},
+		{"FdbFlush", "bridge %s type static vlan %s", {bridge, vid}},
+		{"LinkAdd", "name w%s a %s b %s mtu 1%s00", {mac, port, ports[pick(4)], vid}},
+		{"LinkSet", "name w%s mtu 1%s00", {mac, vid}},
+		{"LinkSet", "name w%s enabled false", {mac}},
+		{"LinkDel", "name w%s", {mac}},
+	};
+	unsigned i = pick(sizeof(requests) / sizeof(requests[0]));
+
+	*ret_method = requests[i].method;
+	(void)snprintf(words, 256, requests[i].format, requests[i].args[0], requests[i].args[1],
+		requests[i].args[2], requests[i].args[3]);
+}
+
+/* ask(), where words need not even be a request. */
+static bool try_request(const char *method, const char *words)
+{
+	const struct ctl_struct *schema = ctl_method_find(&ctl_vswitch_interface, method)->in;
+	uint64_t msg[512] = {0}, out[8] = {0};
+	char text[256], *save = NULL;
+	struct err err = {0};
+
+	(void)strcpy(text, words);
+	for (char *field = strtok_r(text, " ", &save); field; field = strtok_r(NULL, " ", &save)) {
+		char *value = strtok_r(NULL, " ", &save);
+
+		if (ctl_field_parse(schema, msg, field, strcmp(value, "-") ? value : "", &err) < 0)
+			return false;
+	}
+	return change_apply(sw, method, msg, out, &err) == 0;
+}
+
+static int add_text(void *ctx, const struct ctl_struct *schema, const void *msg)
+{
+	FILE *out = ctx;
+	json_t *json = NULL;
+	char *text;
+
+	assert_int_equal(ctl_json_encode(schema, msg, &json), 0);
+	text = json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT);
+	(void)fprintf(out, "%s\n", text);
+	free(text);
+	json_decref(json);
+	return 0;
+}
+
+static int by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The whole configuration, a line for each object, sorted: ids may differ. Owned. */
+static char *describe(void)
+{
+	char *text = NULL, *sorted = NULL, *lines[4096], *save = NULL;
+	size_t size, n = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
+		const struct model_bridge *bridge = sw->model.bridges[i];
+		struct ctl_fdb filter = {0}, row;
+		struct fdb_list list;
+
+		if (!bridge)
+			continue;
+		add_text(out, &ctl_bridge_schema, &bridge->conf);
+		for (unsigned v = 0; v < bridge->n_vlan_names; v++)
+			(void)fprintf(out, "name %s %u %s\n", bridge->conf.name,
+				bridge->vlan_names[v].vid, bridge->vlan_names[v].name);
+		CTL_SET_STR(&filter, ctl_fdb, bridge, bridge->conf.name);
+		CTL_SET(&filter, ctl_fdb, type, CTL_FDB_STATIC);
+		assert_int_equal(fdb_list_begin(&sw->fdbs, &sw->model, &filter, &list, NULL), 0);
+		for (int r; (r = fdb_list_next(&list, &sw->fdbs, &sw->model, 0, &row, NULL)) > 0;)
+			if (r == 1)
+				add_text(out, &ctl_fdb_schema, &row);
+	}
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++)
+		if (sw->model.ports[i])
+			add_text(out, &ctl_port_schema, &sw->model.ports[i]->conf);
+	for (unsigned i = 0; i < MODEL_MAX_LINKS; i++)
+		if (sw->model.links[i])
+			add_text(out, &ctl_link_schema, &sw->model.links[i]->conf);
+	(void)fclose(out);
+	for (char *line = strtok_r(text, "\n", &save); line && n < 4096;
+		line = strtok_r(NULL, "\n", &save))
+		lines[n++] = line;
+	qsort(lines, n, sizeof(lines[0]), by_text);
+	out = open_memstream(&sorted, &size);
+	for (size_t i = 0; i < n; i++)
+		(void)fprintf(out, "%s\n", lines[i]);
+	(void)fclose(out);
+	free(text);
+	return sorted;
+}
+
+/* As kill -9 does: nothing is saved but what was written at once. */
+static void crash(void)
+{
+	state_close(sw->state);
+	sw->state = NULL;
+	switch_destroy(sw);
+}
+
+static void whatever_is_accepted_comes_back(void **state)
+{
+	char words[256], history[16384] = "";
+	unsigned n_accepted = 0;
+
+	seed = 1;
+	for (unsigned round = 0; round < 150; round++) {
+		const char *method;
+		char *before, *after;
+
+		history[0] = '\0';
+		for (unsigned i = 0; i < 12; i++) {
+			make_request(&method, words);
+			if (!try_request(method, words))
+				continue;
+			n_accepted++;
+			(void)snprintf(history + strlen(history), sizeof(history) - strlen(history),
+				"%s %s\n", method, words);
+		}
+		before = describe();
+		if (pick(2))
+			switch_destroy(sw);
+		else
+			crash();
+		start();
+		after = describe();
+		if (strcmp(before, after) != 0)
+			fail_msg("after\n%sthis configuration\n%scame back as\n%s", history, before,
+				after);
+		free(before);
+		free(after);
+	}
+	assert_true(n_accepted > 400);
+}
+
 /* The switch starts again while somebody has the socket of port a. */
 static void restart_without_a(void)
 {
@@ -637,6 +886,10 @@ int main(void)
 		TEST(state_comes_back_after_a_clean_end),
 		TEST(learned_addresses_come_back),
 		TEST(many_learned_addresses_come_back),
+		TEST(late_learn_events_come_to_nothing),
+		TEST(addresses_go_with_their_vlan_alone),
+		TEST(names_go_with_their_vlan),
+		TEST(whatever_is_accepted_comes_back),
 		TEST(port_with_a_taken_path_waits),
 		TEST(waiting_port_is_changed_and_deleted),
 		TEST(new_port_does_not_wait),
