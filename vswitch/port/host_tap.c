@@ -112,11 +112,12 @@ int host_tap_open(const struct host_tap_conf *conf, int *ret_fds,
 			code = set_queue(ret_fds[n], conf, ifr.ifr_name, err);
 		n++;
 	}
-	if (code) {
-		while (n)
-			close(ret_fds[--n]);
-		return code;
+	while (code && n) {
+		close(ret_fds[--n]);
+		ret_fds[n] = -1; /* or the caller would close somebody else's */
 	}
+	if (code)
+		return code;
 	(void)str_copy(ret_name, HOST_LINK_NAME_SIZE, ifr.ifr_name);
 	return 0;
 }
