@@ -311,11 +311,60 @@ static void files_at_a_socket_path_stay(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+static int count_row(void *ctx, const void *row)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+static int count_trunks(void *ctx, const void *row)
+{
+	const struct ctl_port *port = row;
+	unsigned *n = ctx;
+
+	*n += CTL_HAS(port, ctl_port, trunks) && vlan_set_count(&port->trunks) == VLAN_MAX / 2;
+	return 0;
+}
+
+/* Each row has ten thousand bytes: together more than may wait for a client. */
+static void long_lists_arrive_whole(void **state)
+{
+	struct ctl_port port = {0};
+	struct ctl_vlan all = {0};
+	struct ctl_ref every = {0};
+	unsigned n = 0, n_vlans = 0;
+	struct err err = {0};
+
+	CTL_MARK(&port, ctl_port, trunks);
+	for (uint16_t vid = 2; vid <= VLAN_MAX; vid += 2)
+		vlan_set_add(&port.trunks, vid, vid);
+	for (unsigned i = 0; i < 600; i++) {
+		char name[32], path[CTL_PATH_MAX + 1];
+
+		(void)snprintf(name, sizeof(name), "p%u", i);
+		(void)snprintf(path, sizeof(path), "%s", switch_proc_path(&proc, name));
+		CTL_SET_STR(&port, ctl_port, name, name);
+		CTL_SET_STR(&port, ctl_port, path, path);
+		CTL_SET(&port, ctl_port, mode, CTL_SOCK_CLIENT);
+		CTL_SET(&port, ctl_port, queues, 1);
+		if (ctl_client_call(proc.client, "PortAdd", &port, NULL, &err) < 0)
+			fail_msg("%s", err.msg);
+	}
+	if (ctl_client_rows(proc.client, "PortShow", &every, count_trunks, &n, &err) < 0)
+		fail_msg("PortShow: after %u rows: %s", n, err.msg);
+	assert_int_equal(n, 600);
+	if (ctl_client_rows(proc.client, "VlanShow", &all, count_row, &n_vlans, &err) < 0)
+		fail_msg("VlanShow: after %u rows: %s", n_vlans, err.msg);
+	assert_int_equal(n_vlans, 600);
+	assert_int_equal(switch_rows(&proc, "PortStats", "", NULL), 600);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(files_at_a_socket_path_stay),
+		TEST(long_lists_arrive_whole),
 		TEST(objects_come_and_go),
 		TEST(failed_port_leaves_nothing),
 		TEST(peers_talk_and_are_learned),

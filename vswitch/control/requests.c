@@ -28,6 +28,33 @@ CHANGES(CHANGE_HANDLER)
 
 /* ---- Showing --------------------------------------------------------------------------------- */
 
+/*
+ * Lists are pulled row by row, as the client reads them (ctl_call_rows()): a list is as long as the
+ * configuration makes it, and a client that reads slowly gets all of it. What is added or removed
+ * meanwhile may be in the list or not; each row is true when it is made.
+ */
+struct show {
+	const struct vswitch *sw;
+	struct ctl_ref ref;   /* of objects that have a name: the one, or all */
+	struct ctl_vlan vlan; /* of VLANs */
+	struct vlan_list vlans;
+	unsigned at;   /* id of the next object */
+	unsigned part; /* the next row of that one, where it has several */
+};
+
+static int show_rows(struct ctl_call *call, const struct vswitch *sw, const struct ctl_ref *ref,
+	ctl_next_fn *next, struct err *err)
+{
+	struct show *show = calloc(1, sizeof(*show));
+
+	if (!show)
+		return err_set(err, -ENOMEM, "list: out of memory");
+	show->sw = sw;
+	if (ref)
+		show->ref = *ref;
+	return ctl_call_rows(call, next, free, show);
+}
+
 /* Is an object of that name asked for? */
 static bool is_wanted(const struct ctl_ref *ref, const char *name)
 {
@@ -75,31 +102,34 @@ static int handle_worker_show(struct ctl_call *call, void *ctx, const void *in, 
 	return 0;
 }
 
+static int next_bridge_row(void *state, void *out, struct err *err)
+{
+	struct show *show = state;
+
+	while (show->at < MODEL_MAX_BRIDGES) {
+		const struct model_bridge *bridge = show->sw->model.bridges[show->at++];
+		struct ctl_bridge *row = out;
+
+		if (!bridge || !is_wanted(&show->ref, bridge->conf.name))
+			continue;
+		*row = bridge->conf;
+		CTL_SET(row, ctl_bridge, ports, bridge->n_ports);
+		CTL_SET(row, ctl_bridge, fdb_entries, fdb_ctl_count(&show->sw->fdbs, bridge->id));
+		return 1;
+	}
+	return 0;
+}
+
 static int handle_bridge_show(struct ctl_call *call, void *ctx, const void *in, void *out,
 	struct err *err)
 {
 	const struct vswitch *sw = ctx;
 	const struct ctl_ref *ref = in;
-	bool found = false;
 
-	for (unsigned i = 0; i < MODEL_MAX_BRIDGES; i++) {
-		const struct model_bridge *bridge = sw->model.bridges[i];
-		struct ctl_bridge row;
-
-		if (!bridge || !is_wanted(ref, bridge->conf.name))
-			continue;
-		found = true;
-		row = bridge->conf;
-		CTL_SET(&row, ctl_bridge, ports, bridge->n_ports);
-		CTL_SET(&row, ctl_bridge, fdb_entries, fdb_ctl_count(&sw->fdbs, bridge->id));
-		if (ctl_call_send(call, &row) < 0)
-			return 0;
-	}
-	if (CTL_HAS(ref, ctl_ref, name) && !found && !ref->missing_ok) {
-		(void)model_bridge_get(&sw->model, ref->name, "name", err);
+	if (CTL_HAS(ref, ctl_ref, name) && !ref->missing_ok &&
+		!model_bridge_get(&sw->model, ref->name, "name", err))
 		return -ENOENT;
-	}
-	return 0;
+	return show_rows(call, sw, ref, next_bridge_row, err);
 }
 
 /* Of a port that is asked for by name there must be one. */
@@ -111,77 +141,93 @@ static int check_port_ref(const struct vswitch *sw, const struct ctl_ref *ref, s
 	return -ENOENT;
 }
 
+/* The port whose turn it is; NULL: there is none any more. */
+static const struct model_port *next_port(struct show *show)
+{
+	for (; show->at < MODEL_MAX_PORTS; show->at++, show->part = 0) {
+		const struct model_port *port = show->sw->model.ports[show->at];
+
+		if (port && is_wanted(&show->ref, port->conf.name))
+			return port;
+	}
+	return NULL;
+}
+
+static int next_port_row(void *state, void *out, struct err *err)
+{
+	struct show *show = state;
+	const struct model_port *port = next_port(show);
+	struct ctl_port *row = out;
+
+	if (!port)
+		return 0;
+	show->at++;
+	*row = port->conf;
+	if (port->link)
+		CTL_SET_STR(row, ctl_port, link, port->link->conf.name);
+	CTL_SET(row, ctl_port, carrier, port->carrier);
+	switch_port_status(show->sw, port, row);
+	return 1;
+}
+
 static int handle_port_show(struct ctl_call *call, void *ctx, const void *in, void *out,
 	struct err *err)
 {
-	const struct vswitch *sw = ctx;
-	int r = check_port_ref(sw, in, err);
+	int r = check_port_ref(ctx, in, err);
 
-	for (unsigned i = 0; r == 0 && i < MODEL_MAX_PORTS; i++) {
-		const struct model_port *port = sw->model.ports[i];
-		struct ctl_port row;
+	return r < 0 ? r : show_rows(call, ctx, in, next_port_row, err);
+}
 
-		if (!port || !is_wanted(in, port->conf.name))
-			continue;
-		row = port->conf;
-		if (port->link)
-			CTL_SET_STR(&row, ctl_port, link, port->link->conf.name);
-		CTL_SET(&row, ctl_port, carrier, port->carrier);
-		switch_port_status(sw, port, &row);
-		if (ctl_call_send(call, &row) < 0)
-			return 0;
-	}
-	return r;
+static int next_stats_row(void *state, void *out, struct err *err)
+{
+	struct show *show = state;
+	const struct model_port *port = next_port(show);
+	struct dp_counters counters;
+
+	if (!port)
+		return 0;
+	show->at++;
+	switch_port_counters(show->sw, port->id, &counters);
+	stats_port_row(port->conf.name, &counters, out);
+	return 1;
 }
 
 static int handle_port_stats(struct ctl_call *call, void *ctx, const void *in, void *out,
 	struct err *err)
 {
-	const struct vswitch *sw = ctx;
-	int r = check_port_ref(sw, in, err);
+	int r = check_port_ref(ctx, in, err);
 
-	for (uint16_t i = 0; r == 0 && i < MODEL_MAX_PORTS; i++) {
-		const struct model_port *port = sw->model.ports[i];
-		struct dp_counters counters;
-		struct ctl_port_stats row;
-
-		if (!port || !is_wanted(in, port->conf.name))
-			continue;
-		worker_counters(worker_ctl_pool(sw->workers), i, &counters);
-		stats_port_row(port->conf.name, &counters, &row);
-		if (ctl_call_send(call, &row) < 0)
-			return 0;
-	}
-	return r;
+	return r < 0 ? r : show_rows(call, ctx, in, next_stats_row, err);
 }
 
-static int send_row(void *call, const struct ctl_drop *row)
+static int next_drop_row(void *state, void *out, struct err *err)
 {
-	return ctl_call_send(call, row);
+	struct show *show = state;
+	const struct model_port *port;
+
+	for (; (port = next_port(show)); show->at++, show->part = 0) {
+		struct dp_counters counters;
+
+		switch_port_counters(show->sw, port->id, &counters);
+		if (stats_drop_next(port->conf.name, &counters, &show->part, out))
+			return 1;
+	}
+	return 0;
 }
 
 static int handle_port_drops(struct ctl_call *call, void *ctx, const void *in, void *out,
 	struct err *err)
 {
-	const struct vswitch *sw = ctx;
-	int r = check_port_ref(sw, in, err);
+	int r = check_port_ref(ctx, in, err);
 
-	for (uint16_t i = 0; r == 0 && i < MODEL_MAX_PORTS; i++) {
-		const struct model_port *port = sw->model.ports[i];
-		struct dp_counters counters;
-
-		if (!port || !is_wanted(in, port->conf.name))
-			continue;
-		worker_counters(worker_ctl_pool(sw->workers), i, &counters);
-		if (stats_drop_rows(port->conf.name, &counters, send_row, call) != 0)
-			return 0;
-	}
-	return r;
+	return r < 0 ? r : show_rows(call, ctx, in, next_drop_row, err);
 }
 
-static int send_vlan_row(void *call, const struct ctl_vlan *row)
+static int next_vlan_row(void *state, void *out, struct err *err)
 {
-	return ctl_call_send(call, row);
+	struct show *show = state;
+
+	return vlan_next(&show->sw->model, &show->vlan, &show->vlans, out);
 }
 
 static int handle_vlan_show(struct ctl_call *call, void *ctx, const void *in, void *out,
@@ -196,9 +242,13 @@ static int handle_vlan_show(struct ctl_call *call, void *ctx, const void *in, vo
 	if (CTL_HAS(filter, ctl_vlan, port) &&
 		!model_port_get(&sw->model, filter->port, "port", err))
 		return -ENOENT;
-	/* Non-zero: the client went away, and nobody waits for an answer. */
-	(void)vlan_rows(&sw->model, filter, send_vlan_row, call);
-	return 0;
+	struct show *show = calloc(1, sizeof(*show));
+
+	if (!show)
+		return err_set(err, -ENOMEM, "list: out of memory");
+	show->sw = sw;
+	show->vlan = *filter;
+	return ctl_call_rows(call, next_vlan_row, free, show);
 }
 
 struct fdb_pull {
@@ -232,32 +282,41 @@ static int handle_fdb_show(struct ctl_call *call, void *ctx, const void *in, voi
 	return ctl_call_rows(call, next_fdb_row, free, pull);
 }
 
+static int next_link_row(void *state, void *out, struct err *err)
+{
+	struct show *show = state;
+
+	while (show->at < MODEL_MAX_LINKS) {
+		const struct model_link *link = show->sw->model.links[show->at++];
+		struct ctl_link *row = out;
+
+		if (!link || !is_wanted(&show->ref, link->conf.name))
+			continue;
+		*row = link->conf;
+		CTL_SET(row, ctl_link, mtu, link_mtu(link));
+		CTL_SET(row, ctl_link, carrier, link_carrier(link));
+		return 1;
+	}
+	return 0;
+}
+
 static int handle_link_show(struct ctl_call *call, void *ctx, const void *in, void *out,
 	struct err *err)
 {
 	const struct vswitch *sw = ctx;
-	const struct ctl_ref *ref = in;
-	const struct model_link *wanted = NULL;
+	struct ctl_ref ref = *(const struct ctl_ref *)in;
 
-	if (CTL_HAS(ref, ctl_ref, name)) {
-		wanted = ref->missing_ok ? model_link_find_by_end(&sw->model, ref->name)
-					 : model_link_get(&sw->model, ref->name, "name", err);
-		if (!wanted)
-			return ref->missing_ok ? 0 : -ENOENT;
-	}
-	for (unsigned i = 0; i < MODEL_MAX_LINKS; i++) {
-		const struct model_link *link = sw->model.links[i];
-		struct ctl_link row;
+	if (CTL_HAS(&ref, ctl_ref, name)) {
+		const struct model_link *link =
+			ref.missing_ok ? model_link_find_by_end(&sw->model, ref.name)
+				       : model_link_get(&sw->model, ref.name, "name", err);
 
-		if (!link || (wanted && link != wanted))
-			continue;
-		row = link->conf;
-		CTL_SET(&row, ctl_link, mtu, link_mtu(link));
-		CTL_SET(&row, ctl_link, carrier, link_carrier(link));
-		if (ctl_call_send(call, &row) < 0)
-			return 0;
+		if (!link)
+			return ref.missing_ok ? 0 : -ENOENT;
+		CTL_SET_STR(
+			&ref, ctl_ref, name, link->conf.name); /* it may be the name of an end */
 	}
-	return 0;
+	return show_rows(call, sw, &ref, next_link_row, err);
 }
 
 static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void *out,

@@ -46,25 +46,22 @@ void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row)
 	CTL_SET(row, ctl_switch, dropped, sum_drops(sum, true) + sum_drops(sum, false));
 }
 
-int stats_drop_rows(const char *port, const struct dp_counters *counters, stats_drop_fn *fn,
-	void *ctx)
+bool stats_drop_next(const char *port, const struct dp_counters *counters, unsigned *at,
+	struct ctl_drop *ret_row)
 {
-	for (unsigned i = 0; i < DROP_N_REASONS; i++) {
-		struct ctl_drop row = {0};
-		int r;
-
+	for (unsigned i; (i = *at) < DROP_N_REASONS;) {
+		++*at;
 		if (counters->drops[i] == 0)
 			continue;
-		CTL_SET_STR(&row, ctl_drop, port, port);
-		CTL_SET_STR(&row, ctl_drop, direction, drop_infos[i].direction);
-		CTL_SET_STR(&row, ctl_drop, reason, drop_infos[i].name);
-		CTL_SET(&row, ctl_drop, frames, counters->drops[i]);
-		CTL_SET_STR(&row, ctl_drop, help, drop_infos[i].help);
-		r = fn(ctx, &row);
-		if (r != 0)
-			return r;
+		*ret_row = (struct ctl_drop){0};
+		CTL_SET_STR(ret_row, ctl_drop, port, port);
+		CTL_SET_STR(ret_row, ctl_drop, direction, drop_infos[i].direction);
+		CTL_SET_STR(ret_row, ctl_drop, reason, drop_infos[i].name);
+		CTL_SET(ret_row, ctl_drop, frames, counters->drops[i]);
+		CTL_SET_STR(ret_row, ctl_drop, help, drop_infos[i].help);
+		return true;
 	}
-	return 0;
+	return false;
 }
 
 void stats_add(struct dp_counters *sum, const struct dp_counters *from)

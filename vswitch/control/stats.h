@@ -19,11 +19,9 @@ void stats_port_row(const char *port, const struct dp_counters *counters,
 /** The frame counters of the whole switch. */
 void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row);
 
-/** Called per row; non-zero stops the walk and is returned. */
-typedef int stats_drop_fn(void *ctx, const struct ctl_drop *row);
-/** One row for each reason that counted anything. */
-int stats_drop_rows(const char *port, const struct dp_counters *counters, stats_drop_fn *fn,
-	void *ctx);
+/** The row of the next reason that counted anything; *at begins as 0. False: there is none. */
+bool stats_drop_next(const char *port, const struct dp_counters *counters, unsigned *at,
+	struct ctl_drop *ret_row);
 
 /** Add from to sum. */
 void stats_add(struct dp_counters *sum, const struct dp_counters *from);

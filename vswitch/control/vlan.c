@@ -94,99 +94,96 @@ int vlan_plan(const struct model *model, enum vlan_verb verb, const struct ctl_v
 		      : plan_port(model, verb, req, ret_change, err);
 }
 
-struct row_walk {
-	const struct ctl_vlan *filter;
-	vlan_row_fn *fn;
-	void *ctx;
-};
-
-/* Reduce the row to the VLANs asked for and pass it on, unless nothing is left. */
-static int emit(const struct row_walk *walk, struct ctl_vlan *row)
+/* The part of a list that is row `part` of a bridge: named VLANs, then the others. False: it has no
+ * more. */
+static bool bridge_row(const struct model_bridge *bridge, unsigned part, struct ctl_vlan *row)
 {
-	CTL_MARK(row, ctl_vlan, vlans);
-	for (unsigned i = 0; CTL_HAS(walk->filter, ctl_vlan, vlans) && i < 64; i++)
-		row->vlans.words[i] &= walk->filter->vlans.words[i];
-	if (vlan_set_count(&row->vlans) == 0)
-		return 0;
-	return walk->fn(walk->ctx, row);
-}
+	CTL_SET_STR(row, ctl_vlan, bridge, bridge->conf.name);
+	if (part < bridge->n_vlan_names) {
+		const struct model_vlan_name *name = &bridge->vlan_names[part];
 
-static int bridge_rows(const struct row_walk *walk, const struct model_bridge *bridge)
-{
-	struct ctl_vlan row = {0};
-	struct vlan_set rest = bridge->conf.vlans;
-	int r;
-
-	CTL_SET_STR(&row, ctl_vlan, bridge, bridge->conf.name);
-	for (unsigned i = 0; i < bridge->n_vlan_names; i++) {
-		const struct model_vlan_name *name = &bridge->vlan_names[i];
-
-		if (!vlan_set_has(&rest, name->vid))
-			continue;
-		vlan_set_del(&rest, name->vid, name->vid);
-		vlan_set_clear(&row.vlans);
-		vlan_set_add(&row.vlans, name->vid, name->vid);
-		CTL_SET_STR(&row, ctl_vlan, name, name->name);
-		r = emit(walk, &row);
-		if (r != 0)
-			return r;
+		vlan_set_add(&row->vlans, name->vid, name->vid);
+		CTL_SET_STR(row, ctl_vlan, name, name->name);
+		return true;
 	}
-	CTL_UNMARK(&row, ctl_vlan, name);
-	row.name[0] = '\0';
-	row.vlans = rest;
-	return emit(walk, &row);
+	row->vlans = bridge->conf.vlans;
+	for (unsigned i = 0; i < bridge->n_vlan_names; i++)
+		vlan_set_del(&row->vlans, bridge->vlan_names[i].vid, bridge->vlan_names[i].vid);
+	return part == bridge->n_vlan_names;
 }
 
-static int port_rows(const struct row_walk *walk, const struct model_port *port)
+/* As bridge_row(), of a port: the VLAN of its untagged frames, then those it carries tagged. */
+static bool port_row(const struct model_port *port, unsigned part, struct ctl_vlan *row)
 {
 	const struct ctl_port *conf = &port->conf;
-	bool pass, native_tagged = conf->vlan_mode == CTL_VLAN_NATIVE_TAGGED;
+	bool pass;
 	uint16_t pvid = port_conf_pvid(conf, &pass);
-	struct ctl_vlan row = {0};
-	int r;
 
 	if (port->bridge)
-		CTL_SET_STR(&row, ctl_vlan, bridge, port->bridge->conf.name);
-	CTL_SET_STR(&row, ctl_vlan, port, conf->name);
-	if (pvid != VLAN_NONE) {
-		vlan_set_add(&row.vlans, pvid, pvid);
-		CTL_SET(&row, ctl_vlan, pvid, true);
-		CTL_SET(&row, ctl_vlan, tagged, native_tagged);
-		r = emit(walk, &row);
-		if (r != 0)
-			return r;
+		CTL_SET_STR(row, ctl_vlan, bridge, port->bridge->conf.name);
+	CTL_SET_STR(row, ctl_vlan, port, conf->name);
+	if (part == 0) {
+		if (pvid != VLAN_NONE)
+			vlan_set_add(&row->vlans, pvid, pvid);
+		CTL_SET(row, ctl_vlan, pvid, true);
+		CTL_SET(row, ctl_vlan, tagged, conf->vlan_mode == CTL_VLAN_NATIVE_TAGGED);
+		return true;
 	}
-	if (conf->vlan_mode == CTL_VLAN_ACCESS)
-		return 0;
-	row.vlans = conf->trunks;
+	if (conf->vlan_mode != CTL_VLAN_ACCESS)
+		row->vlans = conf->trunks;
 	if (pvid != VLAN_NONE)
-		vlan_set_del(&row.vlans, pvid, pvid);
-	CTL_SET(&row, ctl_vlan, pvid, false);
-	CTL_SET(&row, ctl_vlan, tagged, true);
-	return emit(walk, &row);
+		vlan_set_del(&row->vlans, pvid, pvid);
+	CTL_SET(row, ctl_vlan, pvid, false);
+	CTL_SET(row, ctl_vlan, tagged, true);
+	return part == 1;
 }
 
-int vlan_rows(const struct model *model, const struct ctl_vlan *filter, vlan_row_fn *fn, void *ctx)
+static bool wants_bridge(const struct ctl_vlan *filter, const struct model_bridge *bridge)
 {
-	const struct row_walk walk = {filter, fn, ctx};
-	bool by_port = CTL_HAS(filter, ctl_vlan, port);
-	bool by_bridge = CTL_HAS(filter, ctl_vlan, bridge);
-	int r = 0;
+	return bridge && !CTL_HAS(filter, ctl_vlan, port) &&
+	       (!CTL_HAS(filter, ctl_vlan, bridge) || !strcmp(bridge->conf.name, filter->bridge));
+}
 
-	for (unsigned i = 0; i < MODEL_MAX_BRIDGES && r == 0 && !by_port; i++) {
-		const struct model_bridge *bridge = model->bridges[i];
+static bool wants_port(const struct ctl_vlan *filter, const struct model_port *port)
+{
+	if (!port || port->link)
+		return false;
+	if (CTL_HAS(filter, ctl_vlan, port) && strcmp(port->conf.name, filter->port) != 0)
+		return false;
+	return !CTL_HAS(filter, ctl_vlan, bridge) ||
+	       (port->bridge && !strcmp(port->conf.bridge, filter->bridge));
+}
 
-		if (bridge && (!by_bridge || !strcmp(bridge->conf.name, filter->bridge)))
-			r = bridge_rows(&walk, bridge);
+/* Row list->part of the object that the list is at. False: it has none, or is not asked for. */
+static bool make_row(const struct model *model, const struct ctl_vlan *filter,
+	const struct vlan_list *list, struct ctl_vlan *row)
+{
+	*row = (struct ctl_vlan){0};
+	if (list->object < MODEL_MAX_BRIDGES) {
+		const struct model_bridge *bridge = model->bridges[list->object];
+
+		return wants_bridge(filter, bridge) && bridge_row(bridge, list->part, row);
 	}
-	for (unsigned i = 0; i < MODEL_MAX_PORTS && r == 0; i++) {
-		const struct model_port *port = model->ports[i];
+	const struct model_port *port = model->ports[list->object - MODEL_MAX_BRIDGES];
 
-		if (!port || port->link || (by_port && strcmp(port->conf.name, filter->port) != 0))
+	return wants_port(filter, port) && port_row(port, list->part, row);
+}
+
+bool vlan_next(const struct model *model, const struct ctl_vlan *filter, struct vlan_list *list,
+	struct ctl_vlan *ret_row)
+{
+	while (list->object < MODEL_MAX_BRIDGES + MODEL_MAX_PORTS) {
+		if (!make_row(model, filter, list, ret_row)) {
+			*list = (struct vlan_list){.object = list->object + 1};
 			continue;
-		if (by_bridge && (!port->bridge || strcmp(port->conf.bridge, filter->bridge) != 0))
-			continue;
-		r = port_rows(&walk, port);
+		}
+		list->part++;
+		/* Of the VLANs asked for; a row of none says nothing. */
+		CTL_MARK(ret_row, ctl_vlan, vlans);
+		for (unsigned i = 0; CTL_HAS(filter, ctl_vlan, vlans) && i < 64; i++)
+			ret_row->vlans.words[i] &= filter->vlans.words[i];
+		if (vlan_set_count(&ret_row->vlans) > 0)
+			return true;
 	}
-	return r;
+	return false;
 }

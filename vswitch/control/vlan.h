@@ -30,12 +30,16 @@ struct vlan_change {
 int vlan_plan(const struct model *model, enum vlan_verb verb, const struct ctl_vlan *req,
 	struct vlan_change *ret_change, struct err *err);
 
-/** Called per row; non-zero stops the walk and is returned. */
-typedef int vlan_row_fn(void *ctx, const struct ctl_vlan *row);
+/** Where a list of VLANs is; begins as zeroes. The model may change between two rows. */
+struct vlan_list {
+	unsigned object; /* ids of bridges, then those of ports */
+	unsigned part;	 /* the next row of that one */
+};
 /**
- * The rows that VlanShow answers. Of a bridge: one for each named VLAN and one for the others. Of a
- * port: one for its untagged VLAN, one for those it carries tagged.
+ * The next row that VlanShow answers. Of a bridge: one for each named VLAN and one for the others.
+ * Of a port: one for its untagged VLAN, one for those it carries tagged. False: there is none.
  */
-int vlan_rows(const struct model *model, const struct ctl_vlan *filter, vlan_row_fn *fn, void *ctx);
+bool vlan_next(const struct model *model, const struct ctl_vlan *filter, struct vlan_list *list,
+	struct ctl_vlan *ret_row);
 
 #endif

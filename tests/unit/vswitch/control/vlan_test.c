@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct model model;
 
@@ -121,18 +122,16 @@ static void bad_requests_are_refused(void **state)
 	}
 }
 
-static int collect(void *ctx, const struct ctl_vlan *row)
+static void collect(FILE *out, const struct ctl_vlan *row)
 {
 	static char vlans[VLAN_SET_STR_SIZE];
-	char *out = ctx;
 
 	(void)vlan_set_format(&row->vlans, vlans, sizeof(vlans));
-	(void)sprintf(out + strlen(out), "%s%s:%s%s%s%s;", row->bridge, row->port[0] ? "/p" : "",
-		vlans, row->name[0] ? "=" : "", row->name,
+	(void)fprintf(out, "%s%s:%s%s%s%s;", row->bridge, row->port[0] ? "/p" : "", vlans,
+		row->name[0] ? "=" : "", row->name,
 		!CTL_HAS(row, ctl_vlan, pvid) ? ""
-		: row->pvid                   ? row->tagged ? " pvid tagged" : " pvid"
+		: row->pvid		      ? row->tagged ? " pvid tagged" : " pvid"
 					      : " tagged");
-	return 0;
 }
 
 static void rows_tell_names_and_roles(void **state)
@@ -146,14 +145,19 @@ static void rows_tell_names_and_roles(void **state)
 		{"bridge br0 vlans 22", "br0:22;"},
 		{"vlans 99", ""},
 	};
-	struct ctl_vlan filter;
-	char got[512];
+	struct ctl_vlan filter, row;
+	size_t size;
+	char *got;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		got[0] = '\0';
+		FILE *out = open_memstream(&got, &size);
+
 		words_to_msg(&ctl_vlan_schema, &filter, cases[i].filter);
-		assert_int_equal(vlan_rows(&model, &filter, collect, got), 0);
+		for (struct vlan_list list = {0}; vlan_next(&model, &filter, &list, &row);)
+			collect(out, &row);
+		(void)fclose(out);
 		assert_string_equal(got, cases[i].expected);
+		free(got);
 	}
 }
 
