@@ -108,7 +108,7 @@ static struct fake_ring *flood_ring(struct rig *rig, const struct flood *f)
 	return &rig->drivers[f->driver].rings[f->queue];
 }
 
-/* Every entry of the ring: the largest table there may be, of descriptors without a byte. */
+/* Every entry of the ring: the longest chain there may be, of descriptors without a byte. */
 static void fill_ring(struct rig *rig, const struct flood *f)
 {
 	struct fake_driver *drv = &rig->drivers[f->driver];
@@ -124,7 +124,11 @@ static void fill_ring(struct rig *rig, const struct flood *f)
 	table[0].len = f->n_out;
 	table[ring->size - 1] = (struct vring_desc){
 		data_gpa + 512, f->n_in, f->n_in ? VRING_DESC_F_WRITE : 0, 0};
-	ring->desc[0] = (struct vring_desc){table_gpa, 16u * ring->size, VRING_DESC_F_INDIRECT, 0};
+	for (unsigned i = 0; i + 1u < ring->size; i++)
+		ring->desc[i] =
+			(struct vring_desc){data_gpa, 0, VRING_DESC_F_NEXT, (uint16_t)(i + 1)};
+	ring->desc[ring->size - 1] =
+		(struct vring_desc){table_gpa, 16u * ring->size, VRING_DESC_F_INDIRECT, 0};
 	for (unsigned i = 0; i < ring->size; i++)
 		ring->avail->ring[i] = 0;
 }
