@@ -1,5 +1,7 @@
 #include "vring_priv.h"
 
+#include <errno.h>
+
 const char *vring_fault_text(enum vring_fault fault)
 {
 	static const char *const texts[VRING_N_FAULTS] = {
@@ -12,32 +14,47 @@ const char *vring_fault_text(enum vring_fault fault)
 			"indirect table that is nested, empty, odd-sized or not negotiated",
 		[VRING_BAD_FLAGS] = "buffer with the wrong direction",
 		[VRING_BAD_LENGTH] = "buffer lengths that cannot be",
+		[VRING_BAD_POSITION] = "position to start at is outside the ring",
 	};
 
 	return fault < VRING_N_FAULTS ? texts[fault] : "unknown fault";
 }
 
-void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base)
+int vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base)
 {
+	const struct vring_used *used = ring->used;
+	uint16_t at = packed ? base & 0x7fff : __atomic_load_n(&used->idx, __ATOMIC_ACQUIRE);
+	bool has_slot = !packed || at < size;
+
 	ring->packed = packed;
 	ring->features = features;
 	ring->size = size;
 	ring->mergeable = features & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
 	ring->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
-	ring->n_unpublished = 0;
+	ring->n_unpublished = ring->publish_slot = 0;
 	ring->n_unsignalled = 0;
 	ring->is_listed = false;
 	ring->full_tsc = 0;
 	ring->near = 0;
-	ring->next_avail = packed ? base & 0x7fff : (uint16_t)base;
+	ring->next_avail = has_slot ? at : 0;
 	ring->next_used = ring->avail_seen = ring->published = ring->next_avail;
 	ring->avail_wrap = ring->used_wrap = ring->published_wrap = packed && base >> 15 & 1;
 	ring->fault_told = false;
-	atomic_store_explicit(&ring->broken, VRING_OK, memory_order_relaxed);
+	atomic_store_explicit(
+		&ring->broken, has_slot ? VRING_OK : VRING_BAD_POSITION, memory_order_relaxed);
 	atomic_store_explicit(&ring->tx_lock, false, memory_order_relaxed);
 	/* Whatever an earlier device left in the suppression fields, from now on it is known. */
 	ring->notify_on = true;
 	vring_notify(ring, false);
+	return has_slot ? 0 : -EINVAL;
+}
+
+bool vring_is_sound(const struct vring *ring)
+{
+	return ring->next_avail == ring->next_used && ring->avail_wrap == ring->used_wrap &&
+	       ring->n_unpublished <= ring->size &&
+	       (!ring->packed || (ring->next_used < ring->size && ring->published < ring->size &&
+					 ring->publish_slot < ring->size));
 }
 
 uint32_t vring_base(const struct vring *ring)
@@ -182,19 +199,10 @@ unsigned vring_take(struct vring *ring, struct burst *burst, unsigned max, struc
 
 void vring_untake(struct vring *ring, const struct frame *frames, unsigned n)
 {
-	uint32_t slots = 0;
-
-	if (!ring->packed) {
+	if (ring->packed)
+		packed_untake(ring, frames, n);
+	else
 		ring->next_avail -= n;
-		return;
-	}
-	for (unsigned i = 0; i < n; i++)
-		slots += frames[i].n_desc;
-	if (slots > ring->next_avail) {
-		ring->next_avail += ring->size;
-		ring->avail_wrap = !ring->avail_wrap;
-	}
-	ring->next_avail -= slots;
 }
 
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
@@ -229,24 +237,6 @@ static enum vring_put plan_put(
 	return VRING_PUT_OK;
 }
 
-/** The driver's next n buffers are taken: chains[n_chains] over n slots. */
-static void consume(
-	struct vring *ring, const struct vring_chain *chains, unsigned n_chains, uint16_t n)
-{
-	if (!ring->packed) {
-		ring->next_avail += n;
-		split_use(ring, chains, n_chains);
-		return;
-	}
-	uint32_t next = (uint32_t)ring->next_avail + n;
-	if (next >= ring->size) {
-		next -= ring->size;
-		ring->avail_wrap = !ring->avail_wrap;
-	}
-	ring->next_avail = (uint16_t)next;
-	packed_use(ring, chains, n_chains);
-}
-
 void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n)
 {
 	plan->n_ahead = plan->next_ahead = 0;
@@ -277,9 +267,13 @@ enum vring_put vring_put(
 	if (ret != VRING_PUT_OK)
 		return ret;
 	frame_store(frame, tagged, (uint16_t)plan->n_chains, plan);
-	consume(ring, plan->chains, plan->n_chains, n);
-	/* Those that were looked at ahead are the first of what was just taken. */
-	plan->next_ahead += plan->n_chains;
+	if (ring->packed)
+		packed_use(ring, plan->chains, plan->n_chains);
+	else
+		split_use(ring, plan->chains, plan->n_chains);
+	/* Those that were looked at ahead are the first of what was just taken. Positions count,
+	 * not chains: the driver may have made a chain of them meanwhile. */
+	plan->next_ahead += n;
 	return VRING_PUT_OK;
 }
 

@@ -10,6 +10,13 @@
  * vring_return) or put into its receive ring (vring_put, vring_publish). Both work on bursts and
  * leave publishing to the end of the burst.
  *
+ * Positions. next_avail is where to receive from, next_used where to return to; between bursts they
+ * are the same. Of a packed ring both are slots below size, with a wrap counter each; of a split
+ * ring free-running 16-bit indices. Entries that a burst received and has not returned and those
+ * that are returned and not published yet (n_unpublished) are together at most size: a driver has
+ * no more to make available, and what looks like more was written by one that lies. Every function
+ * keeps this, whatever stands in the ring, and vring_is_sound() says whether it holds.
+ *
  * Threads. While a ring is in the published snapshot, one worker takes from it and, under tx_lock
  * where there are several, workers put into it. The control thread changes a ring only after it
  * left the snapshot and a grace period went by. broken is set by workers and read by control.
@@ -36,6 +43,7 @@ enum vring_fault {
 	VRING_BAD_INDIRECT, /* nested, empty, odd-sized or not negotiated */
 	VRING_BAD_FLAGS,    /* a readable buffer where a writable one must be, or the reverse */
 	VRING_BAD_LENGTH,   /* shorter than the virtio header */
+	VRING_BAD_POSITION, /* to start at a slot that the ring does not have */
 	VRING_N_FAULTS
 };
 
@@ -63,9 +71,9 @@ struct vring {
 	uint64_t full_tsc;   /* a large frame has found it full since then; 0 = it has not */
 	bool is_listed;	     /* by a worker, to be published and signalled; under tx_lock */
 	uint16_t avail_seen; /* split: the driver's index when last read */
-	uint16_t n_unpublished; /* used entries written and not yet visible */
-	/* What the driver can see: an interrupt is decided about for that alone, since another worker
-	 * may have put more and signals it itself. */
+	uint16_t n_unpublished; /* positions used, and not yet visible */
+	/* What the driver can see: an interrupt is decided about for that alone, since another
+	 * worker may have put more and signals it itself. */
 	uint16_t published;	 /* next_used when it was last published, */
 	bool published_wrap;	 /* packed: and its lap */
 	uint32_t n_unsignalled;	 /* positions published since the last vring_signal_needed() */
@@ -86,10 +94,17 @@ static inline bool vring_is_broken(const struct vring *ring)
 
 /**
  * Take over a ring whose desc, avail, used, mem and fds are set, and ask its driver not to kick.
- * base is the position as in SET_VRING_BASE. Nothing is ever in flight between rounds, so that the
- * position to take from is the position to return to.
+ * Work begins where the last device returned to, so that what it received and did not return is
+ * received again. Of a split ring the used index in its memory says where that is, and base, the
+ * position as in SET_VRING_BASE, counts for nothing; of a packed ring it is base's lower half,
+ * since not every front-end fills in the upper one.
+ *
+ * size     1..VRING_MAX_SIZE; split: a power of two
+ * returns  0; -EINVAL: base is no slot of the ring, which is then broken (VRING_BAD_POSITION)
  */
-void vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base);
+int vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base);
+/** Does the invariant of positions hold? For tests; between bursts. */
+bool vring_is_sound(const struct vring *ring);
 /** Position to tell the peer (GET_VRING_BASE). */
 uint32_t vring_base(const struct vring *ring);
 

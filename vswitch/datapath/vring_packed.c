@@ -14,10 +14,13 @@ struct position {
 	bool wrap;
 };
 
-static struct position ahead_of(const struct vring *ring, uint16_t ahead)
-{
-	struct position p = {(uint32_t)ring->next_avail + ahead, ring->avail_wrap};
+/* A position changes in these two functions and nowhere else. Both keep slot below the ring's size
+ * for n up to that size: a lap is the most that a burst may cover (slots_left()). */
 
+/** The position n slots after p. */
+static inline struct position advance(const struct vring *ring, struct position p, uint32_t n)
+{
+	p.slot += n;
 	if (p.slot >= ring->size) {
 		p.slot -= ring->size;
 		p.wrap = !p.wrap;
@@ -25,12 +28,48 @@ static struct position ahead_of(const struct vring *ring, uint16_t ahead)
 	return p;
 }
 
-static void step(const struct vring *ring, struct position *p)
+/** The position n slots before p. */
+static inline struct position retreat(const struct vring *ring, struct position p, uint32_t n)
 {
-	if (++p->slot == ring->size) {
-		p->slot = 0;
-		p->wrap = !p->wrap;
+	if (n > p.slot) {
+		p.slot += ring->size;
+		p.wrap = !p.wrap;
 	}
+	p.slot -= n;
+	return p;
+}
+
+static inline void step(const struct vring *ring, struct position *p)
+{
+	*p = advance(ring, *p, 1);
+}
+
+static inline struct position avail_position(const struct vring *ring)
+{
+	return (struct position){ring->next_avail, ring->avail_wrap};
+}
+
+static inline struct position used_position(const struct vring *ring)
+{
+	return (struct position){ring->next_used, ring->used_wrap};
+}
+
+static inline void set_avail(struct vring *ring, struct position p)
+{
+	ring->next_avail = (uint16_t)p.slot;
+	ring->avail_wrap = p.wrap;
+}
+
+static inline void set_used(struct vring *ring, struct position p)
+{
+	ring->next_used = (uint16_t)p.slot;
+	ring->used_wrap = p.wrap;
+}
+
+/** Slots that the driver can have made available while nothing is received but not returned. */
+static inline uint32_t slots_left(const struct vring *ring)
+{
+	return (uint32_t)ring->size - ring->n_unpublished;
 }
 
 static uint16_t flags_at(const struct vring *ring, uint32_t slot)
@@ -76,9 +115,11 @@ static int walk_indirect(struct vring *ring, uint64_t addr, uint32_t len, uint16
 	return (int)n;
 }
 
-/** The chain at p, whose first flags were read. As walk() of the split ring; p moves past it. */
-static int walk(struct vring *ring, struct position *p, uint16_t flags, uint16_t direction,
-	struct frame_seg *segs, unsigned n, unsigned max, struct vring_chain *chain)
+/** The chain at p, whose first flags were read, over max_slots > 0 at most. As walk() of the split
+ *  ring; p moves past it. */
+static int walk(struct vring *ring, struct position *p, uint16_t flags, uint32_t max_slots,
+	uint16_t direction, struct frame_seg *segs, unsigned n, unsigned max,
+	struct vring_chain *chain)
 {
 	const struct vring_packed_desc *descs = ring->desc;
 	unsigned first = n;
@@ -92,7 +133,7 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint16_t
 		desc_words(&descs[p->slot], &gpa, &rest);
 		uint32_t size = (uint32_t)rest;
 		chain->id = (uint16_t)(rest >> 32);
-		if (++chain->n_desc > ring->size)
+		if (++chain->n_desc > max_slots)
 			return ring_fault(ring, VRING_BAD_CHAIN);
 		if (flags & VRING_DESC_F_INDIRECT) {
 			/* 2.8.7: not together with NEXT, and alone in its chain. */
@@ -145,11 +186,11 @@ static inline bool take_simple(struct vring *ring, struct vmem_region near,
 
 /** Any chain; p moves past it. Returns the pieces of segs then in use, or -1: the ring is broken.
  */
-static int take_chain(struct vring *ring, struct position *p, uint16_t flags, struct frame *frame,
-	struct frame_seg *segs, unsigned used)
+static int take_chain(struct vring *ring, struct position *p, uint16_t flags, uint32_t max_slots,
+	struct frame *frame, struct frame_seg *segs, unsigned used)
 {
 	struct vring_chain chain;
-	int got = walk(ring, p, flags, 0, segs, used, used + FRAME_MAX_SEGS, &chain);
+	int got = walk(ring, p, flags, max_slots, 0, segs, used, used + FRAME_MAX_SEGS, &chain);
 
 	if (got < 0)
 		return -1;
@@ -162,47 +203,48 @@ unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, stru
 {
 	const struct vmem_region near = ring->mem->regions[ring->near];
 	struct frame *frames = burst->frames;
-	struct position p = {ring->next_avail, ring->avail_wrap};
+	struct position p = avail_position(ring);
 	struct vring_packed_desc *descs = ring->desc;
-	unsigned used = 0, n = 0, slots = 0;
+	uint32_t left = slots_left(ring);
+	unsigned used = 0, n = 0;
 
-	for (; n < max && slots < ring->size; n++) {
+	for (; n < max && left; n++) {
 		uint16_t flags = flags_at(ring, p.slot);
 		if (!is_available(flags, p.wrap))
 			break;
 		__builtin_prefetch(&descs[p.slot + 8 < ring->size ? p.slot + 8 : 0]);
 		if (take_simple(ring, near, &p, flags, &frames[n])) {
 			step(ring, &p);
-			slots++;
+			left--;
 			continue;
 		}
 		if (n_segs - used < FRAME_MAX_SEGS)
 			break;
 		struct position next = p;
-		int got = take_chain(ring, &next, flags, &frames[n], segs, used);
+		int got = take_chain(ring, &next, flags, left, &frames[n], segs, used);
 		if (got < 0)
 			break;
 		p = next;
 		used = (unsigned)got;
-		slots += frames[n].n_desc;
+		left -= frames[n].n_desc;
 	}
-	ring->next_avail = (uint16_t)p.slot;
-	ring->avail_wrap = p.wrap;
+	set_avail(ring, p);
 	burst_load(burst, n);
 	return n;
 }
 
 int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 {
-	struct position p = ahead_of(ring, ahead);
+	struct position p = advance(ring, avail_position(ring), ahead);
+	uint32_t left = slots_left(ring);
 	uint16_t flags;
 
-	if (ahead >= ring->size)
+	if (ahead >= left)
 		return 1;
 	flags = flags_at(ring, p.slot);
 	if (!is_available(flags, p.wrap))
 		return 1;
-	int got = walk(ring, &p, flags, VRING_DESC_F_WRITE, plan->segs, plan->n_segs,
+	int got = walk(ring, &p, flags, left - ahead, VRING_DESC_F_WRITE, plan->segs, plan->n_segs,
 		FRAME_MAX_SEGS, &plan->chains[plan->n_chains]);
 	if (got < 0)
 		return -1;
@@ -214,11 +256,12 @@ int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 {
 	const struct vmem_region near = ring->mem->regions[ring->near];
-	struct position p = {ring->next_avail, ring->avail_wrap};
+	struct position p = avail_position(ring);
 	const struct vring_packed_desc *descs = ring->desc;
+	uint32_t left = slots_left(ring);
 	unsigned i = 0;
 
-	for (; i < n && i < ring->size; i++, step(ring, &p)) {
+	for (; i < n && i < left; i++, step(ring, &p)) {
 		uint16_t flags = flags_at(ring, p.slot);
 		uint64_t gpa, rest;
 
@@ -240,17 +283,20 @@ void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 	plan->n_ahead = i;
 }
 
-/** One slot used, in one store; the first of a burst is withheld until packed_publish(): the driver
- *  reads in order, so that it hides all behind it. */
-static inline void use_slot(struct vring *ring, uint32_t slot, bool wrap, uint16_t id, uint32_t len)
+/** A chain of n slots from p on is used, in one store; the first of a burst is withheld until
+ *  packed_publish(): the driver reads in order, so that it hides all behind it. */
+static inline void use_slots(
+	struct vring *ring, struct position p, uint32_t n, uint16_t id, uint32_t len)
 {
-	struct vring_packed_desc *desc = (struct vring_packed_desc *)ring->desc + slot;
-	uint16_t flags = wrap ? FLAG_AVAIL | FLAG_USED : 0;
+	struct vring_packed_desc *desc = (struct vring_packed_desc *)ring->desc + p.slot;
+	uint16_t flags = p.wrap ? FLAG_AVAIL | FLAG_USED : 0;
+	bool first = !ring->n_unpublished;
 
-	if (!ring->n_unpublished++) {
+	ring->n_unpublished += (uint16_t)n;
+	if (first) {
 		desc->id = id;
 		desc->len = len;
-		ring->publish_slot = (uint16_t)slot;
+		ring->publish_slot = (uint16_t)p.slot;
 		ring->publish_flags = flags;
 		return;
 	}
@@ -259,21 +305,10 @@ static inline void use_slot(struct vring *ring, uint32_t slot, bool wrap, uint16
 		len | (uint64_t)id << 32 | (uint64_t)flags << 48, __ATOMIC_RELEASE);
 }
 
-static inline void advance_used(struct vring *ring, uint32_t n)
-{
-	uint32_t next = ring->next_used + n;
-
-	if (next >= ring->size) {
-		next -= ring->size;
-		ring->used_wrap = !ring->used_wrap;
-	}
-	ring->next_used = (uint16_t)next;
-}
-
 static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 	const struct put_burst *burst, struct put_tally *ret_tally, bool easy)
 {
-	struct position p = {ring->next_used, ring->used_wrap};
+	struct position p = used_position(ring);
 	unsigned at = plan->next_ahead, n_ahead = plan->n_ahead;
 	uint64_t todo = burst->todo, tags = burst->tagged;
 	struct put_tally tally = {0};
@@ -287,7 +322,7 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 		if (!is_short_way(frame, burst, need, plan->ahead[at].len, easy))
 			break;
 		plain_store(frame, tagged, plan->ahead[at].hva);
-		use_slot(ring, p.slot, p.wrap, plan->ahead[at].id, need);
+		use_slots(ring, p, 1, plan->ahead[at].id, need);
 		step(ring, &p);
 		if (easy)
 			tally.bytes += need - HDR_SIZE;
@@ -299,10 +334,8 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 		return todo;
 	plan->next_ahead = at;
 	/* Each took one slot, on both sides. */
-	p = ahead_of(ring, n);
-	ring->next_avail = (uint16_t)p.slot;
-	ring->avail_wrap = p.wrap;
-	advance_used(ring, n);
+	set_avail(ring, p);
+	set_used(ring, p);
 	ret_tally->frames += n;
 	ret_tally->bytes += tally.bytes;
 	ret_tally->multicast += tally.multicast;
@@ -319,34 +352,47 @@ uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struc
 
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
 {
+	struct position p = used_position(ring);
+
 	for (unsigned i = 0; i < n; i++) {
-		use_slot(ring, ring->next_used, ring->used_wrap, chains[i].id, chains[i].len);
-		advance_used(ring, chains[i].n_desc);
+		use_slots(ring, p, chains[i].n_desc, chains[i].id, chains[i].len);
+		p = advance(ring, p, chains[i].n_desc);
 	}
+	set_avail(ring, p);
+	set_used(ring, p);
 }
 
 void packed_return(struct vring *ring, const struct frame *frames, unsigned n)
 {
+	struct position p = used_position(ring);
+
 	for (unsigned i = 0; i < n; i++) {
-		use_slot(ring, ring->next_used, ring->used_wrap, frames[i].id, 0);
-		advance_used(ring, frames[i].n_desc);
+		use_slots(ring, p, frames[i].n_desc, frames[i].id, 0);
+		p = advance(ring, p, frames[i].n_desc);
 	}
+	set_used(ring, p);
+}
+
+void packed_untake(struct vring *ring, const struct frame *frames, unsigned n)
+{
+	uint32_t slots = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		slots += frames[i].n_desc;
+	set_avail(ring, retreat(ring, avail_position(ring), slots));
 }
 
 void packed_publish(struct vring *ring)
 {
 	struct vring_packed_desc *descs = ring->desc;
-	uint32_t n = (uint32_t)ring->next_used - ring->published;
 
 	if (!ring->n_unpublished)
 		return;
-	if (ring->next_used <= ring->published)
-		n += ring->size;
 	/* Pairs with the driver's acquire of flags: ids, lengths and buffers are complete. */
 	__atomic_store_n(&descs[ring->publish_slot].flags, ring->publish_flags, __ATOMIC_RELEASE);
 	ring->published = ring->next_used;
 	ring->published_wrap = ring->used_wrap;
-	ring->n_unsignalled += n;
+	ring->n_unsignalled += ring->n_unpublished;
 	ring->n_unpublished = 0;
 }
 

@@ -211,7 +211,8 @@ void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, str
 
 unsigned split_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
-/** The next chain that the driver made available for writing. 0, 1 = none, -1 = fault. */
+/** The next chain that the driver made available for writing, after those that were planned over
+ *  `ahead` positions. 0, 1 = none, -1 = fault. */
 int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
 /** Fill plan->ahead with up to n buffers. */
 void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n);
@@ -219,6 +220,7 @@ void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n);
 uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
 	struct put_tally *tally);
 void split_return(struct vring *ring, const struct frame *frames, unsigned n);
+/** The chains that were planned are taken and used. */
 void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n);
 void split_publish(struct vring *ring);
 
@@ -226,10 +228,12 @@ unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, stru
 	unsigned n_segs);
 uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
 	struct put_tally *tally);
-/** As split_next(); ahead counts slots. */
+/** As split_next(); ahead counts slots, which must be the ring's size at most. */
 int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
 void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n);
+void packed_untake(struct vring *ring, const struct frame *frames, unsigned n);
 void packed_return(struct vring *ring, const struct frame *frames, unsigned n);
+/** The chains that were planned are taken and used. */
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n);
 void packed_publish(struct vring *ring);
 bool packed_pending(const struct vring *ring);

@@ -119,7 +119,8 @@ static int available(struct vring *ring, unsigned max)
 		ring->avail_seen = avail_idx(ring);
 		ready = (uint16_t)(ring->avail_seen - ring->next_avail);
 	}
-	if (ready > ring->size)
+	/* What is used and not published is still the device's. */
+	if (ready + ring->n_unpublished > ring->size)
 		return ring_fault(ring, VRING_BAD_AVAIL);
 	return ready < max ? ready : (int)max;
 }
@@ -286,6 +287,7 @@ void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
 		elem->id = chains[i].id;
 		elem->len = chains[i].len;
 	}
+	ring->next_avail += n;
 	ring->n_unpublished += n;
 }
 

@@ -89,11 +89,14 @@ static bool is_discarded(struct vhost_port *vp, struct vhost_ring *ring)
 	return ring->disabled && is_started(vp, ring);
 }
 
-static void start(struct vhost_port *vp, struct vhost_ring *ring)
+/** False: the peer's position is outside the ring, which is broken from the start
+ * (vhost_find_fault()). */
+static bool start(struct vhost_port *vp, struct vhost_ring *ring)
 {
-	vring_init(&ring->ring, vp->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED), vp->features,
-		ring->size, ring->base);
+	bool packed = vp->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+
 	ring->offered = true;
+	return !vring_init(&ring->ring, packed, vp->features, ring->size, ring->base);
 }
 
 void vhost_offer(struct vhost_port *vp)
@@ -107,8 +110,8 @@ void vhost_offer(struct vhost_port *vp)
 
 		if (!is_ready(vp, to_guest) || !is_ready(vp, from_guest))
 			continue;
-		start(vp, to_guest);
-		start(vp, from_guest);
+		if (!start(vp, to_guest) || !start(vp, from_guest))
+			continue;
 		running->tx[running->n] = &to_guest->ring;
 		running->rx[running->n] = &from_guest->ring;
 		running->queue[running->n++] = (uint16_t)pair;
@@ -118,12 +121,26 @@ void vhost_offer(struct vhost_port *vp)
 
 		if (!is_discarded(vp, from_guest))
 			continue;
-		start(vp, from_guest);
+		if (!start(vp, from_guest))
+			continue;
 		running->rx[running->n + running->n_disabled] = &from_guest->ring;
 		running->queue[running->n + running->n_disabled++] = (uint16_t)pair;
 	}
 	if (running->n || running->n_disabled)
 		vp->port.events->rings(vp->port.ctx, &vp->port);
+}
+
+int vhost_find_fault(const struct vhost_port *vp, struct err *err)
+{
+	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++) {
+		uint8_t fault =
+			atomic_load_explicit(&vp->rings[i].ring.broken, memory_order_relaxed);
+		if (vp->rings[i].offered && fault)
+			return err_set(err, -EPROTO, "ring %u: %s", i, vring_fault_text(fault));
+	}
+	if (vhost_mem_is_lost(&vp->mem))
+		return err_set(err, -EPROTO, "the peer took its memory away");
+	return 0;
 }
 
 /* ---- Connection ---- */
@@ -385,15 +402,7 @@ static void vhost_check(struct port *port)
 	struct vhost_port *vp = to_vhost(port);
 	struct err err = {0};
 
-	for (unsigned i = 0; i < VHOST_MAX_RINGS && !err.code; i++) {
-		uint8_t fault =
-			atomic_load_explicit(&vp->rings[i].ring.broken, memory_order_relaxed);
-		if (vp->rings[i].offered && fault)
-			(void)err_set(&err, -EPROTO, "ring %u: %s", i, vring_fault_text(fault));
-	}
-	if (!err.code && vhost_mem_is_lost(&vp->mem))
-		(void)err_set(&err, -EPROTO, "the peer took its memory away");
-	if (err.code)
+	if (vhost_find_fault(vp, &err))
 		give_up(vp, &err);
 }
 

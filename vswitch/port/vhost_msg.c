@@ -491,6 +491,8 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err)
 	memcpy(&payload, &vp->chan.msg.payload, vp->chan.msg.hdr.size);
 	log_debug("port '%s': %s", vp->name, h->name);
 	ret = h->fn(vp, &payload, err);
+	if (!ret) /* a ring that this message started may be broken from the start */
+		ret = vhost_find_fault(vp, err);
 	if (ret < 0) {
 		if (!err->code)
 			return err_set(

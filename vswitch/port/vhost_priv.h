@@ -71,6 +71,8 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err);
 void vhost_withdraw(struct vhost_port *vp);
 /** Offer every pair of rings that is complete. */
 void vhost_offer(struct vhost_port *vp);
+/** Is one of the rings broken, or the memory gone? 0, or -EPROTO with err set. */
+int vhost_find_fault(const struct vhost_port *vp, struct err *err);
 /** Forget what the peer said of a ring and close its descriptors. It is not offered. */
 void vhost_ring_reset(struct vhost_ring *ring);
 /** Tell the front-end that the configuration (carrier) changed, if it wants to know. */

@@ -32,7 +32,8 @@ static void attach(
 		.mem = &port->vmem,
 		.call_fd = driver->call_fd,
 		.kick_fd = driver->kick_fd};
-	vring_init(ring, driver->packed, features, driver->size, driver->packed ? 1u << 15 : 0);
+	if (vring_init(ring, driver->packed, features, driver->size, driver->packed ? 1u << 15 : 0))
+		abort();
 }
 
 struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
@@ -162,11 +163,20 @@ void rig_send(struct rig *rig, unsigned port, const void *frame, size_t len)
 	rig_send_hdr(rig, port, NULL, frame, len);
 }
 
+static void check_rings(const struct rig *rig)
+{
+	for (unsigned i = 0; i < rig->n_ports; i++)
+		if (!vring_is_sound(&rig->port[i].rx) || !vring_is_sound(&rig->port[i].tx))
+			abort();
+}
+
 unsigned rig_run(struct rig *rig, unsigned port)
 {
 	unsigned n = fwd_burst(rig->fwd, &rig->snapshot, &rig->rx[port]);
 
+	check_rings(rig);
 	fwd_flush(rig->fwd, &rig->snapshot);
+	check_rings(rig);
 	return n;
 }
 

@@ -356,9 +356,178 @@ static void base_survives_a_restart(void **state)
 			rig_run(rig, 0);
 			assert_int_equal(rig_receive(rig, 1, NULL, got, sizeof(got)), len);
 			for (unsigned r = 0; r < 2; r++)
-				vring_init(rings[r], packed, RIG_FEATURES, RIG_RING_SIZE,
-					vring_base(rings[r]));
+				assert_int_equal(vring_init(rings[r], packed, RIG_FEATURES,
+							 RIG_RING_SIZE, vring_base(rings[r])),
+					0);
 		}
+		rig_destroy(rig);
+	}
+}
+
+/* A packed ring's position is a slot that it has, or it does not start. */
+static void position_outside_the_ring_is_refused(void **state)
+{
+	struct rig *rig = rig_create(1, 1, RIG_FEATURES);
+	struct vring *ring = &rig->port[0].rx;
+
+	for (uint32_t base = 0; base <= 0xffff; base++) {
+		bool has_slot = (base & 0x7fff) < RIG_RING_SIZE;
+
+		assert_int_equal(vring_init(ring, true, RIG_FEATURES, RIG_RING_SIZE, base),
+			has_slot ? 0 : -EINVAL);
+		assert_int_equal(ring->broken, has_slot ? VRING_OK : VRING_BAD_POSITION);
+		assert_true(vring_is_sound(ring));
+		if (!has_slot)
+			assert_int_equal(take(rig), 0);
+	}
+	rig_destroy(rig);
+}
+
+/* A device that died with chains in flight has a position ahead of what it returned. They are
+ * received again, and the driver gets each of them back once. */
+static void split_ring_resumes_at_its_used_index(void **state)
+{
+	struct rig *rig = rig_create(2, 0, RIG_FEATURES);
+	struct vring *ring = &rig->port[0].rx;
+	struct vring_used *used = rig->port[0].send.used;
+
+	for (unsigned i = 0; i < 5; i++) {
+		size_t len = rig_frame(bytes, 2, 1, -1, 0x0800, 50 + i);
+
+		rig_send(rig, 0, bytes, len);
+		if (i == 1)
+			assert_int_equal(rig_run(rig, 0), 2);
+	}
+	assert_int_equal(vring_init(ring, false, RIG_FEATURES, RIG_RING_SIZE, 4), 0);
+	assert_true(vring_is_sound(ring));
+	assert_int_equal(rig_run(rig, 0), 3);
+	assert_int_equal(used->idx, 5);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(rig_receive(rig, 1, NULL, got, sizeof(got)), 64 + i);
+	assert_int_equal(fe_ring_pending(&rig->port[0].send), 0);
+	rig_destroy(rig);
+}
+
+/** Begin anew at the last slot, so that the next chain begins another lap. */
+static void start_at_last_slot(struct vring *ring, uint64_t features)
+{
+	assert_int_equal(
+		vring_init(ring, true, features, RIG_RING_SIZE, (RIG_RING_SIZE - 1) | 1u << 15), 0);
+}
+
+#define PACKED_AVAIL(wrap) (1u << ((wrap) ? VRING_PACKED_DESC_F_AVAIL : VRING_PACKED_DESC_F_USED))
+
+/* The chains that one frame is merged into cover the ring once at most, whatever the driver wrote.
+ */
+static void merged_frame_covers_a_ring_at_most(void **state)
+{
+	for (unsigned over = 0; over < 2; over++) {
+		struct rig *rig = rig_create(2, 2, RIG_FEATURES);
+		struct vring_packed_desc *desc = rig->port[1].receive.desc;
+		uint64_t gpa = rig->port[1].receive.bufs_gpa;
+		size_t len = rig_frame(bytes, 0xff, 1, -1, 0x0800, 50);
+
+		/* The last slot holds the header; from the first on goes a chain over all others,
+		 * or round to the last slot again. */
+		desc[RIG_RING_SIZE - 1] = (struct vring_packed_desc){
+			gpa, 12, 7, (uint16_t)(PACKED_AVAIL(true) | VRING_DESC_F_WRITE)};
+		for (unsigned i = 0; i < RIG_RING_SIZE - 1; i++)
+			desc[i] = (struct vring_packed_desc){gpa + 64 * i, 1, (uint16_t)i,
+				(uint16_t)(PACKED_AVAIL(false) | VRING_DESC_F_WRITE |
+					   (i < RIG_RING_SIZE - 2 || over ? VRING_DESC_F_NEXT
+									  : 0))};
+		start_at_last_slot(&rig->port[1].tx, RIG_FEATURES);
+		rig_send(rig, 0, bytes, len);
+		assert_int_equal(rig_run(rig, 0), 1);
+		assert_int_equal(rig->port[1].tx.broken, over ? VRING_BAD_CHAIN : VRING_OK);
+		assert_int_equal(rig->port[1].tx.next_avail, RIG_RING_SIZE - 1);
+		assert_true(rig_counts_add_up(rig));
+		rig_destroy(rig);
+	}
+}
+
+/* Neither do the chains of a burst, so that those which wait can be put back. */
+static void burst_covers_a_ring_at_most(void **state)
+{
+	for (unsigned over = 0; over < 2; over++) {
+		struct rig *rig = rig_create(1, 1, RIG_FEATURES);
+		struct vring_packed_desc *desc = rig->port[0].send.desc;
+		struct vring *ring = &rig->port[0].rx;
+		unsigned n = 0;
+
+		desc[RIG_RING_SIZE - 1] = (struct vring_packed_desc){
+			buf_gpa(rig, 0), 100, 7, (uint16_t)PACKED_AVAIL(true)};
+		for (unsigned i = 0; i < RIG_RING_SIZE - 1; i++)
+			desc[i] = (struct vring_packed_desc){buf_gpa(rig, 1), 16, (uint16_t)i,
+				(uint16_t)(PACKED_AVAIL(false) |
+					   (i < RIG_RING_SIZE - 2 || over ? VRING_DESC_F_NEXT
+									  : 0))};
+		start_at_last_slot(ring, RIG_FEATURES);
+		n = take(rig);
+		assert_int_equal(n, over ? 1 : 2);
+		assert_int_equal(ring->broken, over ? VRING_BAD_CHAIN : VRING_OK);
+		vring_untake(ring, frames, n);
+		assert_true(vring_is_sound(ring));
+		assert_int_equal(ring->next_avail, RIG_RING_SIZE - 1);
+		assert_true(ring->avail_wrap);
+		rig_destroy(rig);
+	}
+}
+
+/* Buffers that were looked at ahead become a chain before the frame comes: what it took is not
+ * taken for the next frame again. */
+static void look_ahead_follows_a_ring_that_changes(void **state)
+{
+	for (unsigned packed = 0; packed < 2; packed++) {
+		struct rig *rig = rig_create(2, packed ? 2 : 0, RIG_FEATURES);
+		struct vring *ring = &rig->port[1].tx;
+		struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
+		struct put_tally tally = {0};
+		struct put_burst burst = {frames, UINT64_MAX, 0, 1514, true};
+
+		vring_put_begin(ring, &plan, RIG_RING_SIZE / 2);
+		for (unsigned i = 0; packed && i < RIG_RING_SIZE - 1; i++)
+			((struct vring_packed_desc *)rig->port[1].receive.desc)[i].flags |=
+				VRING_DESC_F_NEXT;
+		assert_int_equal(vring_put(ring, &plan, &frame, false), VRING_PUT_OK);
+		frame = (struct frame){.head_len = 14, .len = 14, .rest_off = 12};
+		for (unsigned i = 0; i < FRAME_BURST; i++)
+			frames[i] = frame;
+		(void)vring_put_plain(ring, &plan, &burst, &tally);
+		assert_true(vring_is_sound(ring));
+		assert_int_equal(tally.frames, packed ? 0 : RIG_RING_SIZE / 2 - 1);
+		rig_destroy(rig);
+	}
+}
+
+/* A driver cannot make available again what was used and is not published. */
+static void unpublished_entries_are_not_available(void **state)
+{
+	for (unsigned packed = 0; packed < 2; packed++) {
+		struct rig *rig = rig_create(1, packed, RIG_FEATURES);
+		struct vring *ring = &rig->port[0].rx;
+		size_t len = rig_frame(bytes, 2, 1, -1, 0x0800, 50);
+
+		for (unsigned lap = 0; lap < 2; lap++) {
+			for (unsigned i = 0; i < RIG_RING_SIZE; i++) {
+				if (!lap)
+					rig_send(rig, 0, bytes, len);
+				else if (packed)
+					((struct vring_packed_desc *)rig->port[0].send.desc)[i]
+						.flags = PACKED_AVAIL(false);
+				else
+					offer(rig, (uint16_t)i);
+			}
+			for (unsigned i = 0; i < 2; i++) {
+				unsigned n = take(rig);
+
+				assert_int_equal(n, lap ? 0 : FRAME_BURST);
+				vring_return(ring, frames, n);
+				assert_true(vring_is_sound(ring));
+			}
+		}
+		assert_int_equal(ring->n_unpublished, RIG_RING_SIZE);
+		assert_int_equal(ring->broken, packed ? VRING_OK : VRING_BAD_AVAIL);
 		rig_destroy(rig);
 	}
 }
@@ -377,6 +546,12 @@ int main(void)
 		cmocka_unit_test(packed_interrupts_follow_the_event_index),
 		cmocka_unit_test(kicks_are_asked_for_only_when_wanted),
 		cmocka_unit_test(base_survives_a_restart),
+		cmocka_unit_test(position_outside_the_ring_is_refused),
+		cmocka_unit_test(split_ring_resumes_at_its_used_index),
+		cmocka_unit_test(merged_frame_covers_a_ring_at_most),
+		cmocka_unit_test(burst_covers_a_ring_at_most),
+		cmocka_unit_test(look_ahead_follows_a_ring_that_changes),
+		cmocka_unit_test(unpublished_entries_are_not_available),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
