@@ -83,12 +83,14 @@ static enum vring_put try_put(
 	return VRING_PUT_OK;
 }
 
-static void put(struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
+/** False: it was dropped and counted. */
+static bool put(struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
 {
 	enum vring_put result = try_put(fwd, d, frame, tagged);
 
 	if (result != VRING_PUT_OK)
 		d->counters->drops[drop_of(result)]++;
+	return result == VRING_PUT_OK;
 }
 
 /* ---- Software offloads ---- */
@@ -120,7 +122,17 @@ static void frame_of_bytes(
 	frame->skip = 0;
 }
 
-/** Finish what the receiver did not negotiate, then put the result: one frame, or its segments. */
+/** Has the receiver a buffer, probably? */
+static bool has_buffer(const struct fwd *fwd, const struct delivery *d)
+{
+	return d->eth || fwd->plan.next_ahead < fwd->plan.n_ahead || vring_is_broken(d->ring) ||
+	       vring_pending(d->ring);
+}
+
+/**
+ * Finish what the receiver did not negotiate, then put the result: one frame, or its segments. The
+ * first segment that cannot be put ends it: what is left of the frame is dropped with it, as one.
+ */
 static void put_finished(
 	struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
 {
@@ -129,11 +141,15 @@ static void put_finished(
 	struct frame out;
 	uint32_t len;
 
+	if (!has_buffer(fwd, d)) {
+		d->counters->drops[DROP_TX_RING_FULL]++;
+		return;
+	}
 	linearize(frame, fwd->bounce);
 	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
 		offload_checksum(fwd->bounce, frame->len, &frame->hdr);
 		frame_of_bytes(&out, fwd->bounce, frame->len, frame->tci, &seg);
-		put(fwd, d, &out, tagged);
+		(void)put(fwd, d, &out, tagged);
 		return;
 	}
 	if (!offload_cut_begin(&cut, fwd->bounce, frame->len, &frame->hdr) ||
@@ -144,7 +160,8 @@ static void put_finished(
 	for (; len; len = offload_cut_next(&cut, fwd->segment)) {
 		d->counters->copies += cut.index > 1;
 		frame_of_bytes(&out, fwd->segment, len, frame->tci, &seg);
-		put(fwd, d, &out, tagged);
+		if (!put(fwd, d, &out, tagged))
+			break;
 	}
 }
 

@@ -13,6 +13,7 @@
 #ifndef WEFT_DATAPATH_FRAME_H
 #define WEFT_DATAPATH_FRAME_H
 
+#include "steps.h"
 #include "virtio_wire.h"
 
 #include <stdalign.h>
@@ -68,6 +69,7 @@ static inline void frame_copy_tail(const struct frame *frame, uint8_t *dst)
 
 	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
 		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
+		STEP(bytes, part);
 		memcpy(dst, seg->hva + skip, part);
 		dst += part;
 		left -= part;

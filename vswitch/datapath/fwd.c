@@ -333,6 +333,8 @@ static uint64_t inspect_each(
 		else if (!frame_is_plain(frame) &&
 			 !offload_sanitize(&frame->hdr, frame->len, features))
 			reason = DROP_RX_BAD_HEADER;
+		else if (!frame_is_plain(frame) && !offload_is_bounded(&frame->hdr, frame->len))
+			reason = DROP_RX_SEGMENTS;
 		if (reason != TAG_PASS) {
 			counters->drops[reason]++;
 			continue;
@@ -387,6 +389,37 @@ static void forward(struct fwd *fwd, struct pass *pass)
 		forward_bridge(fwd, pass);
 }
 
+/** May a burst exceed what one is allowed to cost? Cheap. Few bytes cannot make many segments. */
+static inline bool burst_may_be_long(const struct burst *burst)
+{
+	return burst->bytes > FWD_BURST_BYTES ||
+	       (burst->bits >> 8 && burst->bytes > FWD_BURST_SEGMENTS * OFFLOAD_MIN_SEGMENT);
+}
+
+/** Leave the frames that exceed it in the ring; the first one never does. Returns how many stay in
+ *  the burst. */
+static unsigned shorten_burst(struct fwd *fwd, struct vring *ring, unsigned n)
+{
+	uint64_t bytes = 0, segments = 0;
+	unsigned keep = 0;
+
+	for (; keep < n; keep++) {
+		const struct frame *frame = &fwd->frames[keep];
+
+		bytes += frame->len;
+		segments += offload_max_segments(&frame->hdr, frame->len);
+		if (keep && (bytes > FWD_BURST_BYTES || segments > FWD_BURST_SEGMENTS))
+			break;
+	}
+	if (keep == n)
+		return n;
+	vring_untake(ring, fwd->frames + keep, n - keep);
+	burst_begin(&fwd->burst, fwd->frames);
+	for (unsigned i = 0; i < keep; i++)
+		burst_add(&fwd->burst, &fwd->frames[i]);
+	return keep;
+}
+
 /** A burst of a guest's or a device's frames, and what may be asked for in them. */
 static inline unsigned take(struct fwd *fwd, const struct dp_rx *rx, uint64_t *ret_features)
 {
@@ -403,6 +436,8 @@ static inline unsigned take(struct fwd *fwd, const struct dp_rx *rx, uint64_t *r
 	}
 	*ret_features = ring->features;
 	n = vring_take(ring, &fwd->burst, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+	if (__builtin_expect(burst_may_be_long(&fwd->burst), 0))
+		n = shorten_burst(fwd, ring, n);
 	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
 		fwd->wants_attention = ring->fault_told = true;
 	return n;
@@ -458,6 +493,8 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	n = take(fwd, rx, &features);
 	if (!n)
 		return 0;
+	STEP(frames, n);
+	STEP(frame_bytes, fwd->burst.bytes);
 	pass.snapshot = snapshot;
 	pass.port = &snapshot->ports[rx->port_id];
 	pass.counters = &fwd->counters[rx->port_id];

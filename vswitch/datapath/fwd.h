@@ -14,6 +14,14 @@
  * An address that moves inside a burst moves for the next one: all look-ups of a burst precede all
  * of its learning, and learning is the control thread's (note.h).
  *
+ * Work is bounded, whatever the input: a burst of a guest's ring ends where its frames exceed
+ * FWD_BURST_BYTES or their software segmentation FWD_BURST_SEGMENTS; the frames behind stay in the
+ * ring for the next one. So for one burst a worker reads at most FWD_MAX_TAKE_DESCS descriptors of
+ * the sender and FWD_MAX_PUT_DESCS of each receiver, makes FWD_MAX_SEGMENTS segments for each
+ * receiver and copies or sums up FWD_MAX_BYTES bytes for each. How many receivers there are is the
+ * operator's choice. Frames of a host's device cannot stay there: of them a burst is FRAME_BURST
+ * frames.
+ *
  * Invariant, per worker: frames taken + copies = frames put + drops (counters.h).
  * Threads: a struct fwd belongs to one worker. Nothing here allocates, waits or fails.
  */
@@ -33,6 +41,16 @@
 /** Frames that a worker may have forwarded and not flushed. */
 #define FWD_FLUSH	256
 #define FWD_BOUNCE_SIZE (FRAME_MAX_LEN + 64)
+/* Where a burst ends. */
+#define FWD_BURST_BYTES	   (1u << 20)
+#define FWD_BURST_SEGMENTS 8192u
+/* What one costs at most. A chain's first descriptor is read twice, and that of an indirect table
+ * is none of its pieces. Not more than half of the segments go unnoticed by the sums over a burst.
+ */
+#define FWD_MAX_TAKE_DESCS (FWD_MAX_SEGS + 2 * FRAME_BURST + 2)
+#define FWD_MAX_PUT_DESCS  (FRAME_BURST + PUT_MAX_DESCS + 2 * PUT_MAX_SEGS + PUT_MAX_CHAINS + 1)
+#define FWD_MAX_SEGMENTS   (2 * FWD_BURST_SEGMENTS)
+#define FWD_MAX_BYTES	   (16u << 20)
 
 /** A worker's memory for a burst. Large: mapped, zeroed, once. */
 struct fwd {

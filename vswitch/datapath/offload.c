@@ -6,6 +6,7 @@
 
 #define IP_PROTO_TCP	6
 #define IP_PROTO_UDP	17
+#define UDP_HDR_LEN	8u
 #define TCP_FIN_PSH	0x09
 #define TCP_CWR		0x80
 
@@ -36,6 +37,7 @@ static uint64_t sum(const uint8_t *p, uint32_t len, uint64_t start)
 {
 	uint64_t s = start;
 
+	STEP(bytes, len);
 	for (; len >= 4; p += 4, len -= 4)
 		s += get32(p);
 	if (len >= 2) {
@@ -108,6 +110,19 @@ bool offload_sanitize(struct virtio_net_hdr_v1 *hdr, uint32_t len, uint64_t feat
 	return !(features_of(hdr, false) & ~features);
 }
 
+bool offload_is_bounded(const struct virtio_net_hdr_v1 *hdr, uint32_t len)
+{
+	switch (hdr->gso_type & ~VIRTIO_NET_HDR_GSO_ECN) {
+	case VIRTIO_NET_HDR_GSO_NONE:
+		return true;
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		return len <= hdr->csum_start + UDP_HDR_LEN +
+				      (uint32_t)hdr->gso_size * OFFLOAD_MAX_DATAGRAMS;
+	default:
+		return hdr->gso_size >= OFFLOAD_MIN_SEGMENT;
+	}
+}
+
 void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr)
 {
 	uint16_t csum = fold(sum(frame + hdr->csum_start, len - hdr->csum_start, 0));
@@ -166,7 +181,7 @@ uint32_t offload_header_len(const uint8_t *frame, uint32_t len, const struct vir
 bool offload_cut_begin(struct offload_cut *cut, const uint8_t *frame, uint32_t len,
 	const struct virtio_net_hdr_v1 *hdr)
 {
-	if (!parse(cut, frame, len, hdr))
+	if (!parse(cut, frame, len, hdr) || cut->header_len > OFFLOAD_MAX_HEADERS)
 		return false;
 	cut->frame = frame;
 	cut->len = len;
@@ -220,6 +235,8 @@ uint32_t offload_cut_next(struct offload_cut *cut, uint8_t *out)
 
 	if (!left)
 		return 0;
+	STEP(segments, 1);
+	STEP(bytes, out_len);
 	memcpy(out, cut->frame, cut->header_len);
 	memcpy(out + cut->header_len, cut->frame + cut->next, part);
 	fix_ip(cut, out, out_len);

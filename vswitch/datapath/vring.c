@@ -75,6 +75,7 @@ static void gather(
 		uint32_t room = segs[*at].len - *skip;
 		uint32_t part = n < room ? n : room;
 
+		STEP(bytes, part);
 		memcpy(dst, segs[*at].hva + *skip, part);
 		dst += part;
 		n -= part;
@@ -125,6 +126,7 @@ static void put_bytes(struct cursor *to, const uint8_t *src, uint32_t n)
 		uint32_t room = to->seg->len - to->used;
 		uint32_t part = n < room ? n : room;
 
+		STEP(bytes, part);
 		memcpy(to->seg->hva + to->used, src, part);
 		src += part;
 		n -= part;
@@ -221,14 +223,18 @@ static enum vring_put plan_put(
 
 	plan->n_chains = plan->n_segs = 0;
 	*ret_ahead = 0;
+	if (plan->n_descs >= PUT_MAX_DESCS)
+		return VRING_PUT_FULL;
 	while (room < need) {
-		if (plan->n_chains && (!ring->mergeable || plan->n_chains == PUT_MAX_CHAINS))
+		if (plan->n_chains && (!ring->mergeable || plan->n_chains == PUT_MAX_CHAINS ||
+					      plan->n_segs >= PUT_MAX_SEGS))
 			return VRING_PUT_NO_ROOM;
 		int ret = ring->packed ? packed_next(ring, *ret_ahead, plan)
 				       : split_next(ring, *ret_ahead, plan);
 		if (ret)
 			return ret < 0 ? VRING_PUT_BROKEN : VRING_PUT_FULL;
 		const struct vring_chain *chain = &plan->chains[plan->n_chains - 1];
+		plan->n_descs += chain->n_segs + 1;
 		if (plan->n_chains == 1 && chain->len < HDR_SIZE)
 			return ring_fault(ring, VRING_BAD_LENGTH), VRING_PUT_BROKEN;
 		*ret_ahead += ring->packed ? chain->n_desc : 1;
@@ -239,7 +245,7 @@ static enum vring_put plan_put(
 
 void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n)
 {
-	plan->n_ahead = plan->next_ahead = 0;
+	plan->n_ahead = plan->next_ahead = plan->n_descs = 0;
 	if (vring_is_broken(ring))
 		return;
 	if (ring->packed)

@@ -20,9 +20,9 @@
  * Threads. While a ring is in the published snapshot, one worker takes from it and, under tx_lock
  * where there are several, workers put into it. The control thread changes a ring only after it
  * left the snapshot and a grace period went by. broken is set by workers and read by control.
- * Limits: size a power of two up to VRING_MAX_SIZE (packed: any size); FRAME_MAX_SEGS descriptors a
- * chain, the ring's size at most.
- * Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues".
+ * Limits: size a power of two up to VRING_MAX_SIZE (packed: any size); FRAME_MAX_SEGS descriptors
+ * in a chain to transmit, PUT_MAX_SEGS in one to receive, the ring's size at most; none without
+ * bytes. Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues".
  */
 #ifndef WEFT_DATAPATH_VRING_H
 #define WEFT_DATAPATH_VRING_H
@@ -42,7 +42,7 @@ enum vring_fault {
 	VRING_BAD_ADDRESS,  /* outside guest memory */
 	VRING_BAD_INDIRECT, /* nested, empty, odd-sized or not negotiated */
 	VRING_BAD_FLAGS,    /* a readable buffer where a writable one must be, or the reverse */
-	VRING_BAD_LENGTH,   /* shorter than the virtio header */
+	VRING_BAD_LENGTH,   /* shorter than the virtio header, or no bytes at all */
 	VRING_BAD_POSITION, /* to start at a slot that the ring does not have */
 	VRING_N_FAULTS
 };
@@ -129,8 +129,13 @@ struct vring_chain {
 	uint16_t n_desc;
 };
 
-/** Pieces of the chains that one frame is put into. */
+/* What one frame may be put into: pieces of a chain, chains, and pieces after which no other chain
+ * is added. 64 KiB need 44 buffers of 1.5 KiB. */
+#define PUT_MAX_SEGS   256
 #define PUT_MAX_CHAINS 256
+/** Descriptors of a ring that one burst reads to put its frames; then the ring counts as full. */
+#define PUT_MAX_DESCS 16384
+
 struct put_plan {
 	/* Buffers of one descriptor, looked at ahead of the frames for them; next is the one that
 	 * the driver made available first. */
@@ -140,8 +145,9 @@ struct put_plan {
 		uint16_t id;
 	} ahead[FRAME_BURST];
 	unsigned n_ahead, next_ahead;
+	unsigned n_descs; /* read since vring_put_begin() */
 	/* The chains of a frame that needs more. */
-	struct frame_seg segs[FRAME_MAX_SEGS];
+	struct frame_seg segs[2 * PUT_MAX_SEGS];
 	struct vring_chain chains[PUT_MAX_CHAINS];
 	unsigned n_chains, n_segs;
 };

@@ -104,7 +104,7 @@ static int walk_indirect(struct vring *ring, uint64_t addr, uint32_t len, uint16
 		 * set on what it sends; reading what might be written is harmless. */
 		if (direction && !(flags & VRING_DESC_F_WRITE))
 			return ring_fault(ring, VRING_BAD_FLAGS);
-		if (size > UINT32_MAX - chain->len)
+		if (!size || size > UINT32_MAX - chain->len)
 			return ring_fault(ring, VRING_BAD_LENGTH);
 		int got = seg_append(ring->mem, segs, n, max, gpa, size);
 		if (got < 0)
@@ -145,7 +145,7 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint32_t
 		} else {
 			if ((flags & VRING_DESC_F_WRITE) != direction)
 				return ring_fault(ring, VRING_BAD_FLAGS);
-			if (size > UINT32_MAX - chain->len)
+			if (!size || size > UINT32_MAX - chain->len)
 				return ring_fault(ring, VRING_BAD_LENGTH);
 			got = seg_append(ring->mem, segs, n, max, gpa, size);
 			if (got < 0)
@@ -245,7 +245,7 @@ int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 	if (!is_available(flags, p.wrap))
 		return 1;
 	int got = walk(ring, &p, flags, left - ahead, VRING_DESC_F_WRITE, plan->segs, plan->n_segs,
-		FRAME_MAX_SEGS, &plan->chains[plan->n_chains]);
+		plan->n_segs + PUT_MAX_SEGS, &plan->chains[plan->n_chains]);
 	if (got < 0)
 		return -1;
 	plan->n_segs = (unsigned)got;

@@ -7,6 +7,7 @@
 #ifndef WEFT_DATAPATH_VRING_PRIV_H
 #define WEFT_DATAPATH_VRING_PRIV_H
 
+#include "steps.h"
 #include "vring.h"
 
 #include <string.h>
@@ -34,13 +35,16 @@ static inline void desc_words(const void *desc, uint64_t *ret_addr, uint64_t *re
 {
 	const unaligned_u64 *words = desc;
 
+	STEP(descriptors, 1);
 	*ret_addr = LOAD_ONCE(words[0]);
 	*ret_rest = LOAD_ONCE(words[1]);
 }
 
 /**
- * Append guest range [gpa, gpa + len) to segs, which has room for max pieces in all; a range over
- * adjacent regions becomes several. returns the new count, or -1: outside memory or too many.
+ * Append guest range [gpa, gpa + len), len > 0, to segs, which has room for max pieces in all; a
+ * range over adjacent regions becomes several. A descriptor of no bytes would be none, and a chain
+ * of them as long as its driver likes: callers refuse it, as QEMU does. returns the new count, or
+ * -1: outside memory or too many.
  */
 static inline int seg_append(const struct vmem *mem, struct frame_seg *segs, unsigned n,
 	unsigned max, uint64_t gpa, uint32_t len)

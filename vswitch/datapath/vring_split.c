@@ -62,7 +62,7 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 		}
 		if ((desc.flags & VRING_DESC_F_WRITE) != direction)
 			return ring_fault(ring, VRING_BAD_FLAGS);
-		if (desc.len > UINT32_MAX - chain->len)
+		if (!desc.len || desc.len > UINT32_MAX - chain->len)
 			return ring_fault(ring, VRING_BAD_LENGTH);
 		int got = seg_append(ring->mem, segs, n, max, desc.addr, desc.len);
 		if (got < 0)
@@ -177,8 +177,8 @@ int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 	if ((unsigned)ready <= ahead)
 		return 1;
 	uint16_t head = LOAD_ONCE(avail->ring[at & (ring->size - 1)]);
-	int got = walk(ring, head, VRING_DESC_F_WRITE, plan->segs, plan->n_segs, FRAME_MAX_SEGS,
-		&plan->chains[plan->n_chains]);
+	int got = walk(ring, head, VRING_DESC_F_WRITE, plan->segs, plan->n_segs,
+		plan->n_segs + PUT_MAX_SEGS, &plan->chains[plan->n_chains]);
 	if (got < 0)
 		return -1;
 	plan->n_segs = (unsigned)got;

@@ -1,5 +1,7 @@
 #include "rig.h"
 
+#include "offload.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,10 +172,38 @@ static void check_rings(const struct rig *rig)
 			abort();
 }
 
+_Thread_local struct steps steps_taken;
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/** Did the last burst cost no more than fwd.h says, and than its frames account for? */
+static void check_steps(const struct rig *rig)
+{
+	const uint64_t frame_descs = 2 * PUT_MAX_SEGS + PUT_MAX_CHAINS, head_bytes = 512;
+	uint64_t receivers = rig->n_ports, frames = steps_taken.frames;
+	uint64_t puts = frames + steps_taken.segments;
+	uint64_t descs = least(FWD_MAX_PUT_DESCS, FRAME_BURST + puts * frame_descs);
+	uint64_t segments = least(FWD_MAX_SEGMENTS,
+		frames * OFFLOAD_MAX_DATAGRAMS + steps_taken.frame_bytes / OFFLOAD_MIN_SEGMENT);
+	uint64_t bytes = least(FWD_MAX_BYTES, 4 * steps_taken.frame_bytes + frames * head_bytes +
+						      3 * steps_taken.segments * OFFLOAD_MAX_HEADERS);
+
+	if (steps_taken.descriptors > FWD_MAX_TAKE_DESCS + receivers * descs ||
+		steps_taken.segments > receivers * segments ||
+		steps_taken.bytes > FRAME_BURST * head_bytes + receivers * bytes)
+		abort();
+}
+
 unsigned rig_run(struct rig *rig, unsigned port)
 {
-	unsigned n = fwd_burst(rig->fwd, &rig->snapshot, &rig->rx[port]);
+	unsigned n;
 
+	steps_taken = (struct steps){0};
+	n = fwd_burst(rig->fwd, &rig->snapshot, &rig->rx[port]);
+	check_steps(rig);
 	check_rings(rig);
 	fwd_flush(rig->fwd, &rig->snapshot);
 	check_rings(rig);

@@ -65,8 +65,8 @@ void rig_wire(struct rig *rig, unsigned a, unsigned b);
 void rig_send(struct rig *rig, unsigned port, const void *frame, size_t len);
 void rig_send_hdr(struct rig *rig, unsigned port, const struct virtio_net_hdr_v1 *hdr,
 	const void *frame, size_t len);
-/** One burst from a port; returns the frames taken. Aborts when a ring's positions are not sound.
- */
+/** One burst from a port; returns the frames taken. Aborts when a ring's positions are not sound
+ *  or the burst cost more steps than fwd.h allows. */
 unsigned rig_run(struct rig *rig, unsigned port);
 /** A frame that a port's driver received: its length, or -EAGAIN. */
 int rig_receive(struct rig *rig, unsigned port, struct virtio_net_hdr_v1 *ret_hdr, void *frame,

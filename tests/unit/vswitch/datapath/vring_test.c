@@ -180,7 +180,7 @@ static void split_faults_are_told_apart(void **state)
 	expect_fault(
 		split_with((struct vring_desc){ok, 12, VRING_DESC_F_NEXT, 0}), VRING_BAD_CHAIN, 0);
 	expect_fault(
-		split_with((struct vring_desc){ok, 0, VRING_DESC_F_NEXT, 0}), VRING_BAD_CHAIN, 0);
+		split_with((struct vring_desc){ok, 0, VRING_DESC_F_NEXT, 0}), VRING_BAD_LENGTH, 0);
 	expect_fault(split_with((struct vring_desc){ok, 12, VRING_DESC_F_NEXT, RIG_RING_SIZE}),
 		VRING_BAD_HEAD, 0);
 	expect_fault(split_with((struct vring_desc){RIG_GPA - 1, 12, 0, 0}), VRING_BAD_ADDRESS, 0);
