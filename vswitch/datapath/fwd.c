@@ -85,6 +85,7 @@ struct pass {
 	struct dp_counters *counters;
 	bool is_disabled; /* its queue */
 	bool takes_untagged;
+	bool has_tags; /* a tag was taken off some frame */
 	uint64_t todo; /* frames still to be decided about */
 	uint64_t flood;
 	unsigned n_flows;
@@ -106,6 +107,7 @@ static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigne
 		enum drop_reason reason = tag_ingress(pass->port, frame);
 		if (reason != TAG_PASS)
 			return reason;
+		pass->has_tags |= frame->rest_off != 12;
 	}
 	if (src & MAC_GROUP || !src)
 		return DROP_RX_SOURCE;
@@ -179,6 +181,7 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 	uint64_t *joined = NULL;
 
 	pass->n_flows = 0;
+	pass->has_tags = false;
 	pass->takes_untagged = pass->port->flags & DP_PORT_UNTAGGED &&
 			       vlan_set_has(pass->port->vlans, pass->port->pvid);
 	for (uint64_t left = pass->todo; left; left &= left - 1) {
@@ -219,6 +222,22 @@ static void learn(struct fwd *fwd, const struct pass *pass, const struct flow *f
 	note_source(fwd, pass->port->bridge, pass->port->id, flow->src_key);
 }
 
+/** Which of these frames of VLAN vid carry a tag when they leave by a port? */
+static inline uint64_t tagged_frames(const struct fwd *fwd, const struct pass *pass,
+	const struct dp_port *to, uint16_t vid, uint64_t mask)
+{
+	uint64_t tagged = 0;
+
+	if (tag_is_tagged(to, vid))
+		return mask;
+	if (__builtin_expect(!pass->has_tags, 1) || !(to->flags & DP_PORT_TAGGED))
+		return 0;
+	for (; mask; mask &= mask - 1)
+		if (tag_has_inner(&fwd->frames[__builtin_ctzll(mask)]))
+			tagged |= mask & -mask;
+	return tagged;
+}
+
 /** Send frames to the port that their address is known to be at; nobody knows it: flood. */
 static void send_known(
 	struct fwd *fwd, struct pass *pass, uint64_t frames, uint16_t vid, uint16_t value)
@@ -236,7 +255,7 @@ static void send_known(
 		fwd->counters[port_id].drops[DROP_TX_VLAN] +=
 			(unsigned)__builtin_popcountll(frames);
 	else
-		send_to(fwd, port_id, frames, tag_is_tagged(to, vid) ? frames : 0);
+		send_to(fwd, port_id, frames, tagged_frames(fwd, pass, to, vid, frames));
 }
 
 /** Send frames, all of VLAN vid, to every member port but the one they came from. */
@@ -250,7 +269,7 @@ static void flood(struct fwd *fwd, const struct pass *pass, uint64_t mask, uint1
 
 		if (to == pass->port || !tag_is_member(to, vid))
 			continue;
-		send_to(fwd, to->id, mask, tag_is_tagged(to, vid) ? mask : 0);
+		send_to(fwd, to->id, mask, tagged_frames(fwd, pass, to, vid, mask));
 		copies++;
 	}
 	if (!copies)

@@ -7,6 +7,10 @@
  *   in:  untagged or priority-tagged (VID 0) -> pvid, if the port takes untagged frames;
  *        tagged -> its VID, if the port takes tagged frames; then membership is checked
  *   out: members only; VLAN 0 leaves untagged; the pvid as the port says; every other VLAN tagged
+ *        inner: a frame in whose data another tag follows keeps one in front of it (its VLAN's, or a
+ *        priority tag in VLAN 0) where it would leave a port of tagged VLANs untagged: the receiver
+ *        would take the inner tag for the frame's VLAN, which is how a sender hops from a native VLAN
+ *        into one that it may not be in
  * The priority of a tag that was taken off is kept for a receiver that gets one.
  * Source: IEEE 802.1Q-2018, 6.9 "Support of the EISS", 8.6.2 "Ingress filtering", 8.6.4 "Egress
  * filtering", 9.6 "VLAN Tag Control Information".
@@ -76,7 +80,16 @@ static inline bool tag_is_member(const struct dp_port *port, uint16_t vid)
 	return vlan_set_has(port->vlans, vid);
 }
 
-/** Do they carry a tag when they do? */
+/** Was a tag taken off in front of another one? */
+static inline bool tag_has_inner(const struct frame *frame)
+{
+	uint32_t at = frame->rest_off;
+
+	return at != 12 && at + 2u <= frame->head_len &&
+	       (frame->head[at] << 8 | frame->head[at + 1]) == ETHER_TYPE_VLAN;
+}
+
+/** Do they carry a tag when they do? Those with another tag inside may all the same. */
 static inline bool tag_is_tagged(const struct dp_port *port, uint16_t vid)
 {
 	return vid && (vid != port->pvid || port->flags & DP_PORT_PVID_TAGGED);

@@ -239,6 +239,63 @@ static void vlan_rules_hold(void **state)
 	}
 }
 
+/* A frame with two tags whose outer one is taken off never leaves a trunk as one of the inner VLAN:
+ * neither by a priority tag from an access port, nor by the native VLAN's own tag. */
+static void inner_tag_does_not_become_the_vlan(void **state)
+{
+	static const struct {
+		enum role in, out;
+		int outer, expect; /* expect: the outer tag, or UNTAGGED: the inner one is first */
+	} rows[] = {
+		{ACCESS10, NATIVE_UNTAGGED, 0x0000, 0x000a},
+		{ACCESS10, NATIVE_UNTAGGED, 0xa000, 0xa00a},
+		{ACCESS10, TRUNK, 0xa000, 0xa00a},
+		{NATIVE_UNTAGGED, NATIVE_UNTAGGED, 10, 10}, /* double tagging, as in textbooks */
+		{NATIVE_UNTAGGED, NATIVE_UNTAGGED, 0x0000, 10},
+		{TRUNK, NATIVE_UNTAGGED, 0x600a, 0x600a},
+		{ALL, ALL, 0xe000, 0xe000},
+		{ALL, ALL, 10, 10},
+		/* An access port has no VLANs to hop into; what is inside is its host's business. */
+		{TRUNK, ACCESS10, 10, UNTAGGED},
+		{ACCESS10, ACCESS10, 0xa000, UNTAGGED},
+	};
+
+	for (unsigned i = 0; i < 2 * sizeof(rows) / sizeof(rows[0]); i++) {
+		const unsigned row = i / 2;
+		struct rig *rig = rig_create(3, i & 1 ? 7 : 0, RIG_FEATURES);
+		uint8_t inner[100], want[100];
+		size_t inner_len = rig_frame(inner, i & 1 ? 0xff : 2, 1, 20, 0x0800, 60);
+
+		set_role(rig, 0, rows[row].in);
+		set_role(rig, 1, rows[row].out);
+		set_role(rig, 2, NONE);
+		rig->bridge.n_ports = 2;
+		/* One with nothing inside, then two with a tag inside: of one flow, and both ways. */
+		for (unsigned n = 0; n < 3; n++) {
+			size_t len = rig_frame(
+				sent, i & 1 ? 0xff : 2, 1, rows[row].outer, n ? 0x8100 : 0x0800, 0);
+
+			memcpy(sent + len, inner + 14, inner_len - 14);
+			rig_send(rig, 0, sent, len + inner_len - 14);
+		}
+		assert_int_equal(rig_run(rig, 0), 3);
+		for (unsigned n = 0; n < 3; n++) {
+			int got_len = rig_receive(rig, 1, NULL, got, sizeof(got));
+			int tag = rows[row].expect;
+			size_t len;
+
+			if (!n && (rows[row].out == NATIVE_UNTAGGED || rows[row].out == ACCESS10 ||
+					  !(tag & 0xfff)))
+				tag = UNTAGGED;
+			len = rig_frame(want, i & 1 ? 0xff : 2, 1, tag, n ? 0x8100 : 0x0800, 0);
+			memcpy(want + len, inner + 14, inner_len - 14);
+			assert_int_equal(got_len, len + inner_len - 14);
+			assert_memory_equal(got, want, len + inner_len - 14);
+		}
+		done(rig);
+	}
+}
+
 static void vlans_learn_apart(void **state)
 {
 	struct rig *rig = rig_create(3, 0, RIG_FEATURES);
@@ -626,6 +683,7 @@ int main(void)
 		cmocka_unit_test(address_that_moves_follows),
 		cmocka_unit_test(same_note_is_not_repeated_at_once),
 		cmocka_unit_test(vlan_rules_hold),
+		cmocka_unit_test(inner_tag_does_not_become_the_vlan),
 		cmocka_unit_test(vlans_learn_apart),
 		cmocka_unit_test(drops_have_their_reason),
 		cmocka_unit_test(flows_may_be_mixed),
