@@ -22,9 +22,11 @@ EVERY = 100_000
 N = 3 * EVERY + 1000
 AT_ONCE = EVERY
 TRIES = 20         # a busy machine may refuse most of the frames of some runs
-RATE = 200_000     # frames a second: low, so that loss is never the machine's
-RING = 16384       # slots, 80 ms
-STREAM = {"id": 7, "from": "a", "to": ["b"], "rate": RATE, "count": AT_ONCE, "burst": 16,
+RATE = 200_000     # frames a second
+RING = 16384       # slots
+WINDOW = RING // 2 # frames under way: loss is never the machine's
+QUIET = 10         # seconds without a frame while some are missing; else half a second is enough
+STREAM = {"id": 7, "from": "a", "to": ["b"], "rate": RATE, "count": AT_ONCE, "burst": 16, "window": WINDOW,
           "dst": "02:00:00:00:00:ee", "src": "02:00:00:00:00:0a", "size": [64, 256, 1518]}
 NAMES = ("lost", "duplicated", "reordered", "flooded", "misrouted", "corrupted")
 # Fault: how its frames show.
@@ -54,7 +56,7 @@ def start(fault):
         stderr=log, env={**os.environ, "WEFT_FAULT": f"{fault}:{0 if fault == 'none' else EVERY}"},
         preexec_fn=host.die_with_parent)
     netcfg = [f"{BUILD}/netcfg/netcfg", "-S", f"{FOLDER}/vs.sock"]
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while subprocess.run([*netcfg, "bridge", "add", "br0"], capture_output=True).returncode:
         if time.monotonic() > deadline:
             raise SystemExit("the switch did not come up")
@@ -71,14 +73,14 @@ def measure():
     try:
         agent.call("open", ports=[{"name": name, "spec": f"vhost:{FOLDER}/{name},size={RING}"}
                                   for name in "abc"])
-        agent.call("wait", timeout=20)
+        agent.call("wait", timeout=300)
         # Not in the frames that faults are planted in: those go to b.
         agent.call("streams", streams=[STREAM])
         agent.call("learn", rate=1000)
         time.sleep(0.2)
         totals = dict.fromkeys(("sent", *NAMES), 0)
         for _ in range(TRIES):
-            add(totals, agent.call("run", drain=0.3, check_every=1))
+            add(totals, agent.call("run", drain=QUIET, check_every=1))
             if totals["sent"] >= N:
                 break
         return totals

@@ -89,7 +89,7 @@ struct engine_run {
 	/* In. */
 	struct engine_step steps[ENGINE_MAX_STEPS];
 	unsigned n_steps;     /* at least 1; seconds may be 0: until every stream had its count */
-	double drain_s;	      /* quiet for so long ends the run */
+	double drain_s;	      /* quiet for so long ends the run, less where nothing is awaited */
 	unsigned check_every; /* frames from one look at contents to the next; 0: none */
 	double interval_s;    /* of the timeline; 0: none */
 	/** Called about once a millisecond; true: stop sending now. May be NULL. */

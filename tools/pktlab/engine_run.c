@@ -12,6 +12,7 @@
 #define TEND_NS	       1000000u
 #define BACKLOG_NS     2000000u /* what a hold-up of the tester may be made good for */
 #define DRAIN_MAX      10	/* times the quiet time, at most */
+#define ALL_HERE_NS    500000000u /* quiet time once all of a stream with a window has arrived */
 #define STAMP_SENDERS  8u	/* senders from one look at the clock to the next */
 #define NS_48	       ((UINT64_C(1) << 48) - 1)
 #define MAX_LATENCY_NS UINT64_C(60000000000)
@@ -27,6 +28,20 @@ struct phase {
 
 /* ---- Sending ---- */
 
+/** Frames that have not arrived everywhere yet; those that are lost are for ever under way. */
+static uint64_t under_way(const struct sender *sender)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < sender->stream.n_to; i++) {
+		uint64_t missing = sender->sent - sender->flows[i].track.received;
+
+		if (missing > n)
+			n = missing;
+	}
+	return n;
+}
+
 static void send_burst(struct engine *engine, struct sender *sender, uint64_t now_ns)
 {
 	struct engine_port *from = &engine->ports[sender->stream.from];
@@ -37,6 +52,14 @@ static void send_burst(struct engine *engine, struct sender *sender, uint64_t no
 
 	if (sender->stream.count && due > sender->stream.count - sender->sent - sender->refused)
 		due = (unsigned)(sender->stream.count - sender->sent - sender->refused);
+	if (sender->stream.window && due > 0) {
+		uint64_t n_missing = under_way(sender);
+		uint64_t room =
+			n_missing < sender->stream.window ? sender->stream.window - n_missing : 0;
+
+		if (due > room)
+			due = (unsigned)room;
+	}
 	if (!due)
 		return;
 	unsigned n = port->ops->tx_begin(port, due, slots);
@@ -339,14 +362,30 @@ static bool is_pending(struct engine *engine)
 	return false;
 }
 
+/** Every stream tells by its window that all should arrive, and all has. */
+static bool is_all_here(const struct engine *engine)
+{
+	for (unsigned i = 0; i < engine->n_senders; i++)
+		if (!engine->senders[i].stream.window || under_way(&engine->senders[i]))
+			return false;
+	return engine->n_senders;
+}
+
+static bool is_quiet(struct engine *engine, const struct phase *phase, uint64_t quiet_ns)
+{
+	uint64_t ns = phase->now_ns - phase->last_rx_ns;
+
+	return (ns >= quiet_ns || (ns >= ALL_HERE_NS && is_all_here(engine))) &&
+	       !is_pending(engine);
+}
+
 static void drain(struct engine *engine, struct engine_run *run, struct phase *phase)
 {
 	uint64_t quiet_ns = (uint64_t)(run->drain_s * 1e9);
 	uint64_t end_ns = phase->now_ns + DRAIN_MAX * quiet_ns;
 
 	phase->last_rx_ns = phase->now_ns;
-	while (phase->now_ns < end_ns &&
-		(phase->now_ns - phase->last_rx_ns < quiet_ns || is_pending(engine)))
+	while (phase->now_ns < end_ns && !is_quiet(engine, phase, quiet_ns))
 		round_of(engine, run, phase);
 }
 

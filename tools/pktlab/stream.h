@@ -53,6 +53,7 @@ struct stream {
 	struct rate rate;
 	double line_bps;
 	uint32_t burst; /* frames at once, at most */
+	uint32_t window; /* frames under way, at most, where it should arrive; 0: no limit */
 	uint64_t count; /* frames in all; 0: no limit */
 	uint32_t n_sizes;
 	uint16_t sizes[STREAM_MAX_SIZES]; /* frame by frame, round and round */

@@ -320,9 +320,9 @@ static int get_vxlan(const struct reader *reader, const json_t *object, struct s
 
 static int get_all(const struct reader *reader, const json_t *object, struct stream *stream)
 {
-	uint64_t burst = stream->burst;
-	int r = check_members(
-		reader, object, "id from to rate line size burst count dst src vlan ip udp vxlan");
+	uint64_t burst = stream->burst, window = 0;
+	int r = check_members(reader, object,
+		"id from to rate line size burst window count dst src vlan ip udp vxlan");
 
 	if (!r)
 		r = get_ports(reader, object, stream);
@@ -332,7 +332,10 @@ static int get_all(const struct reader *reader, const json_t *object, struct str
 		r = get_sizes(reader, object, stream);
 	if (!r)
 		r = get_number(reader, object, "burst", UINT32_MAX, &burst);
+	if (!r)
+		r = get_number(reader, object, "window", UINT32_MAX, &window);
 	stream->burst = (uint32_t)burst;
+	stream->window = (uint32_t)window;
 	if (!r)
 		r = get_number(reader, object, "count", INT64_MAX, &stream->count);
 	if (!r)

@@ -97,6 +97,27 @@ static void a_frame_at_a_port_where_it_should_not_be_is_misrouted(void **state)
 	engine_destroy(engine);
 }
 
+/* Faster than the receiver, but never more ahead of it than the ring holds: all arrive; and the run
+ * does not wait for more. */
+static void a_window_waits_for_what_is_under_way(void **state)
+{
+	struct engine *engine = engine_of(2);
+	struct engine_run run = {.n_steps = 1, .steps = {{0, 1}}, .drain_s = 600};
+
+	assert_int_equal(
+		set_streams(engine, "[{'from':'p0','to':['p1'],'rate':'10Mpps','window':32,"
+				    "'count':5000}]"),
+		0);
+	engine->ports[1].is_slow = true;
+	pace_set(&engine->ports[1].slow, 100e3, 1000000);
+	assert_int_equal(engine_run(engine, &run), 0);
+	assert_int_equal(engine->senders[0].sent, 5000);
+	assert_int_equal(engine->senders[0].refused, 0);
+	assert_int_equal(engine->senders[0].flows[0].track.received, 5000);
+	engine_run_done(&run);
+	engine_destroy(engine);
+}
+
 static void a_port_that_does_not_take_in_refuses(void **state)
 {
 	struct engine *engine = engine_of(2);
@@ -211,6 +232,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counted_frames_arrive_whole_and_in_order),
 		cmocka_unit_test(a_frame_at_a_port_where_it_should_not_be_is_misrouted),
+		cmocka_unit_test(a_window_waits_for_what_is_under_way),
 		cmocka_unit_test(a_port_that_does_not_take_in_refuses),
 		cmocka_unit_test(frames_of_others_are_shown_to_the_caller),
 		cmocka_unit_test(every_pair_of_vlan_and_address_is_taught_once),
