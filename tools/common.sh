@@ -28,6 +28,17 @@ usage() {
 	sed -n '2,/^[^#]/{s/^# \{0,1\}//p}' "$0"
 }
 
+# processes_with VARIABLE=VALUE: the process ids of those whose environment has it. That of a process that
+# hangs in the kernel while it is executed cannot be read, and is left out.
+processes_with() {
+	local stat pid files=()
+	for pid in /proc/[0-9]*; do
+		read -r stat 2>/dev/null <"$pid/stat" || continue
+		[[ ${stat##*) } == D* ]] || files+=("$pid/environ")
+	done
+	timeout 10 grep -slzFx --line-buffered "$1" "${files[@]}" | tr -cd '0-9\n' || true
+}
+
 # step TEXT CMD...: run a long step under one line that ticks and ends with its seconds; what the
 # step printed is shown only if it fails.
 step() {

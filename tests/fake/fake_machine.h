@@ -28,7 +28,8 @@ void fake_machine_create(struct dev_env *ret_env);
 /** Without a PCI bus, for code that makes its own. */
 void fake_machine_create_bare(struct dev_env *ret_env);
 void fake_machine_destroy(struct dev_env *env);
-/** Run the loop until done(ctx), at most timeout_ms. Returns what done(ctx) last said. */
+/** Run the loop until done(ctx); timeout_ms is what a machine at ease needs at most, a busy one is
+ * given more. Returns what done(ctx) last said. */
 bool fake_machine_run(struct dev_env *env, bool (*done)(void *ctx), void *ctx, unsigned timeout_ms);
 /** Run the loop for ms. */
 void fake_machine_idle(struct dev_env *env, unsigned ms);

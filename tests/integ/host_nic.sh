@@ -115,18 +115,18 @@ expect 'port add --may-exist finds it by the name that is gone' \
 	vs --may-exist port add up0 bridge br0 type nic dev "$nic"
 fails_with 'unbind refuses while the port has it' 1 'a program uses it' netcfg nic unbind "$card"
 
-expect 'the container reaches the wire' within 20 in_near busybox ping -c1 -W1 10.9.0.1
-expect 'and is reached' in_far busybox ping -c2 -W2 10.9.0.2
+expect 'the container reaches the wire' within 20 in_near busybox ping -c1 -W5 10.9.0.1
+expect 'and is reached' within 30 in_far busybox ping -c1 -W5 10.9.0.2
 start iperf ip netns exec far iperf3 -s
-expect 'TCP onto the wire' within 10 in_near timeout 20 iperf3 -c 10.9.0.1 -t 2
-expect 'TCP from the wire' in_near timeout 20 iperf3 -c 10.9.0.1 -t 2 -R
+expect 'TCP onto the wire' within 10 in_near timeout 600 iperf3 -c 10.9.0.1 -n 4M
+expect 'TCP from the wire' in_near timeout 600 iperf3 -c 10.9.0.1 -n 4M -R
 big=$(printf 'x%.0s' {1..1400})
 received() { # a datagram without checksum offload, whole
 	local got
 	start udp ip netns exec far socat -u UDP4-RECV:7777 "CREATE:$T/got"
-	sleep 1
+	within 10 eval 'in_far ss -lun | grep -q :7777'
 	printf '%s' "$big" | in_near socat -u - UDP4-SENDTO:10.9.0.1:7777
-	sleep 1
+	within 10 test -s "$T/got"
 	stop udp
 	got=$(<"$T/got")
 	[[ $got == "$big" ]]
@@ -145,12 +145,12 @@ ip -n far link set v10 up
 ip -n far link set v20 up
 ip -n near address add 10.10.0.2/24 dev eth0
 ip -n near address add 10.20.0.2/24 dev eth0
-expect 'VLAN 10 of the trunk reaches the container' within 10 in_near busybox ping -c1 -W1 10.10.0.1
+expect 'VLAN 10 of the trunk reaches the container' within 10 in_near busybox ping -c1 -W5 10.10.0.1
 refuse 'VLAN 20 does not' in_near busybox ping -c2 -W1 10.20.0.1
 refuse 'untagged frames do not' in_near busybox ping -c2 -W1 10.9.0.1
 vs port set up0 vlan-mode trunk trunks 20
 vs port set near tag 20
-expect 'the other way round: VLAN 20 does' within 10 in_near busybox ping -c1 -W1 10.20.0.1
+expect 'the other way round: VLAN 20 does' within 10 in_near busybox ping -c1 -W5 10.20.0.1
 refuse 'VLAN 10 does not' in_near busybox ping -c2 -W1 10.10.0.1
 
 # --- given back ----------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ ip -n near address add 10.20.0.2/24 dev eth0
 stop vswitch KILL
 again
 expect 'after one that was killed the next goes on with it' within 90 runs
-expect 'and with the pair of the container, whose addresses stayed' within 20 in_near busybox ping -c1 -W1 10.20.0.1
+expect 'and with the pair of the container, whose addresses stayed' within 20 in_near busybox ping -c1 -W5 10.20.0.1
 stop vswitch KILL
 expect 'a switch that was killed leaves it with vfio-pci' driver_is "$card" vfio-pci
 expect 'and netcfg gives it back' netcfg nic unbind "$card"

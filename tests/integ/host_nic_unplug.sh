@@ -85,13 +85,13 @@ heard() { # NETNS INTERFACE
 	ip netns exec "$1" cat "/sys/class/net/$2/statistics/rx_packets"
 }
 flows() { # NETNS INTERFACE: a hundred more frames, which chatter beside the traffic is not
-	local before
-	before=$(heard "$1" "$2")
-	sleep 2
-	(($(heard "$1" "$2") > before + 100))
+	within 30 heard_since "$1" "$2" "$(heard "$1" "$2")"
 }
-expect 'traffic flows out' within 10 flows far wire
-expect 'and in' within 10 flows near eth0
+heard_since() { # NETNS INTERFACE BEFORE
+	(($(heard "$1" "$2") > $3 + 100))
+}
+expect 'traffic flows out' flows far wire
+expect 'and in' flows near eth0
 knows_far() {
 	json "any(.mac == \"$(mac_of far wire)\")" vs -j fdb show
 }
@@ -110,8 +110,8 @@ balance() {
 }
 comes_back() { # WHAT
 	expect "$1: the port runs again" within 60 port_is up0 '.state == "running" and .carrier'
-	expect "$1: traffic flows out" within 10 flows far wire
-	expect "$1: and in" within 10 flows near eth0
+	expect "$1: traffic flows out" flows far wire
+	expect "$1: and in" flows near eth0
 	expect "$1: the bridge learns the far end anew" within 5 knows_far
 	balance "$1"
 }
@@ -159,7 +159,7 @@ for round in 1 2; do
 done
 expect 'a card that came back counts as connected anew' port_is up0 '.connects == 3'
 
-expect 'removed through sysfs: at once' timeout 5 sh -c "echo 1 >$devices/$card/remove"
+expect 'removed through sysfs: at once' timeout 120 sh -c "echo 1 >$devices/$card/remove"
 expect 'removed through sysfs: it is away' is_away
 gone 'removed through sysfs'
 echo 1 >/sys/bus/pci/rescan
@@ -168,7 +168,7 @@ comes_back 'found again'
 # --- asked back -----------------------------------------------------------------------------------
 
 echo >"$devices/$card/driver_override"
-expect 'unbound behind our back: at once' timeout 5 \
+expect 'unbound behind our back: at once' timeout 120 \
 	sh -c "echo $card >/sys/bus/pci/drivers/vfio-pci/unbind"
 echo "$card" >/sys/bus/pci/drivers_probe
 expect 'the kernel has it' within 5 driver_is "$card" e1000e

@@ -8,22 +8,31 @@ begin
 cd "$ROOT"
 lab_up tests/integ/wires.yaml
 
+capture() { # INTERFACE FILTER: begin to, in h2
+	node h2 "pkill tcpdump; tcpdump -i $1 -U -w /tmp/cap '$2' 2>/tmp/cap.err &"
+	within 30 node h2 'grep -q "listening on" /tmp/cap.err'
+}
+captured() { # something was
+	node h2 'tcpdump -r /tmp/cap 2>/dev/null | grep -q .'
+}
 # No tool of the guest sends such frames, so the kernel rewrites ARP probes on their way out.
 frame_passes() { # DESTINATION ETHERTYPE
-	node h2 "timeout 10 tcpdump -i eth1 -c 1 -w /tmp/cap 'ether dst $1 and ether[12:2] = $2' 2>/dev/null & sleep 1"
+	capture eth1 "ether dst $1 and ether[12:2] = $2"
 	node h1 "tc qdisc del dev eth1 clsact 2>/dev/null
 		tc qdisc add dev eth1 clsact &&
 		tc filter add dev eth1 egress pref 1 protocol arp matchall \
 			action pedit ex munge eth type set $2 munge eth dst set $1 &&
 		{ arping -D -q -c 2 -w 2 -I eth1 10.9.9.9 || true; }"
-	node h2 'sleep 0.5; tcpdump -r /tmp/cap 2>/dev/null | grep -c .' | grep -qE '^[1-9]'
+	within 10 captured
 }
 # The kernel's bridge speaks spanning tree itself.
 bpdu_passes() {
-	node h2 'timeout 10 tcpdump -i eth2 -c 1 -w /tmp/cap stp 2>/dev/null & sleep 1'
-	node h1 'ip link add br0 type bridge stp_state 1 && ip link set eth2 master br0 &&
-		ip link set br0 up && sleep 4; ip link del br0'
-	node h2 'sleep 0.5; tcpdump -r /tmp/cap 2>/dev/null | grep -c STP' | grep -qE '^[1-9]'
+	local status=0
+	capture eth2 stp
+	node h1 'ip link add br0 type bridge stp_state 1 && ip link set eth2 master br0 && ip link set br0 up'
+	within 30 captured || status=$?
+	node h1 ip link del br0
+	return $status
 }
 expect 'spanning tree (01:80:c2:00:00:00)' bpdu_passes
 expect 'PAUSE (01:80:c2:00:00:01, 0x8808)' frame_passes 01:80:c2:00:00:01 0x8808
@@ -47,11 +56,11 @@ bonded() { # NUMBER of ports in the active aggregator of h1, with a partner
 		grep -q 'Partner Mac Address: [0-9a-f:]*[1-9a-f]' "$T/bond"
 }
 expect 'a LACP bond over two wires comes up with both' within 20 bonded 2
-expect 'and carries traffic' within 10 node h1 ping -c1 -W1 10.0.0.2
+expect 'and carries traffic' within 10 node h1 ping -c1 -W5 10.0.0.2
 expect 'a cable is pulled' netcfg link h1:eth1 down
 expect 'both ends of it lose carrier' within 5 \
 	node h2 '[ "$(cat /sys/class/net/eth1/carrier)" = 0 ]'
-expect 'the bond goes on with the other' within 10 node h1 ping -c1 -W1 10.0.0.2
+expect 'the bond goes on with the other' within 10 node h1 ping -c1 -W5 10.0.0.2
 expect 'the cable is plugged in again' netcfg link h1:eth1 up
 expect 'the bond has both again' within 20 bonded 2
 expect 'destroy' netcfg destroy

@@ -6,6 +6,8 @@
 set -euo pipefail
 
 ROOT=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tools/common.sh
+. "$ROOT/tools/common.sh"
 BUILD=${WEFT_BUILD:-$ROOT/build}
 INTEG=$ROOT/tests/integ
 PATH=$BUILD/netcfg:$BUILD/vmm:$BUILD/vswitch:$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -56,16 +58,16 @@ cleanup() {
 
 # all_ended: nothing that this test started, itself or by others, still runs.
 all_ended() {
-	local files file
+	local pids pid
 	for ((try = 0; try < 100; try++)); do
-		# Not the shells of this very script: they are no children of anybody else.
-		mapfile -t files < <(grep -slzFx "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR" /proc/[0-9]*/environ)
-		((${#files[@]})) || return 0
+		# This script itself was not started with it.
+		pids=$(processes_with "XDG_RUNTIME_DIR=$XDG_RUNTIME_DIR")
+		[[ -n $pids ]] || return 0
 		sleep 0.1
 	done
-	for file in "${files[@]}"; do
-		printf 'FAIL  still runs: %s\n' "$(tr '\0' ' ' <"${file%environ}cmdline" 2>/dev/null)"
-		kill -9 "${file//[!0-9]/}" 2>/dev/null || true
+	for pid in $pids; do
+		printf 'FAIL  still runs: %s\n' "$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null)"
+		kill -9 "$pid" 2>/dev/null || true
 	done
 	return 1
 }
@@ -158,9 +160,10 @@ fails_with() {
 	shift 3
 	"$@" >"$T/last.out" 2>&1 </dev/null &
 	pid=$!
-	(sleep 20 && kill "$pid") >/dev/null 2>&1 &
+	(sleep 300 && kill "$pid") >/dev/null 2>&1 &
 	dog=$!
 	wait "$pid" || status=$?
+	pkill -P "$dog" 2>/dev/null || true
 	kill "$dog" 2>/dev/null || true
 	output=$(<"$T/last.out")
 	if [[ $status =~ ^$want$ ]] && grep -qE -- "$pattern" <<<"$output"; then

@@ -51,8 +51,13 @@ in_a() { ip netns exec "$A" "$@"; }
 in_b() { ip netns exec "$B" "$@"; }
 in_sw() { ip netns exec "$SW" "$@"; }
 
-pings() { # NETNS ADDRESS [SIZE]
-	ip netns exec "$1" busybox ping -c 1 -W "${PING_WAIT:-2}" -s "${3:-56}" "$2"
+pings() { # NETNS ADDRESS [SIZE]: within a while; with $PING_WAIT once, and for as many seconds
+	local ping=(ip netns exec "$1" busybox ping -c 1 -W "${PING_WAIT:-2}" -s "${3:-56}" "$2")
+	if [[ -n ${PING_WAIT:-} ]]; then
+		"${ping[@]}"
+	else
+		within 10 "${ping[@]}"
+	fi
 }
 
 # port_is NAME FILTER: what the switch says of a port satisfies the jq filter.
@@ -63,18 +68,18 @@ port_is() {
 # totals FILTER: the sums over all ports, those that are gone included, satisfy the jq filter.
 totals() {
 	printf '{"method":"net.weft.vswitch.SwitchShow","parameters":{}}\0' |
-		socat -t2 - "UNIX-CONNECT:$T/vs.sock" | tr -d '\0' | tee "$T/totals.json" |
+		socat -t60 - "UNIX-CONNECT:$T/vs.sock" | tr -d '\0' | tee "$T/totals.json" |
 		jq -e ".parameters | $1" >/dev/null || { cat "$T/totals.json"; return 1; }
 }
 
-# send_file FROM TO ADDRESS: a megabyte of noise over TCP arrives as it was sent.
+# send_file FROM TO ADDRESS: four megabytes of noise over TCP arrives as it was sent.
 send_file() {
 	head -c 4000000 /dev/urandom >"$T/sent"
 	rm -f "$T/got"
-	ip netns exec "$2" timeout 20 socat -u TCP-LISTEN:7000,reuseaddr "CREATE:$T/got" &
+	ip netns exec "$2" timeout 600 socat -u TCP-LISTEN:7000,reuseaddr "CREATE:$T/got" &
 	local server=$!
 	within 5 eval "ip netns exec $2 ss -ltn | grep -q :7000"
-	ip netns exec "$1" timeout 20 socat -u "OPEN:$T/sent" "TCP:$3:7000"
+	ip netns exec "$1" timeout 600 socat -u "OPEN:$T/sent" "TCP:$3:7000"
 	wait "$server"
 	cmp "$T/sent" "$T/got"
 }

@@ -17,7 +17,7 @@ CMDLINE=weft.ip=eth1:10.0.0.2/24 qemu_guest h2 52:54:00:00:00:02 \
 
 expect 'both QEMU guests boot' booted h1 h2
 expect 'QEMU guest to QEMU guest: ping, split to packed' \
-	ask "$T/h1.console" ping -c3 -W2 10.0.0.2
+	within 30 ask "$T/h1.console" ping -c1 -W5 10.0.0.2
 expect 'QEMU port on a listening socket runs split rings' \
 	json "$(rows rings) | any(.name == \"q1\" and .rings == \"split\" and .carrier)" \
 	vs -j port show
@@ -28,9 +28,9 @@ expect 'both addresses are learned on the right ports' \
 	json "$(rows mac) | any(.mac == \"52:54:00:00:00:01\" and .ifname == \"q1\") and
 		any(.mac == \"52:54:00:00:00:02\" and .ifname == \"q2\")" vs -j fdb show br0
 ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
-expect 'TCP from split to packed' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2
-expect 'TCP from packed to split' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2 -R
-expect 'UDP in fragments' ask "$T/h1.console" ping -c3 -W2 -s 20000 10.0.0.2
+expect 'TCP from split to packed' ask "$T/h1.console" iperf3 -c 10.0.0.2 -n 4M
+expect 'TCP from packed to split' ask "$T/h1.console" iperf3 -c 10.0.0.2 -n 4M -R
+expect 'UDP in fragments' within 30 ask "$T/h1.console" ping -c1 -W5 -s 20000 10.0.0.2
 stop h1
 expect 'a guest that ends takes its carrier along' within 5 \
 	json "$(rows rings) | any(.name == \"q1\" and (.carrier | not))" vs -j port show
@@ -43,8 +43,8 @@ expect 'its ring is packed and not mergeable' \
 	json "$(rows features) | any(.name == \"q1\" and .rings == \"packed\" and
 		(.features | tonumber / 32768 | floor % 2 == 0))" vs -j port show
 expect 'TCP from a guest with offloads to one without' \
-	ask "$T/h3.console" iperf3 -c 10.0.0.2 -t 2 -R
-expect 'TCP back' ask "$T/h3.console" iperf3 -c 10.0.0.2 -t 2
+	ask "$T/h3.console" iperf3 -c 10.0.0.2 -n 4M -R
+expect 'TCP back' ask "$T/h3.console" iperf3 -c 10.0.0.2 -n 4M
 stop h3
 stop h2
 

@@ -49,7 +49,7 @@ ended() {
 # --- what is sent is what arrives -----------------------------------------------------------------
 # Fewer frames at a time than a ring of 1,024 holds: none is lost, however long the host takes the
 # receiver's core away.
-across sink sink --count 900 --duration 20
+across sink sink --count 900 --duration 600
 expect 'gen sends to one port what it was told' gen --count 900 --rate 100kpps --size 64,256,1518 \
 	--dst 02:00:00:00:00:0b
 ended 'sink ends with its count' sink
@@ -58,25 +58,25 @@ is '.frames == 900 and .foreign == 0 and .bytes == 900 / 3 * (64 + 256 + 1518)' 
 is '.streams | length == 1 and .[0].received == 900 and .[0].lost == 0 and .[0].duplicated == 0
 	and .[0].reordered == 0' "$T/sink.json" 'sink accounts for the stream'
 
-across capture capture "$T/tagged.pcap" --count 200 --duration 20 --filter 'vlan 10 and udp'
+across capture capture "$T/tagged.pcap" --count 200 --duration 600 --filter 'vlan 10 and udp'
 expect 'gen makes tagged frames of UDP' gen --count 400 --rate 20kpps --size 128-256 \
 	--dst 02:00:00:00:00:0b --vlan 10+2 --ip 10.0.0.1+4,10.0.1.1 --udp 1000+8,2000
 ended 'capture ends with its count' capture
 expect 'capture keeps what the filter wants' eval \
 	"[[ \$(tcpdump -r '$T/tagged.pcap' -nn 'vlan 10 and udp dst port 2000' 2>/dev/null | wc -l) == 200 ]]"
 
-across again sink --count 200 --duration 20
+across again sink --count 200 --duration 600
 expect 'replay sends the capture' "$pktlab" replay "$T/tagged.pcap" --port "vhost:$T/a" --quiet --json
 ended 'all of it arrives' again
 is '.frames == 200' "$T/again.json" 'as many frames as were captured'
 
-across looped sink --count 600 --duration 20
+across looped sink --count 600 --duration 600
 expect 'replay three times at a rate' "$pktlab" replay "$T/tagged.pcap" --port "vhost:$T/a" --quiet \
 	--loop 3 --rate 5000pps
 ended 'three times as many arrive' looped
 
 # --- what comes back ------------------------------------------------------------------------------
-across reflect reflect --count 500 --duration 20
+across reflect reflect --count 500 --duration 600
 expect 'gen to a reflector' gen --count 500 --rate 50kpps --dst 02:00:00:00:00:0b
 ended 'the reflector ends with its count' reflect
 is '.frames == 500 and ."sent back" == 500 and .dropped == 0' "$T/reflect.json" 'it sent all back'

@@ -10,14 +10,14 @@ pmd_up
 vm h1 52:54:00:00:00:01 10.0.0.1/24 "vhost-user=$T/t1.sock,mode=client"
 vm h2 52:54:00:00:00:02 10.0.0.2/24 "vhost-user=$T/t2.sock,mode=server"
 expect 'both guests boot' booted h1 h2
-expect 'ping through testpmd, client and server' within 30 ask "$T/h1.console" ping -c1 -W2 10.0.0.2
+expect 'ping through testpmd, client and server' within 30 ask "$T/h1.console" ping -c1 -W5 10.0.0.2
 ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
-expect 'TCP through testpmd' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2
+expect 'TCP through testpmd' ask "$T/h1.console" iperf3 -c 10.0.0.2 -n 4M
 stop pmd KILL
 rm -f "$T/t1.sock"
 pmd_up
 expect 'ping after testpmd was killed and started again' \
-	within 30 ask "$T/h1.console" ping -c1 -W2 10.0.0.2
+	within 30 ask "$T/h1.console" ping -c1 -W5 10.0.0.2
 stop h1
 stop h2
 stop pmd
@@ -49,8 +49,8 @@ if command -v ovs-vswitchd >/dev/null && dpkg -s openvswitch-switch-dpdk >/dev/n
 			"options:vhost-server-path=$T/$port.sock"
 	done
 	expect 'both guests boot' booted h1 h2
-	expect 'ping through Open vSwitch with DPDK' within 30 ask "$T/h1.console" ping -c1 -W2 10.0.0.2
+	expect 'ping through Open vSwitch with DPDK' within 30 ask "$T/h1.console" ping -c1 -W5 10.0.0.2
 	ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
-	expect 'TCP through Open vSwitch with DPDK' ask "$T/h1.console" iperf3 -c 10.0.0.2 -t 2
+	expect 'TCP through Open vSwitch with DPDK' ask "$T/h1.console" iperf3 -c 10.0.0.2 -n 4M
 fi
 finish

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TIMEOUT_MS 10000
+#define TIMEOUT_MS 60000
 #define MAX_BOOTS  1000000
 
 static unsigned long long now_ns(void)

@@ -333,7 +333,7 @@ int fe_create(const struct fe_config *config, struct fe **ret_fe)
 	fe->config = *config;
 	fe->config.queue_pairs = config->queue_pairs ? config->queue_pairs : 1;
 	fe->config.ring_size = config->ring_size ? config->ring_size : 256;
-	fe->config.timeout_ms = config->timeout_ms ? config->timeout_ms : 5000;
+	fe->config.timeout_ms = config->timeout_ms ? config->timeout_ms : 60000;
 	fe->listen_fd = fe->fd = fe->mem_fd = -1;
 	fe->n_rings = 2u * fe->config.queue_pairs;
 	for (unsigned i = 0; i < 32; i++)

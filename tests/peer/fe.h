@@ -33,7 +33,7 @@ struct fe_config {
 	uint16_t queue_pairs; /* 0 = 1 */
 	uint16_t ring_size;   /* power of two; 0 = 256 */
 	uint64_t features;    /* wanted virtio features; 0 = FE_DEFAULT_FEATURES */
-	unsigned timeout_ms;  /* for connecting and for each reply; 0 = 5000 */
+	unsigned timeout_ms;  /* for connecting and for each reply; 0 = 60000 */
 };
 
 #define FE_DEFAULT_FEATURES                                                                        \

@@ -24,6 +24,7 @@
 #include <cmocka.h>
 
 #define TICK_NS	  100000000
+#define WAIT_MS	  60000 /* for what hangs */
 #define N_FIXED	  14 /* stations whose ports stay; the others come and go */
 #define N_ALL	  20
 #define N_WIRES	  2
@@ -422,6 +423,23 @@ static void churn(uint64_t duration_ns)
 	}
 }
 
+/** Each fixed station sent something and got something. */
+static void wait_until_heard(void)
+{
+	for (unsigned i = 0, tries = 0; i < N_FIXED; tries++) {
+		pthread_mutex_lock(&stations[i].lock);
+		bool heard = stations[i].n_sent && stations[i].n_got;
+		pthread_mutex_unlock(&stations[i].lock);
+		if (heard) {
+			i++;
+			continue;
+		}
+		if (tries >= WAIT_MS)
+			fail_msg("the guest at port '%s' hears nothing", stations[i].name);
+		usleep(1000);
+	}
+}
+
 /** Every fixed port connected, enabled and where it belongs, every guest awake, no other port; then
  *  everybody hears somebody. */
 static void calm_down(void)
@@ -448,7 +466,7 @@ static void calm_down(void)
 			add_wire(i);
 		must("LinkSet", "name w%u enabled true mtu 9216", i);
 	}
-	usleep(300000);
+	wait_until_heard();
 }
 
 /* ---- Accounts -------------------------------------------------------------------------------- */
@@ -483,6 +501,25 @@ static struct held held_now(void)
 	return held;
 }
 
+/** Readers have nothing left. */
+static void wait_until_read(void)
+{
+	const struct ctl_empty empty = {0};
+	uint64_t got = 0;
+	struct ctl_switch sum;
+
+	assert_int_equal(ctl_client_call(proc.client, "SwitchShow", &empty, &sum, NULL), 0);
+	for (unsigned tries = 0; tries < WAIT_MS && got != sum.tx_frames; tries++) {
+		usleep(1000);
+		got = 0;
+		for (unsigned i = 0; i < N_ALL; i++) {
+			pthread_mutex_lock(&stations[i].lock);
+			got += stations[i].n_got;
+			pthread_mutex_unlock(&stations[i].lock);
+		}
+	}
+}
+
 static void stop_senders(void)
 {
 	unsigned pending = 1;
@@ -493,7 +530,7 @@ static void stop_senders(void)
 		pthread_mutex_unlock(&stations[i].lock);
 	}
 	for (unsigned tries = 0; pending; tries++) {
-		if (tries >= 10000)
+		if (tries >= WAIT_MS)
 			fail_msg("%u frames stay in their rings", pending);
 		usleep(1000);
 		pending = 0;
@@ -503,7 +540,7 @@ static void stop_senders(void)
 			pthread_mutex_unlock(&stations[i].lock);
 		}
 	}
-	usleep(100000); /* readers have nothing left */
+	wait_until_read();
 }
 
 static int add_drops(void *ctx, const void *row)
