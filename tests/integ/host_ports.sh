@@ -47,6 +47,37 @@ sleeps() {
 }
 expect 'a sleeping switch uses no processor' within 10 sleeps
 
+
+# What the device does not cut is cut by the switch, and what its driver can do may change.
+full_of() { vs -j port drops "$1" | jq "[.[] | select(.reason == \"ring-full\") | .frames] | add // 0"; }
+in_b ethtool -K eth0 tx on tso on gso on >/dev/null
+in_sw ethtool -K up0 tso off >/dev/null
+expect 'the port says that its interface cuts no TCP' within 5 port_is a '(.features / 128 | floor) % 4 == 0'
+full=$(full_of a)
+expect 'a file by TCP out of an interface without TSO' send_file "$B" "$A" 10.9.0.1
+expect 'no large frame was lost there' test "$(full_of a)" = "$full"
+in_sw ethtool -K up0 tso on >/dev/null
+expect 'and it cuts again' within 5 port_is a '(.features / 128 | floor) % 4 == 3'
+expect 'a file by TCP, veth to af-packet once more' send_file "$B" "$A" 10.9.0.1
+
+# What the kernel drops on the way to a port is told: one that nobody reads fills up.
+kill -STOP "${PID[vswitch]}"
+in_sw python3 - tap0 <<'END'
+import socket, sys
+out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+out.bind((sys.argv[1], 0))
+for i in range(5000):
+    try:
+        out.send(b"\xff" * 6 + b"\x02\0\0\0\0\x33" + b"\x88\xb5" + bytes(1000))
+    except OSError:
+        pass
+END
+kill -CONT "${PID[vswitch]}"
+expect 'frames that the kernel dropped before a tap have their reason' within 10 \
+	json 'any(.[]; .reason == "host-queue-full" and .direction == "rx" and .frames > 100)' vs -j port drops t
+expect 'and are counted as frames in' within 10 \
+	totals '.rx_frames > 5000 and .rx_frames + .copies == .tx_frames + .dropped'
+
 # Tags: a trunk, and an access port.
 in_b ip addr add 10.10.0.2/24 dev eth0
 vs port set b tag 10

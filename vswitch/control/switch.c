@@ -229,10 +229,11 @@ void switch_port_close(struct vswitch *sw, uint16_t port_id)
 	struct port *dev = sp->dev;
 	struct dp_counters last;
 
-	sp->dev = NULL;
-	port_destroy(dev);
+	/* Its rings have left the snapshot: nothing counts any more. */
 	switch_port_counters(sw, port_id, &last);
 	stats_add(&sw->gone, &last);
+	sp->dev = NULL;
+	port_destroy(dev);
 	/* Notes and counters of the port that was must not become those of the next one. */
 	worker_ctl_drain(sw->workers);
 	worker_counters_clear(worker_ctl_pool(sw->workers), port_id);
@@ -240,7 +241,11 @@ void switch_port_close(struct vswitch *sw, uint16_t port_id)
 
 void switch_port_counters(const struct vswitch *sw, uint16_t port_id, struct dp_counters *ret_sum)
 {
+	uint64_t missed = sw->ports[port_id].dev ? port_missed(sw->ports[port_id].dev) : 0;
+
 	worker_counters(worker_ctl_pool(sw->workers), port_id, ret_sum);
+	ret_sum->rx_frames += missed;
+	ret_sum->drops[DROP_RX_HOST_FULL] += missed;
 }
 
 void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum)

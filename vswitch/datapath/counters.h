@@ -4,7 +4,10 @@
  * Written by that worker only, plain stores; the control thread adds the workers up. So no atomic
  * and no shared cache line is in the way of a frame. Invariant, per worker and in sum over ports:
  *   rx_frames + copies = tx_frames + every drop
- * where copies are the frames that a flood or a software segmentation added.
+ * where copies are the frames that a flood or a software segmentation added. What the host's kernel
+ * dropped on the way to a port is no worker's: control adds it to rx_frames and to
+ * drops[RX_HOST_FULL] (port_missed()), so that the sum holds and a frame in is one that was sent to
+ * the port.
  */
 #ifndef WEFT_DATAPATH_COUNTERS_H
 #define WEFT_DATAPATH_COUNTERS_H

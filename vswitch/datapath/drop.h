@@ -15,6 +15,8 @@
 	X(RX_BAD_HEADER, "bad-offload-header", "rx", "virtio header that does not fit its frame") \
 	X(RX_SEGMENTS, "too-many-segments", "rx",                                                 \
 		"to be cut into more or smaller segments than a driver asks for")                 \
+	X(RX_HOST_FULL, "host-queue-full", "rx",                                                  \
+		"dropped by the host's kernel, whose queue to the port was full")                 \
 	X(RX_PORT_DOWN, "port-disabled", "rx", "the port is administratively down")               \
 	X(RX_QUEUE_DOWN, "queue-disabled", "rx", "the peer disabled the queue that it sent on")   \
 	X(RX_NO_BRIDGE, "not-connected", "rx", "the port is in no bridge and on no wire")         \

@@ -38,8 +38,9 @@ struct ethq {
 	struct sockq *sock;	   /* instead of a device of DPDK */
 	uint16_t dev_id, queue_id; /* DPDK's numbers */
 	uint64_t rx_features; /* what may be asked for in frames that come in: CSUM, HOST_TSO4... */
-	uint64_t
-		tx_features; /* what the device finishes in frames put: GUEST_CSUM, GUEST_TSO4... */
+	/* What the device finishes in frames put: GUEST_CSUM, GUEST_TSO4...; control may change it
+	 * while workers put. */
+	_Atomic uint64_t tx_features;
 	uint32_t
 		max_len; /* largest frame that it sends, bytes without FCS; segments of TSO aside */
 	struct rte_mempool *pool; /* for frames put; borrowed from the port */

@@ -99,9 +99,19 @@ static int open_device(struct eth_port *ep, struct err *err)
 	return 0;
 }
 
+static uint64_t eth_missed(struct port *port)
+{
+	struct eth_port *ep = to_eth(port);
+
+	if (ep->is_open && ep->backend->missed)
+		ep->missed += ep->backend->missed(ep);
+	return ep->missed;
+}
+
 static void close_device(struct eth_port *ep)
 {
 	withdraw(ep);
+	(void)eth_missed(&ep->port); /* the last of this device */
 	if (ep->is_open)
 		ep->backend->close(ep);
 	ep->is_open = ep->link_up = false;
@@ -256,6 +266,7 @@ static void eth_check(struct port *port)
 		.set_carrier = eth_set_carrier,                                                    \
 		.set_mtu = eth_set_mtu,                                                            \
 		.check = eth_check,                                                                \
+		.missed = eth_missed,                                                              \
 	}
 
 ETH_KIND(nic, CTL_PORT_NIC, eth_dpdk_backend);

@@ -28,6 +28,8 @@ struct eth_backend {
 	/** Of an open device; may be NULL. */
 	void (*set_carrier)(struct eth_port *ep, bool up);
 	int (*set_mtu)(struct eth_port *ep, uint32_t mtu, struct err *err);
+	/** Frames that the kernel dropped since the last call, or since open(). */
+	uint64_t (*missed)(struct eth_port *ep);
 };
 
 struct eth_port {
@@ -39,6 +41,7 @@ struct eth_port {
 	struct port_rings running;
 	struct ev_source *timer; /* the first offer, then looking for a device that went */
 	uint64_t connects;
+	uint64_t missed; /* frames that the kernel dropped on the way to us */
 	char last_error[256];
 	/* The back-end's, while open. */
 	struct ethq queues[PORT_MAX_QUEUES];

@@ -33,9 +33,6 @@ LOG_MODULE("eth");
 	(VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) |            \
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | \
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO))
-#define TX_FEATURES                                                                  \
-	(VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | \
-		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN))
 #define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
 
 struct sock_dev {
@@ -44,16 +41,41 @@ struct sock_dev {
 	int claim_fd; /* says in this network namespace that we live */
 	int fds[PORT_MAX_QUEUES];
 	struct host_watch *watch;
+	uint64_t tx_dropped; /* of a tap: when it was last looked at */
 };
 
 /* ---- Queues ---- */
+
+/**
+ * Checksums the kernel finishes where the device does not. TCP in one piece it cuts as well, for a
+ * tap and for those who send through its queues: a packet socket sends directly
+ * (PACKET_QDISC_BYPASS), and then it drops what the device cannot cut.
+ */
+static uint64_t tx_features(uint32_t tso)
+{
+	return VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |
+	       (tso & HOST_TSO4 ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) : 0) |
+	       (tso & HOST_TSO6 ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) : 0) |
+	       (tso & HOST_TSO_ECN ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) : 0);
+}
+
+/** The device can cut this now. */
+static void set_tso(struct eth_port *ep, uint32_t tso)
+{
+	if (ep->conf.type == CTL_PORT_TAP)
+		return;
+	for (unsigned q = 0; q < ep->n_queues; q++)
+		ep->queues[q].tx_features = tx_features(tso);
+}
 
 static int add_queue(struct eth_port *ep, enum sockq_kind kind, int fd, struct err *err)
 {
 	struct ethq *q = &ep->queues[ep->n_queues];
 	int r;
 
-	*q = (struct ethq){.rx_features = RX_FEATURES, .tx_features = TX_FEATURES, .kick_fd = fd};
+	*q = (struct ethq){.rx_features = RX_FEATURES,
+		.tx_features = tx_features(kind == SOCKQ_TAP ? HOST_TSO_ALL : 0),
+		.kick_fd = fd};
 	r = sockq_create(kind, fd, &q->sock);
 	if (r < 0)
 		return err_set(err, r, "queue %u: %s", ep->n_queues, strerror(-r));
@@ -167,6 +189,7 @@ static void on_change(void *ctx, const struct host_watch_state *state)
 	}
 	if (state->mtu != ep->dev_mtu)
 		eth_mtu_set(ep, state->mtu);
+	set_tso(ep, state->tso);
 	eth_link_set(ep, is_link_up(ep, state->up, state->carrier));
 }
 
@@ -179,6 +202,7 @@ static int watch(struct eth_port *ep, struct err *err)
 	if (r < 0)
 		return r;
 	ep->dev_mtu = state.mtu;
+	set_tso(ep, state.tso);
 	eth_link_set(ep, is_link_up(ep, state.up, state.carrier));
 	return 0;
 }
@@ -306,6 +330,7 @@ static int find_user(const char *owner, uid_t *ret_uid, struct err *err)
 
 static int open_tap(struct eth_port *ep, struct err *err)
 {
+	struct host_link_info info;
 	const struct ctl_port *conf = &ep->conf;
 	struct sock_dev *dev = ep->dev;
 	struct host_tap_conf tap = {.name = dev->ifname,
@@ -328,6 +353,9 @@ static int open_tap(struct eth_port *ep, struct err *err)
 	for (unsigned q = 0; !r && q < tap.n_queues; q++)
 		r = add_queue(ep, SOCKQ_TAP, dev->fds[q], err);
 	(void)snprintf(ep->driver, sizeof(ep->driver), "tun");
+	/* One that stays has lost frames to others before. */
+	if (!r && !host_link_get(NULL, dev->ifname, &info, NULL))
+		dev->tx_dropped = info.tx_dropped;
 	return r < 0 ? r : host_link_set(NULL, dev->ifname, &link, err);
 }
 
@@ -405,7 +433,41 @@ static int sock_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)
 	return host_link_set(NULL, dev->ifname, &link, err);
 }
 
+/** What our sockets had no room for; the kernel begins anew with each question. */
+static uint64_t missed_by_sockets(const struct eth_port *ep)
+{
+	const struct sock_dev *dev = ep->dev;
+	uint64_t n = 0;
+
+	for (unsigned q = 0; q < ep->n_queues; q++) {
+		struct tpacket_stats stats = {0};
+		socklen_t size = sizeof(stats);
+
+		if (!getsockopt(dev->fds[q], SOL_PACKET, PACKET_STATISTICS, &stats, &size))
+			n += stats.tp_drops;
+	}
+	return n;
+}
+
+/** What the host sent to a tap and its queues had no room for. */
+static uint64_t missed_by_tap(struct sock_dev *dev)
+{
+	struct host_link_info info;
+	uint64_t before = dev->tx_dropped;
+
+	if (host_link_get(NULL, dev->ifname, &info, NULL) < 0)
+		return 0;
+	dev->tx_dropped = info.tx_dropped;
+	return info.tx_dropped > before ? info.tx_dropped - before : 0;
+}
+
+static uint64_t sock_missed(struct eth_port *ep)
+{
+	return ep->conf.type == CTL_PORT_TAP ? missed_by_tap(ep->dev) : missed_by_sockets(ep);
+}
+
 const struct eth_backend eth_sock_backend = {
+	.missed = sock_missed,
 	.open = sock_open,
 	.close = sock_close,
 	.set_carrier = sock_set_carrier,

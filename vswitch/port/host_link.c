@@ -18,6 +18,10 @@
 #include <linux/veth.h>
 
 #define MAX_ADDRS 8
+/** Of a device, as ethtool counts them; Linux 6.1 has 62. */
+#define MAX_FEATURES 256
+/** Frames of TCP that guests send undone have up to so many bytes. */
+#define LARGEST_TCP 65536
 
 bool host_link_name_ok(const char *text)
 {
@@ -158,6 +162,47 @@ int host_link_set_offloads(
 	return code;
 }
 
+/** Which of TCP's segmentations are active, by the names that ethtool -k shows. */
+static uint32_t ask_tso(int fd, const char *name)
+{
+	static const struct {
+		uint32_t bit;
+		const char *name;
+	} wanted[] = {
+		{HOST_TSO4, "tx-tcp-segmentation"},
+		{HOST_TSO6, "tx-tcp6-segmentation"},
+		{HOST_TSO_ECN, "tx-tcp-ecn-segmentation"},
+	};
+	struct {
+		struct ethtool_sset_info head;
+		uint32_t n;
+	} set = {.head = {.cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1 << ETH_SS_FEATURES}};
+	struct {
+		struct ethtool_gstrings head;
+		char names[MAX_FEATURES][ETH_GSTRING_LEN];
+	} strings = {.head = {.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_FEATURES}};
+	struct {
+		struct ethtool_gfeatures head;
+		struct ethtool_get_features_block blocks[MAX_FEATURES / 32];
+	} features = {.head = {.cmd = ETHTOOL_GFEATURES, .size = MAX_FEATURES / 32}};
+	uint32_t tso = 0;
+
+	if (ethtool(fd, name, &set) || !set.head.sset_mask || set.n > MAX_FEATURES)
+		return 0;
+	strings.head.len = set.n;
+	if (ethtool(fd, name, &strings) || ethtool(fd, name, &features))
+		return 0;
+	for (unsigned i = 0; i < set.n; i++) {
+		bool active = features.blocks[i / 32].active >> i % 32 & 1;
+
+		for (unsigned w = 0; active && w < sizeof(wanted) / sizeof(wanted[0]); w++) {
+			if (!strncmp(strings.names[i], wanted[w].name, ETH_GSTRING_LEN))
+				tso |= wanted[w].bit;
+		}
+	}
+	return tso;
+}
+
 /** What only the driver knows: its name, the bus address, the speed. Unknown stays empty. */
 static void ask_driver(int fd, struct host_link_info *info)
 {
@@ -175,6 +220,8 @@ static void ask_driver(int fd, struct host_link_info *info)
 		if (sscanf(drv.bus_info, "%4x:%2x:%2x.%1x", &domain, &bus, &dev, &fn) == 4)
 			(void)str_copy(info->pci, sizeof(info->pci), drv.bus_info);
 	}
+	if (!info->gso_max_size || info->gso_max_size >= LARGEST_TCP)
+		info->tso = ask_tso(fd, info->name);
 	if (ethtool(fd, info->name, &link) || link.head.link_mode_masks_nwords >= 0)
 		return;
 	link.head.link_mode_masks_nwords = -link.head.link_mode_masks_nwords;
@@ -194,6 +241,16 @@ static void parse_linkinfo(const struct nlattr *nest, struct host_link_info *inf
 		if (mnl_attr_get_type(attr) == IFLA_INFO_KIND)
 			(void)str_copy(info->kind, sizeof(info->kind), mnl_attr_get_str(attr));
 	}
+}
+
+static void parse_stats(const struct nlattr *attr, struct host_link_info *info)
+{
+	struct rtnl_link_stats64 stats = {0};
+	size_t len =
+		mnl_attr_get_payload_len(attr); /* a kernel of another age knows fewer or more */
+
+	memcpy(&stats, mnl_attr_get_payload(attr), len < sizeof(stats) ? len : sizeof(stats));
+	info->tx_dropped = stats.tx_dropped;
 }
 
 static void parse_link(const struct nlmsghdr *msg, struct host_link_info *info)
@@ -234,6 +291,12 @@ static void parse_link(const struct nlmsghdr *msg, struct host_link_info *info)
 			break;
 		case IFLA_LINKINFO:
 			parse_linkinfo(attr, info);
+			break;
+		case IFLA_GSO_MAX_SIZE:
+			info->gso_max_size = mnl_attr_get_u32(attr);
+			break;
+		case IFLA_STATS64:
+			parse_stats(attr, info);
 			break;
 		default:
 			break;

@@ -54,6 +54,15 @@ enum host_offloads {
 	HOST_OFFLOADS_RX = HOST_OFFLOAD_GRO | HOST_OFFLOAD_LRO,
 };
 
+/** TCP that the device, or the driver for it, cuts into segments; what it does not is ours to cut.
+ */
+enum host_tso {
+	HOST_TSO4 = 1 << 0,
+	HOST_TSO6 = 1 << 1,
+	HOST_TSO_ECN = 1 << 2,
+	HOST_TSO_ALL = HOST_TSO4 | HOST_TSO6 | HOST_TSO_ECN,
+};
+
 struct host_link_info {
 	uint32_t ifindex;
 	uint32_t link; /* ifindex of what it stands on, or of a veth's other end; 0 = nothing */
@@ -64,6 +73,9 @@ struct host_link_info {
 	bool carrier;
 	bool promiscuous;    /* asked for by flag; a packet socket's wish is not seen */
 	uint32_t speed_mbps; /* 0 = not known */
+	uint32_t gso_max_size; /* largest frame that it cuts, bytes; 0 = not said */
+	uint32_t tso;	       /* enum host_tso; none where frames of 64 KiB are too large for it */
+	uint64_t tx_dropped; /* frames to it that the kernel dropped, of a tap: for want of room */
 	char kind[16];	     /* "veth", "tun", "bridge", ..., "" = a device */
 	char driver[32];     /* "" = none */
 	char pci[16];	     /* "0000:03:00.0", "" = not a PCI device */

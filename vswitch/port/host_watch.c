@@ -14,7 +14,6 @@
 struct host_watch {
 	int fd;
 	uint32_t ifindex;
-	bool lost; /* messages were dropped since the queue was last empty */
 	struct ev_source *source;
 	struct host_watch_state told;
 	host_watch_fn *fn;
@@ -37,45 +36,36 @@ static int subscribe(struct err *err)
 	return code;
 }
 
+static struct host_watch_state state_of(const struct host_link_info *info)
+{
+	return (struct host_watch_state){
+		.up = info->up, .carrier = info->carrier, .mtu = info->mtu, .tso = info->tso};
+}
+
 /** Tell, if there is news. The watch may be gone afterwards. */
 static void tell(struct host_watch *watch, const struct host_watch_state *now)
 {
 	if (watch->told.gone == now->gone && watch->told.up == now->up &&
-		watch->told.carrier == now->carrier && watch->told.mtu == now->mtu)
+		watch->told.carrier == now->carrier && watch->told.mtu == now->mtu &&
+		watch->told.tso == now->tso)
 		return;
 	watch->told = *now;
 	watch->fn(watch->ctx, now);
 }
 
-/** What a message says about the watched interface; later messages overwrite earlier ones. */
-static void note(
-	const struct host_watch *watch, const struct nlmsghdr *msg, struct host_watch_state *now)
+/** Is a message about the watched interface? */
+static bool is_about(const struct host_watch *watch, const struct nlmsghdr *msg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(msg);
-	const struct nlattr *attr;
 
-	if (msg->nlmsg_type != RTM_NEWLINK && msg->nlmsg_type != RTM_DELLINK)
-		return;
 	// A bridge reports its ports by messages of its own family, deletion from it included.
-	if (mnl_nlmsg_get_payload_len(msg) < sizeof(*ifi) || ifi->ifi_family != AF_UNSPEC ||
-		(uint32_t)ifi->ifi_index != watch->ifindex)
-		return;
-	if (msg->nlmsg_type == RTM_DELLINK) {
-		*now = (struct host_watch_state){.gone = true};
-		return;
-	}
-	now->gone = false;
-	now->up = ifi->ifi_flags & IFF_UP;
-	mnl_attr_for_each(attr, msg, sizeof(*ifi))
-	{
-		if (mnl_attr_get_type(attr) == IFLA_MTU)
-			now->mtu = mnl_attr_get_u32(attr);
-		else if (mnl_attr_get_type(attr) == IFLA_CARRIER)
-			now->carrier = mnl_attr_get_u8(attr);
-	}
+	return (msg->nlmsg_type == RTM_NEWLINK || msg->nlmsg_type == RTM_DELLINK) &&
+	       mnl_nlmsg_get_payload_len(msg) >= sizeof(*ifi) && ifi->ifi_family == AF_UNSPEC &&
+	       (uint32_t)ifi->ifi_index == watch->ifindex;
 }
 
-static void look_again(const struct host_watch *watch, struct host_watch_state *now)
+/** How the interface is now: a message says that something changed, and not all of what. */
+static void look(const struct host_watch *watch, struct host_watch_state *now)
 {
 	char name[IF_NAMESIZE];
 	struct host_link_info info;
@@ -83,17 +73,18 @@ static void look_again(const struct host_watch *watch, struct host_watch_state *
 	if (!if_indextoname(watch->ifindex, name) || host_link_get(NULL, name, &info, NULL))
 		*now = (struct host_watch_state){.gone = true};
 	else
-		*now = (struct host_watch_state){
-			.up = info.up, .carrier = info.carrier, .mtu = info.mtu};
+		*now = state_of(&info);
 }
 
-/** Read what is queued, at most a few messages: a storm must not keep the loop. False = empty. */
-static bool drain(struct host_watch *watch, struct host_watch_state *now)
+/** Read what is queued, at most a few messages: a storm must not keep the loop. True: the interface
+ * may have changed. */
+static bool drain(const struct host_watch *watch)
 {
 	union {
 		struct nlmsghdr align;
 		char bytes[16384];
 	} buf;
+	bool changed = false;
 
 	for (int i = 0; i < 16; i++) {
 		ssize_t n = recv(watch->fd, buf.bytes, sizeof(buf.bytes), MSG_DONTWAIT);
@@ -101,30 +92,25 @@ static bool drain(struct host_watch *watch, struct host_watch_state *now)
 		int left = (int)n;
 
 		if (n < 0 && errno == ENOBUFS) {
-			watch->lost = true;
+			changed = true; // messages were lost
 			continue;
 		}
 		if (n <= 0)
-			return false;
+			break;
 		for (; mnl_nlmsg_ok(msg, left); msg = mnl_nlmsg_next(msg, &left))
-			note(watch, msg, now);
+			changed |= is_about(watch, msg);
 	}
-	return true;
+	return changed;
 }
 
 static void on_readable(void *ctx, int fd, uint32_t events)
 {
 	struct host_watch *watch = ctx;
-	struct host_watch_state now = watch->told;
-	bool more = drain(watch, &now);
+	struct host_watch_state now;
 
-	// The loss is reported before the old messages that still queue: look after the last of
-	// them.
-	if (watch->lost && more)
+	if (!drain(watch))
 		return;
-	if (watch->lost)
-		look_again(watch, &now);
-	watch->lost = false;
+	look(watch, &now);
 	tell(watch, &now);
 }
 
@@ -143,8 +129,7 @@ int host_watch_create(struct ev *ev, const char *name, host_watch_fn *fn, void *
 	code = watch->fd < 0 ? watch->fd : host_link_get(NULL, name, &info, err);
 	if (!code) {
 		watch->ifindex = info.ifindex;
-		watch->told = (struct host_watch_state){
-			.up = info.up, .carrier = info.carrier, .mtu = info.mtu};
+		watch->told = state_of(&info);
 		code = ev_add_io(ev, watch->fd, EPOLLIN, on_readable, watch, &watch->source);
 		if (code)
 			(void)err_set(

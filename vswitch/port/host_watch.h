@@ -2,8 +2,9 @@
  * host_watch: what happens to one interface of the host, told on the event loop.
  *
  * Follows RTM_NEWLINK and RTM_DELLINK of the interface that had the name when watching began; a
- * rename does not shake it off. When the kernel drops messages (ENOBUFS) the state is read anew, so
- * that the last report is always the truth.
+ * rename does not shake it off. They say that something changed, offloads included; the state is
+ * then read anew, also when the kernel dropped messages (ENOBUFS), so that the last report is
+ * always the truth.
  *
  * Threads: the control thread. Callbacks come from the loop, one per change of what they tell.
  */
@@ -21,6 +22,7 @@ struct host_watch_state {
 	bool up;   /* administrative */
 	bool carrier;
 	uint32_t mtu;
+	uint32_t tso; /* enum host_tso */
 };
 
 typedef void host_watch_fn(void *ctx, const struct host_watch_state *state);

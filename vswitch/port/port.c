@@ -53,6 +53,11 @@ void port_set_mtu(struct port *port, uint32_t mtu)
 	port->ops->set_mtu(port, mtu);
 }
 
+uint64_t port_missed(struct port *port)
+{
+	return port->ops->missed ? port->ops->missed(port) : 0;
+}
+
 void port_check(struct port *port)
 {
 	port->ops->check(port);

@@ -213,6 +213,11 @@ void port_set_mtu(struct port *port, uint32_t mtu)
 	((struct fake_port *)port)->mtu = mtu;
 }
 
+uint64_t port_missed(struct port *port)
+{
+	return 0;
+}
+
 void port_check(struct port *port)
 {
 	(void)port;

@@ -371,10 +371,12 @@ static void expect(
 	for (uint64_t end = ev_now_ns() + UINT64_C(5000000000); ev_now_ns() < end;) {
 		(void)ev_run_once(ev, 100);
 		if (now->gone == wanted.gone && now->up == wanted.up &&
-			now->carrier == wanted.carrier && now->mtu == wanted.mtu)
+			now->carrier == wanted.carrier && now->mtu == wanted.mtu &&
+			now->tso == wanted.tso)
 			return;
 	}
-	fail_msg("gone %d, up %d, carrier %d, MTU %u", now->gone, now->up, now->carrier, now->mtu);
+	fail_msg("gone %d, up %d, carrier %d, MTU %u, TSO %x", now->gone, now->up, now->carrier,
+		now->mtu, now->tso);
 }
 
 static void changes_are_told(void **state)
@@ -391,9 +393,13 @@ static void changes_are_told(void **state)
 	assert_true(now.up && now.carrier && !now.gone);
 	assert_int_equal(now.mtu, 3000);
 	assert_int_equal(host_link_set(there, "eth7", &down, &err), 0);
-	expect(ev, &now, (struct host_watch_state){.up = true, .mtu = 3000});
+	expect(ev, &now, (struct host_watch_state){.up = true, .mtu = 3000, .tso = HOST_TSO_ALL});
 	assert_int_equal(host_link_set(there, "eth7", &up, &err), 0);
 	assert_int_equal(host_link_set(NULL, "sw0", &mtu, &err), 0);
+	expect(ev, &now,
+		(struct host_watch_state){
+			.up = true, .carrier = true, .mtu = 1400, .tso = HOST_TSO_ALL});
+	assert_int_equal(host_link_set_offloads(NULL, "sw0", HOST_OFFLOAD_TSO, false, &err), 0);
 	expect(ev, &now, (struct host_watch_state){.up = true, .carrier = true, .mtu = 1400});
 	assert_int_equal(host_link_delete(there, "eth7", &err), 0);
 	expect(ev, &now, (struct host_watch_state){.gone = true});
@@ -418,7 +424,9 @@ static void a_storm_ends_in_the_truth(void **state)
 
 		assert_int_equal(host_link_set(NULL, "sw0", &mtu, &err), 0);
 	}
-	expect(ev, &now, (struct host_watch_state){.up = true, .carrier = true, .mtu = 1599});
+	expect(ev, &now,
+		(struct host_watch_state){
+			.up = true, .carrier = true, .mtu = 1599, .tso = HOST_TSO_ALL});
 	host_watch_destroy(watch);
 	ev_destroy(ev);
 }
