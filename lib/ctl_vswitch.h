@@ -101,47 +101,52 @@ CTL_STRUCT(ctl_bridge, CTL_BRIDGE_FIELDS);
 CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 
 /* ---- port ---- */
-#define CTL_PORT_FIELDS(F, T)                                                                      \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                     \
-	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none")     \
-	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "kind of port")                                \
-	F(T, STR, path, OPT, 1, CTL_PATH_MAX, "", "Unix socket (vhost-user, memif)")               \
-	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes,                                                \
-		"who listens: server = the switch (vhost-user, memif)")                            \
-	F(T, STR, dev, OPT, 1, 63, "",                                                             \
-		"interface, or PCI address (nic), or the interface to make (tap, veth)")           \
-	F(T, STR, devargs, OPT, 1, 255, "", "device arguments as DPDK takes them (dpdk)")          \
-	F(T, MAC, mac, OPT, 0, 0, "", "address of the host's side (tap) or of the peer (veth)")    \
-	F(T, STR, owner, OPT, 1, 63, "", "user who may open the interface (tap)")                  \
-	F(T, STR, ip, OPT, 1, 63, "",                                                              \
-		"ADDRESS/PREFIX put on the host's interface (tap) or on the peer (veth)")          \
-	F(T, STR, netns, OPT, 1, CTL_PATH_MAX, "", "network namespace, name or path (veth)")       \
-	F(T, STR, peer, OPT, 1, CTL_IFNAME_MAX, "", "interface made in the namespace (veth)")      \
-	F(T, STR, rx_file, OPT, 1, CTL_FILE_MAX, "", "capture file replayed into the switch (pcap)") \
-	F(T, STR, tx_file, OPT, 1, CTL_FILE_MAX, "", "capture file of what the switch sends (pcap)") \
-	F(T, BOOL, loop, OPT, 0, 1, "", "replay for ever (pcap)")                                  \
-	F(T, U32, memif_id, OPT, 0, UINT32_MAX, "", "number of the interface on its socket (memif)") \
-	F(T, BOOL, give_back, OPT, 0, 1, "",                                                       \
-		"return the card to the kernel's driver when the port goes (nic)")                 \
-	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes, "VLAN role (default from tag, trunks, native)") \
-	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                              \
-	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                                 \
-	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it")    \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state")                                 \
-	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default 9216)")           \
-	F(T, U16, queues, OPT, 1, 16, "", "most queue pairs")                                      \
-	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                    \
-		"most addresses learned on this port; 0 = the bridge's limit")                     \
-	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
-	F(T, STR, link, OPT, 0, CTL_NAME_MAX, "", "wire that it is an end of (show only)")         \
-	F(T, BOOL, carrier, OPT, 0, 1, "", "link is up towards the guest (show only)")             \
-	F(T, ENUM, state, OPT, 0, 0, ctl_conn_states, "connection state (show only)")              \
-	F(T, ENUM, rings, OPT, 0, 0, ctl_ring_layouts, "ring layout in use (show only)")           \
-	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that run (show only)")                \
-	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use (show only)")          \
-	F(T, STR, driver, OPT, 0, 31, "", "driver that serves the device (show only)")             \
-	F(T, U32, speed, OPT, 0, UINT32_MAX, "Mbit/s", "speed of the line (show only)")            \
-	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times a peer connected (show only)")          \
+#define CTL_PORT_FIELDS(F, T)                                                                   \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                  \
+	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none")  \
+	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "kind of port")                             \
+	F(T, STR, path, OPT, 1, CTL_PATH_MAX, "", "Unix socket (vhost-user, memif)")            \
+	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes,                                             \
+		"who listens: server = the switch (vhost-user, memif)")                         \
+	F(T, STR, dev, OPT, 1, 63, "",                                                          \
+		"interface, or PCI address (nic), or the interface to make (tap, veth)")        \
+	F(T, STR, devargs, OPT, 1, 255, "", "device arguments as DPDK takes them (dpdk)")       \
+	F(T, MAC, mac, OPT, 0, 0, "", "address of the host's side (tap) or of the peer (veth)") \
+	F(T, STR, owner, OPT, 1, 63, "", "user who may open the interface (tap)")               \
+	F(T, STR, ip, OPT, 1, 63, "",                                                           \
+		"ADDRESS/PREFIX put on the host's interface (tap) or on the peer (veth)")       \
+	F(T, STR, netns, OPT, 1, CTL_PATH_MAX, "", "network namespace, name or path (veth)")    \
+	F(T, STR, peer, OPT, 1, CTL_IFNAME_MAX, "", "interface made in the namespace (veth)")   \
+	F(T, STR, rx_file, OPT, 1, CTL_FILE_MAX, "",                                            \
+		"capture file replayed into the switch (pcap)")                                 \
+	F(T, STR, tx_file, OPT, 1, CTL_FILE_MAX, "",                                            \
+		"capture file of what the switch sends (pcap)")                                 \
+	F(T, BOOL, loop, OPT, 0, 1, "", "replay for ever (pcap)")                               \
+	F(T, U32, memif_id, OPT, 0, UINT32_MAX, "",                                             \
+		"number of the interface on its socket (memif)")                                \
+	F(T, BOOL, give_back, OPT, 0, 1, "",                                                    \
+		"return the card to the kernel's driver when the port goes (nic)")              \
+	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes,                                        \
+		"VLAN role (default from tag, trunks, native)")                                 \
+	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                           \
+	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                              \
+	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it") \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state")                              \
+	F(T, U32, mtu, OPT, 68, 65535, "bytes",                                                 \
+		"largest layer-3 packet (default 9216; its device's, if smaller)")              \
+	F(T, U16, queues, OPT, 1, 16, "", "most queue pairs")                                   \
+	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                 \
+		"most addresses learned on this port; 0 = the bridge's limit")                  \
+	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                  \
+	F(T, STR, link, OPT, 0, CTL_NAME_MAX, "", "wire that it is an end of (show only)")      \
+	F(T, BOOL, carrier, OPT, 0, 1, "", "link is up towards the guest (show only)")          \
+	F(T, ENUM, state, OPT, 0, 0, ctl_conn_states, "connection state (show only)")           \
+	F(T, ENUM, rings, OPT, 0, 0, ctl_ring_layouts, "ring layout in use (show only)")        \
+	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that run (show only)")             \
+	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use (show only)")       \
+	F(T, STR, driver, OPT, 0, 31, "", "driver that serves the device (show only)")          \
+	F(T, U32, speed, OPT, 0, UINT32_MAX, "Mbit/s", "speed of the line (show only)")         \
+	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times a peer connected (show only)")       \
 	F(T, STR, last_error, OPT, 0, 255, "", "why the last connection ended (show only)")
 CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 

@@ -225,7 +225,7 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 	// A wire's end that was on a bridge: its line is that of the wire.
 	if (old->enabled != port->enabled || !old->bridge[0] != !port->bridge[0])
 		cost = PLAN_CARRIER;
-	if (old->mtu != port->mtu && !strcmp(from, to))
+	if (CTL_HAS(port, ctl_port, mtu) && old->mtu != port->mtu && !strcmp(from, to))
 		op = add(p, PLAN_PORT_SET, cost, port->name, "mtu %u -> %u", old->mtu, port->mtu);
 	else
 		op = add(p, PLAN_PORT_SET, cost, port->name, "%s -> %s", from, to);

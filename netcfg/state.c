@@ -138,7 +138,8 @@ static int add_port(const struct topo_port *port, struct state *state, struct er
 	*out = port->conf;
 	CTL_SET_STR(out, ctl_port, bridge, "");
 	CTL_SET(out, ctl_port, enabled, true);
-	CTL_SET(out, ctl_port, mtu, port->mtu ? port->mtu : DEFAULT_MTU);
+	if (port->mtu) // without, it is the device's
+		CTL_SET(out, ctl_port, mtu, port->mtu);
 	if (!CTL_HAS(out, ctl_port, queues))
 		CTL_SET(out, ctl_port, queues, DEFAULT_QUEUES);
 	set_trunk_all(out);
@@ -260,9 +261,13 @@ bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *b)
 	return a->ageing_s == b->ageing_s && a->reserved == b->reserved && vlan_set_equal(&a->vlans, &b->vlans);
 }
 
-bool state_same_port(const struct ctl_port *a, const struct ctl_port *b)
+bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted)
 {
-	return !strcmp(a->bridge, b->bridge) && a->enabled == b->enabled && a->mtu == b->mtu &&
+	const struct ctl_port *b = wanted;
+
+	// A port of the host that is given no MTU takes its device's, whatever that is.
+	return !strcmp(a->bridge, b->bridge) && a->enabled == b->enabled &&
+	       (!CTL_HAS(wanted, ctl_port, mtu) || a->mtu == b->mtu) &&
 	       a->vlan_mode == b->vlan_mode && a->tag == b->tag && a->native == b->native &&
 	       vlan_set_equal(&a->trunks, &b->trunks);
 }

@@ -60,7 +60,7 @@ int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct
 	struct err *err);
 /** Same configuration? Fields that only report are left out. */
 bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *b);
-bool state_same_port(const struct ctl_port *a, const struct ctl_port *b);
+bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted);
 /** Is port what is wanted but for what can change while it exists? */
 bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted);
 /** Is it the port of a node's NIC? */

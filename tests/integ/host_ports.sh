@@ -94,6 +94,11 @@ fi
 vs port set b vlan_mode trunk trunks all
 
 # MTU: the interface's says what passes.
+expect 'without one of its own a port has that of its device' \
+	json 'all(.[]; .mtu == 1500)' vs -j port show
+vs port set b mtu 9216
+expect 'the largest MTU can be asked for, too' within 5 \
+	eval 'in_sw ip -j link show dev b | jq -e ".[0].mtu == 9216"'
 vs port set b mtu 9000
 expect 'an interface of ours takes the MTU of its port' \
 	eval 'in_sw ip -j link show dev b | jq -e ".[0].mtu == 9000"'
@@ -107,6 +112,13 @@ expect 'a port larger than its interface says so' \
 	port_is a '.last_error | test("mtu 9000 is smaller than the port.s, 9100")'
 in_sw ip link set dev up0 mtu 9100
 expect 'and no longer when that was mended' within 5 port_is a '.last_error == ""'
+in_sw ip link set dev up0 mtu 1500
+expect 'the MTU in force is the interface.s' within 5 port_is a '.mtu == 1500'
+PING_WAIT=1 refuse 'a larger frame does not pass' pings "$B" 10.9.0.1 8900
+expect 'and has its reason' within 5 \
+	json 'any(.[]; .reason == "over-mtu" and .frames > 0)' vs -j port drops a
+in_sw ip link set dev up0 mtu 9100
+expect 'nor is it in force any longer' within 5 port_is a '.mtu == 9100'
 
 # Links and interfaces that go.
 in_a ip link set dev eth0 down

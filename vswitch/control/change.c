@@ -176,7 +176,9 @@ static void apply_port_conf(struct vswitch *sw, struct model_port *port,
 
 	if (ctl_msg_equal(&ctl_port_schema, conf, &port->conf))
 		return;
-	if (conf->mtu != port->conf.mtu && sw->ports[port->id].dev)
+	if ((conf->mtu != port->conf.mtu ||
+		    CTL_HAS(conf, ctl_port, mtu) != CTL_HAS(&port->conf, ctl_port, mtu)) &&
+		sw->ports[port->id].dev)
 		port_set_mtu(sw->ports[port->id].dev, conf->mtu);
 	model_port_set(&sw->model, port, conf);
 	switch_apply(sw);

@@ -120,10 +120,10 @@ int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 
 uint32_t link_mtu(const struct model_link *link)
 {
-	uint32_t mtu = link->ends[0]->conf.mtu;
+	uint32_t mtu = model_port_mtu(link->ends[0]), other = model_port_mtu(link->ends[1]);
 
-	if (link->ends[1]->conf.mtu < mtu)
-		mtu = link->ends[1]->conf.mtu;
+	if (other < mtu)
+		mtu = other;
 	if (CTL_HAS(&link->conf, ctl_link, mtu) && link->conf.mtu < mtu)
 		mtu = link->conf.mtu;
 	return mtu;

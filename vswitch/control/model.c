@@ -235,6 +235,11 @@ static unsigned vlan_name_at(const struct model_bridge *bridge, uint16_t vid)
 	return i;
 }
 
+uint32_t model_port_mtu(const struct model_port *port)
+{
+	return port->dev_mtu && port->dev_mtu < port->conf.mtu ? port->dev_mtu : port->conf.mtu;
+}
+
 const char *model_vlan_name(const struct model_bridge *bridge, uint16_t vid)
 {
 	unsigned i = vlan_name_at(bridge, vid);

@@ -55,6 +55,7 @@ struct model_port {
 	struct ctl_port conf;
 	struct model_bridge *bridge; /* NULL: in no bridge */
 	struct model_link *link;     /* NULL: end of no wire */
+	uint32_t dev_mtu;	     /* of its device on the host; 0 = none, or not known */
 	bool running;                /* its peer drives at least one ring pair */
 	bool carrier;                /* what the peer was last told */
 };
@@ -107,6 +108,9 @@ void model_bridge_del(struct model *model, struct model_bridge *bridge);
 /** The port is in no wire. */
 void model_port_del(struct model *model, struct model_port *port);
 void model_link_del(struct model *model, struct model_link *link);
+
+/** The MTU in force: the port's, or its device's where that is smaller. */
+uint32_t model_port_mtu(const struct model_port *port);
 
 /* VLAN names of a bridge */
 const char *model_vlan_name(const struct model_bridge *bridge, uint16_t vid); /* "" when none */

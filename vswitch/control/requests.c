@@ -165,6 +165,7 @@ static int next_port_row(void *state, void *out, struct err *err)
 	*row = port->conf;
 	if (port->link)
 		CTL_SET_STR(row, ctl_port, link, port->link->conf.name);
+	CTL_SET(row, ctl_port, mtu, model_port_mtu(port));
 	CTL_SET(row, ctl_port, carrier, port->carrier);
 	switch_port_status(show->sw, port, row);
 	return 1;

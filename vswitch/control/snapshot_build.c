@@ -82,7 +82,7 @@ static void build_port(struct snapshot *s, const struct model_port *port,
 
 	dp->id = port->id;
 	dp->tx = tx;
-	dp->mtu = port->conf.mtu;
+	dp->mtu = model_port_mtu(port);
 	dp->wire_peer = DP_NO_PORT;
 	dp->vlans = &no_vlans;
 	dp->eth = rings && rings->n && rings->eth[0] ? eth : NULL;

@@ -30,7 +30,12 @@ static void publish(struct vswitch *sw)
 	struct snapshot_input input = {.model = &sw->model};
 
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
-		if (sw->model.ports[i] && sw->ports[i].dev)
+		struct model_port *port = sw->model.ports[i];
+
+		if (!port)
+			continue;
+		port->dev_mtu = sw->ports[i].dev ? port_device_mtu(sw->ports[i].dev) : 0;
+		if (sw->ports[i].dev)
 			input.rings[i] = port_rings(sw->ports[i].dev);
 	}
 	memcpy(input.fdbs, sw->fdbs.tables, sizeof(input.fdbs));

@@ -60,19 +60,23 @@ void eth_link_set(struct eth_port *ep, bool up)
 void eth_mtu_set(struct eth_port *ep, uint32_t mtu)
 {
 	static const char complaint[] = "the device's mtu ";
+	bool is_new = mtu != ep->dev_mtu;
 
 	ep->dev_mtu = mtu;
-	if (mtu && mtu < ep->conf.mtu && ep->conf.mtu != ETH_ANY_MTU)
+	if (mtu && mtu < ep->conf.mtu && CTL_HAS(&ep->conf, ctl_port, mtu))
 		(void)snprintf(ep->last_error, sizeof(ep->last_error),
 			"%s%u is smaller than the port's, %u: larger packets are lost", complaint,
 			mtu, ep->conf.mtu);
 	else if (!strncmp(ep->last_error, complaint, sizeof(complaint) - 1))
 		ep->last_error[0] = '\0';
+	/* What passes is another now. */
+	if (is_new && ep->running.n)
+		ep->port.events->rings(ep->port.ctx, &ep->port);
 }
 
 uint32_t eth_wanted_mtu(const struct eth_port *ep)
 {
-	return ep->conf.mtu == ETH_ANY_MTU ? ETH_DEFAULT_MTU : ep->conf.mtu;
+	return CTL_HAS(&ep->conf, ctl_port, mtu) ? ep->conf.mtu : ETH_DEFAULT_MTU;
 }
 
 uint16_t eth_wanted_queues(const struct eth_port *ep)
@@ -97,6 +101,13 @@ static int open_device(struct eth_port *ep, struct err *err)
 	if (ep->backend->set_carrier)
 		ep->backend->set_carrier(ep, ep->carrier);
 	return 0;
+}
+
+static uint32_t eth_device_mtu(const struct port *port)
+{
+	const struct eth_port *ep = (const struct eth_port *)port;
+
+	return ep->is_open ? ep->dev_mtu : 0;
 }
 
 static uint64_t eth_missed(struct port *port)
@@ -234,9 +245,9 @@ static void eth_set_mtu(struct port *port, uint32_t mtu)
 	struct eth_port *ep = to_eth(port);
 	struct err err = {0};
 
-	if (ep->conf.mtu == mtu)
+	if (ep->conf.mtu == mtu && CTL_HAS(&ep->conf, ctl_port, mtu))
 		return;
-	ep->conf.mtu = mtu;
+	CTL_SET(&ep->conf, ctl_port, mtu, mtu);
 	if (!ep->is_open)
 		return;
 	eth_mtu_set(ep, ep->dev_mtu);
@@ -266,6 +277,7 @@ static void eth_check(struct port *port)
 		.set_carrier = eth_set_carrier,                                                    \
 		.set_mtu = eth_set_mtu,                                                            \
 		.check = eth_check,                                                                \
+		.device_mtu = eth_device_mtu,                                                      \
 		.missed = eth_missed,                                                              \
 	}
 

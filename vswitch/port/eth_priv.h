@@ -10,11 +10,9 @@
 #include "eth.h"
 
 #define ETH_RETRY_NS UINT64_C(1000000000)
-/** What the switch gives a port whose operator named no MTU: no statement about the device's. */
-#define ETH_ANY_MTU 9216
-/** What an interface gets then that we make. */
+/** What an interface that we make gets where the operator named no MTU. */
 #define ETH_DEFAULT_MTU 1500
-/** As ETH_ANY_MTU, of queues: one will do. */
+/** What the switch gives a port whose operator named no number of queues: one will do. */
 #define ETH_ANY_QUEUES PORT_MAX_QUEUES
 
 struct eth_port;
@@ -57,7 +55,7 @@ extern const struct eth_backend eth_dpdk_backend, eth_sock_backend;
 
 /** The link came or went; the first report may come from within open(). */
 void eth_link_set(struct eth_port *ep, bool up);
-/** The device's MTU is now this: say so where it does not suffice. */
+/** The device's MTU is now this: it is what passes. Say so where the operator wants more. */
 void eth_mtu_set(struct eth_port *ep, uint32_t mtu);
 /** The device is no more: close it and look for it from now on. */
 void eth_gone(struct eth_port *ep, const char *why);

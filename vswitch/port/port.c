@@ -53,6 +53,11 @@ void port_set_mtu(struct port *port, uint32_t mtu)
 	port->ops->set_mtu(port, mtu);
 }
 
+uint32_t port_device_mtu(const struct port *port)
+{
+	return port->ops->device_mtu ? port->ops->device_mtu(port) : 0;
+}
+
 uint64_t port_missed(struct port *port)
 {
 	return port->ops->missed ? port->ops->missed(port) : 0;

@@ -65,6 +65,7 @@ struct port_ops {
 	void (*set_mtu)(struct port *port, uint32_t mtu);
 	/** A worker marked one of its rings broken, perhaps: look. */
 	void (*check)(struct port *port);
+	uint32_t (*device_mtu)(const struct port *port); /* NULL: a kind without devices */
 	uint64_t (*missed)(struct port *port); /* NULL: a kind that loses none this way */
 };
 
@@ -90,6 +91,9 @@ void port_status(const struct port *port, struct ctl_port *ret_status);
 void port_set_carrier(struct port *port, bool up);
 void port_set_mtu(struct port *port, uint32_t mtu);
 void port_check(struct port *port);
+/** MTU of its device on the host; 0: it has none, or it is not known. events->rings tells a change.
+ */
+uint32_t port_device_mtu(const struct port *port);
 /** Frames for the switch that the host's kernel dropped before a worker saw them; only grows. */
 uint64_t port_missed(struct port *port);
 /** Does the peer drive at least one pair of rings? */

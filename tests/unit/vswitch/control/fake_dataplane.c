@@ -213,6 +213,11 @@ void port_set_mtu(struct port *port, uint32_t mtu)
 	((struct fake_port *)port)->mtu = mtu;
 }
 
+uint32_t port_device_mtu(const struct port *port)
+{
+	return 0;
+}
+
 uint64_t port_missed(struct port *port)
 {
 	return 0;
