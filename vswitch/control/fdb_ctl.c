@@ -119,6 +119,10 @@ static void prefetch_note(const struct fdb_ctl *ctl, const struct note *note)
 unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const struct note *notes,
 	unsigned n_notes, uint32_t now_s)
 {
+	/* Many addresses of one port and VLAN come in a row: looked at once. */
+	const struct model_port *last_port = NULL;
+	uint16_t last_vid = VLAN_NONE;
+	bool is_carried = false;
 	unsigned n_changed = 0;
 
 	for (unsigned i = 0; i < n_notes && i < LEARN_AHEAD; i++)
@@ -133,8 +137,13 @@ unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const str
 			prefetch_note(ctl, &notes[i + LEARN_AHEAD]);
 		/* The port may have gone, or moved, or left the VLAN since the worker wrote this.
 		 */
-		if (!port || !port->bridge || port->bridge->id != note->bridge_id ||
-			!port_has_vlan(port, note->vid))
+		if (!port || !port->bridge || port->bridge->id != note->bridge_id)
+			continue;
+		if (port != last_port || note->vid != last_vid)
+			is_carried = port_has_vlan(port, note->vid);
+		last_port = port;
+		last_vid = note->vid;
+		if (!is_carried)
 			continue;
 		learned = fdb_learn(ctl->tables[note->bridge_id], note->vid, note->mac48, port->id,
 			port->conf.fdb_max, now_s);
