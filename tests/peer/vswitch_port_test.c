@@ -220,7 +220,7 @@ static void nonsense_ends_the_connection(void **state)
 		{VHOST_USER_SET_VRING_KICK, 1, 8, {0}, 0},
 		{VHOST_USER_SET_VRING_CALL, 1, 8, {0}, 2},
 		{VHOST_USER_GET_CONFIG, 1, 12, {UINT64_C(1000) << 32 | 1000, 0}, 0},
-		{VHOST_USER_SET_LOG_BASE, 1, 16, {0}, 1}, {VHOST_USER_REM_MEM_REG, 1, 40, {0}, 0},
+		{VHOST_USER_SET_LOG_BASE, 1, 16, {0}, 1},
 		{VHOST_USER_GET_FEATURES, 1, 0, {0}, 9}, /* more descriptors than any message has */
 	};
 	int fds[9];

@@ -132,20 +132,30 @@ void vhost_offer(struct vhost_port *vp)
 
 int vhost_find_fault(const struct vhost_port *vp, struct err *err)
 {
+	/* First: without its memory a ring breaks, too. */
+	if (vhost_mem_is_lost(&vp->mem))
+		return err_set(err, -EPROTO, "the peer took its memory away");
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++) {
 		uint8_t fault =
 			atomic_load_explicit(&vp->rings[i].ring.broken, memory_order_relaxed);
 		if (vp->rings[i].offered && fault)
 			return err_set(err, -EPROTO, "ring %u: %s", i, vring_fault_text(fault));
 	}
-	if (vhost_mem_is_lost(&vp->mem))
-		return err_set(err, -EPROTO, "the peer took its memory away");
 	return 0;
 }
 
 /* ---- Connection ---- */
 
-static void on_retry(void *ctx);
+/**
+ * Let go of the peer's socket or listener for a while: descriptors have run
+ * out, or much of what the peer left waits to be closed. on_retry() looks
+ * again.
+ */
+static void pause_source(struct vhost_port *vp, struct ev_source *source)
+{
+	(void)ev_set_events(source, 0);
+	ev_timer_set(vp->retry, VHOST_RETRY_NS, VHOST_RETRY_NS);
+}
 
 /** End the connection, if there is one, and look for the next. */
 static void hang_up(struct vhost_port *vp)
@@ -156,12 +166,11 @@ static void hang_up(struct vhost_port *vp)
 	ev_del(vp->conn_source);
 	vp->conn_source = NULL;
 	vhost_chan_done(&vp->chan);
-	if (vp->backend_fd >= 0)
-		close(vp->backend_fd);
+	closer_close(vp->closer, vp->backend_fd);
 	vp->backend_fd = -1;
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
 		vhost_ring_reset(&vp->rings[i]);
-	vhost_mem_clear(&vp->mem);
+	vhost_mem_clear(&vp->mem, vp->closer);
 	vp->features = vp->protocol = 0;
 	vp->features_set = false;
 	vp->status = 0;
@@ -185,13 +194,34 @@ static void give_up(struct vhost_port *vp, const struct err *err)
 	hang_up(vp);
 }
 
+/** Read no more of the peer: what it sent is not closed yet. */
+static void wait_for_closer(struct vhost_port *vp, uint32_t events)
+{
+	struct err err = {0};
+
+	if (events & (EPOLLHUP | EPOLLERR)) {
+		(void)err_set(&err, -ECONNRESET, "the peer closed the connection");
+		give_up(vp, &err);
+		return;
+	}
+	(void)snprintf(vp->last_error, sizeof(vp->last_error),
+		"the peer waits until the descriptors that it sent are closed");
+	pause_source(vp, vp->conn_source);
+}
+
 static void on_readable(void *ctx, int fd, uint32_t events)
 {
 	struct vhost_port *vp = ctx;
 	struct err err = {0};
 
 	for (unsigned i = 0; i < VHOST_MSGS_A_TURN; i++) {
-		int ret = vhost_chan_read(&vp->chan, &err);
+		int ret;
+
+		if (closer_is_behind(vp->closer)) {
+			wait_for_closer(vp, events);
+			return;
+		}
+		ret = vhost_chan_read(&vp->chan, &err);
 		if (ret == 0)
 			return;
 		if (ret > 0)
@@ -207,35 +237,46 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 /** fd is transferred. */
 static void connected(struct vhost_port *vp, int fd)
 {
-	vhost_chan_init(&vp->chan, fd);
+	vhost_chan_init(&vp->chan, fd, vp->closer);
 	if (ev_add_io(vp->ev, fd, EPOLLIN, on_readable, vp, &vp->conn_source)) {
 		vhost_chan_done(&vp->chan);
 		return;
 	}
 	vp->broken = false;
 	vp->connects++;
-	if (vp->retry)
-		ev_timer_stop(vp->retry);
+	ev_timer_stop(vp->retry);
 	log_info("port '%s': peer connected, socket=%s", vp->name, vp->path);
 	tell_status(vp);
+}
+
+/** Without descriptors accept() fails at once, for ever. */
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
 }
 
 static void on_accept(void *ctx, int listen_fd, uint32_t events)
 {
 	struct vhost_port *vp = ctx;
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
 
-	if (fd < 0)
+	/* Who waits at the listener may have sent descriptors already. */
+	if (closer_is_behind(vp->closer)) {
+		pause_source(vp, vp->listen_source);
 		return;
-	if (vp->chan.fd >= 0) {
-		struct err err = {0};
-		/* A peer that died and came back may be here before its hang-up was read. */
-		if (!vp->chan.got && vhost_chan_read(&vp->chan, &err) < 0)
-			give_up(vp, &err);
 	}
+	fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd < 0) {
+		if (is_shortage(errno))
+			pause_source(vp, vp->listen_source);
+		return;
+	}
+	/* A peer that died and came back may be here before its hang-up was read. */
+	if (vp->chan.fd >= 0)
+		on_readable(vp, vp->chan.fd, 0);
 	if (vp->chan.fd >= 0) {
 		log_warn_ratelimited("port '%s': second peer turned away", vp->name);
-		close(fd);
+		closer_close(vp->closer, fd);
 		return;
 	}
 	connected(vp, fd);
@@ -258,9 +299,8 @@ static int try_connect(const struct vhost_port *vp)
 	return ret;
 }
 
-static void on_retry(void *ctx)
+static void retry_connect(struct vhost_port *vp)
 {
-	struct vhost_port *vp = ctx;
 	int fd = try_connect(vp);
 
 	if (fd >= 0)
@@ -268,6 +308,24 @@ static void on_retry(void *ctx)
 	else if (!vp->broken)
 		(void)snprintf(vp->last_error, sizeof(vp->last_error),
 			"connecting to %s failed: %s", vp->path, strerror(-fd));
+}
+
+static void on_retry(void *ctx)
+{
+	struct vhost_port *vp = ctx;
+
+	if (closer_is_behind(vp->closer))
+		return;
+	if (vp->chan.fd < 0 && !vp->server) {
+		retry_connect(vp);
+		return;
+	}
+	/* What was paused goes on. */
+	ev_timer_stop(vp->retry);
+	if (vp->conn_source)
+		(void)ev_set_events(vp->conn_source, EPOLLIN);
+	if (vp->listen_source)
+		(void)ev_set_events(vp->listen_source, EPOLLIN);
 }
 
 static int open_listener(struct vhost_port *vp, struct err *err)
@@ -283,11 +341,54 @@ static int open_listener(struct vhost_port *vp, struct err *err)
 
 static int open_connector(struct vhost_port *vp)
 {
-	int ret = ev_add_timer(vp->ev, on_retry, vp, &vp->retry);
+	ev_timer_set(vp->retry, 1, VHOST_RETRY_NS);
+	return 0;
+}
 
-	if (!ret)
-		ev_timer_set(vp->retry, 1, VHOST_RETRY_NS);
-	return ret;
+/* ---- Memory that is lost ---- */
+
+static struct vhost_port *first_port;
+static struct ev_source *lost_source; /* while there is a port */
+
+static void on_memory_lost(void *ctx, int fd, uint32_t events)
+{
+	uint64_t count;
+
+	(void)!read(fd, &count, sizeof(count)); /* non-blocking, and nobody else has it */
+	for (struct vhost_port *vp = first_port; vp; vp = vp->next)
+		port_check(&vp->port);
+}
+
+/** Add the port to those whose memory is watched. 0 or -errno. */
+static int watch_memory(struct vhost_port *vp)
+{
+	int r = 0;
+
+	if (!lost_source) {
+		r = vhost_mem_guard();
+		if (!r)
+			r = ev_add_io(vp->ev, vhost_mem_lost_fd(), EPOLLIN, on_memory_lost, NULL,
+				&lost_source);
+	}
+	vp->next = first_port;
+	if (vp->next)
+		vp->next->prev = vp;
+	first_port = vp;
+	return r;
+}
+
+static void unwatch_memory(struct vhost_port *vp)
+{
+	if (vp->prev)
+		vp->prev->next = vp->next;
+	else
+		first_port = vp->next;
+	if (vp->next)
+		vp->next->prev = vp->prev;
+	if (first_port)
+		return;
+	ev_del(lost_source);
+	lost_source = NULL;
 }
 
 /* ---- Port ---- */
@@ -299,7 +400,10 @@ static void vhost_destroy(struct port *port)
 
 	vhost_withdraw(vp);
 	vp->port.events = &silent;
-	hang_up(vp);
+	if (vp->closer)
+		hang_up(vp);
+	closer_destroy(vp->closer);
+	unwatch_memory(vp);
 	ev_del(vp->retry);
 	ev_del(vp->listen_source);
 	unix_listener_close(&vp->listener, vp->path);
@@ -309,12 +413,9 @@ static void vhost_destroy(struct port *port)
 static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	const struct port_events *events, void *ctx, struct port **ret_port, struct err *err)
 {
-	static bool guarded; /* against memory that a peer takes away, once per process */
 	struct vhost_port *vp = calloc(1, sizeof(*vp));
 	int ret;
 
-	if (!guarded && !vhost_mem_guard())
-		guarded = true;
 	if (!vp)
 		return err_set(err, -ENOMEM, "port '%s': out of memory", conf->name);
 	vp->port = (struct port){&vhost_port_ops, ctx, events};
@@ -328,7 +429,14 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	vp->listener.fd = vp->chan.fd = vp->backend_fd = -1;
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
 		vp->rings[i].ring.call_fd = vp->rings[i].ring.kick_fd = -1;
-	ret = vp->server ? open_listener(vp, err) : open_connector(vp);
+	ret = watch_memory(vp);
+	vp->closer = closer_create();
+	if (!vp->closer)
+		ret = -ENOMEM;
+	if (!ret)
+		ret = ev_add_timer(vp->ev, on_retry, vp, &vp->retry);
+	if (!ret)
+		ret = vp->server ? open_listener(vp, err) : open_connector(vp);
 	if (ret) {
 		vhost_destroy(&vp->port);
 		return err->code ? ret

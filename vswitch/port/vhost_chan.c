@@ -4,13 +4,17 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #define HDR_SIZE sizeof(struct vhost_user_hdr)
+/** The most descriptors that the kernel lets a message carry (SCM_MAX_FD).
+ * There is room for all: what does not fit is closed within recvmsg(), which
+ * may wait. */
+#define MSG_MAX_FDS 253
 
-void vhost_chan_init(struct vhost_chan *chan, int fd)
+void vhost_chan_init(struct vhost_chan *chan, int fd, struct closer *closer)
 {
 	chan->fd = fd;
+	chan->closer = closer;
 	chan->got = 0;
 	chan->n_fds = 0;
 }
@@ -19,15 +23,14 @@ void vhost_chan_done(struct vhost_chan *chan)
 {
 	vhost_chan_next(chan);
 	if (chan->fd >= 0)
-		close(chan->fd);
+		closer_close(chan->closer, chan->fd);
 	chan->fd = -1;
 }
 
 void vhost_chan_next(struct vhost_chan *chan)
 {
 	for (unsigned i = 0; i < chan->n_fds; i++)
-		if (chan->fds[i] >= 0)
-			close(chan->fds[i]);
+		closer_close(chan->closer, chan->fds[i]);
 	chan->n_fds = 0;
 	chan->got = 0;
 }
@@ -58,7 +61,7 @@ static bool keep_fds(struct vhost_chan *chan, struct msghdr *msg)
 			if (chan->n_fds < VHOST_USER_MAX_FDS) {
 				chan->fds[chan->n_fds++] = fd;
 			} else {
-				close(fd);
+				closer_close(chan->closer, fd);
 				fits = false;
 			}
 		}
@@ -73,7 +76,7 @@ static bool keep_fds(struct vhost_chan *chan, struct msghdr *msg)
 static int receive(struct vhost_chan *chan, size_t want, struct err *err)
 {
 	union {
-		char buf[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_FDS)];
+		char buf[CMSG_SPACE(sizeof(int) * MSG_MAX_FDS)];
 		struct cmsghdr align;
 	} control;
 

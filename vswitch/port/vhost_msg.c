@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 LOG_MODULE("vhost");
@@ -117,18 +117,23 @@ static int reset_owner(struct vhost_port *vp, const union vhost_user_payload *p,
 static int set_mem_table(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
 	uint32_t n = p->mem.n_regions;
+	struct vmem mem = {0}; /* all of it, or the old one stays */
+	int ret = 0;
 
 	if (!n || n > VHOST_USER_MAX_REGIONS || vp->chan.n_fds != n ||
 		vp->chan.msg.hdr.size < 8 + n * sizeof(struct vhost_user_region))
 		return err_set(err, -EPROTO, "memory table with %u regions, %u bytes and %u files",
 			n, vp->chan.msg.hdr.size, vp->chan.n_fds);
-	vhost_withdraw(vp);
-	vhost_mem_clear(&vp->mem);
-	for (uint32_t i = 0; i < n; i++) {
-		int ret = vhost_mem_add(&vp->mem, &p->mem.regions[i], vp->chan.fds[i], err);
-		if (ret)
-			return ret;
+	for (uint32_t i = 0; i < n && !ret; i++)
+		ret = vhost_mem_add(&mem, &p->mem.regions[i], vp->chan.fds[i], err);
+	if (ret) {
+		vhost_mem_clear(&mem, vp->closer);
+		return ret;
 	}
+	/* Workers read the table: it changes only while they do not. */
+	vhost_withdraw(vp);
+	vhost_mem_clear(&vp->mem, vp->closer);
+	vp->mem = mem;
 	vhost_offer(vp);
 	return 0;
 }
@@ -139,12 +144,19 @@ static int get_max_mem_slots(
 	return reply_u64(vp, VMEM_MAX_REGIONS);
 }
 
+/*
+ * QEMU 7.2 sends each region once per queue pair, and takes it away as often.
+ * What is there is there, what is not needs not be removed.
+ */
+
 static int add_mem_reg(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
 	int ret;
 
 	if (vp->chan.n_fds != 1)
 		return err_set(err, -EPROTO, "memory region with %u files, not 1", vp->chan.n_fds);
+	if (vhost_mem_has(&vp->mem, &p->mem_reg.region))
+		return 0;
 	/* Workers read the table: it changes only while they do not. */
 	vhost_withdraw(vp);
 	ret = vhost_mem_add(&vp->mem, &p->mem_reg.region, vp->chan.fds[0], err);
@@ -154,10 +166,10 @@ static int add_mem_reg(struct vhost_port *vp, const union vhost_user_payload *p,
 
 static int rem_mem_reg(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
+	if (!vhost_mem_has(&vp->mem, &p->mem_reg.region))
+		return 0;
 	vhost_withdraw(vp);
-	if (vhost_mem_remove(&vp->mem, &p->mem_reg.region))
-		return err_set(err, -EPROTO, "memory region at %#llx is not there to remove",
-			(unsigned long long)p->mem_reg.region.gpa);
+	vhost_mem_remove(&vp->mem, &p->mem_reg.region, vp->closer);
 	vhost_offer(vp);
 	return 0;
 }
@@ -281,6 +293,8 @@ static struct vhost_ring *take_ring_fd(
 	return ring;
 }
 
+/** Of eventfds, which are closed at once: check_eventfd() knows that they are.
+ */
 static void replace_fd(int *fd, int new_fd)
 {
 	if (*fd >= 0)
@@ -350,14 +364,24 @@ static int net_set_mtu(struct vhost_port *vp, const union vhost_user_payload *p,
 	return 0; /* the guest's own limit; ours is the port's */
 }
 
+/** Asks the kernel alone: fstat() would ask a file system. */
+static bool is_unix_stream(int fd)
+{
+	int domain = 0, type = 0;
+	socklen_t size = sizeof(int);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) &&
+	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) && domain == AF_UNIX &&
+	       type == SOCK_STREAM;
+}
+
 static int set_backend_req_fd(
 	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
-	struct stat st;
-
-	if (vp->chan.n_fds != 1 || fstat(vp->chan.fds[0], &st) || !S_ISSOCK(st.st_mode))
-		return err_set(err, -EPROTO, "back-end channel is not one socket");
-	replace_fd(&vp->backend_fd, vhost_chan_take_fd(&vp->chan, 0));
+	if (vp->chan.n_fds != 1 || !is_unix_stream(vp->chan.fds[0]))
+		return err_set(err, -EPROTO, "back-end channel is not one Unix stream socket");
+	closer_close(vp->closer, vp->backend_fd);
+	vp->backend_fd = vhost_chan_take_fd(&vp->chan, 0);
 	return 0;
 }
 

@@ -37,6 +37,7 @@ struct vhost_ring {
 
 struct vhost_port {
 	struct port port;
+	struct vhost_port *prev, *next; /* of this process */
 	struct ev *ev;
 	char name[CTL_NAME_MAX + 1];
 	char path[CTL_PATH_MAX + 1];
@@ -46,8 +47,10 @@ struct vhost_port {
 	bool carrier;
 
 	struct unix_listener listener; /* fd -1: connects */
-	struct ev_source *listen_source, *conn_source, *retry;
-	struct vhost_chan chan; /* chan.fd -1: not connected */
+	struct ev_source *listen_source, *conn_source;
+	struct ev_source *retry; /* to connect, accept or read again */
+	struct closer *closer;	 /* of what the peer sent */
+	struct vhost_chan chan;	 /* chan.fd -1: not connected */
 	int backend_fd;		/* channel to the front-end; -1 = none */
 
 	uint64_t features, protocol;

@@ -1,0 +1,35 @@
+/**
+ * odd: descriptors that hold whoever is careless with them.
+ *
+ * What a hostile peer can pass along in a message: a file whose file system never answers again
+ * (FUSE), a socket whose close() waits for a reader that does not come. Both hold until they are
+ * let go of, a file for a minute at most.
+ *
+ * Threads: one. A file has a process of its own, which ends with its creator, however that ends.
+ */
+#ifndef TEST_ODD_H
+#define TEST_ODD_H
+
+#include <stddef.h>
+
+struct odd_file;
+
+/**
+ * A file of 1 GiB on FUSE: opened, it leaves every other request unanswered; its close() waits.
+ * returns  0, -EPERM, -ENOENT (no FUSE here) or another -errno
+ */
+int odd_file_create(struct odd_file **ret_file);
+/** Borrowed. To be closed only after odd_file_release(). */
+int odd_file_fd(const struct odd_file *file);
+/** End the file system: all that wait go on with an error. */
+void odd_file_release(struct odd_file *file);
+/** Release and free; NULL is accepted. */
+void odd_file_destroy(struct odd_file *file);
+
+/**
+ * A TCP socket with unsent data, whose last close() waits for an hour. returns  it, or -errno;
+ * ret_reader: closing this one ends the waiting
+ */
+int odd_socket(int *ret_reader);
+
+#endif
