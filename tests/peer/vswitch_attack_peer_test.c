@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -430,6 +431,56 @@ static void region_that_is_added_twice_is_there_once(struct attack *attack)
 	fe_destroy(fe);
 }
 
+/* ---- Messages without end ---- */
+
+/* Connecting again and again writes lines, but not more than an operator can read. */
+static void log_is_bounded(struct attack *attack)
+{
+	const char *path = attack_port(attack, "evil", "");
+	const struct vhost_user_hdr nonsense = {99, VHOST_USER_VERSION, 0};
+	char where[100], log[128];
+	struct stat st;
+
+	(void)snprintf(where, sizeof(where), "%s", path);
+	for (unsigned i = 0; i < 3000; i++) {
+		int fd = raw_connect(where), second = raw_connect(where);
+
+		(void)!write(fd, &nonsense, sizeof(nonsense));
+		(void)close(second);
+		(void)close(fd);
+	}
+	attack_settle(attack);
+	(void)snprintf(log, sizeof(log), "%s/log", attack->proc.dir);
+	assert_int_equal(stat(log, &st), 0);
+	if (st.st_size > 256 * 1024)
+		fail_msg("the log has %lld bytes", (long long)st.st_size);
+}
+
+/* Each of these takes a ring from the workers and gives it back. Neither neighbours nor control
+ * wait until they have an end. */
+static void changes_without_end_take_turns(struct attack *attack)
+{
+	struct fe *evil = attack_join(attack, "evil", (struct fe_config){0});
+	const struct vhost_user_vring_state num = {1, 256};
+	struct {
+		struct vhost_user_hdr hdr;
+		struct vhost_user_vring_state num;
+	} messages[256];
+
+	for (unsigned i = 0; i < 256; i++) {
+		messages[i].hdr = (struct vhost_user_hdr){
+			VHOST_USER_SET_VRING_NUM, VHOST_USER_VERSION, sizeof(num)};
+		messages[i].num = num;
+	}
+	for (unsigned i = 0; i < 200; i++) {
+		(void)!send(
+			fe_socket(evil), messages, sizeof(messages), MSG_NOSIGNAL | MSG_DONTWAIT);
+		usleep(1000);
+	}
+	attack_settle(attack);
+	fe_destroy(evil);
+}
+
 static const struct attack_case cases[] = {
 	{"full_call_descriptor_holds_nobody", full_call_descriptor_holds_nobody},
 	{"one_descriptor_is_call_and_kick", one_descriptor_is_call_and_kick},
@@ -440,6 +491,8 @@ static const struct attack_case cases[] = {
 		huge_pages_that_are_not_there_hurt_their_port_only},
 	{"memory_that_shrinks_is_noticed", memory_that_shrinks_is_noticed},
 	{"region_that_is_added_twice_is_there_once", region_that_is_added_twice_is_there_once},
+	{"log_is_bounded", log_is_bounded},
+	{"changes_without_end_take_turns", changes_without_end_take_turns},
 };
 
 int main(void)

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -396,6 +397,138 @@ static void front_end_hears_of_carrier(void **state)
 	close(channel[0]);
 }
 
+/** What a VMM sends while its guest runs: masked vectors (QEMU), memory that comes and goes. */
+static void exchange_all(struct fe *fe)
+{
+	const struct vhost_user_mem_reg reg = {
+		.region = {.gpa = UINT64_C(1) << 40, .size = 1 << 20, .user_addr = 1 << 20}};
+	const struct vhost_user_vring_state on = {0, 1};
+	int memory = memfd_create("more", MFD_CLOEXEC);
+
+	assert_int_equal(ftruncate(memory, 1 << 20), 0);
+	for (uint64_t i = 0; i < 2; i++) {
+		struct fe_ring *ring = fe_ring(fe, (unsigned)i);
+
+		assert_int_equal(
+			fe_message(fe, VHOST_USER_SET_VRING_CALL, 0, &i, 8, &ring->call_fd, 1), 0);
+		assert_int_equal(
+			fe_message(fe, VHOST_USER_SET_VRING_ERR, 0, &i, 8, &ring->call_fd, 1), 0);
+		assert_int_equal(
+			fe_message(fe, VHOST_USER_SET_VRING_KICK, 0, &i, 8, &ring->kick_fd, 1), 0);
+	}
+	assert_int_equal(
+		fe_message(fe, VHOST_USER_SET_VRING_ENABLE, 0, &on, sizeof(on), NULL, 0), 0);
+	assert_int_equal(
+		fe_message(fe, VHOST_USER_ADD_MEM_REG, 0, &reg, sizeof(reg), &memory, 1), 0);
+	assert_int_equal(fe_message(fe, VHOST_USER_REM_MEM_REG, 0, &reg, sizeof(reg), NULL, 0), 0);
+	close(memory);
+}
+
+/* A ring that is exchanged while it runs is nobody's news: the link stays up at both ends, the
+ * addresses stay, monitors hear nothing, and frames go on in order. */
+static void running_ring_is_exchanged_quietly(void **state)
+{
+	struct fe_config config = {0};
+	struct fe *a = join("a", (struct fe_config){0}), *b = join("b", (struct fe_config){0});
+	uint64_t protocol = fe_protocol_features(a) | 1u << VHOST_USER_PROTOCOL_F_BACKEND_REQ |
+			    1u << VHOST_USER_PROTOCOL_F_CONFIGURE_MEM_SLOTS;
+	struct pollfd pfd = {.events = POLLIN};
+	struct fe *w1, *w2;
+	int channel[2];
+	char news[64];
+
+	switch_must(&proc, "PortAdd", "name w1 path $/w1 mode server");
+	switch_must(&proc, "PortAdd", "name w2 path $/w2 mode server");
+	switch_must(&proc, "LinkAdd", "name w a w1 b w2");
+	config.path = switch_proc_path(&proc, "w1");
+	assert_int_equal(fe_create(&config, &w1), 0);
+	config.path = switch_proc_path(&proc, "w2");
+	assert_int_equal(fe_create(&config, &w2), 0);
+	switch_wait_port(&proc, "w1", CTL_CONN_RUNNING);
+	switch_wait_port(&proc, "w2", CTL_CONN_RUNNING);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel), 0);
+	struct fe *all[] = {a, w1, w2};
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(fe_message(all[i], VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol,
+					 8, NULL, 0),
+			0);
+	assert_int_equal(
+		fe_message(w2, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &channel[1], 1), 0);
+	close(channel[1]);
+	assert_int_equal(fe_link_status(w2), VIRTIO_NET_S_LINK_UP);
+	pass_one(a, b, 0, 2, 1, 64, 0); /* learned: 1 at a */
+	pass_one(b, a, 0, 1, 2, 64, 0);
+	for (unsigned i = 0; i < 50; i++) {
+		exchange_all(a);
+		exchange_all(w1);
+		expect_error("a", "");
+		expect_error("w1", "");
+		pass_one(w1, w2, 0, 9, 8, 64, i);
+		pass_one(b, a, 0, 1, 2, 64, i);
+		assert_int_equal(fe_link_status(a), VIRTIO_NET_S_LINK_UP);
+		assert_int_equal(fe_link_status(w1), VIRTIO_NET_S_LINK_UP);
+	}
+	assert_int_equal(switch_rows(&proc, "FdbShow", "bridge br0 port a", NULL), 1);
+	/* Nothing came over the back-end channel of the other end. */
+	pfd.fd = channel[0];
+	assert_int_equal(poll(&pfd, 1, 0), 0);
+	assert_int_equal(recv(channel[0], news, sizeof(news), MSG_DONTWAIT), -1);
+	close(channel[0]);
+	fe_destroy(a);
+	fe_destroy(b);
+	fe_destroy(w1);
+	fe_destroy(w2);
+}
+
+/* The avail ring of a split ring needs two bytes' alignment, and no more. */
+static void avail_ring_may_lie_at_2_mod_4(void **state)
+{
+	struct fe *a = join("a", (struct fe_config){.ring_size = 16});
+	struct fe *b = join("b", (struct fe_config){.ring_size = 16});
+	uint8_t *spare = (uint8_t *)fe_ring(a, 0)->desc + (1 << 20); /* behind all rings */
+
+	assert_int_equal(fe_stop(a), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct fe_ring *ring = fe_ring(a, i);
+
+		memcpy(spare + i * 4096 + 2, ring->avail, 6 + 2 * 16);
+		ring->avail = spare + i * 4096 + 2;
+	}
+	assert_int_equal(fe_start(a), 0);
+	switch_wait_port(&proc, "a", CTL_CONN_RUNNING);
+	pass_many(a, b);
+	fe_destroy(a);
+	fe_destroy(b);
+}
+
+/* A ring that lies where it cannot be used does not just stay silent. */
+static void ring_that_cannot_start_says_why(void **state)
+{
+	static const struct {
+		uint64_t shift, size;
+		const char *error;
+	} tables[] = {{2, 2 << 20, "is not aligned in its memory file"},
+		{4096, 4096, "is not in the memory that was shared"}};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct fe *fe = join("x", (struct fe_config){.ring_size = 16});
+		const struct vhost_user_mem_table table = {
+			.n_regions = 1,
+			.regions = {{.gpa = FE_GPA,
+				.size = tables[i].size - tables[i].shift % 4096,
+				.user_addr = (uintptr_t)fe_ring(fe, 0)->desc - tables[i].shift}},
+		};
+		int fd = fe_memory_fd(fe);
+
+		assert_int_equal(fe_message(fe, VHOST_USER_SET_MEM_TABLE, 0, &table,
+					 8 + sizeof(struct vhost_user_region), &fd, 1),
+			0);
+		switch_wait_port(&proc, "x", CTL_CONN_NEGOTIATING);
+		expect_error("x", tables[i].error);
+		fe_destroy(fe);
+	}
+}
+
 static int set_up(void **state)
 {
 	switch_proc_start(&proc, false);
@@ -425,6 +558,9 @@ int main(void)
 		TEST(memory_that_goes_away_is_survived),
 		TEST(disabled_ring_is_drained),
 		TEST(front_end_hears_of_carrier),
+		TEST(running_ring_is_exchanged_quietly),
+		TEST(avail_ring_may_lie_at_2_mod_4),
+		TEST(ring_that_cannot_start_says_why),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -76,16 +76,17 @@ void switch_apply(struct vswitch *sw)
 
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
+/* Only who uses them: what follows from it waits for the status (port.h, 3). */
 static void on_port_rings(void *ctx, struct port *dev)
 {
 	struct switch_port *sp = ctx;
-	struct model_port *port = sp->sw->model.ports[sp->id];
+	const struct model_port *port = sp->sw->model.ports[sp->id];
 
+	(void)dev;
 	/* A port that is being made or unmade is in no snapshot. */
 	if (!port || !sp->dev)
 		return;
-	port->running = port_is_running(dev);
-	switch_apply(sp->sw);
+	publish(sp->sw);
 }
 
 static const char *state_event(enum ctl_conn_state state)
@@ -116,7 +117,8 @@ static void on_port_status(void *ctx, struct port *dev)
 	port_status(dev, &status);
 	if (status.state != sp->state) {
 		sp->state = status.state;
-		log_info("port '%s': %s", port->conf.name, ctl_conn_states[status.state]);
+		log_write_limited(&sp->log, LOG_INFO, log_module, "port '%s': %s",
+			port->conf.name, ctl_conn_states[status.state]);
 		monitor_tell(&sp->sw->monitor, "port", port->conf.name, state_event(sp->state),
 			status.last_error);
 	}

@@ -25,6 +25,7 @@
 
 #include "datapath/counters.h"
 #include "ev.h"
+#include "log.h"
 #include "port/port.h"
 
 #define SWITCH_FDB_SAVED      16384
@@ -46,6 +47,7 @@ struct switch_port {
 	struct port *dev; /* NULL while it is made, or waits for what it was refused */
 	uint16_t id;
 	enum ctl_conn_state state; /* as last told to monitors */
+	struct log_bucket log;	   /* its peer comes and goes as it likes */
 	char last_error[256];	   /* why it waits */
 };
 

@@ -12,7 +12,9 @@
  *      peer again, for ever, and tells by events->status.
  *   3. Rings come and go. Before the port changes or unmaps a ring that it has offered, it takes it
  *      out of what rings() returns and calls events->rings: when that returns, no worker uses the
- *      ring. After it has a ring ready it adds it and calls events->rings again.
+ *      ring. After it has a ring ready it adds it and calls events->rings again. What follows from
+ *      a port that runs or not (carrier, addresses, what others are told) does not: a port calls
+ *      events->status when it is done, so that a ring that is only exchanged is nobody's news.
  *   4. set_carrier() tells the peer, if it can be told; the port remembers it for later peers.
  *   5. destroy() closes everything. The owner has unpublished the port's rings before.
  *
@@ -46,7 +48,7 @@ struct port_rings {
 struct port;
 
 struct port_events {
-	/** What rings() returns has changed; see 3. */
+	/** What rings() returns has changed; see 3. events->status follows. */
 	void (*rings)(void *ctx, struct port *port);
 	/** Connected, disconnected, broken, running: what status() says has changed. */
 	void (*status)(void *ctx, struct port *port);

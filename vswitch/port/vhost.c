@@ -21,6 +21,7 @@ static struct vhost_port *to_vhost(struct port *port)
 
 static void tell_status(struct vhost_port *vp)
 {
+	vp->is_told_running = vp->running.n > 0;
 	if (vp->port.events->status)
 		vp->port.events->status(vp->port.ctx, &vp->port);
 }
@@ -39,22 +40,71 @@ void vhost_ring_reset(struct vhost_ring *ring)
 	ring->ring.call_fd = ring->ring.kick_fd = -1;
 }
 
-void vhost_withdraw(struct vhost_port *vp)
+/** A ring that was broken from the start is in nobody's hands. */
+static bool is_usable(const struct vhost_ring *ring)
 {
-	if (!vp->running.n && !vp->running.n_disabled)
+	return ring->offered && !vring_is_broken(&ring->ring);
+}
+
+/** List what is offered, and give it to the workers: when this returns they use nothing else. */
+static void publish(struct vhost_port *vp)
+{
+	struct port_rings *running = &vp->running;
+
+	running->n = running->n_disabled = 0;
+	for (unsigned pair = 0; pair < vp->max_pairs; pair++) {
+		struct vhost_ring *to_guest = &vp->rings[2 * pair];
+
+		if (!is_usable(to_guest) || !is_usable(to_guest + 1))
+			continue;
+		running->tx[running->n] = &to_guest->ring;
+		running->rx[running->n] = &to_guest[1].ring;
+		running->queue[running->n++] = (uint16_t)pair;
+	}
+	/* One that goes alone is taken from, and what it brings is dropped. */
+	for (unsigned pair = 0; pair < vp->max_pairs; pair++) {
+		struct vhost_ring *from_guest = &vp->rings[2 * pair + 1];
+
+		if (!is_usable(from_guest) || from_guest[-1].offered)
+			continue;
+		running->rx[running->n + running->n_disabled] = &from_guest->ring;
+		running->queue[running->n + running->n_disabled++] = (uint16_t)pair;
+	}
+	vp->n_changes++;
+	vp->port.events->rings(vp->port.ctx, &vp->port);
+}
+
+/** Withdraw rings[first .. first + n). */
+static void withdraw(struct vhost_port *vp, unsigned first, unsigned n)
+{
+	uint64_t gone = 0;
+
+	_Static_assert(VHOST_MAX_RINGS <= 64, "a bit for each");
+	for (unsigned i = first; i < first + n; i++) {
+		gone |= (uint64_t)vp->rings[i].offered << i;
+		vp->rings[i].offered = false;
+	}
+	if (!gone)
 		return;
-	vp->running.n = vp->running.n_disabled = 0;
-	vp->port.events->rings(vp->port.ctx, &vp->port); /* no worker uses them when it returns */
-	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++) {
-		struct vhost_ring *ring = &vp->rings[i];
-		if (ring->offered)
-			ring->base = vring_base(&ring->ring);
-		ring->offered = false;
+	publish(vp);
+	for (; gone; gone &= gone - 1) {
+		struct vhost_ring *ring = &vp->rings[__builtin_ctzll(gone)];
+		ring->base = vring_base(&ring->ring);
 	}
 }
 
-/** Find the ring in the peer's memory. False when something of it is not there. */
-static bool locate(struct vhost_port *vp, struct vhost_ring *ring)
+void vhost_withdraw(struct vhost_port *vp)
+{
+	withdraw(vp, 0, VHOST_MAX_RINGS);
+}
+
+void vhost_withdraw_pair(struct vhost_port *vp, unsigned i)
+{
+	withdraw(vp, i & ~1u, 2);
+}
+
+/** Find the ring in the peer's memory. NULL, or why it cannot be used. */
+static const char *locate(struct vhost_port *vp, struct vhost_ring *ring)
 {
 	bool packed = vp->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
 	uint64_t size = ring->size;
@@ -65,28 +115,31 @@ static bool locate(struct vhost_port *vp, struct vhost_ring *ring)
 	ring->ring.avail = vmem_translate_user(&vp->mem, ring->avail_uva, avail);
 	ring->ring.used = vmem_translate_user(&vp->mem, ring->used_uva, used);
 	ring->ring.mem = &vp->mem;
-	/* Aligned in the peer's address space, which says nothing about ours. */
-	if ((uintptr_t)ring->ring.desc & 15 || (uintptr_t)ring->ring.avail & 3 ||
+	if (!ring->ring.desc || !ring->ring.avail || !ring->ring.used)
+		return "is not in the memory that was shared";
+	/* Aligned in the peer's address space, which says nothing about ours. Source: VIRTIO 1.2,
+	 * 2.7 "Split Virtqueues" (16, 2, 4 bytes), 2.8 "Packed Virtqueues" (16, 4, 4). */
+	if ((uintptr_t)ring->ring.desc & 15 || (uintptr_t)ring->ring.avail & (packed ? 3 : 1) ||
 		(uintptr_t)ring->ring.used & 3)
-		return false;
-	return ring->ring.desc && ring->ring.avail && ring->ring.used;
+		return "is not aligned in its memory file";
+	return NULL;
 }
 
 static bool is_started(struct vhost_port *vp, struct vhost_ring *ring)
 {
-	return vp->features_set && ring->kicked && ring->has_addr && ring->size && locate(vp, ring);
-}
+	const char *why;
 
-static bool is_ready(struct vhost_port *vp, struct vhost_ring *ring)
-{
-	return ring->enabled && is_started(vp, ring);
-}
-
-/** Must what the peer sends on this ring be thrown away? A ring that was not enabled yet waits: a peer
- *  that comes back after our restart has frames in it, and enables it a message later. */
-static bool is_discarded(struct vhost_port *vp, struct vhost_ring *ring)
-{
-	return ring->disabled && is_started(vp, ring);
+	if (!vp->features_set || !ring->kicked || !ring->has_addr || !ring->size)
+		return false;
+	why = locate(vp, ring);
+	if (!why)
+		return true;
+	/* The peer may still mend it: until then it can be read why nothing passes. */
+	(void)snprintf(vp->last_error, sizeof(vp->last_error), "ring %u waits: it %s",
+		(unsigned)(ring - vp->rings), why);
+	log_write_limited(
+		&vp->log, LOG_WARN, log_module, "port '%s': %s", vp->name, vp->last_error);
+	return false;
 }
 
 /** False: the peer's position is outside the ring, which is broken from the start
@@ -99,35 +152,33 @@ static bool start(struct vhost_port *vp, struct vhost_ring *ring)
 	return !vring_init(&ring->ring, packed, vp->features, ring->size, ring->base);
 }
 
+/** Offer what of a pair can run and is not offered. True: something is new. */
+static bool offer_pair(struct vhost_port *vp, struct vhost_ring *to_guest)
+{
+	struct vhost_ring *from_guest = to_guest + 1;
+
+	if (from_guest->offered)
+		return false;
+	if (to_guest->enabled && from_guest->enabled && is_started(vp, to_guest) &&
+		is_started(vp, from_guest)) {
+		return start(vp, to_guest) && start(vp, from_guest);
+	}
+	/* Must what the peer sends on this ring be thrown away? A ring that was not enabled yet
+	 * waits: a peer that comes back after our restart has frames in it, and enables it a
+	 * message later. */
+	if (!from_guest->disabled || !is_started(vp, from_guest))
+		return false;
+	return start(vp, from_guest);
+}
+
 void vhost_offer(struct vhost_port *vp)
 {
-	struct port_rings *running = &vp->running;
+	bool is_any_new = false;
 
-	vhost_withdraw(vp);
-	for (unsigned pair = 0; pair < vp->max_pairs; pair++) {
-		struct vhost_ring *to_guest = &vp->rings[2 * pair];
-		struct vhost_ring *from_guest = &vp->rings[2 * pair + 1];
-
-		if (!is_ready(vp, to_guest) || !is_ready(vp, from_guest))
-			continue;
-		if (!start(vp, to_guest) || !start(vp, from_guest))
-			continue;
-		running->tx[running->n] = &to_guest->ring;
-		running->rx[running->n] = &from_guest->ring;
-		running->queue[running->n++] = (uint16_t)pair;
-	}
-	for (unsigned pair = 0; pair < vp->max_pairs; pair++) {
-		struct vhost_ring *from_guest = &vp->rings[2 * pair + 1];
-
-		if (!is_discarded(vp, from_guest))
-			continue;
-		if (!start(vp, from_guest))
-			continue;
-		running->rx[running->n + running->n_disabled] = &from_guest->ring;
-		running->queue[running->n + running->n_disabled++] = (uint16_t)pair;
-	}
-	if (running->n || running->n_disabled)
-		vp->port.events->rings(vp->port.ctx, &vp->port);
+	for (unsigned pair = 0; pair < vp->max_pairs; pair++)
+		is_any_new |= offer_pair(vp, &vp->rings[2 * pair]);
+	if (is_any_new)
+		publish(vp);
 }
 
 int vhost_find_fault(const struct vhost_port *vp, struct err *err)
@@ -190,7 +241,8 @@ static void give_up(struct vhost_port *vp, const struct err *err)
 	if (gone)
 		log_debug("port '%s': %s", vp->name, err->msg);
 	else
-		log_warn_ratelimited("port '%s': peer dropped: %s", vp->name, err->msg);
+		log_write_limited(&vp->log, LOG_WARN, log_module, "port '%s': peer dropped: %s",
+			vp->name, err->msg);
 	hang_up(vp);
 }
 
@@ -212,9 +264,11 @@ static void wait_for_closer(struct vhost_port *vp, uint32_t events)
 static void on_readable(void *ctx, int fd, uint32_t events)
 {
 	struct vhost_port *vp = ctx;
+	unsigned n_changes = vp->n_changes;
 	struct err err = {0};
 
-	for (unsigned i = 0; i < VHOST_MSGS_A_TURN; i++) {
+	for (unsigned i = 0;
+		i < VHOST_MSGS_A_TURN && vp->n_changes - n_changes < VHOST_CHANGES_A_TURN; i++) {
 		int ret;
 
 		if (closer_is_behind(vp->closer)) {
@@ -231,6 +285,8 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 			return;
 		}
 		vhost_chan_next(&vp->chan);
+		if (vp->is_told_running != (vp->running.n > 0))
+			tell_status(vp);
 	}
 }
 
@@ -245,7 +301,8 @@ static void connected(struct vhost_port *vp, int fd)
 	vp->broken = false;
 	vp->connects++;
 	ev_timer_stop(vp->retry);
-	log_info("port '%s': peer connected, socket=%s", vp->name, vp->path);
+	log_write_limited(&vp->log, LOG_INFO, log_module, "port '%s': peer connected, socket=%s",
+		vp->name, vp->path);
 	tell_status(vp);
 }
 
@@ -275,7 +332,8 @@ static void on_accept(void *ctx, int listen_fd, uint32_t events)
 	if (vp->chan.fd >= 0)
 		on_readable(vp, vp->chan.fd, 0);
 	if (vp->chan.fd >= 0) {
-		log_warn_ratelimited("port '%s': second peer turned away", vp->name);
+		log_write_limited(&vp->log, LOG_WARN, log_module,
+			"port '%s': second peer turned away", vp->name);
 		closer_close(vp->closer, fd);
 		return;
 	}

@@ -186,7 +186,7 @@ static int set_vring_num(struct vhost_port *vp, const union vhost_user_payload *
 		return -EPROTO;
 	if (!num || num > VRING_MAX_SIZE || (!packed && num & (num - 1)))
 		return err_set(err, -EPROTO, "ring %u with %u entries", p->state.index, num);
-	vhost_withdraw(vp);
+	vhost_withdraw_pair(vp, p->state.index);
 	ring->size = (uint16_t)num;
 	vhost_offer(vp);
 	return 0;
@@ -200,7 +200,7 @@ static int set_vring_addr(struct vhost_port *vp, const union vhost_user_payload 
 		return -EPROTO;
 	if (p->addr.desc & 15 || p->addr.avail & 1 || p->addr.used & 3)
 		return err_set(err, -EPROTO, "ring %u at unaligned addresses", p->addr.index);
-	vhost_withdraw(vp);
+	vhost_withdraw_pair(vp, p->addr.index);
 	ring->desc_uva = p->addr.desc;
 	ring->avail_uva = p->addr.avail;
 	ring->used_uva = p->addr.used;
@@ -215,7 +215,7 @@ static int set_vring_base(struct vhost_port *vp, const union vhost_user_payload 
 
 	if (!ring)
 		return -EPROTO;
-	vhost_withdraw(vp);
+	vhost_withdraw_pair(vp, p->state.index);
 	ring->base = p->state.num;
 	vhost_offer(vp);
 	return 0;
@@ -228,7 +228,7 @@ static int get_vring_base(struct vhost_port *vp, const union vhost_user_payload 
 
 	if (!ring)
 		return -EPROTO;
-	vhost_withdraw(vp); /* writes the position back to base */
+	vhost_withdraw_pair(vp, p->state.index); /* writes the position back to base */
 	ring->kicked = false;
 	state.num = ring->base;
 	vhost_offer(vp);
@@ -245,7 +245,7 @@ static int set_vring_enable(
 		return -EPROTO;
 	if (ring->enabled == on && ring->disabled == !on)
 		return 0;
-	vhost_withdraw(vp);
+	vhost_withdraw_pair(vp, p->state.index);
 	ring->enabled = on;
 	ring->disabled = !on;
 	vhost_offer(vp);
@@ -313,13 +313,17 @@ static int set_vring_kick(struct vhost_port *vp, const union vhost_user_payload 
 		return err_set(err, -EPROTO, "ring %u without a kick: polling is not offered",
 			(unsigned)(p->u64 & VHOST_USER_VRING_IDX_MASK));
 	}
-	vhost_withdraw(vp);
+	vhost_withdraw_pair(vp, p->u64 & VHOST_USER_VRING_IDX_MASK);
 	replace_fd(&ring->ring.kick_fd, fd);
 	ring->kicked = true;
 	vhost_offer(vp);
 	return 0;
 }
 
+/**
+ * QEMU sends this whenever the guest masks or unmasks a vector, so a ring that runs goes on: the
+ * new eventfd takes the number of the old one. Who signals that number reaches either of the two.
+ */
 static int set_vring_call(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
 	int fd;
@@ -327,7 +331,11 @@ static int set_vring_call(struct vhost_port *vp, const union vhost_user_payload 
 
 	if (!ring)
 		return -EPROTO;
-	vhost_withdraw(vp);
+	if (fd >= 0 && ring->ring.call_fd >= 0 && dup3(fd, ring->ring.call_fd, O_CLOEXEC) >= 0) {
+		close(fd);
+		return 0;
+	}
+	vhost_withdraw_pair(vp, p->u64 & VHOST_USER_VRING_IDX_MASK);
 	replace_fd(&ring->ring.call_fd, fd);
 	vhost_offer(vp);
 	return 0;

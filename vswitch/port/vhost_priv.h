@@ -9,7 +9,9 @@
  *                        +--------- BROKEN <---------------- nonsense in message or ring
  *
  * vhost.c owns the connection and the states; vhost_msg.c has one function per message; rings are
- * offered and withdrawn by vhost_offer() and vhost_withdraw() only.
+ * offered and withdrawn by vhost_offer(), vhost_withdraw() and vhost_withdraw_pair() only. A
+ * message may withdraw a pair, change it and offer it again: whether the port runs is looked at
+ * after the message, so that nobody hears of it.
  */
 #ifndef WEFT_PORT_VHOST_PRIV_H
 #define WEFT_PORT_VHOST_PRIV_H
@@ -19,9 +21,14 @@
 #include "vhost_chan.h"
 #include "vhost_mem.h"
 
-#define VHOST_RETRY_NS	  UINT64_C(100000000)
-#define VHOST_MAX_RINGS	  (2 * PORT_MAX_QUEUES)
-#define VHOST_MSGS_A_TURN 64 /* messages handled before other ports get their turn */
+#include "log.h"
+
+#define VHOST_RETRY_NS	UINT64_C(100000000)
+#define VHOST_MAX_RINGS (2 * PORT_MAX_QUEUES)
+/** Before other ports and control get their turn: messages handled, */
+#define VHOST_MSGS_A_TURN 64
+/** and changes of the rings that workers have, each of which waits for a round of all of them. */
+#define VHOST_CHANGES_A_TURN 4
 
 /** One virtqueue as the messages describe it. */
 struct vhost_ring {
@@ -51,7 +58,7 @@ struct vhost_port {
 	struct ev_source *retry; /* to connect, accept or read again */
 	struct closer *closer;	 /* of what the peer sent */
 	struct vhost_chan chan;	 /* chan.fd -1: not connected */
-	int backend_fd;		/* channel to the front-end; -1 = none */
+	int backend_fd;		 /* channel to the front-end; -1 = none */
 
 	uint64_t features, protocol;
 	bool features_set;
@@ -59,10 +66,13 @@ struct vhost_port {
 	struct vmem mem;
 	struct vhost_ring rings[VHOST_MAX_RINGS];
 	struct port_rings running;
+	bool is_told_running; /* the owner's opinion */
+	unsigned n_changes;   /* of running */
 
 	bool broken;
 	uint64_t connects;
 	char last_error[256];
+	struct log_bucket log; /* all that its peer can make it say */
 };
 
 extern const struct port_ops vhost_port_ops;
@@ -72,7 +82,9 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err);
 
 /** Take all rings away from the workers; returns when none uses one. Their positions are kept. */
 void vhost_withdraw(struct vhost_port *vp);
-/** Offer every pair of rings that is complete. */
+/** The same for the pair that ring i is of. */
+void vhost_withdraw_pair(struct vhost_port *vp, unsigned i);
+/** Offer every pair of rings that is complete and not offered yet. */
 void vhost_offer(struct vhost_port *vp);
 /** Is one of the rings broken, or the memory gone? 0, or -EPROTO with err set. */
 int vhost_find_fault(const struct vhost_port *vp, struct err *err);
