@@ -1,14 +1,23 @@
 /*
  * A vhost-user front-end that says anything: known and unknown messages of any size, with
- * descriptors of any kind, whole or cut off. The rings that come out of it are used, as a worker
- * would. Oracles: no ring is used that was not offered, and afterwards every descriptor is closed.
+ * descriptors of any kind, whole or cut off. Some hold whoever is careless with them: eventfds that
+ * are full and block, sockets that linger; or are no memory that can be touched: huge pages that
+ * are not there, files that shrink. (A file on FUSE would hold this process itself, were it to
+ * crash: see tests/peer/vswitch_attack_peer_test.c.) The rings that come out of it are used, and
+ * their drivers called, as a worker would.
+ *
+ * Oracles: no ring is used that was not offered; a position is less than the ring's size; nothing
+ * waits (the time limit of the runner); afterwards every descriptor is closed and nothing mapped.
  *
  * Input: messages of {request, flags, what to attach, payload length, payload}.
  */
 #include "fuzz.h"
 #include "fwd.h"
 #include "log.h"
+#include "notify.h"
+#include "odd.h"
 #include "port.h"
+#include "vhost_mem.h"
 #include "vhost_user.h"
 
 #include <dirent.h>
@@ -22,7 +31,21 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MEM_SIZE 65536
+#define MEM_SIZE  65536
+#define HUGE_SIZE (4 << 20)
+#define MAX_KEPT  16
+
+/** What is let go of, or changed behind the switch's back, only after the messages. */
+struct kept {
+	int readers[MAX_KEPT]; /* of sockets that linger */
+	unsigned n_readers;
+	int blocking[MAX_KEPT]; /* eventfds that are full */
+	unsigned n_blocking;
+	int files[MAX_KEPT]; /* of memory, to be shortened */
+	unsigned n_files;
+};
+
+static struct kept kept;
 
 static char path[CTL_PATH_MAX + 1];
 static struct fwd *work; /* plan and pieces for using rings */
@@ -46,6 +69,9 @@ static void prepare(void)
 		NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (work == MAP_FAILED)
 		abort();
+	/* They live as long as the process. */
+	if (notify_init(&work->calls) || vhost_mem_guard())
+		abort();
 	log_set_level(LOG_ERR);
 	atexit(remove_path);
 }
@@ -62,13 +88,112 @@ static unsigned count_fds(void)
 	return n;
 }
 
-static int memory_file(size_t size)
+static bool is_guest_mapped(void)
 {
-	int fd = memfd_create("guest", MFD_CLOEXEC);
+	FILE *maps = fopen("/proc/self/maps", "re");
+	bool is_mapped = false;
+	char line[512];
 
+	while (maps && fgets(line, sizeof(line), maps))
+		is_mapped |= !!strstr(line, "memfd:guest");
+	if (maps)
+		(void)fclose(maps);
+	return is_mapped;
+}
+
+static int memory_file(size_t size, unsigned flags)
+{
+	int fd = memfd_create("guest", MFD_CLOEXEC | flags);
+
+	if (fd < 0 && flags & MFD_HUGETLB)
+		return memory_file(size, 0); /* a kernel without them */
 	if (fd < 0 || ftruncate(fd, (off_t)size))
 		abort();
 	return fd;
+}
+
+static void keep(int *fds, unsigned *n, int fd)
+{
+	if (*n < MAX_KEPT)
+		fds[(*n)++] = dup(fd);
+}
+
+/** A read() of nobody empties it: the next write() of 1 would wait. */
+static int full_eventfd(void)
+{
+	const uint64_t full = UINT64_MAX - 1;
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, &full, sizeof(full)) != sizeof(full))
+		abort();
+	keep(kept.blocking, &kept.n_blocking, fd);
+	return fd;
+}
+
+/** Its last copy is closed by the port: not by us, who would wait. */
+static int lingering_socket(void)
+{
+	int fd;
+
+	if (kept.n_readers == MAX_KEPT)
+		return socket(AF_UNIX, SOCK_STREAM, 0);
+	fd = odd_socket(&kept.readers[kept.n_readers]);
+	if (fd < 0)
+		abort();
+	kept.n_readers++;
+	return fd;
+}
+
+static int shrinking_file(size_t size, unsigned flags)
+{
+	int fd = memory_file(size, flags);
+
+	keep(kept.files, &kept.n_files, fd);
+	return fd;
+}
+
+/** What nobody expects, number i. */
+static int odd_fd(unsigned i)
+{
+	switch (i % 8) {
+	case 0:
+		return open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	case 1:
+		return full_eventfd();
+	case 2:
+		return memory_file(HUGE_SIZE, MFD_HUGETLB);
+	case 3:
+		return shrinking_file(HUGE_SIZE, MFD_HUGETLB);
+	case 4:
+		return shrinking_file(MEM_SIZE, 0);
+	case 5:
+		return memory_file((size_t)1 << 47, 0);
+	case 6:
+		return lingering_socket();
+	default:
+		return open("/dev/zero", O_RDWR | O_CLOEXEC);
+	}
+}
+
+/** What the peer does to its files while the switch has them. */
+static void spoil(void)
+{
+	for (unsigned i = 0; i < kept.n_blocking; i++)
+		(void)fcntl(
+			kept.blocking[i], F_SETFL, fcntl(kept.blocking[i], F_GETFL) & ~O_NONBLOCK);
+	for (unsigned i = 0; i < kept.n_files; i++)
+		(void)!ftruncate(kept.files[i], 0);
+}
+
+static void let_go(void)
+{
+	for (unsigned i = 0; i < kept.n_readers; i++)
+		close(kept.readers[i]);
+	for (unsigned i = 0; i < kept.n_blocking; i++)
+		close(kept.blocking[i]);
+	for (unsigned i = 0; i < kept.n_files; i++)
+		close(kept.files[i]);
+	kept = (struct kept){0};
 }
 
 /** Descriptors of kind & 7, (kind >> 4) + 1 of them. Returns how many. */
@@ -83,10 +208,10 @@ static unsigned make_fds(uint8_t kind, int *fds)
 			fds[i] = eventfd(0, 0);
 			break;
 		case 2:
-			fds[i] = memory_file(MEM_SIZE);
+			fds[i] = memory_file(MEM_SIZE, 0);
 			break;
 		case 3:
-			fds[i] = memory_file(4096);
+			fds[i] = memory_file(4096, 0);
 			break;
 		case 4:
 			if (pipe(two))
@@ -94,9 +219,9 @@ static unsigned make_fds(uint8_t kind, int *fds)
 			close(two[0]);
 			fds[i] = two[1];
 			break;
-		case 5:
-			fds[i] = open("/", O_RDONLY | O_DIRECTORY);
-			break;
+		case 5: /* the last of n: so that one message can carry a certain one alone */
+			fds[0] = odd_fd(n - 1);
+			return 1;
 		case 6:
 			fds[i] = socket(AF_UNIX, SOCK_STREAM, 0);
 			break;
@@ -133,6 +258,19 @@ static void send_all(int fd, const struct vhost_user_hdr *hdr, const void *paylo
 	(void)sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+static void check_positions(const struct vring *ring)
+{
+	if (ring->packed && (ring->next_avail >= ring->size || ring->next_used >= ring->size))
+		abort();
+}
+
+static void call_driver(struct vring *ring)
+{
+	if (vring_signal_needed(ring) && ring->call_fd >= 0)
+		notify_add(&work->calls, ring->call_fd);
+	notify_submit(&work->calls);
+}
+
 /** What a worker may do with rings that are offered. */
 static void use_rings(struct port *port)
 {
@@ -157,6 +295,10 @@ static void use_rings(struct port *port)
 		vring_publish(rings->rx[i]);
 		vring_publish(rings->tx[i]);
 		vring_notify(rings->rx[i], true);
+		call_driver(rings->rx[i]);
+		call_driver(rings->tx[i]);
+		check_positions(rings->rx[i]);
+		check_positions(rings->tx[i]);
 	}
 }
 
@@ -171,6 +313,7 @@ static void drain_rings(struct port *port)
 
 		vring_return(rings->rx[i], work->frames, n);
 		vring_publish(rings->rx[i]);
+		check_positions(rings->rx[i]);
 	}
 }
 
@@ -234,6 +377,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			close(fds[i]);
 		data += 4 + len;
 		settle(ev);
+		spoil();
 		use_rings(port);
 		drain_rings(port);
 		port_check(port);
@@ -246,7 +390,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	port_destroy(port);
 	ev_destroy(ev);
-	if (count_fds() != before)
-		abort();
+	let_go();
+	/* The closer is done soon; one that never is runs into the time limit. */
+	while (count_fds() != before || is_guest_mapped())
+		usleep(100);
 	return 0;
 }
