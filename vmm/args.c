@@ -274,15 +274,22 @@ static int args_net_setting(struct config_net *net, const char *key, const char 
 	return code;
 }
 
-/* Locally administered, and the same for the same name and number at every start. */
+/* FNV-1a, folded into the lower half: the same for the same text and number at every start. */
+static uint64_t args_hash(const char *text, unsigned number)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+
+	for (const char *c = text; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ull;
+	hash = (hash ^ number) * 0x100000001b3ull;
+	return hash ^ hash >> 32;
+}
+
+/* Locally administered. */
 static void args_derive_mac(const char *name, unsigned idx, struct ether_addr48 *mac)
 {
-	uint64_t hash = 0xcbf29ce484222325ull; // FNV-1a
+	uint64_t hash = args_hash(name, idx);
 
-	for (const char *c = name; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ull;
-	hash = (hash ^ idx) * 0x100000001b3ull;
-	hash ^= hash >> 32;
 	*mac = (struct ether_addr48){
 		{0x52, 0x54, 0x00, (uint8_t)(hash >> 16), (uint8_t)(hash >> 8), (uint8_t)hash}};
 }
@@ -315,6 +322,41 @@ static int args_net(struct args *args, const char *value, struct err *err)
 	return code;
 }
 
+static int args_disk_serial(const char *value, struct config_disk *disk, struct err *err)
+{
+	size_t len = value ? strlen(value) : 0;
+
+	if (!len || len >= sizeof(disk->serial))
+		return err_set_field(err, -EINVAL, "--disk",
+			"--disk serial: 1 to %zu characters are needed", sizeof(disk->serial) - 1);
+	for (size_t i = 0; i < len; i++) {
+		if (value[i] <= ' ' || value[i] > '~')
+			return err_set_field(err, -EINVAL, "--disk",
+				"--disk serial: '%s' has a character that is no letter, digit or "
+				"sign",
+				value);
+	}
+	return args_copy("--disk serial", value, disk->serial, sizeof(disk->serial), err);
+}
+
+static int args_disk_setting(
+	struct config_disk *disk, const char *key, const char *value, struct err *err)
+{
+	if (!strcmp(key, "ro") && !value) {
+		disk->read_only = true;
+	} else if (!strcmp(key, "serial")) {
+		return args_disk_serial(value, disk, err);
+	} else if (!strcmp(key, "aio")) {
+		if (!value || (strcmp(value, "auto") && strcmp(value, "threads")))
+			return err_set_field(
+				err, -EINVAL, "--disk", "--disk: aio is neither auto nor threads");
+		disk->threads = value[0] == 't';
+	} else {
+		return args_unknown_setting("--disk", key, "ro, serial, aio", err);
+	}
+	return 0;
+}
+
 /* --disk: a path that may hold a comma or an equals sign only as "path=..." cannot; keep it simple.
  */
 static int args_disk(struct args *args, const char *value, struct err *err)
@@ -333,12 +375,8 @@ static int args_disk(struct args *args, const char *value, struct err *err)
 		return err_set_field(err, -EINVAL, "--disk",
 			"--disk: '%s' does not begin with a file name", value);
 	code = args_copy("--disk", parts.parts[0].key, disk->path, sizeof(disk->path), err);
-	for (unsigned i = 1; !code && i < parts.n; i++) {
-		if (!strcmp(parts.parts[i].key, "ro") && !parts.parts[i].value)
-			disk->read_only = true;
-		else
-			code = args_unknown_setting("--disk", parts.parts[i].key, "ro", err);
-	}
+	for (unsigned i = 1; !code && i < parts.n; i++)
+		code = args_disk_setting(disk, parts.parts[i].key, parts.parts[i].value, err);
 	return code;
 }
 
@@ -421,7 +459,7 @@ static const struct args_option args_run_options[] = {
 		"network device: mode=client|server, mac=MAC, queues=N, queue-size=N, mtu=N, "
 		"speed=MBPS, packed=on|off, offload=on|off",
 		true},
-	{"--disk", "FILE[,ro]", args_disk, "virtio-blk disk on a raw file", true},
+	{"--disk", "FILE[,SETTING]...", args_disk, "virtio-blk disk on a raw file", true},
 	{"--serial", "SINK[,SINK]...", args_serial,
 		"first serial port: stdio, file=PATH, log=PATH, pty[=LINK], unix=PATH, none", true},
 	{"--console", "SINK[,SINK]...", args_console, "virtio-console, same outputs as --serial",
@@ -530,6 +568,47 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 	return 0;
 }
 
+static bool args_has_serial(const struct config *config, unsigned but_disk, const char *serial)
+{
+	for (unsigned i = 0; i < config->n_disks; i++) {
+		if (i != but_disk && !strcmp(config->disks[i].serial, serial))
+			return true;
+	}
+	return false;
+}
+
+/* The file's name; where it is too long, or taken, its beginning and a hash of the path. */
+static void args_derive_serial(struct config *config, unsigned disk)
+{
+	const char *path = config->disks[disk].path;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	char serial[CONFIG_SERIAL_SIZE];
+	int len = snprintf(serial, sizeof(serial), "%s", name);
+
+	for (unsigned i = 0; !i || args_has_serial(config, disk, serial); i++) {
+		if (i || len >= (int)sizeof(serial))
+			(void)snprintf(serial, sizeof(serial), "%.11s-%08x", name,
+				(uint32_t)args_hash(path, i));
+	}
+	memcpy(config->disks[disk].serial, serial, sizeof(serial));
+}
+
+static int args_finish_disks(struct config *config, struct err *err)
+{
+	for (unsigned i = 0; i < config->n_disks; i++) {
+		if (config->disks[i].serial[0] &&
+			args_has_serial(config, i, config->disks[i].serial))
+			return err_set_field(err, -EINVAL, "--disk",
+				"--disk: two disks have the serial '%s'", config->disks[i].serial);
+	}
+	for (unsigned i = 0; i < config->n_disks; i++) {
+		if (!config->disks[i].serial[0])
+			args_derive_serial(config, i);
+	}
+	return 0;
+}
+
 static int args_finish_run(struct args *args, struct err *err)
 {
 	struct config *config = &args->config;
@@ -549,7 +628,7 @@ static int args_finish_run(struct args *args, struct err *err)
 					"--net: devices %u and %u have the same MAC address", j, i);
 		}
 	}
-	return 0;
+	return args_finish_disks(config, err);
 }
 
 int args_parse(int argc, char *const *argv, struct args *args, struct err *err)

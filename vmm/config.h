@@ -20,6 +20,7 @@
 #define CONFIG_MAX_NETS    26
 #define CONFIG_MAX_DISKS   8
 #define CONFIG_MAX_SINKS   8
+#define CONFIG_SERIAL_SIZE 21  /* 20 bytes: VIRTIO_BLK_T_GET_ID */
 #define CONFIG_MAX_QUEUES  16  /* queue pairs of one net device */
 
 struct config_net {
@@ -36,7 +37,9 @@ struct config_net {
 
 struct config_disk {
 	char path[CONFIG_PATH_SIZE];
+	char serial[CONFIG_SERIAL_SIZE]; /* what the guest reads; no two disks have the same */
 	bool read_only;
+	bool threads; /* and not io_uring */
 };
 
 struct config_console {

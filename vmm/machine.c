@@ -12,6 +12,7 @@
 #include "x86/acpi.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,7 @@ struct machine {
 	uint64_t started_ns;
 	bool stopping;
 	struct sandbox_needs sandbox_needs;
+	char pause_reason[200]; /* of the pause that a full disk asked for */
 	machine_event_fn *event_fn;
 	void *event_ctx;
 };
@@ -87,12 +89,19 @@ static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
 		m->stopping = false;
 		ev_timer_stop(m->plug_timer);
 	}
+	if (state == VM_RUNNING)
+		machine_devices_retry_disks(m->devices);
 	if (m->event_fn)
 		m->event_fn(m->event_ctx, "vm", m->config->name, machine_state_events[state],
 			reason);
 	// With a control socket a failed machine waits to be looked at, reset or stopped.
 	if (state == VM_STOPPED || (state == VM_FAILED && !m->config->control[0]))
 		ev_timer_set(m->end_timer, 0, 0);
+}
+
+static const char *machine_on_pause_reason(void *ctx)
+{
+	return ((struct machine *)ctx)->pause_reason;
 }
 
 static int machine_on_enter_vcpu(void *ctx)
@@ -118,6 +127,7 @@ static const struct vm_ops machine_vm_ops = {
 	.pause = machine_on_pause,
 	.reset = machine_on_reset,
 	.state_changed = machine_on_state,
+	.pause_reason = machine_on_pause_reason,
 	.enter_vcpu = machine_on_enter_vcpu,
 	.enter_main = machine_on_enter_main,
 };
@@ -136,6 +146,19 @@ static void machine_on_settle(void *ctx)
 	struct machine *m = ctx;
 
 	vm_request(m->vm, VM_REQUEST_SETTLE);
+}
+
+/* Called by disks, on the loop */
+
+static void machine_on_disk_full(void *ctx, const char *path, int code)
+{
+	struct machine *m = ctx;
+	size_t len = strlen(path);
+
+	// The end of a long path says more than its beginning.
+	(void)snprintf(m->pause_reason, sizeof(m->pause_reason), "disk '%s': %s",
+		len > 128 ? path + len - 128 : path, strerror(-code));
+	vm_request(m->vm, VM_REQUEST_PAUSE);
 }
 
 /* Ending */
@@ -192,7 +215,13 @@ unsigned machine_exit_status(const struct machine *m)
 
 static int machine_build(struct machine *m, int kvm_fd, struct err *err)
 {
-	struct dev_env env = {.ev = m->ev, .settle = machine_on_settle, .settle_ctx = m};
+	struct dev_env env = {
+		.ev = m->ev,
+		.settle = machine_on_settle,
+		.settle_ctx = m,
+		.disk_full = machine_on_disk_full,
+		.disk_full_ctx = m,
+	};
 	int code = vm_create(m->config, kvm_fd, m->ev, &machine_vm_ops, m, &m->vm, err);
 
 	if (code < 0)
@@ -231,6 +260,14 @@ int machine_create(const struct config *config, int kvm_fd, struct ev *ev,
 	return 0;
 }
 
+/* A thread of a disk. */
+static int machine_enter_disk(void *ctx)
+{
+	struct machine *m = ctx;
+
+	return m->config->seccomp ? sandbox_enter(SANDBOX_DISK, NULL) : 0;
+}
+
 int machine_start(struct machine *m, struct err *err)
 {
 	int code = 0;
@@ -240,6 +277,8 @@ int machine_start(struct machine *m, struct err *err)
 		sandbox_init(); // before the first vCPU thread confines itself
 		code = machine_sandbox_enter_files(m->config, &m->sandbox_needs, err);
 	}
+	if (!code)
+		code = machine_devices_start(m->devices, machine_enter_disk, m, err);
 	return code ? code : vm_start(m->vm, err);
 }
 

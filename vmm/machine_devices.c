@@ -135,6 +135,26 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 	return 0;
 }
 
+int machine_devices_start(
+	struct machine_devices *d, disk_enter_fn *enter_fn, void *enter_ctx, struct err *err)
+{
+	int code = 0;
+
+	for (unsigned i = 0; !code && i < d->n_blks; i++) {
+		code = virtio_blk_start(d->blks[i], enter_fn, enter_ctx);
+		if (code < 0)
+			return err_set(err, code, "disk %u: cannot start its threads: %s", i,
+				strerror(-code));
+	}
+	return code;
+}
+
+void machine_devices_retry_disks(struct machine_devices *d)
+{
+	for (unsigned i = 0; i < d->n_blks; i++)
+		virtio_blk_retry(d->blks[i]);
+}
+
 void machine_devices_settle(struct machine_devices *d)
 {
 	uint64_t deadline_ns = ev_now_ns() + MACHINE_SETTLE_MS * UINT64_C(1000000);

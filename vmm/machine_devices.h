@@ -11,6 +11,7 @@
 #define VMM_MACHINE_DEVICES_H
 
 #include "config.h"
+#include "dev/disk_engine.h"
 #include "dev/env.h"
 #include "dev/pm.h"
 
@@ -30,6 +31,11 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 	pm_request_fn *pm_fn, void *pm_ctx, struct machine_devices **ret_devices, struct err *err);
 /** Before the guest runs: know the back-ends that listen; MACHINE_SETTLE_MS in all at most. */
 void machine_devices_settle(struct machine_devices *devices);
+/** Before the guest runs: make the threads of devices, each of which calls enter_fn first. */
+int machine_devices_start(
+	struct machine_devices *devices, disk_enter_fn *enter_fn, void *enter_ctx, struct err *err);
+/** What waits for room in the host's file system tries again. Also while vCPUs run. */
+void machine_devices_retry_disks(struct machine_devices *devices);
 void machine_devices_begin_reset(struct machine_devices *devices);
 /** Has everything ended that vCPUs are held for (dev/env.h)? */
 bool machine_devices_is_quiet(struct machine_devices *devices);

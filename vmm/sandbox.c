@@ -55,8 +55,6 @@ static const int sandbox_main[] = {
 	SCMP_SYS(epoll_pwait),
 	SCMP_SYS(epoll_wait),
 	SCMP_SYS(eventfd2),
-	SCMP_SYS(fallocate),
-	SCMP_SYS(fdatasync),
 	SCMP_SYS(fstat),
 	SCMP_SYS(getrandom),
 	SCMP_SYS(getsockopt),
@@ -65,14 +63,19 @@ static const int sandbox_main[] = {
 	SCMP_SYS(newfstatat),
 	SCMP_SYS(poll),
 	SCMP_SYS(pread64),
-	SCMP_SYS(preadv),
-	SCMP_SYS(pwritev2),
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(shutdown),
 	SCMP_SYS(timerfd_create),
 	SCMP_SYS(timerfd_settime),
+};
+
+static const int sandbox_disk[] = {
+	SCMP_SYS(fallocate),
+	SCMP_SYS(fdatasync),
+	SCMP_SYS(preadv),
+	SCMP_SYS(pwritev2),
 };
 
 /* Commands of fcntl(): nothing about owners, which would send signals, nor about leases. */
@@ -188,6 +191,20 @@ static int sandbox_allow_vcpu(scmp_filter_ctx filter)
 	return code ? code : seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
 }
 
+static int sandbox_allow_kind(
+	scmp_filter_ctx filter, enum sandbox_kind kind, const struct sandbox_needs *needs)
+{
+	switch (kind) {
+	case SANDBOX_MAIN:
+		return sandbox_allow_main(filter, needs);
+	case SANDBOX_DISK:
+		return sandbox_allow(filter, sandbox_disk, N(sandbox_disk));
+	case SANDBOX_VCPU:
+		return sandbox_allow_vcpu(filter);
+	}
+	return -EINVAL;
+}
+
 int sandbox_enter(enum sandbox_kind kind, const struct sandbox_needs *needs)
 {
 	static const struct sandbox_needs no_needs;
@@ -198,8 +215,7 @@ int sandbox_enter(enum sandbox_kind kind, const struct sandbox_needs *needs)
 		return -ENOMEM;
 	code = sandbox_allow_common(filter);
 	if (!code)
-		code = kind == SANDBOX_MAIN ? sandbox_allow_main(filter, needs ? needs : &no_needs)
-					    : sandbox_allow_vcpu(filter);
+		code = sandbox_allow_kind(filter, kind, needs ? needs : &no_needs);
 	if (!code)
 		code = seccomp_load(filter); // sets no_new_privs first
 	seccomp_release(filter);

@@ -116,6 +116,14 @@ static void vm_take_failure(struct vm *vm)
 
 static int vm_advance_reset(struct vm *vm, struct err *err);
 
+static void vm_hold(struct vm *vm, const char *reason)
+{
+	vcpus_park(vm->vcpus);
+	vm->ops->pause(vm->ctx, true);
+	vcpus_note_pause(vm->vcpus);
+	vm_set_state(vm, VM_PAUSED, reason);
+}
+
 static void vm_on_request(void *ctx, int fd, uint32_t events)
 {
 	struct vm *vm = ctx;
@@ -137,6 +145,8 @@ static void vm_on_request(void *ctx, int fd, uint32_t events)
 		vm_power_off(vm, "guest powered off");
 	else if (bits & VM_REQUEST_RESET)
 		(void)vm_reset(vm, &err); // has set the state and logged
+	else if (bits & VM_REQUEST_PAUSE)
+		vm_hold(vm, vm->ops->pause_reason(vm->ctx));
 	else if (vm->state == VM_RUNNING && vm->ops->is_quiet(vm->ctx))
 		vcpus_run(vm->vcpus); // whoever raised this has held them
 }
@@ -400,10 +410,7 @@ int vm_pause(struct vm *vm, struct err *err)
 		return 0;
 	if (vm->state != VM_RUNNING)
 		return vm_wrong_state(err, "machine is not running, it cannot be paused");
-	vcpus_park(vm->vcpus);
-	vm->ops->pause(vm->ctx, true);
-	vcpus_note_pause(vm->vcpus);
-	vm_set_state(vm, VM_PAUSED, "");
+	vm_hold(vm, "");
 	return 0;
 }
 

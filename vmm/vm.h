@@ -35,6 +35,7 @@ enum vm_request {
 	VM_REQUEST_RESET = 1,
 	VM_REQUEST_POWER_OFF = 2,
 	VM_REQUEST_SETTLE = 8, /* hold the vCPUs and ask is_quiet() whether they may go on */
+	VM_REQUEST_PAUSE = 16, /* for pause_reason() */
 };
 
 struct vm_ops {
@@ -48,6 +49,8 @@ struct vm_ops {
 	int (*reset)(void *ctx, struct boot_entry *ret_entry, struct err *err);
 	/** The state has changed; reason may be "". */
 	void (*state_changed)(void *ctx, enum vm_state state, const char *reason);
+	/** Why VM_REQUEST_PAUSE was raised. */
+	const char *(*pause_reason)(void *ctx);
 	/** Confine a vCPU thread; on that thread. May be NULL. */
 	int (*enter_vcpu)(void *ctx);
 	/** Confine the main thread, when all others are and no vCPU has run yet. May be NULL. */

@@ -70,6 +70,7 @@ static void machine_create(struct machine *m)
 	if (fd < 0 || ftruncate(fd, 65536) < 0 ||
 		virtio_net_create(&m->env, &net, &virtio_net, NULL) < 0 ||
 		virtio_blk_create(&m->env, &disk, &virtio_blk, NULL) < 0 ||
+		virtio_blk_start(virtio_blk, NULL, NULL) < 0 ||
 		virtio_rng_create(&m->env, &virtio_rng, NULL) < 0)
 		abort();
 	m->devices[0] = virtio_net_transport(virtio_net);

@@ -1,12 +1,15 @@
 #include "disk_file.h"
 
 #include "disk_ring.h"
+#include "disk_threads.h"
 #include "err.h"
 #include "ev.h"
 #include "log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,142 +18,178 @@
 
 LOG_MODULE("disk");
 
+#define DISK_MAX_TRIES 64			/* EINTR or EAGAIN in a row */
+#define DISK_PAUSE_NS  (10 * UINT64_C(1000000)) /* before the engine is asked again */
+
 struct disk_file {
-	struct ev *ev;
+	struct disk_file_config config;
 	char *path;
 	int fd;
-	int event_fd; /* counts completions */
+	int event_fd; /* counts ends; and wakes the loop for disk_file_cancel() */
 	struct ev_source *source;
+	struct ev_source *pause_timer;
 	uint64_t size;
-	disk_done_fn *done;
-	void *ctx;
-	bool has_ring;
-	struct io_uring ring;
-	unsigned n_in_flight;
-	struct disk_op *finished; /* without a ring: done, not reported yet */
+	struct disk_engine engine;
+	unsigned n_in_flight;	 /* in the engine, waiting or held */
+	struct disk_op *waiting; /* for the engine to take them */
+	struct disk_op *held;	 /* for room */
+	atomic_bool is_cancelling;
 };
 
-/* Whole or not at all: a short transfer means that the file is not what it was at start. */
-static int disk_result(const struct disk_op *op, ssize_t n)
-{
-	bool is_transfer =
-		op->kind == DISK_READ || op->kind == DISK_WRITE || op->kind == DISK_WRITE_SYNC;
+/* ---- One operation: what is left of it ------------------------------------------------------- */
 
-	if (n < 0)
-		return (int)n;
-	return is_transfer && (uint64_t)n != op->len ? -EIO : 0;
+static bool disk_is_transfer(const struct disk_op *op)
+{
+	return op->step == DISK_READ || op->step == DISK_WRITE;
 }
 
-static int disk_fallocate_mode(enum disk_op_kind kind)
+static void disk_advance(struct disk_op *op, uint64_t n)
+{
+	op->offset += n;
+	op->len -= n;
+	for (; n && n >= op->segs->iov_len; op->segs++, op->n_segs--)
+		n -= op->segs->iov_len;
+	if (n) {
+		op->segs->iov_base = (uint8_t *)op->segs->iov_base + n;
+		op->segs->iov_len -= n;
+	}
+}
+
+/* The kernel did a step of op: result bytes, or -errno. True: op is over, with its result. */
+static bool disk_take_step(struct disk_op *op)
+{
+	int n = op->result;
+
+	if (n == -EINTR || n == -EAGAIN)
+		return op->n_tries++ == DISK_MAX_TRIES;
+	op->n_tries = 0;
+	if (n < 0)
+		return true;
+	op->result = 0;
+	if (disk_is_transfer(op)) {
+		// Nothing at all: the file ends here, though it did not when it was opened.
+		if (!n || (uint64_t)n > op->len) {
+			op->result = -EIO;
+			return true;
+		}
+		disk_advance(op, (uint64_t)n);
+		return !op->len;
+	}
+	// fallocate() knows no RWF_DSYNC.
+	if (op->step == DISK_FLUSH || !op->is_stable)
+		return true;
+	op->step = DISK_FLUSH;
+	return false;
+}
+
+static bool disk_is_held(const struct disk_file *file, const struct disk_op *op)
+{
+	return file->config.full && (op->result == -ENOSPC || op->result == -EDQUOT) &&
+	       op->step != DISK_FLUSH && op->step != DISK_READ;
+}
+
+int disk_fallocate_mode(enum disk_op_kind kind)
 {
 	return FALLOC_FL_KEEP_SIZE |
-		(kind == DISK_PUNCH ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+	       (kind == DISK_PUNCH ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
 }
 
-static void disk_report(struct disk_file *file, struct disk_op *ops)
+/* ---- All of them ----------------------------------------------------------------------------- */
+
+static void disk_begin(struct disk_file *file, struct disk_op *op)
 {
-	for (struct disk_op *op = ops; op; op = op->next)
-		file->n_in_flight--;
-	if (ops)
-		file->done(file->ctx, ops);
-}
-
-/* ---- Without io_uring ------------------------------------------------------------------------ */
-
-static ssize_t disk_run(const struct disk_file *file, const struct disk_op *op)
-{
-	ssize_t n = 0;
-
-	switch (op->kind) {
-	case DISK_READ:
-		n = preadv(file->fd, op->segs, (int)op->n_segs, (off_t)op->offset);
-		break;
-	case DISK_WRITE:
-	case DISK_WRITE_SYNC:
-		n = pwritev2(file->fd, op->segs, (int)op->n_segs, (off_t)op->offset,
-			op->kind == DISK_WRITE_SYNC ? RWF_DSYNC : 0);
-		break;
-	case DISK_FLUSH:
-		n = fdatasync(file->fd);
-		break;
-	case DISK_PUNCH:
-	case DISK_ZERO:
-		n = fallocate(
-			file->fd, disk_fallocate_mode(op->kind), (off_t)op->offset, (off_t)op->len);
-		break;
-	}
-	return n < 0 ? -errno : n;
-}
-
-static void disk_submit_blocking(struct disk_file *file, struct disk_op *op)
-{
-	static const uint64_t one = 1;
-
-	op->result = disk_result(op, disk_run(file, op));
-	op->next = file->finished;
-	file->finished = op;
-	(void)!write(file->event_fd, &one, sizeof(one)); // full = signalled already
-}
-
-/* ---- With io_uring --------------------------------------------------------------------------- */
-
-static void disk_prepare(struct io_uring_sqe *sqe, struct disk_op *op)
-{
-	switch (op->kind) {
-	case DISK_READ:
-		io_uring_prep_readv(sqe, DISK_RING_FILE, op->segs, op->n_segs, op->offset);
-		break;
-	case DISK_WRITE:
-	case DISK_WRITE_SYNC:
-		io_uring_prep_writev2(sqe, DISK_RING_FILE, op->segs, op->n_segs, op->offset,
-			op->kind == DISK_WRITE_SYNC ? RWF_DSYNC : 0);
-		break;
-	case DISK_FLUSH:
-		io_uring_prep_fsync(sqe, DISK_RING_FILE, IORING_FSYNC_DATASYNC);
-		break;
-	case DISK_PUNCH:
-	case DISK_ZERO:
-		io_uring_prep_fallocate(sqe, DISK_RING_FILE, disk_fallocate_mode(op->kind),
-			(off_t)op->offset, (off_t)op->len);
-		break;
-	}
-	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
-	io_uring_sqe_set_data(sqe, op);
+	if (file->engine.ops->submit(file->engine.ctx, op))
+		return;
+	op->next = file->waiting;
+	file->waiting = op;
 }
 
 void disk_file_submit(struct disk_file *file, struct disk_op *op)
 {
-	struct io_uring_sqe *sqe = file->has_ring ? io_uring_get_sqe(&file->ring) : NULL;
-
+	if (!file->n_in_flight) // whatever is cancelled, it is not this one
+		atomic_store(&file->is_cancelling, false);
 	file->n_in_flight++;
-	if (sqe)
-		disk_prepare(sqe, op);
-	else // no ring, or it is full because the kernel did not take what was submitted
-		disk_submit_blocking(file, op);
+	op->step = op->kind;
+	op->n_tries = 0;
+	disk_begin(file, op);
 }
 
 void disk_file_flush_submissions(struct disk_file *file)
 {
-	// What the kernel does not take now (-EAGAIN, -EBUSY) stays queued for the next call.
-	if (file->has_ring && io_uring_sq_ready(&file->ring))
-		(void)io_uring_submit(&file->ring);
+	// An engine that is full or short of memory need not have anything that will end.
+	if (!file->engine.ops->flush(file->engine.ctx) || file->waiting)
+		ev_timer_set(file->pause_timer, DISK_PAUSE_NS, 0);
+}
+
+static void disk_begin_waiting(struct disk_file *file)
+{
+	struct disk_op *ops = file->waiting, *next;
+
+	file->waiting = NULL;
+	for (; ops; ops = next) {
+		next = ops->next;
+		disk_begin(file, ops);
+	}
+}
+
+static void disk_push(struct disk_op **list, struct disk_op *op)
+{
+	op->next = *list;
+	*list = op;
+}
+
+/* What ended in the engine: goes on, is held, or is over and comes into ret_over. */
+static void disk_sort_ended(
+	struct disk_file *file, struct disk_op *ended, struct disk_op **ret_over)
+{
+	bool is_cancelling = atomic_load(&file->is_cancelling), was_held = file->held;
+	struct disk_op *next;
+	int code = 0;
+
+	for (; ended; ended = next) {
+		next = ended->next;
+		if (disk_take_step(ended)) {
+			if (!is_cancelling && disk_is_held(file, ended)) {
+				code = ended->result;
+				disk_push(&file->held, ended);
+			} else {
+				disk_push(ret_over, ended);
+			}
+		} else if (is_cancelling) {
+			ended->result = -ECANCELED;
+			disk_push(ret_over, ended);
+		} else {
+			disk_begin(file, ended);
+		}
+	}
+	if (!was_held && file->held)
+		file->config.full(file->config.ctx, code);
+}
+
+static void disk_cancel_held(struct disk_file *file, struct disk_op **ret_over)
+{
+	struct disk_op *ops = file->held, *next;
+
+	file->held = NULL;
+	for (; ops; ops = next) {
+		next = ops->next;
+		ops->result = -ECANCELED;
+		disk_push(ret_over, ops);
+	}
 }
 
 static void disk_reap(struct disk_file *file)
 {
-	struct disk_op *ops = file->finished;
-	struct io_uring_cqe *cqe;
+	struct disk_op *over = NULL;
 
-	file->finished = NULL;
-	while (file->has_ring && !io_uring_peek_cqe(&file->ring, &cqe)) {
-		struct disk_op *op = io_uring_cqe_get_data(cqe);
-
-		op->result = disk_result(op, cqe->res);
-		op->next = ops;
-		ops = op;
-		io_uring_cqe_seen(&file->ring, cqe);
-	}
-	disk_report(file, ops);
+	disk_begin_waiting(file);
+	disk_sort_ended(file, file->engine.ops->take(file->engine.ctx), &over);
+	if (atomic_load(&file->is_cancelling))
+		disk_cancel_held(file, &over);
+	for (const struct disk_op *op = over; op; op = op->next)
+		file->n_in_flight--;
+	if (over)
+		file->config.done(file->config.ctx, over);
 	disk_file_flush_submissions(file);
 }
 
@@ -163,17 +202,42 @@ static void disk_on_event(void *ctx, int fd, uint32_t events)
 	disk_reap(ctx);
 }
 
+static void disk_on_pause(void *ctx)
+{
+	disk_reap(ctx);
+}
+
+void disk_file_retry(struct disk_file *file)
+{
+	struct disk_op *ops = file->held, *next;
+
+	file->held = NULL;
+	for (; ops; ops = next) {
+		next = ops->next;
+		disk_begin(file, ops);
+	}
+	disk_file_flush_submissions(file);
+}
+
+void disk_file_cancel(struct disk_file *file)
+{
+	static const uint64_t one = 1;
+
+	atomic_store(&file->is_cancelling, true);
+	(void)!write(file->event_fd, &one, sizeof(one)); // full = signalled already
+}
+
 void disk_file_drain(struct disk_file *file)
 {
-	disk_reap(file);
+	disk_file_cancel(file);
 	while (file->n_in_flight) {
-		struct io_uring_cqe *cqe;
+		struct pollfd pfd = {.fd = file->event_fd, .events = POLLIN};
 
-		if (file->has_ring && !file->finished) {
-			(void)io_uring_submit(&file->ring);
-			(void)io_uring_wait_cqe(&file->ring, &cqe); // interrupted: we come back
-		}
-		disk_reap(file);
+		// Not for ever: what waits for the engine has no event.
+		if (poll(&pfd, 1, (int)(DISK_PAUSE_NS / 1000000)) > 0)
+			disk_on_event(file, file->event_fd, EPOLLIN);
+		else
+			disk_reap(file);
 	}
 }
 
@@ -223,40 +287,56 @@ static int disk_open_file(
 	return disk_lock(file, is_read_only, err);
 }
 
-static int disk_open_ring(struct disk_file *file, unsigned n_max, struct err *err)
+static int disk_open_engine(struct disk_file *file)
 {
+	disk_engine_open_fn *engine = file->config.engine;
+	unsigned n_max = file->config.n_max;
 	int code;
 
+	if (engine)
+		return engine(file->fd, file->event_fd, n_max, &file->engine);
+	code = disk_ring_engine(file->fd, file->event_fd, n_max, &file->engine);
+	if (!code)
+		return 0;
+	log_info("disk '%s': no io_uring here (%s), threads do its work", file->path,
+		strerror(-code));
+	return disk_threads_engine(file->fd, file->event_fd, n_max, &file->engine);
+}
+
+static int disk_open_parts(struct disk_file *file, struct err *err)
+{
+	const struct disk_file_config *config = &file->config;
+	int code = disk_open_file(file, config->path, config->is_read_only, err);
+
+	if (code < 0)
+		return code;
 	file->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (file->event_fd < 0) {
 		code = -errno;
 		return err_set(err, code, "eventfd: %s", strerror(-code));
 	}
-	code = disk_ring_open(&file->ring, n_max, file->fd, file->event_fd);
-	file->has_ring = !code;
+	code = disk_open_engine(file);
 	if (code < 0)
-		log_notice("disk '%s': no io_uring here (%s), requests block the VMM's loop",
-			file->path, strerror(-code));
-	code = ev_add_io(file->ev, file->event_fd, EPOLLIN, disk_on_event, file, &file->source);
+		return err_set(err, code, "nobody to do its work: %s", strerror(-code));
+	code = ev_add_timer(config->ev, disk_on_pause, file, &file->pause_timer);
+	if (!code)
+		code = ev_add_io(
+			config->ev, file->event_fd, EPOLLIN, disk_on_event, file, &file->source);
 	return code < 0 ? err_set(err, code, "event loop: %s", strerror(-code)) : 0;
 }
 
-int disk_file_open(struct ev *ev, const char *path, bool is_read_only, unsigned n_max,
-	disk_done_fn *done, void *ctx, struct disk_file **ret_file, struct err *err)
+int disk_file_open(
+	const struct disk_file_config *config, struct disk_file **ret_file, struct err *err)
 {
 	struct disk_file *file = calloc(1, sizeof(*file));
 	int code;
 
 	if (!file)
 		return err_set(err, -ENOMEM, "out of memory");
-	file->ev = ev;
+	file->config = *config;
 	file->fd = -1;
 	file->event_fd = -1;
-	file->done = done;
-	file->ctx = ctx;
-	code = disk_open_file(file, path, is_read_only, err);
-	if (!code)
-		code = disk_open_ring(file, n_max, err);
+	code = disk_open_parts(file, err);
 	if (code < 0) {
 		disk_file_close(file);
 		return code;
@@ -272,14 +352,20 @@ void disk_file_close(struct disk_file *file)
 	if (file->n_in_flight)
 		disk_file_drain(file);
 	ev_del(file->source);
-	if (file->has_ring)
-		io_uring_queue_exit(&file->ring);
+	ev_del(file->pause_timer);
+	if (file->engine.ops)
+		file->engine.ops->destroy(file->engine.ctx);
 	if (file->event_fd >= 0)
 		(void)close(file->event_fd);
 	if (file->fd >= 0)
 		(void)close(file->fd);
 	free(file->path);
 	free(file);
+}
+
+int disk_file_start(struct disk_file *file, disk_enter_fn *enter_fn, void *enter_ctx)
+{
+	return file->engine.ops->start(file->engine.ctx, enter_fn, enter_ctx);
 }
 
 const char *disk_file_path(const struct disk_file *file)

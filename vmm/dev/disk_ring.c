@@ -1,11 +1,12 @@
 #include "disk_ring.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* All that a disk asks for; see disk_prepare() in disk_file.c. */
+/* All that a disk asks for; see ring_prepare(). */
 static const uint8_t disk_ring_ops[] = {
 	IORING_OP_READV,
 	IORING_OP_WRITEV,
@@ -68,5 +69,94 @@ int disk_ring_probe(void)
 		(void)close(event_fd);
 	if (fd >= 0)
 		(void)close(fd);
+	return code;
+}
+
+/* ---- The engine ------------------------------------------------------------------------------ */
+
+static int ring_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
+{
+	return 0; // its threads are the kernel's
+}
+
+static void ring_prepare(struct io_uring_sqe *sqe, const struct disk_op *op)
+{
+	switch (op->step) {
+	case DISK_READ:
+		io_uring_prep_readv(sqe, DISK_RING_FILE, op->segs, op->n_segs, op->offset);
+		break;
+	case DISK_WRITE:
+		io_uring_prep_writev2(sqe, DISK_RING_FILE, op->segs, op->n_segs, op->offset,
+			op->is_stable ? RWF_DSYNC : 0);
+		break;
+	case DISK_FLUSH:
+		io_uring_prep_fsync(sqe, DISK_RING_FILE, IORING_FSYNC_DATASYNC);
+		break;
+	case DISK_PUNCH:
+	case DISK_ZERO:
+		io_uring_prep_fallocate(sqe, DISK_RING_FILE, disk_fallocate_mode(op->step),
+			(off_t)op->offset, (off_t)op->len);
+		break;
+	}
+	io_uring_sqe_set_flags(sqe, IOSQE_FIXED_FILE);
+}
+
+static bool ring_submit(void *engine, struct disk_op *op)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(engine);
+
+	if (!sqe)
+		return false; // full, because the kernel did not take what was queued
+	ring_prepare(sqe, op);
+	io_uring_sqe_set_data(sqe, op);
+	return true;
+}
+
+static bool ring_flush(void *engine)
+{
+	// What the kernel does not take now (-EAGAIN, -EBUSY) stays queued.
+	if (io_uring_sq_ready(engine))
+		(void)io_uring_submit(engine);
+	return !io_uring_sq_ready(engine);
+}
+
+static struct disk_op *ring_take(void *engine)
+{
+	struct disk_op *ended = NULL;
+	struct io_uring_cqe *cqe;
+
+	while (!io_uring_peek_cqe(engine, &cqe)) {
+		struct disk_op *op = io_uring_cqe_get_data(cqe);
+
+		op->result = cqe->res;
+		op->next = ended;
+		ended = op;
+		io_uring_cqe_seen(engine, cqe);
+	}
+	return ended;
+}
+
+static void ring_destroy(void *engine)
+{
+	io_uring_queue_exit(engine);
+	free(engine);
+}
+
+int disk_ring_engine(int fd, int event_fd, unsigned n_max, struct disk_engine *ret)
+{
+	static const struct disk_engine_ops ops = {
+		.start = ring_start,
+		.submit = ring_submit,
+		.flush = ring_flush,
+		.take = ring_take,
+		.destroy = ring_destroy,
+	};
+	struct io_uring *ring = malloc(sizeof(*ring));
+	int code = ring ? disk_ring_open(ring, n_max, fd, event_fd) : -ENOMEM;
+
+	if (code < 0)
+		free(ring);
+	else
+		*ret = (struct disk_engine){&ops, ring};
 	return code;
 }

@@ -8,6 +8,8 @@
 #ifndef VMM_DEV_ENV_H
 #define VMM_DEV_ENV_H
 
+#include "disk_engine.h"
+
 struct bus;
 struct ev;
 struct irq;
@@ -30,6 +32,13 @@ struct dev_env {
 	struct ev *ev;
 	dev_settle_fn *settle; /* NULL = nobody runs vCPUs (tests) */
 	void *settle_ctx;
+	/**
+	 * The disk on the file at path has no room (code) for what the guest writes: pause the
+	 * machine; its resumption tries again (virtio_blk_retry()). On the loop. May be NULL.
+	 */
+	void (*disk_full)(void *ctx, const char *path, int code);
+	void *disk_full_ctx;
+	disk_engine_open_fn *disk_engine; /* who does the work of disks; NULL = as configured */
 };
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "config.h"
 #include "disk_file.h"
+#include "disk_threads.h"
 #include "env.h"
 #include "err.h"
 #include "log.h"
@@ -96,7 +97,7 @@ struct virtio_blk {
 	char id[BLK_ID_BYTES];
 	bool is_read_only;
 	/* Under the transport's lock: */
-	bool is_sync; /* FLUSH was not accepted: sync each write */
+	bool is_sync; /* FLUSH was not accepted: what changes the disk is stable when done */
 	bool is_stopped; /* set_running(false) */
 	bool is_resetting;
 	bool is_closing;
@@ -165,7 +166,8 @@ static bool blk_do_transfer(struct virtio_blk *blk, struct blk_request *req,
 		*ret_status = BLK_S_OK;
 		return false;
 	}
-	req->op.kind = is_read ? DISK_READ : blk->is_sync ? DISK_WRITE_SYNC : DISK_WRITE;
+	req->op.kind = is_read ? DISK_READ : DISK_WRITE;
+	req->op.is_stable = !is_read && blk->is_sync;
 	req->op.offset = h->sector * BLK_SECTOR;
 	req->op.len = len;
 	req->op.segs = req->segs;
@@ -197,6 +199,7 @@ static bool blk_do_zero(struct virtio_blk *blk, struct blk_request *req,
 		return false;
 	}
 	req->op.kind = h->type == BLK_T_DISCARD || range.flags ? DISK_PUNCH : DISK_ZERO;
+	req->op.is_stable = blk->is_sync;
 	req->op.offset = range.sector * BLK_SECTOR;
 	req->op.len = (size_t)range.n_sectors * BLK_SECTOR;
 	req->written_bytes = 1;
@@ -353,6 +356,16 @@ static void blk_on_done(void *ctx, struct disk_op *ops)
 	virtio_pci_unlock(blk->vp);
 }
 
+/* A write found no room: the guest shall not see that, its file system would be damaged. */
+static void blk_on_full(void *ctx, int code)
+{
+	struct virtio_blk *blk = ctx;
+
+	log_warn_ratelimited(
+		"disk '%s': %s, the machine pauses", disk_file_path(blk->file), strerror(-code));
+	blk->env->disk_full(blk->env->disk_full_ctx, disk_file_path(blk->file), code);
+}
+
 /* ---- Device operations ----------------------------------------------------------------------- */
 
 static uint64_t blk_get_features(void *ctx)
@@ -395,6 +408,8 @@ static bool blk_reset(void *ctx)
 	}
 	blk->is_stopped = false;
 	blk->is_resetting = blk->n_in_flight;
+	if (blk->is_resetting)
+		disk_file_cancel(blk->file);
 	return !blk->is_resetting;
 }
 
@@ -419,11 +434,8 @@ static bool blk_set_running(void *ctx, bool is_running)
 
 static void blk_fill_config(struct virtio_blk *blk, const struct config_disk *config)
 {
-	const char *slash = strrchr(config->path, '/');
-	const char *name = slash ? slash + 1 : config->path;
-
 	blk->is_read_only = config->read_only;
-	memcpy(blk->id, name, strnlen(name, sizeof(blk->id)));
+	memcpy(blk->id, config->serial, strnlen(config->serial, sizeof(blk->id)));
 	blk->config.capacity = disk_file_size(blk->file) / BLK_SECTOR;
 	blk->config.seg_max = VIRTIO_BLK_MAX_DATA_SEGS;
 	blk->config.blk_size = BLK_SECTOR;
@@ -460,8 +472,19 @@ static int blk_create_parts(
 		.ops = &ops,
 		.ctx = blk,
 	};
-	int code = disk_file_open(blk->env->ev, config->path, config->read_only,
-		VIRTIO_BLK_MAX_IN_FLIGHT, blk_on_done, blk, &blk->file, err);
+	const struct disk_file_config file = {
+		.ev = blk->env->ev,
+		.path = config->path,
+		.is_read_only = config->read_only,
+		.n_max = VIRTIO_BLK_MAX_IN_FLIGHT,
+		.engine = blk->env->disk_engine ? blk->env->disk_engine
+			  : config->threads	? disk_threads_engine
+						: NULL,
+		.done = blk_on_done,
+		.full = blk->env->disk_full ? blk_on_full : NULL,
+		.ctx = blk,
+	};
+	int code = disk_file_open(&file, &blk->file, err);
 
 	if (code < 0)
 		return code;
@@ -508,6 +531,16 @@ void virtio_blk_destroy(struct virtio_blk *blk)
 	disk_file_close(blk->file);
 	virtio_pci_destroy(blk->vp);
 	free(blk);
+}
+
+int virtio_blk_start(struct virtio_blk *blk, disk_enter_fn *enter_fn, void *enter_ctx)
+{
+	return disk_file_start(blk->file, enter_fn, enter_ctx);
+}
+
+void virtio_blk_retry(struct virtio_blk *blk)
+{
+	disk_file_retry(blk->file);
 }
 
 struct virtio_pci *virtio_blk_transport(struct virtio_blk *blk)

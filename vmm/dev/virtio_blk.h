@@ -2,11 +2,14 @@
  * virtio_blk: a disk over a raw file or block device.
  *
  * Requests are decoded on the loop and carried out by io_uring; completions come back to the loop
- * by an eventfd. Where the kernel forbids io_uring (as some containers do) they are carried out at
- * once, on the loop. The file is locked (open-file-description lock) against a second VM: shared
- * when read only, exclusive otherwise.
+ * by an eventfd. Where the kernel forbids io_uring (as some containers do), or the configuration
+ * says so, threads carry them out. The file is locked (open-file-description lock) against a second
+ * VM: shared when read only, exclusive otherwise.
  * Data integrity: with FLUSH accepted, writes go to the page cache and FLUSH syncs them; without,
- * every write is synced before it completes. A size that is not a multiple of 512 is rounded down.
+ * every write, discard and write-zeroes is synced before it completes. A size that is not a multiple
+ * of 512 is rounded down.
+ * No room in the host's file system: the request waits, and env's disk_full() pauses the machine;
+ * virtio_blk_retry() tries again. Without disk_full() it fails.
  * Discard punches holes; write-zeroes zeroes the range, and may punch when the driver says so.
  * Everything wrong with a request (range, type, I/O error) is its own status; only a broken ring
  * stops the device. A reset waits for what is in flight, as does a stop (pause, bus mastering off):
@@ -17,6 +20,8 @@
  */
 #ifndef VMM_DEV_VIRTIO_BLK_H
 #define VMM_DEV_VIRTIO_BLK_H
+
+#include "disk_engine.h"
 
 struct config_disk;
 struct dev_env;
@@ -32,6 +37,10 @@ struct virtio_pci;
 int virtio_blk_create(const struct dev_env *env, const struct config_disk *config,
 	struct virtio_blk **ret_blk, struct err *err);
 void virtio_blk_destroy(struct virtio_blk *blk);
+/** Before the first request: make the threads it needs, each of which calls enter_fn first. */
+int virtio_blk_start(struct virtio_blk *blk, disk_enter_fn *enter_fn, void *enter_ctx);
+/** What waits for room tries again. On the loop, lock not held. */
+void virtio_blk_retry(struct virtio_blk *blk);
 
 /** The transport, for tests. */
 struct virtio_pci *virtio_blk_transport(struct virtio_blk *blk);

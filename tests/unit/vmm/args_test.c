@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_WORDS 32
+#define MAX_WORDS 80
 
 static struct args args;
 static struct err err;
@@ -15,7 +15,7 @@ static struct err err;
 /* Split a line at blanks, as a shell would without quotes. */
 static int parse(const char *line)
 {
-	static char text[1024];
+	static char text[2000];
 	char *words[MAX_WORDS] = {(char *)"vmm"};
 	int n = 1;
 
@@ -67,6 +67,12 @@ static void errors_name_option_value_and_reason(void **state)
 			"devices 0 and 1 have the same MAC"},
 		{"run --kernel k --disk d.raw,rw", "--disk: unknown setting 'rw'"},
 		{"run --kernel k --disk file=d", "does not begin with a file name"},
+		{"run --kernel k --disk d,serial=", "1 to 20 characters are needed"},
+		{"run --kernel k --disk d,serial=123456789012345678901", "1 to 20 characters"},
+		{"run --kernel k --disk d,serial=a\tb", "'a\tb' has a character that is no"},
+		{"run --kernel k --disk d,aio=native", "aio is neither auto nor threads"},
+		{"run --kernel k --disk d,serial=x --disk e,serial=x",
+			"two disks have the serial 'x'"},
 		{"run --kernel k --serial tape", "--serial: unknown setting 'tape'"},
 		{"run --kernel k --serial file", "--serial: file needs a path"},
 		{"run --kernel k --serial stdio=x", "--serial: stdio takes no value"},
@@ -111,6 +117,32 @@ static void a_full_line_is_understood(void **state)
 	assert_int_equal(args.config.nets[0].mac.bytes[5], 1);
 	assert_true(args.config.disks[0].read_only);
 	assert_string_equal(args.config.disks[0].path, "D");
+}
+
+static void no_two_disks_have_one_serial(void **state)
+{
+	static const char line[] =
+		"run --kernel k --disk a/disk.raw --disk b/disk.raw --disk b/disk.raw,ro "
+		"--disk c,serial=d --disk d --disk a-name-of-more-than-20-bytes.raw "
+		"--disk a-name-of-more-than-20-bytes.img,aio=threads";
+	char before[CONFIG_MAX_DISKS][CONFIG_SERIAL_SIZE];
+
+	assert_int_equal(parse(line), 0);
+	assert_int_equal(args.config.n_disks, 7);
+	assert_string_equal(args.config.disks[0].serial, "disk.raw");
+	assert_string_equal(args.config.disks[3].serial, "d");
+	assert_true(args.config.disks[6].threads);
+	for (unsigned i = 0; i < 7; i++) {
+		const char *serial = args.config.disks[i].serial;
+
+		assert_in_range(strlen(serial), 1, 20);
+		for (unsigned j = 0; j < i; j++)
+			assert_string_not_equal(serial, args.config.disks[j].serial);
+		memcpy(before[i], serial, sizeof(before[i]));
+	}
+	assert_int_equal(parse(line), 0); // the same at every start
+	for (unsigned i = 0; i < 7; i++)
+		assert_string_equal(before[i], args.config.disks[i].serial);
 }
 
 static void consoles_combine_outputs(void **state)
@@ -160,6 +192,7 @@ int main(void)
 		cmocka_unit_test(errors_name_option_value_and_reason),
 		cmocka_unit_test(too_long_a_path_is_refused),
 		cmocka_unit_test(a_full_line_is_understood),
+		cmocka_unit_test(no_two_disks_have_one_serial),
 		cmocka_unit_test(consoles_combine_outputs),
 		cmocka_unit_test(a_mac_is_derived_from_name_and_number),
 		cmocka_unit_test(help_version_and_check_are_commands),

@@ -190,7 +190,7 @@ static struct outcome try(const struct trial *trial)
 /* ---- Attempts that are one system call ---- */
 
 /* Who may: the threads whose work needs the call with these arguments. */
-enum { MAY_MAIN = 1, MAY_VCPU = 2 };
+enum { MAY_MAIN = 1, MAY_VCPU = 2, MAY_DISK = 4, MAY_ALL = 7 };
 
 struct attempt {
 	const char *name;
@@ -320,15 +320,19 @@ static const struct attempt attempts[] = {
 	{"set a processor's registers", SYS_ioctl, {FD_FILE, (long)KVM_SET_SREGS, P(page)},
 		MAY_MAIN, 0},
 	{"read the terminal's modes", SYS_ioctl, {FD_TTY, TCGETS, P(page)}, MAY_MAIN, 0},
-	/* what everybody needs */
+	/* what only the threads of a disk need */
+	{"read a disk", SYS_preadv, {FD_FILE, P(&bytes), 1, 0, 0}, MAY_DISK, 0},
+	{"write a disk", SYS_pwritev2, {FD_FILE, P(&bytes), 1, 0, 0, 0}, MAY_DISK, 0},
+	{"sync a disk", SYS_fdatasync, {FD_FILE}, MAY_DISK, 0},
+	{"zero a disk", SYS_fallocate, {FD_FILE, 1, 0, 1}, MAY_DISK, 0},
+	/* what several or all need */
 	{"run a guest", SYS_ioctl, {FD_FILE, KVM_RUN, 0}, MAY_VCPU, 0},
 	{"connect an interrupt", SYS_ioctl, {FD_FILE, (long)KVM_IRQFD, P(page)},
 		MAY_MAIN | MAY_VCPU, 0},
-	{"signal an eventfd", SYS_write, {FD_EVENT, P(page), 8}, MAY_MAIN | MAY_VCPU, 0},
+	{"signal an eventfd", SYS_write, {FD_EVENT, P(page), 8}, MAY_ALL, 0},
 	{"map memory", SYS_mmap,
-		{0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0},
-		MAY_MAIN | MAY_VCPU, 0},
-	{"signal itself", SYS_kill, {THIS_PROCESS, 0}, MAY_MAIN | MAY_VCPU, 0},
+		{0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0}, MAY_ALL, 0},
+	{"signal itself", SYS_kill, {THIS_PROCESS, 0}, MAY_ALL, 0},
 };
 
 #define N_ATTEMPTS (sizeof(attempts) / sizeof(attempts[0]))
@@ -368,9 +372,13 @@ static void the_filter_alone_refuses(void **state)
 		const char *name;
 		enum sandbox_kind kind;
 		unsigned may;
-	} kinds[] = {{"main", SANDBOX_MAIN, MAY_MAIN}, {"vCPU", SANDBOX_VCPU, MAY_VCPU}};
+	} kinds[] = {
+		{"main", SANDBOX_MAIN, MAY_MAIN},
+		{"disk", SANDBOX_DISK, MAY_DISK},
+		{"vCPU", SANDBOX_VCPU, MAY_VCPU},
+	};
 
-	for (size_t k = 0; k < 2; k++) {
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
 		for (size_t i = 0; i < N_ATTEMPTS; i++) {
 			const struct attempt *a = &attempts[i];
 			const struct trial trial = {.layers = LAYER_CALLS,

@@ -77,6 +77,7 @@ static void rig_create(struct rig *rig)
 	fake_machine_create(&rig->env);
 	assert_int_equal(virtio_rng_create(&rig->env, &rig->rng, NULL), 0);
 	assert_int_equal(virtio_blk_create(&rig->env, &disk, &rig->blk, NULL), 0);
+	assert_int_equal(virtio_blk_start(rig->blk, NULL, NULL), 0);
 	assert_int_equal(console_create(rig->env.ev, "test", &rig->console), 0);
 	assert_int_equal(
 		virtio_console_create(&rig->env, rig->console, &rig->virtio_console, NULL), 0);

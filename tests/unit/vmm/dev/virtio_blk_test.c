@@ -6,6 +6,7 @@
 #include "fake_machine.h"
 #include "log.h"
 #include "pci.h"
+#include "small_fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,9 +22,15 @@
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_WRITE_ZEROES = 13 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
 #define SECTORS 64
+#define BLK_F_FLUSH 9
+
+struct blk_range {
+	uint64_t sector;
+	uint32_t n, flags;
+};
 
 struct rig {
-	char path[32];
+	char path[64];
 	struct config_disk config;
 	struct dev_env env;
 	struct virtio_blk *blk;
@@ -31,7 +38,12 @@ struct rig {
 	uint64_t gpa; /* header at +0, status at +512, data at +4096 */
 	uint8_t *data;
 	struct vring_used_elem elem;
+	unsigned n_full; /* calls of disk_full() */
 };
+
+static bool use_threads; /* both engines pass the same tests */
+static disk_engine_open_fn *wanted_engine; /* instead of these two */
+static const char *folder = "/tmp";
 
 static void rig_start(struct rig *rig, uint64_t wanted)
 {
@@ -40,12 +52,22 @@ static void rig_start(struct rig *rig, uint64_t wanted)
 	rig->data = fake_machine_ram(&rig->env, rig->gpa + 4096, 1);
 }
 
+static void on_disk_full(void *ctx, const char *path, int code)
+{
+	struct rig *rig = ctx;
+
+	assert_string_equal(path, rig->path);
+	assert_int_equal(code, -ENOSPC);
+	rig->n_full++;
+}
+
 static void rig_create(struct rig *rig, bool is_read_only, uint64_t wanted)
 {
 	uint8_t sector[512];
 	int fd;
 
-	*rig = (struct rig){.path = "/tmp/weft-blk-XXXXXX"};
+	*rig = (struct rig){0};
+	(void)snprintf(rig->path, sizeof(rig->path), "%s/weft-blk-XXXXXX", folder);
 	fd = mkstemp(rig->path);
 	assert_true(fd >= 0);
 	for (unsigned i = 0; i < SECTORS; i++) {
@@ -56,9 +78,15 @@ static void rig_create(struct rig *rig, bool is_read_only, uint64_t wanted)
 	(void)close(fd);
 	log_set_level(LOG_ERR);
 	(void)snprintf(rig->config.path, sizeof(rig->config.path), "%s", rig->path);
+	memcpy(rig->config.serial, "twenty-bytes-serial-", 20);
 	rig->config.read_only = is_read_only;
+	rig->config.threads = use_threads;
 	fake_machine_create(&rig->env);
+	rig->env.disk_engine = wanted_engine;
+	rig->env.disk_full = on_disk_full;
+	rig->env.disk_full_ctx = rig;
 	assert_int_equal(virtio_blk_create(&rig->env, &rig->config, &rig->blk, NULL), 0);
+	assert_int_equal(virtio_blk_start(rig->blk, NULL, NULL), 0);
 	rig_start(rig, wanted);
 }
 
@@ -133,27 +161,110 @@ static void reads_and_writes_reach_the_file(void **state)
 	read_file(&rig, 9 * 512, sector, 512);
 	assert_int_equal(sector[511], 0xab);
 	assert_int_equal(request(&rig, T_GET_ID, 0, 20), S_OK);
-	assert_memory_equal(
-		rig.data, strrchr(rig.path, '/') + 1, strlen(strrchr(rig.path, '/') + 1));
+	assert_memory_equal(rig.data, "twenty-bytes-serial-", 20);
 	rig_destroy(&rig);
 }
 
-static void writes_are_synced_without_flush(void **state)
-{
-	struct rig rig;
+/* An engine that says yes to everything and remembers what it was asked. */
 
-	rig_create(&rig, false, VIRTIO_BIT(VIRTIO_F_VERSION_1));
-	assert_int_equal(request(&rig, T_OUT, 0, 512), S_OK);
-	rig_destroy(&rig);
+static struct {
+	int event_fd;
+	struct disk_op *ended;
+	unsigned n_steps;
+	struct {
+		enum disk_op_kind kind;
+		bool is_stable;
+	} steps[8];
+} asked;
+
+static int asked_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
+{
+	return 0;
+}
+
+static bool asked_submit(void *engine, struct disk_op *op)
+{
+	static const uint64_t one = 1;
+
+	assert_true(asked.n_steps < 8);
+	asked.steps[asked.n_steps].kind = op->step;
+	asked.steps[asked.n_steps++].is_stable = op->is_stable;
+	op->result = op->step == DISK_READ || op->step == DISK_WRITE ? (int)op->len : 0;
+	op->next = asked.ended;
+	asked.ended = op;
+	return write(asked.event_fd, &one, sizeof(one)) == sizeof(one);
+}
+
+static bool asked_flush(void *engine)
+{
+	return true;
+}
+
+static struct disk_op *asked_take(void *engine)
+{
+	struct disk_op *ended = asked.ended;
+
+	asked.ended = NULL;
+	return ended;
+}
+
+static void asked_destroy(void *engine)
+{
+}
+
+static int asked_engine(int fd, int event_fd, unsigned n_max, struct disk_engine *ret)
+{
+	static const struct disk_engine_ops ops = {
+		asked_start, asked_submit, asked_flush, asked_take, asked_destroy};
+
+	asked.event_fd = event_fd;
+	*ret = (struct disk_engine){&ops, &asked};
+	return 0;
+}
+
+static void changes_are_stable_without_flush(void **state)
+{
+	static const struct blk_range range = {0, 8, 0};
+	static const struct {
+		uint32_t type;
+		unsigned len;
+		enum disk_op_kind kind;
+	} cases[] = {
+		{T_OUT, 512, DISK_WRITE},
+		{T_DISCARD, sizeof(range), DISK_PUNCH},
+		{T_WRITE_ZEROES, sizeof(range), DISK_ZERO},
+	};
+
+	for (unsigned has_flush = 0; has_flush < 2; has_flush++) {
+		struct rig rig;
+
+		wanted_engine = asked_engine;
+		rig_create(&rig, false, UINT64_MAX & ~(has_flush ? 0 : VIRTIO_BIT(BLK_F_FLUSH)));
+		wanted_engine = NULL;
+		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+			asked.n_steps = 0;
+			memcpy(rig.data, &range, sizeof(range));
+			assert_int_equal(request(&rig, cases[i].type, 0, cases[i].len), S_OK);
+			assert_int_equal(asked.steps[0].kind, cases[i].kind);
+			if (cases[i].type == T_OUT) {
+				assert_int_equal(asked.n_steps, 1);
+				assert_int_equal(asked.steps[0].is_stable, !has_flush);
+			} else {
+				assert_int_equal(asked.n_steps, has_flush ? 1 : 2);
+				assert_true(has_flush || asked.steps[1].kind == DISK_FLUSH);
+			}
+		}
+		asked.n_steps = 0;
+		assert_int_equal(request(&rig, T_IN, 0, 512), S_OK);
+		assert_false(asked.steps[0].is_stable);
+		rig_destroy(&rig);
+	}
 }
 
 static void ranges_are_zeroed(void **state)
 {
 	struct rig rig;
-	struct {
-		uint64_t sector;
-		uint32_t n, flags;
-	} range = {8, 8, 0};
+	struct blk_range range = {8, 8, 0};
 	uint8_t bytes[3 * 8 * 512], status;
 
 	rig_create(&rig, false, UINT64_MAX);
@@ -278,6 +389,59 @@ static void missing_file_is_an_error(void **state)
 	fake_machine_destroy(&env);
 }
 
+static bool is_full(void *ctx)
+{
+	return ((struct rig *)ctx)->n_full > 0;
+}
+
+static void a_write_without_room_waits_for_it(void **state)
+{
+	static const struct blk_range all = {0, 32, 0};
+	struct rig rig;
+	uint8_t byte;
+
+	folder = small_fs_folder();
+	rig_create(&rig, false, UINT64_MAX);
+	folder = "/tmp";
+	assert_int_equal(request(&rig, T_DISCARD, 0, 0), S_IOERR); // no range
+	memcpy(rig.data, &all, sizeof(all));
+	assert_int_equal(request(&rig, T_DISCARD, 0, 16), S_OK); // tmpfs can
+	small_fs_fill();
+	memset(rig.data, 0x77, 8192);
+	submit(&rig, T_OUT, 0, 8192);
+	assert_true(fake_machine_run(&rig.env, is_full, &rig, 30000));
+	assert_false(is_done(&rig)); // the guest sees nothing of it
+	small_fs_make_room();
+	virtio_blk_retry(rig.blk);
+	assert_true(fake_machine_run(&rig.env, is_done, &rig, 30000));
+	assert_int_equal(*(uint8_t *)fake_machine_ram(&rig.env, rig.gpa + 512, 1), S_OK);
+	read_file(&rig, 8191, &byte, 1);
+	assert_int_equal(byte, 0x77);
+	/* a reset does not wait for room */
+	assert_int_equal(request(&rig, T_DISCARD, 0, 0), S_IOERR);
+	memcpy(rig.data, &all, sizeof(all));
+	assert_int_equal(request(&rig, T_DISCARD, 0, 16), S_OK);
+	small_fs_fill();
+	for (unsigned i = 0; i < 2; i++) {
+		rig.n_full = 0;
+		submit(&rig, T_OUT, 0, 512);
+		assert_true(fake_machine_run(&rig.env, is_full, &rig, 30000));
+		if (i) {
+			fake_machine_reset(&rig.env,
+				(struct virtio_pci *[]){virtio_blk_transport(rig.blk)}, 1);
+			assert_int_equal(fake_read(&rig.drv, 0x14, 1), 0);
+		} else {
+			fake_driver_reset(&rig.drv);
+		}
+		rig_start(&rig, UINT64_MAX);
+		assert_int_equal(request(&rig, T_IN, 40, 512), S_OK);
+	}
+	submit(&rig, T_OUT, 0, 512);
+	fake_machine_idle(&rig.env, 1);
+	small_fs_make_room();
+	rig_destroy(&rig); // nor does the end
+}
+
 static void reset_waits_for_what_is_in_flight(void **state)
 {
 	struct rig rig;
@@ -305,7 +469,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_and_writes_reach_the_file),
-		cmocka_unit_test(writes_are_synced_without_flush),
+		cmocka_unit_test(changes_are_stable_without_flush),
 		cmocka_unit_test(ranges_are_zeroed),
 		cmocka_unit_test(wrong_requests_fail_alone),
 		cmocka_unit_test(read_only_disk_is_not_written),
@@ -313,8 +477,13 @@ int main(void)
 		cmocka_unit_test(broken_device_completes_nothing),
 		cmocka_unit_test(second_writer_is_refused),
 		cmocka_unit_test(missing_file_is_an_error),
+		cmocka_unit_test(a_write_without_room_waits_for_it),
 		cmocka_unit_test(reset_waits_for_what_is_in_flight),
 	};
+	int n_failed =
+		cmocka_run_group_tests_name("by default", tests, small_fs_setup, small_fs_teardown);
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	use_threads = true;
+	return n_failed +
+	       cmocka_run_group_tests_name("by threads", tests, small_fs_setup, small_fs_teardown);
 }

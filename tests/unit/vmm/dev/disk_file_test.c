@@ -1,0 +1,548 @@
+/*
+ * A disk's file: the same table of operations with io_uring and with threads, on a file system that
+ * has room and on one that has not; and an engine that gives the answers that kernels seldom give.
+ */
+#include "cmocka_all.h"
+
+#include "dev/disk_file.h"
+#include "dev/disk_ring.h"
+#include "dev/disk_threads.h"
+#include "err.h"
+#include "ev.h"
+#include "log.h"
+#include "small_fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BLOCK	   4096u
+#define FILE_BYTES (64 * BLOCK)
+#define N_MAX	   16
+
+struct rig {
+	struct ev *ev;
+	struct disk_file *file;
+	char path[64];
+	unsigned n_done, n_full;
+	int full_code;
+};
+
+static void on_done(void *ctx, struct disk_op *ops)
+{
+	struct rig *rig = ctx;
+
+	for (; ops; ops = ops->next)
+		rig->n_done++;
+}
+
+static void on_full(void *ctx, int code)
+{
+	struct rig *rig = ctx;
+
+	rig->n_full++;
+	rig->full_code = code;
+}
+
+static void rig_create(struct rig *rig, disk_engine_open_fn *engine, const char *folder)
+{
+	struct disk_file_config config = {
+		.path = rig->path,
+		.n_max = N_MAX,
+		.engine = engine,
+		.done = on_done,
+		.full = on_full,
+		.ctx = rig,
+	};
+	struct err err = {0};
+	int fd;
+
+	*rig = (struct rig){0};
+	(void)snprintf(rig->path, sizeof(rig->path), "%s/weft-disk-XXXXXX", folder);
+	fd = mkstemp(rig->path);
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, FILE_BYTES), 0);
+	(void)close(fd);
+	assert_int_equal(ev_create(&rig->ev), 0);
+	config.ev = rig->ev;
+	if (disk_file_open(&config, &rig->file, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_int_equal(disk_file_start(rig->file, NULL, NULL), 0);
+}
+
+static void rig_destroy(struct rig *rig)
+{
+	disk_file_close(rig->file);
+	ev_destroy(rig->ev);
+	(void)unlink(rig->path);
+}
+
+static void begin(struct rig *rig, struct disk_op *op)
+{
+	disk_file_submit(rig->file, op);
+	disk_file_flush_submissions(rig->file);
+}
+
+/* Run the loop until n operations are over, or something is held when n is 0. */
+static void wait_for(struct rig *rig, unsigned n)
+{
+	unsigned n_full = rig->n_full;
+
+	for (int i = 0; i < 10000 && (n ? rig->n_done < n : rig->n_full == n_full); i++)
+		assert_true(ev_run_once(rig->ev, 10) >= 0);
+	assert_true(n ? rig->n_done >= n : rig->n_full > n_full);
+}
+
+static int finish(struct rig *rig, struct disk_op *op)
+{
+	rig->n_done = 0;
+	begin(rig, op);
+	wait_for(rig, 1);
+	return op->result;
+}
+
+/* ---- Both engines ---- */
+
+static uint8_t data[4][BLOCK];
+
+/* A read or write of all of data, in four segments of unequal length. */
+static struct disk_op transfer(enum disk_op_kind kind, uint64_t offset, struct iovec *segs)
+{
+	segs[0] = (struct iovec){data[0], 512};
+	segs[1] = (struct iovec){data[0] + 512, BLOCK - 512};
+	segs[2] = (struct iovec){data[1], BLOCK};
+	segs[3] = (struct iovec){data[2], 2 * BLOCK};
+	return (struct disk_op){
+		.kind = kind, .offset = offset, .len = 4 * BLOCK, .segs = segs, .n_segs = 4};
+}
+
+static void check_operations(disk_engine_open_fn *engine)
+{
+	struct iovec segs[4];
+	struct disk_op op;
+	struct rig rig;
+
+	rig_create(&rig, engine, "/tmp");
+	for (unsigned stable = 0; stable < 2; stable++) {
+		for (unsigned i = 0; i < 4; i++)
+			memset(data[i], (int)(i + 1 + stable), BLOCK);
+		op = transfer(DISK_WRITE, BLOCK, segs);
+		op.is_stable = stable;
+		assert_int_equal(finish(&rig, &op), 0);
+		memset(data, 0, sizeof(data));
+		op = transfer(DISK_READ, BLOCK, segs);
+		assert_int_equal(finish(&rig, &op), 0);
+		assert_int_equal(data[0][0], 1 + stable);
+		assert_int_equal(data[3][BLOCK - 1], 4 + stable);
+		op = (struct disk_op){.kind = DISK_FLUSH};
+		assert_int_equal(finish(&rig, &op), 0);
+		op = (struct disk_op){
+			.kind = DISK_PUNCH, .is_stable = stable, .offset = 2 * BLOCK, .len = BLOCK};
+		if (finish(&rig, &op) == -EOPNOTSUPP)
+			continue; // a file system that cannot
+		op = transfer(DISK_READ, BLOCK, segs);
+		assert_int_equal(finish(&rig, &op), 0);
+		assert_int_equal(data[0][BLOCK - 1], 1 + stable);
+		assert_int_equal(data[1][0], 0);
+		assert_int_equal(data[2][0], 3 + stable);
+	}
+	op = transfer(DISK_READ, FILE_BYTES - BLOCK, segs); // the file ends within
+	assert_int_equal(finish(&rig, &op), -EIO);
+	rig_destroy(&rig);
+}
+
+static void check_many(disk_engine_open_fn *engine)
+{
+	static uint8_t pages[N_MAX][BLOCK];
+	struct disk_op ops[N_MAX];
+	struct iovec segs[N_MAX];
+	struct rig rig;
+
+	rig_create(&rig, engine, "/tmp");
+	for (unsigned round = 0; round < 20; round++) {
+		for (unsigned i = 0; i < N_MAX; i++) {
+			segs[i] = (struct iovec){pages[i], BLOCK};
+			ops[i] = (struct disk_op){.kind = round % 2 ? DISK_READ : DISK_WRITE,
+				.offset = i * BLOCK,
+				.len = BLOCK,
+				.segs = &segs[i],
+				.n_segs = 1};
+			disk_file_submit(rig.file, &ops[i]);
+		}
+		rig.n_done = 0;
+		disk_file_flush_submissions(rig.file);
+		if (round % 4 < 2)
+			wait_for(&rig, N_MAX);
+		else
+			disk_file_drain(rig.file); // reset or teardown
+		assert_int_equal(rig.n_done, N_MAX);
+		for (unsigned i = 0; i < N_MAX; i++)
+			assert_int_equal(ops[i].result, 0);
+	}
+	disk_file_submit(rig.file, &ops[0]); // is in flight when the file is closed
+	rig_destroy(&rig);
+}
+
+static void check_no_room(disk_engine_open_fn *engine)
+{
+	struct disk_op op, other = {.kind = DISK_FLUSH};
+	struct iovec segs[4], page = {data, BLOCK};
+	struct rig rig;
+
+	rig_create(&rig, engine, small_fs_folder());
+	small_fs_fill();
+	memset(data, 0x5a, sizeof(data));
+	op = transfer(DISK_WRITE, 0, segs);
+	begin(&rig, &op);
+	wait_for(&rig, 0);
+	assert_int_equal(rig.full_code, -ENOSPC);
+	assert_int_equal(rig.n_done, 0);
+	assert_int_equal(finish(&rig, &other), 0); // others go on meanwhile
+	rig.n_done = 0;
+	disk_file_retry(rig.file); // still no room
+	wait_for(&rig, 0);
+	assert_int_equal(rig.n_done, 0);
+	small_fs_make_room();
+	disk_file_retry(rig.file);
+	wait_for(&rig, 1);
+	assert_int_equal(op.result, 0);
+	memset(data, 0, sizeof(data));
+	op = transfer(DISK_READ, 0, segs);
+	assert_int_equal(finish(&rig, &op), 0);
+	assert_int_equal(data[0][0], 0x5a);
+	assert_int_equal(data[3][BLOCK - 1], 0x5a);
+	/* what is held does not hold up a reset */
+	small_fs_fill();
+	rig.n_done = 0;
+	op = (struct disk_op){
+		.kind = DISK_WRITE, .offset = 32 * BLOCK, .len = BLOCK, .segs = &page, .n_segs = 1};
+	begin(&rig, &op);
+	wait_for(&rig, 0);
+	disk_file_cancel(rig.file);
+	wait_for(&rig, 1);
+	assert_int_equal(op.result, -ECANCELED);
+	/* nor the end */
+	op = (struct disk_op){
+		.kind = DISK_WRITE, .offset = 32 * BLOCK, .len = BLOCK, .segs = &page, .n_segs = 1};
+	begin(&rig, &op);
+	wait_for(&rig, 0);
+	small_fs_make_room();
+	rig_destroy(&rig);
+}
+
+static void operations_work_by_io_uring(void **state)
+{
+	if (disk_ring_probe() < 0)
+		skip();
+	check_operations(disk_ring_engine);
+	check_many(disk_ring_engine);
+}
+
+static void operations_work_by_threads(void **state)
+{
+	check_operations(disk_threads_engine);
+	check_many(disk_threads_engine);
+}
+
+static void no_room_holds_by_io_uring(void **state)
+{
+	if (disk_ring_probe() < 0)
+		skip();
+	check_no_room(disk_ring_engine);
+}
+
+static void no_room_holds_by_threads(void **state)
+{
+	check_no_room(disk_threads_engine);
+}
+
+/* ---- An engine that gives the answers that are wanted ---- */
+
+#define FAKE_MAX_STEPS 400
+
+static struct {
+	int event_fd;
+	const int *answers;  /* to the steps, in order; then INT_MAX = all that is wanted */
+	unsigned n_refusals; /* of submit() or flush() before they are accepted */
+	struct disk_op *ended;
+	/* what was asked */
+	unsigned n_steps;
+	struct {
+		enum disk_op_kind step;
+		uint64_t offset, len, n_bytes;
+		bool is_stable;
+	} steps[FAKE_MAX_STEPS];
+} fake;
+
+#define ALL INT32_MAX
+
+static int fake_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
+{
+	return 0;
+}
+
+static bool fake_submit(void *engine, struct disk_op *op)
+{
+	static const uint64_t one = 1;
+	int answer;
+
+	if (fake.n_refusals) {
+		fake.n_refusals--;
+		return false;
+	}
+	assert_true(fake.n_steps < FAKE_MAX_STEPS);
+	fake.steps[fake.n_steps].step = op->step;
+	fake.steps[fake.n_steps].offset = op->offset;
+	fake.steps[fake.n_steps].len = op->len;
+	fake.steps[fake.n_steps].is_stable = op->is_stable;
+	fake.steps[fake.n_steps].n_bytes = 0;
+	for (unsigned i = 0; i < op->n_segs; i++)
+		fake.steps[fake.n_steps].n_bytes += op->segs[i].iov_len;
+	fake.n_steps++;
+	answer = *fake.answers == ALL ? ALL : *fake.answers++;
+	if (answer != ALL)
+		op->result = answer;
+	else
+		op->result = op->step == DISK_READ || op->step == DISK_WRITE ? (int)op->len : 0;
+	op->next = fake.ended;
+	fake.ended = op;
+	assert_int_equal(write(fake.event_fd, &one, sizeof(one)), sizeof(one));
+	return true;
+}
+
+static bool fake_flush(void *engine)
+{
+	return true;
+}
+
+static struct disk_op *fake_take(void *engine)
+{
+	struct disk_op *ended = fake.ended;
+
+	fake.ended = NULL;
+	return ended;
+}
+
+static void fake_destroy(void *engine)
+{
+	assert_null(fake.ended);
+}
+
+static int fake_engine(int fd, int event_fd, unsigned n_max, struct disk_engine *ret)
+{
+	static const struct disk_engine_ops ops = {
+		fake_start, fake_submit, fake_flush, fake_take, fake_destroy};
+
+	fake.event_fd = event_fd;
+	*ret = (struct disk_engine){&ops, &fake};
+	return 0;
+}
+
+static void answer(const int *answers)
+{
+	fake.answers = answers;
+	fake.n_steps = 0;
+}
+
+static void short_transfers_go_on(void **state)
+{
+	static const int shorts[] = {100, -EINTR, 412, 512, -EAGAIN, BLOCK, 1, ALL};
+	struct iovec segs[4];
+	struct disk_op op = transfer(DISK_WRITE, BLOCK, segs);
+	struct rig rig;
+	uint64_t done = 0;
+
+	rig_create(&rig, fake_engine, "/tmp");
+	answer(shorts);
+	op.is_stable = true;
+	assert_int_equal(finish(&rig, &op), 0);
+	assert_int_equal(fake.n_steps, 8);
+	for (unsigned i = 0; i < 8; i++) {
+		assert_int_equal(fake.steps[i].offset, BLOCK + done);
+		assert_int_equal(fake.steps[i].len, 4 * BLOCK - done);
+		assert_int_equal(fake.steps[i].n_bytes, 4 * BLOCK - done);
+		assert_true(fake.steps[i].is_stable); // each part of it
+		done += shorts[i] > 0 && i < 7 ? (uint64_t)shorts[i] : 0;
+	}
+	rig_destroy(&rig);
+}
+
+static void wrong_answers_are_errors(void **state)
+{
+	static const struct {
+		int answers[2];
+		int result;
+	} cases[] = {
+		{{0, ALL}, -EIO},
+		{{4 * BLOCK + 1, ALL}, -EIO},
+		{{-EIO, ALL}, -EIO},
+		{{-EFBIG, ALL}, -EFBIG},
+		{{-EBADF, ALL}, -EBADF},
+	};
+	struct iovec segs[4];
+	struct rig rig;
+
+	rig_create(&rig, fake_engine, "/tmp");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct disk_op op = transfer(DISK_WRITE, 0, segs);
+
+		answer(cases[i].answers);
+		assert_int_equal(finish(&rig, &op), cases[i].result);
+		assert_int_equal(fake.n_steps, 1);
+	}
+	rig_destroy(&rig);
+}
+
+static void an_answer_that_never_changes_is_an_error(void **state)
+{
+	static int again[FAKE_MAX_STEPS];
+	struct iovec segs[4];
+	struct disk_op op = transfer(DISK_READ, 0, segs);
+	struct rig rig;
+
+	for (unsigned i = 0; i < FAKE_MAX_STEPS; i++)
+		again[i] = i % 2 ? -EAGAIN : -EINTR;
+	rig_create(&rig, fake_engine, "/tmp");
+	answer(again);
+	assert_true(finish(&rig, &op) < 0);
+	assert_true(fake.n_steps < 100);
+	rig_destroy(&rig);
+}
+
+static void ranges_are_stable_when_they_have_to_be(void **state)
+{
+	static const int retried[] = {-EINTR, 0, -EINTR, ALL}, bad[] = {0, -EIO, ALL};
+	struct rig rig;
+
+	rig_create(&rig, fake_engine, "/tmp");
+	for (enum disk_op_kind kind = DISK_PUNCH; kind <= DISK_ZERO; kind++) {
+		struct disk_op op = {.kind = kind, .len = BLOCK};
+
+		answer(retried);
+		assert_int_equal(finish(&rig, &op), 0);
+		assert_int_equal(fake.n_steps, 2); // no flush follows
+		op.is_stable = true;
+		answer(retried);
+		assert_int_equal(finish(&rig, &op), 0);
+		assert_int_equal(fake.n_steps, 4);
+		assert_int_equal(fake.steps[1].step, kind);
+		assert_int_equal(fake.steps[2].step, DISK_FLUSH);
+		assert_int_equal(fake.steps[3].step, DISK_FLUSH);
+		answer(bad);
+		assert_int_equal(finish(&rig, &op), -EIO);
+	}
+	rig_destroy(&rig);
+}
+
+static void only_what_needs_room_is_held(void **state)
+{
+	static const int full[] = {-ENOSPC, ALL}, quota[] = {-EDQUOT, ALL};
+	static const int half[] = {BLOCK, -ENOSPC, ALL}, flushed[] = {0, -ENOSPC, ALL};
+	struct iovec segs[4];
+	struct disk_op op;
+	struct rig rig;
+
+	rig_create(&rig, fake_engine, "/tmp");
+	op = transfer(DISK_READ, 0, segs);
+	answer(full);
+	assert_int_equal(finish(&rig, &op), -ENOSPC);
+	op = (struct disk_op){.kind = DISK_FLUSH};
+	answer(full);
+	assert_int_equal(finish(&rig, &op), -ENOSPC); // a second one could say that all is well
+	op = (struct disk_op){.kind = DISK_ZERO, .len = BLOCK, .is_stable = true};
+	answer(flushed);
+	assert_int_equal(finish(&rig, &op), -ENOSPC);
+	assert_int_equal(rig.n_full, 0);
+
+	op = (struct disk_op){.kind = DISK_PUNCH, .len = BLOCK};
+	answer(quota);
+	rig.n_done = 0;
+	begin(&rig, &op);
+	wait_for(&rig, 0);
+	assert_int_equal(rig.full_code, -EDQUOT);
+	disk_file_retry(rig.file);
+	wait_for(&rig, 1);
+	assert_int_equal(op.result, 0);
+
+	op = transfer(DISK_WRITE, 0, segs);
+	answer(half);
+	rig.n_done = 0;
+	begin(&rig, &op);
+	wait_for(&rig, 0);
+	disk_file_retry(rig.file);
+	wait_for(&rig, 1);
+	assert_int_equal(op.result, 0);
+	assert_int_equal(fake.n_steps, 3);
+	assert_int_equal(fake.steps[2].offset, BLOCK); // not what was written before
+	rig_destroy(&rig);
+}
+
+static void what_is_cancelled_does_not_go_on(void **state)
+{
+	static const int half[] = {BLOCK, ALL}, full[] = {-ENOSPC, ALL};
+	struct iovec segs[4];
+	struct disk_op op = transfer(DISK_WRITE, 0, segs);
+	struct rig rig;
+
+	rig_create(&rig, fake_engine, "/tmp");
+	answer(half);
+	begin(&rig, &op);
+	disk_file_cancel(rig.file);
+	wait_for(&rig, 1);
+	assert_int_equal(op.result, -ECANCELED);
+	assert_int_equal(fake.n_steps, 1);
+	op = transfer(DISK_WRITE, 0, segs);
+	answer(full);
+	rig.n_done = 0;
+	begin(&rig, &op);
+	disk_file_drain(rig.file);
+	assert_int_equal(rig.n_done, 1);
+	assert_int_equal(rig.n_full, 0);
+	op = transfer(DISK_WRITE, 0, segs); // the next one is not meant
+	answer(half);
+	assert_int_equal(finish(&rig, &op), 0);
+	rig_destroy(&rig);
+}
+
+static void an_engine_that_takes_nothing_is_asked_again(void **state)
+{
+	static const int all[] = {ALL};
+	struct iovec segs[4];
+	struct disk_op op = transfer(DISK_WRITE, 0, segs);
+	struct rig rig;
+
+	rig_create(&rig, fake_engine, "/tmp");
+	answer(all);
+	fake.n_refusals = 3;
+	assert_int_equal(finish(&rig, &op), 0); // and nothing else is in flight
+	op = transfer(DISK_WRITE, 0, segs);
+	fake.n_refusals = 3;
+	rig.n_done = 0;
+	begin(&rig, &op);
+	disk_file_drain(rig.file);
+	assert_int_equal(rig.n_done, 1);
+	rig_destroy(&rig);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(operations_work_by_io_uring),
+		cmocka_unit_test(operations_work_by_threads),
+		cmocka_unit_test(no_room_holds_by_io_uring),
+		cmocka_unit_test(no_room_holds_by_threads),
+		cmocka_unit_test(short_transfers_go_on),
+		cmocka_unit_test(wrong_answers_are_errors),
+		cmocka_unit_test(an_answer_that_never_changes_is_an_error),
+		cmocka_unit_test(ranges_are_stable_when_they_have_to_be),
+		cmocka_unit_test(only_what_needs_room_is_held),
+		cmocka_unit_test(what_is_cancelled_does_not_go_on),
+		cmocka_unit_test(an_engine_that_takes_nothing_is_asked_again),
+	};
+
+	log_set_level(LOG_ERR);
+	return cmocka_run_group_tests(tests, small_fs_setup, small_fs_teardown);
+}
