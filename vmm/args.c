@@ -2,6 +2,7 @@
 
 #include "err.h"
 #include "mem.h"
+#include "pci.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -609,9 +610,26 @@ static int args_finish_disks(struct config *config, struct err *err)
 	return 0;
 }
 
+/* One function a slot, and the first slot is the host bridge's. */
+static int args_check_slots(const struct config *config, struct err *err)
+{
+	unsigned n = config->n_nets + config->n_disks + !!config->console.n_sinks + config->rng;
+
+	if (n < PCI_MAX_SLOTS)
+		return 0;
+	(void)err_set(err, -EINVAL,
+		"this VM has %u PCI devices (%u network devices, %u disks%s%s), and there are %u "
+		"slots",
+		n, config->n_nets, config->n_disks, config->console.n_sinks ? ", a console" : "",
+		config->rng ? ", random numbers" : "", PCI_MAX_SLOTS - 1);
+	err_hint(err, "leave some out");
+	return -EINVAL;
+}
+
 static int args_finish_run(struct args *args, struct err *err)
 {
 	struct config *config = &args->config;
+	int code;
 
 	if (!config->kernel[0]) {
 		(void)err_set_field(err, -EINVAL, "--kernel", "--kernel: a kernel is needed");
@@ -628,7 +646,8 @@ static int args_finish_run(struct args *args, struct err *err)
 					"--net: devices %u and %u have the same MAC address", j, i);
 		}
 	}
-	return args_finish_disks(config, err);
+	code = args_finish_disks(config, err);
+	return code ? code : args_check_slots(config, err);
 }
 
 int args_parse(int argc, char *const *argv, struct args *args, struct err *err)

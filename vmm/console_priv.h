@@ -28,6 +28,7 @@ struct console_client {
 	bool escaped;               /* Ctrl-A was typed */
 	struct termios termios;
 	char link_path[108];        /* pty: link to remove, "" = none */
+	char link_target[64];	    /* while it leads there */
 	int keep_fd;                /* pty: slave held open, -1 = none */
 	struct ev_source *in_source, *out_source;
 	uint8_t input[CONSOLE_INPUT_BYTES];
@@ -40,6 +41,7 @@ struct console_listener {
 	struct unix_listener socket;
 	char path[108];
 	struct ev_source *source;
+	struct ev_source *accept_timer; /* while there are no descriptors */
 };
 
 struct console {

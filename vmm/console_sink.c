@@ -15,8 +15,9 @@
 
 LOG_MODULE("console");
 
-#define CONSOLE_SOCKET_MODE 0660
-#define CONSOLE_BACKLOG	    8
+#define CONSOLE_SOCKET_MODE	0660
+#define CONSOLE_BACKLOG		8
+#define CONSOLE_ACCEPT_PAUSE_NS UINT64_C(100000000)
 
 static struct console_client *console_client_new(void)
 {
@@ -25,26 +26,6 @@ static struct console_client *console_client_new(void)
 	if (client)
 		client->in_fd = client->out_fd = client->keep_fd = -1;
 	return client;
-}
-
-static void console_client_free_unused(struct console_client *client)
-{
-	console_sink_release(client);
-	if (client->in_fd >= 0)
-		(void)close(client->in_fd);
-	if (client->out_fd >= 0)
-		(void)close(client->out_fd);
-	free(client);
-}
-
-void console_sink_release(struct console_client *client)
-{
-	if (client->has_terminal)
-		(void)tcsetattr(client->in_fd, TCSADRAIN, &client->termios);
-	if (client->link_path[0])
-		(void)unlink(client->link_path);
-	if (client->keep_fd >= 0)
-		(void)close(client->keep_fd);
 }
 
 /*
@@ -128,10 +109,58 @@ static int console_open_log(struct console_client *client, const char *path, str
 	return console_open_path(client, path, O_APPEND, err);
 }
 
+/*
+ * Make the link at path. One to a pseudo-terminal that is there already was left by a process that
+ * died: the terminal is gone, or somebody else's by now. Anything else stays.
+ */
+static int console_link_pty(struct console_client *client, const char *slave, const char *path)
+{
+	char target[sizeof("/dev/pts/")] = "";
+	int code = symlink(slave, path) < 0 ? -errno : 0;
+
+	if (code == -EEXIST && readlink(path, target, sizeof(target) - 1) > 0 &&
+		!strcmp(target, "/dev/pts/"))
+		code = unlink(path) < 0 || symlink(slave, path) < 0 ? -errno : 0;
+	if (code < 0)
+		return code;
+	(void)snprintf(client->link_path, sizeof(client->link_path), "%s", path);
+	(void)snprintf(client->link_target, sizeof(client->link_target), "%s", slave);
+	return 0;
+}
+
+/* Who took the path over keeps what stands there. */
+static void console_unlink_pty(const struct console_client *client)
+{
+	char target[sizeof(client->link_target)] = "";
+
+	if (client->link_path[0] && readlink(client->link_path, target, sizeof(target) - 1) > 0 &&
+		!strcmp(target, client->link_target))
+		(void)unlink(client->link_path);
+}
+
+void console_sink_release(struct console_client *client)
+{
+	if (client->has_terminal)
+		(void)tcsetattr(client->in_fd, TCSADRAIN, &client->termios);
+	console_unlink_pty(client);
+	if (client->keep_fd >= 0)
+		(void)close(client->keep_fd);
+}
+
+static void console_client_free_unused(struct console_client *client)
+{
+	console_sink_release(client);
+	if (client->in_fd >= 0)
+		(void)close(client->in_fd);
+	if (client->out_fd >= 0)
+		(void)close(client->out_fd);
+	free(client);
+}
+
 static int console_open_pty(struct console_client *client, const char *path, struct err *err)
 {
 	struct termios raw;
-	char slave[64];
+	char slave[sizeof(client->link_target)];
 	int code;
 
 	client->in_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
@@ -152,13 +181,10 @@ static int console_open_pty(struct console_client *client, const char *path, str
 	log_info("console is at %s", slave);
 	if (!path[0])
 		return 0;
-	if (symlink(slave, path) < 0) {
-		code = -errno;
-		return err_set(err, code, "pty: cannot make the link '%s': %s", path,
-			strerror(-code));
-	}
-	(void)snprintf(client->link_path, sizeof(client->link_path), "%s", path);
-	return 0;
+	code = console_link_pty(client, slave, path);
+	return code < 0 ? err_set(err, code, "pty: cannot make the link '%s': %s", path,
+				  strerror(-code))
+			: 0;
 }
 
 /* Unix socket */
@@ -170,8 +196,13 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 	int in_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct console_client *client;
 
-	if (in_fd < 0)
+	if (in_fd < 0) {
+		// Without descriptors accept() fails at once, for ever; look again after a while.
+		if ((errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) &&
+			!ev_set_events(listener->source, 0))
+			ev_timer_set(listener->accept_timer, CONSOLE_ACCEPT_PAUSE_NS, 0);
 		return;
+	}
 	client = console->n_clients < CONSOLE_MAX_CLIENTS ? console_client_new() : NULL;
 	if (!client) {
 		log_warn_ratelimited("%s: connection refused, %u clients are attached",
@@ -186,6 +217,14 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 		console_client_free_unused(client);
 	else
 		console->n_clients++;
+}
+
+static void console_on_accept_timer(void *ctx)
+{
+	struct console_listener *listener = ctx;
+
+	if (ev_set_events(listener->source, EPOLLIN) < 0)
+		ev_timer_set(listener->accept_timer, CONSOLE_ACCEPT_PAUSE_NS, 0);
 }
 
 static int console_listen(struct console *console, const char *path, struct err *err)
@@ -203,8 +242,11 @@ static int console_listen(struct console *console, const char *path, struct err 
 		free(listener);
 		return code;
 	}
-	code = ev_add_io(console->ev, listener->socket.fd, EPOLLIN, console_on_connect, listener,
-		&listener->source);
+	code = ev_add_timer(
+		console->ev, console_on_accept_timer, listener, &listener->accept_timer);
+	if (!code)
+		code = ev_add_io(console->ev, listener->socket.fd, EPOLLIN, console_on_connect,
+			listener, &listener->source);
 	if (code < 0) {
 		console_listener_close(listener);
 		return err_set(err, code, "socket '%s': cannot listen: %s", path, strerror(-code));
@@ -217,6 +259,7 @@ static int console_listen(struct console *console, const char *path, struct err 
 void console_listener_close(struct console_listener *listener)
 {
 	ev_del(listener->source);
+	ev_del(listener->accept_timer);
 	unix_listener_close(&listener->socket, listener->path);
 	free(listener);
 }

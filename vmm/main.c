@@ -4,6 +4,7 @@
 #include "err.h"
 #include "ev.h"
 #include "kvm.h"
+#include "vm_limits.h"
 #include "log.h"
 #include "machine.h"
 #include "machine_ctl.h"
@@ -32,7 +33,8 @@ static int main_run_machine(const struct config *config, struct ev *ev, struct e
 	struct machine *machine = NULL;
 	int kvm_fd, code, status = EXIT_FAILURE;
 
-	if ((!config->slow_kvm && check_kvm_quick(err) < 0) || kvm_open(&kvm_fd, err) < 0)
+	if (vm_limits_raise(config, err) < 0 || (!config->slow_kvm && check_kvm_quick(err) < 0) ||
+		kvm_open(&kvm_fd, err) < 0)
 		return status;
 	if (machine_create(config, kvm_fd, ev, &machine, err) < 0)
 		return status;

@@ -63,6 +63,7 @@ static const int sandbox_main[] = {
 	SCMP_SYS(newfstatat),
 	SCMP_SYS(poll),
 	SCMP_SYS(pread64),
+	SCMP_SYS(readlink), // a console's link: is it still ours?
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendmsg),

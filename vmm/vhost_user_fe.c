@@ -112,8 +112,14 @@ static void fe_on_listen(void *ctx, int fd, uint32_t events)
 	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	(void)events;
-	if (conn < 0)
-		return; // gone again, or out of descriptors: the next event tries again
+	if (conn < 0) {
+		// Without descriptors accept() fails at once, for ever; look again after a while.
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+			(void)ev_set_events(fe->listen_source, 0);
+			ev_timer_set(fe->retry_timer, VHOST_FE_RETRY_MS * FE_NS_PER_MS, 0);
+		}
+		return;
+	}
 	(void)ev_set_events(fe->listen_source, 0); // the others wait in the backlog
 	fe_connected(fe, conn);
 }

@@ -145,6 +145,21 @@ static void no_two_disks_have_one_serial(void **state)
 		assert_string_equal(before[i], args.config.disks[i].serial);
 }
 
+static void too_many_devices_are_counted(void **state)
+{
+	char line[2000] = "run --kernel k --console stdio";
+
+	for (unsigned i = 0; i < CONFIG_MAX_NETS; i++)
+		(void)snprintf(line + strlen(line), sizeof(line) - strlen(line),
+			" --net vhost-user=s%u", i);
+	(void)strcat(line, " --disk a --disk b --disk c");
+	assert_int_equal(parse(line), 0); // 31 of them
+	(void)strcat(line, " --disk d");
+	assert_int_equal(parse(line), -EINVAL);
+	assert_non_null(strstr(err.msg, "32 PCI devices (26 network devices, 4 disks, a console, "
+					"random numbers), and there are 31 slots"));
+}
+
 static void consoles_combine_outputs(void **state)
 {
 	assert_int_equal(parse("run --kernel k --serial stdio,log=a.log --serial unix=s,pty"), 0);
@@ -193,6 +208,7 @@ int main(void)
 		cmocka_unit_test(too_long_a_path_is_refused),
 		cmocka_unit_test(a_full_line_is_understood),
 		cmocka_unit_test(no_two_disks_have_one_serial),
+		cmocka_unit_test(too_many_devices_are_counted),
 		cmocka_unit_test(consoles_combine_outputs),
 		cmocka_unit_test(a_mac_is_derived_from_name_and_number),
 		cmocka_unit_test(help_version_and_check_are_commands),

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -256,6 +257,62 @@ static void pty_has_a_link_and_works_both_ways(void **state)
 	assert_int_equal(access(pty.path, F_OK), -1);
 }
 
+static void a_link_that_was_left_is_taken_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	struct console_sink_config pty = sink(f, CONSOLE_PTY, "tty");
+	struct err err = {0};
+	char target[64] = "";
+	int fd;
+
+	assert_int_equal(symlink("/dev/pts/4095", pty.path), 0); // of a VM that was killed
+	assert_int_equal(console_add_sink(f->console, &pty, &err), 0);
+	assert_true(readlink(pty.path, target, sizeof(target) - 1) > 0);
+	assert_string_not_equal(target, "/dev/pts/4095");
+	assert_int_equal(unlink(pty.path), 0);
+	assert_int_equal(symlink("/etc/passwd", pty.path), 0); // not ours any more
+	console_destroy(f->console);
+	assert_int_equal(console_create(f->ev, "serial", &f->console), 0);
+	assert_int_equal(readlink(pty.path, target, sizeof(target)), strlen("/etc/passwd"));
+	assert_int_equal(console_add_sink(f->console, &pty, &err), -EEXIST);
+	assert_int_equal(unlink(pty.path), 0);
+	fd = open(pty.path, O_WRONLY | O_CREAT, 0600);
+	(void)close(fd);
+	assert_int_equal(console_add_sink(f->console, &pty, &err), -EEXIST);
+	assert_int_equal(access(pty.path, F_OK), 0);
+}
+
+/* A connection that waits for a descriptor costs a look now and then, not every round. */
+static void nothing_spins_without_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	struct console_sink_config sock = sink(f, CONSOLE_UNIX, "sock");
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct rlimit before, none;
+	unsigned n_calls = 0;
+	char byte;
+	int fd;
+
+	assert_int_equal(console_add_sink(f->console, &sock, NULL), 0);
+	memcpy(addr.sun_path, sock.path, sizeof(sock.path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)fd; // the next descriptor would be above it
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 1000; i++)
+		n_calls += (unsigned)ev_run_once(f->ev, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_in_range(n_calls, 1, 100); // the timer may have run, but seldom
+	console_write(f->console, "x", 1);
+	for (int i = 0; i < 10000 && recv(fd, &byte, 1, 0) != 1; i++)
+		assert_true(ev_run_once(f->ev, 1) >= 0);
+	assert_int_equal(byte, 'x'); // served once there are some
+	(void)close(fd);
+	run(f);
+}
+
 static void a_served_socket_is_not_taken_and_a_stale_one_is(void **state)
 {
 	struct fixture *f = *state;
@@ -289,16 +346,19 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_sinks_see_the_output, setup, teardown),
-		cmocka_unit_test_setup_teardown(who_does_not_read_is_skipped_and_files_are_not,
-			setup, teardown),
-		cmocka_unit_test_setup_teardown(input_waits_until_the_device_has_room, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(clients_are_limited_and_make_room_again, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(pty_has_a_link_and_works_both_ways, setup,
-			teardown),
-		cmocka_unit_test_setup_teardown(a_served_socket_is_not_taken_and_a_stale_one_is,
-			setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			who_does_not_read_is_skipped_and_files_are_not, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			input_waits_until_the_device_has_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			clients_are_limited_and_make_room_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			pty_has_a_link_and_works_both_ways, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_link_that_was_left_is_taken_and_nothing_else, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_spins_without_descriptors, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_served_socket_is_not_taken_and_a_stale_one_is, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bad_path_says_which, setup, teardown),
 	};
 

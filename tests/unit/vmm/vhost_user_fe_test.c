@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -108,6 +109,44 @@ static void socket_of_the_dead_is_replaced(void **state)
 	(void)rmdir(dir);
 }
 
+/* A back-end that connects while there are no descriptors costs a look now and then, and is served
+ * later. */
+static void nothing_spins_without_descriptors(void **state)
+{
+	char dir[] = "/tmp/weft-fe-XXXXXX";
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	struct vhost_fe_status status = {0};
+	struct rlimit before, none;
+	unsigned n_calls = 0;
+	struct vhost_fe *fe;
+	struct ev *ev;
+	int fd;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", dir);
+	assert_int_equal(ev_create(&ev), 0);
+	assert_int_equal(create(ev, addr.sun_path, &fe, NULL), 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)fd; // the next descriptor would be above it
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 1000; i++)
+		n_calls += (unsigned)ev_run_once(ev, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_in_range(n_calls, 1, 100); // the timer may have run, but seldom
+	for (int i = 0; i < 10000 && !status.connects; i++) {
+		assert_true(ev_run_once(ev, 1) >= 0);
+		vhost_fe_get_status(fe, &status);
+	}
+	assert_int_equal(status.connects, 1);
+	(void)close(fd);
+	vhost_fe_destroy(fe);
+	ev_destroy(ev);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -115,6 +154,7 @@ int main(void)
 		cmocka_unit_test(packed_base_is_found_in_the_ring),
 		cmocka_unit_test(socket_of_the_living_is_left_alone),
 		cmocka_unit_test(socket_of_the_dead_is_replaced),
+		cmocka_unit_test(nothing_spins_without_descriptors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
