@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <termios.h>
+#include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -268,4 +269,5 @@ void sandbox_init(void)
 	(void)sigaction(SIGSYS, &action, NULL); // cannot fail for a valid signal
 	// Or malloc() opens a file of /sys, to count processors, when the ninth thread wants a pool.
 	(void)mallopt(M_ARENA_MAX, SANDBOX_MALLOC_POOLS);
+	tzset(); // or gmtime_r() opens the time zone's file when a guest first asks for the time
 }

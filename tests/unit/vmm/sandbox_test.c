@@ -35,6 +35,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define X32(nr) (0x40000000 + (nr))
@@ -517,6 +518,14 @@ static long allocate_in_threads(const void *arg)
 	return 0;
 }
 
+static long tell_time(const void *arg)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	return gmtime_r(&now, &tm) ? 0 : -errno;
+}
+
 static void needed_calls_pass(void **state)
 {
 	static const struct sandbox_needs connects = {.connects = true};
@@ -529,6 +538,7 @@ static void needed_calls_pass(void **state)
 		{"connect", {LAYER_CALLS, SANDBOX_MAIN, connects, connect_stream, NULL}, 0},
 		{"remove any", {LAYER_CALLS, SANDBOX_MAIN, removes, remove_any, NULL}, 0},
 		{"remove none", {LAYER_CALLS, SANDBOX_MAIN, {0}, remove_any, NULL}, -EACCES},
+		{"tell the time", {LAYER_CALLS, SANDBOX_VCPU, {0}, tell_time, NULL}, 0},
 		{"allocate", {0, SANDBOX_VCPU, {0}, allocate_in_threads, NULL}, 0},
 	};
 
