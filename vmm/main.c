@@ -62,6 +62,7 @@ static int main_run(const struct config *config)
 	int status;
 
 	(void)signal(SIGPIPE, SIG_IGN); // writes report it
+	(void)signal(SIGXFSZ, SIG_IGN); // as they do a file that may not grow (ulimit -f)
 	if (ev_create(&ev) < 0)
 		return EXIT_FAILURE;
 	status = main_run_machine(config, ev, &err);
