@@ -183,6 +183,18 @@ json() {
 	}
 }
 
+# tool_initrd INITRD [FILE...]: the small guest's files, behind them /guest_tool, /initrd (they themselves) and FILEs.
+tool_initrd() {
+	local initrd=$1 root=$T/tool-root
+	shift
+	mkdir "$root"
+	cp "$BUILD/tests/integ/guest_tool" "$@" "$root/"
+	cp "$GUEST/initramfs.img" "$root/initrd"
+	truncate -s %4 "$root/initrd" # an archive behind it must begin so
+	(cd "$root" && find . -type f | cpio -o -H newc --quiet) | cat "$root/initrd" - >"$initrd"
+	rm -rf "$root"
+}
+
 # ask SOCKET CMD...: run a command in a guest over its serial console's Unix socket.
 ask() {
 	local socket=$1
