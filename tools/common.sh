@@ -34,7 +34,7 @@ processes_with() {
 	local stat pid files=()
 	for pid in /proc/[0-9]*; do
 		read -r stat 2>/dev/null <"$pid/stat" || continue
-		[[ ${stat##*) } == D* ]] || files+=("$pid/environ")
+		[[ ${stat##*) } == [DZ]* ]] || files+=("$pid/environ")
 	done
 	timeout 10 grep -slzFx --line-buffered "$1" "${files[@]}" | tr -cd '0-9\n' || true
 }
