@@ -156,15 +156,20 @@ refuse() {
 # fails_with TEXT STATUS PATTERN CMD...: the command must exit with the status and say the pattern;
 # both are regular expressions.
 fails_with() {
-	local text=$1 want=$2 pattern=$3 status=0 output pid dog
+	local text=$1 want=$2 pattern=$3 status=0 output pid dog first
 	shift 3
 	"$@" >"$T/last.out" 2>&1 </dev/null &
 	pid=$!
-	(sleep 300 && kill "$pid") >/dev/null 2>&1 &
+	sleep 300 &
 	dog=$!
-	wait "$pid" || status=$?
-	pkill -P "$dog" 2>/dev/null || true
-	kill "$dog" 2>/dev/null || true
+	wait -n -p first "$pid" "$dog" || status=$?
+	if [[ $first == "$dog" ]]; then
+		kill "$pid"
+		wait "$pid" || status=$?
+	else
+		kill "$dog"
+		wait "$dog" 2>/dev/null || true
+	fi
 	output=$(<"$T/last.out")
 	if [[ $status =~ ^$want$ ]] && grep -qE -- "$pattern" <<<"$output"; then
 		passed "$text"
