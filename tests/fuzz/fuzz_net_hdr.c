@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t frame[9100], got[FE_FRAME_MAX];
+	static uint8_t frame[FE_FRAME_MAX], got[FE_FRAME_MAX];
 	struct virtio_net_hdr_v1 hdr, out;
 	struct rig *rig;
 	size_t len;
@@ -33,6 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	len += (size_t)data[1] * 32; /* large frames out of short inputs */
 	if (len > 9000)
 		len = 9000;
+	if (data[0] & 64)
+		len = 65000;
 	rig_send_hdr(rig, 0, &hdr, frame, len);
 	(void)rig_run(rig, 0);
 	while (rig_receive(rig, 1, NULL, got, sizeof(got)) > 0)

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define RING_AREA 12288 /* descriptors, driver area, device area; buffers follow */
 
@@ -41,6 +42,27 @@ static void op_poke(struct rig *rig, struct program *p, uint8_t op)
 		mem[at++] = next8(p);
 }
 
+/** A second worker, for the process. */
+static struct fwd *second_worker(struct rig *rig)
+{
+	static struct fwd *fwd;
+
+	if (!fwd) {
+		fwd = mmap(NULL, sizeof(*fwd), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		check(fwd != MAP_FAILED && !notify_init(&fwd->calls));
+	}
+	fwd->counters = rig->counters;
+	fwd->notes = rig->notes;
+	return fwd;
+}
+
+static void flush_all(struct rig *rig)
+{
+	fwd_flush(rig->fwd, &rig->snapshot);
+	fwd_flush(second_worker(rig), &rig->snapshot);
+}
+
 /** A descriptor that is mostly right: its address lies in guest memory or just outside. */
 static void op_desc(struct rig *rig, struct program *p, uint8_t op)
 {
@@ -51,7 +73,7 @@ static void op_desc(struct rig *rig, struct program *p, uint8_t op)
 	uint16_t flags = next8(p) & 7, next = next8(p);
 
 	if (op & 0x40)
-		gpa = RIG_GPA + rig->mem_size / 3 - next;
+		gpa = RIG_GPA + 2 * rig->ring_bytes - next;
 	if (!ring->packed) {
 		((struct vring_desc *)ring->desc)[slot] =
 			(struct vring_desc){gpa, len, flags, next};
@@ -70,8 +92,8 @@ static void op_bytes(struct rig *rig, struct program *p)
 {
 	size_t at = (size_t)next16(p) * 64, n = next8(p);
 
-	for (; n && at < rig->mem_size / 3; n--)
-		rig->mem[at++] = next8(p);
+	for (; n && at < 2 * rig->ring_bytes; n--, at++)
+		rig->port[0].mem[at / rig->ring_bytes][at % rig->ring_bytes] = next8(p);
 }
 
 static void op_avail(struct rig *rig, struct program *p, uint8_t op)
@@ -86,24 +108,122 @@ static void op_avail(struct rig *rig, struct program *p, uint8_t op)
 		avail->ring[avail->idx % RIG_RING_SIZE] = next8(p) % (RIG_RING_SIZE + 1);
 }
 
-static void op_reset(struct rig *rig, struct program *p)
+/** Fill a ring with chains of `pieces` pieces of the same len bytes, directly or by one table. */
+static void op_fill(struct rig *rig, struct program *p, uint8_t op)
 {
-	rig_set_features(rig, 0,
-		RIG_FEATURES | RIG_OFFLOADS | (next8(p) & 1 ? VIRTIO_BIT(VIRTIO_F_EVENT_IDX) : 0));
+	struct fe_ring *ring = some_ring(rig, op >> 4);
+	unsigned pieces = 1u + next8(p), at = next8(p) % RIG_RING_SIZE, flags;
+	bool indirect = op & 0x20;
+	uint32_t len = next8(p) * (op & 0x40 ? 256u : 1u);
+	uint8_t *table = indirect ? ring->bufs : ring->desc;
+	uint64_t gpa = ring->bufs_gpa + (op & 0x80 ? 0 : 3 * FE_BUF_SIZE);
+	struct vring_avail *avail = ring->avail;
+	unsigned n = indirect ? pieces : RIG_RING_SIZE;
+
+	if (!len && op & 0x80)
+		gpa = UINT64_MAX - 8;
+	for (unsigned i = 0; i < n; i++) {
+		flags = (ring->receive ? VRING_DESC_F_WRITE : 0) |
+			((i + 1) % pieces ? VRING_DESC_F_NEXT : 0);
+		/* Slots before `at` are of the lap that comes next. */
+		flags |= 1u << (i < at ? VRING_PACKED_DESC_F_USED : VRING_PACKED_DESC_F_AVAIL);
+		if (ring->packed)
+			((struct vring_packed_desc *)table)[i] =
+				(struct vring_packed_desc){gpa, len, (uint16_t)i, (uint16_t)flags};
+		else
+			((struct vring_desc *)table)[i] = (struct vring_desc){gpa, len,
+				flags & (VRING_DESC_F_NEXT | VRING_DESC_F_WRITE),
+				(uint16_t)(indirect ? i + 1 : (i + 1) % RIG_RING_SIZE)};
+	}
+	for (unsigned i = 0; indirect && i < RIG_RING_SIZE; i++) {
+		if (ring->packed)
+			((struct vring_packed_desc *)ring->desc)[i] = (struct vring_packed_desc){
+				ring->bufs_gpa, pieces * 16, (uint16_t)i,
+				(uint16_t)(VRING_DESC_F_INDIRECT |
+					   1u << (i < at ? VRING_PACKED_DESC_F_USED
+							 : VRING_PACKED_DESC_F_AVAIL))};
+		else
+			((struct vring_desc *)ring->desc)[i] = (struct vring_desc){
+				ring->bufs_gpa, pieces * 16, VRING_DESC_F_INDIRECT, 0};
+	}
+	for (unsigned i = 0; !ring->packed && i < RIG_RING_SIZE; i++)
+		avail->ring[i] = (uint16_t)(indirect ? i : i / pieces * pieces);
+	if (!ring->packed)
+		avail->idx = (uint16_t)(((struct vring_used *)ring->used)->idx + at);
 }
 
-static void exchange(struct rig *rig, unsigned from, unsigned to, uint8_t dst)
+/** The header and the first bytes of a large TCP segment to port 1, where port 0's chains begin. */
+static void op_large(struct rig *rig, struct program *p)
 {
-	static uint8_t frame[2000], got[2000];
-	size_t len = rig_frame(frame, dst, (uint8_t)(0x40 + from), -1, 0x0800, 300);
-	int n;
+	struct virtio_net_hdr_v1 hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
+		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_size = next16(p),
+		.hdr_len = 54,
+		.csum_start = 34,
+		.csum_offset = 16};
+	uint8_t *at = rig->port[0].send.bufs;
 
-	rig_send(rig, from, frame, len);
-	check(rig_run(rig, from) == 1);
-	do
-		n = rig_receive(rig, to, NULL, got, sizeof(got));
-	while (n > 0 && ((size_t)n != len || memcmp(got, frame, len)));
-	check(n == (int)len);
+	memcpy(at, &hdr, sizeof(hdr));
+	at += sizeof(hdr);
+	(void)rig_frame(at, 0x41, 0x40, -1, 0x0800, 40);
+	at[14] = 0x45;
+	at[23] = 6;
+	at[46] = 5 << 4;
+}
+
+static void bridge_all(struct rig *rig)
+{
+	for (unsigned i = 0; i < rig->n_ports; i++) {
+		rig->ports[i].bridge = &rig->bridge;
+		rig->ports[i].wire_peer = DP_NO_PORT;
+		rig->ports[i].flags = DP_PORT_ENABLED | DP_PORT_TAGGED | DP_PORT_UNTAGGED;
+	}
+}
+
+/** Port 0's memory: its two regions whole, or the first in two parts with a hole in between or none,
+ *  the second at any address, over the first or not. All of it is in the mappings. */
+static void set_regions(struct rig *rig, struct program *p, bool cut, bool moved)
+{
+	struct vmem *mem = &rig->port[0].vmem;
+	uint64_t part = cut ? next16(p) * 8u + 1u : rig->ring_bytes, hole = cut ? next8(p) : 0;
+
+	mem->n_regions = 2;
+	for (unsigned r = 0; r < 2; r++)
+		mem->regions[r] = (struct vmem_region){RIG_GPA + r * rig->ring_bytes,
+			rig->ring_bytes, (uintptr_t)rig->port[0].mem[r], rig->port[0].mem[r]};
+	if (moved)
+		mem->regions[1].gpa = RIG_GPA + next16(p) * 16u + 3;
+	if (part + hole >= rig->ring_bytes)
+		return;
+	mem->regions[2] = (struct vmem_region){RIG_GPA + part + hole, rig->ring_bytes - part - hole,
+		0, rig->port[0].mem[0] + part + hole};
+	mem->regions[0].size = part;
+	mem->n_regions = 3;
+}
+
+static void op_reset(struct rig *rig, struct program *p)
+{
+	uint8_t how = next8(p);
+	bool packed = rig->port[0].send.packed;
+	uint64_t features = RIG_FEATURES | RIG_OFFLOADS;
+	uint32_t base = packed ? 1u << 15 : 0;
+	uint16_t size = RIG_RING_SIZE;
+
+	if (how & 1)
+		features |= VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
+	bridge_all(rig);
+	if (how & 2)
+		rig_wire(rig, 0, 1);
+	set_regions(rig, p, how & 4, how & 8);
+	if (how & 0x10)
+		size = packed ? next8(p) % RIG_RING_SIZE + 1 : 1u << next8(p) % 8;
+	if (how & 0x20)
+		base = next16(p);
+	if (how & 0x40)
+		features &= ~(uint64_t)RIG_OFFLOADS;
+	rig->fwd->patience_tsc = how & 0x80 ? UINT64_MAX : 0;
+	flush_all(rig);
+	check(!rig_restart(rig, 0, features, size, base) == (!packed || (base & 0x7fff) < size));
 }
 
 /** The neighbours read what came, so that they have room. */
@@ -116,13 +236,69 @@ static void drain(struct rig *rig)
 			;
 }
 
-static void op_time(struct rig *rig, uint8_t op)
+static void exchange(struct rig *rig, unsigned from, unsigned to, uint8_t dst)
+{
+	static uint8_t frame[2000], got[2000];
+	size_t len = rig_frame(frame, dst, (uint8_t)(0x40 + from), -1, 0x0800, 300);
+	int n;
+
+	flush_all(rig);
+	drain(rig);
+	rig_send(rig, from, frame, len);
+	check(rig_run(rig, from) == 1);
+	do
+		n = rig_receive(rig, to, NULL, got, sizeof(got));
+	while (n > 0 && ((size_t)n != len || memcmp(got, frame, len)));
+	check(n == (int)len);
+}
+
+/** A neighbour's burst of 1 to 64 frames to port 0 by one of the workers, which keeps it for itself;
+ *  or it publishes what it has, or signals. */
+static void op_workers(struct rig *rig, struct program *p)
+{
+	static uint8_t frame[2000];
+	uint8_t what = next8(p);
+	struct fwd *fwd = what & 1 ? second_worker(rig) : rig->fwd;
+	unsigned from = 1 + (what & 1), n = 1 + (what >> 2) % FRAME_BURST;
+	size_t len = rig_frame(frame, 0xff, (uint8_t)(0x40 + from), -1, 0x0800, 60);
+
+	if (!(what & 2)) {
+		for (unsigned i = 0; i < n; i++)
+			rig_send(rig, from, frame, len);
+		while (rig_burst(rig, fwd, from))
+			;
+	} else if (what & 4) {
+		fwd_publish(fwd, &rig->snapshot);
+		if (what & 8)
+			fwd_signal(fwd, &rig->snapshot);
+	} else {
+		fwd_flush(fwd, &rig->snapshot);
+	}
+}
+
+/** Many frames in one burst from a neighbour. */
+static void op_many(struct rig *rig, struct program *p)
+{
+	static uint8_t frame[FE_BUF_SIZE];
+	unsigned n = 1 + next8(p) % FRAME_BURST;
+	size_t len = rig_frame(frame, 0xff, 0x41, -1, 0x0800, 46 + next8(p) * 15u);
+
+	for (unsigned i = 0; i < n; i++)
+		rig_send(rig, 1, frame, len);
+	while (rig_run(rig, 1))
+		;
+}
+
+static void op_time(struct rig *rig, struct program *p, uint8_t op)
 {
 	struct vring *ring = op & 0x10 ? &rig->port[0].tx : &rig->port[0].rx;
 
 	switch (op >> 5) {
 	case 0:
-		exchange(rig, 1, 2, 0xff);
+		if (rig->ports[1].flags & DP_PORT_WIRE)
+			op_many(rig, p);
+		else
+			exchange(rig, 1, 2, 0xff);
 		break;
 	case 1:
 		vring_notify(ring, true);
@@ -133,6 +309,15 @@ static void op_time(struct rig *rig, uint8_t op)
 		(void)vring_signal_needed(ring);
 		(void)vring_base(ring);
 		break;
+	case 3:
+		op_many(rig, p);
+		break;
+	case 4:
+		op_workers(rig, p);
+		break;
+	case 5: /* nobody empties the receivers: large frames wait */
+		(void)rig_run(rig, 0);
+		return;
 	default:
 		(void)rig_run(rig, 0);
 	}
@@ -144,6 +329,8 @@ int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 {
 	struct rig *rig = rig_create(3, packed ? 1 : 0, RIG_FEATURES | RIG_OFFLOADS);
 	struct program program = {data, data + size};
+
+	rig->snapshot.n_workers = 2; /* one after the other, but with locks */
 
 	while (program.at < program.end) {
 		uint8_t op = next8(&program);
@@ -164,12 +351,21 @@ int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 		case 9:
 			op_reset(rig, &program);
 			break;
+		case 10:
+			op_fill(rig, &program, op);
+			break;
+		case 11:
+			op_large(rig, &program);
+			break;
 		default:
-			op_time(rig, op);
+			op_time(rig, &program, op);
 		}
 	}
+	flush_all(rig);
+	drain(rig);
 	(void)rig_run(rig, 0);
 	drain(rig);
+	bridge_all(rig);
 	check(rig_counts_add_up(rig));
 	for (unsigned i = 1; i < 3; i++)
 		check(!vring_is_broken(&rig->port[i].rx) && !vring_is_broken(&rig->port[i].tx));

@@ -510,6 +510,7 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	if (fwd->n_listed + DP_MAX_PORTS >= FWD_MAX_LISTED)
 		fwd_flush(fwd, snapshot);
 	n = take(fwd, rx, &features);
+	STEP(take_descs, steps_taken.descriptors);
 	if (!n)
 		return 0;
 	STEP(frames, n);

@@ -49,12 +49,19 @@ int vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size
 	return has_slot ? 0 : -EINVAL;
 }
 
+/** Are all positions inside the ring, and no more of it used than there is? At any time. */
+static inline bool is_inside(const struct vring *ring)
+{
+	return ring->n_unpublished <= ring->size &&
+	       (!ring->packed || (ring->next_avail < ring->size && ring->next_used < ring->size &&
+					 ring->published < ring->size &&
+					 ring->publish_slot < ring->size));
+}
+
 bool vring_is_sound(const struct vring *ring)
 {
-	return ring->next_avail == ring->next_used && ring->avail_wrap == ring->used_wrap &&
-	       ring->n_unpublished <= ring->size &&
-	       (!ring->packed || (ring->next_used < ring->size && ring->published < ring->size &&
-					 ring->publish_slot < ring->size));
+	return is_inside(ring) && ring->next_avail == ring->next_used &&
+	       ring->avail_wrap == ring->used_wrap;
 }
 
 uint32_t vring_base(const struct vring *ring)
@@ -205,6 +212,7 @@ void vring_untake(struct vring *ring, const struct frame *frames, unsigned n)
 		packed_untake(ring, frames, n);
 	else
 		ring->next_avail -= n;
+	STEP_CHECK(is_inside(ring));
 }
 
 void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
@@ -213,6 +221,7 @@ void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 		packed_return(ring, frames, n);
 	else
 		split_return(ring, frames, n);
+	STEP_CHECK(is_inside(ring));
 }
 
 /** Collect writable chains until they hold need bytes. */
@@ -280,11 +289,13 @@ enum vring_put vring_put(
 	/* Those that were looked at ahead are the first of what was just taken. Positions count,
 	 * not chains: the driver may have made a chain of them meanwhile. */
 	plan->next_ahead += n;
+	STEP_CHECK(is_inside(ring));
 	return VRING_PUT_OK;
 }
 
 void vring_publish(struct vring *ring)
 {
+	STEP_CHECK(is_inside(ring));
 	if (ring->packed)
 		packed_publish(ring);
 	else

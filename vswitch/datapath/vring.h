@@ -103,7 +103,8 @@ static inline bool vring_is_broken(const struct vring *ring)
  * returns  0; -EINVAL: base is no slot of the ring, which is then broken (VRING_BAD_POSITION)
  */
 int vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base);
-/** Does the invariant of positions hold? For tests; between bursts. */
+/** Does the invariant of positions hold? For tests; between bursts. During them the counted library
+ *  (steps.h) checks the part of it that holds at any time, after every call. */
 bool vring_is_sound(const struct vring *ring);
 /** Position to tell the peer (GET_VRING_BASE). */
 uint32_t vring_base(const struct vring *ring);

@@ -25,8 +25,8 @@ static void unmap(void *mem, size_t size)
 	munmap((uint8_t *)mem - GUARD, (size + GUARD - 1) / GUARD * GUARD + 2 * GUARD);
 }
 
-static void attach(
-	struct rig_port *port, struct fe_ring *driver, struct vring *ring, uint64_t features)
+static int attach(struct rig_port *port, struct fe_ring *driver, struct vring *ring,
+	uint64_t features, uint16_t size, uint32_t base)
 {
 	*ring = (struct vring){.desc = driver->desc,
 		.avail = driver->avail,
@@ -34,8 +34,7 @@ static void attach(
 		.mem = &port->vmem,
 		.call_fd = driver->call_fd,
 		.kick_fd = driver->kick_fd};
-	if (vring_init(ring, driver->packed, features, driver->size, driver->packed ? 1u << 15 : 0))
-		abort();
+	return vring_init(ring, driver->packed, features, size, base);
 }
 
 struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
@@ -44,8 +43,7 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 	size_t ring_bytes = fe_ring_bytes(RIG_RING_SIZE);
 
 	rig->n_ports = n_ports;
-	rig->mem_size = 2 * n_ports * ring_bytes;
-	rig->mem = map(rig->mem_size);
+	rig->ring_bytes = ring_bytes;
 	rig->counters = map(DP_MAX_PORTS * sizeof(struct dp_counters));
 	rig->notes = map(sizeof(*rig->notes));
 	rig->fwd = map(sizeof(*rig->fwd));
@@ -63,16 +61,20 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 	rig->snapshot.workers[0].n_rx = (uint16_t)n_ports;
 	for (unsigned i = 0; i < n_ports; i++) {
 		struct rig_port *port = &rig->port[i];
-		uint8_t *at = rig->mem + 2 * i * ring_bytes;
 		uint64_t gpa = RIG_GPA + 2 * i * ring_bytes;
 
-		if (fe_ring_init(&port->send, at, gpa, RIG_RING_SIZE, packed >> i & 1, false) ||
-			fe_ring_init(&port->receive, at + ring_bytes, gpa + ring_bytes,
-				RIG_RING_SIZE, packed >> i & 1, true))
+		for (unsigned r = 0; r < 2; r++) {
+			port->mem[r] = map(ring_bytes);
+			port->vmem.regions[r] = (struct vmem_region){gpa + r * ring_bytes,
+				ring_bytes, (uintptr_t)port->mem[r], port->mem[r]};
+		}
+		port->vmem.n_regions = 2;
+		if (fe_ring_init(&port->send, port->mem[0], gpa, RIG_RING_SIZE, packed >> i & 1,
+			    false) ||
+			fe_ring_init(&port->receive, port->mem[1], gpa + ring_bytes, RIG_RING_SIZE,
+				packed >> i & 1, true))
 			abort();
-		port->vmem = (struct vmem){1, {{gpa, 2 * ring_bytes, (uintptr_t)at, at}}};
-		attach(port, &port->send, &port->rx, features);
-		attach(port, &port->receive, &port->tx, features);
+		rig_set_features(rig, i, features);
 		port->tx_list[0] = &port->tx;
 		rig->members[i] = (uint16_t)i;
 		rig->rx[i] = (struct dp_rx){.ring = &port->rx, .port_id = (uint16_t)i};
@@ -95,9 +97,10 @@ void rig_destroy(struct rig *rig)
 	for (unsigned i = 0; i < rig->n_ports; i++) {
 		fe_ring_done(&rig->port[i].send);
 		fe_ring_done(&rig->port[i].receive);
+		for (unsigned r = 0; r < 2; r++)
+			unmap(rig->port[i].mem[r], rig->ring_bytes);
 	}
 	fdb_destroy(rig->bridge.fdb);
-	unmap(rig->mem, rig->mem_size);
 	unmap(rig->counters, DP_MAX_PORTS * sizeof(struct dp_counters));
 	unmap(rig->notes, sizeof(*rig->notes));
 	notify_done(&rig->fwd->calls);
@@ -105,10 +108,21 @@ void rig_destroy(struct rig *rig)
 	unmap(rig, sizeof(*rig));
 }
 
+int rig_restart(
+	struct rig *rig, unsigned port, uint64_t features, uint16_t size, uint32_t base)
+{
+	struct rig_port *p = &rig->port[port];
+	int r = attach(p, &p->send, &p->rx, features, size, base);
+	int other = attach(p, &p->receive, &p->tx, features, size, base);
+
+	return r ? r : other;
+}
+
 void rig_set_features(struct rig *rig, unsigned port, uint64_t features)
 {
-	attach(&rig->port[port], &rig->port[port].send, &rig->port[port].rx, features);
-	attach(&rig->port[port], &rig->port[port].receive, &rig->port[port].tx, features);
+	if (rig_restart(rig, port, features, RIG_RING_SIZE,
+		    rig->port[port].send.packed ? 1u << 15 : 0))
+		abort();
 }
 
 static void set_vlans(struct rig *rig, unsigned port, const uint16_t *vids)
@@ -191,20 +205,31 @@ static void check_steps(const struct rig *rig)
 	uint64_t bytes = least(FWD_MAX_BYTES, 4 * steps_taken.frame_bytes + frames * head_bytes +
 						      3 * steps_taken.segments * OFFLOAD_MAX_HEADERS);
 
-	if (steps_taken.descriptors > FWD_MAX_TAKE_DESCS + receivers * descs ||
+	/* A frame ends at the first buffer that is missing, a burst where it gets long. */
+	segments = least(segments, frames + RIG_RING_SIZE);
+	if (steps_taken.take_descs > FWD_MAX_TAKE_DESCS ||
+		steps_taken.descriptors - steps_taken.take_descs > receivers * descs ||
 		steps_taken.segments > receivers * segments ||
-		steps_taken.bytes > FRAME_BURST * head_bytes + receivers * bytes)
+		steps_taken.bytes > FRAME_BURST * head_bytes + receivers * bytes ||
+		(frames > 1 && steps_taken.frame_bytes > FWD_BURST_BYTES))
 		abort();
 }
 
-unsigned rig_run(struct rig *rig, unsigned port)
+unsigned rig_burst(struct rig *rig, struct fwd *fwd, unsigned port)
 {
 	unsigned n;
 
 	steps_taken = (struct steps){0};
-	n = fwd_burst(rig->fwd, &rig->snapshot, &rig->rx[port]);
+	n = fwd_burst(fwd, &rig->snapshot, &rig->rx[port]);
 	check_steps(rig);
 	check_rings(rig);
+	return n;
+}
+
+unsigned rig_run(struct rig *rig, unsigned port)
+{
+	unsigned n = rig_burst(rig, rig->fwd, port);
+
 	fwd_flush(rig->fwd, &rig->snapshot);
 	check_rings(rig);
 	return n;

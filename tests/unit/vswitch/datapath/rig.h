@@ -27,6 +27,7 @@
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6))
 
 struct rig_port {
+	uint8_t *mem[2]; /* of each ring: a region of its own, between guard pages */
 	struct fe_ring send, receive; /* the driver's halves */
 	struct vring rx, tx;	      /* ours */
 	struct vring *tx_list[1];
@@ -36,8 +37,7 @@ struct rig_port {
 
 struct rig {
 	unsigned n_ports;
-	uint8_t *mem;
-	size_t mem_size;
+	size_t ring_bytes; /* of each ring's memory */
 	struct rig_port port[RIG_MAX_PORTS];
 	struct dp_port ports[RIG_MAX_PORTS]; /* edit freely between bursts */
 	uint16_t members[RIG_MAX_PORTS];
@@ -65,6 +65,12 @@ void rig_wire(struct rig *rig, unsigned a, unsigned b);
 void rig_send(struct rig *rig, unsigned port, const void *frame, size_t len);
 void rig_send_hdr(struct rig *rig, unsigned port, const struct virtio_net_hdr_v1 *hdr,
 	const void *frame, size_t len);
+/** Have a port's rings begin anew, over `size` entries, at a position as in SET_VRING_BASE, with the
+ *  memory that port.vmem says. returns  what vring_init() does, of the first that it refuses */
+int rig_restart(
+	struct rig *rig, unsigned port, uint64_t features, uint16_t size, uint32_t base);
+/** One burst by a worker, which has to flush. Checks the same as rig_run(). */
+unsigned rig_burst(struct rig *rig, struct fwd *fwd, unsigned port);
 /** One burst from a port; returns the frames taken. Aborts when a ring's positions are not sound
  *  or the burst cost more steps than fwd.h allows. */
 unsigned rig_run(struct rig *rig, unsigned port);
