@@ -147,18 +147,6 @@ static void console_update_reading(struct console_client *client)
 
 /* Clients */
 
-static void console_free_client(struct console_client *client)
-{
-	ev_del(client->in_source);
-	ev_del(client->out_source);
-	console_sink_release(client);
-	if (client->in_fd >= 0)
-		(void)close(client->in_fd);
-	if (client->out_fd >= 0)
-		(void)close(client->out_fd);
-	free(client);
-}
-
 static void console_reap(struct console *console)
 {
 	struct console_client **at = &console->clients, *gone = NULL, *client;
@@ -180,7 +168,7 @@ static void console_reap(struct console *console)
 			console->n_clients--;
 		else
 			log_warn("%s: an output failed and is not written any more", console->name);
-		console_free_client(client);
+		console_client_free(client);
 	}
 }
 
@@ -247,10 +235,8 @@ int console_add_client(struct console *console, struct console_client *client)
 		code = 0; // /dev/null and the like take everything at once
 		client->out_source = NULL;
 	}
-	if (code < 0) {
-		ev_del(client->in_source);
+	if (code < 0)
 		return code;
-	}
 	(void)pthread_mutex_lock(&console->lock);
 	// A connection gets the scroll-back; the others were there from the start.
 	client->position =
@@ -300,7 +286,7 @@ void console_destroy(struct console *console)
 	while ((client = console->clients)) {
 		console_flush_client(console, client); // the last words of the guest
 		console->clients = client->next;
-		console_free_client(client);
+		console_client_free(client);
 	}
 	ev_del(console->wake_source);
 	if (console->wake_fd >= 0)

@@ -62,8 +62,8 @@ struct console {
 
 /* console.c: take over a client with its fds set; on failure the caller still owns it. */
 int console_add_client(struct console *console, struct console_client *client);
-/* console_sink.c: give up what the kind holds beside its fds. */
-void console_sink_release(struct console_client *client);
+/* console_sink.c: close all that the client has, registered or not, and free it. */
+void console_client_free(struct console_client *client);
 void console_listener_close(struct console_listener *listener);
 
 #endif

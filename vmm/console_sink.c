@@ -138,18 +138,15 @@ static void console_unlink_pty(const struct console_client *client)
 		(void)unlink(client->link_path);
 }
 
-void console_sink_release(struct console_client *client)
+void console_client_free(struct console_client *client)
 {
+	ev_del(client->in_source);
+	ev_del(client->out_source);
 	if (client->has_terminal)
 		(void)tcsetattr(client->in_fd, TCSADRAIN, &client->termios);
 	console_unlink_pty(client);
 	if (client->keep_fd >= 0)
 		(void)close(client->keep_fd);
-}
-
-static void console_client_free_unused(struct console_client *client)
-{
-	console_sink_release(client);
 	if (client->in_fd >= 0)
 		(void)close(client->in_fd);
 	if (client->out_fd >= 0)
@@ -214,7 +211,7 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 	client->out_fd = fcntl(in_fd, F_DUPFD_CLOEXEC, 3);
 	client->closes_on_eof = true;
 	if (client->out_fd < 0 || console_add_client(console, client) < 0)
-		console_client_free_unused(client);
+		console_client_free(client);
 	else
 		console->n_clients++;
 }
@@ -291,6 +288,6 @@ int console_add_sink(struct console *console, const struct console_sink_config *
 			(void)err_set(err, code, "console: cannot watch it: %s", strerror(-code));
 	}
 	if (code < 0)
-		console_client_free_unused(client);
+		console_client_free(client);
 	return code;
 }
