@@ -42,17 +42,22 @@ struct show {
 	unsigned part; /* the next row of that one, where it has several */
 };
 
-static int show_rows(struct ctl_call *call, const struct vswitch *sw, const struct ctl_ref *ref,
-	ctl_next_fn *next, struct err *err)
+/* Answer with the rows that next() makes, from a copy of `from` on. */
+static int show_rows(
+	struct ctl_call *call, const struct show *from, ctl_next_fn *next, struct err *err)
 {
-	struct show *show = calloc(1, sizeof(*show));
+	struct show *show = malloc(sizeof(*show));
 
 	if (!show)
 		return err_set(err, -ENOMEM, "list: out of memory");
-	show->sw = sw;
-	if (ref)
-		show->ref = *ref;
+	*show = *from;
 	return ctl_call_rows(call, next, free, show);
+}
+
+static int show_named(struct ctl_call *call, const struct vswitch *sw, const struct ctl_ref *ref,
+	ctl_next_fn *next, struct err *err)
+{
+	return show_rows(call, &(struct show){.sw = sw, .ref = *ref}, next, err);
 }
 
 /* Is an object of that name asked for? */
@@ -129,7 +134,7 @@ static int handle_bridge_show(struct ctl_call *call, void *ctx, const void *in, 
 	if (CTL_HAS(ref, ctl_ref, name) && !ref->missing_ok &&
 		!model_bridge_get(&sw->model, ref->name, "name", err))
 		return -ENOENT;
-	return show_rows(call, sw, ref, next_bridge_row, err);
+	return show_named(call, sw, ref, next_bridge_row, err);
 }
 
 /* Of a port that is asked for by name there must be one. */
@@ -176,7 +181,7 @@ static int handle_port_show(struct ctl_call *call, void *ctx, const void *in, vo
 {
 	int r = check_port_ref(ctx, in, err);
 
-	return r < 0 ? r : show_rows(call, ctx, in, next_port_row, err);
+	return r < 0 ? r : show_named(call, ctx, in, next_port_row, err);
 }
 
 static int next_stats_row(void *state, void *out, struct err *err)
@@ -198,7 +203,7 @@ static int handle_port_stats(struct ctl_call *call, void *ctx, const void *in, v
 {
 	int r = check_port_ref(ctx, in, err);
 
-	return r < 0 ? r : show_rows(call, ctx, in, next_stats_row, err);
+	return r < 0 ? r : show_named(call, ctx, in, next_stats_row, err);
 }
 
 static int next_drop_row(void *state, void *out, struct err *err)
@@ -221,7 +226,7 @@ static int handle_port_drops(struct ctl_call *call, void *ctx, const void *in, v
 {
 	int r = check_port_ref(ctx, in, err);
 
-	return r < 0 ? r : show_rows(call, ctx, in, next_drop_row, err);
+	return r < 0 ? r : show_named(call, ctx, in, next_drop_row, err);
 }
 
 static int next_vlan_row(void *state, void *out, struct err *err)
@@ -243,13 +248,7 @@ static int handle_vlan_show(struct ctl_call *call, void *ctx, const void *in, vo
 	if (CTL_HAS(filter, ctl_vlan, port) &&
 		!model_port_get(&sw->model, filter->port, "port", err))
 		return -ENOENT;
-	struct show *show = calloc(1, sizeof(*show));
-
-	if (!show)
-		return err_set(err, -ENOMEM, "list: out of memory");
-	show->sw = sw;
-	show->vlan = *filter;
-	return ctl_call_rows(call, next_vlan_row, free, show);
+	return show_rows(call, &(struct show){.sw = sw, .vlan = *filter}, next_vlan_row, err);
 }
 
 struct fdb_pull {
@@ -317,7 +316,7 @@ static int handle_link_show(struct ctl_call *call, void *ctx, const void *in, vo
 		CTL_SET_STR(
 			&ref, ctl_ref, name, link->conf.name); /* it may be the name of an end */
 	}
-	return show_rows(call, sw, &ref, next_link_row, err);
+	return show_named(call, sw, &ref, next_link_row, err);
 }
 
 static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void *out,
