@@ -58,13 +58,14 @@ static void remove_path(void)
 
 static void prepare(void)
 {
-	char dir[] = "/tmp/weft-fuzz-XXXXXX";
+	const char *tmp = getenv("TMPDIR");
 
 	if (path[0])
 		return;
-	if (!mkdtemp(dir))
+	(void)snprintf(path, sizeof(path), "%s/weft-fuzz-XXXXXX", tmp ? tmp : "/tmp");
+	if (strlen(path) + 2 >= sizeof(path) || !mkdtemp(path))
 		abort();
-	(void)snprintf(path, sizeof(path), "%s/p", dir);
+	strcat(path, "/p");
 	work = mmap(
 		NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (work == MAP_FAILED)
@@ -130,7 +131,7 @@ static int full_eventfd(void)
 	return fd;
 }
 
-/** Its last copy is closed by the port: not by us, who would wait. */
+/** Its last copy is closed by the port, who waits: see close_all(). */
 static int lingering_socket(void)
 {
 	int fd;
@@ -235,7 +236,8 @@ static unsigned make_fds(uint8_t kind, int *fds)
 	return n;
 }
 
-static void send_all(int fd, const struct vhost_user_hdr *hdr, const void *payload, size_t len,
+/** false: the port hung up, or has no room; nothing was sent. */
+static bool send_all(int fd, const struct vhost_user_hdr *hdr, const void *payload, size_t len,
 	const int *fds, unsigned n_fds)
 {
 	union {
@@ -255,7 +257,19 @@ static void send_all(int fd, const struct vhost_user_hdr *hdr, const void *paylo
 		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
 		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
 	}
-	(void)sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
+}
+
+/** Close our copies; where nobody has another one, without waiting for readers. */
+static void close_all(const int *fds, unsigned n, bool are_sent)
+{
+	const struct linger none = {0};
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!are_sent)
+			(void)setsockopt(fds[i], SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+		close(fds[i]);
+	}
 }
 
 static void check_positions(const struct vring *ring)
@@ -372,9 +386,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (data[2] & 8) /* a length that the payload does not have */
 			hdr.size = data[3] * 64u;
 		len = len < left ? len : left;
-		send_all(fd, &hdr, data + 4, len, fds, n_fds);
-		for (unsigned i = 0; i < n_fds; i++)
-			close(fds[i]);
+		close_all(fds, n_fds, send_all(fd, &hdr, data + 4, len, fds, n_fds));
 		data += 4 + len;
 		settle(ev);
 		spoil();
