@@ -299,7 +299,8 @@ static bool fe_check_session(struct vhost_fe *fe)
 	if (lacking) {
 		vhost_fe_fail(fe,
 			"lacks virtio features 0x%llx that the guest's driver has accepted: "
-			"reset the guest, or give it a back-end that has them",
+			"reset the guest, which is then offered what there is, or give the device "
+			"offload=off or a back-end that has them",
 			(unsigned long long)lacking);
 		return false;
 	}
