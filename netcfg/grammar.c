@@ -83,8 +83,8 @@ static const struct grammar_verb node_verbs[] = {
 	{"start", GRAMMAR_LAB, NULL, &ctl_empty_schema, {NULL}, 1, NULL, NULL, false, "start a stopped node"},
 	NODE("stop", "Stop", ctl_stop, "press the power button, then pull the plug (at once with --force)"),
 	NODE("restart", "Reset", ctl_empty, "reset a node"),
-	NODE("pause", "Pause", ctl_empty, "stop the virtual CPUs of a node"),
-	NODE("resume", "Resume", ctl_empty, "let the virtual CPUs run again"),
+	NODE("pause", "Pause", ctl_empty, "stop the virtual CPUs and devices of a node"),
+	NODE("resume", "Resume", ctl_empty, "let a paused node go on"),
 	{"nics", GRAMMAR_VMM, "NicShow", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false,
 		"show the network devices of nodes"},
 };
