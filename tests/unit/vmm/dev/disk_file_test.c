@@ -9,6 +9,7 @@
 #include "dev/disk_threads.h"
 #include "err.h"
 #include "ev.h"
+#include "fake_disk.h"
 #include "log.h"
 #include "small_fs.h"
 
@@ -259,112 +260,26 @@ static void no_room_holds_by_threads(void **state)
 	check_no_room(disk_threads_engine);
 }
 
-/* ---- An engine that gives the answers that are wanted ---- */
-
-#define FAKE_MAX_STEPS 400
-
-static struct {
-	int event_fd;
-	const int *answers;  /* to the steps, in order; then INT_MAX = all that is wanted */
-	unsigned n_refusals; /* of submit() or flush() before they are accepted */
-	struct disk_op *ended;
-	/* what was asked */
-	unsigned n_steps;
-	struct {
-		enum disk_op_kind step;
-		uint64_t offset, len, n_bytes;
-		bool is_stable;
-	} steps[FAKE_MAX_STEPS];
-} fake;
-
-#define ALL INT32_MAX
-
-static int fake_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
-{
-	return 0;
-}
-
-static bool fake_submit(void *engine, struct disk_op *op)
-{
-	static const uint64_t one = 1;
-	int answer;
-
-	if (fake.n_refusals) {
-		fake.n_refusals--;
-		return false;
-	}
-	assert_true(fake.n_steps < FAKE_MAX_STEPS);
-	fake.steps[fake.n_steps].step = op->step;
-	fake.steps[fake.n_steps].offset = op->offset;
-	fake.steps[fake.n_steps].len = op->len;
-	fake.steps[fake.n_steps].is_stable = op->is_stable;
-	fake.steps[fake.n_steps].n_bytes = 0;
-	for (unsigned i = 0; i < op->n_segs; i++)
-		fake.steps[fake.n_steps].n_bytes += op->segs[i].iov_len;
-	fake.n_steps++;
-	answer = *fake.answers == ALL ? ALL : *fake.answers++;
-	if (answer != ALL)
-		op->result = answer;
-	else
-		op->result = op->step == DISK_READ || op->step == DISK_WRITE ? (int)op->len : 0;
-	op->next = fake.ended;
-	fake.ended = op;
-	assert_int_equal(write(fake.event_fd, &one, sizeof(one)), sizeof(one));
-	return true;
-}
-
-static bool fake_flush(void *engine)
-{
-	return true;
-}
-
-static struct disk_op *fake_take(void *engine)
-{
-	struct disk_op *ended = fake.ended;
-
-	fake.ended = NULL;
-	return ended;
-}
-
-static void fake_destroy(void *engine)
-{
-	assert_null(fake.ended);
-}
-
-static int fake_engine(int fd, int event_fd, unsigned n_max, struct disk_engine *ret)
-{
-	static const struct disk_engine_ops ops = {
-		fake_start, fake_submit, fake_flush, fake_take, fake_destroy};
-
-	fake.event_fd = event_fd;
-	*ret = (struct disk_engine){&ops, &fake};
-	return 0;
-}
-
-static void answer(const int *answers)
-{
-	fake.answers = answers;
-	fake.n_steps = 0;
-}
+/* ---- Answers of an engine ---- */
 
 static void short_transfers_go_on(void **state)
 {
-	static const int shorts[] = {100, -EINTR, 412, 512, -EAGAIN, BLOCK, 1, ALL};
+	static const int shorts[] = {100, -EINTR, 412, 512, -EAGAIN, BLOCK, 1, FAKE_ALL};
 	struct iovec segs[4];
 	struct disk_op op = transfer(DISK_WRITE, BLOCK, segs);
 	struct rig rig;
 	uint64_t done = 0;
 
-	rig_create(&rig, fake_engine, "/tmp");
-	answer(shorts);
+	rig_create(&rig, fake_disk_engine, "/tmp");
+	fake_disk_answer(shorts);
 	op.is_stable = true;
 	assert_int_equal(finish(&rig, &op), 0);
-	assert_int_equal(fake.n_steps, 8);
+	assert_int_equal(fake_disk.n_steps, 8);
 	for (unsigned i = 0; i < 8; i++) {
-		assert_int_equal(fake.steps[i].offset, BLOCK + done);
-		assert_int_equal(fake.steps[i].len, 4 * BLOCK - done);
-		assert_int_equal(fake.steps[i].n_bytes, 4 * BLOCK - done);
-		assert_true(fake.steps[i].is_stable); // each part of it
+		assert_int_equal(fake_disk.steps[i].offset, BLOCK + done);
+		assert_int_equal(fake_disk.steps[i].len, 4 * BLOCK - done);
+		assert_int_equal(fake_disk.steps[i].n_bytes, 4 * BLOCK - done);
+		assert_true(fake_disk.steps[i].is_stable); // each part of it
 		done += shorts[i] > 0 && i < 7 ? (uint64_t)shorts[i] : 0;
 	}
 	rig_destroy(&rig);
@@ -376,62 +291,62 @@ static void wrong_answers_are_errors(void **state)
 		int answers[2];
 		int result;
 	} cases[] = {
-		{{0, ALL}, -EIO},
-		{{4 * BLOCK + 1, ALL}, -EIO},
-		{{-EIO, ALL}, -EIO},
-		{{-EFBIG, ALL}, -EFBIG},
-		{{-EBADF, ALL}, -EBADF},
+		{{0, FAKE_ALL}, -EIO},
+		{{4 * BLOCK + 1, FAKE_ALL}, -EIO},
+		{{-EIO, FAKE_ALL}, -EIO},
+		{{-EFBIG, FAKE_ALL}, -EFBIG},
+		{{-EBADF, FAKE_ALL}, -EBADF},
 	};
 	struct iovec segs[4];
 	struct rig rig;
 
-	rig_create(&rig, fake_engine, "/tmp");
+	rig_create(&rig, fake_disk_engine, "/tmp");
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct disk_op op = transfer(DISK_WRITE, 0, segs);
 
-		answer(cases[i].answers);
+		fake_disk_answer(cases[i].answers);
 		assert_int_equal(finish(&rig, &op), cases[i].result);
-		assert_int_equal(fake.n_steps, 1);
+		assert_int_equal(fake_disk.n_steps, 1);
 	}
 	rig_destroy(&rig);
 }
 
 static void an_answer_that_never_changes_is_an_error(void **state)
 {
-	static int again[FAKE_MAX_STEPS];
+	static int again[FAKE_DISK_MAX_STEPS];
 	struct iovec segs[4];
 	struct disk_op op = transfer(DISK_READ, 0, segs);
 	struct rig rig;
 
-	for (unsigned i = 0; i < FAKE_MAX_STEPS; i++)
+	for (unsigned i = 0; i < FAKE_DISK_MAX_STEPS; i++)
 		again[i] = i % 2 ? -EAGAIN : -EINTR;
-	rig_create(&rig, fake_engine, "/tmp");
-	answer(again);
+	rig_create(&rig, fake_disk_engine, "/tmp");
+	fake_disk_answer(again);
 	assert_true(finish(&rig, &op) < 0);
-	assert_true(fake.n_steps < 100);
+	assert_true(fake_disk.n_steps < 100);
 	rig_destroy(&rig);
 }
 
 static void ranges_are_stable_when_they_have_to_be(void **state)
 {
-	static const int retried[] = {-EINTR, 0, -EINTR, ALL}, bad[] = {0, -EIO, ALL};
+	static const int retried[] = {-EINTR, 0, -EINTR, FAKE_ALL}, bad[] = {0, -EIO, FAKE_ALL};
 	struct rig rig;
 
-	rig_create(&rig, fake_engine, "/tmp");
+	rig_create(&rig, fake_disk_engine, "/tmp");
 	for (enum disk_op_kind kind = DISK_PUNCH; kind <= DISK_ZERO; kind++) {
 		struct disk_op op = {.kind = kind, .len = BLOCK};
 
-		answer(retried);
+		fake_disk_answer(retried);
 		assert_int_equal(finish(&rig, &op), 0);
-		assert_int_equal(fake.n_steps, 2); // no flush follows
+		assert_int_equal(fake_disk.n_steps, 2); // no flush follows
 		op.is_stable = true;
-		answer(retried);
+		fake_disk_answer(retried);
 		assert_int_equal(finish(&rig, &op), 0);
-		assert_int_equal(fake.n_steps, 4);
-		assert_int_equal(fake.steps[1].step, kind);
-		assert_int_equal(fake.steps[2].step, DISK_FLUSH);
-		assert_int_equal(fake.steps[3].step, DISK_FLUSH);
-		answer(bad);
+		assert_int_equal(fake_disk.n_steps, 4);
+		assert_int_equal(fake_disk.steps[1].step, kind);
+		assert_int_equal(fake_disk.steps[2].step, DISK_FLUSH);
+		assert_int_equal(fake_disk.steps[3].step, DISK_FLUSH);
+		fake_disk_answer(bad);
 		assert_int_equal(finish(&rig, &op), -EIO);
 	}
 	rig_destroy(&rig);
@@ -439,26 +354,26 @@ static void ranges_are_stable_when_they_have_to_be(void **state)
 
 static void only_what_needs_room_is_held(void **state)
 {
-	static const int full[] = {-ENOSPC, ALL}, quota[] = {-EDQUOT, ALL};
-	static const int half[] = {BLOCK, -ENOSPC, ALL}, flushed[] = {0, -ENOSPC, ALL};
+	static const int full[] = {-ENOSPC, FAKE_ALL}, quota[] = {-EDQUOT, FAKE_ALL};
+	static const int half[] = {BLOCK, -ENOSPC, FAKE_ALL}, flushed[] = {0, -ENOSPC, FAKE_ALL};
 	struct iovec segs[4];
 	struct disk_op op;
 	struct rig rig;
 
-	rig_create(&rig, fake_engine, "/tmp");
+	rig_create(&rig, fake_disk_engine, "/tmp");
 	op = transfer(DISK_READ, 0, segs);
-	answer(full);
+	fake_disk_answer(full);
 	assert_int_equal(finish(&rig, &op), -ENOSPC);
 	op = (struct disk_op){.kind = DISK_FLUSH};
-	answer(full);
+	fake_disk_answer(full);
 	assert_int_equal(finish(&rig, &op), -ENOSPC); // a second one could say that all is well
 	op = (struct disk_op){.kind = DISK_ZERO, .len = BLOCK, .is_stable = true};
-	answer(flushed);
+	fake_disk_answer(flushed);
 	assert_int_equal(finish(&rig, &op), -ENOSPC);
 	assert_int_equal(rig.n_full, 0);
 
 	op = (struct disk_op){.kind = DISK_PUNCH, .len = BLOCK};
-	answer(quota);
+	fake_disk_answer(quota);
 	rig.n_done = 0;
 	begin(&rig, &op);
 	wait_for(&rig, 0);
@@ -468,58 +383,57 @@ static void only_what_needs_room_is_held(void **state)
 	assert_int_equal(op.result, 0);
 
 	op = transfer(DISK_WRITE, 0, segs);
-	answer(half);
+	fake_disk_answer(half);
 	rig.n_done = 0;
 	begin(&rig, &op);
 	wait_for(&rig, 0);
 	disk_file_retry(rig.file);
 	wait_for(&rig, 1);
 	assert_int_equal(op.result, 0);
-	assert_int_equal(fake.n_steps, 3);
-	assert_int_equal(fake.steps[2].offset, BLOCK); // not what was written before
+	assert_int_equal(fake_disk.n_steps, 3);
+	assert_int_equal(fake_disk.steps[2].offset, BLOCK); // not what was written before
 	rig_destroy(&rig);
 }
 
 static void what_is_cancelled_does_not_go_on(void **state)
 {
-	static const int half[] = {BLOCK, ALL}, full[] = {-ENOSPC, ALL};
+	static const int half[] = {BLOCK, FAKE_ALL}, full[] = {-ENOSPC, FAKE_ALL};
 	struct iovec segs[4];
 	struct disk_op op = transfer(DISK_WRITE, 0, segs);
 	struct rig rig;
 
-	rig_create(&rig, fake_engine, "/tmp");
-	answer(half);
+	rig_create(&rig, fake_disk_engine, "/tmp");
+	fake_disk_answer(half);
 	begin(&rig, &op);
 	disk_file_cancel(rig.file);
 	wait_for(&rig, 1);
 	assert_int_equal(op.result, -ECANCELED);
-	assert_int_equal(fake.n_steps, 1);
+	assert_int_equal(fake_disk.n_steps, 1);
 	op = transfer(DISK_WRITE, 0, segs);
-	answer(full);
+	fake_disk_answer(full);
 	rig.n_done = 0;
 	begin(&rig, &op);
 	disk_file_drain(rig.file);
 	assert_int_equal(rig.n_done, 1);
 	assert_int_equal(rig.n_full, 0);
 	op = transfer(DISK_WRITE, 0, segs); // the next one is not meant
-	answer(half);
+	fake_disk_answer(half);
 	assert_int_equal(finish(&rig, &op), 0);
 	rig_destroy(&rig);
 }
 
 static void an_engine_that_takes_nothing_is_asked_again(void **state)
 {
-	static const int all[] = {ALL};
 	struct iovec segs[4];
 	struct disk_op op = transfer(DISK_WRITE, 0, segs);
 	struct rig rig;
 
-	rig_create(&rig, fake_engine, "/tmp");
-	answer(all);
-	fake.n_refusals = 3;
+	rig_create(&rig, fake_disk_engine, "/tmp");
+	fake_disk_answer(NULL);
+	fake_disk.n_refusals = 3;
 	assert_int_equal(finish(&rig, &op), 0); // and nothing else is in flight
 	op = transfer(DISK_WRITE, 0, segs);
-	fake.n_refusals = 3;
+	fake_disk.n_refusals = 3;
 	rig.n_done = 0;
 	begin(&rig, &op);
 	disk_file_drain(rig.file);

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "dev/virtio_pci.h"
 #include "err.h"
+#include "fake_disk.h"
 #include "fake_machine.h"
 #include "log.h"
 #include "pci.h"
@@ -165,63 +166,6 @@ static void reads_and_writes_reach_the_file(void **state)
 	rig_destroy(&rig);
 }
 
-/* An engine that says yes to everything and remembers what it was asked. */
-
-static struct {
-	int event_fd;
-	struct disk_op *ended;
-	unsigned n_steps;
-	struct {
-		enum disk_op_kind kind;
-		bool is_stable;
-	} steps[8];
-} asked;
-
-static int asked_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
-{
-	return 0;
-}
-
-static bool asked_submit(void *engine, struct disk_op *op)
-{
-	static const uint64_t one = 1;
-
-	assert_true(asked.n_steps < 8);
-	asked.steps[asked.n_steps].kind = op->step;
-	asked.steps[asked.n_steps++].is_stable = op->is_stable;
-	op->result = op->step == DISK_READ || op->step == DISK_WRITE ? (int)op->len : 0;
-	op->next = asked.ended;
-	asked.ended = op;
-	return write(asked.event_fd, &one, sizeof(one)) == sizeof(one);
-}
-
-static bool asked_flush(void *engine)
-{
-	return true;
-}
-
-static struct disk_op *asked_take(void *engine)
-{
-	struct disk_op *ended = asked.ended;
-
-	asked.ended = NULL;
-	return ended;
-}
-
-static void asked_destroy(void *engine)
-{
-}
-
-static int asked_engine(int fd, int event_fd, unsigned n_max, struct disk_engine *ret)
-{
-	static const struct disk_engine_ops ops = {
-		asked_start, asked_submit, asked_flush, asked_take, asked_destroy};
-
-	asked.event_fd = event_fd;
-	*ret = (struct disk_engine){&ops, &asked};
-	return 0;
-}
-
 static void changes_are_stable_without_flush(void **state)
 {
 	static const struct blk_range range = {0, 8, 0};
@@ -238,25 +182,25 @@ static void changes_are_stable_without_flush(void **state)
 	for (unsigned has_flush = 0; has_flush < 2; has_flush++) {
 		struct rig rig;
 
-		wanted_engine = asked_engine;
+		wanted_engine = fake_disk_engine;
 		rig_create(&rig, false, UINT64_MAX & ~(has_flush ? 0 : VIRTIO_BIT(BLK_F_FLUSH)));
 		wanted_engine = NULL;
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-			asked.n_steps = 0;
+			fake_disk_answer(NULL);
 			memcpy(rig.data, &range, sizeof(range));
 			assert_int_equal(request(&rig, cases[i].type, 0, cases[i].len), S_OK);
-			assert_int_equal(asked.steps[0].kind, cases[i].kind);
+			assert_int_equal(fake_disk.steps[0].step, cases[i].kind);
 			if (cases[i].type == T_OUT) {
-				assert_int_equal(asked.n_steps, 1);
-				assert_int_equal(asked.steps[0].is_stable, !has_flush);
+				assert_int_equal(fake_disk.n_steps, 1);
+				assert_int_equal(fake_disk.steps[0].is_stable, !has_flush);
 			} else {
-				assert_int_equal(asked.n_steps, has_flush ? 1 : 2);
-				assert_true(has_flush || asked.steps[1].kind == DISK_FLUSH);
+				assert_int_equal(fake_disk.n_steps, has_flush ? 1 : 2);
+				assert_true(has_flush || fake_disk.steps[1].step == DISK_FLUSH);
 			}
 		}
-		asked.n_steps = 0;
+		fake_disk_answer(NULL);
 		assert_int_equal(request(&rig, T_IN, 0, 512), S_OK);
-		assert_false(asked.steps[0].is_stable);
+		assert_false(fake_disk.steps[0].is_stable);
 		rig_destroy(&rig);
 	}
 }
