@@ -76,7 +76,7 @@ raw() { # what a client that is not netcfg sends; the answer, if any
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
-s.settimeout(300)
+s.settimeout(1800)
 data = eval(sys.argv[2])
 try:
     s.sendall(data)
@@ -103,7 +103,7 @@ nonsense() {
 import socket, struct, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
-s.settimeout(300)
+s.settimeout(1800)
 data = eval(sys.argv[2])
 try:
     s.sendall(data)
@@ -129,7 +129,7 @@ polite() { # GET_FEATURES, answered with 8 bytes
 import socket, struct, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
-s.settimeout(300)
+s.settimeout(1800)
 s.sendall(struct.pack("<III", 1, 1, 0))
 request, flags, size = struct.unpack("<III", s.recv(12, socket.MSG_WAITALL))
 assert request == 1 and size == 8 and len(s.recv(8, socket.MSG_WAITALL)) == 8

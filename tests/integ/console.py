@@ -2,7 +2,7 @@
 """usage: console.py SOCKET COMMAND [TIMEOUT]
 
 Runs a command in the shell on a guest's serial console (a Unix socket), prints what it printed and
-exits with its status; 124 if the console gave no answer in time (default 900 s: it may boot in an
+exits with its status; 124 if the console gave no answer in time (default 1800 s: it may boot in an
 emulated host).
 """
 import re
@@ -70,7 +70,7 @@ class Console:
 def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    limit = float(sys.argv[3]) if len(sys.argv) == 4 else 900
+    limit = float(sys.argv[3]) if len(sys.argv) == 4 else 1800
     console = Console(sys.argv[1], time.monotonic() + limit)
     console.prompt()
     output, status = console.run(sys.argv[2])

@@ -73,7 +73,7 @@ def measure():
     try:
         agent.call("open", ports=[{"name": name, "spec": f"vhost:{FOLDER}/{name},size={RING}"}
                                   for name in "abc"])
-        agent.call("wait", timeout=300)
+        agent.call("wait", timeout=1800)
         # Not in the frames that faults are planted in: those go to b.
         agent.call("streams", streams=[STREAM])
         agent.call("learn", rate=1000)

@@ -98,7 +98,7 @@ mkdir "$T/state"
 switch_up --state "$T/state"
 vs bridge add br0
 add_nic() { # DPDK starts with the first card: slow where everything is emulated
-	vs --timeout=60 port add up0 bridge br0 type nic dev "$1"
+	vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$1"
 }
 vs port add near bridge br0 type veth netns near peer eth0 ip 10.9.0.2/24 >/dev/null
 nic=$(iface_of "$card")
@@ -118,8 +118,8 @@ fails_with 'unbind refuses while the port has it' 1 'a program uses it' netcfg n
 expect 'the container reaches the wire' within 20 in_near busybox ping -c1 -W5 10.9.0.1
 expect 'and is reached' within 30 in_far busybox ping -c1 -W5 10.9.0.2
 start iperf ip netns exec far iperf3 -s
-expect 'TCP onto the wire' within 10 in_near timeout 600 iperf3 -c 10.9.0.1 -n 4M
-expect 'TCP from the wire' in_near timeout 600 iperf3 -c 10.9.0.1 -n 4M -R
+expect 'TCP onto the wire' within 10 in_near timeout "$WAIT" iperf3 -c 10.9.0.1 -n 4M
+expect 'TCP from the wire' in_near timeout "$WAIT" iperf3 -c 10.9.0.1 -n 4M -R
 big=$(printf 'x%.0s' {1..1400})
 received() { # a datagram without checksum offload, whole
 	local got

@@ -52,7 +52,7 @@ switch_up --state "$T/state"
 vs bridge add br0
 vs port add near bridge br0 type veth netns near peer eth0 ip 10.9.0.2/24 >/dev/null
 vs port add next bridge br0 type veth netns next peer eth0 ip 10.9.0.3/24 >/dev/null
-vs --timeout=60 port add up0 bridge br0 type nic dev "$(iface_of "$card")" >/dev/null
+vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$(iface_of "$card")" >/dev/null
 expect 'the port runs' within 20 port_is up0 '.state == "running" and .carrier and .give_back'
 
 reaches() {
@@ -159,7 +159,7 @@ for round in 1 2; do
 done
 expect 'a card that came back counts as connected anew' port_is up0 '.connects == 3'
 
-expect 'removed through sysfs: at once' timeout 120 sh -c "echo 1 >$devices/$card/remove"
+expect 'removed through sysfs: at once' timeout "$WAIT" sh -c "echo 1 >$devices/$card/remove"
 expect 'removed through sysfs: it is away' is_away
 gone 'removed through sysfs'
 echo 1 >/sys/bus/pci/rescan
@@ -168,7 +168,7 @@ comes_back 'found again'
 # --- asked back -----------------------------------------------------------------------------------
 
 echo >"$devices/$card/driver_override"
-expect 'unbound behind our back: at once' timeout 120 \
+expect 'unbound behind our back: at once' timeout "$WAIT" \
 	sh -c "echo $card >/sys/bus/pci/drivers/vfio-pci/unbind"
 echo "$card" >/sys/bus/pci/drivers_probe
 expect 'the kernel has it' within 5 driver_is "$card" e1000e
@@ -185,7 +185,7 @@ comes_back 'given again'
 expect 'port del' vs port del up0
 within 10 has_iface "$card"
 netcfg nic bind "$card" >/dev/null
-vs --timeout=60 port add up0 bridge br0 type nic dev "$card" >/dev/null
+vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$card" >/dev/null
 expect 'a port on a card that the operator took' within 20 \
 	port_is up0 '.state == "running" and (.give_back | not)'
 qemu device_del id=nic0 >/dev/null

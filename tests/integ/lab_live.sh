@@ -27,7 +27,7 @@ fails_with 'exec returns the status of the command' 1 '' node h1 false
 expect 'everything is well' within 20 netcfg status --check
 expect 'applying again finds no difference' netcfg plan -f $lab --exit-code
 before=$(lab_pids '(vmm|vswitch)' | sort)
-expect 'applying again succeeds' netcfg apply -f $lab --wait=60
+expect 'applying again succeeds' netcfg apply -f $lab --wait="$WAIT"
 expect 'and touches no process' test "$before" = "$(lab_pids '(vmm|vswitch)' | sort)"
 mac() {
 	node "$1" cat /sys/class/net/eth1/address | tr -d '\r\n'
@@ -105,7 +105,7 @@ expect 'with its traffic' reach h1 10.0.0.2
 
 boot_id=$(node h1 cat /proc/sys/kernel/random/boot_id)
 kill -9 "$(lab_pids vswitch)"
-expect 'apply starts a switch that was killed again' netcfg apply -f $lab --wait=60
+expect 'apply starts a switch that was killed again' netcfg apply -f $lab --wait="$WAIT"
 expect 'the guests go on' reach h1 10.0.0.2
 expect 'this host, too' host_reaches 10.0.0.1
 expect 'no guest was rebooted' test "$boot_id" = "$(node h1 cat /proc/sys/kernel/random/boot_id)"

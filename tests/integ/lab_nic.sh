@@ -103,7 +103,7 @@ ip -n far link del v10
 ip -n far link set "$wire" mtu 9000
 ip -n far address add 10.0.10.254/24 dev "$wire"
 lab_file 's/trunk-vlans: \[10, 20\]/access-vlan: 10/; s/mtu: 1500/mtu: 9000/'
-expect 'the port becomes an access port, with jumbo frames' lab apply --allow restart --wait=200
+expect 'the port becomes an access port, with jumbo frames' lab apply --allow restart --wait="$WAIT"
 expect 'then there is nothing to do' lab plan --exit-code
 expect 'the guest has the new MTU' mtu_is 9000
 expect 'h1 reaches the wire, untagged' within 20 node h1 ping -c1 -W5 10.0.10.254

@@ -17,7 +17,7 @@ expect 'status lists both nodes' json "$(rows name) | map(.name) | contains([\"h
 expect 'applying again finds no difference' \
 	netcfg plan -f labs/two-hosts.yaml --exit-code
 before=$(lab_pids '(vmm|vswitch)' | sort)
-expect 'applying again succeeds' netcfg apply -f labs/two-hosts.yaml --wait=10
+expect 'applying again succeeds' netcfg apply -f labs/two-hosts.yaml --wait="$WAIT"
 expect 'applying again touches no process' test "$before" = "$(lab_pids '(vmm|vswitch)' | sort)"
 
 mac() {
@@ -57,7 +57,7 @@ done
 boot_id=$(node h1 cat /proc/sys/kernel/random/boot_id)
 node h1 'ping -i 0.2 10.0.0.2 >/tmp/ping.log 2>&1 &'
 kill -9 "$(lab_pids vswitch)"
-expect 'apply starts the switch again' netcfg apply -f labs/two-hosts.yaml --wait=30
+expect 'apply starts the switch again' netcfg apply -f labs/two-hosts.yaml --wait="$WAIT"
 expect 'traffic goes on after the switch was killed' within 30 node h1 ping -c1 -W5 10.0.0.2
 n_pings() {
 	node h1 'wc -l </tmp/ping.log' | tr -dc 0-9
@@ -71,7 +71,7 @@ expect 'no guest was rebooted' test "$boot_id" = "$(node h1 cat /proc/sys/kernel
 # A VMM dies; the neighbour and the switch do not care, and apply brings it back.
 kill -9 "$(pgrep -f "vmm .*h2.*$XDG_RUNTIME_DIR" | head -n 1)"
 expect 'the other guest lives' node h1 true
-expect 'apply brings the killed guest back' netcfg apply -f labs/two-hosts.yaml --wait=200
+expect 'apply brings the killed guest back' netcfg apply -f labs/two-hosts.yaml --wait="$WAIT"
 expect 'and it is reachable' within 20 node h1 ping -c1 -W5 10.0.0.2
 
 run_dir=$XDG_RUNTIME_DIR

@@ -108,6 +108,8 @@ alive() {
 
 # What a machine that does other things as well, or emulates one, is given of the time that one at ease needs.
 PATIENCE=10
+# And where a limit has to be named, in seconds: a guest that boots, a command that copies.
+WAIT=1800
 
 # within SECONDS CMD...: retry until the command succeeds; the limit ends what hangs, and is no measure.
 within() {
@@ -160,7 +162,7 @@ fails_with() {
 	shift 3
 	"$@" >"$T/last.out" 2>&1 </dev/null &
 	pid=$!
-	sleep 300 &
+	sleep "$WAIT" &
 	dog=$!
 	wait -n -p first "$pid" "$dog" || status=$?
 	if [[ $first == "$dog" ]]; then
@@ -301,7 +303,7 @@ testpmd_above() {
 lab_up() {
 	LAB_FILE=$1
 	[[ -z ${WEFT_EMUHOST:-} ]] || "$INTEG/guest_lost.sh" watch
-	netcfg apply -f "$1" --wait=300 >"$T/apply.log" 2>&1 || {
+	netcfg apply -f "$1" --wait="$WAIT" >"$T/apply.log" 2>&1 || {
 		echo "the lab $1 did not come up"
 		exit 1
 	}
@@ -334,7 +336,7 @@ lab_down_hard() {
 node() {
 	local name=$1
 	shift
-	netcfg exec "$name" -- "$@"
+	netcfg exec --timeout="$WAIT" "$name" -- "$@"
 }
 
 # tcp_intact FROM TO ADDRESS FILE COPY: TCP brings the file unharmed from FROM, whose ADDRESS it is, to TO.
@@ -344,7 +346,7 @@ tcp_intact() {
 	local from to take="cat </dev/tcp/$3/5001 && touch $5.whole && break; sleep 0.2"
 	read -ra from <<<"$1"
 	read -ra to <<<"$2"
-	"${from[@]}" "timeout 600 busybox nc -l -p 5001 <$4 >/dev/null 2>&1 &"
+	"${from[@]}" "timeout $WAIT busybox nc -l -p 5001 <$4 >/dev/null 2>&1 &"
 	"${to[@]}" "rm -f $5.whole; for try in {1..300}; do $take; done >$5 2>/dev/null &"
 	within 30 "${to[@]}" "test -e $5.whole" || {
 		echo "the end of the file did not arrive"

@@ -76,10 +76,10 @@ totals() {
 send_file() {
 	head -c 4000000 /dev/urandom >"$T/sent"
 	rm -f "$T/got"
-	ip netns exec "$2" timeout 600 socat -u TCP-LISTEN:7000,reuseaddr "CREATE:$T/got" &
+	ip netns exec "$2" timeout "$WAIT" socat -u TCP-LISTEN:7000,reuseaddr "CREATE:$T/got" &
 	local server=$!
 	within 5 eval "ip netns exec $2 ss -ltn | grep -q :7000"
-	ip netns exec "$1" timeout 600 socat -u "OPEN:$T/sent" "TCP:$3:7000"
+	ip netns exec "$1" timeout "$WAIT" socat -u "OPEN:$T/sent" "TCP:$3:7000"
 	wait "$server"
 	cmp "$T/sent" "$T/got"
 }

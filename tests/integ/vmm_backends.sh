@@ -33,7 +33,7 @@ if command -v ovs-vswitchd >/dev/null && dpkg -s openvswitch-switch-dpdk >/dev/n
 	start ovsdb ovsdb-server "$OVS_DBDIR/conf.db" --remote="punix:$OVS_RUNDIR/db.sock"
 	within 60 test -S "$OVS_RUNDIR/db.sock"
 	ovs() {
-		ovs-vsctl --timeout=120 --db="unix:$OVS_RUNDIR/db.sock" "$@"
+		ovs-vsctl --timeout="$WAIT" --db="unix:$OVS_RUNDIR/db.sock" "$@"
 	}
 	ovs --no-wait init
 	ovs --no-wait set Open_vSwitch . other_config:dpdk-init=true \

@@ -30,7 +30,6 @@ lab_up "$T/guest.yaml"
 mac=$(node h1 cat /sys/class/net/eth1/address | grep -oE '([0-9a-f]{2}:){5}[0-9a-f]{2}')
 node h2 "ip neigh replace 10.0.0.1 lladdr $mac dev eth1
 	for size in 56 1400 8000; do ping -i 0.05 -s \$size 10.0.0.1 >/dev/null 2>&1 & done"
-# shellcheck disable=SC2317 # called by within
 kernel_is() { # NUMBER in the command line of the kernel that runs
 	node h1 "grep -q 'generation=$1\$' /proc/cmdline"
 }
