@@ -1,6 +1,7 @@
 #include "mem.h"
 
 #include "err.h"
+#include "guarded.h"
 #include "layout.h"
 
 #include <errno.h>
@@ -65,8 +66,8 @@ static int mem_map_region(struct mem *mem, uint64_t gpa, uint64_t size_bytes, ui
 	// With lazy population nothing is reserved; huge pages are reserved now, or fail here and
 	// not by SIGBUS under a running guest.
 	int flags = MAP_SHARED | (hugepages ? 0 : MAP_NORESERVE);
-	void *hva =
-		mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, flags, mem->fd, (off_t)fd_offset);
+	size_t page = hugepages ? 2u << 20 : 4096;
+	void *hva = guarded_map(size_bytes, page, flags, mem->fd, (off_t)fd_offset);
 
 	if (hva == MAP_FAILED) {
 		int code = -errno;
@@ -124,7 +125,7 @@ void mem_destroy(struct mem *mem)
 	if (!mem)
 		return;
 	for (unsigned i = 0; i < mem->n_regions; i++)
-		(void)munmap(mem->regions[i].hva, mem->regions[i].size_bytes);
+		guarded_unmap(mem->regions[i].hva, mem->regions[i].size_bytes);
 	if (mem->fd >= 0)
 		(void)close(mem->fd);
 	free(mem);

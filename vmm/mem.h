@@ -3,7 +3,8 @@
  *
  * One memfd holds all RAM. It is sealed against shrinking and growing once it has its size, so that
  * neither we nor a back-end that maps it can be hit by SIGBUS. Pages are populated on first touch
- * and advised for transparent huge pages; explicit huge pages on request.
+ * and advised for transparent huge pages; explicit huge pages on request. Guard pages stand before
+ * and behind each region (guarded.h).
  *
  * Data model: one or two regions (below 3 GiB, above 4 GiB) that share the memfd at different
  * offsets; a region is what vhost-user SET_MEM_TABLE calls one. Regions never change after

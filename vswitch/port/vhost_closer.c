@@ -1,9 +1,10 @@
 #include "vhost_closer.h"
 
+#include "guarded.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /** More than this: the peer has to wait. */
@@ -51,7 +52,7 @@ static void do_job(const struct job *job)
 		close(job->fd);
 		return;
 	}
-	munmap(job->base, job->size);
+	guarded_unmap(job->base, job->size);
 	job->done(job->size);
 }
 

@@ -32,7 +32,7 @@ void closer_destroy(struct closer *closer);
 
 /** Close fd (transferred); -1 is accepted. */
 void closer_close(struct closer *closer, int fd);
-/** Unmap size bytes at base, then call done(size). */
+/** Unmap what guarded_map() mapped, size bytes at base, then call done(size). */
 void closer_unmap(struct closer *closer, void *base, size_t size, void (*done)(size_t size));
 /** Does so much wait that the peer shall not send more? */
 bool closer_is_behind(struct closer *closer);

@@ -1,5 +1,7 @@
 #include "vhost_mem.h"
 
+#include "guarded.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -170,11 +172,11 @@ static int take_bytes(const struct vmem *mem, uint64_t size, struct err *err)
 
 /**
  * What of the file is mapped for a region: from *ret_start on, *ret_size bytes,
- * both multiples of a page of the file. Half a huge page can neither be mapped
- * nor unmapped.
+ * both multiples of *ret_page, a page of the file. Half a huge page can neither
+ * be mapped nor unmapped.
  */
 static int find_extent(const struct vhost_user_region *region, int fd, uint64_t *ret_start,
-	uint64_t *ret_size, struct err *err)
+	uint64_t *ret_size, uint64_t *ret_page, struct err *err)
 {
 	uint64_t end = region->mmap_offset + region->size, page;
 	struct stat st;
@@ -186,6 +188,7 @@ static int find_extent(const struct vhost_user_region *region, int fd, uint64_t 
 		return err_set(err, -EPROTO, "memory file of %llu bytes is too short for %llu",
 			(unsigned long long)st.st_size, (unsigned long long)end);
 	page = (uint64_t)st.st_blksize;
+	*ret_page = page;
 	*ret_start = region->mmap_offset & ~(page - 1);
 	*ret_size = ((end + page - 1) & ~(page - 1)) - *ret_start;
 	return 0;
@@ -193,18 +196,17 @@ static int find_extent(const struct vhost_user_region *region, int fd, uint64_t 
 
 int vhost_mem_add(struct vmem *mem, const struct vhost_user_region *region, int fd, struct err *err)
 {
-	uint64_t start, size;
+	uint64_t start, size, page;
 	int r = check_region(mem, region, fd, err);
 	void *base;
 
 	if (!r)
-		r = find_extent(region, fd, &start, &size, err);
+		r = find_extent(region, fd, &start, &size, &page, err);
 	if (!r)
 		r = take_bytes(mem, size, err);
 	if (r)
 		return r;
-	base = mmap(
-		NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
+	base = guarded_map(size, page, MAP_SHARED | MAP_NORESERVE, fd, (off_t)start);
 	if (base == MAP_FAILED) {
 		r = err_set(err, -errno, "mapping %llu bytes of guest memory failed: %s",
 			(unsigned long long)size, strerror(errno));
@@ -214,7 +216,7 @@ int vhost_mem_add(struct vmem *mem, const struct vhost_user_region *region, int 
 	/* A guest's memory has no place in our core dump. */
 	(void)madvise(base, size, MADV_DONTDUMP);
 	if (!take_slot((uintptr_t)base, size)) {
-		munmap(base, size); /* nobody touched it: there is nothing to free */
+		guarded_unmap(base, size); /* nobody touched it: there is nothing to free */
 		give_bytes_back(size);
 		return err_set(err, -ENOSPC, "too many memory regions in all");
 	}

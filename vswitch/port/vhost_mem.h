@@ -13,9 +13,10 @@
  * marks it lost: the worker goes on, and vhost_mem_lost_fd() wakes control,
  * which drops the peer (vhost_mem_is_lost()).
  *
- * What is mapped is the region, rounded to pages of its file. Sizes are
- * bounded, for what they cost us: a mapping of 1 TiB whose pages are touched
- * here and there takes 2 GiB of page tables.
+ * What is mapped is the region, rounded to pages of its file, between guard
+ * pages (guarded.h): whoever goes too far there meets no other guest's memory.
+ * Sizes are bounded, for what they cost us: a mapping of 1 TiB whose pages are
+ * touched here and there takes 2 GiB of page tables.
  *
  * Threads: the control thread maps; the port's closer unmaps; the handler runs
  * in whichever thread touched the page and uses only memory, mmap and write.

@@ -73,12 +73,44 @@ static void translation_stays_inside_a_region(void **state)
 	mem_destroy(mem);
 }
 
+/* The kernel refuses to read what we may not touch, instead of ending us. */
+static bool can_touch(const uint8_t *at)
+{
+	int ends[2];
+	ssize_t n;
+
+	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+	n = write(ends[1], at, 1);
+	(void)close(ends[0]);
+	(void)close(ends[1]);
+	return n == 1;
+}
+
+static void regions_lie_between_guards(void **state)
+{
+	const struct mem_region *regions;
+	struct mem *mem = NULL;
+	unsigned n;
+
+	assert_int_equal(mem_create(4ull << 30, false, &mem, NULL), 0);
+	n = mem_regions(mem, &regions);
+	for (unsigned i = 0; i < n; i++) {
+		assert_true(can_touch(regions[i].hva));
+		assert_true(can_touch(regions[i].hva + regions[i].size_bytes - 1));
+		if (can_touch(regions[i].hva - 1) ||
+			can_touch(regions[i].hva + regions[i].size_bytes))
+			fail_msg("region %u: a byte outside can be read", i);
+	}
+	mem_destroy(mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(size_is_checked),
 		cmocka_unit_test(file_is_sealed),
 		cmocka_unit_test(translation_stays_inside_a_region),
+		cmocka_unit_test(regions_lie_between_guards),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
