@@ -6,10 +6,15 @@
  * crash: see tests/peer/vswitch_attack_peer_test.c.) The rings that come out of it are used, and
  * their drivers called, as a worker would.
  *
- * Oracles: no ring is used that was not offered; a position is less than the ring's size; nothing
- * waits (the time limit of the runner); afterwards every descriptor is closed and nothing mapped.
+ * Oracles: no ring is used that was not offered; positions are sound, at any time (STEP_CHECK) and
+ * between bursts; a burst takes no more steps than fwd.h says; no byte beyond a region is touched,
+ * since guard pages stand around the mapping and what of it is not the region's is poisoned for
+ * AddressSanitizer; nothing waits (the time limit of the runner); afterwards, when the closer is
+ * done, every descriptor is closed and nothing mapped.
  *
- * Input: messages of {request, flags, what to attach, payload length, payload}.
+ * Input: messages of {request, flags, what to attach, payload length, payload}. One of request
+ * WRITE is not sent: its payload, a position and bytes, is written to the memory that was attached
+ * last, as a guest would do.
  */
 #include "fuzz.h"
 #include "fwd.h"
@@ -17,11 +22,14 @@
 #include "notify.h"
 #include "odd.h"
 #include "port.h"
+#include "steps.h"
+#include "threads.h"
 #include "vhost_mem.h"
 #include "vhost_user.h"
 
-#include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +41,11 @@
 
 #define MEM_SIZE  65536
 #define HUGE_SIZE (4 << 20)
+#define PAGE_SIZE 4096
 #define MAX_KEPT  16
+#define MAX_FDS	  1024 /* descriptors that are looked at */
+#define BURST	  4
+#define WRITE	  0xf0 /* no request of the protocol */
 
 /** What is let go of, or changed behind the switch's back, only after the messages. */
 struct kept {
@@ -43,6 +55,7 @@ struct kept {
 	unsigned n_blocking;
 	int files[MAX_KEPT]; /* of memory, to be shortened */
 	unsigned n_files;
+	int memory; /* the last one; 0: none */
 };
 
 static struct kept kept;
@@ -77,15 +90,20 @@ static void prepare(void)
 	atexit(remove_path);
 }
 
+_Thread_local struct steps steps_taken;
+
+/** By one system call, since there is one for each input. */
 static unsigned count_fds(void)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	static struct pollfd fds[MAX_FDS];
 	unsigned n = 0;
 
-	while (dir && readdir(dir))
-		n++;
-	if (dir)
-		closedir(dir);
+	for (int i = 0; i < MAX_FDS; i++)
+		fds[i] = (struct pollfd){.fd = i};
+	if (poll(fds, MAX_FDS, 0) < 0)
+		abort();
+	for (unsigned i = 0; i < MAX_FDS; i++)
+		n += !(fds[i].revents & POLLNVAL);
 	return n;
 }
 
@@ -186,6 +204,27 @@ static void spoil(void)
 		(void)!ftruncate(kept.files[i], 0);
 }
 
+static void keep_memory(int fd)
+{
+	if (kept.memory)
+		close(kept.memory);
+	kept.memory = dup(fd);
+}
+
+static void write_memory(const uint8_t *payload, size_t len)
+{
+	uint16_t at;
+
+	if (!kept.memory || len < sizeof(at))
+		return;
+	memcpy(&at, payload, sizeof(at));
+	len -= sizeof(at);
+	/* Nowhere else than inside: a file that grew would be another. */
+	if (len > (size_t)MEM_SIZE - at)
+		len = (size_t)MEM_SIZE - at;
+	(void)!pwrite(kept.memory, payload + sizeof(at), len, at);
+}
+
 static void let_go(void)
 {
 	for (unsigned i = 0; i < kept.n_readers; i++)
@@ -194,6 +233,8 @@ static void let_go(void)
 		close(kept.blocking[i]);
 	for (unsigned i = 0; i < kept.n_files; i++)
 		close(kept.files[i]);
+	if (kept.memory)
+		close(kept.memory);
 	kept = (struct kept){0};
 }
 
@@ -210,6 +251,7 @@ static unsigned make_fds(uint8_t kind, int *fds)
 			break;
 		case 2:
 			fds[i] = memory_file(MEM_SIZE, 0);
+			keep_memory(fds[i]);
 			break;
 		case 3:
 			fds[i] = memory_file(4096, 0);
@@ -272,9 +314,33 @@ static void close_all(const int *fds, unsigned n, bool are_sent)
 	}
 }
 
-static void check_positions(const struct vring *ring)
+/** Of the pages that regions lie in, what is not theirs: not to be touched, or again as before. */
+static void fence_regions(const struct port_rings *rings, bool on)
 {
-	if (ring->packed && (ring->next_avail >= ring->size || ring->next_used >= ring->size))
+	const struct vmem *mem = rings->n + rings->n_disabled ? rings->rx[0]->mem : NULL;
+
+	for (unsigned i = 0; mem && i < mem->n_regions; i++) {
+		uintptr_t begin = (uintptr_t)mem->regions[i].hva;
+		uintptr_t end = begin + mem->regions[i].size;
+		uintptr_t first = begin & ~(uintptr_t)(PAGE_SIZE - 1);
+		uintptr_t last = (end + PAGE_SIZE - 1) & ~(uintptr_t)(PAGE_SIZE - 1);
+
+		if (on) {
+			ASAN_POISON_MEMORY_REGION((void *)first, begin - first);
+			ASAN_POISON_MEMORY_REGION((void *)end, last - end);
+		} else {
+			ASAN_UNPOISON_MEMORY_REGION((void *)first, last - first);
+		}
+	}
+}
+
+static void check_burst(const struct vring *ring)
+{
+	if (!vring_is_sound(ring))
+		abort();
+	if (steps_taken.take_descs > FWD_MAX_TAKE_DESCS ||
+		steps_taken.descriptors - steps_taken.take_descs > FWD_MAX_PUT_DESCS ||
+		steps_taken.bytes > FWD_MAX_BYTES)
 		abort();
 }
 
@@ -292,7 +358,8 @@ static void use_rings(struct port *port)
 
 	for (unsigned i = 0; i < rings->n; i++) {
 		struct burst burst = {.frames = work->frames};
-		unsigned n = vring_take(rings->rx[i], &burst, 4, work->segs, FWD_MAX_SEGS);
+		steps_taken = (struct steps){0};
+		unsigned n = vring_take(rings->rx[i], &burst, BURST, work->segs, FWD_MAX_SEGS);
 		struct put_burst put = {.frames = work->frames, .max_len = FRAME_MAX_LEN};
 		struct put_tally tally = {0};
 
@@ -311,8 +378,8 @@ static void use_rings(struct port *port)
 		vring_notify(rings->rx[i], true);
 		call_driver(rings->rx[i]);
 		call_driver(rings->tx[i]);
-		check_positions(rings->rx[i]);
-		check_positions(rings->tx[i]);
+		check_burst(rings->rx[i]);
+		check_burst(rings->tx[i]);
 	}
 }
 
@@ -323,18 +390,26 @@ static void drain_rings(struct port *port)
 
 	for (unsigned i = rings->n; i < (unsigned)rings->n + rings->n_disabled; i++) {
 		struct burst burst = {.frames = work->frames};
-		unsigned n = vring_take(rings->rx[i], &burst, 4, work->segs, FWD_MAX_SEGS);
+		steps_taken = (struct steps){0};
+		unsigned n = vring_take(rings->rx[i], &burst, BURST, work->segs, FWD_MAX_SEGS);
 
 		vring_return(rings->rx[i], work->frames, n);
 		vring_publish(rings->rx[i]);
-		check_positions(rings->rx[i]);
+		check_burst(rings->rx[i]);
 	}
+}
+
+static void work_once(struct port *port)
+{
+	fence_regions(port_rings(port), true);
+	use_rings(port);
+	drain_rings(port);
+	fence_regions(port_rings(port), false);
 }
 
 static void on_rings(void *ctx, struct port *port)
 {
-	use_rings(port);
-	drain_rings(port);
+	work_once(port);
 }
 
 static const struct port_events events = {.rings = on_rings};
@@ -352,8 +427,28 @@ static int join_port(void)
 
 static void settle(struct ev *ev)
 {
-	for (unsigned i = 0; i < 4; i++)
-		(void)ev_run_once(ev, 0);
+	for (unsigned i = 0; i < 4 && ev_run_once(ev, 0) > 0; i++)
+		;
+}
+
+/** The message at data, to the port or to its memory. returns  where the next one begins */
+static const uint8_t *say(int fd, const uint8_t *data, const uint8_t *end)
+{
+	struct vhost_user_hdr hdr = {.request = data[0], .flags = data[1], .size = data[3]};
+	size_t len = data[3], left = (size_t)(end - data) - 4;
+	unsigned n_fds;
+	int fds[16];
+
+	len = len < left ? len : left;
+	if (hdr.request == WRITE) {
+		write_memory(data + 4, len);
+		return data + 4 + len;
+	}
+	n_fds = make_fds(data[2], fds);
+	if (data[2] & 8) /* a length that the payload does not have */
+		hdr.size = data[3] * 64u;
+	close_all(fds, n_fds, send_all(fd, &hdr, data + 4, len, fds, n_fds));
+	return data + 4 + len;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -367,31 +462,23 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = {0};
 	struct port *port;
 	struct ev *ev;
-	unsigned before;
+	unsigned n_fds_before, n_threads;
 	int fd;
 
 	prepare();
-	before = count_fds();
+	n_fds_before = count_fds();
+	n_threads = threads_count();
 	memcpy(conf.path, path, sizeof(path));
 	if (ev_create(&ev) || port_create(ev, &conf, &events, NULL, &port, &err))
 		abort();
 	fd = join_port();
 	while (end - data >= 4) {
-		struct vhost_user_hdr hdr = {.request = data[0], .flags = data[1], .size = data[3]};
-		size_t len = data[3], left = (size_t)(end - data) - 4;
 		uint8_t reply[2048];
-		int fds[16];
-		unsigned n_fds = make_fds(data[2], fds);
 
-		if (data[2] & 8) /* a length that the payload does not have */
-			hdr.size = data[3] * 64u;
-		len = len < left ? len : left;
-		close_all(fds, n_fds, send_all(fd, &hdr, data + 4, len, fds, n_fds));
-		data += 4 + len;
+		data = say(fd, data, end);
 		settle(ev);
 		spoil();
-		use_rings(port);
-		drain_rings(port);
+		work_once(port);
 		port_check(port);
 		while (recv(fd, reply, sizeof(reply), MSG_DONTWAIT) > 0)
 			;
@@ -404,7 +491,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ev_destroy(ev);
 	let_go();
 	/* The closer is done soon; one that never is runs into the time limit. */
-	while (count_fds() != before || is_guest_mapped())
-		usleep(100);
+	threads_wait(n_threads);
+	if (count_fds() != n_fds_before || is_guest_mapped())
+		abort();
 	return 0;
 }

@@ -211,9 +211,12 @@ static int connect_loopback(int *ret_reader)
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t size = sizeof(addr);
+	const int small = 4096; /* so that it is full soon */
 	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	(void)setsockopt(listener, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	if (listener < 0 || fd < 0 || bind(listener, (struct sockaddr *)&addr, sizeof(addr)) ||
 		listen(listener, 1) || getsockname(listener, (struct sockaddr *)&addr, &size) ||
 		connect(fd, (struct sockaddr *)&addr, size)) {
