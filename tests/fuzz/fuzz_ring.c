@@ -152,12 +152,14 @@ static void op_fill(struct rig *rig, struct program *p, uint8_t op)
 		avail->idx = (uint16_t)(((struct vring_used *)ring->used)->idx + at);
 }
 
-/** The header and the first bytes of a large TCP segment to port 1, where port 0's chains begin. */
+/** The header and the first bytes of a large TCP segment to port 1 or to all, where port 0's chains
+ *  begin. */
 static void op_large(struct rig *rig, struct program *p)
 {
+	uint16_t what = next16(p);
 	struct virtio_net_hdr_v1 hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
 		.gso_type = VIRTIO_NET_HDR_GSO_TCPV4,
-		.gso_size = next16(p),
+		.gso_size = what & 0x7fff,
 		.hdr_len = 54,
 		.csum_start = 34,
 		.csum_offset = 16};
@@ -165,7 +167,7 @@ static void op_large(struct rig *rig, struct program *p)
 
 	memcpy(at, &hdr, sizeof(hdr));
 	at += sizeof(hdr);
-	(void)rig_frame(at, 0x41, 0x40, -1, 0x0800, 40);
+	(void)rig_frame(at, what & 0x8000 ? 0xff : 0x41, 0x40, -1, 0x0800, 40);
 	at[14] = 0x45;
 	at[23] = 6;
 	at[46] = 5 << 4;
@@ -331,6 +333,7 @@ int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 	struct program program = {data, data + size};
 
 	rig->snapshot.n_workers = 2; /* one after the other, but with locks */
+	rig_set_features(rig, 2, RIG_FEATURES); /* one neighbour gets large frames in segments */
 
 	while (program.at < program.end) {
 		uint8_t op = next8(&program);
