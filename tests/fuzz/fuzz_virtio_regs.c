@@ -2,7 +2,7 @@
  * A guest that touches registers, configuration space and rings of virtio devices in any order, bus
  * mastering with them, on a machine that is paused now and then.
  * Input is a list of 8-byte steps; addresses are folded into a small window so that rings, once set
- * up, are hit.
+ * up, are hit, or lie at the end of RAM, which a guard page follows.
  * Nothing outside guest RAM may be touched, no callback of the loop may read more descriptors than a
  * turn has, and after a machine reset every status is 0 again.
  */
@@ -103,12 +103,19 @@ static void set_up(struct virtio_pci *vp, uint32_t accepted)
 	virtio_pci_bar_write(vp, 0x14, 1, 3 | 8 | 4);
 }
 
+static uint64_t fold_address(uint32_t value)
+{
+	if (value & 0x80000000)
+		return value;
+	return value & 0x40000000 ? FAKE_RAM_BYTES - value % 256 : WINDOW_GPA + value % WINDOW_SIZE;
+}
+
 static void put_desc(struct machine *m, const struct step *s)
 {
 	struct vring_desc *desc = (struct vring_desc *)m->window + s->offset % 64;
 
 	*desc = (struct vring_desc){
-		.addr = s->value & 0x80000000 ? s->value : WINDOW_GPA + s->value % WINDOW_SIZE,
+		.addr = fold_address(s->value),
 		.len = s->value >> 16 & 0x3ff,
 		.flags = s->size & 7,
 		.next = s->size >> 3,

@@ -4,9 +4,10 @@
  *   byte 0    bit 0 packed, bit 1 INDIRECT_DESC, bit 2 EVENT_IDX, bits 4.. size of the queue
  *   the rest  the bytes of a window of RAM with descriptors, both ring parts and tables in it
  *
- * Addresses are folded into the window, but for those with their top bit set. However the ring looks,
- * no chain may take more steps than its queue allows, a turn must end, every range lies in RAM, and
- * positions stay inside the ring.
+ * Addresses are folded into the window, but for those with their top bit set; those with the next
+ * bit set lie at the very end of RAM, which a guard page follows. However the ring looks, no chain may
+ * take more steps than its queue allows, a turn must end, every range lies in RAM, nothing is touched
+ * outside, and positions stay inside the ring.
  */
 #include "fuzz.h"
 
@@ -32,7 +33,9 @@ static void fold_addresses(uint8_t *window)
 		uint64_t addr;
 
 		memcpy(&addr, window + at, sizeof(addr));
-		if (!(addr >> 63))
+		if (addr >> 62 == 1)
+			addr = MEM_MIN_BYTES - addr % 256;
+		else if (!(addr >> 63))
 			addr = WINDOW_GPA + addr % WINDOW_SIZE;
 		memcpy(window + at, &addr, sizeof(addr));
 	}
