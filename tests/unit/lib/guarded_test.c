@@ -1,5 +1,7 @@
 #include "guarded.h"
 
+#include "fake/can_touch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -21,21 +23,6 @@ static int memory_file(size_t size)
 	assert_true(fd >= 0);
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
 	return fd;
-}
-
-/** The kernel refuses to read what we may not touch, instead of ending us. */
-static bool can_touch(const uint8_t *at)
-{
-	int ends[2];
-	ssize_t n;
-
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	n = write(ends[1], at, 1);
-	if (n < 0)
-		assert_int_equal(errno, EFAULT);
-	close(ends[0]);
-	close(ends[1]);
-	return n == 1;
 }
 
 static void nobody_leaves_a_mapping(void **state)

@@ -1,6 +1,7 @@
 #include "cmocka_all.h"
 
 #include "err.h"
+#include "fake/can_touch.h"
 #include "layout.h"
 #include "mem.h"
 
@@ -71,19 +72,6 @@ static void translation_stays_inside_a_region(void **state)
 	assert_int_equal(gpa, LAYOUT_HIGH_RAM_BASE + 5);
 	assert_int_equal(mem_hva_to_gpa(mem, &gpa, &gpa), -ERANGE);
 	mem_destroy(mem);
-}
-
-/* The kernel refuses to read what we may not touch, instead of ending us. */
-static bool can_touch(const uint8_t *at)
-{
-	int ends[2];
-	ssize_t n;
-
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	n = write(ends[1], at, 1);
-	(void)close(ends[0]);
-	(void)close(ends[1]);
-	return n == 1;
 }
 
 static void regions_lie_between_guards(void **state)

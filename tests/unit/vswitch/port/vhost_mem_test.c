@@ -1,5 +1,7 @@
 #include "vhost_mem.h"
 
+#include "fake/can_touch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -13,21 +15,6 @@
 #define PAGE	   4096
 #define N_REGIONS  8
 #define FILE_BYTES (N_REGIONS * 16 * PAGE)
-
-/** The kernel refuses to read what we may not touch, instead of ending us. */
-static bool can_touch(const uint8_t *at)
-{
-	int ends[2];
-	ssize_t n;
-
-	assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-	n = write(ends[1], at, 1);
-	if (n < 0)
-		assert_int_equal(errno, EFAULT);
-	close(ends[0]);
-	close(ends[1]);
-	return n == 1;
-}
 
 static void regions_lie_between_guards(void **state)
 {
