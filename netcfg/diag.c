@@ -176,7 +176,9 @@ static const char *const explanations[] = {
 	[DIAG_IMAGE] = "An image needs a kernel, and its files must be readable. Relative paths start at the\n"
 		       "directory of the lab file.",
 	[DIAG_AFTER] = "Nodes wait for each other in a circle.",
-	[DIAG_ADDRESS] = "An address is written 10.0.0.1/24 or 2001:db8::1/64, a gateway without the length.",
+	[DIAG_ADDRESS] = "An address is written 10.0.0.1/24 or 2001:db8::1/64, a gateway without the length. It is one\n"
+			 "that a host can have, no other node has it on the same VLAN or link, and a gateway is in\n"
+			 "one of the node's own networks.",
 	[DIAG_MESH] = "A mesh needs at least two nodes.",
 	[DIAG_PORT] = "Each kind of port needs some settings, takes others and has no more than those; two ports\n"
 		      "cannot have the same device, interface, socket or file. `netcfg help port add` and\n"

@@ -31,6 +31,7 @@
 #define TOPO_LAB_NAME_MAX 40
 #define TOPO_DEFAULT_MEMORY (256ull << 20)
 #define TOPO_NFGUEST_MEMORY (32ull << 20)
+#define TOPO_NFGUEST_NICS 8 /* that it drives */
 #define TOPO_READY_TEXT   "weft-guest: ready"
 #define TOPO_NFGUEST_READY "\"ready\":1"
 

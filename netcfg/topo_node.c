@@ -2,8 +2,6 @@
 
 #include "str.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -259,151 +257,7 @@ void topo_read_nodes(struct topo_reader *reader, const struct yaml_value *nodes)
 	}
 }
 
-/* Kernel arguments that tools/guest-image understands */
-
-struct guest_args {
-	struct topo_reader *reader;
-	struct topo_node *node;
-	const char *vlans[TOPO_MAX_ADDRS]; /* "eth1:10", so that each is made once */
-	unsigned n_vlans, n_addrs;
-};
-
-static void append(struct guest_args *args, const char *text)
-{
-	const char *joined = text ? arena_printf(&args->reader->topo->arena, "%s%s%s", args->node->guest_args,
-					    args->node->guest_args[0] ? " " : "", text)
-				  : NULL;
-
-	if (joined)
-		args->node->guest_args = joined;
-}
-
-/* "eth1", or "eth1.10" for a VLAN interface on it, which is made by the way. */
-static bool use_interface(struct guest_args *args, const char *name, struct diag_mark mark)
-{
-	const char *dot = strchr(name, '.');
-	struct arena *arena = &args->reader->topo->arena;
-	char *base = dot ? arena_copy(arena, name, (size_t)(dot - name)) : NULL;
-	const char *vlan;
-	uint16_t vid;
-	unsigned number = topo_interface(base ? base : name, mark, args->reader->diag);
-
-	if (!number)
-		return false;
-	if (number > args->node->n_nics) {
-		diag_hint(diag_add(args->reader->diag, mark, DIAG_INTERFACE, "node \"%s\" has no interface eth%u",
-				  args->node->name, number),
-			args->node->n_nics ? "no link ends there; it has eth1-eth%u" : "no link ends at this node",
-			args->node->n_nics);
-		return false;
-	}
-	if (!dot)
-		return true;
-	if (vlan_parse(dot + 1, &vid)) {
-		diag_add(args->reader->diag, mark, DIAG_VLAN_RANGE, "VLAN \"%.20s\" of \"%.40s\" is not in 1-4094",
-			dot + 1, name);
-		return false;
-	}
-	vlan = arena_printf(arena, "weft.vlan=%s:%u", base, vid);
-	for (unsigned i = 0; vlan && i < args->n_vlans; i++) {
-		if (!strcmp(args->vlans[i], vlan))
-			return true;
-	}
-	if (vlan && args->n_vlans < TOPO_MAX_ADDRS) {
-		args->vlans[args->n_vlans++] = vlan;
-		append(args, vlan);
-	}
-	return true;
-}
-
-static bool is_address(const char *text, int family, bool with_len)
-{
-	unsigned char bytes[16];
-	char host[64];
-	const char *slash = strchr(text, '/');
-	size_t len = slash ? (size_t)(slash - text) : strlen(text);
-	char *end;
-	unsigned long bits;
-
-	if (!slash == with_len || len >= sizeof(host))
-		return false;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	if (inet_pton(family, host, bytes) != 1)
-		return false;
-	if (!slash)
-		return true;
-	bits = strtoul(slash + 1, &end, 10);
-	return isdigit((unsigned char)slash[1]) && !*end && bits <= (family == AF_INET ? 32 : 128);
-}
-
-static void add_address(struct guest_args *args, const char *interface, const struct yaml_value *value,
-	int family)
-{
-	if (value->kind != YAML_SCALAR || !is_address(value->text, family, true)) {
-		diag_hint(diag_add(args->reader->diag, value->mark, DIAG_ADDRESS, "%s%.50s%s is not an %s address",
-				  value->kind == YAML_SCALAR ? "\"" : "",
-				  value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value),
-				  value->kind == YAML_SCALAR ? "\"" : "", family == AF_INET ? "IPv4" : "IPv6"),
-			family == AF_INET ? "write 10.0.0.1/24" : "write 2001:db8::1/64");
-		return;
-	}
-	if (args->n_addrs++ < TOPO_MAX_ADDRS)
-		append(args, arena_printf(&args->reader->topo->arena, "weft.ip=%s:%s", interface, value->text));
-	else if (args->n_addrs == TOPO_MAX_ADDRS + 1)
-		diag_add(args->reader->diag, value->mark, DIAG_LIMIT, "more than %d addresses", TOPO_MAX_ADDRS);
-}
-
-static void add_addresses(struct guest_args *args, const struct yaml_value *map, int family)
-{
-	if (!map || topo_yaml_is_null(map))
-		return;
-	if (map->kind != YAML_MAP) {
-		diag_hint(diag_add(args->reader->diag, map->mark, DIAG_TYPE,
-				  "addresses are a map of interfaces, not %s", topo_yaml_kind(map)),
-			family == AF_INET ? "write { eth1: 10.0.0.1/24 }" : "write { eth1: 2001:db8::1/64 }");
-		return;
-	}
-	for (const struct yaml_value *v = map->first; v; v = v->next) {
-		if (!use_interface(args, v->key->text, v->key->mark))
-			continue;
-		if (v->kind != YAML_LIST)
-			add_address(args, v->key->text, v, family);
-		for (const struct yaml_value *item = v->kind == YAML_LIST ? v->first : NULL; item; item = item->next)
-			add_address(args, v->key->text, item, family);
-	}
-}
-
-static void add_gateway(struct guest_args *args, const struct yaml_value *value)
-{
-	if (value->kind != YAML_SCALAR ||
-	    (!is_address(value->text, AF_INET, false) && !is_address(value->text, AF_INET6, false))) {
-		diag_add(args->reader->diag, value->mark, DIAG_ADDRESS, "gateway %.50s is not an address without length",
-			value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value));
-		return;
-	}
-	append(args, arena_printf(&args->reader->topo->arena, "weft.gw=%s", value->text));
-}
-
-static void finish_node(struct topo_reader *reader, struct topo_node *node,
-	const struct topo_node_spec *spec)
-{
-	struct guest_args args = {.reader = reader, .node = node};
-	const struct yaml_value *gateway = spec->gateway;
-
-	if (node->image && node->image->is_nfguest)
-		return;
-	append(&args, arena_printf(&reader->topo->arena, "hostname=%s", node->name));
-	add_addresses(&args, spec->ipv4, AF_INET);
-	add_addresses(&args, spec->ipv6, AF_INET6);
-	if (gateway && gateway->kind != YAML_LIST)
-		add_gateway(&args, gateway);
-	for (const struct yaml_value *v = gateway && gateway->kind == YAML_LIST ? gateway->first : NULL; v;
-		v = v->next)
-		add_gateway(&args, v);
-	if (spec->forwarding)
-		append(&args, "weft.fwd=1");
-}
+/* What can only be read when all nodes and links are known */
 
 static void add_after(struct topo_reader *reader, struct topo_node *node, const struct yaml_value *value)
 {
@@ -490,9 +344,10 @@ void topo_finish_nodes(struct topo_reader *reader, const struct yaml_value *node
 
 			if (idx < 0)
 				continue;
-			finish_node(reader, &topo->nodes[idx], &spec);
+			topo_read_addresses(reader, &topo->nodes[idx], &spec);
 			read_after(reader, &topo->nodes[idx], spec.after);
 		}
 	}
+	topo_check_addresses(reader);
 	check_circles(reader);
 }

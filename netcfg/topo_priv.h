@@ -7,6 +7,8 @@
 #include "topo.h"
 #include "topo_schema.h"
 
+struct topo_addr;
+
 struct topo_reader {
 	struct topo *topo;
 	struct diag *diag;
@@ -15,6 +17,8 @@ struct topo_reader {
 	struct topo_node_spec node_defaults;
 	struct topo_link_spec link_defaults;
 	const struct yaml_value *groups;
+	struct topo_addr *addrs; /* of all nodes, the last one first */
+	unsigned n_addrs;
 };
 
 /** Names of a range word: "h1..4" is h1 h2 h3 h4; another word is itself. */
@@ -46,6 +50,13 @@ void topo_read_ports(struct topo_reader *reader, const struct yaml_value *ports)
 /** bridges and links: topo_link.c */
 void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *bridges);
 void topo_read_links(struct topo_reader *reader, const struct yaml_value *links);
+
+/**
+ * Addresses of guests, told to them as kernel arguments: topo_addr.c; after links, which say where an
+ * interface leads. First each node's, then what only all of them together show.
+ */
+void topo_read_addresses(struct topo_reader *reader, struct topo_node *node, const struct topo_node_spec *spec);
+void topo_check_addresses(struct topo_reader *reader);
 
 /** steps of tests: topo_step.c; after all that they name */
 void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps);

@@ -167,9 +167,21 @@ static void syntax_error(struct diag *diag, const yaml_parser_t *parser)
 		diag_hint(item, "a tab? indent with spaces, and quote this character");
 }
 
+/* Editors of Windows put one before the text. */
+static size_t skip_byte_order_mark(const struct diag *diag)
+{
+	return diag->size >= 3 && !memcmp(diag->text, "\xef\xbb\xbf", 3) ? 3 : 0;
+}
+
+static bool is_utf16(const struct diag *diag)
+{
+	return diag->size >= 2 && (!memcmp(diag->text, "\xff\xfe", 2) || !memcmp(diag->text, "\xfe\xff", 2));
+}
+
 const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
 {
 	struct builder b = {.arena = arena, .diag = diag};
+	size_t begin = skip_byte_order_mark(diag);
 	unsigned errors = diag->n;
 	yaml_parser_t parser;
 	bool done = false;
@@ -182,11 +194,15 @@ const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
 		diag_add(diag, (struct diag_mark){0}, DIAG_SYNTAX, "file is empty");
 		return NULL;
 	}
+	if (is_utf16(diag)) {
+		diag_hint(diag_add(diag, (struct diag_mark){0}, DIAG_SYNTAX, "file is UTF-16"), "save it as UTF-8");
+		return NULL;
+	}
 	if (!yaml_parser_initialize(&parser)) {
 		diag_add(diag, (struct diag_mark){0}, DIAG_LIMIT, "out of memory");
 		return NULL;
 	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)diag->text, diag->size);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)diag->text + begin, diag->size - begin);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	while (!done) {
 		yaml_event_t event;

@@ -82,6 +82,18 @@ static void marks_point_at_values(void **state)
 	arena_done(&arena);
 }
 
+static void byte_order_mark_is_skipped(void **state)
+{
+	struct arena arena = {0};
+	struct diag diag;
+	const struct yaml_value *root = read_text(&arena, &diag, "\xef\xbb\xbfname: x\n");
+
+	assert_non_null(root);
+	assert_string_equal(topo_yaml_get(root, "name")->text, "x");
+	assert_int_equal(topo_yaml_get(root, "name")->key->mark.column, 1);
+	arena_done(&arena);
+}
+
 static void check_refused(const char *text, enum diag_code code)
 {
 	struct arena arena = {0};
@@ -127,6 +139,7 @@ int main(void)
 		cmocka_unit_test(types_are_those_of_the_core_schema),
 		cmocka_unit_test(numbers_have_bounds),
 		cmocka_unit_test(marks_point_at_values),
+		cmocka_unit_test(byte_order_mark_is_skipped),
 		cmocka_unit_test(features_are_refused),
 		cmocka_unit_test(size_is_limited),
 	};

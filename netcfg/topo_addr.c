@@ -1,0 +1,434 @@
+/*
+ * Addresses of guests: read, judged, and told to the guests as the kernel arguments that
+ * tools/guest-image understands.
+ *
+ * An address is that of a host in its network; where it stands, frames can get: the link of its
+ * interface carries its VLAN; nobody else on the same segment has it; a gateway is one hop away.
+ */
+#include "topo_priv.h"
+
+#include "str.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct inet {
+	int family;
+	unsigned n_bits; /* of an address of the family */
+	unsigned len;    /* of the network's part */
+	uint8_t bytes[16];
+};
+
+/** What hears each other's broadcasts: a VLAN of a bridge, or of a wire. */
+struct segment {
+	bool is_wire;
+	unsigned idx; /* of the link or bridge */
+	uint16_t vid; /* 0 = untagged, in no VLAN */
+};
+
+struct topo_addr {
+	struct topo_addr *next;
+	const struct topo_node *node;
+	struct inet inet;
+	bool has_segment;
+	struct segment segment;
+	struct diag_mark mark;
+	const char *text;
+};
+
+struct guest_args {
+	struct topo_reader *reader;
+	struct topo_node *node;
+	const char *vlans[TOPO_MAX_ADDRS]; /* "eth1:10", so that each is made once */
+	unsigned n_vlans, n_addrs;
+};
+
+static void append(struct guest_args *args, const char *text)
+{
+	const char *joined = text ? arena_printf(&args->reader->topo->arena, "%s%s%s", args->node->guest_args,
+					    args->node->guest_args[0] ? " " : "", text)
+				  : NULL;
+
+	if (joined)
+		args->node->guest_args = joined;
+}
+
+/* ---- Addresses ------------------------------------------------------------------------------- */
+
+static bool parse_inet(const char *text, int family, bool with_len, struct inet *ret)
+{
+	char host[64];
+	const char *slash = strchr(text, '/');
+	size_t len = slash ? (size_t)(slash - text) : strlen(text);
+	unsigned long bits;
+	char *end;
+
+	*ret = (struct inet){.family = family, .n_bits = family == AF_INET ? 32 : 128};
+	if (!slash == with_len || len >= sizeof(host))
+		return false;
+	memcpy(host, text, len);
+	host[len] = '\0';
+	if (inet_pton(family, host, ret->bytes) != 1)
+		return false;
+	ret->len = ret->n_bits;
+	if (!slash)
+		return true;
+	bits = strtoul(slash + 1, &end, 10);
+	ret->len = (unsigned)bits;
+	return isdigit((unsigned char)slash[1]) && !*end && bits <= ret->n_bits;
+}
+
+/* Are the bits from `from` on all 0, or all 1? */
+static bool rest_is(const struct inet *inet, unsigned from, bool ones)
+{
+	for (unsigned i = from; i < inet->n_bits; i++) {
+		if ((inet->bytes[i / 8] >> (7 - i % 8) & 1) != ones)
+			return false;
+	}
+	return true;
+}
+
+static bool is_in_network(const struct inet *inet, const struct inet *network)
+{
+	if (inet->family != network->family)
+		return false;
+	for (unsigned i = 0; i < network->len; i++) {
+		if ((inet->bytes[i / 8] ^ network->bytes[i / 8]) >> (7 - i % 8) & 1)
+			return false;
+	}
+	return true;
+}
+
+static bool is_link_local(const struct inet *inet)
+{
+	return inet->family == AF_INET6 && inet->bytes[0] == 0xfe && (inet->bytes[1] & 0xc0) == 0x80;
+}
+
+/* Why no host can have it; NULL = one can. RFC 1122 3.2.1.3, RFC 3021, RFC 4291 2.5 and 2.6. */
+static const char *not_of_a_host(const struct inet *inet)
+{
+	static const uint8_t loopback[16] = {[15] = 1};
+	const uint8_t *b = inet->bytes;
+	bool is_v4 = inet->family == AF_INET;
+
+	if (is_v4 ? b[0] == 0 : rest_is(inet, 0, false))
+		return "means that a host has no address yet";
+	if (is_v4 ? b[0] == 127 : !memcmp(b, loopback, sizeof(loopback)))
+		return "is a loopback address";
+	if (is_v4 ? b[0] >> 4 == 14 : b[0] == 0xff)
+		return "is a multicast address";
+	if (is_v4 && b[0] >> 4 == 15)
+		return "is a reserved address";
+	/* A network of two hosts, or of one, has no address to spare. */
+	if (inet->len + 2 > inet->n_bits)
+		return NULL;
+	if (rest_is(inet, inet->len, false))
+		return is_v4 ? "is the network's address, not a host's" : "is the address of any router, not of one host";
+	if (is_v4 && rest_is(inet, inet->len, true))
+		return "is the network's broadcast address";
+	return NULL;
+}
+
+/* ---- Interfaces ------------------------------------------------------------------------------ */
+
+static const struct topo_link *find_link(const struct topo *topo, unsigned node, unsigned nic)
+{
+	const struct topo_link *link;
+
+	for (unsigned i = 0; i < topo->n_links; i++) {
+		link = &topo->links[i];
+		if ((!link->a.is_port && link->a.node == node && link->a.nic == nic) ||
+		    (link->is_wire && !link->b.is_port && link->b.node == node && link->b.nic == nic))
+			return link;
+	}
+	return NULL;
+}
+
+/* Where frames of an interface go, untagged (vid 0) or tagged; false: nowhere, its link drops them. */
+static bool find_segment(const struct topo *topo, const struct topo_link *link, uint16_t vid, struct segment *ret)
+{
+	const struct topo_bridge *bridge = link->is_wire ? NULL : &topo->bridges[link->bridge];
+
+	*ret = (struct segment){link->is_wire, link->is_wire ? (unsigned)(link - topo->links) : link->bridge, vid};
+	if (link->is_wire)
+		return true;
+	if (link->vlan_mode == CTL_VLAN_ACCESS) {
+		ret->vid = link->tag;
+		return !vid;
+	}
+	if (!vid && link->vlan_mode != CTL_VLAN_TRUNK) {
+		ret->vid = link->native;
+		return true;
+	}
+	if (!vid)
+		return !bridge->has_vlans && vlan_set_count(&link->trunks) == VLAN_MAX;
+	return (vid == link->native || vlan_set_has(&link->trunks, vid)) &&
+	       (!bridge->has_vlans || vlan_set_has(&bridge->vlans, vid));
+}
+
+/* What an address says where: "eth1", or "eth1.10" for a VLAN interface on it. */
+struct place {
+	const char *name;
+	uint16_t vid; /* 0 = the interface itself */
+	bool has_segment;
+	struct segment segment;
+};
+
+static void find_place(struct guest_args *args, unsigned nic, struct diag_mark mark, struct place *place)
+{
+	const struct topo *topo = args->reader->topo;
+	const struct topo_link *link = find_link(topo, (unsigned)(args->node - topo->nodes), nic);
+	struct diag_item *item;
+
+	if (!link)
+		return; /* by "interfaces", or the link has an error of its own */
+	place->has_segment = find_segment(topo, link, place->vid, &place->segment);
+	if (place->has_segment)
+		return;
+	if (place->vid)
+		item = diag_add(args->reader->diag, mark, DIAG_VLAN_ROLE, "the link of %s's eth%u does not carry VLAN %u",
+			args->node->name, nic + 1, place->vid);
+	else
+		item = diag_add(args->reader->diag, mark, DIAG_VLAN_ROLE,
+			"the link of %s's eth%u drops untagged frames", args->node->name, nic + 1);
+	if (!place->vid)
+		diag_hint(item, "give it an access-vlan or native-vlan, at line %u, or write eth%u.VLAN", link->mark.line,
+			nic + 1);
+	else if (link->vlan_mode == CTL_VLAN_ACCESS)
+		diag_hint(item, "an access port drops tagged frames, see line %u", link->mark.line);
+	else
+		diag_hint(item, "see its trunk-vlans, at line %u, and the bridge's vlans", link->mark.line);
+}
+
+/* An interface that is there; a VLAN interface is made by the way. */
+static bool use_interface(struct guest_args *args, const char *name, struct diag_mark mark, struct place *place)
+{
+	const char *dot = strchr(name, '.');
+	struct arena *arena = &args->reader->topo->arena;
+	char *base = dot ? arena_copy(arena, name, (size_t)(dot - name)) : NULL;
+	unsigned number = topo_interface(base ? base : name, mark, args->reader->diag);
+	const char *vlan;
+
+	*place = (struct place){.name = name};
+	if (!number)
+		return false;
+	if (number > args->node->n_nics) {
+		diag_hint(diag_add(args->reader->diag, mark, DIAG_INTERFACE, "node \"%s\" has no interface eth%u",
+				  args->node->name, number),
+			args->node->n_nics ? "no link ends there; it has eth1-eth%u" : "no link ends at this node",
+			args->node->n_nics);
+		return false;
+	}
+	if (dot && vlan_parse(dot + 1, &place->vid)) {
+		diag_add(args->reader->diag, mark, DIAG_VLAN_RANGE, "VLAN \"%.20s\" of \"%.40s\" is not in 1-4094",
+			dot + 1, name);
+		return false;
+	}
+	find_place(args, number - 1, mark, place);
+	if (!dot)
+		return true;
+	vlan = arena_printf(arena, "weft.vlan=%s:%u", base, place->vid);
+	for (unsigned i = 0; vlan && i < args->n_vlans; i++) {
+		if (!strcmp(args->vlans[i], vlan))
+			return true;
+	}
+	if (vlan && args->n_vlans < TOPO_MAX_ADDRS) {
+		args->vlans[args->n_vlans++] = vlan;
+		append(args, vlan);
+	}
+	return true;
+}
+
+/* ---- A node's -------------------------------------------------------------------------------- */
+
+static void note_address(struct guest_args *args, const struct place *place, const struct yaml_value *value,
+	const struct inet *inet)
+{
+	struct topo_reader *reader = args->reader;
+	struct topo_addr *addr = arena_alloc(&reader->topo->arena, sizeof(*addr));
+
+	if (!addr)
+		return;
+	*addr = (struct topo_addr){reader->addrs, args->node, *inet, place->has_segment, place->segment, value->mark,
+		value->text};
+	reader->addrs = addr;
+	reader->n_addrs++;
+}
+
+static void add_address(struct guest_args *args, const struct place *place, const struct yaml_value *value, int family)
+{
+	struct diag *diag = args->reader->diag;
+	struct inet inet;
+	const char *why;
+
+	if (value->kind != YAML_SCALAR || !parse_inet(value->text, family, true, &inet)) {
+		diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS, "%s%.50s%s is not an %s address",
+				  value->kind == YAML_SCALAR ? "\"" : "",
+				  value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value),
+				  value->kind == YAML_SCALAR ? "\"" : "", family == AF_INET ? "IPv4" : "IPv6"),
+			family == AF_INET ? "write 10.0.0.1/24" : "write 2001:db8::1/64");
+		return;
+	}
+	why = not_of_a_host(&inet);
+	if (why) {
+		diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS, "%.50s %s", value->text, why),
+			"give each interface an address of its own in the network");
+		return;
+	}
+	if (args->n_addrs++ < TOPO_MAX_ADDRS) {
+		note_address(args, place, value, &inet);
+		append(args, arena_printf(&args->reader->topo->arena, "weft.ip=%s:%s", place->name, value->text));
+	} else if (args->n_addrs == TOPO_MAX_ADDRS + 1) {
+		diag_add(diag, value->mark, DIAG_LIMIT, "more than %d addresses", TOPO_MAX_ADDRS);
+	}
+}
+
+static void add_addresses(struct guest_args *args, const struct yaml_value *map, int family)
+{
+	struct place place;
+
+	if (!map || topo_yaml_is_null(map))
+		return;
+	if (map->kind != YAML_MAP) {
+		diag_hint(diag_add(args->reader->diag, map->mark, DIAG_TYPE,
+				  "addresses are a map of interfaces, not %s", topo_yaml_kind(map)),
+			family == AF_INET ? "write { eth1: 10.0.0.1/24 }" : "write { eth1: 2001:db8::1/64 }");
+		return;
+	}
+	for (const struct yaml_value *v = map->first; v; v = v->next) {
+		if (!use_interface(args, v->key->text, v->key->mark, &place))
+			continue;
+		if (v->kind != YAML_LIST)
+			add_address(args, &place, v, family);
+		for (const struct yaml_value *item = v->kind == YAML_LIST ? v->first : NULL; item; item = item->next)
+			add_address(args, &place, item, family);
+	}
+}
+
+/* The first hop is on one of the node's own networks, or nobody can be asked where it is. */
+static void check_gateway(struct guest_args *args, const struct yaml_value *value, const struct inet *gateway)
+{
+	struct diag *diag = args->reader->diag;
+	const char *network = NULL;
+
+	if (is_link_local(gateway))
+		return;
+	for (const struct topo_addr *a = args->reader->addrs; a && a->node == args->node; a = a->next) {
+		if (a->inet.family != gateway->family)
+			continue;
+		network = a->text;
+		if (!is_in_network(gateway, &a->inet))
+			continue;
+		if (!memcmp(a->inet.bytes, gateway->bytes, sizeof(gateway->bytes)))
+			diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS,
+					  "gateway %.50s is an address of node \"%s\" itself", value->text,
+					  args->node->name),
+				"write the address of the router on that network");
+		return;
+	}
+	diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS, "gateway %.50s is in no network of node \"%s\"", value->text,
+			  args->node->name),
+		network ? "its network is that of %s" : "it has no address of that family", network);
+}
+
+static void add_gateway(struct guest_args *args, const struct yaml_value *value)
+{
+	struct inet gateway;
+
+	if (value->kind != YAML_SCALAR || (!parse_inet(value->text, AF_INET, false, &gateway) &&
+						  !parse_inet(value->text, AF_INET6, false, &gateway))) {
+		diag_add(args->reader->diag, value->mark, DIAG_ADDRESS, "gateway %.50s is not an address without length",
+			value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value));
+		return;
+	}
+	check_gateway(args, value, &gateway);
+	append(args, arena_printf(&args->reader->topo->arena, "weft.gw=%s", value->text));
+}
+
+void topo_read_addresses(struct topo_reader *reader, struct topo_node *node, const struct topo_node_spec *spec)
+{
+	struct guest_args args = {.reader = reader, .node = node};
+	const struct yaml_value *gateway = spec->gateway;
+
+	if (node->image && node->image->is_nfguest) {
+		if (node->n_nics > TOPO_NFGUEST_NICS)
+			diag_add(reader->diag, node->mark, DIAG_INTERFACE,
+				"node \"%s\" has %u interfaces, an nfguest drives %d at most", node->name, node->n_nics,
+				TOPO_NFGUEST_NICS);
+		return;
+	}
+	append(&args, arena_printf(&reader->topo->arena, "hostname=%s", node->name));
+	add_addresses(&args, spec->ipv4, AF_INET);
+	add_addresses(&args, spec->ipv6, AF_INET6);
+	if (gateway && gateway->kind != YAML_LIST)
+		add_gateway(&args, gateway);
+	for (const struct yaml_value *v = gateway && gateway->kind == YAML_LIST ? gateway->first : NULL; v;
+		v = v->next)
+		add_gateway(&args, v);
+	if (spec->forwarding)
+		append(&args, "weft.fwd=1");
+}
+
+/* ---- All nodes' ------------------------------------------------------------------------------ */
+
+static int compare_u(unsigned a, unsigned b)
+{
+	return (a > b) - (a < b);
+}
+
+/* By segment and address: those that are the same stand side by side. */
+static int compare_addrs(const void *left, const void *right)
+{
+	const struct topo_addr *a = *(const struct topo_addr *const *)left;
+	const struct topo_addr *b = *(const struct topo_addr *const *)right;
+	int order = compare_u(a->segment.is_wire, b->segment.is_wire);
+
+	if (!order)
+		order = compare_u(a->segment.idx, b->segment.idx);
+	if (!order)
+		order = compare_u(a->segment.vid, b->segment.vid);
+	if (!order)
+		order = compare_u((unsigned)a->inet.family, (unsigned)b->inet.family);
+	return order ? order : memcmp(a->inet.bytes, b->inet.bytes, sizeof(a->inet.bytes));
+}
+
+/* In the order of the file; nodes of a range stand at one place. */
+static bool is_later(const struct topo_addr *a, const struct topo_addr *b)
+{
+	if (a->mark.line != b->mark.line)
+		return a->mark.line > b->mark.line;
+	return a->mark.column != b->mark.column ? a->mark.column > b->mark.column : a->node > b->node;
+}
+
+void topo_check_addresses(struct topo_reader *reader)
+{
+	const struct topo_addr **sorted =
+		arena_alloc(&reader->topo->arena, (reader->n_addrs + 1) * sizeof(const struct topo_addr *));
+	unsigned n = 0;
+
+	if (!sorted)
+		return;
+	for (const struct topo_addr *a = reader->addrs; a; a = a->next) {
+		if (a->has_segment)
+			sorted[n++] = a;
+	}
+	qsort(sorted, n, sizeof(const struct topo_addr *), compare_addrs);
+	for (unsigned i = 1; i < n; i++) {
+		const struct topo_addr *first = sorted[i - 1], *second = sorted[i];
+		bool is_range = first->mark.line == second->mark.line && first->mark.column == second->mark.column;
+
+		if (compare_addrs(&sorted[i - 1], &sorted[i]))
+			continue;
+		if (is_later(first, second)) {
+			second = sorted[i - 1];
+			first = sorted[i];
+		}
+		diag_hint(diag_add(reader->diag, second->mark, DIAG_ADDRESS, "%.50s is an address of node \"%s\" already",
+				  second->text, first->node->name),
+			is_range ? "the nodes of a range need addresses of their own: write them one by one"
+				 : "see line %u: both are on the same network",
+			first->mark.line);
+	}
+}
