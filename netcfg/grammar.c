@@ -2,6 +2,7 @@
 
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
+#include "foreign.h"
 #include "str.h"
 
 #include <errno.h>
@@ -154,8 +155,8 @@ static void match_offer(struct match *match, const char *name, int idx)
 		used ? ", " : "", name);
 }
 
-/* Index of what was meant, or -EINVAL. */
-static int match_end(const struct match *match, const char *what, struct err *err)
+/* Index of what was meant, or -EINVAL; leads_on: the hint for an unknown word, NULL = none in particular. */
+static int match_end(const struct match *match, const char *what, const char *leads_on, struct err *err)
 {
 	const char *nearest;
 
@@ -167,7 +168,9 @@ static int match_end(const struct match *match, const char *what, struct err *er
 		return err_set(err, -EINVAL, "%s '%s' is ambiguous: %s", what, match->word, match->candidates);
 	nearest = str_nearest(match->word, match->names, match->n_names);
 	(void)err_set(err, -EINVAL, "unknown %s '%s'", what, match->word);
-	if (nearest)
+	if (leads_on)
+		err_hint(err, "%s", leads_on);
+	else if (nearest)
 		err_hint(err, "did you mean '%s'?", nearest);
 	else
 		err_hint(err, "see netcfg help");
@@ -191,7 +194,7 @@ int grammar_find_first(const char *word, const struct grammar_object **ret_objec
 		match_offer(&match, grammar_commands[i].name, n + i);
 		match_offer(&match, grammar_commands[i].synonym, n + i);
 	}
-	idx = match_end(&match, "object or command", err);
+	idx = match_end(&match, "object or command", foreign_find(foreign_commands, word), err);
 	if (idx < 0)
 		return idx;
 	if (idx < n)
@@ -201,15 +204,27 @@ int grammar_find_first(const char *word, const struct grammar_object **ret_objec
 	return 0;
 }
 
+static bool is_exact_verb(const struct grammar_object *object, const char *word)
+{
+	for (unsigned i = 0; i < object->n_verbs; i++) {
+		if (!strcmp(object->verbs[i].name, word))
+			return true;
+	}
+	return false;
+}
+
 int grammar_find_verb(const struct grammar_object *object, const char *word,
 	const struct grammar_verb **ret_verb, struct err *err)
 {
+	const char *ours = foreign_find(foreign_verbs, word);
 	struct match match = {.word = word, .exact = -1};
+	char hint[48];
 	int idx;
 
 	for (unsigned i = 0; i < object->n_verbs; i++)
 		match_offer(&match, object->verbs[i].name, (int)i);
-	idx = match_end(&match, "verb", err);
+	(void)snprintf(hint, sizeof(hint), "did you mean '%s'?", ours ? ours : "");
+	idx = match_end(&match, "verb", ours && is_exact_verb(object, ours) ? hint : NULL, err);
 	if (idx < 0)
 		return idx;
 	*ret_verb = &object->verbs[idx];
@@ -245,6 +260,7 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 {
 	char words[CTL_MAX_FIELDS][32];
 	struct match match = {.word = word, .exact = -1};
+	const char *leads_on = verb->schema == &ctl_port_schema ? foreign_find(foreign_fields, word) : NULL;
 	int idx;
 
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
@@ -256,7 +272,11 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 		if (!strcmp(field->name, word))
 			match.exact = (int)i;
 	}
-	idx = match_end(&match, "word", err);
+	if (leads_on && match.exact < 0)
+		match.n_prefixes = 0; // `vlan` is not short for vlan-mode: whoever writes it means a number
+	if (strchr(word, '='))
+		leads_on = "a value follows its word without '=': `tag 10`";
+	idx = match_end(&match, "word", leads_on, err);
 	if (idx < 0)
 		return idx;
 	*ret_field = &verb->schema->fields[idx];
@@ -333,15 +353,6 @@ static int parse_positions(struct grammar_request *req, char **words, unsigned n
 	}
 	*ret_used = used;
 	return 0;
-}
-
-static bool is_exact_verb(const struct grammar_object *object, const char *word)
-{
-	for (unsigned i = 0; i < object->n_verbs; i++) {
-		if (!strcmp(object->verbs[i].name, word))
-			return true;
-	}
-	return false;
 }
 
 /* Takes the verb out of words; the name that stood before it stays. */

@@ -1,6 +1,7 @@
 /* The command table: shortenings, word order, ambiguity, values, and that the manual lists it all. */
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
+#include "foreign.h"
 #include "grammar.h"
 #include "port_kind.h"
 
@@ -265,6 +266,91 @@ static void manual_lists_everything(void **state)
 	free(page);
 }
 
+static void check_hint(const char *line, const char *hint)
+{
+	struct grammar_request req;
+
+	if (!parse(line, &req))
+		fail_msg("'%s' is understood", line);
+	if (!strstr(line_err.hint, hint))
+		fail_msg("'%s' leads to \"%s\"", line, line_err.hint);
+}
+
+static void words_of_other_tools_lead_on(void **state)
+{
+	check_hint("ls", "netcfg status");
+	check_hint("deploy lab.yaml", "netcfg apply");
+	check_hint("logs h1", "console NAME --log");
+	check_hint("add-port br0 p1", "netcfg port add");
+	check_hint("port list", "did you mean 'show'?");
+	check_hint("bridge create br0", "did you mean 'add'?");
+	check_hint("bridge rm br0", "did you mean 'del'?");
+	check_hint("fdb clear br0", "did you mean 'flush'?");
+	check_hint("node create h1", "netcfg help"); // nodes are not made so
+	check_hint("port set p1 master br0", "bridge BRIDGE");
+	check_hint("port set p1 access 10", "vlan-mode access tag 10");
+	check_hint("port set p1 vlan 20", "vlan-mode access tag 10");
+	check_hint("port set p1 tag=10", "`tag 10`");
+}
+
+/* What stands in backticks of a hint is a command that is understood. */
+static void check_commands_in(const char *hint)
+{
+	struct grammar_request req;
+	char text[300], *save = NULL;
+
+	(void)snprintf(text, sizeof(text), "%s", hint);
+	for (char *part = strtok_r(text, "`", &save); part; part = strtok_r(NULL, "`", &save)) {
+		if (!strncmp(part, "netcfg ", 7) && parse(part + 7, &req))
+			fail_msg("hint \"%s\": '%s': %s", hint, part, line_err.msg);
+	}
+}
+
+/* True for words that are none of ours. */
+static void check_row(const struct foreign_word *row, const char *before)
+{
+	struct grammar_request req;
+	char words[200], line[300], *save = NULL;
+
+	(void)snprintf(words, sizeof(words), "%s", row->words);
+	for (char *word = strtok_r(words, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		(void)snprintf(line, sizeof(line), "%s%s x", before, word);
+		if (!parse(line, &req))
+			fail_msg("'%s' is a word of ours", line);
+		if (!strstr(line_err.hint, row->ours))
+			fail_msg("'%s' leads to \"%s\"", line, line_err.hint);
+	}
+}
+
+static void hints_lead_to_commands(void **state)
+{
+	for (const struct foreign_word *row = foreign_commands; row->words; row++) {
+		check_commands_in(row->ours);
+		check_row(row, "");
+	}
+	for (const struct foreign_word *row = foreign_fields; row->words; row++) {
+		check_commands_in(row->ours);
+		check_row(row, "port set p1 ");
+	}
+	/* Each of these verbs is one of an object. */
+	for (const struct foreign_word *row = foreign_verbs; row->words; row++) {
+		const struct grammar_verb *verb;
+		unsigned n = 0;
+
+		for (unsigned i = 0; i < grammar_n_objects; i++) {
+			const struct grammar_object *object = &grammar_objects[i];
+			char before[64];
+
+			if (grammar_find_verb(object, row->ours, &verb, NULL) || strcmp(verb->name, row->ours))
+				continue;
+			(void)snprintf(before, sizeof(before), "%s ", object->name);
+			check_row(row, before);
+			n++;
+		}
+		assert_true(n > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +359,8 @@ int main(void)
 		cmocka_unit_test(fields_reach_the_message),
 		cmocka_unit_test(options_stand_anywhere),
 		cmocka_unit_test(synonyms_are_kept),
+		cmocka_unit_test(words_of_other_tools_lead_on),
+		cmocka_unit_test(hints_lead_to_commands),
 		cmocka_unit_test(verbs_fit_the_protocol),
 		cmocka_unit_test(manual_lists_everything),
 	};
