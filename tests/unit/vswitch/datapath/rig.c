@@ -222,10 +222,12 @@ static uint64_t least(uint64_t a, uint64_t b)
 }
 
 /** Did the last burst cost no more than fwd.h says, and than its frames account for? */
-static void check_steps(const struct rig *rig)
+static void check_steps(const struct rig *rig, unsigned port)
 {
 	const uint64_t frame_descs = 2 * PUT_MAX_SEGS + PUT_MAX_CHAINS, head_bytes = 512;
-	uint64_t receivers = rig->n_ports, frames = steps_taken.frames;
+	uint64_t frames = steps_taken.frames;
+	/* No frame goes back to where it came from. */
+	uint64_t receivers = rig->ports[port].flags & DP_PORT_WIRE ? 1 : rig->n_ports - 1;
 	uint64_t puts = frames + steps_taken.segments;
 	uint64_t descs = least(FWD_MAX_PUT_DESCS, FRAME_BURST + puts * frame_descs);
 	uint64_t segments = least(FWD_MAX_SEGMENTS,
@@ -249,7 +251,7 @@ unsigned rig_burst(struct rig *rig, struct fwd *fwd, unsigned port)
 
 	steps_taken = (struct steps){0};
 	n = fwd_burst(fwd, &rig->snapshot, &rig->rx[port]);
-	check_steps(rig);
+	check_steps(rig, port);
 	check_rings(rig);
 	return n;
 }

@@ -114,6 +114,32 @@ static void small_receive_buffers_are_bounded(void **state)
 	}
 }
 
+/* Every frame takes two chains, which are as long as two may be: a burst ends where it would look
+ * at more descriptors than it may, and drops what is left. */
+static void long_receive_chains_are_bounded(void **state)
+{
+	const unsigned chain_descs = PUT_MAX_SEGS, n_put = PUT_MAX_DESCS / (2 * chain_descs);
+
+	for (unsigned packed = 0; packed < 2; packed++) {
+		struct rig *rig = rig_create(2, packed ? 2 : 0, RIG_FEATURES);
+		struct rig_port *port = &rig->port[1];
+		size_t len = rig_frame(sent, 0xff, 1, -1, 0x0800, 900);
+
+		/* The table's descriptors, and the one that says where it is. */
+		fill_with_chains(
+			&port->receive, chain_descs - 1, port->receive.bufs_gpa + 65536, 2, true);
+		for (unsigned i = 0; i < FRAME_BURST; i++)
+			rig_send(rig, 0, sent, len);
+		assert_int_equal(rig_run(rig, 0), FRAME_BURST);
+		assert_in_range(steps_taken.descriptors, FRAME_BURST,
+			FWD_MAX_TAKE_DESCS + FWD_MAX_PUT_DESCS);
+		assert_int_equal(port->tx.broken, VRING_OK);
+		assert_int_equal(rig->counters[1].tx_frames, n_put);
+		assert_int_equal(rig_drops(rig, 1, DROP_TX_RING_FULL), FRAME_BURST - n_put);
+		done(rig);
+	}
+}
+
 /** An IPv4 TCP or UDP frame of len bytes to dst, to be cut by gso_size. */
 static struct virtio_net_hdr_v1 large_frame(uint8_t dst, bool udp, size_t len, uint16_t gso_size)
 {
@@ -311,6 +337,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(descriptor_without_bytes_is_a_fault),
 		cmocka_unit_test(small_receive_buffers_are_bounded),
+		cmocka_unit_test(long_receive_chains_are_bounded),
 		cmocka_unit_test(segment_sizes_have_a_least),
 		cmocka_unit_test(segmentation_stops_at_a_full_ring),
 		cmocka_unit_test(large_frames_end_a_burst),
