@@ -60,23 +60,31 @@ in_sw ethtool -K up0 tso on >/dev/null
 expect 'and it cuts again' within 5 port_is a '(.features / 128 | floor) % 4 == 3'
 expect 'a file by TCP, veth to af-packet once more' send_file "$B" "$A" 10.9.0.1
 
-# What the kernel drops on the way to a port is told: one that nobody reads fills up.
-kill -STOP "${PID[vswitch]}"
-in_sw python3 - tap0 <<'END'
+# What the kernel drops on the way to a port is told: one that nobody reads fills up. A packet socket
+# holds 16 MiB of frames and what the kernel keeps about them, a tap 1,000 frames.
+broadcasts() { # NETNS INTERFACE HOW-MANY
+	ip netns exec "$1" python3 - "$2" "$3" <<'END'
 import socket, sys
 out = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
 out.bind((sys.argv[1], 0))
-for i in range(5000):
+for i in range(int(sys.argv[2])):
     try:
         out.send(b"\xff" * 6 + b"\x02\0\0\0\0\x33" + b"\x88\xb5" + bytes(1000))
     except OSError:
         pass
 END
+}
+kill -STOP "${PID[vswitch]}"
+broadcasts "$SW" tap0 5000
+broadcasts "$A" eth0 20000
 kill -CONT "${PID[vswitch]}"
-expect 'frames that the kernel dropped before a tap have their reason' within 10 \
-	json 'any(.[]; .reason == "host-queue-full" and .direction == "rx" and .frames > 100)' vs -j port drops t
+for port in t a; do
+	expect "frames that the kernel dropped before port $port have their reason" within 10 \
+		json 'any(.[]; .reason == "host-queue-full" and .direction == "rx" and .frames > 100)' \
+		vs -j port drops "$port"
+done
 expect 'and are counted as frames in' within 10 \
-	totals '.rx_frames > 5000 and .rx_frames + .copies == .tx_frames + .dropped'
+	totals '.rx_frames > 25000 and .rx_frames + .copies == .tx_frames + .dropped'
 
 # Tags: a trunk, and an access port.
 in_b ip addr add 10.10.0.2/24 dev eth0
