@@ -5,6 +5,7 @@
 #include "err.h"
 #include "ev.h"
 #include "irq.h"
+#include "layout.h"
 #include "mem.h"
 #include "pci.h"
 
@@ -27,9 +28,17 @@ static int fake_irqfd(void *ctx, int fd, uint32_t gsi, bool assign)
 	return 0;
 }
 
+static bool fake_lines[LAYOUT_N_LINES];
+
 static int fake_line(void *ctx, uint32_t gsi, bool level)
 {
+	fake_lines[gsi] = level;
 	return 0;
+}
+
+bool fake_machine_line(uint32_t gsi)
+{
+	return fake_lines[gsi];
 }
 
 void fake_machine_create_bare(struct dev_env *ret_env)
@@ -38,6 +47,7 @@ void fake_machine_create_bare(struct dev_env *ret_env)
 	struct dev_env *env = ret_env;
 
 	*env = (struct dev_env){0};
+	memset(fake_lines, 0, sizeof(fake_lines));
 	assert_int_equal(mem_create(FAKE_RAM_BYTES, false, &env->mem, NULL), 0);
 	assert_int_equal(bus_create("pio", 0x10000, &env->pio), 0);
 	assert_int_equal(bus_create("mmio", UINT64_MAX, &env->mmio), 0);

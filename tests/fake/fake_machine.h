@@ -2,10 +2,10 @@
  * fake_machine: RAM, buses, PCI and an event loop without KVM, and a driver for one virtio device
  * on it.
  *
- * The interrupt back-end records routes and does nothing; MSI-X messages are seen by reading the
- * vector's eventfd, ioeventfds by the bus itself (bus.h). The driver does what a guest's does:
- * status machine, features, rings in guest RAM, through the registers of BAR 0. Every function
- * fails the running cmocka test when the device breaks the rules.
+ * The interrupt back-end does nothing but note the levels of lines; MSI-X messages are seen by
+ * reading the vector's eventfd, ioeventfds by the bus itself (bus.h). The driver does what a
+ * guest's does: status machine, features, rings in guest RAM, through the registers of BAR 0. Every
+ * function fails the running cmocka test when the device breaks the rules.
  */
 #ifndef TESTS_FAKE_MACHINE_H
 #define TESTS_FAKE_MACHINE_H
@@ -37,6 +37,8 @@ void fake_machine_idle(struct dev_env *env, unsigned ms);
 void fake_machine_set_master(struct dev_env *env, bool is_on);
 /** Reset as a machine does: tell all devices, run the loop until they are quiet, reset the bus. */
 void fake_machine_reset(struct dev_env *env, struct virtio_pci *const *devices, unsigned n_devices);
+/** The level of an interrupt line that a device on the board drives. */
+bool fake_machine_line(uint32_t gsi);
 /** Guest memory at gpa, for size bytes. */
 void *fake_machine_ram(struct dev_env *env, uint64_t gpa, size_t size);
 

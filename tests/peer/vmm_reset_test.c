@@ -1,13 +1,16 @@
 /*
- * A machine's devices are reset while back-ends hold on to the rings: all are told at once, the loop
- * answers meanwhile, and those that do not let go are dropped together.
+ * A machine's devices as a whole. They are reset while back-ends hold on to the rings: all are told
+ * at once, the loop answers meanwhile, and those that do not let go are dropped together. They are
+ * paused: back-ends give the rings back, and the clock stays silent.
  */
 #include "backend.h"
+#include "bus.h"
 #include "config.h"
 #include "dev/virtio_net.h"
 #include "dev/virtio_pci.h"
 #include "ev.h"
 #include "fake_machine.h"
+#include "layout.h"
 #include "log.h"
 #include "machine_devices.h"
 #include "ping.h"
@@ -165,10 +168,69 @@ static void hung_backends_are_dropped_together(void **state)
 	rig_destroy(&rig);
 }
 
+static bool none_runs(void *ctx)
+{
+	struct rig *rig = ctx;
+
+	for (unsigned i = 0; i < N_NETS; i++) {
+		if (rig->backends[i].n_running)
+			return false;
+	}
+	return true;
+}
+
+static bool clock_interrupts(void *ctx)
+{
+	return fake_machine_line(LAYOUT_GSI_RTC);
+}
+
+static void set_clock_register(struct rig *rig, unsigned at, unsigned value)
+{
+	bus_write(rig->env.pio, 0x70, 1, at);
+	bus_write(rig->env.pio, 0x71, 1, value);
+}
+
+/** Takes the clock's interrupt away until the next. */
+static void acknowledge_clock(struct rig *rig)
+{
+	bus_write(rig->env.pio, 0x70, 1, 12);
+	(void)bus_read(rig->env.pio, 0x71, 1);
+}
+
+/* Whoever looks at a paused machine finds its memory and devices as they are. */
+static void a_pause_stops_every_device(void **state)
+{
+	struct rig rig;
+
+	rig_create(&rig);
+	for (unsigned i = 0; i < N_NETS; i++)
+		backend_start(&rig.backends[i]);
+	start_all(&rig);
+	set_clock_register(&rig, 10, 0x26); // 1,024 times a second
+	set_clock_register(&rig, 11, 0x42);
+	for (unsigned round = 0; round < 3; round++) {
+		assert_true(fake_machine_run(&rig.env, clock_interrupts, NULL, 1000));
+		machine_devices_set_paused(rig.devices, true);
+		acknowledge_clock(&rig);
+		assert_true(fake_machine_run(&rig.env, none_runs, &rig, 5000));
+		fake_machine_idle(&rig.env, 20);
+		assert_false(fake_machine_line(LAYOUT_GSI_RTC));
+		assert_true(none_runs(&rig));
+		machine_devices_set_paused(rig.devices, false);
+		assert_true(fake_machine_run(&rig.env, all_run, &rig, 5000));
+	}
+	for (unsigned i = 0; i < N_NETS; i++)
+		fake_driver_reset(&rig.drivers[i]);
+	for (unsigned i = 0; i < N_NETS; i++)
+		backend_stop(&rig.backends[i]);
+	rig_destroy(&rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hung_backends_are_dropped_together),
+		cmocka_unit_test(a_pause_stops_every_device),
 	};
 
 	log_set_level(LOG_ERR);
