@@ -140,6 +140,42 @@ static void long_receive_chains_are_bounded(void **state)
 	}
 }
 
+/* One that is longer than any may be breaks the ring, and nothing is written. */
+static void receive_chain_has_a_most(void **state)
+{
+	for (unsigned packed = 0; packed < 2; packed++) {
+		struct rig *rig = rig_create(2, packed ? 2 : 0, RIG_FEATURES);
+		struct rig_port *port = &rig->port[1];
+		size_t len = rig_frame(sent, 0xff, 1, -1, 0x0800, 1000);
+
+		fill_with_chains(
+			&port->receive, PUT_MAX_SEGS + 1, port->receive.bufs_gpa + 65536, 8, true);
+		rig_send(rig, 0, sent, len);
+		assert_int_equal(rig_run(rig, 0), 1);
+		assert_int_equal(port->tx.broken, VRING_BAD_CHAIN);
+		assert_int_equal(rig_drops(rig, 1, DROP_TX_BROKEN), 1);
+		done(rig);
+	}
+}
+
+/* A burst ends where another chain could be longer than there is room for its pieces: rig_run()
+ * knows how many descriptors that are. Those behind it go with the next one. */
+static void long_sent_chains_are_bounded(void **state)
+{
+	for (unsigned packed = 0; packed < 2; packed++) {
+		struct rig *rig = rig_create(2, packed ? 2 : 0, RIG_FEATURES);
+		struct rig_port *port = &rig->port[1];
+		unsigned n, sum = 0;
+
+		fill_with_chains(&port->send, 255, port->send.bufs_gpa + 65536, 1, true);
+		for (; (n = rig_run(rig, 1)); sum += n)
+			assert_in_range(n, 1, FWD_MAX_SEGS / 255);
+		assert_int_equal(port->rx.broken, VRING_OK);
+		assert_int_equal(sum, RIG_RING_SIZE);
+		done(rig);
+	}
+}
+
 /** An IPv4 TCP or UDP frame of len bytes to dst, to be cut by gso_size. */
 static struct virtio_net_hdr_v1 large_frame(uint8_t dst, bool udp, size_t len, uint16_t gso_size)
 {
@@ -338,6 +374,8 @@ int main(void)
 		cmocka_unit_test(descriptor_without_bytes_is_a_fault),
 		cmocka_unit_test(small_receive_buffers_are_bounded),
 		cmocka_unit_test(long_receive_chains_are_bounded),
+		cmocka_unit_test(receive_chain_has_a_most),
+		cmocka_unit_test(long_sent_chains_are_bounded),
 		cmocka_unit_test(segment_sizes_have_a_least),
 		cmocka_unit_test(segmentation_stops_at_a_full_ring),
 		cmocka_unit_test(large_frames_end_a_burst),
