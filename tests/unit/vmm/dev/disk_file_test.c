@@ -15,9 +15,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define BLOCK	   4096u
@@ -248,6 +250,62 @@ static void operations_work_by_threads(void **state)
 	check_many(disk_threads_engine);
 }
 
+/** Forbid io_uring to this process, as a kernel without it does. */
+static bool forbid_io_uring(void)
+{
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	bool is_done =
+		filter &&
+		!seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0) &&
+		!seccomp_load(filter);
+
+	seccomp_release(filter);
+	return is_done && disk_ring_probe() == -ENOSYS;
+}
+
+/* In a process of its own, which may not fail as a test does: 0, or which step did not work. */
+static int write_without_io_uring(struct rig *rig)
+{
+	struct iovec seg = {data, BLOCK};
+	struct disk_op op = {.kind = DISK_WRITE, .len = BLOCK, .segs = &seg, .n_segs = 1};
+	struct disk_file_config config = {
+		.path = rig->path, .n_max = N_MAX, .done = on_done, .full = on_full, .ctx = rig};
+
+	if (!forbid_io_uring())
+		return 1;
+	if (ev_create(&rig->ev))
+		return 2;
+	config.ev = rig->ev;
+	if (disk_file_open(&config, &rig->file, NULL) || disk_file_start(rig->file, NULL, NULL))
+		return 3;
+	begin(rig, &op);
+	for (unsigned i = 0; i < 10000 && !rig->n_done; i++)
+		(void)ev_run_once(rig->ev, 10);
+	disk_file_close(rig->file);
+	ev_destroy(rig->ev);
+	return rig->n_done == 1 && !op.result ? 0 : 4;
+}
+
+/* Then threads do the work, and nobody waits for a disk. */
+static void threads_work_where_there_is_no_io_uring(void **state)
+{
+	struct rig rig = {.path = "/tmp/weft-disk-XXXXXX"};
+	int fd = mkstemp(rig.path), status;
+	pid_t pid;
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, FILE_BYTES), 0);
+	(void)close(fd);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid)
+		_exit(write_without_io_uring(&rig));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	(void)unlink(rig.path);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void no_room_holds_by_io_uring(void **state)
 {
 	if (disk_ring_probe() < 0)
@@ -446,6 +504,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(operations_work_by_io_uring),
 		cmocka_unit_test(operations_work_by_threads),
+		cmocka_unit_test(threads_work_where_there_is_no_io_uring),
 		cmocka_unit_test(no_room_holds_by_io_uring),
 		cmocka_unit_test(no_room_holds_by_threads),
 		cmocka_unit_test(short_transfers_go_on),

@@ -3,6 +3,7 @@
 #include "config.h"
 #include "dev/virtio_pci.h"
 #include "err.h"
+#include "ev.h"
 #include "fake_disk.h"
 #include "fake_machine.h"
 #include "log.h"
@@ -305,6 +306,49 @@ static void broken_device_completes_nothing(void **state)
 	rig_destroy(&rig);
 }
 
+/* Nor is anything begun that stands behind what broke it. */
+static void broken_device_begins_nothing(void **state)
+{
+	struct fake_seg seg;
+	struct rig rig;
+
+	wanted_engine = fake_disk_engine;
+	rig_create(&rig, false, UINT64_MAX);
+	wanted_engine = NULL;
+	fake_disk_answer(NULL);
+	seg = (struct fake_seg){rig.gpa, 16, 0};
+	submit(&rig, T_OUT, 0, 512);
+	(void)fake_ring_add(&rig.drv.rings[0], &seg, 1); // without a status
+	submit(&rig, T_OUT, 0, 512);
+	fake_machine_idle(&rig.env, 50);
+	assert_int_equal(fake_read(&rig.drv, 0x14, 1), 15 | 0x40);
+	assert_int_equal(fake_disk.n_steps, 1);
+	assert_int_equal(rig.drv.rings[0].used->idx, 0);
+	rig_destroy(&rig);
+}
+
+/* What ends during a pause is given back after it. */
+static void paused_device_completes_later(void **state)
+{
+	struct rig rig;
+
+	wanted_engine = fake_disk_engine;
+	rig_create(&rig, false, UINT64_MAX);
+	wanted_engine = NULL;
+	for (unsigned i = 0; i < 3; i++) {
+		fake_disk_answer(NULL);
+		submit(&rig, T_IN, 0, 512);
+		while (!fake_disk.n_steps)
+			assert_true(ev_run_once(rig.env.ev, 10) >= 0);
+		virtio_pci_set_paused(virtio_blk_transport(rig.blk), true);
+		fake_machine_idle(&rig.env, 20);
+		assert_false(is_done(&rig));
+		virtio_pci_set_paused(virtio_blk_transport(rig.blk), false);
+		assert_true(fake_machine_run(&rig.env, is_done, &rig, 3000));
+	}
+	rig_destroy(&rig);
+}
+
 static void second_writer_is_refused(void **state)
 {
 	struct rig rig;
@@ -419,6 +463,8 @@ int main(void)
 		cmocka_unit_test(read_only_disk_is_not_written),
 		cmocka_unit_test(buffer_without_status_breaks_the_device),
 		cmocka_unit_test(broken_device_completes_nothing),
+		cmocka_unit_test(broken_device_begins_nothing),
+		cmocka_unit_test(paused_device_completes_later),
 		cmocka_unit_test(second_writer_is_refused),
 		cmocka_unit_test(missing_file_is_an_error),
 		cmocka_unit_test(a_write_without_room_waits_for_it),
