@@ -251,6 +251,50 @@ static void impossible_headers_are_refused(void **state)
 	assert_false(offload_cut_begin(&cut, big, len, &good));
 }
 
+/** Is the frame in big, of so many bytes and none behind them, cut? */
+static bool is_cut(uint32_t len, const struct virtio_net_hdr_v1 *hdr)
+{
+	struct offload_cut cut;
+	uint8_t *frame = malloc(len);
+	bool is;
+
+	assert_non_null(frame);
+	memcpy(frame, big, len);
+	is = offload_cut_begin(&cut, frame, len, hdr);
+	free(frame);
+	return is;
+}
+
+/* Wherever a header says that it ends, it begins behind the one before it, and is there. */
+static void headers_lie_behind_each_other_in_the_frame(void **state)
+{
+	static const struct shape kinds[] = {
+		{.tcp = true}, {.v6 = true, .tcp = true}, {.v6 = true}};
+
+	for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		struct virtio_net_hdr_v1 good, hdr;
+		uint32_t len = (uint32_t)build(&kinds[i], 1000, 500, &good), l4 = good.csum_start;
+		uint32_t headers = l4 + (kinds[i].tcp ? 20 : 8);
+
+		assert_true(is_cut(len, &good));
+		for (uint32_t cut_len = 14; cut_len < len; cut_len++)
+			assert_int_equal(is_cut(cut_len, &good), cut_len >= headers);
+		if (kinds[i].tcp) {
+			big[l4 + 12] = 0xf0; /* with all options */
+			for (uint32_t cut_len = 14; cut_len < len; cut_len++)
+				assert_int_equal(is_cut(cut_len, &good), cut_len >= l4 + 60);
+			big[l4 + 12] = 0x50;
+		}
+		/* The IP header's own word for its length must not be shorter than any. */
+		for (uint32_t start = 14; start < l4; start++) {
+			hdr = good, hdr.csum_start = (uint16_t)start;
+			if (!kinds[i].v6)
+				big[14] = (uint8_t)(0x40 | (start - 14) / 4);
+			assert_false(is_cut(len, &hdr));
+		}
+	}
+}
+
 static void only_negotiated_offloads_are_accepted(void **state)
 {
 	const uint64_t csum = VIRTIO_BIT(VIRTIO_NET_F_CSUM),
@@ -296,6 +340,7 @@ int main(void)
 		cmocka_unit_test(udp_checksum_is_never_zero),
 		cmocka_unit_test(segments_make_the_whole),
 		cmocka_unit_test(impossible_headers_are_refused),
+		cmocka_unit_test(headers_lie_behind_each_other_in_the_frame),
 		cmocka_unit_test(only_negotiated_offloads_are_accepted),
 		cmocka_unit_test(native_needs_every_feature),
 	};
