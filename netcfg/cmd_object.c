@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "cmd_nic.h"
 #include "ctl_vswitch.h"
+#include "lab.h"
 #include "rundir.h"
 #include "show.h"
 #include "show_switch.h"
@@ -17,9 +18,17 @@
 
 static int open_switch(const struct opts *opts, struct ctl_client **ret_client, struct err *err)
 {
-	char path[CTL_PATH_MAX + 1];
-	int code = rundir_switch_socket(opts, path, err);
+	char path[CTL_PATH_MAX + 1], lab[CTL_NAME_MAX + 1];
+	struct opts of_lab = *opts;
+	int code = 0;
 
+	// A file means its own lab, whatever else runs.
+	if (opts->file && !opts->socket && !opts->lab) {
+		code = lab_find(opts, NULL, lab, err);
+		of_lab.lab = lab;
+	}
+	if (!code)
+		code = rundir_switch_socket(&of_lab, path, err);
 	if (code < 0)
 		return code;
 	code = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client, err);
@@ -199,7 +208,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 		return cmd_fail(&err);
 	// Without a switch there is no reason to touch a card.
 	if (!dry && open_switch(opts, &client, &err) < 0)
-		return cmd_fail(&err);
+		return err.code ? cmd_fail(&err) : EXIT_USAGE; // what is wrong with a file is said already
 	if (adds_port && cmd_nic_port(opts, (void *)&req->msg, &took_card, &err) < 0) {
 		ctl_client_close(client);
 		return cmd_fail(&err);

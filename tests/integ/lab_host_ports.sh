@@ -69,6 +69,17 @@ expect 'every field is in the JSON' json \
 	'any(.[]; .name == "blue" and .type == "veth" and .netns == "blue" and .peer == "eth0" and .dev == "v0")' \
 	netcfg -j port show
 
+# A file means its own lab, for objects of the switch as well.
+expect 'the file leads to its switch' netcfg -f "$T/lab.yaml" port set host0 mtu 1400
+expect 'and only there' json 'any(.[]; .name == "host0" and .mtu == 1400)' netcfg -j -f "$T/lab.yaml" port show host0
+expect 'where it is put back' netcfg -f "$T/lab.yaml" port set host0 mtu 1500
+printf 'version: 1\nname: another\n' >"$T/another.yaml"
+fails_with "another lab's file does not lead there" 1 "lab 'another': does not run" \
+	netcfg -f "$T/another.yaml" port set host0 mtu 1400
+echo 'nme: x' >"$T/wrong.yaml"
+fails_with 'nor does one that is wrong' 2 'wrong.yaml:1:' netcfg -f "$T/wrong.yaml" port show
+expect 'nothing changed' lab plan --exit-code
+
 lab_file 192.0.2.1/24 ', access-vlan: 10'
 expect 'a VLAN is set' lab apply
 refuse 'nothing passes between VLANs' reaches_blue
