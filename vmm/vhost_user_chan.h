@@ -3,8 +3,11 @@
  *
  * Messages to send are put on the wire at once or queued until the socket takes them; a received
  * one is handed out when all of it is here. The peer is not trusted: sizes are checked before
- * anything is copied, file descriptors that it sends are dropped by the kernel (no space is offered
- * for them).
+ * anything is copied.
+ * File descriptors from the peer are never received. We expect none, and whoever has one has to close
+ * it, as does the kernel where there is no room for it; that can take hours, as of a socket that
+ * lingers. So everything is looked at before it is read, and a socket in which descriptors lie is
+ * neither read nor closed any more: it stays as it is until the process ends.
  * Threads: one (the event loop's).
  * Life cycle: vhost_chan_init() takes the fd over; vhost_chan_done() closes it.
  * Limits: VHOST_CHAN_MAX_QUEUED messages waiting to be sent.
@@ -19,6 +22,7 @@
 #include <stdint.h>
 
 #define VHOST_CHAN_MAX_QUEUED 512
+#define VHOST_CHAN_MAX_READS  256 /* of 4 KiB, to look for descriptors at the end */
 
 struct vhost_chan_out; /* a message that waits */
 
@@ -32,8 +36,12 @@ struct vhost_chan {
 
 /** fd: transferred, non-blocking stream socket. */
 void vhost_chan_init(struct vhost_chan *chan, int fd);
-/** Close and drop what waits; may be called again. */
-void vhost_chan_done(struct vhost_chan *chan);
+/**
+ * Close and drop what waits; may be called again.
+ * returns  0, -EBADMSG: the peer's descriptors lie in the socket, which is left open for ever. Count
+ *          them, or the peer can take all descriptors that the process may have
+ */
+int vhost_chan_done(struct vhost_chan *chan);
 
 /**
  * Send hdr and hdr->size bytes of payload, with fds[n_fds] (borrowed; they must stay open until the
@@ -47,7 +55,8 @@ int vhost_chan_flush(struct vhost_chan *chan);
 /** Does a message wait for the socket to become writable? */
 bool vhost_chan_is_blocked(const struct vhost_chan *chan);
 
-/** The next message: 1, 0 (not all here), -ECONNRESET (the peer closed), -EPROTO (bad header). */
+/** The next message: 1, 0 (not all here), -ECONNRESET (the peer closed), -EPROTO (bad header),
+ *  -EBADMSG (descriptors come with it). */
 int vhost_chan_recv(struct vhost_chan *chan, struct vhost_user_msg *ret_msg);
 
 #endif

@@ -3,6 +3,7 @@
 #include "err.h"
 #include "ev.h"
 #include "log.h"
+#include "str.h"
 #include "vhost_user_fe_priv.h"
 
 #include <errno.h>
@@ -30,7 +31,7 @@ void vhost_fe_drop_backend_chan(struct vhost_fe *fe)
 {
 	ev_del(fe->backend_source);
 	fe->backend_source = NULL;
-	vhost_chan_done(&fe->backend_chan);
+	fe->n_left_open += vhost_chan_done(&fe->backend_chan) < 0;
 	if (fe->backend_peer_fd >= 0)
 		(void)close(fe->backend_peer_fd);
 	fe->backend_peer_fd = -1;
@@ -41,7 +42,7 @@ static void fe_disconnect(struct vhost_fe *fe)
 {
 	ev_del(fe->chan_source);
 	fe->chan_source = NULL;
-	vhost_chan_done(&fe->chan);
+	fe->n_left_open += vhost_chan_done(&fe->chan) < 0;
 	vhost_fe_drop_backend_chan(fe);
 	ev_timer_stop(fe->reply_timer);
 	fe->n_expected = 0;
@@ -51,20 +52,33 @@ static void fe_disconnect(struct vhost_fe *fe)
 	fe->is_mem_sent = false;
 }
 
-static void fe_note_error(struct vhost_fe *fe, const char *fmt, va_list ap)
+/* Say why, and disconnect. Whether there may be another connection. */
+static bool fe_end_connection(struct vhost_fe *fe, const char *fmt, va_list ap)
 {
+	bool goes_on;
+
 	(void)vsnprintf(fe->last_error, sizeof(fe->last_error), fmt, ap);
+	fe_disconnect(fe);
+	goes_on = fe->n_left_open < VHOST_FE_MAX_LEFT_OPEN;
+	if (!goes_on)
+		(void)str_copy(fe->last_error, sizeof(fe->last_error),
+			"sent file descriptors again and again: it is not connected any more");
 	log_notice_ratelimited("back-end '%s': %s", fe->config.path, fe->last_error);
+	if (!goes_on)
+		vhost_fe_set_state(fe, VHOST_FE_BROKEN);
+	return goes_on;
 }
 
 void vhost_fe_lose(struct vhost_fe *fe, const char *fmt, ...)
 {
+	bool goes_on;
 	va_list ap;
 
 	va_start(ap, fmt);
-	fe_note_error(fe, fmt, ap);
+	goes_on = fe_end_connection(fe, fmt, ap);
 	va_end(ap);
-	fe_disconnect(fe);
+	if (!goes_on)
+		return;
 	if (fe->config.is_server)
 		(void)ev_set_events(fe->listen_source, EPOLLIN);
 	else
@@ -74,12 +88,14 @@ void vhost_fe_lose(struct vhost_fe *fe, const char *fmt, ...)
 
 void vhost_fe_fail(struct vhost_fe *fe, const char *fmt, ...)
 {
+	bool goes_on;
 	va_list ap;
 
 	va_start(ap, fmt);
-	fe_note_error(fe, fmt, ap);
+	goes_on = fe_end_connection(fe, fmt, ap);
 	va_end(ap);
-	fe_disconnect(fe);
+	if (!goes_on)
+		return;
 	ev_timer_set(fe->retry_timer, fe->retry_ms * FE_NS_PER_MS, 0);
 	fe->retry_ms =
 		fe->retry_ms * 2 < VHOST_FE_RETRY_MAX_MS ? fe->retry_ms * 2 : VHOST_FE_RETRY_MAX_MS;

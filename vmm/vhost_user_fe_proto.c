@@ -566,6 +566,8 @@ void vhost_fe_on_chan(void *ctx, int fd, uint32_t events)
 	}
 	if (code == -EPROTO)
 		vhost_fe_fail(fe, "sent a bad message header");
+	else if (code == -EBADMSG)
+		vhost_fe_fail(fe, "sent file descriptors");
 	else if (code == -ECONNRESET)
 		vhost_fe_lose(fe, "closed the connection");
 	else if (code < 0)

@@ -9,8 +9,8 @@
  * Oracles: no ring is used that was not offered; positions are sound, at any time (STEP_CHECK) and
  * between bursts; a burst takes no more steps than fwd.h says; no byte beyond a region is touched,
  * since guard pages stand around the mapping and what of it is not the region's is poisoned for
- * AddressSanitizer; nothing waits (the time limit of the runner); afterwards, when the closer is
- * done, every descriptor is closed and nothing mapped.
+ * AddressSanitizer; nothing waits (FUZZ_MAX_WAIT_NS); afterwards, when the closer is done, every
+ * descriptor is closed and nothing mapped.
  *
  * Input: messages of {request, flags, what to attach, payload length, payload}. One of request
  * WRITE is not sent: its payload, a position and bytes, is written to the memory that was attached
@@ -463,6 +463,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct port *port;
 	struct ev *ev;
 	unsigned n_fds_before, n_threads;
+	uint64_t begin_ns = ev_now_ns();
 	int fd;
 
 	prepare();
@@ -492,7 +493,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	let_go();
 	/* The closer is done soon; one that never is runs into the time limit. */
 	threads_wait(n_threads);
-	if (count_fds() != n_fds_before || is_guest_mapped())
+	if (count_fds() != n_fds_before || is_guest_mapped() ||
+		ev_now_ns() - begin_ns > FUZZ_MAX_WAIT_NS)
 		abort();
 	return 0;
 }

@@ -1,21 +1,24 @@
 /*
  * A vhost-user back-end that answers wrongly, to the VMM's front-end. The peer here reads each
  * request and answers as a good one would; input bytes decide where it deviates: 0..0xbf is a good
- * answer, others change value, size, flags or request, drop, double or add messages, or hang up.
- * The session is started, paused and stopped meanwhile.
+ * answer, others change value, size, flags or request, drop, double or add messages, attach a socket
+ * whose close() waits for an hour, or hang up. The session is started, paused and stopped meanwhile.
  * No round may make the front-end send more than MAX_REQUESTS, and every place in a ring that it hands
- * on lies in the ring.
+ * on lies in the ring. It waits for nothing (FUZZ_MAX_WAIT_NS) and leaves nothing open but
+ * a connection, and its other channel, that descriptors lie in.
  */
 #include "fuzz.h"
 
 #include "ev.h"
 #include "log.h"
 #include "mem.h"
+#include "odd.h"
 #include "vhost_user.h"
 #include "vhost_user_fe.h"
 #include "virtio_wire.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +31,8 @@
 #define RING_SIZE    8
 #define N_RINGS      4
 #define MAX_REQUESTS (N_RINGS * 10 + 20) /* a session taken back, and one begun */
+#define MAX_FDS	     1024
+#define MAX_SENT_FDS 4
 
 struct input {
 	const uint8_t *data;
@@ -44,6 +49,66 @@ static uint8_t next(struct input *in)
 
 static void ignore(void *ctx)
 {
+}
+
+static int readers[MAX_SENT_FDS]; /* of the sockets that were sent; closing them ends the waiting */
+static unsigned n_readers;
+
+/* The descriptors that are open. */
+static void list_fds(struct pollfd *fds)
+{
+	for (int i = 0; i < MAX_FDS; i++)
+		fds[i] = (struct pollfd){.fd = i};
+	if (poll(fds, MAX_FDS, 0) < 0)
+		abort();
+}
+
+/* What is open that was not before: the sockets that the front-end may leave, which we close. */
+static void close_left(const struct pollfd *before)
+{
+	static struct pollfd now[MAX_FDS];
+	unsigned n_left = 0;
+
+	list_fds(now);
+	for (int i = 0; i < MAX_FDS; i++) {
+		if (now[i].revents & POLLNVAL || !(before[i].revents & POLLNVAL))
+			continue;
+		(void)close(i);
+		n_left++;
+	}
+	if (n_left > (n_readers ? 2 : 0))
+		abort();
+}
+
+/* Bytes of a message, and with them a socket whose last close(), by whoever it is, waits. */
+static void put_fd(int to, const void *bytes, size_t size)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {(void *)(uintptr_t)bytes, size};
+	struct msghdr mh = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
+	const struct linger none = {0};
+	int fd;
+
+	if (n_readers == MAX_SENT_FDS)
+		return;
+	fd = odd_socket(&readers[n_readers]);
+	if (fd < 0)
+		abort();
+	n_readers++;
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	if (sendmsg(to, &mh, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) // it is ours alone
+		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	(void)close(fd);
 }
 
 static void put(int fd, const void *bytes, size_t size)
@@ -66,7 +131,8 @@ static uint32_t good_answer(const struct vhost_user_msg *msg, struct input *in, 
 		value = next(in) % 8 ? UINT64_MAX : 0;
 		break;
 	case VHOST_USER_GET_PROTOCOL_FEATURES:
-		value = ~(uint64_t)next(in) ^ (uint64_t)next(in) << 8;
+		value = ~(uint64_t)next(in);
+		value ^= (uint64_t)next(in) << 8;
 		break;
 	case VHOST_USER_GET_QUEUE_NUM:
 		value = next(in);
@@ -90,8 +156,12 @@ static bool answer(int fd, const struct vhost_user_msg *msg, struct input *in)
 
 	hdr.size = size = good_answer(msg, in, payload);
 	switch (deviation) {
-	case 0xc0 ... 0xc7:
+	case 0xc0 ... 0xc3:
 		return false;
+	case 0xc4 ... 0xc7:
+		put_fd(fd, &hdr, sizeof(hdr));
+		put(fd, payload, size);
+		return deviation & 1;
 	case 0xc8 ... 0xcf:
 		return true; // no answer
 	case 0xd0 ... 0xd7:
@@ -211,6 +281,10 @@ static void disturb(
 		put(channel, &hdr, sizeof(hdr));
 		put(channel, &hdr, next(in) % sizeof(hdr));
 		break;
+	case 12:
+		if (channel >= 0)
+			put_fd(channel, &hdr, 1 + next(in) % sizeof(hdr));
+		break;
 	}
 }
 
@@ -278,6 +352,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.err_fd = kick,
 		.n_rings = N_RINGS,
 	};
+	static struct pollfd before[MAX_FDS];
+	uint64_t begin_ns = ev_now_ns();
 	struct vhost_fe_status status;
 	struct input in = {data, size};
 	struct vhost_fe *fe;
@@ -300,6 +376,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.kick_fd = kick,
 			.call_fd = kick,
 		};
+	list_fds(before);
 	(void)snprintf(config.path, sizeof(config.path), "/tmp/weft-fuzz-fe-%d", (int)getpid());
 	if (vhost_fe_create(ev, mem, &config, ignore, NULL, &fe, NULL) < 0)
 		abort();
@@ -312,5 +389,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (status.state >= VHOST_FE_NEGOTIATING)
 		abort(); // the peer is gone: so must be the connection
 	vhost_fe_destroy(fe);
+	for (unsigned i = 0; i < n_readers; i++)
+		(void)close(readers[i]);
+	close_left(before);
+	n_readers = 0;
+	if (ev_now_ns() - begin_ns > FUZZ_MAX_WAIT_NS)
+		abort();
 	return 0;
 }

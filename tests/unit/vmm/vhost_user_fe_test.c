@@ -3,6 +3,8 @@
 #include "err.h"
 #include "ev.h"
 #include "no_descriptors.h"
+#include "odd.h"
+#include "vhost_user.h"
 #include "virtio_wire.h"
 
 #include <errno.h>
@@ -136,6 +138,101 @@ static void nothing_spins_without_descriptors(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void send_fd(int to, const void *bytes, size_t size, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {(void *)(uintptr_t)bytes, size};
+	struct msghdr mh = {.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	assert_int_equal(sendmsg(to, &mh, MSG_NOSIGNAL), size);
+}
+
+/*
+ * A connection in which n bytes come, and then a descriptor that nobody else has any more: whoever
+ * closes it waits for an hour, and this test with it.
+ */
+static void send_lingering_socket(
+	const struct sockaddr_un *addr, struct ev *ev, struct vhost_fe *fe, const void *bytes, size_t n)
+{
+	int reader, lingering, fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct vhost_fe_status status;
+	uint64_t connects;
+	ssize_t n_read;
+	char got[64];
+
+	vhost_fe_get_status(fe, &status);
+	connects = status.connects;
+	assert_int_equal(connect(fd, (const struct sockaddr *)addr, sizeof(*addr)), 0);
+	if (n)
+		assert_int_equal(send(fd, bytes, n, 0), n);
+	lingering = odd_socket(&reader);
+	assert_true(lingering >= 0);
+	send_fd(fd, "x", 1, lingering);
+	(void)close(lingering);
+	for (int i = 0; i < 10000; i++) {
+		assert_true(ev_run_once(ev, 1) >= 0);
+		vhost_fe_get_status(fe, &status);
+		if (status.connects > connects && status.state < VHOST_FE_NEGOTIATING)
+			break;
+	}
+	assert_int_equal(status.connects, connects + 1);
+	assert_true(status.state < VHOST_FE_NEGOTIATING);
+	/* The peer sees the end, although the socket stays open. */
+	while ((n_read = recv(fd, got, sizeof(got), MSG_DONTWAIT)) > 0)
+		;
+	assert_int_equal(n_read, 0);
+	(void)close(fd);
+	(void)close(reader);
+}
+
+static void descriptors_of_a_back_end_hold_nobody(void **state)
+{
+	const struct vhost_user_hdr good = {
+		VHOST_USER_GET_FEATURES, VHOST_USER_VERSION | VHOST_USER_REPLY, 8};
+	const struct vhost_user_hdr bad = {VHOST_USER_GET_FEATURES, 0, 8};
+	const struct {
+		const void *bytes;
+		size_t n;
+	} before[] = {{NULL, 0}, {&good, sizeof(good)}, {&good, sizeof(good) / 2}, {&bad, sizeof(bad)}};
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char dir[] = "/tmp/weft-fe-XXXXXX";
+	struct vhost_fe_status status;
+	struct vhost_fe *fe;
+	struct ev *ev;
+	int fd;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", dir);
+	assert_int_equal(ev_create(&ev), 0);
+	assert_int_equal(create(ev, addr.sun_path, &fe, NULL), 0);
+	for (unsigned i = 0; i < VHOST_FE_MAX_LEFT_OPEN; i++)
+		send_lingering_socket(&addr, ev, fe, before[i % 4].bytes, before[i % 4].n);
+	/* Each is left open, so there is no other one. */
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	for (int i = 0; i < 10; i++)
+		assert_true(ev_run_once(ev, VHOST_FE_RETRY_MS / 5) >= 0);
+	vhost_fe_get_status(fe, &status);
+	assert_int_equal(status.connects, VHOST_FE_MAX_LEFT_OPEN);
+	assert_int_equal(status.state, VHOST_FE_BROKEN);
+	assert_non_null(strstr(status.last_error, "sent file descriptors again and again"));
+	(void)close(fd);
+	vhost_fe_destroy(fe);
+	ev_destroy(ev);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +241,7 @@ int main(void)
 		cmocka_unit_test(socket_of_the_living_is_left_alone),
 		cmocka_unit_test(socket_of_the_dead_is_replaced),
 		cmocka_unit_test(nothing_spins_without_descriptors),
+		cmocka_unit_test(descriptors_of_a_back_end_hold_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
