@@ -33,6 +33,8 @@
  * Limits (all of them against a hostile client): CTL_MAX_MESSAGE bytes a message, CTL_MAX_DEPTH
  * nesting, CTL_MAX_CONNECTIONS clients (half of them of other users), CTL_MAX_BACKLOG bytes of
  * unsent replies per client (a subscriber that does not read is cut off), one request at a time.
+ * File descriptors that a client sends are left alone (unix_conn.h) and end its connection; after
+ * CTL_MAX_CONNECTIONS of those no new client is accepted.
  * Permissions: socket mode 0660; the peer's uid (SO_PEERCRED) must be root, the server's own, or,
  * for CTL_READ methods, a member that the socket's mode let in.
  * Threads: a server belongs to its event loop's thread; a client to one thread, blocking.

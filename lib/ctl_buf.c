@@ -1,5 +1,7 @@
 #include "ctl_buf.h"
 
+#include "unix_conn.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,13 +70,11 @@ int ctl_buf_read(struct ctl_buf *buf, int fd, size_t max_len)
 		room = buf->size - buf->end;
 		if (room > max_len - len)
 			room = max_len - len;
-		n = recv(fd, buf->bytes + buf->end, room, MSG_DONTWAIT);
+		n = unix_conn_read(fd, buf->bytes + buf->end, room);
 		if (!n)
 			return 0;
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return errno == EAGAIN ? 1 : -errno;
+			return n == -EAGAIN ? 1 : (int)n;
 		buf->end += (size_t)n;
 	}
 }

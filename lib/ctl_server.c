@@ -4,6 +4,7 @@
 #include "ctl_json.h"
 #include "ctl_wire.h"
 #include "log.h"
+#include "unix_conn.h"
 #include "unix_socket.h"
 
 #include <errno.h>
@@ -78,6 +79,7 @@ struct ctl_server {
 	uid_t uid;
 	struct ctl_conn *conns;
 	unsigned n_conns, n_foreign;
+	unsigned n_left_open; /* connections that ended, with descriptors in them (unix_conn.h) */
 	struct ctl_call *calls;
 };
 
@@ -447,6 +449,13 @@ static bool server_is_foreign(const struct ctl_server *server, uid_t uid)
 	return uid && uid != server->uid;
 }
 
+// Of a client, who may have sent descriptors.
+static void server_end_connection(struct ctl_server *server, int fd)
+{
+	if (unix_conn_end(fd) < 0)
+		server->n_left_open++;
+}
+
 static void conn_close(struct ctl_conn *conn)
 {
 	struct ctl_server *server = conn->server;
@@ -454,7 +463,7 @@ static void conn_close(struct ctl_conn *conn)
 	if (conn->call)
 		call_abandon(conn->call);
 	ev_del(conn->source);
-	(void)close(conn->fd);
+	server_end_connection(server, conn->fd);
 	ctl_buf_done(&conn->in);
 	ctl_buf_done(&conn->out);
 	if (conn->prev)
@@ -553,7 +562,7 @@ static void server_add_client(struct ctl_server *server, int fd)
 	char *text;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
-		(void)close(fd);
+		server_end_connection(server, fd);
 		return;
 	}
 	if (!server_admit(server, peer.uid, &err) && !conn_create(server, fd, peer.uid))
@@ -564,7 +573,7 @@ static void server_add_client(struct ctl_server *server, int fd)
 	if (text)
 		(void)!send(fd, text, len + 1, MSG_NOSIGNAL | MSG_DONTWAIT); // a courtesy
 	free(text);
-	(void)close(fd);
+	server_end_connection(server, fd);
 }
 
 static void server_on_accept(void *ctx, int listen_fd, uint32_t events)
@@ -572,6 +581,11 @@ static void server_on_accept(void *ctx, int listen_fd, uint32_t events)
 	struct ctl_server *server = ctx;
 
 	(void)events;
+	// Rather no new clients than no descriptors for those that are there, and for all else.
+	if (server->n_left_open >= CTL_MAX_CONNECTIONS) {
+		(void)ev_set_events(server->source, 0);
+		return;
+	}
 	for (int i = 0; i < SERVER_ACCEPTS_PER_ROUND; i++) {
 		int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 

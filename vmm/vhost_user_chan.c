@@ -1,10 +1,11 @@
 #include "vhost_user_chan.h"
 
+#include "unix_conn.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 struct vhost_chan_out {
 	struct vhost_chan_out *next;
@@ -30,49 +31,12 @@ static void vhost_chan_drop_first(struct vhost_chan *chan)
 	free(out);
 }
 
-/*
- * Read what there is, but no more than size bytes and nothing that descriptors come with: -EBADMSG
- * then. What was looked at is what is read, since only the peer adds to it, and behind it.
- */
-static ssize_t vhost_chan_read(int fd, void *dst, size_t size)
-{
-	struct iovec iov = {.iov_base = dst, .iov_len = size};
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
-	ssize_t n;
-
-	do {
-		n = recvmsg(fd, &mh, MSG_PEEK | MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
-	if (n > 0 && mh.msg_flags & MSG_CTRUNC)
-		return -EBADMSG;
-	if (n > 0)
-		n = recv(fd, dst, (size_t)n, MSG_DONTWAIT);
-	return n < 0 ? -errno : n;
-}
-
-/* End the connection: the peer sees it, and can add nothing more. Would closing the socket close
- * descriptors, too, which lie in it unread? */
-static bool vhost_chan_shut_down(int fd)
-{
-	uint8_t unread[4096];
-	ssize_t n = 1;
-
-	(void)shutdown(fd, SHUT_RDWR);
-	for (unsigned i = 0; n > 0 && i < VHOST_CHAN_MAX_READS; i++)
-		n = vhost_chan_read(fd, unread, sizeof(unread));
-	return n > 0 || n == -EBADMSG;
-}
-
 int vhost_chan_done(struct vhost_chan *chan)
 {
-	int code = 0;
+	int code = chan->fd >= 0 ? unix_conn_end(chan->fd) : 0;
 
 	while (chan->out_first)
 		vhost_chan_drop_first(chan);
-	if (chan->fd >= 0 && vhost_chan_shut_down(chan->fd))
-		code = -EBADMSG;
-	else if (chan->fd >= 0)
-		(void)close(chan->fd);
 	chan->fd = -1;
 	chan->n_in = 0;
 	return code;
@@ -165,7 +129,7 @@ static int vhost_chan_fill(struct vhost_chan *chan, void *dst, size_t begin, siz
 {
 	while (chan->n_in < begin + size_bytes) {
 		size_t done = chan->n_in - begin;
-		ssize_t n = vhost_chan_read(chan->fd, (uint8_t *)dst + done, size_bytes - done);
+		ssize_t n = unix_conn_read(chan->fd, (uint8_t *)dst + done, size_bytes - done);
 
 		if (n > 0)
 			chan->n_in += (size_t)n;

@@ -4,10 +4,8 @@
  * Messages to send are put on the wire at once or queued until the socket takes them; a received
  * one is handed out when all of it is here. The peer is not trusted: sizes are checked before
  * anything is copied.
- * File descriptors from the peer are never received. We expect none, and whoever has one has to close
- * it, as does the kernel where there is no room for it; that can take hours, as of a socket that
- * lingers. So everything is looked at before it is read, and a socket in which descriptors lie is
- * neither read nor closed any more: it stays as it is until the process ends.
+ * File descriptors from the peer are never received, and a socket in which some lie is never closed
+ * (unix_conn.h).
  * Threads: one (the event loop's).
  * Life cycle: vhost_chan_init() takes the fd over; vhost_chan_done() closes it.
  * Limits: VHOST_CHAN_MAX_QUEUED messages waiting to be sent.
@@ -22,7 +20,6 @@
 #include <stdint.h>
 
 #define VHOST_CHAN_MAX_QUEUED 512
-#define VHOST_CHAN_MAX_READS  256 /* of 4 KiB, to look for descriptors at the end */
 
 struct vhost_chan_out; /* a message that waits */
 

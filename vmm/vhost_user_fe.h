@@ -25,7 +25,7 @@
  * A back-end gets RAM with its first session and keeps it until the connection closes.
  *
  * File descriptors of a back-end, which none has a reason to send, end the connection, and stay where
- * they are while the VM lives, because closing them can take hours (vhost_user_chan.h). So there are
+ * they are while the VM lives, because closing them can take hours (unix_conn.h). So there are
  * only VHOST_FE_MAX_LEFT_OPEN such connections; then there is no other one.
  *
  * Messages whose feature bit was not negotiated are never sent. With REPLY_ACK every change is

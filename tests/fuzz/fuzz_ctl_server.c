@@ -7,12 +7,16 @@
  *   's' N text  client N sends text and a NUL, up to a newline in the input
  *   'p' N text  the same without the NUL         'e'         every pending call sends a row
  *   'f'         every pending call is finished   '.'         the server runs until it is idle
+ *   'd' N       client N sends a space, and with it a socket whose close() waits for an hour
  *
- * The service is that of the unit tests. Afterwards a new client must be served.
+ * The service is that of the unit tests. Afterwards a new client must be served; nothing waits
+ * (FUZZ_MAX_WAIT_NS), and nothing stays open but connections that descriptors lie in.
  */
 #include "fuzz.h"
 
 #include "../unit/lib/ctl_service.h"
+#include "fds.h"
+#include "odd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +27,11 @@
 
 #define N_CLIENTS 4
 #define MAX_STEPS 200
+#define MAX_SENT  4
 
 static int fds[N_CLIENTS];
+static int readers[MAX_SENT]; /* of the sockets that were sent; closing them ends the waiting */
+static unsigned n_readers;
 
 static void require(bool holds)
 {
@@ -114,6 +121,12 @@ static size_t step(const uint8_t *data, size_t size)
 		if (data[0] == 's')
 			(void)!send(*fd, "", 1, MSG_NOSIGNAL);
 		return len + 3;
+	case 'd':
+		if (n_readers < MAX_SENT) {
+			readers[n_readers] = -1;
+			(void)odd_socket_send(*fd, " ", 1, &readers[n_readers++]);
+		}
+		return 2;
 	case 'e':
 		end_calls(false);
 		return 1;
@@ -133,10 +146,24 @@ static void tear_down(void)
 	(void)ctl_service_teardown(NULL);
 }
 
+/* What the server left open is closed, and another server begins to count it. */
+static void let_readers_go(void)
+{
+	for (unsigned i = 0; i < n_readers; i++)
+		(void)close(readers[i]);
+	fds_close_left(n_readers);
+	if (n_readers) {
+		(void)ctl_service_teardown(NULL);
+		(void)ctl_service_setup(NULL);
+	}
+	n_readers = 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char request[] =
 		"{\"method\":\"net.weft.test.Echo\",\"parameters\":{\"number\":1}}";
+	uint64_t begin_ns = ev_now_ns();
 	char reply[256];
 	int fd;
 
@@ -144,6 +171,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)ctl_service_setup(NULL);
 		(void)atexit(tear_down);
 	}
+	fds_note();
 	for (int i = 0; i < N_CLIENTS; i++)
 		fds[i] = dial();
 	run_server();
@@ -161,5 +189,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		!strcmp(reply, "{\"parameters\":{\"number\":1}}"));
 	(void)close(fd);
 	run_server();
+	let_readers_go();
+	require(ev_now_ns() - begin_ns < FUZZ_MAX_WAIT_NS);
 	return 0;
 }

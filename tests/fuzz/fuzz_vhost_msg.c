@@ -17,6 +17,8 @@
  * last, as a guest would do.
  */
 #include "fuzz.h"
+
+#include "fds.h"
 #include "fwd.h"
 #include "log.h"
 #include "notify.h"
@@ -28,7 +30,6 @@
 #include "vhost_user.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +44,6 @@
 #define HUGE_SIZE (4 << 20)
 #define PAGE_SIZE 4096
 #define MAX_KEPT  16
-#define MAX_FDS	  1024 /* descriptors that are looked at */
 #define BURST	  4
 #define WRITE	  0xf0 /* no request of the protocol */
 
@@ -91,21 +91,6 @@ static void prepare(void)
 }
 
 _Thread_local struct steps steps_taken;
-
-/** By one system call, since there is one for each input. */
-static unsigned count_fds(void)
-{
-	static struct pollfd fds[MAX_FDS];
-	unsigned n = 0;
-
-	for (int i = 0; i < MAX_FDS; i++)
-		fds[i] = (struct pollfd){.fd = i};
-	if (poll(fds, MAX_FDS, 0) < 0)
-		abort();
-	for (unsigned i = 0; i < MAX_FDS; i++)
-		n += !(fds[i].revents & POLLNVAL);
-	return n;
-}
 
 static bool is_guest_mapped(void)
 {
@@ -462,12 +447,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err err = {0};
 	struct port *port;
 	struct ev *ev;
-	unsigned n_fds_before, n_threads;
+	unsigned n_threads;
 	uint64_t begin_ns = ev_now_ns();
 	int fd;
 
 	prepare();
-	n_fds_before = count_fds();
+	fds_note();
 	n_threads = threads_count();
 	memcpy(conf.path, path, sizeof(path));
 	if (ev_create(&ev) || port_create(ev, &conf, &events, NULL, &port, &err))
@@ -493,8 +478,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	let_go();
 	/* The closer is done soon; one that never is runs into the time limit. */
 	threads_wait(n_threads);
-	if (count_fds() != n_fds_before || is_guest_mapped() ||
-		ev_now_ns() - begin_ns > FUZZ_MAX_WAIT_NS)
+	fds_close_left(0);
+	if (is_guest_mapped() || ev_now_ns() - begin_ns > FUZZ_MAX_WAIT_NS)
 		abort();
 	return 0;
 }

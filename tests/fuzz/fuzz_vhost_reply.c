@@ -10,6 +10,7 @@
 #include "fuzz.h"
 
 #include "ev.h"
+#include "fds.h"
 #include "log.h"
 #include "mem.h"
 #include "odd.h"
@@ -18,7 +19,6 @@
 #include "virtio_wire.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +31,6 @@
 #define RING_SIZE    8
 #define N_RINGS      4
 #define MAX_REQUESTS (N_RINGS * 10 + 20) /* a session taken back, and one begun */
-#define MAX_FDS	     1024
 #define MAX_SENT_FDS 4
 
 struct input {
@@ -54,61 +53,13 @@ static void ignore(void *ctx)
 static int readers[MAX_SENT_FDS]; /* of the sockets that were sent; closing them ends the waiting */
 static unsigned n_readers;
 
-/* The descriptors that are open. */
-static void list_fds(struct pollfd *fds)
-{
-	for (int i = 0; i < MAX_FDS; i++)
-		fds[i] = (struct pollfd){.fd = i};
-	if (poll(fds, MAX_FDS, 0) < 0)
-		abort();
-}
-
-/* What is open that was not before: the sockets that the front-end may leave, which we close. */
-static void close_left(const struct pollfd *before)
-{
-	static struct pollfd now[MAX_FDS];
-	unsigned n_left = 0;
-
-	list_fds(now);
-	for (int i = 0; i < MAX_FDS; i++) {
-		if (now[i].revents & POLLNVAL || !(before[i].revents & POLLNVAL))
-			continue;
-		(void)close(i);
-		n_left++;
-	}
-	if (n_left > (n_readers ? 2 : 0))
-		abort();
-}
-
 /* Bytes of a message, and with them a socket whose last close(), by whoever it is, waits. */
 static void put_fd(int to, const void *bytes, size_t size)
 {
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)bytes, size};
-	struct msghdr mh = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
-	const struct linger none = {0};
-	int fd;
-
 	if (n_readers == MAX_SENT_FDS)
 		return;
-	fd = odd_socket(&readers[n_readers]);
-	if (fd < 0)
-		abort();
-	n_readers++;
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	if (sendmsg(to, &mh, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) // it is ours alone
-		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	(void)close(fd);
+	readers[n_readers] = -1;
+	(void)odd_socket_send(to, bytes, size, &readers[n_readers++]); // or it has hung up
 }
 
 static void put(int fd, const void *bytes, size_t size)
@@ -352,7 +303,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.err_fd = kick,
 		.n_rings = N_RINGS,
 	};
-	static struct pollfd before[MAX_FDS];
 	uint64_t begin_ns = ev_now_ns();
 	struct vhost_fe_status status;
 	struct input in = {data, size};
@@ -376,7 +326,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			.kick_fd = kick,
 			.call_fd = kick,
 		};
-	list_fds(before);
+	fds_note();
 	(void)snprintf(config.path, sizeof(config.path), "/tmp/weft-fuzz-fe-%d", (int)getpid());
 	if (vhost_fe_create(ev, mem, &config, ignore, NULL, &fe, NULL) < 0)
 		abort();
@@ -391,7 +341,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vhost_fe_destroy(fe);
 	for (unsigned i = 0; i < n_readers; i++)
 		(void)close(readers[i]);
-	close_left(before);
+	fds_close_left(n_readers ? 2 : 0);
 	n_readers = 0;
 	if (ev_now_ns() - begin_ns > FUZZ_MAX_WAIT_NS)
 		abort();

@@ -11,6 +11,7 @@
 #define TEST_ODD_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 struct odd_file;
 
@@ -31,5 +32,11 @@ void odd_file_destroy(struct odd_file *file);
  * ret_reader: closing this one ends the waiting
  */
 int odd_socket(int *ret_reader);
+/**
+ * Send bytes[size] to a connected Unix socket, and with them an odd_socket() that then only lies there:
+ * whoever receives it without room for it, or closes the socket that it lies in, waits. Where nothing
+ * can be sent it is closed. returns  bytes sent, or -errno
+ */
+ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader);
 
 #endif

@@ -597,7 +597,7 @@ static const uint32_t steps[] = {
 /* Misbehaves in its first connection, at request; then not: frames must flow in the end. */
 static void one_fault(enum backend_fault fault, uint32_t request)
 {
-	/* A socket that descriptors lie in stays open (vhost_user_chan.h). */
+	/* A socket that descriptors lie in stays open (unix_conn.h). */
 	unsigned fds_before = count_fds(), n_left = fault == FAULT_FDS;
 	struct bench b;
 

@@ -1,5 +1,6 @@
 /* The server as seen by a raw socket: framing, limits, and clients that behave badly. */
 #include "ctl_service.h"
+#include "odd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +30,7 @@ static void pump(void)
 	assert_int_equal(n, 0);
 }
 
-static int dial(void)
+static int dial_only(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -37,6 +38,13 @@ static int dial(void)
 	assert_true(fd >= 0);
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", ctl_service.path);
 	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static int dial(void)
+{
+	int fd = dial_only();
+
 	pump();
 	return fd;
 }
@@ -698,6 +706,65 @@ static void own_user_may_change(void **state)
 	(void)close(fd);
 }
 
+/* Where the server waited, this test would, for an hour. */
+static void descriptors_of_a_client_hold_nobody(void **state)
+{
+	static const char *const before[] = {"", "{\"method\":", ECHO(1)};
+	int fds[CTL_MAX_CONNECTIONS], readers[8], other = dial(), fd;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		fd = dial();
+		if (before[i][0])
+			say(fd, before[i]);
+		assert_int_equal(odd_socket_send(fd, " ", 1, &readers[n++]), 1);
+		say(other, ECHO(2));
+		check_heard(other, "{\"parameters\":{\"number\":2}}\n");
+		check_heard_part(fd, "EOF");
+		(void)close(fd);
+	}
+	/* One that closes at once, and one that is turned away. */
+	fd = dial();
+	assert_int_equal(odd_socket_send(fd, " ", 1, &readers[n++]), 1);
+	(void)close(fd);
+	for (unsigned i = 1; i < CTL_MAX_CONNECTIONS; i++) {
+		pump();
+		fds[i] = dial();
+	}
+	fd = dial_only();
+	assert_int_equal(odd_socket_send(fd, " ", 1, &readers[n++]), 1);
+	check_heard_part(fd, "the most there can be");
+	(void)close(fd);
+	say(other, ECHO(3));
+	check_heard(other, "{\"parameters\":{\"number\":3}}\n");
+	for (unsigned i = 1; i < CTL_MAX_CONNECTIONS; i++)
+		(void)close(fds[i]);
+	(void)close(other);
+	while (n)
+		(void)close(readers[--n]);
+}
+
+static void clients_that_send_descriptors_use_up_none(void **state)
+{
+	int readers[CTL_MAX_CONNECTIONS], other = dial(), fd;
+
+	for (unsigned i = 0; i < CTL_MAX_CONNECTIONS; i++) {
+		fd = dial();
+		assert_int_equal(odd_socket_send(fd, " ", 1, &readers[i]), 1);
+		check_heard_part(fd, "EOF");
+		(void)close(fd);
+	}
+	fd = dial();
+	say(fd, ECHO(1));
+	check_heard(fd, ""); /* not accepted */
+	(void)close(fd);
+	say(other, ECHO(2));
+	check_heard(other, "{\"parameters\":{\"number\":2}}\n");
+	(void)close(other);
+	for (unsigned i = 0; i < CTL_MAX_CONNECTIONS; i++)
+		(void)close(readers[i]);
+}
+
 #define SERVER_TEST(name) \
 	cmocka_unit_test_setup_teardown(name, ctl_service_setup, ctl_service_teardown)
 
@@ -716,6 +783,8 @@ int main(void)
 		SERVER_TEST(describe_gives_the_text),
 		SERVER_TEST(message_at_the_limit_is_read_and_one_over_it_ends_the_connection),
 		SERVER_TEST(connections_are_capped_and_slots_come_back),
+		SERVER_TEST(descriptors_of_a_client_hold_nobody),
+		SERVER_TEST(clients_that_send_descriptors_use_up_none),
 		SERVER_TEST(client_that_does_not_read_is_not_served_further),
 		SERVER_TEST(subscriber_that_does_not_read_is_cut_off),
 		SERVER_TEST(rows_beyond_the_backlog_end_the_connection),

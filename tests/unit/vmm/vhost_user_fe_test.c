@@ -138,26 +138,6 @@ static void nothing_spins_without_descriptors(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
-static void send_fd(int to, const void *bytes, size_t size, int fd)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)bytes, size};
-	struct msghdr mh = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	assert_int_equal(sendmsg(to, &mh, MSG_NOSIGNAL), size);
-}
-
 /*
  * A connection in which n bytes come, and then a descriptor that nobody else has any more: whoever
  * closes it waits for an hour, and this test with it.
@@ -165,7 +145,7 @@ static void send_fd(int to, const void *bytes, size_t size, int fd)
 static void send_lingering_socket(
 	const struct sockaddr_un *addr, struct ev *ev, struct vhost_fe *fe, const void *bytes, size_t n)
 {
-	int reader, lingering, fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int reader, fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct vhost_fe_status status;
 	uint64_t connects;
 	ssize_t n_read;
@@ -176,10 +156,7 @@ static void send_lingering_socket(
 	assert_int_equal(connect(fd, (const struct sockaddr *)addr, sizeof(*addr)), 0);
 	if (n)
 		assert_int_equal(send(fd, bytes, n, 0), n);
-	lingering = odd_socket(&reader);
-	assert_true(lingering >= 0);
-	send_fd(fd, "x", 1, lingering);
-	(void)close(lingering);
+	assert_int_equal(odd_socket_send(fd, "x", 1, &reader), 1);
 	for (int i = 0; i < 10000; i++) {
 		assert_true(ev_run_once(ev, 1) >= 0);
 		vhost_fe_get_status(fe, &status);
