@@ -15,6 +15,13 @@ check() { # TEXT CMD...
 	fi
 }
 
+# runs PID: what was started in the background is itself by now, with its own environment.
+runs() {
+	until [[ $(<"/proc/$1/comm") == sleep ]]; do
+		sleep 0.01
+	done
+}
+
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -27,11 +34,13 @@ leftovers=$root/tools/test.d/leftovers
 check 'nothing is left where nothing was' test -z "$("$leftovers" list "$folder/before" 0)"
 sleep 600 &
 pid=$!
+runs $pid
 check 'a process is, by its environment' test "$("$leftovers" list "$folder/before" 0)" = 'process sleep 600 '
 kill $pid
 wait $pid 2>/dev/null || true
 WEFT_TEST_RUN=other sleep 600 &
 pid=$!
+runs $pid
 check 'that of another run is not' test -z "$("$leftovers" list "$folder/before" 0)"
 kill $pid
 
