@@ -81,8 +81,10 @@ expect 'unbind of a card that is not bound' netcfg nic unbind "$card"
 # --- a port on the card --------------------------------------------------------------------------
 
 # far: the wire's other end. near: a container behind the switch.
-ip netns add far
-ip netns add near
+for name in far near; do
+	ip netns add "$name"
+	at_end+=("ip netns del $name || true") # which brings the card back
+done
 ip link set "$(iface_of "$far")" netns far
 wire=$(ip -n far -j link show | jq -r '.[] | select(.ifname != "lo") | .ifname')
 ip -n far link set "$wire" up

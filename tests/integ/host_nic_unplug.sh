@@ -43,6 +43,7 @@ within 10 has_iface "$far"
 # far: the wire's other end. near, next: containers behind the switch.
 for name in far near next; do
 	ip netns add "$name"
+	at_end+=("ip netns del $name || true") # which brings the card back
 done
 ip link set "$(iface_of "$far")" netns far name wire
 ip -n far link set wire up

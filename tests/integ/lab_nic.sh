@@ -32,6 +32,7 @@ nic=$(iface_of "$card")
 
 # far: the wire's other end; untagged it is in another subnet than in VLAN 10.
 ip netns add far
+at_end+=("ip netns del far || true") # which brings the card back
 ip link set "$(iface_of "$far")" netns far
 wire=$(ip -n far -j link show | jq -r '.[] | select(.ifname != "lo") | .ifname')
 ip -n far link set "$wire" up
