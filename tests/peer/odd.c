@@ -248,33 +248,41 @@ int odd_socket(int *ret_reader)
 	return fd;
 }
 
-ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader)
+/* ---- Messages with descriptors ---- */
+
+ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigned n)
 {
 	union {
 		struct cmsghdr align;
-		char bytes[CMSG_SPACE(sizeof(int))];
+		char bytes[CMSG_SPACE(sizeof(int) * ODD_MAX_FDS)];
 	} control = {0};
 	struct iovec iov = {(void *)(uintptr_t)bytes, size};
-	struct msghdr mh = {.msg_iov = &iov,
+	struct msghdr msg = {.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control)};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&mh);
+		.msg_controllen = CMSG_SPACE(sizeof(int) * n)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	ssize_t n_sent;
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n);
+	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n);
+	n_sent = sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	return n_sent < 0 ? -errno : n_sent;
+}
+
+ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader)
+{
 	const struct linger none = {0};
 	int fd = odd_socket(ret_reader);
 	ssize_t n;
 
 	if (fd < 0)
 		return fd;
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
-	n = sendmsg(to, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
-	if (n < 0) {
-		n = -errno;
+	n = odd_send(to, bytes, size, &fd, 1);
+	if (n < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	}
 	(void)close(fd);
 	return n;
 }

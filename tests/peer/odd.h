@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+#define ODD_MAX_FDS 253 /* that the kernel lets a message carry: SCM_MAX_FD */
+
 struct odd_file;
 
 /**
@@ -32,6 +34,11 @@ void odd_file_destroy(struct odd_file *file);
  * ret_reader: closing this one ends the waiting
  */
 int odd_socket(int *ret_reader);
+/**
+ * Send bytes[size] to a connected Unix socket, and with them n descriptors (borrowed, ODD_MAX_FDS at
+ * most), without waiting. returns  bytes sent, or -errno
+ */
+ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigned n);
 /**
  * Send bytes[size] to a connected Unix socket, and with them an odd_socket() that then only lies there:
  * whoever receives it without room for it, or closes the socket that it lies in, waits. Where nothing

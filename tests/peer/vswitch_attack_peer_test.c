@@ -135,23 +135,13 @@ static int raw_connect(const char *path)
 /** size bytes of a message, with n copies of fd. 0, or -errno of a peer that reads no more. */
 static int send_copies(int to, const void *bytes, size_t size, int fd, unsigned n)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * 253)];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)bytes, size};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.buf,
-		.msg_controllen = CMSG_SPACE(sizeof(int) * n)};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int fds[ODD_MAX_FDS];
+	ssize_t n_sent;
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n);
 	for (unsigned i = 0; i < n; i++)
-		memcpy(CMSG_DATA(cmsg) + i * sizeof(int), &fd, sizeof(fd));
-	return sendmsg(to, &msg, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : 0;
+		fds[i] = fd;
+	n_sent = odd_send(to, bytes, size, fds, n);
+	return n_sent < 0 ? (int)n_sent : 0;
 }
 
 /** What is passed: a new socket each time, whose last copy is the switch's, or one file. */

@@ -154,27 +154,10 @@ static void message_beside_a_second_peer_is_answered(void **state)
 
 /* ---- What is never read ---- */
 
-#define MAX_FDS 253 /* SCM_MAX_FD */
-
 /** Send bytes with n descriptors, which are then the receiver's alone. */
 static void send_with_fds(int to, const void *bytes, size_t size, const int *fds, unsigned n)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * MAX_FDS)];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)bytes, size};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.buf,
-		.msg_controllen = CMSG_SPACE(sizeof(int) * n)};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int) * n);
-	memcpy(CMSG_DATA(c), fds, sizeof(int) * n);
-	assert_int_equal(sendmsg(to, &msg, 0), size);
+	assert_int_equal(odd_send(to, bytes, size, fds, n), size);
 	for (unsigned i = 0; i < n; i++)
 		(void)close(fds[i]);
 }
@@ -183,10 +166,7 @@ static void send_with_fds(int to, const void *bytes, size_t size, const int *fds
  * waits until the reader is closed. */
 static void leave_lingering(int to, int *ret_reader)
 {
-	int fd = odd_socket(ret_reader);
-
-	assert_true(fd >= 0);
-	send_with_fds(to, "x", 1, &fd, 1);
+	assert_int_equal(odd_socket_send(to, "x", 1, ret_reader), 1);
 }
 
 /** Give the port a channel with a lingering socket in it. returns  our end */
@@ -245,10 +225,10 @@ static void what_is_never_read_holds_nobody(void **state)
  * takes, and the last of them holds nobody, either. */
 static void more_descriptors_than_allowed_hold_nobody(void **state)
 {
-	static const unsigned counts[] = {VHOST_USER_MAX_FDS, VHOST_USER_MAX_FDS + 1, MAX_FDS};
+	static const unsigned counts[] = {VHOST_USER_MAX_FDS, VHOST_USER_MAX_FDS + 1, ODD_MAX_FDS};
 
 	for (unsigned i = 0; i < 3; i++) {
-		int fds[MAX_FDS], reader, fd = dial();
+		int fds[ODD_MAX_FDS], reader, fd = dial();
 		unsigned n = counts[i];
 
 		wait_connects(i + 1);
