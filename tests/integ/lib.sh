@@ -309,6 +309,27 @@ lab_up() {
 	}
 }
 
+# two_guests_up NAME [SETTING, ...]: h1 (10.0.0.1, with what tool_initrd made at $T/initrd, and these settings) and
+# h2 (10.0.0.2) on a bridge.
+two_guests_up() {
+	cat >"$T/guest.yaml" <<-EOF
+		version: 1
+		name: $1
+		images:
+		  tiny: { kernel: $GUEST/vmlinux, initrd: $GUEST/initramfs.img }
+		  more: { kernel: $GUEST/vmlinux, initrd: $T/initrd }
+		nodes:
+		  h1: { image: more, memory: 512M,${2:+ $2} ipv4: { eth1: 10.0.0.1/24 } }
+		  h2: { image: tiny, memory: 192M, ipv4: { eth1: 10.0.0.2/24 } }
+		bridges:
+		  br0: {}
+		links:
+		  - { endpoints: [h1:eth1, br0] }
+		  - { endpoints: [h2:eth1, br0] }
+	EOF
+	lab_up "$T/guest.yaml"
+}
+
 # lab_explain: at a lab's first failure, note in $T/lab.state what its VMMs and guests were at. It fails
 # where that was no failure of the lab's: the emulated host lost a guest.
 lab_explain() {

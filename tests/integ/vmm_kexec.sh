@@ -9,22 +9,7 @@ begin
 cd "$ROOT"
 n_kexecs=${N_KEXECS:-10}
 tool_initrd "$T/initrd" "$GUEST/vmlinuz" # and a kernel
-cat >"$T/guest.yaml" <<EOF
-version: 1
-name: vmm-kexec
-images:
-  tiny: { kernel: $GUEST/vmlinux, initrd: $GUEST/initramfs.img }
-  more: { kernel: $GUEST/vmlinux, initrd: $T/initrd }
-nodes:
-  h1: { image: more, memory: 512M, ipv4: { eth1: 10.0.0.1/24 } }
-  h2: { image: tiny, memory: 192M, ipv4: { eth1: 10.0.0.2/24 } }
-bridges:
-  br0: {}
-links:
-  - { endpoints: [h1:eth1, br0] }
-  - { endpoints: [h2:eth1, br0] }
-EOF
-lab_up "$T/guest.yaml"
+two_guests_up vmm-kexec
 
 # Frames of all sizes for h1, whoever listens there: the address of h1 must not be asked for.
 mac=$(node h1 cat /sys/class/net/eth1/address | grep -oE '([0-9a-f]{2}:){5}[0-9a-f]{2}')
