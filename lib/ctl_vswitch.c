@@ -86,6 +86,7 @@ static const struct ctl_error errors[] = {
 	{"LinkExists", -EEXIST, "a wire of that name exists, with other ends"},
 	{"LinkNotFound", -ENOENT, "there is no wire of that name, nor one that ends at that port"},
 	{"VlanNotFound", -ENOENT, "the VLAN does not exist on the bridge or port"},
+	{"VlanInUse", -EBUSY, "a port of the bridge has the VLAN, or it is the port's native VLAN"},
 	{"FdbEntryExists", -EEXIST, "the address is there already, on another port"},
 	{"FdbEntryNotFound", -ENOENT, "there is no such address"},
 };

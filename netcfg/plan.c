@@ -267,20 +267,59 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 
 /* Bridges */
 
+static void set_bridge(struct planner *p, const struct ctl_bridge *old, const struct ctl_bridge *bridge, bool quiet)
+{
+	struct plan_op *op;
+
+	if (state_same_bridge(old, bridge))
+		return;
+	op = add(p, PLAN_BRIDGE_SET, PLAN_LIVE, bridge->name, "%s%s%s",
+		old->ageing_s != bridge->ageing_s ? "ageing " : "",
+		vlan_set_equal(&old->vlans, &bridge->vlans) ? "" : "vlans ",
+		old->reserved != bridge->reserved ? "reserved" : "");
+	if (!op)
+		return;
+	op->to.bridge = *bridge;
+	op->quiet = quiet;
+}
+
+/* What a bridge is while its ports change: they may have VLANs that go, and get some that come. */
+static struct ctl_bridge bridge_between(const struct ctl_bridge *old, const struct ctl_bridge *new)
+{
+	struct ctl_bridge bridge = *new;
+
+	for (unsigned i = 0; i < sizeof(bridge.vlans.words) / sizeof(bridge.vlans.words[0]); i++)
+		bridge.vlans.words[i] |= old->vlans.words[i];
+	return bridge;
+}
+
 static void plan_bridge(struct planner *p, const struct ctl_bridge *bridge)
 {
 	const struct ctl_bridge *old = state_find_bridge(p->actual, bridge->name);
-	struct plan_op *op = NULL;
+	struct ctl_bridge between;
+	struct plan_op *op;
 
-	if (!old)
-		op = add(p, PLAN_BRIDGE_ADD, PLAN_LIVE, bridge->name, "ageing %us", bridge->ageing_s);
-	else if (!state_same_bridge(old, bridge))
-		op = add(p, PLAN_BRIDGE_SET, PLAN_LIVE, bridge->name, "%s%s%s",
-			old->ageing_s != bridge->ageing_s ? "ageing " : "",
-			vlan_set_equal(&old->vlans, &bridge->vlans) ? "" : "vlans ",
-			old->reserved != bridge->reserved ? "reserved" : "");
+	if (old) {
+		between = bridge_between(old, bridge);
+		set_bridge(p, old, &between, !state_same_bridge(&between, bridge));
+		return;
+	}
+	op = add(p, PLAN_BRIDGE_ADD, PLAN_LIVE, bridge->name, "ageing %us", bridge->ageing_s);
 	if (op)
 		op->to.bridge = *bridge;
+}
+
+/* Once no port has them: the VLANs that go. */
+static void plan_bridge_vlans(struct planner *p, const struct ctl_bridge *bridge)
+{
+	const struct ctl_bridge *old = state_find_bridge(p->actual, bridge->name);
+	struct ctl_bridge between;
+
+	if (!old)
+		return;
+	between = bridge_between(old, bridge);
+	if (!state_same_bridge(&between, bridge))
+		set_bridge(p, old, bridge, false);
 }
 
 static void plan_bridges_down(struct planner *p)
@@ -324,6 +363,8 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 		plan_port(&p, &p.spares.ports[i]);
 	for (unsigned i = 0; i < wanted->n_links; i++)
 		plan_link(&p, &wanted->links[i]);
+	for (unsigned i = 0; i < wanted->n_bridges; i++)
+		plan_bridge_vlans(&p, &wanted->bridges[i]);
 	plan_bridges_down(&p);
 	state_done(&p.spares);
 	if (p.code)

@@ -3,9 +3,9 @@
  *
  * Pure: plan_make(wanted, actual) does no I/O; planning again after doing what it says gives nothing.
  *
- * Order: wires that go or change ends; bridges made and changed; nodes that go; ports that go; nodes
+ * Order: wires that go or change ends; bridges made and changed, but for VLANs that go; nodes that go; ports that go; nodes
  * started and restarted (in the order of `after`); ports made and changed; wires made and changed;
- * bridges that go.
+ * VLANs of bridges that go; bridges that go.
  *
  * Cost of an operation, for the guests that run:
  *   live     nobody notices

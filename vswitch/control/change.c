@@ -80,6 +80,9 @@ static int apply_bridge_conf(struct vswitch *sw, struct model_bridge *bridge,
 
 	if (ctl_msg_equal(&ctl_bridge_schema, conf, &bridge->conf))
 		return 0;
+	r = other_vlans ? port_check_bridge_vlans(&sw->model, bridge, &conf->vlans, err) : 0;
+	if (r < 0)
+		return r;
 	if (conf->fdb_max != bridge->conf.fdb_max) {
 		r = fdb_ctl_resize(&sw->fdbs, bridge, conf->fdb_max, switch_now_s(), &old, err);
 		if (r < 0)

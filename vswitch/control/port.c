@@ -83,6 +83,17 @@ static enum ctl_vlan_mode wanted_role(const struct ctl_port *conf, const struct 
 	return conf->vlan_mode;
 }
 
+/* A native VLAN is a trunk's: taken as a wish for a trunk, it would let in every VLAN there is. */
+static int refuse_native(const struct ctl_port *conf, const struct ctl_port *req, struct err *err)
+{
+	(void)err_set_field(err, -EINVAL, "native",
+		"port '%s': is an access port of VLAN %u, which has no native VLAN", req->name,
+		conf->tag);
+	err_hint(err, "for a trunk say what it carries: `netcfg port set %s native %u trunks VLANS`",
+		req->name, req->native);
+	return -EINVAL;
+}
+
 /* conf holds the old role (of a new port: trunk of all) and gets the new one. */
 static int apply_vlan_role(struct ctl_port *conf, const struct ctl_port *req, struct err *err)
 {
@@ -91,6 +102,9 @@ static int apply_vlan_role(struct ctl_port *conf, const struct ctl_port *req, st
 	enum ctl_vlan_mode role = wanted_role(conf, req);
 	uint16_t vid;
 
+	if (native && conf->vlan_mode == CTL_VLAN_ACCESS && !tag &&
+		!CTL_HAS(req, ctl_port, trunks) && !CTL_HAS(req, ctl_port, vlan_mode))
+		return refuse_native(conf, req, err);
 	if (tag && (native || CTL_HAS(req, ctl_port, trunks)))
 		return bad(err, "tag", req,
 			"tag makes an access port, which has no trunks and no native VLAN",
@@ -127,6 +141,65 @@ static int check_bridge(const struct model *model, const struct ctl_port *conf, 
 		return 0;
 	(void)model_bridge_get(model, conf->bridge, "bridge", err);
 	return err_prefix(err, "port '%s'", conf->name);
+}
+
+/* The first VLAN that conf names and `exist` lacks; VLAN_NONE: there is none. A trunk of all VLANs
+ * names none: it carries what the bridge has. */
+static uint16_t find_missing_vlan(const struct ctl_port *conf, const struct vlan_set *exist)
+{
+	uint16_t first, last, vid = VLAN_MIN;
+	struct vlan_set missing;
+	bool pass;
+	uint16_t pvid = port_conf_pvid(conf, &pass);
+
+	if (pvid != VLAN_NONE && !vlan_set_has(exist, pvid))
+		return pvid;
+	if (conf->vlan_mode == CTL_VLAN_ACCESS || vlan_set_count(&conf->trunks) == VLAN_MAX)
+		return VLAN_NONE;
+	for (unsigned i = 0; i < 64; i++)
+		missing.words[i] = conf->trunks.words[i] & ~exist->words[i];
+	return vlan_set_next_range(&missing, &vid, &first, &last) ? first : VLAN_NONE;
+}
+
+/* What the bridge lacks, its port could never carry. */
+static int check_vlans_exist(const struct model *model, const struct ctl_port *conf,
+	struct err *err)
+{
+	const struct model_bridge *bridge = model_bridge_find(model, conf->bridge);
+	uint16_t vid = bridge ? find_missing_vlan(conf, &bridge->conf.vlans) : VLAN_NONE;
+
+	if (vid == VLAN_NONE)
+		return 0;
+	(void)err_set_field(err, -ENOENT,
+		vid == conf->tag      ? "tag"
+		: vid == conf->native ? "native"
+				      : "trunks",
+		"port '%s': bridge '%s' has no VLAN %u", conf->name, conf->bridge, vid);
+	err_name(err, "VlanNotFound");
+	err_hint(err, "add it: `netcfg vlan add %s %u`", conf->bridge, vid);
+	return -ENOENT;
+}
+
+int port_check_bridge_vlans(const struct model *model, const struct model_bridge *bridge,
+	const struct vlan_set *vlans, struct err *err)
+{
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
+		const struct model_port *port = model->ports[i];
+		uint16_t vid;
+
+		if (!port || port->bridge != bridge)
+			continue;
+		vid = find_missing_vlan(&port->conf, vlans);
+		if (vid == VLAN_NONE)
+			continue;
+		(void)err_set_field(err, -EBUSY, "vlans", "bridge '%s': VLAN %u is in use by port '%s'",
+			bridge->conf.name, vid, port->conf.name);
+		err_name(err, "VlanInUse");
+		err_hint(err, "change that port first, see `netcfg port show %s`",
+			port->conf.name);
+		return -EBUSY;
+	}
+	return 0;
 }
 
 /* ---- What belongs to one port only ----------------------------------------------------------- */
@@ -212,7 +285,7 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 		r = check_bridge(model, conf, err);
 	if (r == 0)
 		r = apply_vlan_role(conf, req, err);
-	return r;
+	return r < 0 ? r : check_vlans_exist(model, conf, err);
 }
 
 static int check_fixed(const struct model_port *port, const struct ctl_port *req, struct err *err)
@@ -272,6 +345,8 @@ int port_conf_set(const struct model *model, const struct model_port *port,
 	r = check_bridge(model, ret_conf, err);
 	if (r == 0)
 		r = apply_vlan_role(ret_conf, req, err);
+	if (r == 0)
+		r = check_vlans_exist(model, ret_conf, err);
 	if (r == 0)
 		r = check_wire_end(port, ret_conf, err);
 	return r;

@@ -11,7 +11,9 @@
  *   native-tagged    the same, but `native` leaves tagged
  * A port that says nothing is a trunk of all VLANs. What is given decides the role:
  *   tag -> access;  native -> native-untagged;  trunks or tag 0 -> trunk;  vlan_mode overrides
- * tag excludes trunks and native. Changing to a role forgets the settings of the other.
+ * tag excludes trunks and native. Changing to a role forgets the settings of the other. native alone
+ * makes no trunk of an access port: nobody said which VLANs that is to carry.
+ * VLANs that a port in a bridge names exist on the bridge; a trunk of all carries those that do.
  *
  * Kind, what only some kinds take (port_kind.h: path, dev, ...) and queues stay for a port's life:
  * they are what it is. All else changes live. Pure functions; threads: any.
@@ -24,7 +26,7 @@
 /**
  * The complete configuration of a new port. A port of the same name in the model is left out of the
  * checks for conflict, so that the result can be compared with it.
- * returns  0, -EINVAL, -ERANGE, -ENOENT (bridge), -EADDRINUSE (path of another port), -EBUSY (device
+ * returns  0, -EINVAL, -ERANGE, -ENOENT (bridge, VLAN), -EADDRINUSE (path of another port), -EBUSY (device
  *          or file of another port)
  */
 int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
@@ -34,6 +36,9 @@ int port_conf_set(const struct model *model, const struct model_port *port,
 	const struct ctl_port *req, struct ctl_port *ret_conf, struct err *err);
 /** May it be deleted? returns 0 or -EBUSY */
 int port_check_del(const struct model_port *port, struct err *err);
+/** May the VLANs of bridge become these? returns 0 or -EBUSY (a port names one that goes) */
+int port_check_bridge_vlans(const struct model *model, const struct model_bridge *bridge,
+	const struct vlan_set *vlans, struct err *err);
 /** Is it a trunk of all VLANs, as a port is that nobody told about VLANs? */
 bool port_conf_is_vlan_default(const struct ctl_port *conf);
 /** VLAN of untagged frames: 0 = "no VLAN"; ret_pass says whether they may enter at all. */

@@ -17,6 +17,20 @@ static void combine(struct vlan_set *set, enum vlan_verb verb, const struct vlan
 						 : set->words[i] & ~arg->words[i];
 }
 
+/* Nothing to delete is more likely a slip than what was meant. */
+static int check_del(const struct vlan_set *have, const struct vlan_set *arg, const char *kind,
+	const char *name, struct err *err)
+{
+	for (unsigned i = 0; i < 64; i++) {
+		if (have->words[i] & arg->words[i])
+			return 0;
+	}
+	(void)err_set_field(err, -ENOENT, "vlans", "%s '%s': has none of these VLANs", kind, name);
+	err_name(err, "VlanNotFound");
+	err_hint(err, "see `netcfg vlan show %s %s`", kind, name);
+	return -ENOENT;
+}
+
 static int plan_bridge(const struct model *model, enum vlan_verb verb, const struct ctl_vlan *req,
 	struct vlan_change *change, struct err *err)
 {
@@ -43,17 +57,32 @@ static int plan_bridge(const struct model *model, enum vlan_verb verb, const str
 		(void)err_set_field(err, -ENOENT, "vlans", "bridge '%s': VLAN %u does not exist",
 			req->bridge, first);
 		err_name(err, "VlanNotFound");
-		err_hint(err, "add it: `netcfg vlan add %u bridge %s`", first, req->bridge);
+		err_hint(err, "add it: `netcfg vlan add %s %u`", req->bridge, first);
 		return -ENOENT;
 	}
 	combine(&change->bridge_conf.vlans, verb, &req->vlans);
-	return 0;
+	return verb == VLAN_DEL ? check_del(&change->bridge->conf.vlans, &req->vlans, "bridge",
+					  req->bridge, err)
+				: 0;
+}
+
+/* The native VLAN stays whatever the list of VLANs says: it does not go with it. */
+static int check_port_del(const struct ctl_port *conf, const struct ctl_vlan *req, struct err *err)
+{
+	if (conf->native == VLAN_NONE || !vlan_set_has(&req->vlans, conf->native))
+		return check_del(&conf->trunks, &req->vlans, "port", req->port, err);
+	(void)err_set_field(err, -EBUSY, "vlans", "port '%s': VLAN %u is its native VLAN", req->port,
+		conf->native);
+	err_name(err, "VlanInUse");
+	err_hint(err, "take that away first: `netcfg port set %s native 0`", req->port);
+	return -EBUSY;
 }
 
 static int plan_port(const struct model *model, enum vlan_verb verb, const struct ctl_vlan *req,
 	struct vlan_change *change, struct err *err)
 {
 	struct ctl_port set = {0};
+	int r;
 
 	change->port = model_port_get(model, req->port, "port", err);
 	if (!change->port)
@@ -67,6 +96,9 @@ static int plan_port(const struct model *model, enum vlan_verb verb, const struc
 		err_hint(err, "`netcfg port set %s tag VLAN` changes its VLAN", req->port);
 		return -EINVAL;
 	}
+	r = verb == VLAN_DEL ? check_port_del(&change->port->conf, req, err) : 0;
+	if (r < 0)
+		return r;
 	CTL_SET_STR(&set, ctl_port, name, req->port);
 	CTL_SET(&set, ctl_port, trunks, change->port->conf.trunks);
 	combine(&set.trunks, verb, &req->vlans);

@@ -23,6 +23,7 @@
 	X(RX_LINK_DOWN, "link-down", "rx", "the wire is down or its other end is not running")    \
 	X(RX_UNTAGGED, "untagged-refused", "rx",                                                  \
 		"untagged, but the port carries only tagged VLANs")                               \
+	X(RX_TAGGED, "tagged-refused", "rx", "tagged, but the port is an access port")            \
 	X(RX_VLAN, "vlan-refused", "rx",                                                          \
 		"VLAN that the port is no member of (802.1Q ingress filtering)")                  \
 	X(RX_SOURCE, "bad-source", "rx", "group or zero source address")                          \

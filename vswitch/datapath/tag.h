@@ -65,7 +65,7 @@ static inline enum drop_reason tag_ingress(const struct dp_port *port, struct fr
 			return DROP_RX_UNTAGGED;
 		vid = port->pvid;
 	} else if (!(port->flags & DP_PORT_TAGGED)) {
-		return DROP_RX_VLAN;
+		return DROP_RX_TAGGED;
 	}
 	if (!vlan_set_has(port->vlans, vid))
 		return DROP_RX_VLAN;

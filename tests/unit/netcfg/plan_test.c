@@ -80,10 +80,33 @@ static unsigned must(const struct state *s, const char *name, enum plan_kind kin
 	return i;
 }
 
+/* As a switch does, refuse a VLAN that a port has and its bridge lacks. */
+static void check_vlans(const struct ctl_bridge *bridge, const struct ctl_port *port)
+{
+	bool all = vlan_set_count(&port->trunks) == VLAN_MAX;
+
+	if (strcmp(port->bridge, bridge->name))
+		return;
+	if ((port->tag && !vlan_set_has(&bridge->vlans, port->tag)) ||
+	    (port->native && !vlan_set_has(&bridge->vlans, port->native)))
+		fail_msg("bridge '%s' lacks a VLAN of port '%s'", bridge->name, port->name);
+	for (unsigned i = 0; !all && i < 64; i++) {
+		if (port->trunks.words[i] & ~bridge->vlans.words[i])
+			fail_msg("bridge '%s' lacks a VLAN of port '%s'", bridge->name, port->name);
+	}
+}
+
+static void set_bridge(struct state *s, const struct ctl_bridge *bridge)
+{
+	for (unsigned i = 0; i < s->n_ports; i++)
+		check_vlans(bridge, &s->ports[i]);
+	s->bridges[must(s, bridge->name, PLAN_BRIDGE_SET)] = *bridge;
+}
+
 static void set_port(struct state *s, const struct ctl_port *port)
 {
 	if (port->bridge[0])
-		(void)must(s, port->bridge, PLAN_BRIDGE_SET);
+		check_vlans(&s->bridges[must(s, port->bridge, PLAN_BRIDGE_SET)], port);
 	s->ports[must(s, port->name, PLAN_PORT_SET)] = *port;
 }
 
@@ -128,7 +151,7 @@ static void run(struct state *s, const struct plan_op *op)
 		*(struct ctl_bridge *)STATE_ADD(s->bridges, s->n_bridges) = op->to.bridge;
 		break;
 	case PLAN_BRIDGE_SET:
-		s->bridges[must(s, op->name, PLAN_BRIDGE_SET)] = op->to.bridge;
+		set_bridge(s, &op->to.bridge);
 		break;
 	case PLAN_BRIDGE_DEL:
 		check_free_bridge(s, op->name);
@@ -233,6 +256,23 @@ static void costs_are_as_promised(void **state)
 	check_change(on_bridge,
 		TWO "  - { endpoints: [h1:eth1, br0], mtu: 9000 }\n  - { endpoints: [h2:eth1, br0] }\n",
 		PLAN_RESTART, 2);
+}
+
+#define VLANS(list, links) HEAD "nodes:\n  h1: {}\n  h2: {}\nbridges:\n  br0: { vlans: " list " }\nlinks:\n" links
+#define IN_VLAN(host, vlan) "  - { endpoints: [" host ":eth1, br0], access-vlan: " vlan " }\n"
+
+/* A VLAN comes before the first port in it and goes after the last one. */
+static void vlans_change_around_their_ports(void **state)
+{
+	static const char tens[] = VLANS("[10, 11]", IN_VLAN("h1", "10") IN_VLAN("h2", "11"));
+	static const char twenties[] = VLANS("[20, 21]", IN_VLAN("h1", "20") IN_VLAN("h2", "21"));
+	static const char first[] = VLANS("[10]", IN_VLAN("h1", "10") IN_VLAN("h2", "10"));
+
+	check_change(tens, twenties, PLAN_LIVE, 4);
+	check_change(tens, first, PLAN_LIVE, 2);
+	check_change(first, tens, PLAN_LIVE, 2);
+	check_change(on_bridge, tens, PLAN_LIVE, 3);
+	check_change(tens, on_bridge, PLAN_LIVE, 3);
 }
 
 static void spare_interfaces_take_links_live(void **state)
@@ -417,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(costs_are_as_promised),
+		cmocka_unit_test(vlans_change_around_their_ports),
 		cmocka_unit_test(spare_interfaces_take_links_live),
 		cmocka_unit_test(host_ports_have_their_costs),
 		cmocka_unit_test(cards_are_told_by_any_of_their_names),

@@ -537,6 +537,7 @@ static void late_learn_events_come_to_nothing(void **state)
 	turn();
 	assert_int_equal(n_addresses("br0"), 0);
 	late.vid = 11;
+	must("PortSet", "name a tag 0");
 	fake_note(&late);
 	must("VlanDel", "bridge br0 vlans 11");
 	turn();
@@ -559,8 +560,46 @@ static void addresses_go_with_their_vlan_alone(void **state)
 	must("FdbAdd", "bridge br0 port a vlan 12 mac 02:00:00:00:00:01");
 	must("VlanDel", "port a vlans 10");
 	assert_int_equal(n_addresses("br0"), 2);
+	must("PortSet", "name a trunks all");
+	assert_int_equal(n_addresses("br0"), 2);
 	must("BridgeSet", "name br0 vlans 11");
 	assert_int_equal(n_addresses("br0"), 1);
+}
+
+/* What a port names exists, whichever request comes last. */
+static void vlans_of_ports_exist_on_their_bridge(void **state)
+{
+	static const struct {
+		const char *method, *words;
+		int code;
+		const char *name;
+	} refused[] = {
+		{"PortSet", "name a tag 30", -ENOENT, "VlanNotFound"},
+		{"PortSet", "name t trunks 10,30", -ENOENT, "VlanNotFound"},
+		{"PortSet", "name t native 30", -ENOENT, "VlanNotFound"},
+		{"PortSet", "name t bridge narrow", -ENOENT, "VlanNotFound"},
+		{"PortSet", "name free bridge br0", -ENOENT, "VlanNotFound"},
+		{"PortAdd", "name b bridge br0 path /s/b tag 30", -ENOENT, "VlanNotFound"},
+		{"BridgeSet", "name br0 vlans 11-20", -EBUSY, "VlanInUse"},
+		{"VlanSet", "bridge br0 vlans 10-19", -EBUSY, "VlanInUse"},
+		{"VlanDel", "bridge br0 vlans 10", -EBUSY, "VlanInUse"},
+		{"VlanDel", "bridge br0 vlans 15", -EBUSY, "VlanInUse"},
+		{"VlanDel", "port t vlans 15", -EBUSY, "VlanInUse"},
+		{"VlanDel", "port t vlans 19", -ENOENT, "VlanNotFound"},
+		{"PortSet", "name a native 20", -EINVAL, ""},
+	};
+
+	must("BridgeAdd", "name br0 vlans 10-20");
+	must("BridgeAdd", "name narrow vlans 10,15");
+	must("PortAdd", "name a bridge br0 path /s/a tag 10");
+	must("PortAdd", "name t bridge br0 path /s/t trunks 20 native 15");
+	must("PortAdd", "name all bridge br0 path /s/all");
+	must("PortAdd", "name free path /s/free tag 30");
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		must_fail(refused[i].method, refused[i].words, refused[i].code, refused[i].name);
+	must("VlanDel", "bridge br0 vlans 11-14");
+	must("PortSet", "name a bridge narrow");
+	must("VlanDel", "bridge br0 vlans 10");
 }
 
 static void names_go_with_their_vlan(void **state)
@@ -888,6 +927,7 @@ int main(void)
 		TEST(many_learned_addresses_come_back),
 		TEST(late_learn_events_come_to_nothing),
 		TEST(addresses_go_with_their_vlan_alone),
+		TEST(vlans_of_ports_exist_on_their_bridge),
 		TEST(names_go_with_their_vlan),
 		TEST(whatever_is_accepted_comes_back),
 		TEST(port_with_a_taken_path_waits),

@@ -63,11 +63,15 @@ static void port_vlans_change(void **state)
 	struct err err = {0};
 	static char got[VLAN_SET_STR_SIZE];
 
-	words_to_msg(&ctl_vlan_schema, &req, "port trunk vlans 30-31");
+	words_to_msg(&ctl_vlan_schema, &req, "port trunk vlans 21-22");
 	assert_int_equal(vlan_plan(&model, VLAN_ADD, &req, &change, &err), 0);
 	(void)vlan_set_format(&change.port_conf.trunks, got, sizeof(got));
-	assert_string_equal(got, "10,20,30-31");
+	assert_string_equal(got, "10,20-22");
 	assert_int_equal(change.port_conf.native, 21);
+	words_to_msg(&ctl_vlan_schema, &req, "port trunk vlans 20,22");
+	assert_int_equal(vlan_plan(&model, VLAN_DEL, &req, &change, &err), 0);
+	(void)vlan_set_format(&change.port_conf.trunks, got, sizeof(got));
+	assert_string_equal(got, "10");
 }
 
 static void name_belongs_to_one_vlan(void **state)
@@ -105,6 +109,12 @@ static void bad_requests_are_refused(void **state)
 		{VLAN_DEL, "bridge br0 vlans 10 name red", -EINVAL, "name"},
 		{VLAN_SET, "bridge br0 vlans 99 name x", -ENOENT, "vlans"},
 		{VLAN_ADD, "bridge br0 vlans 5 pvid true", -EINVAL, "pvid"},
+		{VLAN_ADD, "port trunk vlans 30", -ENOENT, "trunks"},
+		{VLAN_SET, "port trunk vlans 20-22,30", -ENOENT, "trunks"},
+		{VLAN_DEL, "port trunk vlans 21", -EBUSY, "vlans"},
+		{VLAN_DEL, "port trunk vlans 10,21", -EBUSY, "vlans"},
+		{VLAN_DEL, "port trunk vlans 22", -ENOENT, "vlans"},
+		{VLAN_DEL, "bridge br0 vlans 30", -ENOENT, "vlans"},
 	};
 	struct vlan_change change;
 	struct ctl_vlan req;

@@ -385,6 +385,12 @@ static void drops_have_their_reason(void **state)
 	rig_run(rig, 0);
 	assert_int_equal(rig_drops(rig, 1, DROP_TX_VLAN), 1);
 
+	len = rig_frame(sent, 8, 1, 10, 0x0800, 50);
+	rig_send(rig, 1, sent, len);
+	rig_run(rig, 1);
+	assert_int_equal(rig_drops(rig, 1, DROP_RX_TAGGED), 1);
+	assert_int_equal(rig_drops(rig, 1, DROP_RX_VLAN), 0);
+
 	rig->bridge.n_ports = 2;
 	len = rig_frame(sent, 0xff, 1, -1, 0x0800, 50);
 	rig_send(rig, 0, sent, len);
