@@ -168,7 +168,8 @@ static const char *const explanations[] = {
 	[DIAG_VLAN_SYNTAX] = "VLANs are written 10, or as a list with ranges: [10, 20-29].",
 	[DIAG_VLAN_RANGE] = "VLAN ids are 1 to 4094; 0 and 4095 are reserved by IEEE 802.1Q.",
 	[DIAG_VLAN_ROLE] = "The VLAN settings of the link contradict each other, or it is a wire, which has none:\n"
-			   "a wire passes every frame with the tags it has.",
+			   "a wire passes every frame with the tags it has. Or it has none though its bridge has a list\n"
+			   "of VLANs: frames without a tag would be dropped.",
 	[DIAG_VLAN_BRIDGE] = "The bridge's `vlans` do not hold this VLAN.",
 	[DIAG_NUMBER] = "The number is malformed or out of range. Sizes are written 256M or 2G.",
 	[DIAG_VALUE] = "The value is not one of those that the key takes.",

@@ -176,6 +176,8 @@ static bool take_end(struct topo_reader *reader, const struct end *end, struct d
 
 /* VLAN roles: IEEE 802.1Q port roles in OpenConfig's words */
 
+static const char *const vlan_keys[] = {"interface-mode", "access-vlan", "native-vlan", "trunk-vlans"};
+
 static bool has(const struct topo_link_spec *spec, const char *key)
 {
 	return topo_schema_has(&topo_link_schema, spec, key);
@@ -193,12 +195,10 @@ static bool role_error(struct topo_reader *reader, const struct yaml_value *link
 static bool check_wire(struct topo_reader *reader, const struct yaml_value *link,
 	const struct topo_link_spec *spec)
 {
-	static const char *const keys[] = {"interface-mode", "access-vlan", "native-vlan", "trunk-vlans"};
-
-	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+	for (size_t i = 0; i < sizeof(vlan_keys) / sizeof(vlan_keys[0]); i++) {
 		// From the defaults it is meant for the links to bridges.
-		if (topo_yaml_get(link, keys[i]) && has(spec, keys[i]))
-			return role_error(reader, link, keys[i], "has no meaning on a wire, which passes every frame");
+		if (topo_yaml_get(link, vlan_keys[i]) && has(spec, vlan_keys[i]))
+			return role_error(reader, link, vlan_keys[i], "has no meaning on a wire, which passes every frame");
 	}
 	return true;
 }
@@ -251,6 +251,31 @@ static bool check_bridge_vlan(struct topo_reader *reader, const struct yaml_valu
 	return false;
 }
 
+/* Without a word on VLANs a port is a trunk of those that exist, and takes no frame without a tag
+ * where a list says which do. A guest that tags its frames says so. */
+static bool check_has_role(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec, const struct topo_bridge *bridge)
+{
+	char vlans[64];
+	uint16_t vid = VLAN_MIN, first = 0, last;
+
+	if (!bridge->has_vlans || vlan_set_count(&bridge->vlans) == VLAN_MAX)
+		return true;
+	for (size_t i = 0; i < sizeof(vlan_keys) / sizeof(vlan_keys[0]); i++) {
+		// One with a bad value has its error.
+		if (has(spec, vlan_keys[i]) || topo_yaml_get(value, vlan_keys[i]))
+			return true;
+	}
+	if (vlan_set_format(&bridge->vlans, vlans, sizeof(vlans)) >= sizeof(vlans))
+		memcpy(vlans + sizeof(vlans) - 4, "...", 4);
+	(void)vlan_set_next_range(&bridge->vlans, &vid, &first, &last);
+	diag_hint(diag_add(reader->diag, value->mark, DIAG_VLAN_ROLE,
+			  "link says no VLAN, but bridge \"%s\" has only %s: untagged frames would be dropped",
+			  bridge->name, vlans),
+		"add access-vlan: %u, or interface-mode: trunk if the guest tags", first);
+	return false;
+}
+
 static bool check_trunks(struct topo_reader *reader, const struct yaml_value *value,
 	const struct topo_bridge *bridge, const struct topo_link *link, bool explicit_trunks)
 {
@@ -298,7 +323,7 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 		const struct topo_bridge *bridge = &topo->bridges[b.bridge];
 
 		link->bridge = (unsigned)b.bridge;
-		if (!set_role(reader, value, spec, link) ||
+		if (!check_has_role(reader, value, spec, bridge) || !set_role(reader, value, spec, link) ||
 		    !check_bridge_vlan(reader, value, "access-vlan", bridge, link->tag) ||
 		    !check_bridge_vlan(reader, value, "native-vlan", bridge, link->native) ||
 		    !check_trunks(reader, value, bridge, link, has(spec, "trunk-vlans")))
