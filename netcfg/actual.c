@@ -1,5 +1,7 @@
 #include "actual.h"
 
+#include "ev.h"
+#include "proc.h"
 #include "rundir.h"
 #include "str.h"
 
@@ -65,11 +67,42 @@ NOTE(note_bridge, ctl_bridge, bridge)
 NOTE(note_port, ctl_port, port)
 NOTE(note_link, ctl_link, link)
 
-static int read_switch(const char *run_dir, struct actual *actual, struct err *err)
+struct reader {
+	const char *run_dir;
+	struct actual *actual;
+	uint64_t deadline_ns;
+	struct err *err;
+};
+
+/* How long the daemon of that name may take for an answer; 0 = it is stopped. */
+static unsigned patience_ms(const struct reader *reader, const char *name)
 {
+	enum { LEAST_MS = 200 };
+	uint64_t now_ns = ev_now_ns(), least_ns = LEAST_MS * UINT64_C(1000000);
+	char pid_file[RUNDIR_PATH_SIZE];
+
+	if (rundir_file(reader->run_dir, name, ".pid", pid_file, sizeof(pid_file), NULL) ||
+	    proc_is_stopped(pid_file))
+		return 0;
+	if (now_ns + least_ns > reader->deadline_ns)
+		return LEAST_MS;
+	return (unsigned)((reader->deadline_ns - now_ns) / 1000000);
+}
+
+static int read_switch(const struct reader *reader)
+{
+	struct actual *actual = reader->actual;
+	struct err *err = reader->err;
 	struct ctl_client *client;
 	struct ctl_ref all = {0};
-	int code = actual_open_switch(run_dir, 0, &client, err);
+	unsigned timeout_ms = patience_ms(reader, "vswitch");
+	int code = timeout_ms ? actual_open_switch(reader->run_dir, timeout_ms, &client, err) : -ETIMEDOUT;
+
+	if (code == -ETIMEDOUT) {
+		err_clear(err);
+		actual->switch_runs = actual->switch_silent = true;
+		return 0;
+	}
 
 	if (is_absent(code)) {
 		err_clear(err);
@@ -84,9 +117,9 @@ static int read_switch(const char *run_dir, struct actual *actual, struct err *e
 	if (!code)
 		code = ctl_client_rows(client, "LinkShow", &all, note_link, &actual->state, err);
 	ctl_client_close(client);
-	if (is_dying(code)) {
+	if (is_dying(code) || code == -ETIMEDOUT) {
 		err_clear(err);
-		actual->switch_runs = false;
+		actual->switch_runs = actual->switch_silent = code == -ETIMEDOUT;
 		state_done(&actual->state);
 		return 0;
 	}
@@ -127,26 +160,28 @@ static int ask_node(struct ctl_client *client, const char *name, struct actual *
 	return ctl_client_rows(client, "NicShow", &nothing, note_nic, vm, err);
 }
 
-struct reader {
-	const char *run_dir;
-	struct actual *actual;
-	struct err *err;
-};
-
 static int read_node(void *ctx, const char *name)
 {
 	struct reader *reader = ctx;
 	struct actual_node *node = STATE_ADD(reader->actual->nodes, reader->actual->n_nodes);
+	unsigned timeout_ms = patience_ms(reader, name), n_vms = reader->actual->state.n_vms;
 	struct ctl_client *client;
 	int code;
 
 	if (!node)
 		return err_set(reader->err, -ENOMEM, "out of memory");
 	(void)str_copy(node->name, sizeof(node->name), name);
-	code = actual_open_node(reader->run_dir, name, 3000, &client, reader->err);
+	code = timeout_ms ? actual_open_node(reader->run_dir, name, timeout_ms, &client, reader->err) : -ETIMEDOUT;
 	if (!code) {
 		code = ask_node(client, name, reader->actual, node, reader->err);
 		ctl_client_close(client);
+	}
+	if (code == -ETIMEDOUT) {
+		err_clear(reader->err);
+		node->answers = false;
+		node->silent = true;
+		reader->actual->state.n_vms = n_vms;
+		return 0;
 	}
 	if (is_dying(code) || is_absent(code)) {
 		err_clear(reader->err); // it just went away
@@ -157,7 +192,7 @@ static int read_node(void *ctx, const char *name)
 
 int actual_read(const char *run_dir, struct actual *ret_actual, struct err *err)
 {
-	struct reader reader = {run_dir, ret_actual, err};
+	struct reader reader = {run_dir, ret_actual, ev_now_ns() + ACTUAL_WAIT_MS * UINT64_C(1000000), err};
 	int code;
 
 	*ret_actual = (struct actual){0};
@@ -165,10 +200,29 @@ int actual_read(const char *run_dir, struct actual *ret_actual, struct err *err)
 		return 0;
 	code = rundir_check(run_dir, err);
 	if (!code)
-		code = read_switch(run_dir, ret_actual, err);
+		code = read_switch(&reader);
 	if (!code)
 		code = rundir_each_node(run_dir, read_node, &reader);
 	return code;
+}
+
+int actual_check_complete(const struct actual *actual, struct err *err)
+{
+	if (actual->switch_silent) {
+		(void)err_set(err, -ETIMEDOUT, "vswitch: it runs and does not answer");
+		err_hint(err, "see `netcfg status`; its log is vswitch.log in the run directory");
+		return -ETIMEDOUT;
+	}
+	for (unsigned i = 0; i < actual->n_nodes; i++) {
+		const char *name = actual->nodes[i].name;
+
+		if (!actual->nodes[i].silent)
+			continue;
+		(void)err_set(err, -ETIMEDOUT, "node '%s': its vmm runs and does not answer", name);
+		err_hint(err, "end it: `netcfg node stop %s --force`", name);
+		return -ETIMEDOUT;
+	}
+	return 0;
 }
 
 void actual_done(struct actual *actual)

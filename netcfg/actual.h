@@ -2,22 +2,26 @@
  * actual: what a lab is right now, asked of its daemons.
  *
  * A node exists when its VMM answers on its control socket and its machine is neither stopped nor
- * failed. A daemon that does not answer is the same as none.
+ * failed. A daemon that is not there is the same as none; one that is there and does not answer (stopped,
+ * or hung) is silent, and what is known is incomplete. A stopped one is not waited for, and for all
+ * others together ACTUAL_WAIT_MS at most, and a little for each.
  */
 #ifndef NETCFG_ACTUAL_H
 #define NETCFG_ACTUAL_H
 
 #include "state.h"
 
+#define ACTUAL_WAIT_MS 3000
+
 struct actual_node {
 	char name[CTL_NAME_MAX + 1];
-	bool answers;
+	bool answers, silent;
 	struct ctl_vm vm; /* when it answers */
 };
 
 struct actual {
 	struct state state;
-	bool switch_runs;
+	bool switch_runs, switch_silent; /* one that is silent runs */
 	struct actual_node *nodes; /* every node of the run directory, running or not */
 	unsigned n_nodes;
 };
@@ -25,6 +29,8 @@ struct actual {
 /** A run directory that does not exist is a lab of nothing. 0, -ENOMEM, or what a daemon answered. */
 int actual_read(const char *run_dir, struct actual *ret_actual, struct err *err);
 void actual_done(struct actual *actual);
+/** Is all known? 0, or -ETIMEDOUT naming a daemon that is silent. */
+int actual_check_complete(const struct actual *actual, struct err *err);
 
 /**
  * Connect to a daemon of the lab, for a caller that has something to ask of it. timeout_ms: for

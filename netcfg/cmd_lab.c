@@ -114,6 +114,8 @@ static int make_plan(const struct lab *lab, struct plan *plan, bool *ret_switch_
 
 	*plan = (struct plan){0};
 	if (!code)
+		code = actual_check_complete(&actual, err);
+	if (!code)
 		code = plan_make(&lab->wanted, &actual.state, lab->run_dir, plan, err);
 	*ret_switch_runs = actual.switch_runs;
 	actual_done(&actual);

@@ -31,12 +31,28 @@ static void size_text(uint64_t bytes, char *buf, size_t size)
 	(void)snprintf(buf, size, "%lluM", (unsigned long long)(bytes >> 20));
 }
 
+/* Of one whose machine cannot be asked. */
+static const char *absent_state(const struct actual_node *node)
+{
+	return node->silent ? "no answer" : "stopped";
+}
+
+static const char *switch_state(const struct actual *actual)
+{
+	return actual->switch_silent ? "no answer" : actual->switch_runs ? "running" : "stopped";
+}
+
+static json_t *node_json(const struct actual_node *node)
+{
+	return node->answers ? show_msg(&ctl_vm_schema, &node->vm) : json_pack("{s:s}", "state", absent_state(node));
+}
+
 static void node_row(struct show *show, const struct actual_node *node, const char *run_dir)
 {
 	char memory[24], used[24], uptime[24];
 	const char *texts[ARRAY_LEN(node_columns)] = {NULL};
 	bool ready = node->answers && node_is_ready(run_dir, node->name, NULL) > 0;
-	json_t *row = node->answers ? show_msg(&ctl_vm_schema, &node->vm) : json_pack("{s:s}", "state", "stopped");
+	json_t *row = node_json(node);
 
 	if (!row)
 		return;
@@ -150,14 +166,16 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 		return code;
 	if (!strcmp(req->verb->name, "start"))
 		return node_start(run_dir, req->name, err);
-	code = actual_open_node(run_dir, req->name, (timeout_s + 5) * 1000, &client, err);
+	code = actual_open_node(run_dir, req->name,
+		stops && opts->force ? ACTUAL_WAIT_MS : (timeout_s + 5) * 1000, &client, err);
 	if (code)
 		return err_prefix(err, "node '%s'", req->name);
 	CTL_SET(&stop, ctl_stop, force, opts->force);
 	CTL_SET(&stop, ctl_stop, timeout_s, timeout_s);
 	code = ctl_client_call(client, req->verb->method, stops ? (void *)&stop : (void *)&req->msg, NULL, err);
 	ctl_client_close(client);
-	if (stops && (!code || code == -EPIPE || code == -ECONNRESET)) {
+	// One that does not even answer has no power button.
+	if (stops && (!code || code == -EPIPE || code == -ECONNRESET || (code == -ETIMEDOUT && opts->force))) {
 		err_clear(err);
 		code = node_wait_stopped(run_dir, req->name, opts->force, err);
 	}
@@ -199,7 +217,7 @@ int cmd_node(const struct opts *opts, struct grammar_request *req)
 
 static bool all_well(const struct actual *actual, const char *run_dir)
 {
-	bool well = actual->switch_runs;
+	bool well = actual->switch_runs && !actual->switch_silent;
 
 	for (unsigned i = 0; i < actual->n_nodes; i++)
 		well = well && actual->nodes[i].answers && actual->nodes[i].vm.state == CTL_VM_RUNNING &&
@@ -220,7 +238,7 @@ static json_t *status_json(const char *lab, const struct actual *actual, const c
 
 	for (unsigned i = 0; i < actual->n_nodes; i++) {
 		const struct actual_node *node = &actual->nodes[i];
-		json_t *row = node->answers ? show_msg(&ctl_vm_schema, &node->vm) : json_pack("{s:s}", "state", "stopped");
+		json_t *row = node_json(node);
 
 		json_object_set_new(row, "name", json_string(node->name));
 		json_object_set_new(row, "ready",
@@ -241,7 +259,7 @@ static json_t *status_json(const char *lab, const struct actual *actual, const c
 		json_array_append_new(ports, show_msg(&ctl_port_schema, &actual->state.ports[i]));
 	}
 	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "version", SHOW_JSON_VERSION, "lab", lab,
-		"run_dir", run_dir, "vswitch", actual->switch_runs ? "running" : "stopped", "well", (int)well, "nodes",
+		"run_dir", run_dir, "vswitch", switch_state(actual), "well", (int)well, "nodes",
 		nodes, "links", links, "ports", ports);
 }
 
@@ -262,9 +280,9 @@ static int show_status(const struct opts *opts, const char *lab, const char *run
 		return 0;
 	}
 	printf("lab %s: vswitch %s, %u of %u nodes run, in %s\n\n", lab,
-		actual->switch_runs ? "running" : "stopped", actual->state.n_vms, actual->n_nodes, run_dir);
+		switch_state(actual), actual->state.n_vms, actual->n_nodes, run_dir);
 	code = show_nodes(opts, actual, run_dir, "", err);
-	if (code || !actual->switch_runs)
+	if (code || !actual->switch_runs || actual->switch_silent)
 		return code;
 	printf("\n");
 	code = actual_open_switch(run_dir, 0, &client, err);

@@ -21,27 +21,34 @@ void proc_sleep_ms(unsigned ms)
 	nanosleep(&ts, NULL);
 }
 
-/* Field 22 of /proc/PID/stat; the command name in field 2 may hold anything, so count from its ')'. */
-static unsigned long long start_time(pid_t pid)
+/* The fields of /proc/PID/stat from the third one on: the command name in the second may hold anything, so
+ * count from its ')'. NULL: there is no such process; a zombie is gone. */
+static const char *read_stat(pid_t pid, char *text, size_t size)
 {
-	char path[48], text[1024];
-	char *at;
+	char path[48], *at;
 	ssize_t len;
 	int fd;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
-	len = read(fd, text, sizeof(text) - 1);
+		return NULL;
+	len = read(fd, text, size - 1);
 	close(fd);
 	if (len <= 0)
-		return 0;
+		return NULL;
 	text[len] = '\0';
 	at = strrchr(text, ')');
-	if (!at || at[1] != ' ' || at[2] == 'Z')
-		return 0; // a zombie is gone
-	for (int field = 2; at && field < 22; field++)
+	return at && at[1] == ' ' && at[2] != 'Z' ? at + 2 : NULL;
+}
+
+/* Field 22. */
+static unsigned long long start_time(pid_t pid)
+{
+	char text[1024];
+	const char *at = read_stat(pid, text, sizeof(text));
+
+	for (int field = 3; at && field < 22; field++)
 		at = strchr(at + 1, ' ');
 	return at ? strtoull(at, NULL, 10) : 0;
 }
@@ -131,6 +138,15 @@ pid_t proc_find(const char *pid_file)
 		return 0;
 	(void)waitpid(pid, NULL, WNOHANG); // where it is our child
 	return started && start_time(pid) == started ? pid : 0;
+}
+
+bool proc_is_stopped(const char *pid_file)
+{
+	char text[1024];
+	pid_t pid = proc_find(pid_file);
+	const char *stat = pid > 0 ? read_stat(pid, text, sizeof(text)) : NULL;
+
+	return stat && (*stat == 'T' || *stat == 't');
 }
 
 void proc_signal(const char *pid_file, int signo)

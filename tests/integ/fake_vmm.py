@@ -1,0 +1,90 @@
+#!/usr/bin/env python3
+"""usage: vmm run OPTIONS, as netcfg starts vmm
+
+A vmm without a machine, for tests of netcfg where there is no KVM: it serves the control socket, writes what a
+ready guest writes, and moves no frame. Words of the guest's command line make it another one:
+fake=mute (its console says nothing), fake=refused (it ends with an error and a hint).
+"""
+import json
+import os
+import socket
+import sys
+import threading
+import time
+
+METHOD = "net.weft.vmm."
+
+
+def options(argv):
+    found = {"--net": []}
+    for name, value in zip(argv, argv[1:]):
+        if name == "--net":
+            found[name].append(value)
+        elif name.startswith("--"):
+            found[name] = value
+    return found
+
+
+def settings(text):
+    return dict(word.partition("=")[::2] for word in text.split(","))
+
+
+class Vm:
+    def __init__(self, opts):
+        self.opts = opts
+        self.started = time.monotonic()
+        self.state = "running"
+
+    def status(self):
+        return {"name": self.opts["--name"], "pid": os.getpid(), "state": self.state,
+                "vcpus": int(self.opts["--vcpus"]), "memory_bytes": int(self.opts["--memory"][:-1]) << 10,
+                "memory_used_bytes": 1 << 20, "uptime_s": int(time.monotonic() - self.started),
+                "nics": len(self.opts["--net"]), "config": self.opts["--config-digest"]}
+
+    def nics(self):
+        for i, net in enumerate(map(settings, self.opts["--net"])):
+            yield {"nic": i, "mac": net["mac"], "path": net["vhost-user"], "state": "listening",
+                   "link": False, "mtu": int(net.get("mtu", 0))}
+
+    def answer(self, method):
+        if method == "Status":
+            return [{"parameters": self.status()}]
+        if method == "NicShow":
+            return [{"parameters": row, "continues": True} for row in self.nics()] + [{}]
+        if method in ("Stop", "Reset", "Pause", "Resume"):
+            return [{}]
+        return [{"error": METHOD + "MethodNotFound", "parameters": {"message": "unknown method"}}]
+
+
+def serve(vm, connection):
+    data = b""
+    while True:
+        got = connection.recv(65536)
+        if not got:
+            return
+        data += got
+        while b"\0" in data:
+            message, _, data = data.partition(b"\0")
+            method = json.loads(message)["method"].removeprefix(METHOD)
+            for reply in vm.answer(method):
+                connection.sendall(json.dumps(reply).encode() + b"\0")
+            if method == "Stop":
+                os._exit(0)
+
+
+def main():
+    opts = options(sys.argv)
+    if "fake=refused" in opts["--cmdline"]:
+        sys.exit("vmm: error: kernel 'k': it is none\nvmm: hint: give it one")
+    serial = settings(opts["--serial"])
+    with open(serial["file"], "w") as console:
+        console.write("boots\n" if "fake=mute" in opts["--cmdline"] else 'weft-guest: ready\n{"ready":1}\n')
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(opts["--control"])
+        listener.listen()
+        vm = Vm(opts)
+        while True:
+            threading.Thread(target=serve, args=(vm, listener.accept()[0]), daemon=True).start()
+
+
+main()

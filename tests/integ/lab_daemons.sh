@@ -1,0 +1,56 @@
+#!/bin/bash
+# Labs whose daemons do not do as they should: stopped, killed, asked for twice. Without KVM: the switch is
+# ours, the vmm of each node is fake_vmm.py.
+# shellcheck source=tests/integ/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+require vswitch netcfg jq python3
+begin
+mkdir "$T/bin"
+ln -s "$BUILD/vswitch/vswitch" "$T/bin/vswitch"
+ln -s "$INTEG/fake_vmm.py" "$T/bin/vmm"
+touch "$T/bin/nfguest"
+lab() {
+	netcfg --bindir "$T/bin" "$@"
+}
+# lab_of NAME [NODE...]: its file, with one link from each node to a bridge.
+lab_of() {
+	local name=$1
+	shift
+	printf 'version: 1\nname: %s\ndefaults:\n  node: { kind: nfguest, cmdline: mode=idle }\nnodes:\n' "$name"
+	printf '  %s: {}\n' "$@"
+	printf 'bridges:\n  br0: {}\nlinks:\n'
+	printf '  - { endpoints: [%s:eth1, br0] }\n' "$@"
+}
+pid_of() { # NAME: of its daemon
+	cut -d' ' -f1 "$XDG_RUNTIME_DIR/weft/labs/$LAB/$1.pid"
+}
+node_state() { # NAME
+	lab -j status | jq -r ".nodes[] | select(.name == \"$1\").state"
+}
+
+LAB=daemons
+lab_of $LAB a b c >"$T/lab.yaml"
+LAB_FILE=$T/lab.yaml
+expect 'a lab comes up' lab apply -f "$T/lab.yaml" --wait="$WAIT"
+
+# --- one that does not answer ---
+kill -STOP "$(pid_of b)"
+expect 'status goes on without a node that does not answer' lab status
+expect 'its row says so' eval '[[ $(node_state b) == "no answer" ]]'
+expect 'the others have theirs' eval '[[ $(node_state a)$(node_state c) == runningrunning ]]'
+fails_with 'it is not well' 3 'no answer' lab status --check
+fails_with 'nothing is planned without it' 4 "node 'b'.*not answer" lab plan -f "$T/lab.yaml"
+kill -CONT "$(pid_of b)"
+expect 'it answers again' eval '[[ $(node_state b) == running ]]'
+kill -STOP "$(pid_of vswitch)"
+expect 'status goes on without a switch that does not answer' \
+	json '.vswitch == "no answer" and (.nodes | length) == 3 and .well == false' lab -j status
+fails_with 'nothing is planned without it' 4 'vswitch.*not answer' lab plan -f "$T/lab.yaml"
+kill -CONT "$(pid_of vswitch)"
+kill -STOP "$(pid_of b)"
+expect 'one that does not answer can be ended' lab node stop b --force
+expect 'and started again' lab node start b
+
+expect 'destroy' lab destroy
+LAB_FILE=
+finish
