@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,19 +151,51 @@ int cmd_plan(const struct opts *opts, const struct grammar_request *req)
 
 /* Apply */
 
-static int check_cost(const struct opts *opts, const struct plan *plan, struct err *err)
+/* The cost that needs no leave; -EINVAL for a word that is none. */
+static int allowed_cost(const struct opts *opts, struct err *err)
 {
-	char names[200] = "";
+	if (!opts->allow)
+		return PLAN_CARRIER;
+	if (!strcmp(opts->allow, "restart"))
+		return PLAN_RESTART;
+	if (!strcmp(opts->allow, "stop"))
+		return PLAN_STOP;
+	return err_set(err, -EINVAL, "--allow '%s': is neither restart nor stop", opts->allow);
+}
 
-	if (plan_cost(plan) < PLAN_RESTART || (opts->allow && !strcmp(opts->allow, "restart")))
-		return 0;
+/* Nodes whose operations cost as much as the whole plan. */
+static void dearest_nodes(const struct plan *plan, char *names, size_t size)
+{
+	names[0] = '\0';
 	for (unsigned i = 0; i < plan->n_ops; i++) {
-		if (plan->ops[i].cost == PLAN_RESTART)
-			(void)snprintf(names + strlen(names), sizeof(names) - strlen(names), "%s%s", names[0] ? ", " : "",
-				plan->ops[i].name);
+		size_t used = strlen(names);
+
+		if (plan->ops[i].cost == plan_cost(plan))
+			(void)snprintf(names + used, size - used, "%s%s", used ? ", " : "", plan->ops[i].name);
 	}
-	(void)err_set(err, -EPERM, "nodes would restart: %s", names);
-	err_hint(err, "see netcfg plan; go on with --allow restart");
+}
+
+static int check_cost(const struct opts *opts, const struct lab *lab, const struct plan *plan, struct err *err)
+{
+	char names[200], from[PATH_MAX];
+	const char *cost = plan_costs[plan_cost(plan)];
+	int allowed = allowed_cost(opts, err);
+
+	if (allowed < 0)
+		return allowed;
+	if ((int)plan_cost(plan) <= allowed)
+		return 0;
+	dearest_nodes(plan, names, sizeof(names));
+	(void)err_set(err, -EPERM, "lab '%s': nodes would %s: %s", lab->topo.name, cost, names);
+	// Most likely it is another lab, whose name somebody forgot to change.
+	if (rundir_read_file_name(lab->run_dir, from, sizeof(from)) && strcmp(from, lab->file)) {
+		(void)err_set(err, -EPERM, "lab '%s': it runs from '%s', and its nodes would %s: %s", lab->topo.name,
+			from, cost, names);
+		err_hint(err, "give the lab of this file another name; or see `netcfg plan`, and go on with `--allow %s`",
+			cost);
+	} else {
+		err_hint(err, "see `netcfg plan`; go on with `--allow %s`", cost);
+	}
 	return -EPERM;
 }
 
@@ -183,12 +216,14 @@ static int apply_locked(const struct opts *opts, const struct lab *lab, struct e
 	int code = make_plan(lab, &plan, &runs, err);
 
 	if (!code)
-		code = check_cost(opts, &plan, err);
+		code = check_cost(opts, lab, &plan, err);
 	if (!code && opts->dry_run) {
 		print_plan(opts, lab, &plan);
 		plan_done(&plan);
 		return 0;
 	}
+	if (!code)
+		code = rundir_write_file_name(lab->run_dir, lab->file, err);
 	if (!code && !plan.n_ops && runs) {
 		if (!opts->quiet)
 			printf("lab %s: no changes\n", lab->topo.name);
@@ -218,10 +253,8 @@ int cmd_apply(const struct opts *opts, const struct grammar_request *req)
 
 	if (too_many(req, 1))
 		return EXIT_USAGE;
-	if (opts->allow && strcmp(opts->allow, "restart")) {
-		(void)err_set(&err, -EINVAL, "--allow '%s': there is only restart", opts->allow);
+	if (allowed_cost(opts, &err) < 0)
 		return cmd_fail(&err);
-	}
 	if (lab_load(opts, first_arg(req), true, &lab, &err))
 		return fail_load(&err);
 	code = opts->dry_run ? 0 : rundir_create(lab.run_dir, &err);

@@ -86,6 +86,8 @@ int lab_load(const struct opts *opts, const char *arg, bool check_files, struct 
 		return code;
 	ret_lab->diag = (struct diag){.file = file, .text = ret_lab->text, .size = size};
 	directory_of(file, dir, sizeof(dir));
+	if (!realpath(file, ret_lab->file))
+		(void)str_copy(ret_lab->file, sizeof(ret_lab->file), file);
 	if (topo_parse(dir, check_files, &ret_lab->diag, &ret_lab->topo)) {
 		lab_print_errors(opts, ret_lab);
 		lab_done(ret_lab);

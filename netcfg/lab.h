@@ -10,10 +10,13 @@
 #include "rundir.h"
 #include "topo.h"
 
+#include <limits.h>
+
 struct lab {
 	char *text;              /* of the file */
 	struct diag diag;
 	struct topo topo;
+	char file[PATH_MAX];     /* absolute; "-" = standard input */
 	char run_dir[RUNDIR_PATH_SIZE];
 	struct state wanted;
 };

@@ -40,7 +40,7 @@ const struct opt opts_table[] = {
 	FLAG("--if-exists", NULL, if_exists, "del: no error when the object does not exist"),
 	FLAG("--exit-code", NULL, exit_code, "plan: exit status 3 when there is something to do"),
 	FLAG("--check", NULL, check, "status: exit status 3 unless everything runs and is up"),
-	TEXT("--allow", NULL, allow, "restart", "apply: let running guests be restarted"),
+	TEXT("--allow", NULL, allow, "COST", "apply: let running guests be restarted (restart), or stopped as well (stop)"),
 	FLAG("--force", NULL, force, "destroy, stop: pull the plug at once; nic bind: even if the host needs it"),
 	FLAG("--slow-kvm", NULL, slow_kvm, "apply: run guests even on a KVM that is not fit"),
 	FLAG("--log", NULL, follow_log, "console: print what was said so far and leave"),

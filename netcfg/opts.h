@@ -30,7 +30,7 @@ struct opts {
 	const char *bin_dir;  /* --bindir */
 	const char *columns;  /* --columns A,B */
 	const char *color;    /* -c[=auto|always|never] */
-	const char *allow;    /* --allow restart */
+	const char *allow;    /* --allow restart, stop */
 	bool json, pretty, brief, stats, details, oneline, timestamp;
 	bool dry_run, yes, quiet, verbose, no_header, keep_going;
 	bool exit_code, check, force, slow_kvm, follow_log, help, version;

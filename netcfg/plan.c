@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const plan_costs[] = {"live", "carrier", "restart"};
+const char *const plan_costs[] = {"live", "carrier", "restart", "stop"};
 
 struct planner {
 	const struct state *wanted, *actual;
@@ -118,7 +118,7 @@ static void plan_nodes_down(struct planner *p)
 
 		if (state_find_vm(p->wanted, vm->name))
 			continue;
-		op = add(p, PLAN_NODE_DEL, PLAN_LIVE, vm->name, "%s", "is stopped");
+		op = add(p, PLAN_NODE_DEL, PLAN_STOP, vm->name, "%s", "is stopped");
 		if (op)
 			op->to.vm = *vm;
 	}

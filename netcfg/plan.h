@@ -11,6 +11,7 @@
  *   live     nobody notices
  *   carrier  a guest sees its link go down, up, or both
  *   restart  a guest is stopped and started again
+ *   stop     a guest is stopped for good: its node is gone, or has another name
  * Ports of a node that has more NICs than wanted stay, connected to nothing, so that taking a link away
  * restarts nobody.
  */
@@ -19,8 +20,8 @@
 
 #include "state.h"
 
-enum plan_cost { PLAN_LIVE, PLAN_CARRIER, PLAN_RESTART };
-extern const char *const plan_costs[]; /* "live" "carrier" "restart" */
+enum plan_cost { PLAN_LIVE, PLAN_CARRIER, PLAN_RESTART, PLAN_STOP };
+extern const char *const plan_costs[]; /* "live" "carrier" "restart" "stop" */
 
 enum plan_kind {
 	PLAN_LINK_DEL,

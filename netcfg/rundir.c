@@ -174,6 +174,41 @@ int rundir_lock(const char *path, struct err *err)
 	return -EAGAIN;
 }
 
+int rundir_write_file_name(const char *path, const char *name, struct err *err)
+{
+	char file[RUNDIR_PATH_SIZE];
+	int fd, code = rundir_file(path, "file", "", file, sizeof(file), err);
+	size_t len = strlen(name);
+
+	if (code < 0)
+		return code;
+	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return err_set(err, -errno, "file '%s': %s", file, strerror(errno));
+	errno = ENOSPC; // of a write that was cut short
+	if (write(fd, name, len) != (ssize_t)len)
+		code = err_set(err, -errno, "file '%s': %s", file, strerror(errno));
+	close(fd);
+	return code;
+}
+
+bool rundir_read_file_name(const char *path, char *name, size_t size)
+{
+	char file[RUNDIR_PATH_SIZE];
+	ssize_t len = -1;
+	int fd;
+
+	if (rundir_file(path, "file", "", file, sizeof(file), NULL) < 0)
+		return false;
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	len = read(fd, name, size - 1);
+	close(fd);
+	name[len < 0 ? 0 : len] = '\0';
+	return len > 0;
+}
+
 int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *lab), void *ctx)
 {
 	char path[RUNDIR_PATH_SIZE];

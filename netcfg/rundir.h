@@ -8,6 +8,7 @@
  *     NODE.args                how it was started, for `node start`
  *     NODE-ethN.sock           vhost-user; the VMM listens, the switch connects
  *     lock                     held while somebody changes the lab
+ *     file                     path of the lab file that was applied last, for messages
  *
  * Nothing here is a state of record: daemons are asked. A directory that belongs to somebody else or
  * that others may enter is refused.
@@ -34,6 +35,9 @@ int rundir_check(const char *path, struct err *err);
 int rundir_remove(const char *path, struct err *err);
 /** Take the lock. Returns an fd to close, -EAGAIN when another netcfg has it. */
 int rundir_lock(const char *path, struct err *err);
+/** Note which lab file was applied, and say it; false: it is not known. */
+int rundir_write_file_name(const char *path, const char *name, struct err *err);
+bool rundir_read_file_name(const char *path, char *name, size_t size);
 
 /** Names of the labs that have a directory. Stops when fn returns non-zero. */
 int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *lab), void *ctx);

@@ -51,6 +51,20 @@ kill -STOP "$(pid_of b)"
 expect 'one that does not answer can be ended' lab node stop b --force
 expect 'and started again' lab node start b
 
+# --- another lab of the same name ---
+mkdir "$T/other"
+lab_of $LAB x y >"$T/other/lab.yaml"
+fails_with 'another file with the name of a lab that runs stops none of its nodes' 1 \
+	"lab '$LAB': it runs from '$T/lab.yaml', and its nodes would stop: a, b, c" lab apply -f "$T/other/lab.yaml"
+expect 'and changes nothing' lab plan -f "$T/lab.yaml" --exit-code
+lab_of $LAB a b >"$T/fewer.yaml"
+mv "$T/fewer.yaml" "$T/lab.yaml"
+fails_with 'neither does the same file without a node' 1 "lab '$LAB': nodes would stop: c" lab apply -f "$T/lab.yaml"
+expect 'the plan says what it costs' \
+	json '.cost == "stop" and any(.changes[]; .name == "c" and .cost == "stop")' lab -j plan -f "$T/lab.yaml"
+expect 'with leave it does' lab apply -f "$T/lab.yaml" --allow stop
+expect 'and the node is gone' json '[.nodes[].name] == ["a", "b"]' lab -j status
+
 expect 'destroy' lab destroy
 LAB_FILE=
 finish

@@ -248,6 +248,11 @@ static void costs_are_as_promised(void **state)
 	check_change(on_bridge, TWO "  - { endpoints: [h2:eth1, br0] }\n", PLAN_CARRIER, 1);
 	// From the bridge to a wire.
 	check_change(on_bridge, TWO "  - { endpoints: [h1:eth1, h2:eth1] }\n", PLAN_CARRIER, 3);
+	// A node that is gone, or is called otherwise.
+	check_change(on_bridge, HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n  - { endpoints: [h1:eth1, br0] }\n",
+		PLAN_STOP, 2);
+	check_change(on_bridge, HEAD "nodes:\n  h1: {}\n  h3: {}\nbridges:\n  br0: {}\nlinks:\n"
+		"  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h3:eth1, br0] }\n", PLAN_STOP, 4);
 	// One interface more than the guest has.
 	check_change(on_bridge,
 		TWO "  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h2:eth1, br0] }\n"
