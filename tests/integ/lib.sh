@@ -240,18 +240,19 @@ rows() {
 
 # qemu_guest NAME MAC CHARDEV [DEVICE-OPTION...]: the guest image under QEMU without KVM, its NIC a
 # vhost-user front-end on the socket chardev; kernel arguments from $CMDLINE. Its console is
-# $T/NAME.console. No MSI-X: Debian 12's QEMU 7.2 crashes on a masked vector without KVM.
+# $T/NAME.console. $PAIRS: queue pairs, and processors to use them. No MSI-X: Debian 12's QEMU 7.2 crashes on a masked vector without KVM.
 qemu_guest() {
-	local name=$1 mac=$2 chardev=$3 options=
+	local name=$1 mac=$2 chardev=$3 pairs=${PAIRS:-1} options=
 	shift 3
 	(($# == 0)) || options=$(printf ',%s' "$@")
-	start "$name" qemu-system-x86_64 -M pc -accel tcg -cpu max -m 256 \
+	((pairs == 1)) || options+=,mq=on
+	start "$name" qemu-system-x86_64 -M pc -accel tcg -cpu max -smp "$pairs" -m 256 \
 		-object memory-backend-memfd,id=mem,size=256M,share=on -numa node,memdev=mem \
 		-nodefaults -display none -no-reboot \
 		-kernel "$GUEST/vmlinux" -initrd "$GUEST/initramfs.img" \
 		-append "console=ttyS0 quiet loglevel=4 hostname=$name ${CMDLINE:-}" \
 		-serial "unix:$T/$name.console,server=on,wait=off" \
-		-chardev "socket,id=c,$chardev" -netdev vhost-user,id=n,chardev=c \
+		-chardev "socket,id=c,$chardev" -netdev "vhost-user,id=n,chardev=c,queues=$pairs" \
 		-device "virtio-net-pci,netdev=n,mac=$mac,vectors=0$options"
 }
 

@@ -35,6 +35,20 @@ stop h1
 expect 'a guest that ends takes its carrier along' within 5 \
 	json "$(rows rings) | any(.name == \"q1\" and (.carrier | not))" vs -j port show
 
+# With several queue pairs QEMU adds and removes memory regions once for each of them.
+PAIRS=2 CMDLINE=weft.ip=eth1:10.0.0.4/24 qemu_guest h4 52:54:00:00:00:04 "path=$T/q1.sock"
+expect 'a QEMU guest with two queue pairs boots' booted h4
+two_pairs() {
+	json "$(rows rings) | any(.name == \"q1\" and .carrier and .queue_pairs == 2)" vs -j port show
+}
+expect 'both run' within 30 two_pairs
+expect 'TCP through two queue pairs' ask "$T/h4.console" iperf3 -c 10.0.0.2 -n 4M -P 2
+expect 'TCP back' ask "$T/h4.console" iperf3 -c 10.0.0.2 -n 4M -P 2 -R
+expect 'its driver starts anew' ask "$T/h4.console" \
+	'cd /sys/bus/virtio/drivers/virtio_net && echo virtio0 >unbind && echo virtio0 >bind'
+expect 'and both run again' within 30 two_pairs
+stop h4
+
 # The poorest of guests in its place: small buffers only, every interrupt and kick.
 CMDLINE=weft.ip=eth1:10.0.0.3/24 qemu_guest h3 52:54:00:00:00:03 "path=$T/q1.sock" \
 	packed=on mrg_rxbuf=off indirect_desc=off event_idx=off gso=off csum=off guest_csum=off
