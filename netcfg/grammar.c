@@ -315,6 +315,30 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 	return 0;
 }
 
+/* Does the first of n words begin the fields, where n_free positions need not be given? The exact word of a
+ * field does, if a value follows; short for one, it may be a name as well (a bridge called `br`), and is one
+ * where the words come out even with it. */
+static bool begins_fields(const struct grammar_verb *verb, char **words, unsigned n, unsigned n_free)
+{
+	const struct ctl_field *field;
+	char word[32];
+
+	if (!verb->words || n < 2 || find_field(verb, words[0], &field, NULL))
+		return false;
+	if (!strcmp(grammar_field_word(field, word, sizeof(word)), words[0]) || !strcmp(field->name, words[0]))
+		return true;
+	return n % 2 == 0 && n_free < 2;
+}
+
+static unsigned n_positions(const struct grammar_verb *verb)
+{
+	unsigned n = 0;
+
+	while (n < GRAMMAR_MAX_POSITIONS && verb->positions[n])
+		n++;
+	return n;
+}
+
 static int parse_positions(struct grammar_request *req, char **words, unsigned n, unsigned *ret_used,
 	struct err *err)
 {
@@ -322,19 +346,15 @@ static int parse_positions(struct grammar_request *req, char **words, unsigned n
 	unsigned used = 0;
 
 	// Verbs of nodes take the name aside: it chooses the socket, not a field.
-	unsigned max = verb->target == GRAMMAR_VSWITCH ? GRAMMAR_MAX_POSITIONS : 1;
+	unsigned max = verb->target == GRAMMAR_VSWITCH ? n_positions(verb) : 1;
 
 	for (; used < max && used < n; used++) {
 		const char *field = verb->positions[used];
-		const struct ctl_field *word_field;
 
 		if (verb->target == GRAMMAR_VSWITCH) {
 			int code;
 
-			if (!field)
-				break;
-			if (used >= verb->n_required && verb->words &&
-			    !find_field(verb, words[used], &word_field, NULL))
+			if (used >= verb->n_required && begins_fields(verb, words + used, n - used, max - used))
 				break;
 			code = set_field(verb, req, field, words[used], err);
 			if (code < 0)

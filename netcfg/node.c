@@ -68,7 +68,7 @@ static void put_nics(FILE *out, const struct state_vm *vm, const char *run_dir)
 		if (vm->nics[i].mtu)
 			(void)snprintf(mtu, sizeof(mtu), ",mtu=%u", vm->nics[i].mtu);
 		put(out, "--net");
-		put_printf(out, "vhost-user=%s/%s-eth%u.sock,mode=server,mac=%s%s%s", run_dir, vm->name,
+		put_printf(out, "vhost-user=%s/%s:eth%u.sock,mode=server,mac=%s%s%s", run_dir, vm->name,
 			i + 1, ether_addr_format(&vm->nics[i].mac, mac), mtu,
 			vm->node->offload ? "" : ",offload=off");
 	}
@@ -172,7 +172,7 @@ static void remove_sockets(const char *run_dir, const char *name, const struct p
 	(void)unlink(paths->console);
 	(void)unlink(paths->pid);
 	for (unsigned i = 1; i <= TOPO_MAX_NICS; i++) {
-		(void)snprintf(stem, sizeof(stem), "%s-eth%u", name, i);
+		(void)snprintf(stem, sizeof(stem), "%s:eth%u", name, i);
 		if (!rundir_file(run_dir, stem, ".sock", path, sizeof(path), NULL))
 			(void)unlink(path);
 	}

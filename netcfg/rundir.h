@@ -6,10 +6,11 @@
  *     NODE.sock .pid .log      control socket, process, messages of the VMM
  *     NODE.console .serial     serial console: socket to attach to, log of what was said
  *     NODE.args                how it was started, for `node start`
- *     NODE-ethN.sock           vhost-user; the VMM listens, the switch connects
+ *     NODE:ethN.sock           vhost-user; the VMM listens, the switch connects
  *     lock                     held while somebody changes the lab
  *     file                     path of the lab file that was applied last, for messages
  *
+ * No node is called vswitch, and no name holds a colon: files of different owners never have one name.
  * Nothing here is a state of record: daemons are asked. A directory that belongs to somebody else or
  * that others may enter is refused.
  */

@@ -41,13 +41,13 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 
 #define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
 
-/* Locally administered, unicast. */
-static struct ether_addr48 make_mac(const char *lab, const char *node, unsigned idx)
+/* Locally administered, unicast. attempt: other than 0 for another one. */
+static struct ether_addr48 make_mac(const char *lab, const char *node, unsigned idx, unsigned attempt)
 {
-	char number[16];
+	char number[32];
 	uint64_t hash;
 
-	(void)snprintf(number, sizeof(number), "%u", idx);
+	(void)snprintf(number, sizeof(number), attempt ? "%u again %u" : "%u", idx, attempt);
 	hash = hash_text(hash_text(hash_text(HASH_BEGIN, lab), node), number);
 	hash ^= hash >> 32;
 	return (struct ether_addr48){{0x52, 0x54, (uint8_t)(hash >> 24), (uint8_t)(hash >> 16),
@@ -89,7 +89,6 @@ int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct
 	*ret_port = (struct ctl_port){0};
 	(void)snprintf(stem, sizeof(stem), "%s:eth%u", node, idx + 1);
 	CTL_SET_STR(ret_port, ctl_port, name, stem);
-	(void)snprintf(stem, sizeof(stem), "%s-eth%u", node, idx + 1);
 	code = rundir_file(run_dir, stem, ".sock", ret_port->path, sizeof(ret_port->path), err);
 	CTL_MARK(ret_port, ctl_port, path);
 	CTL_SET(ret_port, ctl_port, type, CTL_PORT_VHOST_USER);
@@ -121,7 +120,7 @@ static int add_node(const struct topo *topo, const struct topo_node *node, const
 			return err_set(err, -ENOMEM, "out of memory");
 		vm->nics[i].mtu = node->nics[i].mtu;
 		vm->nics[i].used = node->nics[i].used;
-		vm->nics[i].mac = make_mac(topo->name, node->name, i);
+		vm->nics[i].mac = make_mac(topo->name, node->name, i, 0);
 		code = state_spare_port(run_dir, node->name, i, port, err);
 		if (node->nics[i].mtu)
 			CTL_SET(port, ctl_port, mtu, node->nics[i].mtu);
@@ -143,6 +142,53 @@ static int add_port(const struct topo_port *port, struct state *state, struct er
 	if (!CTL_HAS(out, ctl_port, queues))
 		CTL_SET(out, ctl_port, queues, DEFAULT_QUEUES);
 	set_trunk_all(out);
+	return 0;
+}
+
+struct nic_ref {
+	struct state_vm *vm;
+	unsigned idx;
+};
+
+static int compare_macs(const void *a, const void *b)
+{
+	const struct nic_ref *x = a, *y = b;
+	int order = memcmp(&x->vm->nics[x->idx].mac, &y->vm->nics[y->idx].mac, sizeof(struct ether_addr48));
+
+	// Of two with the same one the first of the file keeps it.
+	if (!order && x->vm != y->vm)
+		order = x->vm < y->vm ? -1 : 1;
+	return order ? order : (int)x->idx - (int)y->idx;
+}
+
+/* The addresses are 32 bits of a hash: of thousands two may be the same. */
+static int part_macs(const struct topo *topo, struct state *state, struct err *err)
+{
+	struct nic_ref *nics = calloc(state->n_ports + 1, sizeof(*nics));
+	unsigned n = 0, attempt = 0;
+	bool again = true;
+
+	if (!nics)
+		return err_set(err, -ENOMEM, "out of memory");
+	for (unsigned i = 0; i < state->n_vms; i++) {
+		for (unsigned k = 0; k < state->vms[i].n_nics; k++)
+			nics[n++] = (struct nic_ref){&state->vms[i], k};
+	}
+	while (again) {
+		again = false;
+		attempt++;
+		qsort(nics, n, sizeof(*nics), compare_macs);
+		for (unsigned i = 1; i < n; i++) {
+			struct state_vm *vm = nics[i].vm;
+			struct ether_addr48 *mac = &vm->nics[nics[i].idx].mac;
+
+			if (memcmp(mac, &nics[i - 1].vm->nics[nics[i - 1].idx].mac, sizeof(*mac)))
+				continue;
+			*mac = make_mac(topo->name, vm->name, nics[i].idx, attempt);
+			again = true;
+		}
+	}
+	free(nics);
 	return 0;
 }
 
@@ -228,6 +274,8 @@ int state_from_topo(const struct topo *topo, const char *run_dir, struct state *
 		if (code)
 			return err_prefix(err, "node '%s'", topo->nodes[i].name);
 	}
+	if (!code && part_macs(topo, ret_state, err))
+		return err->code;
 	for (unsigned i = 0; !code && i < topo->n_links; i++)
 		code = add_link(topo, &topo->links[i], ret_state);
 	return code ? err_set(err, code, "out of memory") : 0;

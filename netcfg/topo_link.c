@@ -113,15 +113,15 @@ static bool read_end(struct topo_reader *reader, const struct yaml_value *value,
 	colon = strchr(value->text, ':');
 	if (!colon)
 		return find_named_end(reader, value, end);
-	if (!strncmp(value->text, "nic:", 4) || !strncmp(value->text, "host:", 5)) {
-		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%.40s\" is not an endpoint", value->text),
-			"make it a port under \"ports\", and write the name of the port here");
-		return false;
-	}
 	mark.len = (unsigned)(colon - value->text);
 	(void)snprintf(name, sizeof(name), "%.*s", (int)(colon - value->text), value->text);
 	if (mark.len <= TOPO_NAME_MAX)
 		end->node = topo_find_node(topo, name);
+	if (end->node < 0 && (!strcmp(name, "nic") || !strcmp(name, "host"))) {
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%.40s\" is not an endpoint", value->text),
+			"make it a port under \"ports\", and write the name of the port here");
+		return false;
+	}
 	if (end->node < 0 && (topo_find_bridge(topo, name) >= 0 || topo_find_port(topo, name) >= 0)) {
 		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%s\" is a %s: it has no interfaces",
 				  name, topo_find_bridge(topo, name) >= 0 ? "bridge" : "port"),

@@ -160,6 +160,12 @@ static void add_node(struct topo_reader *reader, const struct yaml_value *value,
 
 	if (!topo_name_check("node", name, value->key->mark, TOPO_NAME_MAX, reader->diag))
 		return;
+	if (!strcmp(name, "vswitch")) { // its sockets and logs stand beside those of nodes
+		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN,
+				  "\"vswitch\" is the name of the lab's switch"),
+			"call the node otherwise");
+		return;
+	}
 	if (other >= 0) {
 		diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN, "node \"%s\" is there already, at line %u",
 			name, topo->nodes[other].mark.line);

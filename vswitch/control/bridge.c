@@ -13,6 +13,8 @@ int bridge_conf_new(const struct ctl_bridge *req, struct ctl_bridge *ret_conf, s
 {
 	int r = conf_check_writable(&ctl_bridge_schema, req, READ_ONLY, "bridge", req->name, err);
 
+	if (r == 0)
+		r = conf_check_new_name("bridge", req->name, err);
 	if (r < 0)
 		return r;
 	*ret_conf = (struct ctl_bridge){0};

@@ -94,6 +94,17 @@ int conf_check_exists(const struct ctl_struct *schema, const void *old, const vo
 	return -EEXIST;
 }
 
+int conf_check_new_name(const char *kind, const char *name, struct err *err)
+{
+	bool blank = strpbrk(name, " \t") != NULL;
+
+	if (name[0] != '-' && !blank)
+		return 0;
+	(void)err_set_field(err, -EINVAL, "name", "%s '%s': a name %s", kind, name,
+		blank ? "has no blanks" : "does not begin with '-', as options do");
+	return -EINVAL;
+}
+
 int conf_check_named(const struct ctl_ref *ref, const char *kind, struct err *err)
 {
 	if (CTL_HAS(ref, ctl_ref, name))

@@ -38,6 +38,10 @@ int conf_check_exists(const struct ctl_struct *schema, const void *old, const vo
 	bool exist_ok, const char *kind, const char *name, const char *error_name,
 	struct err *err);
 
+/** Can a new object be called so? On a command line it has to be told from options and is one word.
+ * returns 0 or -EINVAL */
+int conf_check_new_name(const char *kind, const char *name, struct err *err);
+
 /** A request to delete or change must say what. returns 0 or -EINVAL */
 int conf_check_named(const struct ctl_ref *ref, const char *kind, struct err *err);
 

@@ -63,6 +63,8 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 	int r = conf_check_writable(&ctl_link_schema, req, CONF_BIT(ctl_link, carrier), "link",
 		req->name, err);
 
+	if (r == 0)
+		r = conf_check_new_name("link", req->name, err);
 	if (r < 0)
 		return r;
 	if (!CTL_HAS(req, ctl_link, a) || !CTL_HAS(req, ctl_link, b))

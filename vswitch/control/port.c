@@ -262,6 +262,8 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	struct ctl_port *conf = ret_conf;
 	int r = conf_check_writable(&ctl_port_schema, req, READ_ONLY, "port", req->name, err);
 
+	if (r == 0)
+		r = conf_check_new_name("port", req->name, err);
 	if (r < 0)
 		return r;
 	*conf = (struct ctl_port){0};

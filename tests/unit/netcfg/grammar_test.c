@@ -351,9 +351,43 @@ static void hints_lead_to_commands(void **state)
 	}
 }
 
+/* A name that is short for a word, or one: the exact word wins, and what the words come out even with. */
+static void names_may_be_like_words(void **state)
+{
+	static const struct {
+		const char *line, *bridge, *vlans;
+	} cases[] = {
+		{"vlan add br 10", "br", "10"},
+		{"vlan add bridge 10 vlans 20", "10", "20"},
+		{"vlan add bridge br vlans 10", "br", "10"},
+		{"vlan add br vlans 10", "br", "10"},
+		{"vlan show br", "br", ""},
+		{"vlan show br br0", "br0", ""},
+		{"vlan show bridge", "bridge", ""},
+		{"vlan br", "br", ""},
+	};
+	struct grammar_request req;
+	char vlans[64];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct ctl_vlan *vlan = (const void *)&req.msg;
+
+		if (parse(cases[i].line, &req))
+			fail_msg("%s", cases[i].line);
+		(void)vlan_set_format(&vlan->vlans, vlans, sizeof(vlans));
+		if (strcmp(vlan->bridge, cases[i].bridge) || strcmp(vlans, cases[i].vlans))
+			fail_msg("%s: bridge '%s' vlans '%s'", cases[i].line, vlan->bridge, vlans);
+	}
+	check_verb("bridge set set ageing 5", "bridge", "set", "set");
+	check_verb("bridge br set ageing 5", "bridge", "set", "br");
+	check_verb("port down up", "port", "down", "up");
+	check_verb("bridge add show", "bridge", "add", "show");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_may_be_like_words),
 		cmocka_unit_test(shortenings_mean_the_same),
 		cmocka_unit_test(wrong_words_are_named),
 		cmocka_unit_test(fields_reach_the_message),

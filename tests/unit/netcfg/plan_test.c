@@ -387,6 +387,35 @@ static void macs_are_stable_and_distinct(void **state)
 	unmake(&b);
 }
 
+/* 32 bits of a hash come to the same for these two; the second one gets another address. */
+static void macs_that_collide_are_parted(void **state)
+{
+	static const char alone[] = "version: 1\nname: lab165840\nimages:\n  i: { kernel: /k }\ndefaults:\n"
+				    "  node: { image: i }\nnodes:\n  n190: { interfaces: 2 }\n";
+	static const char both[] = "version: 1\nname: lab165840\nimages:\n  i: { kernel: /k }\ndefaults:\n"
+				   "  node: { image: i }\nnodes:\n  n1: {}\n  n190: {}\nbridges:\n  br0: {}\nlinks:\n"
+				   "  - { endpoints: [n1:eth1, br0] }\n  - { endpoints: [n190:eth2, br0] }\n";
+	struct lab a, b;
+
+	make(&a, alone);
+	make(&b, both);
+	assert_memory_equal(&b.state.vms[0].nics[0].mac, &a.state.vms[0].nics[1].mac, 6);
+	assert_memory_not_equal(&b.state.vms[0].nics[0].mac, &b.state.vms[1].nics[1].mac, 6);
+	assert_memory_equal(&b.state.vms[1].nics[0].mac, &a.state.vms[0].nics[0].mac, 6);
+	unmake(&a);
+	unmake(&b);
+}
+
+static void sockets_of_nodes_are_apart(void **state)
+{
+	struct lab lab;
+
+	make(&lab, HEAD "nodes:\n  a: { interfaces: 1 }\n  a-eth1: { interfaces: 1 }\n");
+	assert_string_equal(lab.state.ports[0].path, DIR_NAME "/a:eth1.sock");
+	assert_string_equal(lab.state.ports[1].path, DIR_NAME "/a-eth1:eth1.sock");
+	unmake(&lab);
+}
+
 /* Random labs, one after the other on the same state. */
 
 static unsigned random_seed;
@@ -469,6 +498,8 @@ int main(void)
 		cmocka_unit_test(host_ports_come_before_nodes_and_are_named),
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
 		cmocka_unit_test(macs_are_stable_and_distinct),
+		cmocka_unit_test(macs_that_collide_are_parted),
+		cmocka_unit_test(sockets_of_nodes_are_apart),
 		cmocka_unit_test(random_edits_converge),
 	};
 

@@ -131,6 +131,8 @@ static void new_port_refuses_bad_input(void **state)
 		const char *field;
 	} cases[] = {
 		{"name p", -EINVAL, "path"},
+		{"name -- path /s/p", -EINVAL, "name"},
+		{"name -p path /s/p", -EINVAL, "name"},
 		{"name p path s/p", -EINVAL, "path"},
 		{"name p path /s/old", -EADDRINUSE, "path"},
 		{"name p path /s/p bridge nope", -ENOENT, "bridge"},
