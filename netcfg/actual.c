@@ -190,9 +190,9 @@ static int read_node(void *ctx, const char *name)
 	return code ? err_prefix(reader->err, "node '%s'", name) : 0;
 }
 
-int actual_read(const char *run_dir, struct actual *ret_actual, struct err *err)
+int actual_read(const char *run_dir, unsigned wait_ms, struct actual *ret_actual, struct err *err)
 {
-	struct reader reader = {run_dir, ret_actual, ev_now_ns() + ACTUAL_WAIT_MS * UINT64_C(1000000), err};
+	struct reader reader = {run_dir, ret_actual, ev_now_ns() + wait_ms * UINT64_C(1000000), err};
 	int code;
 
 	*ret_actual = (struct actual){0};

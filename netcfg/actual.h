@@ -4,14 +4,16 @@
  * A node exists when its VMM answers on its control socket and its machine is neither stopped nor
  * failed. A daemon that is not there is the same as none; one that is there and does not answer (stopped,
  * or hung) is silent, and what is known is incomplete. A stopped one is not waited for, and for all
- * others together ACTUAL_WAIT_MS at most, and a little for each.
+ * others together as long as the caller says, and a little for each: who looks is told soon, who changes the
+ * lab waits for a busy machine.
  */
 #ifndef NETCFG_ACTUAL_H
 #define NETCFG_ACTUAL_H
 
 #include "state.h"
 
-#define ACTUAL_WAIT_MS 3000
+#define ACTUAL_LOOK_MS 3000
+#define ACTUAL_CHANGE_MS 60000
 
 struct actual_node {
 	char name[CTL_NAME_MAX + 1];
@@ -27,7 +29,7 @@ struct actual {
 };
 
 /** A run directory that does not exist is a lab of nothing. 0, -ENOMEM, or what a daemon answered. */
-int actual_read(const char *run_dir, struct actual *ret_actual, struct err *err);
+int actual_read(const char *run_dir, unsigned wait_ms, struct actual *ret_actual, struct err *err);
 void actual_done(struct actual *actual);
 /** Is all known? 0, or -ETIMEDOUT naming a daemon that is silent. */
 int actual_check_complete(const struct actual *actual, struct err *err);

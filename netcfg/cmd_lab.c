@@ -111,7 +111,7 @@ static void print_plan_json(const struct opts *opts, const struct lab *lab, cons
 static int make_plan(const struct lab *lab, struct plan *plan, bool *ret_switch_runs, struct err *err)
 {
 	struct actual actual;
-	int code = actual_read(lab->run_dir, &actual, err);
+	int code = actual_read(lab->run_dir, ACTUAL_CHANGE_MS, &actual, err);
 
 	*plan = (struct plan){0};
 	if (!code)

@@ -167,7 +167,7 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 	if (!strcmp(req->verb->name, "start"))
 		return node_start(run_dir, req->name, err);
 	code = actual_open_node(run_dir, req->name,
-		stops && opts->force ? ACTUAL_WAIT_MS : (timeout_s + 5) * 1000, &client, err);
+		stops && opts->force ? ACTUAL_LOOK_MS : (timeout_s + 5) * 1000, &client, err);
 	if (code)
 		return err_prefix(err, "node '%s'", req->name);
 	CTL_SET(&stop, ctl_stop, force, opts->force);
@@ -200,7 +200,7 @@ int cmd_node(const struct opts *opts, struct grammar_request *req)
 	if (!code)
 		code = rundir_path(opts, lab, dir, &err);
 	if (!code && show) {
-		code = actual_read(dir, &actual, &err);
+		code = actual_read(dir, ACTUAL_LOOK_MS, &actual, &err);
 		if (!code)
 			code = nics ? show_nics(opts, &actual, dir, req->name, &err)
 				    : show_nodes(opts, &actual, dir, req->name, &err);
@@ -307,7 +307,7 @@ static int status_of(const struct opts *opts, const char *lab, struct err *err)
 	bool well = false;
 
 	if (!code)
-		code = actual_read(dir, &actual, err);
+		code = actual_read(dir, ACTUAL_LOOK_MS, &actual, err);
 	if (!code)
 		code = show_status(opts, lab, dir, &actual, err);
 	if (!code)
