@@ -21,10 +21,8 @@
 #define MARK	    0xee
 #define PAYLOAD_OFF 6u /* behind the EtherType: in every frame's padding or payload */
 
-void __real_deliver(
-	struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue);
-void __wrap_deliver(
-	struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue);
+uint64_t __real_deliver(struct deliver *deliver, const struct delivery *job);
+uint64_t __wrap_deliver(struct deliver *deliver, const struct delivery *job);
 
 static struct {
 	char kind[16];
@@ -55,25 +53,26 @@ static uint16_t other_port(const struct dp_snapshot *snapshot, uint16_t port_id)
 	return port_id;
 }
 
-static void put_one(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id,
-	uint16_t queue, uint64_t bit)
+/** Deliver other frames than a job says, to another port. */
+static uint64_t deliver_other(
+	struct deliver *deliver, const struct delivery *job, uint16_t port_id, uint64_t frames)
 {
-	uint64_t out = fwd->out[port_id];
+	struct delivery other = *job;
 
-	fwd->out[port_id] = bit;
-	__real_deliver(fwd, snapshot, port_id, queue);
-	fwd->out[port_id] = out;
+	other.port_id = port_id;
+	other.frames = frames;
+	return frames ? __real_deliver(deliver, &other) : 0;
 }
 
 /** The frame of this burst that a fault is due for; 0: none. */
-static uint64_t choose(const struct fwd *fwd, uint16_t port_id)
+static uint64_t choose(const struct delivery *job)
 {
 	uint64_t chosen = 0;
 
-	for (uint64_t left = fwd->out[port_id]; left; left &= left - 1) {
+	for (uint64_t left = job->frames; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		if (fwd->frames[i].head[5] != MARK)
+		if (job->burst->frames[i].head[5] != MARK)
 			continue;
 		fault.seen++;
 		fault.is_due |= fault.every && fault.seen % fault.every == 0;
@@ -88,29 +87,27 @@ static bool is(const char *kind)
 	return !strcmp(fault.kind, kind);
 }
 
-void __wrap_deliver(
-	struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
+uint64_t __wrap_deliver(struct deliver *deliver, const struct delivery *job)
 {
-	uint64_t all = fwd->out[port_id], bit = choose(fwd, port_id);
-	uint64_t behind = bit ? all & ~(bit | (bit - 1)) : 0;
+	uint64_t bit = choose(job), frames = job->frames, waiting;
+	uint64_t behind = bit ? frames & ~(bit | (bit - 1)) : 0;
 
-	if (!bit || (is("reorder") && !behind)) {
-		__real_deliver(fwd, snapshot, port_id, queue);
-		return;
-	}
+	if (!bit || (is("reorder") && !behind))
+		return __real_deliver(deliver, job);
 	fault.is_due = false;
 	fault.planted++;
 	if (is("drop") || is("misroute") || is("reorder"))
-		fwd->out[port_id] = all & ~bit;
+		frames &= ~bit;
 	if (is("corrupt")) {
-		struct frame *frame = &fwd->frames[__builtin_ctzll(bit)];
+		struct frame *frame = &job->burst->frames[__builtin_ctzll(bit)];
 
 		frame->head[frame->rest_off + PAYLOAD_OFF] ^= 1;
 	}
-	if (fwd->out[port_id])
-		__real_deliver(fwd, snapshot, port_id, queue);
+	waiting = deliver_other(deliver, job, job->port_id, frames);
 	if (is("duplicate") || is("reorder"))
-		put_one(fwd, snapshot, port_id, queue, bit);
+		waiting |= deliver_other(deliver, job, job->port_id, bit);
 	if (is("flood") || is("misroute"))
-		put_one(fwd, snapshot, other_port(snapshot, port_id), queue, bit);
+		waiting |=
+			deliver_other(deliver, job, other_port(job->snapshot, job->port_id), bit);
+	return waiting;
 }

@@ -50,14 +50,13 @@ static struct fwd *second_worker(struct rig *rig)
 	if (!fwd) {
 		fwd = mmap(NULL, sizeof(*fwd), PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		check(fwd != MAP_FAILED && !notify_init(&fwd->calls));
+		check(fwd != MAP_FAILED && !notify_init(&fwd->flush.calls));
 	}
-	fwd->counters = rig->counters;
-	fwd->notes = rig->notes;
+	fwd_init(fwd, rig->counters, rig->notes, 0, 0);
 	return fwd;
 }
 
-static void flush_all(struct rig *rig)
+static void flush_both(struct rig *rig)
 {
 	fwd_flush(rig->fwd, &rig->snapshot);
 	fwd_flush(second_worker(rig), &rig->snapshot);
@@ -223,8 +222,8 @@ static void op_reset(struct rig *rig, struct program *p)
 		base = next16(p);
 	if (how & 0x40)
 		features &= ~(uint64_t)RIG_OFFLOADS;
-	rig->fwd->patience_tsc = how & 0x80 ? UINT64_MAX : 0;
-	flush_all(rig);
+	rig->fwd->deliver.timeout_tsc = how & 0x80 ? UINT64_MAX : 0;
+	flush_both(rig);
 	check(!rig_restart(rig, 0, features, size, base) == (!packed || (base & 0x7fff) < size));
 }
 
@@ -244,7 +243,7 @@ static void exchange(struct rig *rig, unsigned from, unsigned to, uint8_t dst)
 	size_t len = rig_frame(frame, dst, (uint8_t)(0x40 + from), -1, 0x0800, 300);
 	int n;
 
-	flush_all(rig);
+	flush_both(rig);
 	drain(rig);
 	rig_send(rig, from, frame, len);
 	check(rig_run(rig, from) == 1);
@@ -270,9 +269,9 @@ static void op_workers(struct rig *rig, struct program *p)
 		while (rig_burst(rig, fwd, from))
 			;
 	} else if (what & 4) {
-		fwd_publish(fwd, &rig->snapshot);
+		flush_publish(&fwd->flush, rig->snapshot.n_workers > 1);
 		if (what & 8)
-			fwd_signal(fwd, &rig->snapshot);
+			flush_notify(&fwd->flush, rig->snapshot.n_workers > 1);
 	} else {
 		fwd_flush(fwd, &rig->snapshot);
 	}
@@ -303,12 +302,12 @@ static void op_time(struct rig *rig, struct program *p, uint8_t op)
 			exchange(rig, 1, 2, 0xff);
 		break;
 	case 1:
-		vring_notify(ring, true);
-		(void)vring_pending(ring);
+		queue_set_wakeup(&ring->queue, true);
+		(void)queue_pending(&ring->queue);
 		break;
 	case 2:
-		vring_notify(ring, false);
-		(void)vring_signal_needed(ring);
+		queue_set_wakeup(&ring->queue, false);
+		(void)ring->queue.ops->notify_fd(&ring->queue);
 		(void)vring_base(ring);
 		break;
 	case 3:
@@ -364,7 +363,7 @@ int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 			op_time(rig, &program, op);
 		}
 	}
-	flush_all(rig);
+	flush_both(rig);
 	drain(rig);
 	(void)rig_run(rig, 0);
 	drain(rig);

@@ -28,6 +28,7 @@
 #include "threads.h"
 #include "vhost_mem.h"
 #include "vhost_user.h"
+#include "vring_priv.h"
 
 #include <fcntl.h>
 #include <sanitizer/asan_interface.h>
@@ -84,7 +85,7 @@ static void prepare(void)
 	if (work == MAP_FAILED)
 		abort();
 	/* They live as long as the process. */
-	if (notify_init(&work->calls) || vhost_mem_guard())
+	if (notify_init(&work->flush.calls) || vhost_mem_guard())
 		abort();
 	log_set_level(LOG_ERR);
 	atexit(remove_path);
@@ -300,9 +301,9 @@ static void close_all(const int *fds, unsigned n, bool are_sent)
 }
 
 /** Of the pages that regions lie in, what is not theirs: not to be touched, or again as before. */
-static void fence_regions(const struct port_rings *rings, bool on)
+static void fence_regions(const struct port_queues *rings, bool on)
 {
-	const struct vmem *mem = rings->n + rings->n_disabled ? rings->rx[0]->mem : NULL;
+	const struct vmem *mem = rings->n + rings->n_disabled ? vring_of(rings->rx[0])->mem : NULL;
 
 	for (unsigned i = 0; mem && i < mem->n_regions; i++) {
 		uintptr_t begin = (uintptr_t)mem->regions[i].hva;
@@ -332,64 +333,68 @@ static void check_burst(const struct vring *ring)
 static void call_driver(struct vring *ring)
 {
 	if (vring_signal_needed(ring) && ring->call_fd >= 0)
-		notify_add(&work->calls, ring->call_fd);
-	notify_submit(&work->calls);
+		notify_add(&work->flush.calls, ring->call_fd);
+	notify_submit(&work->flush.calls);
 }
 
 /** What a worker may do with rings that are offered. */
 static void use_rings(struct port *port)
 {
-	const struct port_rings *rings = port_rings(port);
+	static struct put_plan plan;
+	const struct port_queues *rings = port_queues(port);
 
 	for (unsigned i = 0; i < rings->n; i++) {
+		struct vring *from = vring_of(rings->rx[i]), *to = vring_of(rings->tx[i]);
 		struct burst burst = {.frames = work->frames};
 		steps_taken = (struct steps){0};
-		unsigned n = vring_take(rings->rx[i], &burst, BURST, work->segs, FWD_MAX_SEGS);
-		struct put_burst put = {.frames = work->frames, .max_len = FRAME_MAX_LEN};
-		struct put_tally tally = {0};
+		unsigned n = vring_take(from, &burst, BURST, work->segs, FWD_MAX_SEGS);
+		struct tx_burst put = {.frames = work->frames};
+		struct tx_tally tally = {0};
 
-		vring_put_begin(rings->tx[i], &work->plan, n);
+		plan.n_descs = 0;
+		vring_put_begin(to, &plan, n);
 		/* Every other frame the short way where it leads on, the others the long way. */
 		for (unsigned f = 0; f < n; f++) {
 			if (work->frames[f].len < 14)
 				continue;
 			put.todo = UINT64_C(1) << f;
-			if (f & 1 || vring_put_plain(rings->tx[i], &work->plan, &put, &tally))
-				(void)vring_put(rings->tx[i], &work->plan, &work->frames[f], false);
+			if (f & 1 || vring_put_plain(to, &plan, &put, &tally))
+				(void)vring_put(to, &plan, &work->frames[f], false);
 		}
-		vring_return(rings->rx[i], work->frames, n);
-		vring_publish(rings->rx[i]);
-		vring_publish(rings->tx[i]);
-		vring_notify(rings->rx[i], true);
-		call_driver(rings->rx[i]);
-		call_driver(rings->tx[i]);
-		check_burst(rings->rx[i]);
-		check_burst(rings->tx[i]);
+		vring_return(from, work->frames, n);
+		vring_publish(from);
+		vring_publish(to);
+		vring_notify(from, true);
+		call_driver(from);
+		call_driver(to);
+		check_burst(from);
+		check_burst(to);
 	}
 }
 
 /** What a worker may do with rings that the peer disabled. */
 static void drain_rings(struct port *port)
 {
-	const struct port_rings *rings = port_rings(port);
+	const struct port_queues *rings = port_queues(port);
 
 	for (unsigned i = rings->n; i < (unsigned)rings->n + rings->n_disabled; i++) {
+		struct vring *from = vring_of(rings->rx[i]);
 		struct burst burst = {.frames = work->frames};
 		steps_taken = (struct steps){0};
-		unsigned n = vring_take(rings->rx[i], &burst, BURST, work->segs, FWD_MAX_SEGS);
+		unsigned n = vring_take(from, &burst, BURST, work->segs, FWD_MAX_SEGS);
 
-		vring_return(rings->rx[i], work->frames, n);
-		vring_publish(rings->rx[i]);
-		check_burst(rings->rx[i]);
+		vring_return(from, work->frames, n);
+		vring_publish(from);
+		check_burst(from);
 	}
 }
 
 static void work_once(struct port *port)
 {
-	fence_regions(port_rings(port), true);
+	fence_regions(port_queues(port), true);
 	use_rings(port);
 	drain_rings(port);
-	fence_regions(port_rings(port), false);
+	fence_regions(port_queues(port), false);
 }
 
 static void on_rings(void *ctx, struct port *port)
@@ -397,7 +402,7 @@ static void on_rings(void *ctx, struct port *port)
 	work_once(port);
 }
 
-static const struct port_events events = {.rings = on_rings};
+static const struct port_events events = {.queues = on_rings};
 
 static int join_port(void)
 {

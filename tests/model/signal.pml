@@ -6,10 +6,10 @@
  * and sleeps. Property: when all is done nothing that was published waits for a driver that sleeps.
  *
  * What stands for what (vswitch/datapath):
- *   put()      deliver(), put_plain() and fwd_list(), under tx_lock
- *   publish()  publish() in fwd.c, split_publish(), packed_publish()
- *   fence      vring_signal_fence() in fwd_publish()
- *   signal()   signal_driver() in fwd.c, vring_signal_needed()
+ *   put()      deliver(), put_plain() and flush_add(), under tx_lock
+ *   publish()  publish() in flush.c, split_publish(), packed_publish()
+ *   fence      in flush_publish()
+ *   signal()   notify() in flush.c, vring_signal_needed()
  *   driver     VIRTIO 1.2, 2.7.7 "Used Buffer Notification Suppression", 2.7.10; the ring's own half
  *              is in tests/peer/fe_ring.c: fe_ring_arm()
  * Positions are free-running and so few that none wraps. Stores wait in a buffer per processor and
@@ -94,7 +94,7 @@ inline put()
 		:: else
 		fi
 	}
-	if /* fwd_list(): a small ring may not wait */
+	if /* publish_if_small() in vring.c: a small ring may not wait */
 	:: publish_locked()
 	:: skip
 	fi;

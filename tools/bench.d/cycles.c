@@ -37,7 +37,7 @@ struct options {
 struct port {
 	struct pump send, receive;
 	struct vring rx, tx; /* the switch's halves of send and receive */
-	struct vring *tx_list[1];
+	struct queue *tx_list[1];
 	struct vlan_set vlans;
 	struct vmem vmem;
 	uint32_t next_address;
@@ -90,7 +90,7 @@ static void attach(struct vring *ring, const struct pump *pump, const struct vme
 		.used = pump->used,
 		.mem = vmem,
 		.call_fd = -1,
-		.kick_fd = -1};
+		.queue = {.wake_fd = -1}};
 	if (pump->packed)
 		features |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
 	vring_init(ring, pump->packed, features, pump->size, pump->packed ? 1u << 15 : 0);
@@ -118,7 +118,7 @@ static void set_up_rings(struct bench *bench, unsigned id)
 	port->vmem = (struct vmem){1, {{gpa, size, (uintptr_t)mem, mem}}};
 	attach(&port->rx, &port->send, &port->vmem);
 	attach(&port->tx, &port->receive, &port->vmem);
-	port->tx_list[0] = &port->tx;
+	port->tx_list[0] = &port->tx.queue;
 }
 
 static void set_up_port(struct bench *bench, unsigned id)
@@ -143,7 +143,7 @@ static void set_up_port(struct bench *bench, unsigned id)
 		dp->flags |= bench->options.traffic.tagged ? DP_PORT_TAGGED : DP_PORT_UNTAGGED;
 	}
 	bench->members[id] = (uint16_t)id;
-	bench->rx[id] = (struct dp_rx){.ring = &port->rx, .port_id = (uint16_t)id};
+	bench->rx[id] = (struct dp_rx){.queue = &port->rx.queue, .port_id = (uint16_t)id};
 }
 
 /** All addresses of all ports are known, as after a while of traffic both ways. */
@@ -176,9 +176,7 @@ static struct bench *set_up(const struct options *options)
 	fill_fdb(bench);
 	bench->counters = map(DP_MAX_PORTS * sizeof(*bench->counters));
 	bench->fwd = map(sizeof(*bench->fwd));
-	bench->fwd->counters = bench->counters;
-	bench->fwd->notes = map(sizeof(*bench->fwd->notes));
-	bench->fwd->note_interval_tsc = UINT64_MAX;
+	fwd_init(bench->fwd, bench->counters, map(sizeof(struct note_ring)), UINT64_MAX, 0);
 	bench->snapshot = (struct dp_snapshot){.ports = bench->ports,
 		.n_ports = (uint16_t)options->traffic.n_ports,
 		.n_workers = 1};

@@ -18,8 +18,7 @@ struct snapshot {
 	struct dp_bridge bridges[MODEL_MAX_BRIDGES];
 	struct vlan_set vlans[MODEL_MAX_PORTS];
 	uint16_t members[MODEL_MAX_PORTS]; /* of all bridges, one after the other */
-	struct vring *tx[MAX_RINGS];       /* PORT_MAX_QUEUES for each port */
-	struct ethq *eth[MAX_RINGS];       /* the same */
+	struct queue *tx[MAX_RINGS];	   /* PORT_MAX_QUEUES for each port */
 	struct dp_rx rx[MAX_RINGS];        /* of all workers, one after the other */
 };
 
@@ -72,25 +71,20 @@ static void build_bridged_port(struct snapshot *s, const struct model_port *port
 		dp->flags |= DP_PORT_PVID_TAGGED;
 }
 
-static void build_port(struct snapshot *s, const struct model_port *port,
-	const struct port_rings *rings)
+static void build_port(
+	struct snapshot *s, const struct model_port *port, const struct port_queues *queues)
 {
 	static const struct vlan_set no_vlans;
 	struct dp_port *dp = &s->ports[port->id];
-	struct vring **tx = &s->tx[port->id * PORT_MAX_QUEUES];
-	struct ethq **eth = &s->eth[port->id * PORT_MAX_QUEUES];
+	struct queue **tx = &s->tx[port->id * PORT_MAX_QUEUES];
 
 	dp->id = port->id;
 	dp->tx = tx;
 	dp->mtu = model_port_mtu(port);
 	dp->wire_peer = DP_NO_PORT;
 	dp->vlans = &no_vlans;
-	dp->eth = rings && rings->n && rings->eth[0] ? eth : NULL;
-	for (unsigned i = 0; rings && port->conf.enabled && i < rings->n; i++) {
-		tx[i] = rings->tx[i];
-		eth[i] = rings->eth[i];
-		dp->n_tx++;
-	}
+	for (unsigned i = 0; queues && port->conf.enabled && i < queues->n; i++)
+		tx[dp->n_tx++] = queues->tx[i];
 	if (port->conf.enabled)
 		dp->flags |= DP_PORT_ENABLED;
 	if (port->link) {
@@ -136,12 +130,12 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 
 		s->dp.workers[w].rx = next;
 		for (uint16_t id = 0; id < s->dp.n_ports; id++) {
-			const struct port_rings *rings = input->rings[id];
+			const struct port_queues *qs = input->queues[id];
 
-			for (unsigned q = 0; rings && q < rings->n + rings->n_disabled; q++) {
+			for (unsigned q = 0; qs && q < qs->n + qs->n_disabled; q++) {
 				if (*worker++ == w)
-					*next++ = (struct dp_rx){rings->rx[q], rings->eth[q], id,
-						rings->queue[q], q >= rings->n};
+					*next++ = (struct dp_rx){
+						qs->rx[q], id, qs->pair[q], q >= qs->n};
 			}
 		}
 		s->dp.workers[w].n_rx = (uint16_t)(next - s->dp.workers[w].rx);
@@ -166,7 +160,7 @@ const struct dp_snapshot *snapshot_build(struct snapshot *snapshot,
 	s->dp = (struct dp_snapshot){.ports = s->ports, .n_ports = n_ports};
 	for (uint16_t id = 0; id < n_ports; id++) {
 		if (model->ports[id])
-			build_port(s, model->ports[id], input->rings[id]);
+			build_port(s, model->ports[id], input->queues[id]);
 	}
 	build_bridges(s, input);
 	build_workers(s, input);

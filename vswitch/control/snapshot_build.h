@@ -28,9 +28,9 @@ struct snapshot;
 
 struct snapshot_input {
 	const struct model *model;
-	const struct port_rings *rings[MODEL_MAX_PORTS]; /* by port id; NULL: nothing runs */
+	const struct port_queues *queues[MODEL_MAX_PORTS]; /* by port id; NULL: nothing runs */
 	struct fdb *fdbs[MODEL_MAX_BRIDGES];             /* by bridge id */
-	const uint16_t *ring_workers;                    /* of each of `rings`, in their order */
+	const uint16_t *ring_workers;			 /* of each of `queues`, in their order */
 	uint16_t n_workers;
 };
 

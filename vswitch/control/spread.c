@@ -82,7 +82,7 @@ static void add_ring(struct spread *spread, struct ring_list *next, uint16_t por
 		past->seen_ns = ring_busy_ns(spread, ring);
 }
 
-void spread_update(struct spread *spread, const struct port_rings *const *rings)
+void spread_update(struct spread *spread, const struct port_queues *const *queues)
 {
 	const struct ring_list *list = spread->list;
 	struct ring_list *next = &spread->lists[list == &spread->lists[0]];
@@ -92,8 +92,8 @@ void spread_update(struct spread *spread, const struct port_rings *const *rings)
 	for (uint16_t id = 0; id < MODEL_MAX_PORTS; id++) {
 		for (first = end; end < list->n && list->rings[end].port_id == id;)
 			end++;
-		for (unsigned q = 0; rings[id] && q < rings[id]->n + rings[id]->n_disabled; q++)
-			add_ring(spread, next, id, rings[id]->queue[q], first, end);
+		for (unsigned q = 0; queues[id] && q < queues[id]->n + queues[id]->n_disabled; q++)
+			add_ring(spread, next, id, queues[id]->pair[q], first, end);
 	}
 	spread->list = next;
 	balance_place(next->rings, next->n, spread->n_workers);

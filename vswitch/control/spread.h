@@ -1,7 +1,7 @@
 /**
  * spread: which worker has which ring, from one snapshot to the next.
  *
- * Data model: the rings that run, in the order of port ids and of struct port_rings, each with its
+ * Data model: the rings that run, in the order of port ids and of struct port_queues, each with its
  * worker and what it cost lately. balance.h decides; this remembers and measures.
  *
  * A ring has one consumer at a time. While a snapshot is published, one worker may still go by the
@@ -32,7 +32,7 @@ struct spread *spread_create(const struct worker_pool *pool, unsigned n_workers,
 void spread_destroy(struct spread *spread);
 
 /** These rings run now, by port id: those that ran before keep their worker, the others get one. */
-void spread_update(struct spread *spread, const struct port_rings *const *rings);
+void spread_update(struct spread *spread, const struct port_queues *const *queues);
 /**
  * Look at what rings cost since the last call, and plan moves.
  * returns  how many rings are to change their worker: then publish

@@ -36,7 +36,7 @@ static void publish(struct vswitch *sw)
 			continue;
 		port->dev_mtu = sw->ports[i].dev ? port_device_mtu(sw->ports[i].dev) : 0;
 		if (sw->ports[i].dev)
-			input.rings[i] = port_rings(sw->ports[i].dev);
+			input.queues[i] = port_queues(sw->ports[i].dev);
 	}
 	memcpy(input.fdbs, sw->fdbs.tables, sizeof(input.fdbs));
 	worker_ctl_publish(sw->workers, &input);
@@ -77,7 +77,7 @@ void switch_apply(struct vswitch *sw)
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
 /* Only who uses them: what follows from it waits for the status (port.h, 3). */
-static void on_port_rings(void *ctx, struct port *dev)
+static void on_port_queues(void *ctx, struct port *dev)
 {
 	struct switch_port *sp = ctx;
 	const struct model_port *port = sp->sw->model.ports[sp->id];
@@ -149,7 +149,7 @@ static void on_port_announce(void *ctx, struct port *dev, const struct ether_add
 }
 
 static const struct port_events port_events = {
-	.rings = on_port_rings,
+	.queues = on_port_queues,
 	.status = on_port_status,
 	.announce = on_port_announce,
 };

@@ -140,7 +140,7 @@ void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input
 {
 	input->n_workers = (uint16_t)workers->params.n_workers;
 	input->ring_workers = spread_workers(workers->spread);
-	spread_update(workers->spread, input->rings);
+	spread_update(workers->spread, input->queues);
 	if (spread_rest(workers->spread))
 		publish(workers, input);
 	spread_settle(workers->spread);

@@ -7,14 +7,11 @@
 #include <rte_cycles.h>
 #include <string.h>
 
-/** One delivery: where it goes, and what is added to the port's counters once at its end. */
-struct delivery {
-	struct vring *ring;
-	struct ethq *eth; /* instead of ring */
-	struct dp_counters *counters;
-	uint64_t features; /* offloads that the receiver takes */
-	struct put_tally tally;
-	struct put_tally refused; /* of these, by the device in the end */
+/** A burst's frames for one queue, sorted. */
+struct sorted {
+	uint64_t todo;
+	uint64_t unfinished; /* of todo: ask for offloads that the receiver does not take */
+	uint64_t large;	     /* of todo: to be cut, by whoever receives them */
 };
 
 /* ---- MTU ---- */
@@ -55,42 +52,34 @@ static bool fits_mtu(const struct frame *frame, uint32_t mtu)
 	return frame->len <= mtu + ETHER_HDR_LEN || l3_size(frame) <= mtu;
 }
 
-/* ---- Putting ---- */
+/* ---- Sorting ---- */
 
-static enum drop_reason drop_of(enum vring_put result)
+/** Does the burst hold nothing but frames that any receiver takes as they are? */
+static inline bool needs_no_sorting(const struct burst *burst, uint32_t mtu)
 {
-	switch (result) {
-	case VRING_PUT_FULL:
-		return DROP_TX_RING_FULL;
-	case VRING_PUT_NO_ROOM:
-		return DROP_TX_NO_ROOM;
-	default:
-		return DROP_TX_BROKEN;
+	return !(burst->bits >> 8) && burst->max_len <= mtu + ETHER_HDR_LEN;
+}
+
+/** Look at each frame; drop those that exceed the MTU. */
+static struct sorted sort_frames(const struct burst *burst, uint64_t frames, uint64_t features,
+	uint32_t mtu, struct dp_counters *counters)
+{
+	struct sorted sorted = {.todo = frames};
+
+	for (; frames; frames &= frames - 1) {
+		const struct frame *frame = &burst->frames[__builtin_ctzll(frames)];
+		uint64_t bit = frames & -frames;
+
+		if (!fits_mtu(frame, mtu)) {
+			counters->drops[DROP_TX_MTU]++;
+			sorted.todo &= ~bit;
+		} else if (!frame_is_plain(frame) && !offload_is_native(&frame->hdr, features)) {
+			sorted.unfinished |= bit;
+		} else if (frame->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+			sorted.large |= bit;
+		}
 	}
-}
-
-static enum vring_put try_put(
-	struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
-{
-	enum vring_put result = d->eth ? ethq_put(d->eth, frame, tagged, &d->refused)
-				       : vring_put(d->ring, &fwd->plan, frame, tagged);
-
-	if (__builtin_expect(result != VRING_PUT_OK, 0))
-		return result;
-	put_count(&d->tally, frame->head, frame->len + (tagged ? TAG_LEN : 0));
-	if (d->ring)
-		d->ring->full_tsc = 0;
-	return VRING_PUT_OK;
-}
-
-/** False: it was dropped and counted. */
-static bool put(struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
-{
-	enum vring_put result = try_put(fwd, d, frame, tagged);
-
-	if (result != VRING_PUT_OK)
-		d->counters->drops[drop_of(result)]++;
-	return result == VRING_PUT_OK;
+	return sorted;
 }
 
 /* ---- Software offloads ---- */
@@ -103,9 +92,9 @@ static void linearize(const struct frame *frame, uint8_t *out)
 	frame_copy_tail(frame, out + 12 + frame->head_len - frame->rest_off);
 }
 
-/** A frame of plain bytes in our own memory; seg holds its tail. */
+/** A frame of plain bytes in our own memory, in the VLAN of another. */
 static void frame_of_bytes(
-	struct frame *frame, uint8_t *bytes, uint32_t len, uint16_t tci, struct frame_seg *seg)
+	struct frame *frame, uint8_t *bytes, uint32_t len, const struct frame *like)
 {
 	uint32_t head_len = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
 
@@ -113,163 +102,169 @@ static void frame_of_bytes(
 	memset(&frame->hdr, 0, sizeof(frame->hdr));
 	frame->head_len = (uint16_t)head_len;
 	frame->rest_off = 12;
-	frame->tci = tci;
+	frame->tci = like->tci;
 	frame->len = len;
 	frame->tail_len = len - head_len;
-	*seg = (struct frame_seg){bytes + head_len, len - head_len};
-	frame->segs = seg;
+	frame->piece = (struct frame_seg){bytes + head_len, len - head_len};
+	frame->segs = &frame->piece;
 	frame->n_segs = 1;
 	frame->skip = 0;
 }
 
-/** Has the receiver a buffer, probably? */
-static bool has_buffer(const struct fwd *fwd, const struct delivery *d)
+/** Cut the next segments, DELIVER_SEGMENTS at most. Returns how many, 0: there are no more. */
+static unsigned cut_segments(
+	struct deliver *deliver, struct offload_cut *cut, const struct frame *frame)
 {
-	return d->eth || fwd->plan.next_ahead < fwd->plan.n_ahead || vring_is_broken(d->ring) ||
-	       vring_pending(d->ring);
+	uint32_t most = cut->header_len + cut->gso_size, at = 0, len;
+	unsigned n = 0;
+
+	while (n < DELIVER_SEGMENTS && (!n || at + most <= DELIVER_BOUNCE_SIZE)) {
+		uint8_t *bytes = deliver->segment_bytes + at;
+
+		len = offload_cut_next(cut, bytes);
+		if (!len)
+			break;
+		frame_of_bytes(&deliver->segments[n++], bytes, len, frame);
+		at += (len + 63) / 64 * 64;
+	}
+	return n;
 }
 
 /**
- * Finish what the receiver did not negotiate, then put the result: one frame, or its segments. The
- * first segment that cannot be put ends it: what is left of the frame is dropped with it, as one.
+ * Cut a frame and send its segments. The first segment that cannot be sent ends it: what is left of
+ * the frame is dropped with it, as one.
  */
-static void put_finished(
-	struct fwd *fwd, struct delivery *d, const struct frame *frame, bool tagged)
+static void send_segments(struct deliver *deliver, struct queue *q, struct tx_burst *tx,
+	const struct frame *frame, bool tagged)
 {
+	struct dp_counters *counters = tx->counters;
 	struct offload_cut cut;
-	struct frame_seg seg;
-	struct frame out;
-	uint32_t len;
+	unsigned n = 0;
+	uint64_t n_sent = 0;
 
-	if (!has_buffer(fwd, d)) {
-		d->counters->drops[DROP_TX_RING_FULL]++;
+	if (offload_cut_begin(&cut, deliver->bounce, frame->len, &frame->hdr))
+		n = cut_segments(deliver, &cut, frame);
+	if (!n) {
+		counters->drops[DROP_TX_OFFLOAD]++;
 		return;
 	}
-	linearize(frame, fwd->bounce);
-	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE) {
-		offload_checksum(fwd->bounce, frame->len, &frame->hdr);
-		frame_of_bytes(&out, fwd->bounce, frame->len, frame->tci, &seg);
-		(void)put(fwd, d, &out, tagged);
-		return;
-	}
-	if (!offload_cut_begin(&cut, fwd->bounce, frame->len, &frame->hdr) ||
-		!(len = offload_cut_next(&cut, fwd->segment))) {
-		d->counters->drops[DROP_TX_OFFLOAD]++;
-		return;
-	}
-	for (; len; len = offload_cut_next(&cut, fwd->segment)) {
-		d->counters->copies += cut.index > 1;
-		frame_of_bytes(&out, fwd->segment, len, frame->tci, &seg);
-		if (!put(fwd, d, &out, tagged))
+	for (; n; n = cut_segments(deliver, &cut, frame)) {
+		tx->todo = tx->keep = UINT64_MAX >> (FRAME_BURST - n);
+		tx->tagged = tagged ? tx->todo : 0;
+		queue_tx(q, tx);
+		n_sent += n - (unsigned)__builtin_popcountll(tx->todo);
+		if (tx->todo) {
+			counters->drops[tx->reason]++;
+			n_sent++; /* the rest of the frame: as one that came and did not go */
 			break;
+		}
 	}
+	counters->copies += n_sent - 1;
+}
+
+/** Finish what the receiver did not negotiate, then send the result: one frame, or its segments. */
+static void send_finished(struct deliver *deliver, struct queue *q, struct tx_burst *whole,
+	const struct frame *frame, bool tagged)
+{
+	struct tx_burst tx = {.frames = deliver->segments,
+		.counters = whole->counters,
+		.is_plain = !(frame->head[0] & 1),
+		.effort = whole->effort};
+
+	if (!queue_has_room(q)) {
+		tx.counters->drops[DROP_TX_RING_FULL]++;
+		return;
+	}
+	linearize(frame, deliver->bounce);
+	if (frame->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
+		send_segments(deliver, q, &tx, frame, tagged);
+	} else {
+		offload_checksum(deliver->bounce, frame->len, &frame->hdr);
+		frame_of_bytes(&deliver->segments[0], deliver->bounce, frame->len, frame);
+		tx.todo = 1;
+		tx.tagged = tagged;
+		queue_tx(q, &tx);
+	}
+	whole->effort = tx.effort;
 }
 
 /* ---- Bursts ---- */
 
-static void begin(struct fwd *fwd, struct delivery *d, unsigned n)
+/** May frames go on waiting for a queue that is full? */
+static bool may_wait(const struct deliver *deliver, struct queue *q)
 {
-	if (!d->eth)
-		vring_put_begin(d->ring, &fwd->plan, n);
-}
-
-static void end(struct fwd *fwd, struct delivery *d)
-{
-	if (d->eth)
-		ethq_publish(d->eth, &d->refused);
-	else
-		fwd_list(fwd, d->ring);
-}
-
-static void count(const struct delivery *d)
-{
-	struct dp_counters *counters = d->counters;
-
-	counters->tx_frames += d->tally.frames - d->refused.frames;
-	counters->tx_bytes += d->tally.bytes - d->refused.bytes;
-	counters->tx_multicast += d->tally.multicast - d->refused.multicast;
-	counters->tx_broadcast += d->tally.broadcast - d->refused.broadcast;
-	counters->drops[DROP_TX_RING_FULL] += d->refused.frames;
-}
-
-/**
- * May frame i wait for a receiver that has no buffers? Large TCP segments may: one of them takes
- * many buffers, a burst of them more than a ring has, and a sender whose frames stay in its ring
- * slows down instead of losing them. Others are dropped at once, as by any switch, lest they hold
- * up what the sender has for somebody else; so are these when the receiver does not move.
- */
-static bool may_wait(const struct fwd *fwd, const struct delivery *d, unsigned i)
-{
-	struct vring *ring = d->ring;
-
-	if (!ring || fwd->frames[i].hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE ||
-		!(fwd->may_wait >> i & 1))
-		return false;
 	uint64_t now_tsc = rte_rdtsc();
-	if (!ring->full_tsc)
-		ring->full_tsc = now_tsc;
-	return now_tsc - ring->full_tsc < fwd->patience_tsc;
+
+	if (!q->full_tsc)
+		q->full_tsc = now_tsc;
+	return now_tsc - q->full_tsc < deliver->timeout_tsc;
 }
 
-/** A frame that needs a closer look. False: it waits. */
-static bool put_careful(struct fwd *fwd, struct delivery *d, unsigned i, bool tagged, uint32_t mtu)
+/** Send what was sorted, in order. Returns those of job->may_wait that have to wait. */
+static uint64_t send_sorted(struct deliver *deliver, const struct delivery *job, struct queue *q,
+	struct tx_burst *tx, struct sorted sorted)
 {
-	const struct frame *frame = &fwd->frames[i];
+	uint64_t left = sorted.todo, waiting = 0;
 
-	if (!fits_mtu(frame, mtu)) {
-		d->counters->drops[DROP_TX_MTU]++;
-	} else if (frame_is_plain(frame) || offload_is_native(&frame->hdr, d->features)) {
-		enum vring_put result = try_put(fwd, d, frame, tagged);
+	tx->keep = queue_can_fill(q) ? sorted.large & job->may_wait : 0;
+	while (left) {
+		uint64_t next = sorted.unfinished & left;
+		uint64_t bit = next & -next; /* the first that has to be finished; 0: none */
 
-		if (result == VRING_PUT_FULL && may_wait(fwd, d, i))
-			return false;
-		if (result != VRING_PUT_OK)
-			d->counters->drops[drop_of(result)]++;
-	} else {
-		put_finished(fwd, d, frame, tagged);
+		tx->todo = left & (bit - 1);
+		left &= ~tx->todo;
+		if (tx->todo)
+			queue_tx(q, tx);
+		if (tx->todo) {
+			left |= tx->todo;
+			if (tx->reason != DROP_TX_RING_FULL) {
+				tx->counters->drops[tx->reason]++;
+				left &= left - 1;
+			} else {
+				if (may_wait(deliver, q)) {
+					/* Those behind it do not overtake. */
+					waiting |= left & job->may_wait;
+					left &= ~job->may_wait;
+				}
+				tx->keep = 0;
+			}
+		} else if (bit) {
+			unsigned i = (unsigned)__builtin_ctzll(bit);
+
+			send_finished(deliver, q, tx, &tx->frames[i], job->tagged & bit);
+			left &= ~bit;
+		}
 	}
-	return true;
+	return waiting;
 }
 
-void deliver(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id, uint16_t queue)
+uint64_t deliver(struct deliver *deliver, const struct delivery *job)
 {
-	const struct dp_port *port = &snapshot->ports[port_id];
-	const uint32_t max_len = port->mtu + ETHER_HDR_LEN;
-	struct put_burst burst = {fwd->frames, fwd->out[port_id], fwd->out_tagged[port_id], max_len,
-		burst_is_plain(&fwd->burst) && fwd->burst.max_len <= max_len};
-	struct delivery d = {.counters = &fwd->counters[port_id]};
+	const struct dp_port *port = &job->snapshot->ports[job->port_id];
+	const struct burst *burst = job->burst;
+	struct tx_burst tx = {.frames = burst->frames,
+		.tagged = job->tagged,
+		.counters = &deliver->counters[job->port_id],
+		.is_plain = burst_is_plain(burst)};
+	struct sorted sorted = {.todo = job->frames};
+	bool shared = job->snapshot->n_workers > 1;
+	uint64_t waiting;
 
 	if (!port->n_tx) {
-		d.counters->drops[DROP_TX_NOT_RUNNING] +=
-			(unsigned)__builtin_popcountll(burst.todo);
-		return;
+		tx.counters->drops[DROP_TX_NOT_RUNNING] +=
+			(unsigned)__builtin_popcountll(job->frames);
+		return 0;
 	}
-	queue = queue < port->n_tx ? queue : queue % port->n_tx;
-	if (port->eth)
-		d.eth = port->eth[queue];
-	else
-		d.ring = port->tx[queue];
-	d.features = d.eth ? d.eth->tx_features : d.ring->features;
-	_Atomic bool *lock = d.eth ? &d.eth->tx_lock : &d.ring->tx_lock;
-	if (snapshot->n_workers > 1)
-		spin_acquire(lock);
-	begin(fwd, &d, (unsigned)__builtin_popcountll(burst.todo));
-	while (burst.todo) {
-		if (d.ring)
-			burst.todo = vring_put_plain(d.ring, &fwd->plan, &burst, &d.tally);
-		if (!burst.todo)
-			break;
-		unsigned i = (unsigned)__builtin_ctzll(burst.todo);
-		if (!put_careful(fwd, &d, i, burst.tagged >> i & 1, port->mtu)) {
-			/* Those behind it do not overtake. */
-			fwd_wait(fwd, burst.todo & fwd->may_wait, port_id);
-			burst.todo &= ~fwd->may_wait;
-			continue;
-		}
-		burst.todo &= burst.todo - 1;
-	}
-	end(fwd, &d);
-	if (snapshot->n_workers > 1)
-		spin_release(lock);
-	count(&d);
+	struct queue *q = port->tx[job->pair < port->n_tx ? job->pair : job->pair % port->n_tx];
+	if (!needs_no_sorting(burst, port->mtu))
+		sorted = sort_frames(burst, job->frames,
+			atomic_load_explicit(&q->tx_features, memory_order_relaxed), port->mtu,
+			tx.counters);
+	if (shared)
+		spin_acquire(&q->tx_lock);
+	waiting = send_sorted(deliver, job, q, &tx, sorted);
+	flush_add(job->flush, q);
+	if (shared)
+		spin_release(&q->tx_lock);
+	return waiting;
 }

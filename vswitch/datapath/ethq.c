@@ -1,7 +1,6 @@
 #include "ethq.h"
 
 #include "offload.h"
-#include "sockq.h"
 #include "tag.h"
 
 #include <rte_ethdev.h>
@@ -12,6 +11,11 @@
 #include <rte_udp.h>
 #include <stddef.h>
 #include <string.h>
+
+static struct ethq *to_ethq(struct queue *q)
+{
+	return (struct ethq *)q; /* first member */
+}
 
 #define MAC_BYTES 12 /* both addresses */
 /** What an mbuf can say of it. */
@@ -60,13 +64,14 @@ static void load(struct frame *frame, const struct rte_mbuf *mbuf, const struct 
 	frame->skip = (uint16_t)part;
 }
 
-unsigned ethq_take(
-	struct ethq *q, struct frame *frames, unsigned max, struct frame_seg *segs, unsigned n_segs)
+static unsigned rx(struct queue *queue, struct burst *burst, unsigned max, struct frame_seg *segs,
+	unsigned n_segs)
 {
+	struct ethq *q = to_ethq(queue);
+	struct frame *frames = burst->frames;
 	unsigned n, used = 0;
 
-	if (q->sock)
-		return sockq_take(q->sock, frames, max);
+	burst_begin(burst, frames);
 	n = rte_eth_rx_burst(q->dev_id, q->queue_id, q->taken, (uint16_t)max);
 	for (unsigned i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(q->taken[i], void *));
@@ -78,14 +83,17 @@ unsigned ethq_take(
 			load(&frames[i], q->taken[i], segs + used, got);
 		else
 			frames[i].len = 0; /* for the caller to count as too short */
+		burst_add(burst, &frames[i]);
 		used += got;
 	}
 	q->n_taken = n;
 	return n;
 }
 
-void ethq_return(struct ethq *q)
+static void rx_done(struct queue *queue, const struct frame *frames, unsigned n)
 {
+	struct ethq *q = to_ethq(queue);
+
 	if (!q->n_taken)
 		return;
 	rte_pktmbuf_free_bulk(q->taken, q->n_taken);
@@ -222,14 +230,14 @@ static bool ask(struct rte_mbuf *mbuf, const struct virtio_net_hdr_v1 *hdr, uint
 
 /* ---- Sending ---- */
 
-static void refuse_mbuf(struct rte_mbuf *mbuf, struct put_tally *refused)
+static void refuse_mbuf(struct rte_mbuf *mbuf, struct tx_tally *refused)
 {
-	put_count(refused, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->pkt_len);
+	tally_add(refused, rte_pktmbuf_mtod(mbuf, const uint8_t *), mbuf->pkt_len);
 	rte_pktmbuf_free(mbuf);
 }
 
 /** Let the driver look at frames with offloads. Those that it cannot send are refused. */
-static void prepare(struct ethq *q, struct put_tally *refused)
+static void prepare(struct ethq *q, struct tx_tally *refused)
 {
 	unsigned good = 0;
 
@@ -245,14 +253,10 @@ static void prepare(struct ethq *q, struct put_tally *refused)
 	q->has_offloads = false;
 }
 
-void ethq_publish(struct ethq *q, struct put_tally *refused)
+static void send_out(struct ethq *q, struct tx_tally *refused)
 {
 	unsigned sent;
 
-	if (q->sock)
-		sockq_publish(q->sock, refused);
-	if (!q->n_out)
-		return;
 	if (q->has_offloads)
 		prepare(q, refused);
 	sent = rte_eth_tx_burst(q->dev_id, q->queue_id, q->out, (uint16_t)q->n_out);
@@ -261,60 +265,84 @@ void ethq_publish(struct ethq *q, struct put_tally *refused)
 	q->n_out = 0;
 }
 
-enum vring_put ethq_put(
-	struct ethq *q, const struct frame *frame, bool tagged, struct put_tally *refused)
+/** Make an mbuf of a frame, to be sent with the others: TX_SENT, or why not. */
+static enum drop_reason add_frame(struct ethq *q, const struct frame *frame, bool tagged)
 {
 	uint32_t tag_len = tagged ? TAG_LEN : 0;
 	struct filling to = {.q = q};
 
-	if (q->sock)
-		return sockq_put(q->sock, frame, tagged, refused);
 	if (frame->len + tag_len > q->max_len && (frame_is_plain(frame) || !frame->hdr.gso_type))
-		return VRING_PUT_NO_ROOM;
+		return DROP_TX_NO_ROOM;
 	to.first = to.last = new_mbuf(q);
 	if (!to.first)
-		return VRING_PUT_FULL;
+		return DROP_TX_RING_FULL;
 	if (!fill(&to, frame, tagged)) {
 		rte_pktmbuf_free(to.first);
-		return VRING_PUT_FULL;
+		return DROP_TX_RING_FULL;
 	}
 	if (!frame_is_plain(frame) && frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		if (!ask(to.first, &frame->hdr, frame->hdr.csum_start + tag_len)) {
 			rte_pktmbuf_free(to.first);
-			return VRING_PUT_NO_ROOM;
+			return DROP_TX_NO_ROOM;
 		}
 		q->has_offloads = true;
 	}
 	q->out[q->n_out++] = to.first;
-	if (q->n_out == FRAME_BURST)
-		ethq_publish(q, refused);
-	return VRING_PUT_OK;
+	return TX_SENT;
 }
 
-void ethq_done(struct ethq *q)
+static void tx(struct queue *queue, struct tx_burst *tx)
 {
-	rte_pktmbuf_free_bulk(q->spare, q->n_spare);
-	q->n_spare = 0;
+	struct ethq *q = to_ethq(queue);
+	struct tx_tally sent = {0}, refused = {0};
+
+	while (tx->todo) {
+		unsigned i = (unsigned)__builtin_ctzll(tx->todo);
+		const struct frame *frame = &tx->frames[i];
+		bool tagged = tx->tagged >> i & 1;
+		enum drop_reason reason = add_frame(q, frame, tagged);
+
+		if (reason == TX_SENT) {
+			tally_add(&sent, frame->head, frame->len + (tagged ? TAG_LEN : 0));
+			tx->todo &= tx->todo - 1;
+		} else if (tx_refuse(tx, reason)) {
+			break;
+		}
+	}
+	if (q->n_out)
+		send_out(q, &refused);
+	tally_subtract(&sent, &refused);
+	tally_count(&sent, tx->counters);
+	tx->counters->drops[DROP_TX_RING_FULL] += refused.frames;
 }
 
 /* ---- Idle ---- */
 
-void ethq_notify(struct ethq *q, bool on)
+static void set_wakeup(struct queue *queue, bool on)
 {
-	if (q->sock || q->kick_fd < 0 || q->wants_kick == on)
+	struct ethq *q = to_ethq(queue);
+
+	if (queue->wake_fd < 0 || q->wants_wakeup == on)
 		return;
-	q->wants_kick = on;
+	q->wants_wakeup = on;
 	if (on)
 		(void)rte_eth_dev_rx_intr_enable(q->dev_id, q->queue_id);
 	else
 		(void)rte_eth_dev_rx_intr_disable(q->dev_id, q->queue_id);
 }
 
-bool ethq_pending(struct ethq *q)
+static bool pending(struct queue *queue)
 {
-	/* What came since the last look has left an edge that ends the sleep at once. */
-	if (q->sock)
-		return false;
+	const struct ethq *q = to_ethq(queue);
+
 	/* Drivers that cannot tell (-ENOTSUP) have no interrupt, either: their worker polls. */
 	return rte_eth_rx_queue_count(q->dev_id, q->queue_id) > 0;
 }
+
+const struct queue_ops ethq_ops = {
+	.rx = rx,
+	.rx_done = rx_done,
+	.tx = tx,
+	.pending = pending,
+	.set_wakeup = set_wakeup,
+};

@@ -1,12 +1,8 @@
 #include "fwd.h"
 
-#include "deliver.h"
-#include "notify.h"
 #include "offload.h"
-#include "spin.h"
 #include "tag.h"
 
-#include <rte_cycles.h>
 #include <string.h>
 
 /** 01:80:c2:00:00:00-0f: IEEE 802.1Q-2018, table 8-1 "reserved addresses". */
@@ -33,36 +29,12 @@ static uint64_t frame_src(const struct frame *frame)
 }
 
 /** Send the frames of mask to port_id. */
-static inline void send_to(struct fwd *fwd, uint16_t port_id, uint64_t mask, uint64_t tagged)
+static inline void send_to(struct fwd_out *out, uint16_t port_id, uint64_t mask, uint64_t tagged)
 {
-	if (!fwd->out[port_id])
-		fwd->out_ports[fwd->n_out_ports++] = port_id;
-	fwd->out[port_id] |= mask;
-	fwd->out_tagged[port_id] |= tagged;
-}
-
-/* ---- Learning ---- */
-
-/** Tell control that an address was seen here, unless it was told so a moment ago. */
-static void note_source(
-	struct fwd *fwd, const struct dp_bridge *bridge, uint16_t port_id, uint64_t key)
-{
-	uint64_t now_tsc = rte_rdtsc();
-	unsigned at = fdb_hash(key) % FWD_NOTE_FILTER;
-	const struct note note = {.mac48 = key & MAC_MASK,
-		.vid = key >> 48 & 0xfff,
-		.port_id = port_id,
-		.bridge_id = bridge->id};
-
-	if (fwd->note_filter[at].key == key && fwd->note_filter[at].port_id == port_id &&
-		now_tsc - fwd->note_filter[at].tsc < fwd->note_interval_tsc)
-		return;
-	fwd->wants_attention = true;
-	if (!note_put(fwd->notes, &note))
-		return; /* lost: it may be repeated at once */
-	fwd->note_filter[at].key = key;
-	fwd->note_filter[at].port_id = port_id;
-	fwd->note_filter[at].tsc = now_tsc;
+	if (!out->frames[port_id])
+		out->ports[out->n_ports++] = port_id;
+	out->frames[port_id] |= mask;
+	out->tagged[port_id] |= tagged;
 }
 
 /* ---- Bridges ---- */
@@ -88,6 +60,7 @@ struct pass {
 	bool has_tags; /* a tag was taken off some frame */
 	uint64_t todo; /* frames still to be decided about */
 	uint64_t flood;
+	uint64_t may_wait; /* in the queue that they came from, for a receiver */
 	unsigned n_flows;
 	struct flow flows[FRAME_BURST];
 };
@@ -219,7 +192,7 @@ static void learn(struct fwd *fwd, const struct pass *pass, const struct flow *f
 {
 	if (value != FDB_NONE && value & FDB_STATIC)
 		return;
-	note_source(fwd, pass->port->bridge, pass->port->id, flow->src_key);
+	learn_source(&fwd->learn, pass->port->bridge, pass->port->id, flow->src_key);
 }
 
 /** Which of these frames of VLAN vid carry a tag when they leave by a port? */
@@ -255,7 +228,7 @@ static void send_known(
 		fwd->counters[port_id].drops[DROP_TX_VLAN] +=
 			(unsigned)__builtin_popcountll(frames);
 	else
-		send_to(fwd, port_id, frames, tagged_frames(fwd, pass, to, vid, frames));
+		send_to(&fwd->out, port_id, frames, tagged_frames(fwd, pass, to, vid, frames));
 }
 
 /** Send frames, all of VLAN vid, to every member port but the one they came from. */
@@ -269,7 +242,7 @@ static void flood(struct fwd *fwd, const struct pass *pass, uint64_t mask, uint1
 
 		if (to == pass->port || !tag_is_member(to, vid))
 			continue;
-		send_to(fwd, to->id, mask, tagged_frames(fwd, pass, to, vid, mask));
+		send_to(&fwd->out, to->id, mask, tagged_frames(fwd, pass, to, vid, mask));
 		copies++;
 	}
 	if (!copies)
@@ -328,7 +301,7 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 	if (run)
 		send_known(fwd, pass, run, vid, value);
 	if (pass->flood) {
-		fwd->may_wait &= ~pass->flood;
+		pass->may_wait &= ~pass->flood;
 		flood_all(fwd, pass);
 	}
 }
@@ -403,7 +376,7 @@ static void forward(struct fwd *fwd, struct pass *pass)
 	if (obstacle != TAG_PASS)
 		pass->counters->drops[obstacle] += (unsigned)__builtin_popcountll(pass->todo);
 	else if (pass->port->flags & DP_PORT_WIRE)
-		send_to(fwd, pass->port->wire_peer, pass->todo, 0);
+		send_to(&fwd->out, pass->port->wire_peer, pass->todo, 0);
 	else
 		forward_bridge(fwd, pass);
 }
@@ -415,9 +388,10 @@ static inline bool burst_may_be_long(const struct burst *burst)
 	       (burst->bits >> 8 && burst->bytes > FWD_BURST_SEGMENTS * OFFLOAD_MIN_SEGMENT);
 }
 
-/** Leave the frames that exceed it in the ring; the first one never does. Returns how many stay in
- *  the burst. */
-static unsigned shorten_burst(struct fwd *fwd, struct vring *ring, unsigned n)
+/** Put the frames that exceed it back; the first one never does. Returns how many stay in the
+ * burst.
+ */
+static unsigned shorten_burst(struct fwd *fwd, struct queue *q, unsigned n)
 {
 	uint64_t bytes = 0, segments = 0;
 	unsigned keep = 0;
@@ -432,84 +406,92 @@ static unsigned shorten_burst(struct fwd *fwd, struct vring *ring, unsigned n)
 	}
 	if (keep == n)
 		return n;
-	vring_untake(ring, fwd->frames + keep, n - keep);
+	queue_requeue(q, fwd->frames + keep, n - keep);
 	burst_begin(&fwd->burst, fwd->frames);
 	for (unsigned i = 0; i < keep; i++)
 		burst_add(&fwd->burst, &fwd->frames[i]);
 	return keep;
 }
 
-/** A burst of a guest's or a device's frames, and what may be asked for in them. */
-static inline unsigned take(struct fwd *fwd, const struct dp_rx *rx, uint64_t *ret_features)
+/** A burst of a queue's frames. Returns how many. */
+static inline unsigned receive(struct fwd *fwd, struct queue *q)
 {
-	struct vring *ring = rx->ring;
 	unsigned n;
 
-	burst_begin(&fwd->burst, fwd->frames);
-	if (rx->eth) {
-		*ret_features = rx->eth->rx_features;
-		n = ethq_take(rx->eth, fwd->frames, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
-		for (unsigned i = 0; i < n; i++)
-			burst_add(&fwd->burst, &fwd->frames[i]);
-		return n;
-	}
-	*ret_features = ring->features;
-	n = vring_take(ring, &fwd->burst, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
-	if (__builtin_expect(burst_may_be_long(&fwd->burst), 0))
-		n = shorten_burst(fwd, ring, n);
-	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
-		fwd->wants_attention = ring->fault_told = true;
+	fwd->burst.frames = fwd->frames;
+	n = queue_rx(q, &fwd->burst, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+	if (__builtin_expect(n && burst_may_be_long(&fwd->burst), 0) && queue_can_requeue(q))
+		n = shorten_burst(fwd, q, n);
+	flush_check(&fwd->flush, q);
 	return n;
 }
 
-static inline void give_back(struct fwd *fwd, const struct dp_rx *rx, unsigned n)
+/** Frames that have to wait for ports, by frame. */
+struct waiting {
+	uint64_t frames;
+	uint16_t ports[FRAME_BURST];
+};
+
+/** Deliver to every port that frames of the burst go to. */
+static void deliver_all(
+	struct fwd *fwd, const struct pass *pass, uint16_t pair, struct waiting *ret_waiting)
 {
-	if (rx->eth) {
-		ethq_return(rx->eth);
-		return;
+	struct fwd_out *out = &fwd->out;
+	struct delivery job = {.snapshot = pass->snapshot,
+		.burst = &fwd->burst,
+		.flush = &fwd->flush,
+		.may_wait = pass->may_wait,
+		.pair = pair};
+
+	ret_waiting->frames = 0;
+	for (unsigned i = 0; i < out->n_ports; i++) {
+		uint64_t mask;
+
+		job.port_id = out->ports[i];
+		job.frames = out->frames[job.port_id];
+		job.tagged = out->tagged[job.port_id];
+		out->frames[job.port_id] = out->tagged[job.port_id] = 0;
+		mask = deliver(&fwd->deliver, &job);
+		ret_waiting->frames |= mask;
+		for (; mask; mask &= mask - 1)
+			ret_waiting->ports[__builtin_ctzll(mask)] = job.port_id;
 	}
-	vring_return(rx->ring, fwd->frames, n);
-	fwd_list(fwd, rx->ring);
+	out->n_ports = 0;
 }
 
-void fwd_wait(struct fwd *fwd, uint64_t mask, uint16_t port_id)
-{
-	fwd->waiting |= mask;
-	for (; mask; mask &= mask - 1)
-		fwd->waits_for[__builtin_ctzll(mask)] = port_id;
-}
-
-/** Leave waiting frames at the end of the burst in the ring and drop the others. Returns how many
- * of the n frames are done with. */
-static unsigned untake(struct fwd *fwd, const struct dp_rx *rx, unsigned n)
+/** Put waiting frames at the end of the burst back and drop the others. Returns how many of the n
+ *  frames are done with. */
+static unsigned requeue(
+	struct fwd *fwd, const struct dp_rx *rx, struct waiting *waiting, unsigned n)
 {
 	struct dp_counters *counters = &fwd->counters[rx->port_id];
 	unsigned keep = n;
 
-	for (; keep && fwd->waiting >> (keep - 1) & 1; keep--) {
+	for (; keep && waiting->frames >> (keep - 1) & 1; keep--) {
 		const struct frame *frame = &fwd->frames[keep - 1];
 
 		counters->rx_frames--;
 		counters->rx_bytes -= frame->len + (frame->rest_off == 12 ? 0 : TAG_LEN);
-		fwd->waiting &= ~(UINT64_C(1) << (keep - 1));
+		waiting->frames &= ~(UINT64_C(1) << (keep - 1));
 	}
-	for (; fwd->waiting; fwd->waiting &= fwd->waiting - 1)
-		fwd->counters[fwd->waits_for[__builtin_ctzll(fwd->waiting)]]
+	for (; waiting->frames; waiting->frames &= waiting->frames - 1)
+		fwd->counters[waiting->ports[__builtin_ctzll(waiting->frames)]]
 			.drops[DROP_TX_RING_FULL]++;
-	vring_untake(rx->ring, fwd->frames + keep, n - keep);
+	queue_requeue(rx->queue, fwd->frames + keep, n - keep);
 	return keep;
 }
 
 unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx)
 {
 	struct pass pass __attribute__((uninitialized));
-	uint64_t features;
+	struct waiting waiting __attribute__((uninitialized));
+	struct queue *q = rx->queue;
 	unsigned n;
 
 	/* A burst lists every port once, and the sender. */
-	if (fwd->n_listed + DP_MAX_PORTS >= FWD_MAX_LISTED)
+	if (!flush_has_room(&fwd->flush, DP_MAX_PORTS + 1))
 		fwd_flush(fwd, snapshot);
-	n = take(fwd, rx, &features);
+	n = receive(fwd, q);
 	STEP(take_descs, steps_taken.descriptors);
 	if (!n)
 		return 0;
@@ -519,80 +501,37 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	pass.port = &snapshot->ports[rx->port_id];
 	pass.counters = &fwd->counters[rx->port_id];
 	pass.is_disabled = rx->is_disabled;
-	pass.todo = inspect(fwd, n, features, pass.counters);
+	pass.todo = inspect(fwd, n, q->rx_features, pass.counters);
 	pass.flood = 0;
-	fwd->may_wait = rx->ring ? UINT64_MAX : 0;
+	pass.may_wait = queue_can_requeue(q) ? UINT64_MAX : 0;
 	forward(fwd, &pass);
-	for (unsigned i = 0; i < fwd->n_out_ports; i++) {
-		uint16_t port_id = fwd->out_ports[i];
-
-		deliver(fwd, snapshot, port_id, rx->queue);
-		fwd->out[port_id] = fwd->out_tagged[port_id] = 0;
-	}
-	fwd->n_out_ports = 0;
-	if (fwd->waiting)
-		n = untake(fwd, rx, n);
+	deliver_all(fwd, &pass, rx->pair, &waiting);
+	if (waiting.frames)
+		n = requeue(fwd, rx, &waiting, n);
 	/* Receivers first: the sender may reuse its buffers from here on. */
-	give_back(fwd, rx, n);
+	queue_rx_done(q, fwd->frames, n);
+	flush_add(&fwd->flush, q);
 	return n;
-}
-
-/* ---- Flushing ---- */
-
-void fwd_list(struct fwd *fwd, struct vring *ring)
-{
-	if (__builtin_expect(vring_is_broken(ring), 0) && !ring->fault_told)
-		fwd->wants_attention = ring->fault_told = true;
-	/* A small ring may not wait: its driver would run out of buffers. */
-	if (ring->n_unpublished >= ring->size / 4)
-		vring_publish(ring);
-	if (ring->is_listed)
-		return;
-	ring->is_listed = true;
-	fwd->listed[fwd->n_listed++] = ring;
-}
-
-/** Other workers may put into a ring and list it again as soon as it is published: signalling follows
- *  under a lock of its own, and covers no more than what was published by then (vring.h). */
-static void publish(struct vring *ring, bool shared)
-{
-	if (shared)
-		spin_acquire(&ring->tx_lock);
-	ring->is_listed = false;
-	vring_publish(ring);
-	if (shared)
-		spin_release(&ring->tx_lock);
-}
-
-static void signal_driver(struct fwd *fwd, struct vring *ring, bool shared)
-{
-	if (shared)
-		spin_acquire(&ring->tx_lock);
-	bool needed = vring_signal_needed(ring);
-	if (shared)
-		spin_release(&ring->tx_lock);
-	if (needed && ring->call_fd >= 0)
-		notify_add(&fwd->calls, ring->call_fd);
-}
-
-void fwd_publish(struct fwd *fwd, const struct dp_snapshot *snapshot)
-{
-	for (unsigned i = 0; i < fwd->n_listed; i++)
-		publish(fwd->listed[i], snapshot->n_workers > 1);
-	if (fwd->n_listed)
-		vring_signal_fence();
-}
-
-void fwd_signal(struct fwd *fwd, const struct dp_snapshot *snapshot)
-{
-	for (unsigned i = 0; i < fwd->n_listed; i++)
-		signal_driver(fwd, fwd->listed[i], snapshot->n_workers > 1);
-	notify_submit(&fwd->calls);
-	fwd->n_listed = 0;
 }
 
 void fwd_flush(struct fwd *fwd, const struct dp_snapshot *snapshot)
 {
-	fwd_publish(fwd, snapshot);
-	fwd_signal(fwd, snapshot);
+	flush_all(&fwd->flush, snapshot->n_workers > 1);
+}
+
+bool fwd_wants_control(struct fwd *fwd)
+{
+	if (__builtin_expect(!(fwd->flush.wants_control | fwd->learn.wants_control), 1))
+		return false;
+	fwd->flush.wants_control = fwd->learn.wants_control = false;
+	return true;
+}
+
+void fwd_init(struct fwd *fwd, struct dp_counters *counters, struct note_ring *notes,
+	uint64_t learn_interval_tsc, uint64_t wait_timeout_tsc)
+{
+	fwd->counters = fwd->deliver.counters = counters;
+	fwd->learn.notes = notes;
+	fwd->learn.interval_tsc = learn_interval_tsc;
+	fwd->deliver.timeout_tsc = wait_timeout_tsc;
 }

@@ -47,33 +47,21 @@ void idle_done(struct idle *idle)
 	idle->epoll_fd = idle->wake_fd = -1;
 }
 
-/** What wakes the worker that rx belongs to. */
-static int kick_fd(const struct dp_rx *rx, bool **ret_is_watched)
+void idle_watch(struct idle *idle, struct queue *q)
 {
-	*ret_is_watched = rx->eth ? &rx->eth->is_watched : &rx->ring->is_watched;
-	return rx->eth ? rx->eth->kick_fd : rx->ring->kick_fd;
-}
-
-void idle_watch(struct idle *idle, const struct dp_rx *rx)
-{
-	bool *is_watched;
-	int fd = kick_fd(rx, &is_watched);
-
-	*is_watched = fd >= 0 && !watch_fd(idle, fd);
-	if (!*is_watched)
+	q->is_watched = q->wake_fd >= 0 && !watch_fd(idle, q->wake_fd);
+	if (!q->is_watched)
 		atomic_fetch_add(&idle->n_unwatched, 1);
 }
 
-void idle_unwatch(struct idle *idle, const struct dp_rx *rx)
+void idle_unwatch(struct idle *idle, struct queue *q)
 {
-	bool *is_watched;
-	int fd = kick_fd(rx, &is_watched);
-
-	if (!*is_watched)
+	if (!q->is_watched)
 		atomic_fetch_sub(&idle->n_unwatched, 1);
 	else
-		(void)epoll_ctl(idle->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* hotpath: control */
-	*is_watched = false;
+		/* hotpath: control thread */
+		(void)epoll_ctl(idle->epoll_fd, EPOLL_CTL_DEL, q->wake_fd, NULL);
+	q->is_watched = false;
 }
 
 void idle_wake(struct idle *idle)
@@ -83,17 +71,13 @@ void idle_wake(struct idle *idle)
 
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 {
-	for (unsigned i = 0; i < n_rx; i++) {
-		if (rx[i].eth)
-			ethq_notify(rx[i].eth, true);
-		else
-			vring_notify(rx[i].ring, true);
-	}
+	for (unsigned i = 0; i < n_rx; i++)
+		queue_set_wakeup(rx[i].queue, true);
 	/* Asking for a kick comes before looking; the driver publishes before it reads whether we
 	 * asked. One of us sees the other; without this fence a frame could wait for the next. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for (unsigned i = 0; i < n_rx; i++)
-		if (rx[i].eth ? ethq_pending(rx[i].eth) : vring_pending(rx[i].ring))
+		if (queue_pending(rx[i].queue))
 			return false;
 	return true;
 }

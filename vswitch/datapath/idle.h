@@ -25,13 +25,13 @@ struct idle {
 /** Control: 0 or -errno; done accepts a struct that init failed on. */
 int idle_init(struct idle *idle);
 void idle_done(struct idle *idle);
-/** Control: watch the kick of a ring or device, or no longer. */
-void idle_watch(struct idle *idle, const struct dp_rx *rx);
-void idle_unwatch(struct idle *idle, const struct dp_rx *rx);
+/** Control: watch what wakes the worker of a queue, or no longer. */
+void idle_watch(struct idle *idle, struct queue *q);
+void idle_unwatch(struct idle *idle, struct queue *q);
 /** Any thread: make idle_wait() return, this time or the next. */
 void idle_wake(struct idle *idle);
 
-/** Worker: ask the drivers of rx[n_rx] to kick. True if it may sleep: nothing is pending. */
+/** Worker: ask for wake-ups by rx[n_rx]. True if it may sleep: nothing is pending. */
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx);
 /** Worker: sleep until a kick or idle_wake(): true; or until it is time to poll: false. */
 bool idle_wait(struct idle *idle);

@@ -3,7 +3,7 @@
  *
  * Built by the control thread, published by pointer, never changed afterwards, and freed after a
  * grace period in which every worker has let go of it. A worker loads it once per round. What
- * points out of it (rings, tables, counters) is alive as long as the snapshot is published. Data
+ * points out of it (queues, tables, counters) is alive as long as the snapshot is published. Data
  * model: ports by id; a port is in a bridge, or an end of a wire, or neither. Source: IEEE
  * 802.1Q-2018, 8.6.1 to 8.6.4 (PVID, ingress and egress rules).
  */
@@ -11,9 +11,8 @@
 #define WEFT_DATAPATH_SNAPSHOT_H
 
 #include "ether.h"
-#include "ethq.h"
 #include "fdb.h"
-#include "vring.h"
+#include "queue.h"
 
 #include <stdalign.h>
 #include <stdbool.h>
@@ -40,8 +39,7 @@ struct dp_bridge {
 
 struct dp_port {
 	/* First line: what every frame needs. */
-	alignas(64) struct vring *const *tx; /* rings that deliver to the guest; tx[n_tx] */
-	struct ethq *const *eth;	     /* instead of tx, of a device of the host; eth[n_tx] */
+	alignas(64) struct queue *const *tx; /* to send to; tx[n_tx] */
 	const struct dp_bridge *bridge;	     /* NULL: in none */
 	const struct vlan_set *vlans;	     /* member VLANs, the bridge's limits applied */
 	uint32_t mtu;			     /* largest layer-3 packet, bytes */
@@ -53,13 +51,12 @@ struct dp_port {
 };
 _Static_assert(sizeof(struct dp_port) == 64, "what a frame needs of a port is one cache line");
 
-/** One ring to take frames from. */
+/** One queue to receive frames from. */
 struct dp_rx {
-	struct vring *ring;
-	struct ethq *eth; /* instead of ring, of a device of the host */
+	struct queue *queue;
 	uint16_t port_id;
-	uint16_t queue;	 /* its number at the port: frames of one queue stay in one queue */
-	bool is_disabled; /* what is taken is dropped */
+	uint16_t pair;	  /* its number at the port: frames of one queue stay in one queue */
+	bool is_disabled; /* what is received is dropped */
 };
 
 struct dp_snapshot {
@@ -67,7 +64,7 @@ struct dp_snapshot {
 	uint16_t n_ports;	     /* ids in use are below this */
 	uint16_t n_workers;
 	struct {
-		const struct dp_rx *rx; /* rx[n_rx]: the rings of this worker */
+		const struct dp_rx *rx; /* rx[n_rx]: the queues of this worker */
 		uint16_t n_rx;
 	} workers[DP_MAX_WORKERS];
 };

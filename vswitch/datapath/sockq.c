@@ -28,7 +28,10 @@ struct aux {
 	alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 };
 
+static const struct queue_ops sockq_ops;
+
 struct sockq {
+	struct queue queue; /* first member */
 	enum sockq_kind kind;
 	int fd;
 	uint64_t rest_until_tsc;
@@ -42,13 +45,20 @@ struct sockq {
 
 /* ---- Life cycle ---- */
 
-int sockq_create(enum sockq_kind kind, int fd, struct sockq **ret_q)
+static struct sockq *to_sockq(struct queue *q)
+{
+	return (struct sockq *)q; /* first member */
+}
+
+int sockq_create(enum sockq_kind kind, int fd, struct queue **ret_q)
 {
 	struct sockq *q = mmap(NULL, sizeof(*q), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (q == MAP_FAILED)
 		return -ENOMEM;
+	q->queue.ops = &sockq_ops;
+	q->queue.wake_fd = fd;
 	q->kind = kind;
 	q->fd = fd;
 	for (unsigned i = 0; i < FRAME_BURST; i++) {
@@ -59,14 +69,14 @@ int sockq_create(enum sockq_kind kind, int fd, struct sockq **ret_q)
 		q->out_msgs[i].msg_hdr =
 			(struct msghdr){.msg_iov = &q->out_iov[i], .msg_iovlen = 1};
 	}
-	*ret_q = q;
+	*ret_q = &q->queue;
 	return 0;
 }
 
-void sockq_destroy(struct sockq *q)
+void sockq_destroy(struct queue *q)
 {
 	if (q)
-		munmap(q, sizeof(*q));
+		munmap(q, sizeof(struct sockq));
 }
 
 /* ---- In ---- */
@@ -161,15 +171,31 @@ static unsigned take_tap(struct sockq *q, struct frame *frames, unsigned max)
 	return n;
 }
 
-unsigned sockq_take(struct sockq *q, struct frame *frames, unsigned max)
+static unsigned rx(struct queue *queue, struct burst *burst, unsigned max, struct frame_seg *segs,
+	unsigned n_segs)
 {
+	struct sockq *q = to_sockq(queue);
 	unsigned n;
 
+	burst_begin(burst, burst->frames);
 	if (q->rest_until_tsc && rte_rdtsc() < q->rest_until_tsc)
 		return 0;
-	n = q->kind == SOCKQ_TAP ? take_tap(q, frames, max) : take_packets(q, frames, max);
+	n = q->kind == SOCKQ_TAP ? take_tap(q, burst->frames, max)
+				 : take_packets(q, burst->frames, max);
 	q->rest_until_tsc = n ? 0 : rte_rdtsc() + REST_TSC;
+	for (unsigned i = 0; i < n; i++)
+		burst_add(burst, &burst->frames[i]);
 	return n;
+}
+
+static void rx_done(struct queue *queue, const struct frame *frames, unsigned n)
+{
+	/* Slots are free for the next burst by themselves. */
+}
+
+static bool pending(struct queue *queue)
+{
+	return false;
 }
 
 /* ---- Out ---- */
@@ -198,18 +224,17 @@ static uint32_t store_head(const struct frame *frame, bool tagged, uint8_t *out)
 	return at + rest;
 }
 
-static enum vring_put put_small(struct sockq *q, const struct frame *frame, bool tagged)
+static void put_small(struct sockq *q, const struct frame *frame, bool tagged)
 {
 	uint8_t *slot = q->out[q->n_out];
 	uint32_t at = store_head(frame, tagged, slot);
 
 	frame_copy_tail(frame, slot + at);
 	q->out_iov[q->n_out++].iov_len = at + frame->tail_len;
-	return VRING_PUT_OK;
 }
 
 /** Straight from the sender's memory. */
-static enum vring_put put_large(struct sockq *q, const struct frame *frame, bool tagged)
+static enum drop_reason put_large(struct sockq *q, const struct frame *frame, bool tagged)
 {
 	uint8_t head[HDR_SIZE + TAG_LEN + FRAME_HEAD_SIZE];
 	struct iovec iov[OUT_MAX_PIECES];
@@ -223,7 +248,7 @@ static enum vring_put put_large(struct sockq *q, const struct frame *frame, bool
 		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
 
 		if (n == OUT_MAX_PIECES)
-			return VRING_PUT_NO_ROOM;
+			return DROP_TX_NO_ROOM;
 		iov[n++] = (struct iovec){seg->hva + skip, part};
 		left -= part;
 	}
@@ -232,19 +257,7 @@ static enum vring_put put_large(struct sockq *q, const struct frame *frame, bool
 		sent = writev(q->fd, iov, (int)n); /* hotpath: the way to write a tap */
 	else
 		sent = sendmsg(q->fd, &msg, MSG_DONTWAIT); /* hotpath: a frame of many segments */
-	return sent < 0 ? VRING_PUT_FULL : VRING_PUT_OK;
-}
-
-enum vring_put sockq_put(
-	struct sockq *q, const struct frame *frame, bool tagged, struct put_tally *refused)
-{
-	if (frame->len > OUT_COPY_MAX) {
-		sockq_publish(q, refused); /* what was put before goes first */
-		return put_large(q, frame, tagged);
-	}
-	if (q->n_out == FRAME_BURST)
-		sockq_publish(q, refused);
-	return put_small(q, frame, tagged);
+	return sent < 0 ? DROP_TX_RING_FULL : TX_SENT;
 }
 
 /** Send slots from..n_out. Returns how many went; at least the first is refused if that is 0. */
@@ -261,16 +274,59 @@ static unsigned send_slots(struct sockq *q, unsigned from)
 	return write(q->fd, q->out[from], q->out_iov[from].iov_len) < 0 ? 0 : 1;
 }
 
-void sockq_publish(struct sockq *q, struct put_tally *refused)
+/** Send the slots that are filled. */
+static void send_small(struct sockq *q, struct tx_tally *refused)
 {
 	for (unsigned at = 0, n; at < q->n_out; at += n) {
 		n = send_slots(q, at);
 		if (n)
 			continue;
 		/* One that the kernel does not take says nothing about the next. */
-		put_count(refused, q->out[at] + HDR_SIZE,
+		tally_add(refused, q->out[at] + HDR_SIZE,
 			(uint32_t)q->out_iov[at].iov_len - HDR_SIZE);
 		n = 1;
 	}
 	q->n_out = 0;
 }
+
+static enum drop_reason put(
+	struct sockq *q, const struct frame *frame, bool tagged, struct tx_tally *refused)
+{
+	if (frame->len > OUT_COPY_MAX) {
+		send_small(q, refused); /* what came before goes first */
+		return put_large(q, frame, tagged);
+	}
+	put_small(q, frame, tagged);
+	return TX_SENT;
+}
+
+static void tx(struct queue *queue, struct tx_burst *tx)
+{
+	struct sockq *q = to_sockq(queue);
+	struct tx_tally sent = {0}, refused = {0};
+
+	while (tx->todo) {
+		unsigned i = (unsigned)__builtin_ctzll(tx->todo);
+		const struct frame *frame = &tx->frames[i];
+		bool tagged = tx->tagged >> i & 1;
+		enum drop_reason reason = put(q, frame, tagged, &refused);
+
+		if (reason == TX_SENT) {
+			tally_add(&sent, frame->head, frame->len + (tagged ? TAG_LEN : 0));
+			tx->todo &= tx->todo - 1;
+		} else if (tx_refuse(tx, reason)) {
+			break;
+		}
+	}
+	send_small(q, &refused);
+	tally_subtract(&sent, &refused);
+	tally_count(&sent, tx->counters);
+	tx->counters->drops[DROP_TX_RING_FULL] += refused.frames;
+}
+
+static const struct queue_ops sockq_ops = {
+	.rx = rx,
+	.rx_done = rx_done,
+	.tx = tx,
+	.pending = pending,
+};

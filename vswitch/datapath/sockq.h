@@ -6,7 +6,7 @@
  * without being done. Both cost a system call: a tap per frame, a packet socket per burst; with
  * TSO a frame is up to 64 KiB, so that this matters little for what such ports are for.
  *
- * In: frames are read into slots of the queue, which hold them until sockq_return(). The kernel
+ * In: frames are read into slots of the queue, which hold them until the next rx. The kernel
  * takes the 802.1Q tag out of a frame before a packet socket sees it and tells it beside; here it
  * goes back to its place in the head. Out: small frames are copied to slots and sent at once at the
  * end of the burst; larger ones go out straight from where they lie.
@@ -15,27 +15,23 @@
  * other ports makes no system call per round. Nothing is lost by that: a frame that comes meanwhile
  * leaves its edge in the worker's epoll set.
  *
- * Threads: as ethq, which this serves. Memory: slots are mapped, and there once touched.
+ * Sending ends in tx; there is nothing to flush. What came since the last look has left an edge
+ * that ends a worker's sleep at once: nothing is ever pending, and nobody need be asked for
+ * wake-ups.
+ *
+ * Threads: as queue.h says. Memory: slots are mapped, and there once touched.
  * Source: Linux, packet(7); include/uapi/linux/if_packet.h (PACKET_VNET_HDR, PACKET_AUXDATA).
  */
 #ifndef WEFT_DATAPATH_SOCKQ_H
 #define WEFT_DATAPATH_SOCKQ_H
 
-#include "ethq.h"
-
-struct sockq;
+#include "queue.h"
 
 enum sockq_kind { SOCKQ_TAP, SOCKQ_PACKET };
 
-/** fd is borrowed, non-blocking. 0 or -ENOMEM. */
-int sockq_create(enum sockq_kind kind, int fd, struct sockq **ret_q);
-/** NULL is accepted. */
-void sockq_destroy(struct sockq *q);
-
-/** As the functions of ethq; refused: of this burst. */
-unsigned sockq_take(struct sockq *q, struct frame *frames, unsigned max);
-enum vring_put sockq_put(
-	struct sockq *q, const struct frame *frame, bool tagged, struct put_tally *refused);
-void sockq_publish(struct sockq *q, struct put_tally *refused);
+/** fd is borrowed, non-blocking, and the queue's wake_fd. 0 or -ENOMEM. */
+int sockq_create(enum sockq_kind kind, int fd, struct queue **ret_q);
+/** One that sockq_create() made; NULL is accepted. */
+void sockq_destroy(struct queue *q);
 
 #endif

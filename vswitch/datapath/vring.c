@@ -26,6 +26,9 @@ int vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size
 	uint16_t at = packed ? base & 0x7fff : __atomic_load_n(&used->idx, __ATOMIC_ACQUIRE);
 	bool has_slot = !packed || at < size;
 
+	ring->queue.ops = &vring_ops;
+	ring->queue.rx_features = features;
+	atomic_store_explicit(&ring->queue.tx_features, features, memory_order_relaxed);
 	ring->packed = packed;
 	ring->features = features;
 	ring->size = size;
@@ -33,16 +36,16 @@ int vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size
 	ring->event_idx = features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
 	ring->n_unpublished = ring->publish_slot = 0;
 	ring->n_unsignalled = 0;
-	ring->is_listed = false;
-	ring->full_tsc = 0;
+	ring->queue.is_listed = false;
+	ring->queue.full_tsc = 0;
 	ring->near = 0;
 	ring->next_avail = has_slot ? at : 0;
 	ring->next_used = ring->avail_seen = ring->published = ring->next_avail;
 	ring->avail_wrap = ring->used_wrap = ring->published_wrap = packed && base >> 15 & 1;
-	ring->fault_told = false;
 	atomic_store_explicit(
 		&ring->broken, has_slot ? VRING_OK : VRING_BAD_POSITION, memory_order_relaxed);
-	atomic_store_explicit(&ring->tx_lock, false, memory_order_relaxed);
+	atomic_store_explicit(&ring->queue.wants_control, !has_slot, memory_order_relaxed);
+	atomic_store_explicit(&ring->queue.tx_lock, false, memory_order_relaxed);
 	/* Whatever an earlier device left in the suppression fields, from now on it is known. */
 	ring->notify_on = true;
 	vring_notify(ring, false);
@@ -225,7 +228,7 @@ void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 }
 
 /** Collect writable chains until they hold need bytes. */
-static enum vring_put plan_put(
+static enum drop_reason plan_put(
 	struct vring *ring, uint32_t need, struct put_plan *plan, uint16_t *ret_ahead)
 {
 	uint32_t room = 0;
@@ -233,53 +236,54 @@ static enum vring_put plan_put(
 	plan->n_chains = plan->n_segs = 0;
 	*ret_ahead = 0;
 	if (plan->n_descs >= PUT_MAX_DESCS)
-		return VRING_PUT_FULL;
+		return DROP_TX_RING_FULL;
 	while (room < need) {
 		if (plan->n_chains && (!ring->mergeable || plan->n_chains == PUT_MAX_CHAINS ||
 					      plan->n_segs >= PUT_MAX_SEGS))
-			return VRING_PUT_NO_ROOM;
+			return DROP_TX_NO_ROOM;
 		int ret = ring->packed ? packed_next(ring, *ret_ahead, plan)
 				       : split_next(ring, *ret_ahead, plan);
 		if (ret)
-			return ret < 0 ? VRING_PUT_BROKEN : VRING_PUT_FULL;
+			return ret < 0 ? DROP_TX_BROKEN : DROP_TX_RING_FULL;
 		const struct vring_chain *chain = &plan->chains[plan->n_chains - 1];
 		plan->n_descs += chain->n_segs + 1;
 		if (plan->n_chains == 1 && chain->len < HDR_SIZE)
-			return ring_fault(ring, VRING_BAD_LENGTH), VRING_PUT_BROKEN;
+			return ring_fault(ring, VRING_BAD_LENGTH), DROP_TX_BROKEN;
 		*ret_ahead += ring->packed ? chain->n_desc : 1;
 		room = chain->len > UINT32_MAX - room ? UINT32_MAX : room + chain->len;
 	}
-	return VRING_PUT_OK;
+	return TX_SENT;
 }
 
 void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n)
 {
-	plan->n_ahead = plan->next_ahead = plan->n_descs = 0;
-	if (vring_is_broken(ring))
+	plan->n_ahead = plan->next_ahead = 0;
+	if (vring_is_broken(ring) || plan->n_descs >= PUT_MAX_DESCS)
 		return;
 	if (ring->packed)
 		packed_ahead(ring, plan, n);
 	else
 		split_ahead(ring, plan, n);
+	plan->n_descs += plan->n_ahead + 1;
 }
 
-uint64_t vring_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
-	struct put_tally *tally)
+uint64_t vring_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+	struct tx_tally *tally)
 {
-	return ring->packed ? packed_put_plain(ring, plan, burst, tally)
-			    : split_put_plain(ring, plan, burst, tally);
+	return ring->packed ? packed_put_plain(ring, plan, tx, tally)
+			    : split_put_plain(ring, plan, tx, tally);
 }
 
-enum vring_put vring_put(
+enum drop_reason vring_put(
 	struct vring *ring, struct put_plan *plan, const struct frame *frame, bool tagged)
 {
 	uint32_t need = (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
 	uint16_t n;
 
 	if (vring_is_broken(ring))
-		return VRING_PUT_BROKEN;
-	enum vring_put ret = plan_put(ring, need, plan, &n);
-	if (ret != VRING_PUT_OK)
+		return DROP_TX_BROKEN;
+	enum drop_reason ret = plan_put(ring, need, plan, &n);
+	if (ret != TX_SENT)
 		return ret;
 	frame_store(frame, tagged, (uint16_t)plan->n_chains, plan);
 	if (ring->packed)
@@ -290,7 +294,7 @@ enum vring_put vring_put(
 	 * not chains: the driver may have made a chain of them meanwhile. */
 	plan->next_ahead += n;
 	STEP_CHECK(is_inside(ring));
-	return VRING_PUT_OK;
+	return TX_SENT;
 }
 
 void vring_publish(struct vring *ring)
@@ -348,3 +352,96 @@ bool vring_signal_needed(struct vring *ring)
 	uint16_t event = LOAD_ONCE(avail->ring[ring->size]);
 	return (uint16_t)(ring->published - event - 1) < n;
 }
+
+/* ---- The queue ---- */
+
+static unsigned rx(
+	struct queue *q, struct burst *burst, unsigned max, struct frame_seg *segs, unsigned n_segs)
+{
+	return vring_take(vring_of(q), burst, max, segs, n_segs);
+}
+
+/* A small ring may not wait for the flush: its driver would run out of buffers. */
+static void publish_if_small(struct vring *ring)
+{
+	if (ring->n_unpublished >= ring->size / 4)
+		vring_publish(ring);
+}
+
+static void rx_done(struct queue *q, const struct frame *frames, unsigned n)
+{
+	struct vring *ring = vring_of(q);
+
+	vring_return(ring, frames, n);
+	publish_if_small(ring);
+}
+
+static void requeue(struct queue *q, const struct frame *frames, unsigned n)
+{
+	vring_untake(vring_of(q), frames, n);
+}
+
+static void tx(struct queue *q, struct tx_burst *tx)
+{
+	struct vring *ring = vring_of(q);
+	struct put_plan plan UNINITIALIZED;
+	struct tx_tally tally = {0};
+
+	plan.n_descs = tx->effort;
+	vring_put_begin(ring, &plan, (unsigned)__builtin_popcountll(tx->todo));
+	while ((tx->todo = vring_put_plain(ring, &plan, tx, &tally))) {
+		unsigned i = (unsigned)__builtin_ctzll(tx->todo);
+		const struct frame *frame = &tx->frames[i];
+		bool tagged = tx->tagged >> i & 1;
+		enum drop_reason reason = vring_put(ring, &plan, frame, tagged);
+
+		if (reason == TX_SENT) {
+			tally_add(&tally, frame->head, frame->len + (tagged ? 4 : 0));
+			q->full_tsc = 0;
+			tx->todo &= tx->todo - 1;
+		} else if (tx_refuse(tx, reason)) {
+			break;
+		}
+	}
+	tx->effort = plan.n_descs;
+	tally_count(&tally, tx->counters);
+	publish_if_small(ring);
+}
+
+static bool has_room(struct queue *q)
+{
+	/* One that is broken takes any frame at once, to be dropped as such. */
+	return vring_is_broken(vring_of(q)) || vring_pending(vring_of(q));
+}
+
+static void flush(struct queue *q)
+{
+	vring_publish(vring_of(q));
+}
+
+static int notify_fd(struct queue *q)
+{
+	return vring_signal_needed(vring_of(q)) ? vring_of(q)->call_fd : -1;
+}
+
+static bool pending(struct queue *q)
+{
+	return vring_pending(vring_of(q));
+}
+
+static void set_wakeup(struct queue *q, bool on)
+{
+	vring_notify(vring_of(q), on);
+}
+
+const struct queue_ops vring_ops = {
+	.rx = rx,
+	.rx_done = rx_done,
+	.requeue = requeue,
+	.tx = tx,
+	.has_room = has_room,
+	.flush = flush,
+	.notify_fd = notify_fd,
+	.pending = pending,
+	.set_wakeup = set_wakeup,
+};

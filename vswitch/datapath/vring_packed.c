@@ -306,28 +306,28 @@ static inline void use_slots(
 }
 
 static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
-	const struct put_burst *burst, struct put_tally *ret_tally, bool easy)
+	const struct tx_burst *tx, struct tx_tally *ret_tally, bool all_plain)
 {
 	struct position p = used_position(ring);
 	unsigned at = plan->next_ahead, n_ahead = plan->n_ahead;
-	uint64_t todo = burst->todo, tags = burst->tagged;
-	struct put_tally tally = {0};
+	uint64_t todo = tx->todo, tags = tx->tagged;
+	struct tx_tally tally = {0};
 
 	for (; todo && at < n_ahead; todo &= todo - 1, at++) {
 		unsigned i = (unsigned)__builtin_ctzll(todo);
-		const struct frame *frame = &burst->frames[i];
+		const struct frame *frame = &tx->frames[i];
 		bool tagged = tags >> i & 1;
 		uint32_t need = plain_size(frame, tagged);
 
-		if (!is_short_way(frame, burst, need, plan->ahead[at].len, easy))
+		if (!is_fast(frame, need, plan->ahead[at].len, all_plain))
 			break;
 		plain_store(frame, tagged, plan->ahead[at].hva);
 		use_slots(ring, p, 1, plan->ahead[at].id, need);
 		step(ring, &p);
-		if (easy)
+		if (all_plain)
 			tally.bytes += need - HDR_SIZE;
 		else
-			put_count(&tally, frame->head, need - (uint32_t)HDR_SIZE);
+			tally_add(&tally, frame->head, need - (uint32_t)HDR_SIZE);
 	}
 	uint16_t n = (uint16_t)(at - plan->next_ahead);
 	if (!n)
@@ -343,11 +343,11 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 	return todo;
 }
 
-uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
-	struct put_tally *tally)
+uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+	struct tx_tally *tally)
 {
-	return burst->is_easy ? put_plain(ring, plan, burst, tally, true)
-			      : put_plain(ring, plan, burst, tally, false);
+	return tx->is_plain ? put_plain(ring, plan, tx, tally, true)
+			    : put_plain(ring, plan, tx, tally, false);
 }
 
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n)

@@ -12,6 +12,64 @@
 
 #include <string.h>
 
+/* What the operations of a ring are made of; tests of the ring call them one by one. */
+
+/** As rx, requeue and rx_done; nothing is published. */
+unsigned vring_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
+	unsigned n_segs);
+void vring_untake(struct vring *ring, const struct frame *frames, unsigned n);
+void vring_return(struct vring *ring, const struct frame *frames, unsigned n);
+
+/** A chain, read and checked. */
+struct vring_chain {
+	unsigned n_segs;
+	uint32_t len; /* bytes in all segments */
+	uint16_t id;  /* what to return it by */
+	uint16_t n_desc;
+};
+
+/** Working memory of one tx. */
+struct put_plan {
+	/* Buffers of one descriptor, looked at ahead of the frames for them; next is the one that
+	 * the driver made available first. */
+	struct {
+		uint8_t *hva;
+		uint32_t len;
+		uint16_t id;
+	} ahead[FRAME_BURST];
+	unsigned n_ahead, next_ahead;
+	unsigned n_descs; /* read in this delivery */
+	/* The chains of a frame that needs more. */
+	struct frame_seg segs[2 * PUT_MAX_SEGS];
+	struct vring_chain chains[PUT_MAX_CHAINS];
+	unsigned n_chains, n_segs;
+};
+
+/**
+ * Before n frames: look at the buffers that they will probably take, all at once, so that their
+ * cache lines are on the way. plan is valid until the ring is published; its n_descs is set.
+ */
+void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n);
+/**
+ * The fast path for most frames: those that ask for no offload and fit the next buffer. Sends them
+ * in order up to the first that does not go this way. returns  those left of tx->todo, that one
+ * first; 0 = none
+ */
+uint64_t vring_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+	struct tx_tally *tally);
+/** Any frame, with a VLAN tag if tagged: TX_SENT, or why not: nothing was used then. */
+enum drop_reason vring_put(
+	struct vring *ring, struct put_plan *plan, const struct frame *frame, bool tagged);
+/** Make what was sent or returned visible; vring_signal_needed() then covers it. */
+void vring_publish(struct vring *ring);
+
+bool vring_pending(const struct vring *ring);
+void vring_notify(struct vring *ring, bool on);
+/** Must the driver be interrupted for what was published since the last call? After a full fence:
+ *  the driver must see what was published before we read whether it wants to know; it does the
+ *  reverse, so that one of us sees the other. Without it an interrupt is lost. */
+bool vring_signal_needed(struct vring *ring);
+
 #define HDR_SIZE sizeof(struct virtio_net_hdr_v1)
 
 /** Large locals of the hot path are filled before they are read: do not clear them first. */
@@ -20,6 +78,7 @@
 static inline int ring_fault(struct vring *ring, enum vring_fault fault)
 {
 	atomic_store_explicit(&ring->broken, fault, memory_order_relaxed);
+	atomic_store_explicit(&ring->queue.wants_control, true, memory_order_relaxed);
 	return -1;
 }
 
@@ -164,7 +223,7 @@ static inline void burst_load(struct burst *ret_burst, unsigned n)
 	*ret_burst = burst;
 }
 
-/* The short way out (vring_put_plain()). */
+/* The fast path (vring_put_plain()). */
 
 /** Bytes that a frame takes in a buffer. */
 static inline uint32_t plain_size(const struct frame *frame, bool tagged)
@@ -172,10 +231,9 @@ static inline uint32_t plain_size(const struct frame *frame, bool tagged)
 	return (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
 }
 
-static inline bool is_short_way(const struct frame *frame, const struct put_burst *burst,
-	uint32_t need, uint32_t room, bool easy)
+static inline bool is_fast(const struct frame *frame, uint32_t need, uint32_t room, bool all_plain)
 {
-	return need <= room && (easy || (frame_is_plain(frame) && frame->len <= burst->max_len));
+	return need <= room && (all_plain || frame_is_plain(frame));
 }
 
 /** Write a frame into one piece of memory that is large enough. */
@@ -221,8 +279,8 @@ int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
 /** Fill plan->ahead with up to n buffers. */
 void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n);
 /** As vring_put_plain(). */
-uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
-	struct put_tally *tally);
+uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+	struct tx_tally *tally);
 void split_return(struct vring *ring, const struct frame *frames, unsigned n);
 /** The chains that were planned are taken and used. */
 void split_use(struct vring *ring, const struct vring_chain *chains, unsigned n);
@@ -230,8 +288,8 @@ void split_publish(struct vring *ring);
 
 unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs);
-uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
-	struct put_tally *tally);
+uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+	struct tx_tally *tally);
 /** As split_next(); ahead counts slots, which must be the ring's size at most. */
 int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan);
 void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n);

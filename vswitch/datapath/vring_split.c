@@ -222,28 +222,28 @@ static inline void used_store(struct vring_used_elem *elem, uint32_t id, uint32_
 }
 
 static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
-	const struct put_burst *burst, struct put_tally *ret_tally, bool easy)
+	const struct tx_burst *tx, struct tx_tally *ret_tally, bool all_plain)
 {
 	struct vring_used *used = ring->used;
 	unsigned at = plan->next_ahead, n_ahead = plan->n_ahead, mask = ring->size - 1u;
-	uint64_t todo = burst->todo, tags = burst->tagged;
+	uint64_t todo = tx->todo, tags = tx->tagged;
 	uint16_t slot = ring->next_used;
-	struct put_tally tally = {0};
+	struct tx_tally tally = {0};
 
 	for (; todo && at < n_ahead; todo &= todo - 1, at++) {
 		unsigned i = (unsigned)__builtin_ctzll(todo);
-		const struct frame *frame = &burst->frames[i];
+		const struct frame *frame = &tx->frames[i];
 		bool tagged = tags >> i & 1;
 		uint32_t need = plain_size(frame, tagged);
 
-		if (!is_short_way(frame, burst, need, plan->ahead[at].len, easy))
+		if (!is_fast(frame, need, plan->ahead[at].len, all_plain))
 			break;
 		plain_store(frame, tagged, plan->ahead[at].hva);
 		used_store(&used->ring[slot++ & mask], plan->ahead[at].id, need);
-		if (easy)
+		if (all_plain)
 			tally.bytes += need - HDR_SIZE;
 		else
-			put_count(&tally, frame->head, need - (uint32_t)HDR_SIZE);
+			tally_add(&tally, frame->head, need - (uint32_t)HDR_SIZE);
 	}
 	uint16_t n = (uint16_t)(at - plan->next_ahead);
 	if (!n)
@@ -259,11 +259,11 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 	return todo;
 }
 
-uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct put_burst *burst,
-	struct put_tally *tally)
+uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+	struct tx_tally *tally)
 {
-	return burst->is_easy ? put_plain(ring, plan, burst, tally, true)
-			      : put_plain(ring, plan, burst, tally, false);
+	return tx->is_plain ? put_plain(ring, plan, tx, tally, true)
+			    : put_plain(ring, plan, tx, tally, false);
 }
 
 void split_return(struct vring *ring, const struct frame *frames, unsigned n)

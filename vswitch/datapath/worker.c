@@ -58,7 +58,7 @@ struct worker_pool {
 	unsigned n_workers;
 	bool busy;
 	int attention_fd;
-	uint64_t tsc_per_us, spin_tsc, note_interval_tsc;
+	uint64_t tsc_per_us, spin_tsc;
 	/* Workers raise it, control lowers it. */
 	alignas(64) atomic_bool attention;
 	/* Control's. */
@@ -79,7 +79,7 @@ static void raise_attention(struct worker_pool *pool)
 /** Charge what passed since the clock was last read to the ring that frames came from. */
 static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 {
-	struct spent *ring = &worker->ring_spent[rx->port_id][rx->queue];
+	struct spent *ring = &worker->ring_spent[rx->port_id][rx->pair];
 	uint64_t now_tsc = rte_rdtsc();
 	uint64_t tsc = now_tsc - worker->now_tsc, usual;
 
@@ -112,10 +112,7 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 		unsigned got = fwd_burst(worker->fwd, snapshot, &rx[i]);
 
 		if (got) {
-			if (rx[i].eth)
-				ethq_notify(rx[i].eth, false);
-			else
-				vring_notify(rx[i].ring, false);
+			queue_set_wakeup(rx[i].queue, false);
 			unflushed += got;
 			if (unflushed >= FWD_FLUSH) {
 				fwd_flush(worker->fwd, snapshot);
@@ -129,10 +126,8 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 		n += got;
 	}
 	fwd_flush(worker->fwd, snapshot);
-	if (worker->fwd->wants_attention) {
-		worker->fwd->wants_attention = false;
+	if (fwd_wants_control(worker->fwd))
 		raise_attention(worker->pool);
-	}
 	return n;
 }
 
@@ -224,11 +219,9 @@ static int worker_create(struct worker_pool *pool, unsigned index, struct worker
 	worker->fwd = map_memory(sizeof(*worker->fwd));
 	if (!worker->fwd)
 		return -ENOMEM;
-	worker->fwd->counters = worker->counters;
-	worker->fwd->notes = &worker->notes;
-	worker->fwd->note_interval_tsc = pool->note_interval_tsc;
-	worker->fwd->patience_tsc = pool->tsc_per_us * PATIENCE_US;
-	r = notify_init(&worker->fwd->calls);
+	fwd_init(worker->fwd, worker->counters, &worker->notes, pool->tsc_per_us * NOTE_INTERVAL_US,
+		pool->tsc_per_us * PATIENCE_US);
+	r = notify_init(&worker->fwd->flush.calls);
 	return r ? r : idle_init(&worker->idle);
 }
 
@@ -280,7 +273,7 @@ static void worker_destroy(struct worker *worker)
 	}
 	idle_done(&worker->idle);
 	if (worker->fwd)
-		notify_done(&worker->fwd->calls);
+		notify_done(&worker->fwd->flush.calls);
 	unmap_memory(worker->fwd, sizeof(*worker->fwd));
 	unmap_memory(worker, sizeof(*worker));
 }
@@ -303,7 +296,6 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 	pool->attention_fd = config->attention_fd;
 	pool->tsc_per_us = per_us;
 	pool->spin_tsc = per_us * SPIN_US;
-	pool->note_interval_tsc = per_us * NOTE_INTERVAL_US;
 	pool->qsbr = map_memory(qsbr_size);
 	if (!pool->qsbr || rte_rcu_qsbr_init(pool->qsbr, config->n_workers))
 		goto fail;
@@ -339,11 +331,6 @@ void worker_pool_destroy(struct worker_pool *pool)
 
 /* ---- Control ---- */
 
-static uint32_t *publish_mark(const struct dp_rx *rx)
-{
-	return rx->eth ? &rx->eth->publish_mark : &rx->ring->publish_mark;
-}
-
 /** Bring the epoll sets from the rings of `before` to those of `after`. */
 static void update_watches(
 	struct worker_pool *pool, const struct dp_snapshot *before, const struct dp_snapshot *after)
@@ -353,24 +340,24 @@ static void update_watches(
 
 	for (unsigned w = 0; after && w < pool->n_workers; w++) {
 		for (unsigned i = 0; i < after->workers[w].n_rx; i++)
-			*publish_mark(&after->workers[w].rx[i]) = base + w;
+			after->workers[w].rx[i].queue->publish_mark = base + w;
 	}
 	for (unsigned w = 0; before && w < pool->n_workers; w++) {
 		for (unsigned i = 0; i < before->workers[w].n_rx; i++) {
-			const struct dp_rx *rx = &before->workers[w].rx[i];
+			struct queue *q = before->workers[w].rx[i].queue;
 
-			if (*publish_mark(rx) != base + w)
-				idle_unwatch(&pool->workers[w]->idle, rx);
+			if (q->publish_mark != base + w)
+				idle_unwatch(&pool->workers[w]->idle, q);
 			else
-				*publish_mark(rx) = done; /* watched already */
+				q->publish_mark = done; /* watched already */
 		}
 	}
 	for (unsigned w = 0; after && w < pool->n_workers; w++) {
 		for (unsigned i = 0; i < after->workers[w].n_rx; i++) {
-			const struct dp_rx *rx = &after->workers[w].rx[i];
+			struct queue *q = after->workers[w].rx[i].queue;
 
-			if (*publish_mark(rx) == base + w)
-				idle_watch(&pool->workers[w]->idle, rx);
+			if (q->publish_mark == base + w)
+				idle_watch(&pool->workers[w]->idle, q);
 		}
 	}
 	pool->publish_mark = done;

@@ -20,24 +20,24 @@ static void tell_status(struct eth_port *ep)
 		ep->port.events->status(ep->port.ctx, &ep->port);
 }
 
-/* ---- Rings ---- */
+/* ---- Queues ---- */
 
 static void withdraw(struct eth_port *ep)
 {
 	if (!ep->running.n)
 		return;
 	ep->running.n = 0;
-	ep->port.events->rings(ep->port.ctx, &ep->port); /* no worker uses them when it returns */
+	ep->port.events->queues(ep->port.ctx, &ep->port); /* no worker uses them when it returns */
 }
 
 static void offer(struct eth_port *ep)
 {
 	for (uint16_t q = 0; q < ep->n_queues; q++) {
-		ep->running.eth[q] = &ep->queues[q];
-		ep->running.queue[q] = q;
+		ep->running.rx[q] = ep->running.tx[q] = ep->queues[q];
+		ep->running.pair[q] = q;
 	}
 	ep->running.n = ep->n_queues;
-	ep->port.events->rings(ep->port.ctx, &ep->port);
+	ep->port.events->queues(ep->port.ctx, &ep->port);
 }
 
 /* ---- Device ---- */
@@ -71,7 +71,7 @@ void eth_mtu_set(struct eth_port *ep, uint32_t mtu)
 		ep->last_error[0] = '\0';
 	/* What passes is another now. */
 	if (is_new && ep->running.n)
-		ep->port.events->rings(ep->port.ctx, &ep->port);
+		ep->port.events->queues(ep->port.ctx, &ep->port);
 }
 
 uint32_t eth_wanted_mtu(const struct eth_port *ep)
@@ -200,7 +200,7 @@ static int eth_create(const struct port_ops *ops, const struct eth_backend *back
 	return 0;
 }
 
-static const struct port_rings *eth_rings(const struct port *port)
+static const struct port_queues *eth_queues(const struct port *port)
 {
 	return &((const struct eth_port *)port)->running;
 }
@@ -219,7 +219,7 @@ static void eth_status(const struct port *port, struct ctl_port *ret_status)
 	CTL_SET(ret_status, ctl_port, state, conn_state(ep));
 	CTL_SET(ret_status, ctl_port, rings, CTL_RING_NONE);
 	CTL_SET(ret_status, ctl_port, queue_pairs, ep->running.n);
-	CTL_SET(ret_status, ctl_port, features, ep->n_queues ? ep->queues[0].tx_features : 0);
+	CTL_SET(ret_status, ctl_port, features, ep->n_queues ? ep->queues[0]->tx_features : 0);
 	CTL_SET(ret_status, ctl_port, connects, ep->connects);
 	CTL_SET_STR(ret_status, ctl_port, driver, ep->driver);
 	if (ep->speed_mbps)
@@ -272,7 +272,7 @@ static void eth_check(struct port *port)
 		.type = ctl_type,                                                                  \
 		.create = kind##_create,                                                           \
 		.destroy = eth_destroy,                                                            \
-		.rings = eth_rings,                                                                \
+		.queues = eth_queues,                                                              \
 		.status = eth_status,                                                              \
 		.set_carrier = eth_set_carrier,                                                    \
 		.set_mtu = eth_set_mtu,                                                            \

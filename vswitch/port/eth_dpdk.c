@@ -3,6 +3,7 @@
 #include "eth_pool.h"
 #include "eth_priv.h"
 #include "eth_unplug.h"
+#include "ethq.h"
 
 #include "eal.h"
 #include "host_link.h"
@@ -47,6 +48,7 @@ struct dpdk_dev {
 	struct rte_device *device;
 	struct rte_mempool *pool;
 	bool pool_is_mapped;
+	struct ethq queues[PORT_MAX_QUEUES];
 	char card[PCI_BIND_ADDR_SIZE]; /* "" = none of ours */
 	struct ev_source *look;
 	struct host_watch *watch;
@@ -197,13 +199,16 @@ static int setup_queues(struct eth_port *ep, const struct rte_eth_dev_info *info
 		r = rte_eth_rx_queue_setup(dev->id, q, n_rx, SOCKET_ID_ANY, &rx, dev->pool);
 		if (!r)
 			r = rte_eth_tx_queue_setup(dev->id, q, n_tx, SOCKET_ID_ANY, &tx);
-		ep->queues[q] = (struct ethq){.dev_id = dev->id,
-			.queue_id = q,
-			.rx_features = VIRTIO_BIT(VIRTIO_NET_F_CSUM),
-			.tx_features = tx_features(conf->txmode.offloads),
-			.max_len = frame_len(ep->dev_mtu),
-			.pool = dev->pool,
-			.kick_fd = -1};
+		dev->queues[q] =
+			(struct ethq){.queue = {.ops = &ethq_ops,
+					      .rx_features = VIRTIO_BIT(VIRTIO_NET_F_CSUM),
+					      .tx_features = tx_features(conf->txmode.offloads),
+					      .wake_fd = -1},
+				.dev_id = dev->id,
+				.queue_id = q,
+				.max_len = frame_len(ep->dev_mtu),
+				.pool = dev->pool};
+		ep->queues[q] = &dev->queues[q].queue;
 	}
 	return r < 0 ? err_set(err, r, "its queues: %s", strerror(-r)) : 0;
 }
@@ -409,9 +414,16 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 			return r;
 		ep->lost_card = 0;
 		for (uint16_t q = 0; dev->has_interrupts && q < ep->n_queues; q++)
-			ep->queues[q].kick_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(dev->id, q);
+			ep->queues[q]->wake_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(dev->id, q);
 	}
 	return follow_link(ep, spec.ifname, err);
+}
+
+/** To the pool, before the device is closed. */
+static void give_spares_back(struct ethq *q)
+{
+	rte_pktmbuf_free_bulk(q->spare, q->n_spare);
+	q->n_spare = 0;
 }
 
 static void dpdk_close(struct eth_port *ep)
@@ -431,7 +443,7 @@ static void dpdk_close(struct eth_port *ep)
 		if (dev->is_started)
 			(void)rte_eth_dev_stop(dev->id);
 		for (uint16_t q = 0; q < ep->n_queues; q++)
-			ethq_done(&ep->queues[q]);
+			give_spares_back(&dev->queues[q]);
 		(void)rte_eth_dev_close(dev->id);
 	}
 	eth_pool_destroy(dev->pool, dev->pool_is_mapped);
@@ -472,7 +484,7 @@ static int dpdk_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)
 	if (r < 0)
 		(void)err_set(err, r, "the card refuses mtu %u: %s", mtu, strerror(-r));
 	for (uint16_t q = 0; !r && q < ep->n_queues; q++)
-		ep->queues[q].max_len = frame_len(mtu);
+		dev->queues[q].max_len = frame_len(mtu);
 	if (!r)
 		eth_mtu_set(ep, mtu);
 	look(ep);

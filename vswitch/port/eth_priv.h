@@ -36,13 +36,13 @@ struct eth_port {
 	struct ctl_port conf;
 	const struct eth_backend *backend;
 	bool is_open, link_up, carrier;
-	struct port_rings running;
+	struct port_queues running;
 	struct ev_source *timer; /* the first offer, then looking for a device that went */
 	uint64_t connects;
 	uint64_t missed; /* frames that the kernel dropped on the way to us */
 	char last_error[256];
 	/* The back-end's, while open. */
-	struct ethq queues[PORT_MAX_QUEUES];
+	struct queue *queues[PORT_MAX_QUEUES];
 	uint16_t n_queues;
 	uint32_t dev_mtu;    /* 0 = not known */
 	uint32_t speed_mbps; /* 0 = not known */

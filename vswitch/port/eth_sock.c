@@ -65,21 +65,19 @@ static void set_tso(struct eth_port *ep, uint32_t tso)
 	if (ep->conf.type == CTL_PORT_TAP)
 		return;
 	for (unsigned q = 0; q < ep->n_queues; q++)
-		ep->queues[q].tx_features = tx_features(tso);
+		ep->queues[q]->tx_features = tx_features(tso);
 }
 
 static int add_queue(struct eth_port *ep, enum sockq_kind kind, int fd, struct err *err)
 {
-	struct ethq *q = &ep->queues[ep->n_queues];
-	int r;
+	struct queue *q;
+	int r = sockq_create(kind, fd, &q);
 
-	*q = (struct ethq){.rx_features = RX_FEATURES,
-		.tx_features = tx_features(kind == SOCKQ_TAP ? HOST_TSO_ALL : 0),
-		.kick_fd = fd};
-	r = sockq_create(kind, fd, &q->sock);
 	if (r < 0)
 		return err_set(err, r, "queue %u: %s", ep->n_queues, strerror(-r));
-	ep->n_queues++;
+	q->rx_features = RX_FEATURES;
+	q->tx_features = tx_features(kind == SOCKQ_TAP ? HOST_TSO_ALL : 0);
+	ep->queues[ep->n_queues++] = q;
 	return 0;
 }
 
@@ -399,8 +397,8 @@ static void sock_close(struct eth_port *ep)
 		return;
 	host_watch_destroy(dev->watch);
 	for (unsigned q = 0; q < PORT_MAX_QUEUES; q++) {
-		sockq_destroy(ep->queues[q].sock);
-		ep->queues[q].sock = NULL;
+		sockq_destroy(ep->queues[q]);
+		ep->queues[q] = NULL;
 		if (dev->fds[q] >= 0)
 			close(dev->fds[q]);
 	}

@@ -33,9 +33,9 @@ void port_destroy(struct port *port)
 		port->ops->destroy(port);
 }
 
-const struct port_rings *port_rings(const struct port *port)
+const struct port_queues *port_queues(const struct port *port)
 {
-	return port->ops->rings(port);
+	return port->ops->queues(port);
 }
 
 void port_status(const struct port *port, struct ctl_port *ret_status)
@@ -70,5 +70,5 @@ void port_check(struct port *port)
 
 bool port_is_running(const struct port *port)
 {
-	return port_rings(port)->n > 0;
+	return port_queues(port)->n > 0;
 }

@@ -10,13 +10,14 @@
  * device that it could not get is an error here; a peer that is not there yet is not.
  *   2. From then on the port works by itself on the event loop: it connects, loses and finds its
  *      peer again, for ever, and tells by events->status.
- *   3. Rings come and go. Before the port changes or unmaps a ring that it has offered, it takes it
- *      out of what rings() returns and calls events->rings: when that returns, no worker uses the
- *      ring. After it has a ring ready it adds it and calls events->rings again. What follows from
- *      a port that runs or not (carrier, addresses, what others are told) does not: a port calls
- *      events->status when it is done, so that a ring that is only exchanged is nobody's news.
+ *   3. Queues (datapath/queue.h) come and go. Before the port changes or unmaps a queue that it has
+ *      offered, it takes it out of what queues() returns and calls events->queues: when that
+ * returns, no worker uses the queue. After it has a queue ready it adds it and calls events->queues
+ *      again. What follows from a port that runs or not (carrier, addresses, what others are told)
+ *      does not: a port calls events->status when it is done, so that a queue that is only
+ * exchanged is nobody's news.
  *   4. set_carrier() tells the peer, if it can be told; the port remembers it for later peers.
- *   5. destroy() closes everything. The owner has unpublished the port's rings before.
+ *   5. destroy() closes everything. The owner has unpublished the port's queues before.
  *
  * Threads: the control thread.
  */
@@ -25,31 +26,28 @@
 
 #include "ctl_vswitch.h"
 #include "err.h"
-#include "ethq.h"
 #include "ev.h"
-#include "vring.h"
+#include "queue.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #define PORT_MAX_QUEUES 16
 
-/** The rings that run, in pairs. A pair runs when both of its rings do. Devices of the host have eth
- *  queues in their place: then rx and tx are not used. */
-struct port_rings {
+/** The queues that run, in pairs. A pair runs when both of its queues do, which may be the same. */
+struct port_queues {
 	uint16_t n;
-	uint16_t n_disabled; /* behind those n: only rx, and what is taken from it is dropped */
-	struct vring *rx[PORT_MAX_QUEUES]; /* taken from (the guest's transmit rings) */
-	struct vring *tx[PORT_MAX_QUEUES]; /* put into (the guest's receive rings) */
-	struct ethq *eth[PORT_MAX_QUEUES]; /* NULL for guests */
-	uint16_t queue[PORT_MAX_QUEUES];   /* pair number of each */
+	uint16_t n_disabled; /* behind those n: only rx, and what is received from it is dropped */
+	struct queue *rx[PORT_MAX_QUEUES]; /* received from (a guest's transmit ring) */
+	struct queue *tx[PORT_MAX_QUEUES]; /* sent to (a guest's receive ring) */
+	uint16_t pair[PORT_MAX_QUEUES];	   /* number of each pair */
 };
 
 struct port;
 
 struct port_events {
-	/** What rings() returns has changed; see 3. events->status follows. */
-	void (*rings)(void *ctx, struct port *port);
+	/** What queues() returns has changed; see 3. events->status follows. */
+	void (*queues)(void *ctx, struct port *port);
 	/** Connected, disconnected, broken, running: what status() says has changed. */
 	void (*status)(void *ctx, struct port *port);
 	/** The peer asks to announce this address for it (SEND_RARP). */
@@ -61,11 +59,11 @@ struct port_ops {
 	int (*create)(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
 		void *ctx, struct port **ret_port, struct err *err);
 	void (*destroy)(struct port *port);
-	const struct port_rings *(*rings)(const struct port *port);
+	const struct port_queues *(*queues)(const struct port *port);
 	void (*status)(const struct port *port, struct ctl_port *ret_status);
 	void (*set_carrier)(struct port *port, bool up);
 	void (*set_mtu)(struct port *port, uint32_t mtu);
-	/** A worker marked one of its rings broken, perhaps: look. */
+	/** A worker found one of its queues broken, perhaps: look. */
 	void (*check)(struct port *port);
 	uint32_t (*device_mtu)(const struct port *port); /* NULL: a kind without devices */
 	uint64_t (*missed)(struct port *port); /* NULL: a kind that loses none this way */
@@ -87,18 +85,18 @@ int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_ev
 /** NULL is accepted. */
 void port_destroy(struct port *port);
 /** Borrowed; valid until the next turn of the event loop. */
-const struct port_rings *port_rings(const struct port *port);
+const struct port_queues *port_queues(const struct port *port);
 /** Fill the show-only fields state, rings, queue_pairs, features, connects and last_error. */
 void port_status(const struct port *port, struct ctl_port *ret_status);
 void port_set_carrier(struct port *port, bool up);
 void port_set_mtu(struct port *port, uint32_t mtu);
 void port_check(struct port *port);
-/** MTU of its device on the host; 0: it has none, or it is not known. events->rings tells a change.
- */
+/** MTU of its device on the host; 0: it has none, or it is not known. events->queues tells a
+ *  change. */
 uint32_t port_device_mtu(const struct port *port);
 /** Frames for the switch that the host's kernel dropped before a worker saw them; only grows. */
 uint64_t port_missed(struct port *port);
-/** Does the peer drive at least one pair of rings? */
+/** Does at least one pair of queues run? */
 bool port_is_running(const struct port *port);
 
 #endif

@@ -30,14 +30,14 @@ static void tell_status(struct vhost_port *vp)
 
 void vhost_ring_reset(struct vhost_ring *ring)
 {
-	int call = ring->ring.call_fd, kick = ring->ring.kick_fd;
+	int call = ring->ring.call_fd, kick = ring->ring.queue.wake_fd;
 
 	if (call >= 0)
 		close(call);
 	if (kick >= 0)
 		close(kick);
 	memset(ring, 0, sizeof(*ring));
-	ring->ring.call_fd = ring->ring.kick_fd = -1;
+	ring->ring.call_fd = ring->ring.queue.wake_fd = -1;
 }
 
 /** A ring that was broken from the start is in nobody's hands. */
@@ -49,7 +49,7 @@ static bool is_usable(const struct vhost_ring *ring)
 /** List what is offered, and give it to the workers: when this returns they use nothing else. */
 static void publish(struct vhost_port *vp)
 {
-	struct port_rings *running = &vp->running;
+	struct port_queues *running = &vp->running;
 
 	running->n = running->n_disabled = 0;
 	for (unsigned pair = 0; pair < vp->max_pairs; pair++) {
@@ -57,9 +57,9 @@ static void publish(struct vhost_port *vp)
 
 		if (!is_usable(to_guest) || !is_usable(to_guest + 1))
 			continue;
-		running->tx[running->n] = &to_guest->ring;
-		running->rx[running->n] = &to_guest[1].ring;
-		running->queue[running->n++] = (uint16_t)pair;
+		running->tx[running->n] = &to_guest->ring.queue;
+		running->rx[running->n] = &to_guest[1].ring.queue;
+		running->pair[running->n++] = (uint16_t)pair;
 	}
 	/* One that goes alone is taken from, and what it brings is dropped. */
 	for (unsigned pair = 0; pair < vp->max_pairs; pair++) {
@@ -67,11 +67,11 @@ static void publish(struct vhost_port *vp)
 
 		if (!is_usable(from_guest) || from_guest[-1].offered)
 			continue;
-		running->rx[running->n + running->n_disabled] = &from_guest->ring;
-		running->queue[running->n + running->n_disabled++] = (uint16_t)pair;
+		running->rx[running->n + running->n_disabled] = &from_guest->ring.queue;
+		running->pair[running->n + running->n_disabled++] = (uint16_t)pair;
 	}
 	vp->n_changes++;
-	vp->port.events->rings(vp->port.ctx, &vp->port);
+	vp->port.events->queues(vp->port.ctx, &vp->port);
 }
 
 /** Withdraw rings[first .. first + n). */
@@ -486,7 +486,7 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	vp->mtu = conf->mtu;
 	vp->listener.fd = vp->chan.fd = vp->backend_fd = -1;
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
-		vp->rings[i].ring.call_fd = vp->rings[i].ring.kick_fd = -1;
+		vp->rings[i].ring.call_fd = vp->rings[i].ring.queue.wake_fd = -1;
 	ret = watch_memory(vp);
 	vp->closer = closer_create();
 	if (!vp->closer)
@@ -504,7 +504,7 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	return 0;
 }
 
-static const struct port_rings *vhost_rings(const struct port *port)
+static const struct port_queues *vhost_queues(const struct port *port)
 {
 	return &((const struct vhost_port *)port)->running;
 }
@@ -521,9 +521,8 @@ static enum ctl_conn_state conn_state(const struct vhost_port *vp)
 static void vhost_status(const struct port *port, struct ctl_port *ret_status)
 {
 	const struct vhost_port *vp = (const struct vhost_port *)port;
-	uint32_t rings = !vp->running.n		     ? CTL_RING_NONE
-			 : vp->running.tx[0]->packed ? CTL_RING_PACKED
-						     : CTL_RING_SPLIT;
+	bool packed = vp->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
+	uint32_t rings = !vp->running.n ? CTL_RING_NONE : packed ? CTL_RING_PACKED : CTL_RING_SPLIT;
 
 	CTL_SET(ret_status, ctl_port, state, conn_state(vp));
 	CTL_SET(ret_status, ctl_port, rings, rings);
@@ -576,7 +575,7 @@ const struct port_ops vhost_port_ops = {
 	.type = CTL_PORT_VHOST_USER,
 	.create = vhost_create,
 	.destroy = vhost_destroy,
-	.rings = vhost_rings,
+	.queues = vhost_queues,
 	.status = vhost_status,
 	.set_carrier = vhost_set_carrier,
 	.set_mtu = vhost_set_mtu,

@@ -314,7 +314,7 @@ static int set_vring_kick(struct vhost_port *vp, const union vhost_user_payload 
 			(unsigned)(p->u64 & VHOST_USER_VRING_IDX_MASK));
 	}
 	vhost_withdraw_pair(vp, p->u64 & VHOST_USER_VRING_IDX_MASK);
-	replace_fd(&ring->ring.kick_fd, fd);
+	replace_fd(&ring->ring.queue.wake_fd, fd);
 	ring->kicked = true;
 	vhost_offer(vp);
 	return 0;

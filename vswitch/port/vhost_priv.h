@@ -20,6 +20,7 @@
 #include "unix_socket.h"
 #include "vhost_chan.h"
 #include "vhost_mem.h"
+#include "vring.h"
 
 #include "log.h"
 
@@ -65,7 +66,7 @@ struct vhost_port {
 	uint8_t status;
 	struct vmem mem;
 	struct vhost_ring rings[VHOST_MAX_RINGS];
-	struct port_rings running;
+	struct port_queues running;
 	bool is_told_running; /* the owner's opinion */
 	unsigned n_changes;   /* of running */
 

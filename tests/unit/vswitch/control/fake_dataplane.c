@@ -17,8 +17,8 @@ struct fake_port {
 	struct ctl_port conf;
 	bool carrier;
 	uint32_t mtu;
-	struct port_rings rings;
-	struct vring vrings[PORT_MAX_QUEUES][2];
+	struct port_queues queues;
+	struct queue rings[PORT_MAX_QUEUES][2];
 };
 
 struct worker_pool {
@@ -79,11 +79,11 @@ static struct fake_port *find(const char *name)
 
 static bool is_published(const struct fake_port *fake)
 {
-	const char *first = (const char *)fake->vrings, *last = first + sizeof(fake->vrings);
+	const char *first = (const char *)fake->rings, *last = first + sizeof(fake->rings);
 
 	for (unsigned w = 0; published && w < published->n_workers; w++) {
 		for (unsigned i = 0; i < published->workers[w].n_rx; i++) {
-			const char *ring = (const char *)published->workers[w].rx[i].ring;
+			const char *ring = (const char *)published->workers[w].rx[i].queue;
 
 			if (ring >= first && ring < last)
 				return true;
@@ -96,13 +96,13 @@ void fake_port_run(const char *name, uint16_t n_pairs)
 {
 	struct fake_port *fake = find(name);
 
-	fake->rings.n = n_pairs;
+	fake->queues.n = n_pairs;
 	for (uint16_t q = 0; q < n_pairs; q++) {
-		fake->rings.rx[q] = &fake->vrings[q][0];
-		fake->rings.tx[q] = &fake->vrings[q][1];
-		fake->rings.queue[q] = q;
+		fake->queues.rx[q] = &fake->rings[q][0];
+		fake->queues.tx[q] = &fake->rings[q][1];
+		fake->queues.pair[q] = q;
 	}
-	fake->port.events->rings(fake->port.ctx, &fake->port);
+	fake->port.events->queues(fake->port.ctx, &fake->port);
 	assert_int_equal(is_published(fake), n_pairs > 0);
 	fake->port.events->status(fake->port.ctx, &fake->port);
 }
@@ -191,9 +191,9 @@ void port_destroy(struct port *port)
 	free(fake);
 }
 
-const struct port_rings *port_rings(const struct port *port)
+const struct port_queues *port_queues(const struct port *port)
 {
-	return &((const struct fake_port *)port)->rings;
+	return &((const struct fake_port *)port)->queues;
 }
 
 void port_status(const struct port *port, struct ctl_port *ret_status)
@@ -230,7 +230,7 @@ void port_check(struct port *port)
 
 bool port_is_running(const struct port *port)
 {
-	return ((const struct fake_port *)port)->rings.n > 0;
+	return ((const struct fake_port *)port)->queues.n > 0;
 }
 
 /* ---- worker.h ---- */
@@ -250,13 +250,13 @@ void worker_pool_destroy(struct worker_pool *pool)
 }
 
 /* Who takes from a ring: its worker, or -1. */
-static int consumer(const struct dp_snapshot *snapshot, const struct vring *ring)
+static int consumer(const struct dp_snapshot *snapshot, const struct queue *q)
 {
 	int found = -1;
 
 	for (unsigned w = 0; snapshot && w < snapshot->n_workers; w++) {
 		for (unsigned i = 0; i < snapshot->workers[w].n_rx; i++) {
-			if (snapshot->workers[w].rx[i].ring != ring)
+			if (snapshot->workers[w].rx[i].queue != q)
 				continue;
 			assert_int_equal(found, -1);
 			found = (int)w;
@@ -272,11 +272,11 @@ const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct 
 	(void)pool;
 	for (unsigned w = 0; w < snapshot->n_workers; w++) {
 		for (unsigned i = 0; i < snapshot->workers[w].n_rx; i++) {
-			int before = consumer(old, snapshot->workers[w].rx[i].ring);
+			int before = consumer(old, snapshot->workers[w].rx[i].queue);
 
 			if (before >= 0 && before != (int)w)
 				fail_msg("a ring went from worker %d to %u without a rest", before, w);
-			assert_int_equal(consumer(snapshot, snapshot->workers[w].rx[i].ring), w);
+			assert_int_equal(consumer(snapshot, snapshot->workers[w].rx[i].queue), w);
 		}
 	}
 	n_published++;
@@ -305,8 +305,8 @@ void worker_load(const struct worker_pool *pool, unsigned index, struct worker_l
 	for (unsigned i = 0; published && i < published->workers[index].n_rx; i++) {
 		const struct dp_rx *rx = &published->workers[index].rx[i];
 
-		ret_load->busy_ns += loads[rx->port_id][rx->queue].busy_ns;
-		ret_load->frames += loads[rx->port_id][rx->queue].frames;
+		ret_load->busy_ns += loads[rx->port_id][rx->pair].busy_ns;
+		ret_load->frames += loads[rx->port_id][rx->pair].frames;
 	}
 }
 

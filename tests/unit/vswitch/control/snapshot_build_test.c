@@ -7,8 +7,8 @@
 static struct model model;
 static struct snapshot *snapshot;
 static struct snapshot_input input;
-static struct vring rings[MODEL_MAX_PORTS][2];
-static struct port_rings port_rings_of[MODEL_MAX_PORTS];
+static struct queue rings[MODEL_MAX_PORTS][2];
+static struct port_queues queues_of[MODEL_MAX_PORTS];
 static uint16_t ring_workers[MODEL_MAX_PORTS * PORT_MAX_QUEUES];
 
 static int set_up(void **state)
@@ -33,15 +33,15 @@ static int tear_down(void **state)
 /* Let the peer of a port drive n pairs of rings. */
 static void run_port(struct model_port *port, uint16_t n)
 {
-	struct port_rings *r = &port_rings_of[port->id];
+	struct port_queues *r = &queues_of[port->id];
 
-	*r = (struct port_rings){.n = n};
+	*r = (struct port_queues){.n = n};
 	for (uint16_t q = 0; q < n; q++) {
 		r->rx[q] = &rings[port->id][0];
 		r->tx[q] = &rings[port->id][1];
-		r->queue[q] = q;
+		r->pair[q] = q;
 	}
-	input.rings[port->id] = r;
+	input.queues[port->id] = r;
 	port->running = n > 0;
 }
 
@@ -168,7 +168,7 @@ static void every_ring_is_with_its_worker(void **state)
 		for (unsigned i = 0; i < dp->workers[w].n_rx; i++) {
 			const struct dp_rx *rx = &dp->workers[w].rx[i];
 
-			assert_int_equal(workers[rx->port_id * 2 + rx->queue], w);
+			assert_int_equal(workers[rx->port_id * 2 + rx->pair], w);
 		}
 	}
 	assert_int_equal(n, 13);

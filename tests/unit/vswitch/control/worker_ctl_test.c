@@ -13,8 +13,8 @@ static struct ev *ev;
 static struct worker_ctl *workers;
 static struct model model;
 static struct snapshot_input input;
-static struct port_rings rings_of[N_PORTS];
-static struct vring rings[N_PORTS][PORT_MAX_QUEUES][2];
+static struct port_queues queues_of[N_PORTS];
+static struct queue rings[N_PORTS][PORT_MAX_QUEUES][2];
 static uint64_t now;
 
 static void attend(void *ctx, const struct note *notes, unsigned n_notes)
@@ -39,15 +39,15 @@ static int set_up(void **state)
 
 	model_init(&model);
 	memset(&input, 0, sizeof(input));
-	memset(rings_of, 0, sizeof(rings_of));
+	memset(queues_of, 0, sizeof(queues_of));
 	input.model = &model;
 	for (unsigned i = 0; i < N_PORTS; i++) {
 		(void)snprintf(words, sizeof(words), "name p%u path /s/p%u", i, i);
 		assert_int_equal(add_port(&model, words)->id, i);
 		for (uint16_t q = 0; q < PORT_MAX_QUEUES; q++) {
-			rings_of[i].rx[q] = &rings[i][q][0];
-			rings_of[i].tx[q] = &rings[i][q][1];
-			rings_of[i].queue[q] = q;
+			queues_of[i].rx[q] = &rings[i][q][0];
+			queues_of[i].tx[q] = &rings[i][q][1];
+			queues_of[i].pair[q] = q;
 		}
 	}
 	return ev_create(&ev);
@@ -65,8 +65,8 @@ static int tear_down(void **state)
 /* Port i has n pairs of rings from now on. */
 static void run(unsigned i, uint16_t n)
 {
-	rings_of[i].n = n;
-	input.rings[i] = n ? &rings_of[i] : NULL;
+	queues_of[i].n = n;
+	input.queues[i] = n ? &queues_of[i] : NULL;
 	worker_ctl_publish(workers, &input);
 }
 
@@ -77,7 +77,7 @@ static int worker_of(uint16_t port_id, uint16_t queue)
 	for (unsigned w = 0; w < dp->n_workers; w++) {
 		for (unsigned i = 0; i < dp->workers[w].n_rx; i++) {
 			if (dp->workers[w].rx[i].port_id == port_id &&
-				dp->workers[w].rx[i].queue == queue)
+				dp->workers[w].rx[i].pair == queue)
 				return (int)w;
 		}
 	}
@@ -245,7 +245,7 @@ static void any_order_of_events_is_safe(void **state)
 			n_plans++;
 		}
 		for (unsigned p = 0; p < N_PORTS; p++)
-			n_run += rings_of[p].n;
+			n_run += queues_of[p].n;
 		for (unsigned w = 0; w < 4; w++) {
 			worker_ctl_row(workers, w, &row);
 			assert_int_equal(row.rings, fake_published()->workers[w].n_rx);

@@ -24,7 +24,7 @@
 
 static struct rte_mempool *pool;
 static struct ethq queue;
-static struct put_tally refused;
+static struct dp_counters counters;
 
 static int start(void **state)
 {
@@ -40,13 +40,16 @@ static int start(void **state)
 	assert_int_equal(rte_eth_rx_queue_setup(id, 0, 0, SOCKET_ID_ANY, NULL, pool), 0);
 	assert_int_equal(rte_eth_tx_queue_setup(id, 0, 0, SOCKET_ID_ANY, NULL), 0);
 	assert_int_equal(rte_eth_dev_start(id), 0);
-	queue = (struct ethq){.dev_id = id, .max_len = MAX_LEN, .pool = pool, .kick_fd = -1};
+	queue = (struct ethq){.queue = {.ops = &ethq_ops, .wake_fd = -1},
+		.dev_id = id,
+		.max_len = MAX_LEN,
+		.pool = pool};
 	return 0;
 }
 
 static int stop(void **state)
 {
-	ethq_done(&queue);
+	rte_pktmbuf_free_bulk(queue.spare, queue.n_spare);
 	assert_int_equal(rte_eth_dev_stop(queue.dev_id), 0);
 	/* Every buffer is back, whatever the tests did. */
 	assert_int_equal(rte_mempool_avail_count(pool), N_MBUFS);
@@ -91,7 +94,35 @@ static unsigned take(struct frame *frames)
 {
 	static struct frame_seg segs[FRAME_BURST * 16];
 
-	return ethq_take(&queue, frames, FRAME_BURST, segs, FRAME_BURST * 16);
+	struct burst burst = {.frames = frames};
+
+	return queue_rx(&queue.queue, &burst, FRAME_BURST, segs, FRAME_BURST * 16);
+}
+
+static void done(void)
+{
+	queue_rx_done(&queue.queue, NULL, 0);
+}
+
+/** Send the same frame n times: TX_SENT, or why one was not, and what follows it. */
+static enum drop_reason put_many(const struct frame *frame, bool tagged, unsigned n)
+{
+	static struct frame frames[FRAME_BURST];
+	struct tx_burst tx = {.frames = frames,
+		.todo = UINT64_MAX >> (FRAME_BURST - n),
+		.tagged = tagged ? UINT64_MAX : 0,
+		.keep = UINT64_MAX,
+		.counters = &counters};
+
+	for (unsigned i = 0; i < n; i++)
+		frames[i] = *frame;
+	queue_tx(&queue.queue, &tx);
+	return tx.todo ? tx.reason : TX_SENT;
+}
+
+static enum drop_reason put(const struct frame *frame, bool tagged)
+{
+	return put_many(frame, tagged, 1);
 }
 
 static void frames_come_back_as_they_went(void **state)
@@ -104,15 +135,14 @@ static void frames_come_back_as_they_went(void **state)
 		struct frame frame;
 
 		make_frame(&frame, bytes, lens[i]);
-		assert_int_equal(ethq_put(&queue, &frame, false, &refused), VRING_PUT_OK);
-		ethq_publish(&queue, &refused);
+		assert_int_equal(put(&frame, false), TX_SENT);
 		assert_int_equal(take(frames), 1);
 		assert_int_equal(frames[0].len, lens[i]);
 		assert_int_equal(flatten(&frames[0], got), lens[i]);
 		assert_memory_equal(got, bytes, lens[i]);
-		ethq_return(&queue);
+		done();
 	}
-	assert_int_equal(refused.frames, 0);
+	assert_int_equal(counters.drops[DROP_TX_RING_FULL], 0);
 }
 
 static void tag_goes_between(void **state)
@@ -123,14 +153,13 @@ static void tag_goes_between(void **state)
 
 	make_frame(&frame, bytes, sizeof(bytes));
 	frame.tci = 0x6123;
-	assert_int_equal(ethq_put(&queue, &frame, true, &refused), VRING_PUT_OK);
-	ethq_publish(&queue, &refused);
+	assert_int_equal(put(&frame, true), TX_SENT);
 	assert_int_equal(take(frames), 1);
 	assert_int_equal(flatten(&frames[0], got), sizeof(got));
 	assert_memory_equal(got, bytes, 12);
 	assert_memory_equal(got + 12, "\x81\x00\x61\x23", 4);
 	assert_memory_equal(got + 16, bytes + 12, sizeof(bytes) - 12);
-	ethq_return(&queue);
+	done();
 }
 
 static void too_long_frame_has_no_room(void **state)
@@ -139,9 +168,9 @@ static void too_long_frame_has_no_room(void **state)
 	struct frame frame;
 
 	make_frame(&frame, bytes, MAX_LEN + 1);
-	assert_int_equal(ethq_put(&queue, &frame, false, &refused), VRING_PUT_NO_ROOM);
+	assert_int_equal(put(&frame, false), DROP_TX_NO_ROOM);
 	make_frame(&frame, bytes, MAX_LEN - 3);
-	assert_int_equal(ethq_put(&queue, &frame, true, &refused), VRING_PUT_NO_ROOM);
+	assert_int_equal(put(&frame, true), DROP_TX_NO_ROOM);
 }
 
 static void full_device_refuses_and_all_are_counted(void **state)
@@ -150,22 +179,23 @@ static void full_device_refuses_and_all_are_counted(void **state)
 	static uint8_t bytes[100];
 	struct frame frame;
 	unsigned n_put = 0, n_got = 0, n;
+	uint64_t n_refused;
 
-	refused = (struct put_tally){0};
+	counters = (struct dp_counters){0};
 	make_frame(&frame, bytes, sizeof(bytes));
 	frame.head[0] = 0xff;
-	for (; n_put < RING_SIZE + 200; n_put++)
-		assert_int_equal(ethq_put(&queue, &frame, false, &refused), VRING_PUT_OK);
-	ethq_publish(&queue, &refused);
+	for (; n_put < RING_SIZE + 200; n_put += 50)
+		assert_int_equal(put_many(&frame, false, 50), TX_SENT);
 	while ((n = take(frames)) > 0) {
 		n_got += n;
-		ethq_return(&queue);
+		done();
 	}
-	assert_true(refused.frames > 0);
-	assert_int_equal(n_got + refused.frames, n_put);
-	assert_int_equal(refused.bytes, refused.frames * sizeof(bytes));
-	assert_int_equal(refused.multicast, refused.frames);
-	refused = (struct put_tally){0};
+	n_refused = counters.drops[DROP_TX_RING_FULL];
+	assert_true(n_refused > 0);
+	assert_int_equal(n_got + n_refused, n_put);
+	assert_int_equal(counters.tx_frames, n_got);
+	assert_int_equal(counters.tx_bytes, n_got * sizeof(bytes));
+	assert_int_equal(counters.tx_multicast, n_got);
 }
 
 /** IPv4 and TCP or UDP at their places, an IPv4 header of 20 bytes. */
@@ -187,8 +217,7 @@ static const struct rte_mbuf *pass(const struct frame *frame, bool tagged)
 {
 	static struct frame frames[FRAME_BURST];
 
-	assert_int_equal(ethq_put(&queue, frame, tagged, &refused), VRING_PUT_OK);
-	ethq_publish(&queue, &refused);
+	assert_int_equal(put(frame, tagged), TX_SENT);
 	assert_int_equal(take(frames), 1);
 	return queue.taken[0];
 }
@@ -204,13 +233,13 @@ static void device_is_asked_for_checksums(void **state)
 	assert_true(mbuf->ol_flags == (RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4));
 	assert_int_equal(mbuf->l2_len, 14);
 	assert_int_equal(mbuf->l3_len, 20);
-	ethq_return(&queue);
+	done();
 	make_ip(&frame, bytes, sizeof(bytes), UDP_CSUM);
 	mbuf = pass(&frame, true);
 	assert_true(mbuf->ol_flags == (RTE_MBUF_F_TX_UDP_CKSUM | RTE_MBUF_F_TX_IPV4));
 	assert_int_equal(mbuf->l2_len, 18);
 	assert_int_equal(mbuf->l3_len, 20);
-	ethq_return(&queue);
+	done();
 }
 
 static void device_is_asked_to_cut(void **state)
@@ -228,7 +257,7 @@ static void device_is_asked_to_cut(void **state)
 	assert_int_equal(mbuf->tso_segsz, 1448);
 	assert_int_equal(mbuf->l4_len, 32);
 	assert_int_equal(mbuf->pkt_len, sizeof(bytes));
-	ethq_return(&queue);
+	done();
 }
 
 static void nonsense_to_cut_is_dropped(void **state)
@@ -239,17 +268,17 @@ static void nonsense_to_cut_is_dropped(void **state)
 	make_ip(&frame, bytes, sizeof(bytes), UDP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
-	assert_int_equal(ethq_put(&queue, &frame, false, &refused), VRING_PUT_NO_ROOM);
+	assert_int_equal(put(&frame, false), DROP_TX_NO_ROOM);
 	make_ip(&frame, bytes, sizeof(bytes), TCP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
 	frame.head[34 + 12] = 0x10; /* a header of 4 bytes */
-	assert_int_equal(ethq_put(&queue, &frame, false, &refused), VRING_PUT_NO_ROOM);
+	assert_int_equal(put(&frame, false), DROP_TX_NO_ROOM);
 	make_ip(&frame, bytes, sizeof(bytes), TCP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
 	frame.head[12] = 0x88; /* not IP */
-	assert_int_equal(ethq_put(&queue, &frame, false, &refused), VRING_PUT_NO_ROOM);
+	assert_int_equal(put(&frame, false), DROP_TX_NO_ROOM);
 }
 
 /** RFC 1071 over bytes[n], which hold the checksum: zero when that is right. */
@@ -276,13 +305,12 @@ static void other_checksums_are_finished_here(void **state)
 	frame.hdr.csum_start = 40;
 	frame.hdr.csum_offset = 2;
 	frame.head[42] = frame.head[43] = 0;
-	assert_int_equal(ethq_put(&queue, &frame, false, &refused), VRING_PUT_OK);
-	ethq_publish(&queue, &refused);
+	assert_int_equal(put(&frame, false), TX_SENT);
 	assert_int_equal(take(frames), 1);
 	assert_int_equal(queue.taken[0]->ol_flags, 0);
 	assert_int_equal(flatten(&frames[0], got), sizeof(got));
 	assert_int_equal(check_sum(got + 40, sizeof(got) - 40), 0);
-	ethq_return(&queue);
+	done();
 }
 
 int main(void)

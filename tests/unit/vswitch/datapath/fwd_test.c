@@ -136,13 +136,13 @@ static void same_note_is_not_repeated_at_once(void **state)
 	struct rig *rig = rig_create(2, 0, RIG_FEATURES);
 	struct note note;
 
-	rig->fwd->note_interval_tsc = UINT64_MAX;
+	rig->fwd->learn.interval_tsc = UINT64_MAX;
 	for (unsigned i = 0; i < 5; i++) {
 		size_t len = rig_frame(sent, 2, 1, -1, 0x0800, 50);
 		rig_send(rig, 0, sent, len);
 		rig_run(rig, 0);
 	}
-	assert_true(rig->fwd->wants_attention);
+	assert_true(fwd_wants_control(rig->fwd));
 	assert_true(note_take(rig->notes, &note));
 	assert_int_equal(note.mac48, UINT64_C(0x020000000001));
 	assert_int_equal(note.port_id, 0);
@@ -543,7 +543,7 @@ static void large_frames_wait_for_buffers(void **state)
 		struct rig *rig = rig_create(2, packed, RIG_FEATURES | RIG_OFFLOADS);
 
 		rig_wire(rig, 0, 1);
-		rig->fwd->patience_tsc = UINT64_MAX;
+		rig->fwd->deliver.timeout_tsc = UINT64_MAX;
 		for (unsigned lap = 0; lap < 5; lap++) {
 			uint8_t number = 0;
 
@@ -582,7 +582,7 @@ static void large_frames_do_not_hold_others_up(void **state)
 	for (unsigned port = 0; port < 3; port++)
 		while (rig_receive(rig, port, NULL, got, sizeof(got)) > 0)
 			;
-	rig->fwd->patience_tsc = UINT64_MAX;
+	rig->fwd->deliver.timeout_tsc = UINT64_MAX;
 	for (uint8_t number = 0; number < 16; number++) {
 		send_large(rig, 1, number);
 		if (number % 8 == 7)
@@ -595,7 +595,7 @@ static void large_frames_do_not_hold_others_up(void **state)
 	assert_int_equal(rig_run(rig, 0), 2);
 	expect_numbers(rig, 2, 1, 2);
 	assert_int_equal(rig_drops(rig, 1, DROP_TX_RING_FULL), 1);
-	rig->fwd->patience_tsc = 0;
+	rig->fwd->deliver.timeout_tsc = 0;
 	assert_int_equal(rig_run(rig, 0), 1);
 	assert_int_equal(rig_drops(rig, 1, DROP_TX_RING_FULL), 2);
 	expect_numbers(rig, 1, 0, 16);
@@ -616,7 +616,7 @@ static void broken_neighbour_is_told_once_and_hurts_nobody(void **state)
 		expect_frame(rig, 2, sent, len);
 	}
 	assert_int_equal(rig->port[1].tx.broken, VRING_BAD_ADDRESS);
-	assert_true(rig->fwd->wants_attention);
+	assert_true(fwd_wants_control(rig->fwd));
 	assert_int_equal(rig_drops(rig, 1, DROP_TX_BROKEN), 10);
 	assert_int_equal(rig->port[2].tx.broken, VRING_OK);
 	done(rig);

@@ -35,13 +35,14 @@ static struct fwd *create_worker(void)
 
 	if (fwd) {
 		spare_worker = NULL;
-		memset(fwd, 0, offsetof(struct fwd, calls));
-		memset(&fwd->calls + 1, 0,
-			sizeof(*fwd) - offsetof(struct fwd, calls) - sizeof(fwd->calls));
+		memset(fwd, 0, offsetof(struct fwd, flush.calls));
+		memset(&fwd->flush.calls + 1, 0,
+			sizeof(*fwd) - offsetof(struct fwd, flush.calls) -
+				sizeof(fwd->flush.calls));
 		return fwd;
 	}
 	fwd = map(sizeof(*fwd));
-	if (notify_init(&fwd->calls))
+	if (notify_init(&fwd->flush.calls))
 		abort();
 	return fwd;
 }
@@ -52,7 +53,7 @@ static void destroy_worker(struct fwd *fwd)
 		spare_worker = fwd;
 		return;
 	}
-	notify_done(&fwd->calls);
+	notify_done(&fwd->flush.calls);
 	unmap(fwd, sizeof(*fwd));
 }
 
@@ -64,7 +65,7 @@ static int attach(struct rig_port *port, struct fe_ring *driver, struct vring *r
 		.used = driver->used,
 		.mem = &port->vmem,
 		.call_fd = driver->call_fd,
-		.kick_fd = driver->kick_fd};
+		.queue = {.wake_fd = driver->kick_fd}};
 	return vring_init(ring, driver->packed, features, size, base);
 }
 
@@ -78,8 +79,7 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 	rig->counters = map(DP_MAX_PORTS * sizeof(struct dp_counters));
 	rig->notes = map(sizeof(*rig->notes));
 	rig->fwd = create_worker();
-	rig->fwd->counters = rig->counters;
-	rig->fwd->notes = rig->notes;
+	fwd_init(rig->fwd, rig->counters, rig->notes, 0, 0);
 	if (fdb_create(1024, &rig->bridge.fdb))
 		abort();
 	rig->bridge.ports = rig->members;
@@ -104,9 +104,9 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 				packed >> i & 1, true))
 			abort();
 		rig_set_features(rig, i, features);
-		port->tx_list[0] = &port->tx;
+		port->tx_list[0] = &port->tx.queue;
 		rig->members[i] = (uint16_t)i;
-		rig->rx[i] = (struct dp_rx){.ring = &port->rx, .port_id = (uint16_t)i};
+		rig->rx[i] = (struct dp_rx){.queue = &port->rx.queue, .port_id = (uint16_t)i};
 		memset(&port->vlans, 0xff, sizeof(port->vlans));
 		port->vlans.words[63] &= ~(UINT64_C(1) << 63);
 		rig->ports[i] = (struct dp_port){.tx = port->tx_list,
@@ -235,8 +235,9 @@ static void check_steps(const struct rig *rig, unsigned port)
 	uint64_t bytes = least(FWD_MAX_BYTES, 4 * steps_taken.frame_bytes + frames * head_bytes +
 						      3 * steps_taken.segments * OFFLOAD_MAX_HEADERS);
 
-	/* A frame ends at the first buffer that is missing, a burst where it gets long. */
-	segments = least(segments, frames + RIG_RING_SIZE);
+	/* A frame ends with the segments of which one finds no buffer, a burst where it gets long.
+	 */
+	segments = least(segments, frames * DELIVER_SEGMENTS + RIG_RING_SIZE);
 	if (steps_taken.take_descs > FWD_MAX_TAKE_DESCS ||
 		steps_taken.descriptors - steps_taken.take_descs > receivers * descs ||
 		steps_taken.segments > receivers * segments ||

@@ -30,7 +30,7 @@ struct rig_port {
 	uint8_t *mem[2]; /* of each ring: a region of its own, between guard pages */
 	struct fe_ring send, receive; /* the driver's halves */
 	struct vring rx, tx;	      /* ours */
-	struct vring *tx_list[1];
+	struct queue *tx_list[1];
 	struct vlan_set vlans;
 	struct vmem vmem; /* a port's rings and buffers, and nothing of its neighbours */
 };

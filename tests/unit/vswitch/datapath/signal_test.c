@@ -49,14 +49,13 @@ static void world_init(struct world *world, bool packed, bool event_idx)
 	world->fwd[1] = mmap(NULL, sizeof(struct fwd), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(world->fwd[1], MAP_FAILED);
-	world->fwd[1]->counters = world->rig->counters;
-	world->fwd[1]->notes = world->rig->notes;
-	assert_int_equal(notify_init(&world->fwd[1]->calls), 0);
+	fwd_init(world->fwd[1], world->rig->counters, world->rig->notes, 0, 0);
+	assert_int_equal(notify_init(&world->fwd[1]->flush.calls), 0);
 }
 
 static void world_done(struct world *world)
 {
-	notify_done(&world->fwd[1]->calls);
+	notify_done(&world->fwd[1]->flush.calls);
 	munmap(world->fwd[1], sizeof(struct fwd));
 	rig_destroy(world->rig);
 }
@@ -140,10 +139,10 @@ static void worker_step(struct world *world, unsigned worker)
 		world->sent++;
 		break;
 	case 2:
-		fwd_publish(fwd, snapshot);
+		flush_publish(&fwd->flush, snapshot->n_workers > 1);
 		break;
 	default:
-		fwd_signal(fwd, snapshot);
+		flush_notify(&fwd->flush, snapshot->n_workers > 1);
 		break;
 	}
 }
@@ -225,7 +224,7 @@ static void interrupt_survives_a_lap(void **state)
 	for (unsigned n = 0; n < 100; n++) {
 		world.left[WORKER_A] = 3;
 		worker_step(&world, WORKER_A);
-		fwd_publish(world.fwd[0], &world.rig->snapshot);
+		flush_publish(&world.fwd[0]->flush, true);
 	}
 	while (take(&world))
 		;
@@ -233,9 +232,9 @@ static void interrupt_survives_a_lap(void **state)
 	for (unsigned n = 0; n < RIG_RING_SIZE; n++) {
 		world.left[WORKER_A] = 3;
 		worker_step(&world, WORKER_A);
-		fwd_publish(world.fwd[0], &world.rig->snapshot);
+		flush_publish(&world.fwd[0]->flush, true);
 	}
-	fwd_signal(world.fwd[0], &world.rig->snapshot);
+	flush_notify(&world.fwd[0]->flush, true);
 	while (driver_step(&world))
 		;
 	assert_int_equal(world.received, world.sent);

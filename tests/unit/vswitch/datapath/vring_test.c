@@ -1,4 +1,5 @@
 #include "rig.h"
+#include "vring_priv.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -279,10 +280,11 @@ static void interrupts_follow_the_event_index(void **state)
 		uint16_t before = used->idx, event = (uint16_t)(before + step % 7 - 1);
 
 		avail->ring[RIG_RING_SIZE] = event;
+		plan.n_descs = 0;
 		vring_put_begin(ring, &plan, batch);
 		for (unsigned i = 0; i < batch; i++) {
 			struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
-			assert_int_equal(vring_put(ring, &plan, &frame, false), VRING_PUT_OK);
+			assert_int_equal(vring_put(ring, &plan, &frame, false), TX_SENT);
 		}
 		vring_publish(ring);
 		/* Naively: does the entry with this index lie among the new ones? */
@@ -311,10 +313,11 @@ static void packed_interrupts_follow_the_event_index(void **state)
 		event->off_wrap =
 			(uint16_t)(wanted % RIG_RING_SIZE |
 				   !(wanted / RIG_RING_SIZE % 2) << VRING_PACKED_EVENT_WRAP_SHIFT);
+		plan.n_descs = 0;
 		vring_put_begin(ring, &plan, batch);
 		for (unsigned i = 0; i < batch; i++) {
 			struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
-			assert_int_equal(vring_put(ring, &plan, &frame, false), VRING_PUT_OK);
+			assert_int_equal(vring_put(ring, &plan, &frame, false), TX_SENT);
 		}
 		vring_publish(ring);
 		assert_int_equal(vring_signal_needed(ring), wanted < at + batch);
@@ -482,14 +485,15 @@ static void look_ahead_follows_a_ring_that_changes(void **state)
 		struct rig *rig = rig_create(2, packed ? 2 : 0, RIG_FEATURES);
 		struct vring *ring = &rig->port[1].tx;
 		struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
-		struct put_tally tally = {0};
-		struct put_burst burst = {frames, UINT64_MAX, 0, 1514, true};
+		struct tx_tally tally = {0};
+		struct tx_burst burst = {.frames = frames, .todo = UINT64_MAX, .is_plain = true};
 
+		plan.n_descs = 0;
 		vring_put_begin(ring, &plan, RIG_RING_SIZE / 2);
 		for (unsigned i = 0; packed && i < RIG_RING_SIZE - 1; i++)
 			((struct vring_packed_desc *)rig->port[1].receive.desc)[i].flags |=
 				VRING_DESC_F_NEXT;
-		assert_int_equal(vring_put(ring, &plan, &frame, false), VRING_PUT_OK);
+		assert_int_equal(vring_put(ring, &plan, &frame, false), TX_SENT);
 		frame = (struct frame){.head_len = 14, .len = 14, .rest_off = 12};
 		for (unsigned i = 0; i < FRAME_BURST; i++)
 			frames[i] = frame;

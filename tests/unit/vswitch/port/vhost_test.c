@@ -36,7 +36,7 @@ static void on_status(void *ctx, struct port *which)
 	n_statuses++;
 }
 
-static const struct port_events events = {.rings = on_rings, .status = on_status};
+static const struct port_events events = {.queues = on_rings, .status = on_status};
 
 static int dial(void)
 {
