@@ -1,8 +1,9 @@
-#include "ctl.h"
+#include "ctl_client.h"
 
 #include "ctl_buf.h"
 #include "ctl_json.h"
 #include "ctl_wire.h"
+#include "ev.h"
 #include "str.h"
 
 #include <errno.h>

@@ -1,4 +1,6 @@
+#include "ctl_codec.h"
 #include "ctl_field.h"
+#include "ctl_field_priv.h"
 #include "ctl_json.h"
 
 #include "str.h"

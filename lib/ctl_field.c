@@ -1,5 +1,6 @@
 #include "ctl_field.h"
 
+#include "ctl_field_priv.h"
 #include "str.h"
 
 #include <errno.h>

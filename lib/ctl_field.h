@@ -1,30 +1,29 @@
 /**
- * ctl_field: values of single fields in a message, shared by the codec and the word parser so that
- * both refuse the same things in the same words; for ctl_*.c only.
+ * ctl_field: single fields of messages, as users type and read them.
  *
  * Threads: any; no state. Messages of errors begin with the field's name, and err->field is set.
  */
 #ifndef WEFT_CTL_FIELD_H
 #define WEFT_CTL_FIELD_H
 
-#include "ctl.h"
+#include "ctl_schema.h"
+#include "err.h"
 
-/** Where field's value is in msg. */
-void *ctl_field_at(const struct ctl_field *field, void *msg);
-const void *ctl_field_at_const(const struct ctl_field *field, const void *msg);
-void ctl_field_mark(const struct ctl_field *field, void *msg);
+#include <stdbool.h>
+#include <stddef.h>
 
-/** Number of names of an enum field. */
-unsigned ctl_field_n_names(const struct ctl_field *field);
-/** The unsigned value of a U16, U32 or U64 field. */
-uint64_t ctl_field_number(const struct ctl_field *field, const void *msg);
-
-/** Store a number in a U16, U32 or U64 field. 0 or -ERANGE. */
-int ctl_field_set_number(const struct ctl_field *field, void *msg, uint64_t value, struct err *err);
-/** Store text[len] in a STR, MAC, VLANS or ENUM field. 0, -EINVAL or -ERANGE. */
-int ctl_field_set_text(const struct ctl_field *field, void *msg, const char *text, size_t len,
+/**
+ * Set one field from a word as a user types it (CLI, lab file). The same bounds and messages as
+ * ctl_decode(). returns 0, -ENOENT (no such field), -EINVAL or -ERANGE.
+ */
+int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *field, const char *word,
 	struct err *err);
-/** -ENOENT or -EINVAL (code) for a name that schema does not have, with the nearest as hint. */
-int ctl_field_unknown(const struct ctl_struct *schema, const char *name, int code, struct err *err);
+/** Print one field's value (plain, unquoted); "" when absent. Returns the length as snprintf(). */
+size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *buf, size_t size);
+const struct ctl_field *ctl_field_find(const struct ctl_struct *schema, const char *name);
+/** Is field i of msg present? */
+bool ctl_field_is_set(const void *msg, unsigned i);
+/** The field that an unknown name was likely meant to be; NULL = none is near. */
+const char *ctl_field_nearest(const struct ctl_struct *schema, const char *name);
 
 #endif

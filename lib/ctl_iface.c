@@ -1,4 +1,4 @@
-#include "ctl.h"
+#include "ctl_iface.h"
 #include "str.h"
 
 #include <errno.h>

@@ -10,7 +10,8 @@
 #ifndef WEFT_CTL_JSON_H
 #define WEFT_CTL_JSON_H
 
-#include "ctl.h"
+#include "ctl_schema.h"
+#include "err.h"
 
 #include <jansson.h>
 

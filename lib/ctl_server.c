@@ -1,4 +1,4 @@
-#include "ctl.h"
+#include "ctl_server.h"
 
 #include "ctl_buf.h"
 #include "ctl_json.h"

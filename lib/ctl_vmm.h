@@ -1,12 +1,12 @@
 /**
- * ctl_vmm: what one can ask of a running virtual machine, as field tables (see ctl.h).
+ * ctl_vmm: what one can ask of a running virtual machine, as field tables (see ctl_schema.h).
  *
  * Interface net.weft.vmm, one socket per VM.
  */
 #ifndef WEFT_CTL_VMM_H
 #define WEFT_CTL_VMM_H
 
-#include "ctl.h"
+#include "ctl_iface.h"
 #include "ctl_vswitch.h" /* ctl_event, connection states */
 
 enum ctl_vm_state {

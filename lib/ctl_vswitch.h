@@ -1,5 +1,5 @@
 /**
- * ctl_vswitch: what one can ask of a vswitch, as field tables (see ctl.h for the macros).
+ * ctl_vswitch: what one can ask of a vswitch, as field tables (see ctl_schema.h for the macros).
  *
  * Interface net.weft.vswitch. Names identify bridges, ports and links; a port's name may hold a
  * colon (`r1:eth1`). "exist_ok" and "missing_ok" make add and del idempotent: an object that exists
@@ -8,12 +8,7 @@
 #ifndef WEFT_CTL_VSWITCH_H
 #define WEFT_CTL_VSWITCH_H
 
-#include "ctl.h"
-
-#define CTL_NAME_MAX 63
-#define CTL_PATH_MAX 107 /* sun_path less its NUL */
-#define CTL_FILE_MAX 255
-#define CTL_IFNAME_MAX 15 /* IFNAMSIZ less its NUL */
+#include "ctl_iface.h"
 
 enum ctl_port_type {
 	CTL_PORT_VHOST_USER, /* a guest, over a Unix socket */

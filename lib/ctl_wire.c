@@ -1,5 +1,6 @@
 #include "ctl_wire.h"
 
+#include "ctl_iface.h"
 #include "ctl_json.h"
 #include "str.h"
 

@@ -10,7 +10,7 @@
 #ifndef WEFT_CTL_WIRE_H
 #define WEFT_CTL_WIRE_H
 
-#include "ctl.h"
+#include "ctl_iface.h"
 
 #include <jansson.h>
 

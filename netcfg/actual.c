@@ -3,6 +3,7 @@
 #include "ev.h"
 #include "proc.h"
 #include "rundir.h"
+#include "ctl_client.h"
 #include "str.h"
 
 #include <errno.h>

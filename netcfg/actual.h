@@ -15,6 +15,8 @@
 #define ACTUAL_LOOK_MS 3000
 #define ACTUAL_CHANGE_MS 60000
 
+struct ctl_client;
+
 struct actual_node {
 	char name[CTL_NAME_MAX + 1];
 	bool answers, silent;

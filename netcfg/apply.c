@@ -1,6 +1,7 @@
 #include "apply.h"
 
 #include "actual.h"
+#include "ctl_client.h"
 #include "ev.h"
 #include "node.h"
 #include "port_kind.h"

@@ -5,7 +5,7 @@
 #ifndef NETCFG_CMD_NIC_H
 #define NETCFG_CMD_NIC_H
 
-#include "ctl.h"
+#include "ctl_schema.h"
 #include "ctl_vswitch.h"
 #include "grammar.h"
 #include "opts.h"

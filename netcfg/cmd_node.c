@@ -1,6 +1,7 @@
 /* Nodes of a lab, and its status. */
 #include "actual.h"
 #include "cmd.h"
+#include "ctl_client.h"
 #include "lab.h"
 #include "node.h"
 #include "show.h"

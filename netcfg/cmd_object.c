@@ -1,6 +1,8 @@
 /* Objects of the switch: bridge, port, link, vlan, fdb. */
 #include "cmd.h"
 #include "cmd_nic.h"
+#include "ctl_client.h"
+#include "ctl_codec.h"
 #include "ctl_vswitch.h"
 #include "lab.h"
 #include "rundir.h"

@@ -1,5 +1,6 @@
 #include "grammar.h"
 
+#include "ctl_field.h"
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
 #include "foreign.h"

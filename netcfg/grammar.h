@@ -16,7 +16,7 @@
 #ifndef NETCFG_GRAMMAR_H
 #define NETCFG_GRAMMAR_H
 
-#include "ctl.h"
+#include "ctl_iface.h"
 #include "opts.h"
 
 #define GRAMMAR_MAX_POSITIONS 3

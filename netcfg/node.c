@@ -1,6 +1,7 @@
 #include "node.h"
 
 #include "actual.h"
+#include "ctl_client.h"
 #include "ev.h"
 #include "proc.h"
 #include "rundir.h"

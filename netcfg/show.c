@@ -1,5 +1,6 @@
 #include "show.h"
 
+#include "ctl_codec.h"
 #include "str.h"
 
 #include <errno.h>

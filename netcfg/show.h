@@ -13,7 +13,7 @@
 #ifndef NETCFG_SHOW_H
 #define NETCFG_SHOW_H
 
-#include "ctl.h"
+#include "ctl_schema.h"
 #include "opts.h"
 
 #include <jansson.h>

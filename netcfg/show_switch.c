@@ -1,5 +1,6 @@
 #include "show_switch.h"
 
+#include "ctl_client.h"
 #include "ctl_vswitch.h"
 #include "str.h"
 

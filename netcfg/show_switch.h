@@ -2,9 +2,10 @@
 #ifndef NETCFG_SHOW_SWITCH_H
 #define NETCFG_SHOW_SWITCH_H
 
-#include "ctl.h"
 #include "opts.h"
 #include "show.h"
+
+struct ctl_client;
 
 /**
  * Call method (BridgeShow, PortShow, PortStats, PortDrops, LinkShow, VlanShow, FdbShow or WorkerShow) with

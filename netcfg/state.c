@@ -1,6 +1,7 @@
 #include "state.h"
 
 #include "pci_bind.h"
+#include "ctl_codec.h"
 #include "port_kind.h"
 #include "rundir.h"
 

@@ -1,5 +1,6 @@
 #include "topo_priv.h"
 
+#include "ctl_field.h"
 #include "port_kind.h"
 #include "str.h"
 

@@ -1,6 +1,7 @@
 #include "machine_ctl.h"
 
 #include "config.h"
+#include "ctl_server.h"
 #include "ctl_vmm.h"
 #include "machine.h"
 #include "mem.h"

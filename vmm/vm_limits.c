@@ -2,7 +2,7 @@
 
 #include "config.h"
 #include "console.h"
-#include "ctl.h"
+#include "ctl_limits.h"
 #include "dev/disk_threads.h"
 #include "err.h"
 

@@ -1,6 +1,6 @@
 #include "ping.h"
 
-#include "ctl.h"
+#include "ctl_server.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -5,6 +5,8 @@
  */
 #include "fuzz.h"
 
+#include "ctl_codec.h"
+#include "ctl_field.h"
 #include "ctl_json.h"
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"

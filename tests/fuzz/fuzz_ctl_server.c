@@ -15,6 +15,7 @@
 #include "fuzz.h"
 
 #include "../unit/lib/ctl_service.h"
+#include "ctl_server.h"
 #include "fds.h"
 #include "odd.h"
 

@@ -1,5 +1,7 @@
 #include "attack.h"
 
+#include "ctl_client.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,5 +1,8 @@
 #include "switch_proc.h"
 
+#include "ctl_client.h"
+#include "ctl_field.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>

@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+struct ctl_client;
+
 struct switch_proc {
 	char dir[64];
 	char control[96];

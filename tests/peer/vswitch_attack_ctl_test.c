@@ -1,5 +1,6 @@
 /* Attacks by what a control client can send, or not read (attack.h says what they may not do). */
 #include "attack.h"
+#include "ctl_client.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -5,6 +5,7 @@
  * WEFT_CHURN_SECONDS  how long, for each number of workers (default 5)
  * WEFT_CHURN_SEED     of the sequence of changes and of the frames (default: the clock; printed)
  * WEFT_CHURN_WORKERS  only this number of workers, 1 or 2 */
+#include "ctl_client.h"
 #include "station.h"
 #include "switch_proc.h"
 

@@ -1,4 +1,5 @@
 /* A real vswitch, asked through its control socket, killed and restarted. */
+#include "ctl_client.h"
 #include "fe.h"
 #include "switch_proc.h"
 

@@ -1,5 +1,6 @@
 /* Addresses by the million: learned by a real vswitch from frames, within limits, and read back
  * while the switch goes on answering. They do not age, however long that takes. */
+#include "ctl_client.h"
 #include "fe.h"
 #include "fe_ring.h"
 #include "switch_proc.h"

@@ -4,6 +4,7 @@
  *
  * Load that costs the test little and the switch much: large TCP frames, flooded in a VLAN of their
  * own to sinks that never read and for which the switch has to cut them up. */
+#include "ctl_client.h"
 #include "fe.h"
 #include "switch_proc.h"
 

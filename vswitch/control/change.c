@@ -7,6 +7,7 @@
 #include "vlan.h"
 
 #include "pci_bind.h"
+#include "ctl_codec.h"
 #include "port_kind.h"
 #include "str.h"
 

@@ -1,5 +1,8 @@
 #include "conf.h"
 
+#include "ctl_codec.h"
+#include "ctl_field.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>

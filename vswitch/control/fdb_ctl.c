@@ -1,6 +1,7 @@
 #include "fdb_ctl.h"
 
 #include "bridge.h"
+#include "ctl_server.h"
 #include "port.h"
 
 #include <errno.h>

@@ -1,5 +1,7 @@
 #include "monitor.h"
 
+#include "ctl_server.h"
+
 #include <errno.h>
 #include <string.h>
 #include <time.h>

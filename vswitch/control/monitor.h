@@ -9,7 +9,10 @@
 #ifndef WEFT_VSWITCH_MONITOR_H
 #define WEFT_VSWITCH_MONITOR_H
 
+#include "ctl_limits.h"
 #include "ctl_vswitch.h"
+
+struct ctl_call;
 
 struct monitor {
 	struct ctl_call *calls[CTL_MAX_CONNECTIONS];

@@ -5,6 +5,7 @@
 #include "stats.h"
 #include "vlan.h"
 
+#include "ctl_server.h"
 #include "version.h"
 
 #include <errno.h>

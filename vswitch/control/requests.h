@@ -11,6 +11,8 @@
 
 #include "switch.h"
 
+struct ctl_server;
+
 /** Answer on the socket at path. returns 0 or -errno, err set */
 int requests_serve(struct vswitch *sw, const char *path, struct ctl_server **ret_server,
 	struct err *err);

@@ -1,5 +1,7 @@
 #include "state.h"
 
+#include "ctl_codec.h"
+#include "ctl_iface.h"
 #include "log.h"
 
 #include <errno.h>

@@ -23,7 +23,7 @@
 #ifndef WEFT_VSWITCH_STATE_H
 #define WEFT_VSWITCH_STATE_H
 
-#include "ctl.h"
+#include "ctl_iface.h"
 #include "err.h"
 
 #include <stdbool.h>

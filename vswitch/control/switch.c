@@ -5,6 +5,7 @@
 #include "requests.h"
 #include "stats.h"
 
+#include "ctl_server.h"
 #include "log.h"
 
 #include <errno.h>

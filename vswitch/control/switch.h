@@ -28,6 +28,8 @@
 #include "log.h"
 #include "port/port.h"
 
+struct ctl_server;
+
 #define SWITCH_FDB_SAVED      16384
 #define SWITCH_FDB_SAVE_EVERY 60 /* s */
 #define SWITCH_REOPEN_EVERY   3	 /* s: a port that waits for its socket or device tries again */

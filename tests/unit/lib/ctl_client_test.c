@@ -1,4 +1,6 @@
 /* The client against the server on a thread of its own, and against servers that misbehave. */
+#include "ctl_client.h"
+#include "ctl_server.h"
 #include "ctl_service.h"
 
 #include <errno.h>

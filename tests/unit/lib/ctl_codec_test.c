@@ -1,4 +1,5 @@
-#include "ctl.h"
+#include "ctl_codec.h"
+#include "ctl_field.h"
 
 #include <errno.h>
 #include <setjmp.h>

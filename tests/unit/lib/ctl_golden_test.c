@@ -6,6 +6,8 @@
  * With CTL_GOLDEN_WRITE set in the environment the files are written instead of compared, and the
  * test fails, so that this cannot be left on by mistake.
  */
+#include "ctl_codec.h"
+#include "ctl_iface.h"
 #include "ctl_json.h"
 #include "ctl_sample.h"
 #include "ctl_wire.h"

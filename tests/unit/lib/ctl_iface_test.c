@@ -1,3 +1,5 @@
+#include "ctl_field.h"
+#include "ctl_iface.h"
 #include "ctl_sample.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 /* What can be at the path of a control socket, and what becomes of it. */
+#include "ctl_server.h"
 #include "ctl_service.h"
 
 #include <errno.h>

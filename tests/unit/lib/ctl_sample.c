@@ -1,5 +1,6 @@
 #include "ctl_sample.h"
 
+#include "ctl_field.h"
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
 

@@ -4,7 +4,7 @@
 #ifndef CTL_SAMPLE_H
 #define CTL_SAMPLE_H
 
-#include "ctl.h"
+#include "ctl_iface.h"
 
 /** Both interfaces, NULL-terminated. */
 extern const struct ctl_interface *const ctl_sample_interfaces[];

@@ -1,4 +1,5 @@
 /* The server as seen by a raw socket: framing, limits, and clients that behave badly. */
+#include "ctl_server.h"
 #include "ctl_service.h"
 #include "odd.h"
 

@@ -1,5 +1,7 @@
 #include "ctl_service.h"
 
+#include "ctl_server.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -7,7 +7,7 @@
 #ifndef CTL_SERVICE_H
 #define CTL_SERVICE_H
 
-#include "ctl.h"
+#include "ctl_server.h"
 
 #define ROW_FIELDS(F, T)                                    \
 	F(T, U32, number, REQ, 0, UINT32_MAX, "", "number") \

@@ -1,3 +1,5 @@
+#include "ctl_codec.h"
+#include "ctl_field.h"
 #include "port_kind.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
 /* The command table: shortenings, word order, ambiguity, values, and that the manual lists it all. */
+#include "ctl_field.h"
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
 #include "foreign.h"

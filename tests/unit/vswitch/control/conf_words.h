@@ -7,6 +7,7 @@
 #define TEST_CONF_WORDS_H
 
 #include "bridge.h"
+#include "ctl_field.h"
 #include "link.h"
 #include "model.h"
 #include "port.h"

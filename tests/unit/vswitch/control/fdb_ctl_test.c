@@ -1,6 +1,7 @@
 #include "fdb_ctl.h"
 
 #include "conf_words.h"
+#include "ctl_server.h"
 
 #include <errno.h>
 #include <stdio.h>

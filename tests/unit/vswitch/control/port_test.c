@@ -1,4 +1,5 @@
 #include "conf_words.h"
+#include "ctl_codec.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,8 @@
 #include "state.h"
 
 #include "conf_words.h"
+#include "ctl_field.h"
+#include "ctl_iface.h"
 #include "log.h"
 
 #include <dirent.h>

@@ -2,6 +2,9 @@
 
 #include "change.h"
 #include "conf_words.h"
+#include "ctl_codec.h"
+#include "ctl_field.h"
+#include "ctl_iface.h"
 #include "ctl_json.h"
 #include "fake_dataplane.h"
 #include "log.h"

@@ -1,6 +1,7 @@
 #include "vlan.h"
 
 #include "conf_words.h"
+#include "ctl_codec.h"
 
 #include <errno.h>
 #include <stdio.h>

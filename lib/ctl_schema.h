@@ -1,0 +1,134 @@
+/**
+ * ctl_schema: messages of the control protocol, as C structs and as tables.
+ *
+ * Every message is declared once, as a field list (ctl_vswitch.h, ctl_vmm.h):
+ *
+ *   #define CTL_FDB_KEY_FIELDS(F, T) \
+ *           F(T, STR, bridge, REQ, 1, 63,   "", "bridge") \
+ *           F(T, U16, vlan,   OPT, 1, 4094, "", "only this VLAN")
+ *   CTL_STRUCT(ctl_fdb_key, CTL_FDB_KEY_FIELDS);                    in the header
+ *   CTL_SCHEMA(ctl_fdb_key, CTL_FDB_KEY_FIELDS);                    in the .c file
+ *
+ * This makes `struct ctl_fdb_key { uint64_t set; char bridge[64]; uint16_t vlan; }`, an index
+ * `ctl_fdb_key__vlan` per field and `const struct ctl_struct ctl_fdb_key_schema`. Bit i of `set`
+ * says that field i is present; absent fields are zero. Codec, bounds, help, completion and manual
+ * pages walk the table; nobody else touches JSON. A field by its name: ctl_field.h.
+ */
+#ifndef WEFT_CTL_SCHEMA_H
+#define WEFT_CTL_SCHEMA_H
+
+#include "ctl_limits.h"
+#include "ether.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum ctl_kind {
+	CTL_KIND_BOOL,  /* bool */
+	CTL_KIND_U16,   /* uint16_t, min..max */
+	CTL_KIND_U32,   /* uint32_t, min..max */
+	CTL_KIND_U64,   /* uint64_t, min..max */
+	CTL_KIND_STR,   /* char[max + 1], length min..max */
+	CTL_KIND_MAC,   /* struct ether_addr48, "52:54:00:00:00:01" */
+	CTL_KIND_VLANS, /* struct vlan_set, "10,20-29" */
+	CTL_KIND_ENUM,  /* uint32_t index into names[] (NULL-terminated), the name on the wire */
+};
+
+struct ctl_field {
+	const char *name;
+	enum ctl_kind kind;
+	bool required;
+	uint16_t offset; /* in the struct */
+	uint8_t idx;     /* in the table, and bit of the set mask */
+	uint64_t min, max;
+	const char *unit;         /* "" = none; never NULL */
+	const char *const *names; /* CTL_KIND_ENUM only */
+	const char *help;         /* one line */
+};
+
+struct ctl_struct {
+	const char *name;
+	size_t size;
+	const struct ctl_field *fields;
+	unsigned n_fields;
+};
+
+/* Members by kind. */
+#define CTL_MEMBER_BOOL(name, max)  bool name;
+#define CTL_MEMBER_U16(name, max)   uint16_t name;
+#define CTL_MEMBER_U32(name, max)   uint32_t name;
+#define CTL_MEMBER_U64(name, max)   uint64_t name;
+#define CTL_MEMBER_STR(name, max)   char name[(max) + 1];
+#define CTL_MEMBER_MAC(name, max)   struct ether_addr48 name;
+#define CTL_MEMBER_VLANS(name, max) struct vlan_set name;
+#define CTL_MEMBER_ENUM(name, max)  uint32_t name;
+
+/* The sixth column is a unit, or for ENUM the table of names. */
+#define CTL_UNIT_BOOL(u)  u
+#define CTL_UNIT_U16(u)   u
+#define CTL_UNIT_U32(u)   u
+#define CTL_UNIT_U64(u)   u
+#define CTL_UNIT_STR(u)   u
+#define CTL_UNIT_MAC(u)   u
+#define CTL_UNIT_VLANS(u) u
+#define CTL_UNIT_ENUM(u)  ""
+#define CTL_NAMES_BOOL(u)  NULL
+#define CTL_NAMES_U16(u)   NULL
+#define CTL_NAMES_U32(u)   NULL
+#define CTL_NAMES_U64(u)   NULL
+#define CTL_NAMES_STR(u)   NULL
+#define CTL_NAMES_MAC(u)   NULL
+#define CTL_NAMES_VLANS(u) NULL
+#define CTL_NAMES_ENUM(u)  u
+#define CTL_REQ true
+#define CTL_OPT false
+
+#define CTL_F_MEMBER(T, kind, name, req, min, max, unit, help) CTL_MEMBER_##kind(name, max)
+#define CTL_F_INDEX(T, kind, name, req, min, max, unit, help)  T##__##name,
+#define CTL_F_TABLE(T, fkind, fname, req, fmin, fmax, funit, fhelp)                                \
+	{.name = #fname,                                                                           \
+		.kind = CTL_KIND_##fkind,                                                          \
+		.required = CTL_##req,                                                             \
+		.offset = offsetof(struct T, fname),                                               \
+		.idx = T##__##fname,                                                               \
+		.min = (fmin),                                                                     \
+		.max = (fmax),                                                                     \
+		.unit = CTL_UNIT_##fkind(funit),                                                   \
+		.names = CTL_NAMES_##fkind(funit),                                                 \
+		.help = fhelp},
+
+/** Declare struct T, its field indices T__x and T_schema. */
+#define CTL_STRUCT(T, FIELDS)                                                                      \
+	struct T {                                                                                 \
+		uint64_t set;                                                                      \
+		FIELDS(CTL_F_MEMBER, T)                                                            \
+	};                                                                                         \
+	enum { FIELDS(CTL_F_INDEX, T) T##__n_fields };                                                \
+	_Static_assert((int)T##__n_fields <= CTL_MAX_FIELDS, #T " has more fields than set bits");    \
+	extern const struct ctl_struct T##_schema
+
+/** Define T_schema; once, in a .c file. */
+#define CTL_SCHEMA(T, FIELDS)                                                                      \
+	static const struct ctl_field T##_fields[] = {FIELDS(CTL_F_TABLE, T)};                     \
+	const struct ctl_struct T##_schema = {                                                     \
+		#T, sizeof(struct T), T##_fields, sizeof(T##_fields) / sizeof(T##_fields[0])}
+
+/** Presence. CTL_HAS(req, ctl_port, tag); CTL_SET(req, ctl_port, tag, 10). */
+#define CTL_HAS(msg, T, field)        ((msg)->set >> (T##__##field) & 1)
+#define CTL_MARK(msg, T, field)       ((msg)->set |= UINT64_C(1) << (T##__##field))
+#define CTL_UNMARK(msg, T, field)     ((msg)->set &= ~(UINT64_C(1) << (T##__##field)))
+#define CTL_SET(msg, T, field, value) ((msg)->field = (value), CTL_MARK(msg, T, field))
+/** Copies at most sizeof(field) - 1 bytes. */
+#define CTL_SET_STR(msg, T, field, text)                                                           \
+	(ctl_copy_str((msg)->field, sizeof((msg)->field), (text)), CTL_MARK(msg, T, field))
+
+void ctl_copy_str(char *dst, size_t size, const char *src);
+
+/** The message with no fields. */
+struct ctl_empty {
+	uint64_t set;
+};
+extern const struct ctl_struct ctl_empty_schema;
+
+#endif
