@@ -100,3 +100,48 @@ void err_print(const struct err *err, const char *program)
 	if (err->hint[0])
 		(void)fprintf(stderr, "%s: hint: %s\n", program, err->hint);
 }
+
+/* The line that ends at end (not in it), not before text. */
+static const char *line_before(const char *text, const char *end)
+{
+	while (end > text && end[-1] != '\n')
+		end--;
+	return end;
+}
+
+/* Copy what follows `PROGRAM: WORD: ` at the beginning of a line; false: it begins otherwise. */
+static bool copy_said(const char *line, const char *end, const char *word, char *buf, size_t size)
+{
+	const char *colon = memchr(line, ':', (size_t)(end - line));
+	size_t len = strlen(word), n;
+
+	if (!colon || memchr(line, ' ', (size_t)(colon - line)) || (size_t)(end - colon) < len + 4 ||
+		strncmp(colon + 2, word, len) != 0 || colon[len + 2] != ':')
+		return false;
+	colon += len + 4;
+	n = (size_t)(end - colon) < size ? (size_t)(end - colon) : size - 1;
+	for (size_t i = 0; i < n; i++)
+		buf[i] = (unsigned char)colon[i] < ' ' || colon[i] == 0x7f ? ' ' : colon[i];
+	buf[n] = '\0';
+	return true;
+}
+
+bool err_read_last(const char *text, struct err *ret_err)
+{
+	const char *end = text + strlen(text), *line;
+
+	err_clear(ret_err);
+	while (end > text && (unsigned char)end[-1] <= ' ')
+		end--;
+	line = line_before(text, end);
+	if (copy_said(line, end, "hint", ret_err->hint, sizeof(ret_err->hint))) {
+		end = line > text ? line - 1 : line;
+		line = line_before(text, end);
+	}
+	if (copy_said(line, end, "error", ret_err->msg, sizeof(ret_err->msg))) {
+		ret_err->code = -EIO;
+		return true;
+	}
+	err_clear(ret_err);
+	return false;
+}

@@ -15,6 +15,8 @@
 #ifndef WEFT_ERR_H
 #define WEFT_ERR_H
 
+#include <stdbool.h>
+
 #define ERR_MSG_SIZE 512
 
 struct err {
@@ -48,5 +50,12 @@ void err_name(struct err *err, const char *name);
  * Print `PROGRAM: error: MESSAGE` and, where there is one, `PROGRAM: hint: HINT` to stderr.
  */
 void err_print(const struct err *err, const char *program);
+
+/**
+ * The other way round: what a program printed with err_print() as its last words, at the end of text (what it
+ * wrote to stderr). Control characters become blanks; code is -EIO.
+ * returns  false, and err is clear, when text does not end so
+ */
+bool err_read_last(const char *text, struct err *ret_err);
 
 #endif

@@ -8,6 +8,7 @@
 #include "proc.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -24,15 +25,21 @@
 static int wait_switch(const char *run_dir, const char *log, const char *pid_file, struct err *err)
 {
 	uint64_t deadline = ev_now_ns() + START_TIMEOUT_MS * UINT64_C(1000000);
-	char line[200];
 	struct ctl_client *client;
+	struct err why;
 
 	while (actual_open_switch(run_dir, 0, &client, NULL)) {
-		if (!proc_find(pid_file) || ev_now_ns() > deadline) {
-			proc_last_line(log, line, sizeof(line));
-			return err_set(err, -EIO, "vswitch: %s: %s",
-				proc_find(pid_file) ? "does not answer" : "ended at once",
-				line[0] ? line : "it said nothing");
+		bool runs = proc_find(pid_file) > 0;
+
+		if (!runs && proc_last_error(log, &why)) {
+			(void)err_set(err, -EIO, "vswitch: ended at once: %s", why.msg);
+			err_hint(err, "%s", why.hint);
+			return -EIO;
+		}
+		if (!runs || ev_now_ns() > deadline) {
+			(void)err_set(err, -EIO, "vswitch: %s", runs ? "does not answer" : "ended at once");
+			err_hint(err, "its log is '%s'", log);
+			return -EIO;
 		}
 		proc_sleep_ms(10);
 	}
@@ -74,6 +81,57 @@ int apply_start_switch(const struct opts *opts, const char *run_dir, struct err 
 		(void)unlink(control);
 	}
 	return code;
+}
+
+/* What nodes need of this machine */
+
+/* Does `vmm check` say that KVM is fit? */
+static int check_kvm(const struct opts *opts, struct err *err)
+{
+	char program[PATH_MAX], text[4096];
+	char *argv[] = {program, (char *)"check", (char *)"-j", NULL};
+	const char *reason, *hint;
+	json_t *json;
+	int code = proc_find_program(opts->bin_dir, "vmm", program, sizeof(program), err);
+
+	if (!code)
+		code = proc_output(argv, text, sizeof(text), err);
+	if (code)
+		return code;
+	json = json_loads(text, 0, NULL);
+	reason = json_string_value(json_object_get(json, "reason"));
+	hint = json_string_value(json_object_get(json, "hint"));
+	if (!json_is_true(json_object_get(json, "fit"))) {
+		code = err_set(err, -ENOTSUP, "no node can be started: %s", reason ? reason : "KVM cannot be measured");
+		err_hint(err, "%s", hint ? hint : "see `vmm check`");
+	}
+	json_decref(json);
+	return code;
+}
+
+int apply_check(const struct opts *opts, const struct plan *plan, struct err *err)
+{
+	char path[PATH_MAX];
+	bool starts = false, starts_nfguest = false, wants_fit = false;
+	int code = 0;
+
+	for (unsigned i = 0; i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+		const struct topo_node *node = op->to.vm.node;
+
+		if (op->kind != PLAN_NODE_ADD && op->kind != PLAN_NODE_RESTART)
+			continue;
+		starts = true;
+		starts_nfguest = starts_nfguest || node->image->is_nfguest;
+		wants_fit = wants_fit || (!node->image->is_nfguest && !opts->slow_kvm);
+	}
+	if (starts)
+		code = proc_find_program(opts->bin_dir, "vmm", path, sizeof(path), err);
+	if (!code && starts_nfguest)
+		code = proc_find_nfguest(opts->bin_dir, path, sizeof(path), err);
+	if (!code)
+		code = proc_find_program(opts->bin_dir, "vswitch", path, sizeof(path), err);
+	return !code && wants_fit ? check_kvm(opts, err) : code;
 }
 
 /* Operations */

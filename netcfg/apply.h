@@ -12,6 +12,12 @@
 /** Start the lab's vswitch unless it runs. 0 or -errno; ret_started: it did not run before. */
 int apply_start_switch(const struct opts *opts, const char *run_dir, struct err *err);
 
+/**
+ * Before anything starts: are the programs there, and is KVM fit for the nodes that the plan starts?
+ * returns 0, -ENOENT, -ENOTSUP
+ */
+int apply_check(const struct opts *opts, const struct plan *plan, struct err *err);
+
 /** Called before each operation that is not quiet. */
 typedef void apply_progress_fn(const struct plan_op *op);
 

@@ -133,7 +133,7 @@ int cmd_plan(const struct opts *opts, const struct grammar_request *req)
 
 	if (too_many(req, 1))
 		return EXIT_USAGE;
-	if (lab_load(opts, first_arg(req), false, &lab, &err))
+	if (lab_load(opts, first_arg(req), true, &lab, &err))
 		return fail_load(&err);
 	if (make_plan(&lab, &plan, &runs, &err)) {
 		code = cmd_fail(&err);
@@ -223,6 +223,8 @@ static int apply_locked(const struct opts *opts, const struct lab *lab, struct e
 		return 0;
 	}
 	if (!code)
+		code = apply_check(opts, &plan, err);
+	if (!code)
 		code = rundir_write_file_name(lab->run_dir, lab->file, err);
 	if (!code && !plan.n_ops && runs) {
 		if (!opts->quiet)
@@ -245,6 +247,23 @@ static int apply_locked(const struct opts *opts, const struct lab *lab, struct e
 	return code;
 }
 
+static int count_node(void *ctx, const char *node)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/* A lab of which nothing was started is none: its directory would be shown as one. */
+static void remove_if_empty(const char *run_dir)
+{
+	char pid_file[RUNDIR_PATH_SIZE];
+	unsigned n = 0;
+
+	(void)rundir_each_node(run_dir, count_node, &n);
+	if (!n && !rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), NULL) && access(pid_file, F_OK))
+		(void)rundir_remove(run_dir, NULL);
+}
+
 int cmd_apply(const struct opts *opts, const struct grammar_request *req)
 {
 	struct err err = {0};
@@ -264,6 +283,8 @@ int cmd_apply(const struct opts *opts, const struct grammar_request *req)
 	}
 	if (!code)
 		code = apply_locked(opts, &lab, &err);
+	if (code && lock >= 0)
+		remove_if_empty(lab.run_dir);
 	if (lock >= 0)
 		close(lock);
 	lab_done(&lab);

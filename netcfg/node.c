@@ -179,11 +179,25 @@ static void remove_sockets(const char *run_dir, const char *name, const struct p
 	}
 }
 
+/* By its last words; without, it was killed, or ended as it was told. */
+static int why_ended(const struct paths *paths, const char *name, const char *what, struct err *err)
+{
+	struct err why;
+
+	if (proc_last_error(paths->log, &why)) {
+		(void)err_set(err, -EIO, "node '%s': %s: %s", name, what, why.msg);
+		err_hint(err, "%s", why.hint);
+	} else {
+		(void)err_set(err, -EIO, "node '%s': %s, without an error", name, what);
+		err_hint(err, "its log is '%s'", paths->log);
+	}
+	return -EIO;
+}
+
 static int wait_answer(const char *run_dir, const char *name, const struct paths *paths,
 	struct err *err)
 {
 	uint64_t deadline = ev_now_ns() + START_TIMEOUT_MS * UINT64_C(1000000);
-	char line[200];
 
 	for (;;) {
 		struct ctl_client *client;
@@ -198,12 +212,12 @@ static int wait_answer(const char *run_dir, const char *name, const struct paths
 			break;
 		proc_sleep_ms(5);
 	}
-	proc_last_line(paths->log, line, sizeof(line));
-	(void)err_set(err, -EIO, "node '%s': vmm %s: %s", name,
-		proc_find(paths->pid) ? "does not answer" : "ended at once", line[0] ? line : "it said nothing");
-	if (strstr(line, "slow-kvm"))
-		err_hint(err, "netcfg apply --slow-kvm runs guests all the same");
-	return -EIO;
+	if (proc_find(paths->pid)) {
+		(void)err_set(err, -EIO, "node '%s': vmm does not answer", name);
+		err_hint(err, "its log is '%s'", paths->log);
+		return -EIO;
+	}
+	return why_ended(paths, name, "vmm ended at once", err);
 }
 
 int node_start(const char *run_dir, const char *name, struct err *err)
@@ -308,8 +322,7 @@ int node_is_ready(const char *run_dir, const char *name, struct err *err)
 		return err_prefix(err, "node '%s'", name);
 	runs = proc_find(paths.pid) > 0;
 	if (!runs) {
-		proc_last_line(paths.log, line, sizeof(line));
-		code = err_set(err, -ESRCH, "node '%s': does not run%s%s", name, line[0] ? ": " : "", line);
+		code = why_ended(&paths, name, "does not run", err);
 	} else {
 		code = code > 0 && file_holds(paths.serial, words[0]);
 		if (!code) {

@@ -120,6 +120,33 @@ int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *
 	return code;
 }
 
+int proc_output(char *const *argv, char *text, size_t size, struct err *err)
+{
+	int fds[2], code = 0;
+	size_t len = 0;
+	ssize_t n = 0;
+	pid_t pid;
+
+	if (pipe2(fds, O_CLOEXEC))
+		return err_set(err, -errno, "pipe: %s", strerror(errno));
+	pid = fork();
+	if (!pid) {
+		if (dup2(fds[1], STDOUT_FILENO) >= 0)
+			execv(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0)
+		code = err_set(err, -errno, "fork: %s", strerror(errno));
+	close(fds[1]);
+	while (pid > 0 && len + 1 < size && (n = read(fds[0], text + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	close(fds[0]);
+	text[len] = '\0';
+	if (pid > 0)
+		(void)waitpid(pid, NULL, 0);
+	return code;
+}
+
 pid_t proc_find(const char *pid_file)
 {
 	char text[64];
@@ -230,26 +257,44 @@ int proc_find_nfguest(const char *bin_dir, char *path, size_t size, struct err *
 	return -ENOENT;
 }
 
-void proc_last_line(const char *file, char *buf, size_t size)
+/* The end of a file as text; its length, 0 where there is none. */
+static size_t read_end(const char *file, char *text, size_t size)
 {
-	char text[4096];
 	int fd = open(file, O_RDONLY | O_CLOEXEC);
 	ssize_t len = -1;
 	off_t end;
+
+	text[0] = '\0';
+	if (fd < 0)
+		return 0;
+	end = lseek(fd, 0, SEEK_END);
+	len = pread(fd, text, size - 1, end > (off_t)size ? end - (off_t)size + 1 : 0);
+	close(fd);
+	text[len < 0 ? 0 : len] = '\0';
+	return len < 0 ? 0 : (size_t)len;
+}
+
+bool proc_last_error(const char *file, struct err *ret_err)
+{
+	char text[4096];
+
+	(void)read_end(file, text, sizeof(text));
+	return err_read_last(text, ret_err);
+}
+
+void proc_last_line(const char *file, char *buf, size_t size)
+{
+	char text[4096];
+	size_t len = read_end(file, text, sizeof(text));
 	char *line;
 
 	buf[0] = '\0';
-	if (fd < 0)
-		return;
-	end = lseek(fd, 0, SEEK_END);
-	len = pread(fd, text, sizeof(text) - 1, end > (off_t)sizeof(text) ? end - (off_t)sizeof(text) + 1 : 0);
-	close(fd);
 	while (len > 0 && (unsigned char)text[len - 1] <= ' ')
 		len--;
-	if (len <= 0)
+	if (!len)
 		return;
 	text[len] = '\0';
-	line = memrchr(text, '\n', (size_t)len);
+	line = memrchr(text, '\n', len);
 	(void)snprintf(buf, size, "%s", line ? line + 1 : text);
 	for (char *c = buf; *c; c++) {
 		if ((unsigned char)*c < ' ' || *c == 0x7f)

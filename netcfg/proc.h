@@ -19,6 +19,8 @@
  */
 int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *ret_pid,
 	struct err *err);
+/** Run a program to its end, stdout into text; more than fits ends it by SIGPIPE. 0 or -errno. */
+int proc_output(char *const *argv, char *text, size_t size, struct err *err);
 /** The living process that pid_file names, 0 = none. */
 pid_t proc_find(const char *pid_file);
 /** Is it held by a signal (SIGSTOP) or a debugger? */
@@ -33,6 +35,8 @@ int proc_find_program(const char *bin_dir, const char *name, char *path, size_t 
 int proc_find_nfguest(const char *bin_dir, char *path, size_t size, struct err *err);
 /** The last line of a file that is not blank, control characters replaced; "" = none. */
 void proc_last_line(const char *file, char *buf, size_t size);
+/** The error that a program ended with, by its log; false: it said none, as one that is killed. */
+bool proc_last_error(const char *file, struct err *ret_err);
 void proc_sleep_ms(unsigned ms);
 
 #endif

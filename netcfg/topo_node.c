@@ -13,6 +13,7 @@
 static const char *read_path(struct topo_reader *reader, const char *what, const struct topo_text *text)
 {
 	const char *path = text->text;
+	bool is_disk = !strcmp(what, "disk");
 
 	if (strchr(path, ',')) {
 		diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.60s\": a path may not hold a comma", what, path);
@@ -20,12 +21,14 @@ static const char *read_path(struct topo_reader *reader, const char *what, const
 	}
 	if (path[0] != '/')
 		path = arena_printf(&reader->topo->arena, "%s/%s", reader->dir, path);
-	if (path && reader->check_files && access(path, R_OK)) {
+	if (path && reader->check_files && access(path, is_disk ? R_OK | W_OK : R_OK)) {
 		diag_hint(diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.80s\": %s", what, text->text,
 				  strerror(errno)),
 			"%s", strstr(path, "build/guest/") ? "build it: tools/guest-image" : "");
 		return NULL;
 	}
+	if (path && reader->check_files && is_disk && !topo_check_disk(path, text, reader->diag))
+		return NULL;
 	return path;
 }
 
@@ -355,5 +358,6 @@ void topo_finish_nodes(struct topo_reader *reader, const struct yaml_value *node
 		}
 	}
 	topo_check_addresses(reader);
+	topo_check_disks(reader);
 	check_circles(reader);
 }

@@ -45,6 +45,9 @@ void topo_read_images(struct topo_reader *reader, const struct yaml_value *image
 void topo_read_nodes(struct topo_reader *reader, const struct yaml_value *nodes);
 /** Kernel arguments from addresses; after links, which say how many interfaces there are. */
 void topo_finish_nodes(struct topo_reader *reader, const struct yaml_value *nodes);
+/** Disks that are not what they are taken for, or that two nodes would write to: topo_disk.c */
+bool topo_check_disk(const char *path, const struct topo_text *text, struct diag *diag);
+void topo_check_disks(struct topo_reader *reader);
 /** ports of the host: topo_port.c; after nodes and bridges, whose names they must not take */
 void topo_read_ports(struct topo_reader *reader, const struct yaml_value *ports);
 /** bridges and links: topo_link.c */

@@ -3,7 +3,7 @@
 
 A vmm without a machine, for tests of netcfg where there is no KVM: it serves the control socket, writes what a
 ready guest writes, and moves no frame. Words of the guest's command line make it another one:
-fake=mute (its console says nothing), fake=refused (it ends with an error and a hint).
+fake=mute (its console says nothing), fake=refused (it ends with an error and a hint). KVM is fit unless FAKE_UNFIT.
 """
 import json
 import os
@@ -73,6 +73,11 @@ def serve(vm, connection):
 
 
 def main():
+    if sys.argv[1] == "check":
+        fit = not os.environ.get("FAKE_UNFIT")
+        reason = {} if fit else {"reason": "KVM here is too slow", "hint": "use another machine"}
+        print(json.dumps({"fit": fit, **reason}))
+        return
     opts = options(sys.argv)
     if "fake=refused" in opts["--cmdline"]:
         sys.exit("vmm: error: kernel 'k': it is none\nvmm: hint: give it one")

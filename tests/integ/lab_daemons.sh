@@ -51,6 +51,24 @@ kill -STOP "$(pid_of b)"
 expect 'one that does not answer can be ended' lab node stop b --force
 expect 'and started again' lab node start b
 
+# --- why a node does not run ---
+kill -KILL "$(pid_of b)"
+fails_with 'of one that was killed no other words are taken for the reason' 1 \
+	"node 'b': does not run, without an error" lab wait b
+expect 'apply starts it again' lab apply -f "$T/lab.yaml"
+sed 's/  c: {}/  c: { cmdline: fake=refused }/' "$T/lab.yaml" >"$T/refused.yaml"
+fails_with 'of one that refuses its settings the error is told, not the hint' 1 \
+	"node 'c': vmm ended at once: kernel 'k': it is none" lab apply -f "$T/refused.yaml" --allow restart
+expect 'and the hint as a hint' grep -qx 'netcfg: hint: give it one' "$T/last.out"
+expect 'the node comes back' lab apply -f "$T/lab.yaml" --allow restart
+sed "s/name: $LAB/name: linux/; s/kind: nfguest, cmdline: mode=idle/image: i/" "$T/lab.yaml" >"$T/linux.yaml"
+printf 'images:\n  i: { kernel: /dev/null }\n' >>"$T/linux.yaml"
+fails_with 'a KVM that is not fit is told before anything starts' 1 \
+	'no node can be started: KVM here is too slow' env FAKE_UNFIT=1 netcfg --bindir "$T/bin" apply -f "$T/linux.yaml"
+expect 'and nothing did' test ! -e "$XDG_RUNTIME_DIR/weft/labs/linux"
+sed 's,/dev/null,/nonexistent,' "$T/linux.yaml" >"$T/missing.yaml"
+fails_with 'an image that is missing fails the plan' 2 'missing.yaml:.*nonexistent' lab plan -f "$T/missing.yaml"
+
 # --- another lab of the same name ---
 mkdir "$T/other"
 lab_of $LAB x y >"$T/other/lab.yaml"

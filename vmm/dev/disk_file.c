@@ -1,5 +1,6 @@
 #include "disk_file.h"
 
+#include "disk_format.h"
 #include "disk_ring.h"
 #include "disk_threads.h"
 #include "err.h"
@@ -264,6 +265,7 @@ static int disk_lock(struct disk_file *file, bool is_read_only, struct err *err)
 static int disk_open_file(
 	struct disk_file *file, const char *path, bool is_read_only, struct err *err)
 {
+	const char *format;
 	struct stat st;
 	off_t end;
 	int code;
@@ -278,6 +280,12 @@ static int disk_open_file(
 	}
 	if (fstat(file->fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
 		return err_set(err, -EINVAL, "neither a file nor a block device");
+	format = disk_format_find(file->fd);
+	if (format) {
+		(void)err_set(err, -EINVAL, "is %s, not raw", format);
+		err_hint(err, "make it raw: qemu-img convert -O raw FROM TO");
+		return -EINVAL;
+	}
 	end = lseek(file->fd, 0, SEEK_END); // works for block devices as well
 	if (end < 0) {
 		code = -errno;

@@ -125,9 +125,37 @@ static void print_gives_message_then_hint(void **state)
 	assert_string_equal(text, "netcfg: error: No such file or directory\n");
 }
 
+static void last_words_are_read_back(void **state)
+{
+	static const struct {
+		const char *text, *msg, *hint;
+	} cases[] = {
+		{"vmm: error: kernel 'k': none\nvmm: hint: give it one\n", "kernel 'k': none", "give it one"},
+		{"info net: connected\nvmm: error: a: b: c\n\n", "a: b: c", ""},
+		{"vmm: error: old\nvmm: error: new\n", "new", ""},
+		{"vmm: error: tab\there", "tab here", ""},
+		{"vmm: error: old\nnotice net: connected\n", NULL, ""},
+		{"info net: error: connected\n", NULL, ""},
+		{"vmm: hint: of nothing\n", NULL, ""},
+		{"vmm: error:", NULL, ""},
+		{"\n", NULL, ""},
+		{"", NULL, ""},
+	};
+	struct err err;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool found = err_read_last(cases[i].text, &err);
+
+		if (found != (cases[i].msg != NULL) || (found && strcmp(err.msg, cases[i].msg)) ||
+			strcmp(err.hint, cases[i].hint) || err.code != (found ? -EIO : 0))
+			fail_msg("'%s': '%s' '%s'", cases[i].text, err.msg, err.hint);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(last_words_are_read_back),
 		cmocka_unit_test(set_returns_code_and_keeps_text),
 		cmocka_unit_test(set_may_quote_itself),
 		cmocka_unit_test(prefix_nests_and_keeps_the_rest),

@@ -499,6 +499,35 @@ static void an_engine_that_takes_nothing_is_asked_again(void **state)
 	rig_destroy(&rig);
 }
 
+/* A guest would take the container for its disk, and write into it. */
+static void containers_are_refused(void **state)
+{
+	static const struct {
+		const char *name;
+		off_t at;
+		const char *magic;
+	} cases[] = {{"qcow2", 0, "QFI\xfb"}, {"vmdk", 0, "KDMV"}, {"vhdx", 0, "vhdxfile"},
+		{"vdi", 64, "\x7f\x10\xda\xbe"}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char path[] = "/tmp/weft-disk-XXXXXX";
+		struct disk_file_config config = {.path = path, .n_max = N_MAX};
+		struct disk_file *file = NULL;
+		struct err err = {0};
+		size_t len = strlen(cases[i].magic);
+		int fd = mkstemp(path);
+
+		assert_true(fd >= 0);
+		assert_int_equal(pwrite(fd, cases[i].magic, len, cases[i].at), len);
+		assert_int_equal(ev_create(&config.ev), 0);
+		assert_int_equal(disk_file_open(&config, &file, &err), -EINVAL);
+		assert_non_null(strstr(err.msg, cases[i].name));
+		ev_destroy(config.ev);
+		(void)close(fd);
+		(void)unlink(path);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -511,6 +540,7 @@ int main(void)
 		cmocka_unit_test(wrong_answers_are_errors),
 		cmocka_unit_test(an_answer_that_never_changes_is_an_error),
 		cmocka_unit_test(ranges_are_stable_when_they_have_to_be),
+		cmocka_unit_test(containers_are_refused),
 		cmocka_unit_test(only_what_needs_room_is_held),
 		cmocka_unit_test(what_is_cancelled_does_not_go_on),
 		cmocka_unit_test(an_engine_that_takes_nothing_is_asked_again),
