@@ -157,6 +157,8 @@ static int ask_node(struct ctl_client *client, const char *name, struct actual *
 	if (!vm)
 		return err_set(err, -ENOMEM, "out of memory");
 	(void)str_copy(vm->name, sizeof(vm->name), name);
+	vm->vcpus = node->vm.vcpus;
+	vm->memory_bytes = node->vm.memory_bytes;
 	(void)str_copy(vm->digest, sizeof(vm->digest), node->vm.config);
 	return ctl_client_rows(client, "NicShow", &nothing, note_nic, vm, err);
 }

@@ -144,7 +144,10 @@ struct applier {
 
 static int wait_after(const struct applier *a, const struct topo_node *node, struct err *err)
 {
-	unsigned timeout_s = a->opts->timeout_s ? a->opts->timeout_s : AFTER_TIMEOUT_S;
+	const struct opts *opts = a->opts;
+	unsigned timeout_s = opts->timeout_s		   ? opts->timeout_s
+			     : opts->wait && opts->wait_s ? opts->wait_s
+							   : AFTER_TIMEOUT_S;
 	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
 	int code = 0;
 
@@ -254,6 +257,8 @@ static int run_op(const struct applier *a, const struct plan_op *op, struct err 
 		return code ? code : start_node(a, &op->to.vm, err);
 	case PLAN_NODE_DEL:
 		return remove_node(a, op->name, err);
+	case PLAN_SWITCH_START:
+		break;
 	}
 	return 0;
 }

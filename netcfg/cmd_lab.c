@@ -71,6 +71,38 @@ static void no_progress(const struct plan_op *op)
 {
 }
 
+/* A switch that ended comes back with what it saved, which nobody can be asked for now: what then still
+ * differs is small, and is not what a plan against nothing says. */
+static bool switch_comes_back(const struct lab *lab, bool runs)
+{
+	char config[RUNDIR_PATH_SIZE];
+
+	return !runs && !rundir_file(lab->run_dir, "state/config", "", config, sizeof(config), NULL) &&
+	       !access(config, F_OK);
+}
+
+static bool is_of_node(const struct plan_op *op)
+{
+	return op->kind == PLAN_NODE_ADD || op->kind == PLAN_NODE_RESTART || op->kind == PLAN_NODE_DEL;
+}
+
+/* What a plan shows of the lab whose switch ended. */
+static void hide_switch(struct plan *plan)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < plan->n_ops; i++) {
+		if (is_of_node(&plan->ops[i]))
+			plan->ops[n++] = plan->ops[i];
+	}
+	plan->n_ops = n;
+	if (STATE_ADD(plan->ops, plan->n_ops)) {
+		struct plan_op *op = &plan->ops[n];
+
+		*op = (struct plan_op){.kind = PLAN_SWITCH_START, .cost = PLAN_CARRIER, .name = "vswitch", .text = "is started again with what it saved"};
+	}
+}
+
 static void print_plan(const struct opts *opts, const struct lab *lab, const struct plan *plan)
 {
 	unsigned n = 0;
@@ -138,6 +170,8 @@ int cmd_plan(const struct opts *opts, const struct grammar_request *req)
 	if (make_plan(&lab, &plan, &runs, &err)) {
 		code = cmd_fail(&err);
 	} else {
+		if (switch_comes_back(&lab, runs))
+			hide_switch(&plan);
 		if (opts->json)
 			print_plan_json(opts, &lab, &plan);
 		else

@@ -63,6 +63,33 @@ static void describe_vm(const struct state_vm *vm, char *buf, size_t size)
 			node->memory_bytes >> 20, vm->n_nics, vm->n_nics == 1 ? "" : "s");
 }
 
+/* What a node is restarted for. What it was started with is known by a digest alone, but for what it reports. */
+static void describe_restart(const struct state_vm *vm, const struct state_vm *old, char *buf, size_t size)
+{
+	const struct topo_node *node = vm->node;
+
+	if (strcmp(vm->digest, old->digest)) {
+		if (node && old->vcpus && old->vcpus != node->vcpus)
+			(void)snprintf(buf, size, "%u -> %u vcpus", old->vcpus, node->vcpus);
+		else if (node && old->memory_bytes && old->memory_bytes >> 20 != node->memory_bytes >> 20)
+			(void)snprintf(buf, size, "memory %" PRIu64 "M -> %" PRIu64 "M", old->memory_bytes >> 20,
+				node->memory_bytes >> 20);
+		else
+			(void)snprintf(buf, size, "another image, disk, command line or offload");
+		return;
+	}
+	if (vm->n_nics > old->n_nics) {
+		(void)snprintf(buf, size, "%u -> %u interfaces (see `interfaces`)", old->n_nics, vm->n_nics);
+		return;
+	}
+	for (unsigned i = 0; i < vm->n_nics; i++) {
+		if (!vm->nics[i].used || vm->nics[i].mtu == old->nics[i].mtu)
+			continue;
+		(void)snprintf(buf, size, "eth%u: mtu %u -> %u", i + 1, old->nics[i].mtu, vm->nics[i].mtu);
+		return;
+	}
+}
+
 static void plan_node(struct planner *p, const struct state_vm *vm)
 {
 	const struct state_vm *old = state_find_vm(p->actual, vm->name);
@@ -70,15 +97,14 @@ static void plan_node(struct planner *p, const struct state_vm *vm)
 	char text[160];
 
 	describe_vm(vm, text, sizeof(text));
-	if (!old)
+	if (!old) {
 		op = add(p, PLAN_NODE_ADD, PLAN_LIVE, vm->name, "%s", text);
-	else if (!vm_fits(vm, old))
-		op = add(p, PLAN_NODE_RESTART, PLAN_RESTART, vm->name, "%s",
-			strcmp(vm->digest, old->digest)	? "its settings changed"
-			: vm->n_nics > old->n_nics	? "it gets more interfaces (see `interfaces`)"
-							: "the MTU of an interface changed");
-	else
+	} else if (!vm_fits(vm, old)) {
+		describe_restart(vm, old, text, sizeof(text));
+		op = add(p, PLAN_NODE_RESTART, PLAN_RESTART, vm->name, "%s", text);
+	} else {
 		return;
+	}
 	if (op)
 		op->to.vm = *vm;
 }
@@ -267,16 +293,43 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 
 /* Bridges */
 
+static void format_vlans(const struct vlan_set *vlans, char *buf, size_t size)
+{
+	size_t len = vlan_set_format(vlans, buf, size);
+
+	if (len >= size)
+		memcpy(buf + size - 4, "...", 4);
+	else if (!len)
+		(void)snprintf(buf, size, "none");
+}
+
+static void describe_bridge(const struct ctl_bridge *old, const struct ctl_bridge *new, char *buf, size_t size)
+{
+	char from[48], to[48];
+	size_t used = 0;
+
+	buf[0] = '\0';
+	if (old->ageing_s != new->ageing_s)
+		used += (size_t)snprintf(buf + used, size - used, "ageing %us -> %us", old->ageing_s, new->ageing_s);
+	if (!vlan_set_equal(&old->vlans, &new->vlans)) {
+		format_vlans(&old->vlans, from, sizeof(from));
+		format_vlans(&new->vlans, to, sizeof(to));
+		used += (size_t)snprintf(buf + used, size - used, "%svlans %s -> %s", used ? ", " : "", from, to);
+	}
+	if (old->reserved != new->reserved)
+		(void)snprintf(buf + used, size - used, "%sreserved %s -> %s", used ? ", " : "",
+			ctl_reserved_modes[old->reserved], ctl_reserved_modes[new->reserved]);
+}
+
 static void set_bridge(struct planner *p, const struct ctl_bridge *old, const struct ctl_bridge *bridge, bool quiet)
 {
 	struct plan_op *op;
+	char text[192];
 
 	if (state_same_bridge(old, bridge))
 		return;
-	op = add(p, PLAN_BRIDGE_SET, PLAN_LIVE, bridge->name, "%s%s%s",
-		old->ageing_s != bridge->ageing_s ? "ageing " : "",
-		vlan_set_equal(&old->vlans, &bridge->vlans) ? "" : "vlans ",
-		old->reserved != bridge->reserved ? "reserved" : "");
+	describe_bridge(old, bridge, text, sizeof(text));
+	op = add(p, PLAN_BRIDGE_SET, PLAN_LIVE, bridge->name, "%s", text);
 	if (!op)
 		return;
 	op->to.bridge = *bridge;
@@ -422,6 +475,8 @@ const char *plan_object(const struct plan_op *op)
 	case PLAN_PORT_SET:
 	case PLAN_PORT_DEL:
 		return state_is_nic_port(&op->to.port) ? "link" : "port"; // the ends of cables to people
+	case PLAN_SWITCH_START:
+		return "switch";
 	default:
 		return "link";
 	}

@@ -36,6 +36,7 @@ enum plan_kind {
 	PLAN_LINK_ADD,
 	PLAN_LINK_SET,
 	PLAN_BRIDGE_DEL,
+	PLAN_SWITCH_START, /* never planned: shown in place of what a switch brings back by itself */
 };
 
 struct plan_op {
@@ -64,7 +65,7 @@ void plan_done(struct plan *plan);
 enum plan_cost plan_cost(const struct plan *plan);
 /** '+', '-' or '~'. */
 char plan_sign(const struct plan_op *op);
-/** "bridge", "node", "port" (of the host) or "link". */
+/** "bridge", "node", "port" (of the host), "switch" or "link". */
 const char *plan_object(const struct plan_op *op);
 
 #endif

@@ -26,6 +26,8 @@
 struct state_vm {
 	char name[CTL_NAME_MAX + 1];
 	char digest[STATE_DIGEST_SIZE]; /* of everything but the NICs */
+	uint32_t vcpus;         /* actual only; 0 = not known */
+	uint64_t memory_bytes;  /* the same */
 	unsigned n_nics;
 	struct {
 		uint32_t mtu;   /* offered to the guest; 0 = none */

@@ -69,6 +69,13 @@ expect 'and nothing did' test ! -e "$XDG_RUNTIME_DIR/weft/labs/linux"
 sed 's,/dev/null,/nonexistent,' "$T/linux.yaml" >"$T/missing.yaml"
 fails_with 'an image that is missing fails the plan' 2 'missing.yaml:.*nonexistent' lab plan -f "$T/missing.yaml"
 
+# --- a switch that was killed ---
+kill -KILL "$(pid_of vswitch)"
+expect 'the plan is to start it, not to add what it brings back' \
+	json '[.changes[] | [.object, .name, .change]] == [["switch", "vswitch", "~"]]' lab -j plan -f "$T/lab.yaml"
+expect 'apply does' lab apply -f "$T/lab.yaml"
+expect 'and nothing is left to do' lab plan -f "$T/lab.yaml" --exit-code
+
 # --- another lab of the same name ---
 mkdir "$T/other"
 lab_of $LAB x y >"$T/other/lab.yaml"

@@ -182,6 +182,8 @@ static void run(struct state *s, const struct plan_op *op)
 	case PLAN_NODE_RESTART:
 		s->vms[must(s, op->name, PLAN_NODE_ADD)] = op->to.vm;
 		break;
+	case PLAN_SWITCH_START:
+		break;
 	case PLAN_NODE_DEL:
 		FORGET(s->vms, s->n_vms, must(s, op->name, PLAN_NODE_ADD));
 		break;
@@ -356,6 +358,47 @@ static void host_ports_come_before_nodes_and_are_named(void **state)
 	unmake(&lab);
 }
 
+/* The text of the operation that two files differ by. */
+static void check_text(const char *first, const char *second, const char *text)
+{
+	struct state actual = {0};
+	struct plan plan;
+	struct lab a, b;
+	struct err err;
+	unsigned n;
+
+	make(&a, first);
+	make(&b, second);
+	(void)settle(&actual, &a, &n);
+	for (unsigned i = 0; i < actual.n_vms; i++) {
+		actual.vms[i].vcpus = a.topo.nodes[i].vcpus;
+		actual.vms[i].memory_bytes = a.topo.nodes[i].memory_bytes;
+	}
+	assert_int_equal(plan_make(&b.state, &actual, DIR_NAME, &plan, &err), 0);
+	assert_true(plan.n_ops >= 1);
+	assert_string_equal(plan.ops[plan.ops[0].quiet].text, text);
+	plan_done(&plan);
+	state_done(&actual);
+	unmake(&a);
+	unmake(&b);
+}
+
+static void changes_say_from_what_to_what(void **state)
+{
+	static const char node[] = HEAD "nodes:\n  h1: {}\n", bridge[] = HEAD "bridges:\n  br0: {}\n";
+
+	check_text(node, HEAD "nodes:\n  h1: { vcpus: 2 }\n", "1 -> 2 vcpus");
+	check_text(node, HEAD "nodes:\n  h1: { memory: 1G }\n", "memory 256M -> 1024M");
+	check_text(node, HEAD "nodes:\n  h1: { cmdline: x }\n", "another image, disk, command line or offload");
+	check_text(node, HEAD "nodes:\n  h1: { interfaces: 2 }\n", "0 -> 2 interfaces (see `interfaces`)");
+	check_text(on_bridge,
+		TWO "  - { endpoints: [h1:eth1, br0], mtu: 9000 }\n  - { endpoints: [h2:eth1, br0] }\n",
+		"eth1: mtu 0 -> 9000");
+	check_text(bridge, HEAD "bridges:\n  br0: { ageing: 60 }\n", "ageing 300s -> 60s");
+	check_text(bridge, HEAD "bridges:\n  br0: { vlans: [10, 20], reserved: drop }\n",
+		"vlans all -> 10,20, reserved forward -> drop");
+}
+
 static void nodes_come_after_what_they_wait_for(void **state)
 {
 	struct state nothing = {0};
@@ -497,6 +540,7 @@ int main(void)
 		cmocka_unit_test(cards_are_told_by_any_of_their_names),
 		cmocka_unit_test(host_ports_come_before_nodes_and_are_named),
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
+		cmocka_unit_test(changes_say_from_what_to_what),
 		cmocka_unit_test(macs_are_stable_and_distinct),
 		cmocka_unit_test(macs_that_collide_are_parted),
 		cmocka_unit_test(sockets_of_nodes_are_apart),
