@@ -4,18 +4,15 @@
  *
  *   guest_tool msr CPU INDEX                     print a model-specific register
  *   guest_tool rtc                               wait for three update interrupts and an alarm
- *   guest_tool kexec KERNEL INITRD CMDLINE       boot KERNEL (bzImage) at once, without a shutdown
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/reboot.h>
 #include <linux/rtc.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -77,27 +74,12 @@ static int try_rtc(void)
 	return 0;
 }
 
-static int boot(const char *kernel, const char *initrd, const char *cmdline)
-{
-	int kernel_fd = open(kernel, O_RDONLY), initrd_fd = open(initrd, O_RDONLY);
-
-	if (kernel_fd < 0 || initrd_fd < 0)
-		return fail("open");
-	if (syscall(SYS_kexec_file_load, kernel_fd, initrd_fd, strlen(cmdline) + 1, cmdline, 0ul) < 0)
-		return fail("kexec_file_load");
-	(void)syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2,
-		LINUX_REBOOT_CMD_KEXEC, NULL);
-	return fail("reboot");
-}
-
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "msr"))
 		return show_msr(argv[2], argv[3]);
 	if (argc == 2 && !strcmp(argv[1], "rtc"))
 		return try_rtc();
-	if (argc == 5 && !strcmp(argv[1], "kexec"))
-		return boot(argv[2], argv[3], argv[4]);
-	(void)fputs("usage: guest_tool msr CPU INDEX | rtc | kexec KERNEL INITRD CMDLINE\n", stderr);
+	(void)fputs("usage: guest_tool msr CPU INDEX | rtc\n", stderr);
 	return 2;
 }

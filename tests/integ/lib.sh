@@ -186,18 +186,6 @@ json() {
 	}
 }
 
-# tool_initrd INITRD [FILE...]: the small guest's files, behind them /guest_tool, /initrd (they themselves) and FILEs.
-tool_initrd() {
-	local initrd=$1 root=$T/tool-root
-	shift
-	mkdir "$root"
-	cp "$BUILD/tests/integ/guest_tool" "$@" "$root/"
-	cp "$GUEST/initramfs.img" "$root/initrd"
-	truncate -s %4 "$root/initrd" # an archive behind it must begin so
-	(cd "$root" && find . -type f | cpio -o -H newc --quiet) | cat "$root/initrd" - >"$initrd"
-	rm -rf "$root"
-}
-
 # ask SOCKET CMD...: run a command in a guest over its serial console's Unix socket.
 ask() {
 	local socket=$1
@@ -304,27 +292,6 @@ lab_up() {
 		echo "the lab $1 did not come up"
 		exit 1
 	}
-}
-
-# two_guests_up NAME [SETTING, ...]: h1 (10.0.0.1, with what tool_initrd made at $T/initrd, and these settings) and
-# h2 (10.0.0.2) on a bridge.
-two_guests_up() {
-	cat >"$T/guest.yaml" <<-EOF
-		version: 1
-		name: $1
-		images:
-		  tiny: { kernel: $GUEST/vmlinux, initrd: $GUEST/initramfs.img }
-		  more: { kernel: $GUEST/vmlinux, initrd: $T/initrd }
-		nodes:
-		  h1: { image: more, memory: 512M,${2:+ $2} ipv4: { eth1: 10.0.0.1/24 } }
-		  h2: { image: tiny, memory: 192M, ipv4: { eth1: 10.0.0.2/24 } }
-		bridges:
-		  br0: {}
-		links:
-		  - { endpoints: [h1:eth1, br0] }
-		  - { endpoints: [h2:eth1, br0] }
-	EOF
-	lab_up "$T/guest.yaml"
 }
 
 # lab_explain: at a lab's first failure, note in $T/lab.state what its VMMs and guests were at. It fails
