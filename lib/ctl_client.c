@@ -5,6 +5,7 @@
 #include "ctl_wire.h"
 #include "ev.h"
 #include "str.h"
+#include "unix_conn.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -98,7 +99,7 @@ static int client_connect(struct ctl_client *client, struct err *err)
 static void client_disconnect(struct ctl_client *client)
 {
 	if (client->fd >= 0)
-		(void)close(client->fd);
+		unix_conn_end(client->fd, NULL); // the server may be anybody's
 	client->fd = -1;
 	ctl_buf_done(&client->in);
 }

@@ -4,8 +4,8 @@
  *
  * Both sides read them here: what one sends the other takes. All are against a hostile peer. A
  * client whose backlog is full (a subscriber that does not read) is cut off. File descriptors that
- * a client sends are left alone (unix_conn.h) and end its connection; after CTL_MAX_CONNECTIONS of
- * those no new client is accepted.
+ * a client sends are left alone (unix_conn.h) and end its connection; while the loop's closer is
+ * behind with those (ev_closer()), no new client is accepted.
  */
 #ifndef WEFT_CTL_LIMITS_H
 #define WEFT_CTL_LIMITS_H

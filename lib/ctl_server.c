@@ -1,5 +1,6 @@
 #include "ctl_server.h"
 
+#include "closer.h"
 #include "ctl_buf.h"
 #include "ctl_json.h"
 #include "ctl_wire.h"
@@ -79,7 +80,6 @@ struct ctl_server {
 	uid_t uid;
 	struct ctl_conn *conns;
 	unsigned n_conns, n_foreign;
-	unsigned n_left_open; /* connections that ended, with descriptors in them (unix_conn.h) */
 	struct ctl_call *calls;
 };
 
@@ -452,8 +452,7 @@ static bool server_is_foreign(const struct ctl_server *server, uid_t uid)
 // Of a client, who may have sent descriptors.
 static void server_end_connection(struct ctl_server *server, int fd)
 {
-	if (unix_conn_end(fd) < 0)
-		server->n_left_open++;
+	unix_conn_end(fd, ev_closer(server->ev));
 }
 
 static void conn_close(struct ctl_conn *conn)
@@ -576,14 +575,20 @@ static void server_add_client(struct ctl_server *server, int fd)
 	server_end_connection(server, fd);
 }
 
+static void server_pause_accepting(struct ctl_server *server)
+{
+	if (!ev_set_events(server->source, 0))
+		ev_timer_set(server->accept_timer, SERVER_ACCEPT_PAUSE_NS, 0);
+}
+
 static void server_on_accept(void *ctx, int listen_fd, uint32_t events)
 {
 	struct ctl_server *server = ctx;
 
 	(void)events;
-	// Rather no new clients than no descriptors for those that are there, and for all else.
-	if (server->n_left_open >= CTL_MAX_CONNECTIONS) {
-		(void)ev_set_events(server->source, 0);
+	// What clients sent is let go of before more may come.
+	if (closer_is_behind(ev_closer(server->ev))) {
+		server_pause_accepting(server);
 		return;
 	}
 	for (int i = 0; i < SERVER_ACCEPTS_PER_ROUND; i++) {
@@ -593,8 +598,7 @@ static void server_on_accept(void *ctx, int listen_fd, uint32_t events)
 			server_add_client(server, fd);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 			   errno == ENOBUFS) {
-			if (!ev_set_events(server->source, 0))
-				ev_timer_set(server->accept_timer, SERVER_ACCEPT_PAUSE_NS, 0);
+			server_pause_accepting(server);
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED) {
 			return;
@@ -691,7 +695,7 @@ void ctl_server_destroy(struct ctl_server *server)
 		conn_close(server->conns);
 	while (server->calls)
 		call_destroy(server->calls); // orphans: their owners end with the server
-	unix_listener_close(&server->listener, server->path);
+	unix_listener_close(&server->listener, server->path, ev_closer(server->ev));
 	free(server->path);
 	free(server->handlers);
 	free(server);

@@ -1,5 +1,7 @@
 #include "ev.h"
 
+#include "closer.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -32,6 +34,7 @@ struct ev_source {
 };
 
 struct ev {
+	struct closer *closer;
 	int epoll_fd;
 	struct ev_source *live;
 	struct ev_source *dead;
@@ -133,10 +136,11 @@ int ev_create(struct ev **ret_ev)
 
 	if (!ev)
 		return -ENOMEM;
+	ev->closer = closer_create(EV_MAX_CLOSE_MS);
 	ev->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (ev->epoll_fd < 0) {
-		code = -errno;
-		free(ev);
+	if (!ev->closer || ev->epoll_fd < 0) {
+		code = ev->closer ? -errno : -ENOMEM;
+		ev_destroy(ev);
 		return code;
 	}
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -156,7 +160,9 @@ void ev_destroy(struct ev *ev)
 	while (ev->live)
 		ev_del(ev->live);
 	ev_free_dead(ev);
-	(void)close(ev->epoll_fd);
+	if (ev->epoll_fd >= 0)
+		(void)close(ev->epoll_fd);
+	closer_destroy(ev->closer);
 	free(ev);
 }
 
@@ -331,4 +337,9 @@ int ev_add_signals(struct ev *ev, const int *signos, unsigned n_signos, ev_signa
 	if (ret_source)
 		*ret_source = source;
 	return 0;
+}
+
+struct closer *ev_closer(struct ev *ev)
+{
+	return ev->closer;
 }

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 
+struct closer;
 struct ev;
 struct ev_source;
 
@@ -49,6 +50,13 @@ void ev_timer_stop(struct ev_source *source);
 /** Block the signals in signos[n_signos] in this thread and deliver them to fn on the loop. */
 int ev_add_signals(struct ev *ev, const int *signos, unsigned n_signos, ev_signal_fn *fn, void *ctx,
 	struct ev_source **ret_source);
+
+/**
+ * The loop's closer (closer.h), for all that its callbacks get from strangers: it closes where the
+ * loop does not wait, and no descriptor holds it longer than EV_MAX_CLOSE_MS. Borrowed.
+ */
+struct closer *ev_closer(struct ev *ev);
+#define EV_MAX_CLOSE_MS 20
 
 /** Remove and free; NULL is accepted. */
 void ev_del(struct ev_source *source);

@@ -1,5 +1,7 @@
 #include "unix_conn.h"
 
+#include "closer.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -25,7 +27,7 @@ ssize_t unix_conn_read(int fd, void *dst, size_t size)
 	return n < 0 ? -errno : n;
 }
 
-int unix_conn_end(int fd)
+void unix_conn_end(int fd, struct closer *closer)
 {
 	uint8_t unread[4096];
 	ssize_t n = 1;
@@ -34,8 +36,8 @@ int unix_conn_end(int fd)
 	(void)shutdown(fd, SHUT_RDWR);
 	for (unsigned i = 0; n > 0 && i < MAX_READS; i++)
 		n = unix_conn_read(fd, unread, sizeof(unread));
-	if (n > 0 || n == -EBADMSG)
-		return -EBADMSG;
-	(void)close(fd);
-	return 0;
+	if (n <= 0 && n != -EBADMSG)
+		(void)close(fd);
+	else if (closer)
+		closer_close(closer, fd);
 }

@@ -5,11 +5,9 @@
  * Whoever has received a descriptor has to close it, and where no room is offered for it the kernel
  * does, in the receiving thread; so it does with those that lie in a socket that is closed. That
  * can take hours: a socket may linger. So everything is looked at before it is read, and a socket
- * in which descriptors lie is neither read nor closed any more: it stays open until the process
- * ends, whose end waits for nothing. Its user bounds how many there are.
+ * in which descriptors lie is not read any more, and closed by a closer (closer.h).
  *
- * Not for who wants descriptors or has a thread that can wait (vswitch/port/vhost_closer.h).
- * Threads: any, one at a time for a socket.
+ * Not for who wants descriptors. Threads: any, one at a time for a socket.
  */
 #ifndef WEFT_UNIX_CONN_H
 #define WEFT_UNIX_CONN_H
@@ -17,13 +15,18 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+struct closer;
+
 /**
  * Read what is there, size bytes at most, without waiting.
  * returns  bytes read; 0 = the peer has closed; -EAGAIN; -EBADMSG: descriptors come with them, and
  *          nothing was read; -errno
  */
 ssize_t unix_conn_read(int fd, void *dst, size_t size);
-/** End the connection, which the peer sees, and close fd. 0, -EBADMSG: it stays open. */
-int unix_conn_end(int fd);
+/**
+ * End the connection, which the peer sees, and close fd, at once if nothing lies in it. closer:
+ * NULL = otherwise it stays open until the process ends, whose end waits for nothing.
+ */
+void unix_conn_end(int fd, struct closer *closer);
 
 #endif

@@ -1,6 +1,8 @@
 #include "unix_socket.h"
 
+#include "closer.h"
 #include "str.h"
+#include "unix_conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -230,14 +232,21 @@ int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 	return code;
 }
 
-void unix_listener_close(struct unix_listener *listener, const char *path)
+void unix_listener_close(struct unix_listener *listener, const char *path, struct closer *closer)
 {
 	struct stat st;
+	int fd;
 
 	if (listener->fd < 0)
 		return;
 	if (!lstat(path, &st) && st.st_dev == listener->dev && st.st_ino == listener->ino)
 		(void)unlink(path);
-	(void)close(listener->fd);
+	(void)shutdown(listener->fd, SHUT_RDWR); /* nobody connects from here on */
+	while ((fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+		unix_conn_end(fd, closer);
+	if (errno == EAGAIN || errno == EINVAL) /* there is nobody left */
+		(void)close(listener->fd);
+	else if (closer)
+		closer_close(closer, listener->fd);
 	listener->fd = -1;
 }

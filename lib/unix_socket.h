@@ -26,6 +26,8 @@
 #define UNIX_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 #define UNIX_LOCK_MS  20
 
+struct closer;
+
 struct unix_listener {
 	int fd;	   /* owned; non-blocking */
 	dev_t dev; /* identity of the socket's file */
@@ -42,7 +44,10 @@ int unix_address(const char *path, struct sockaddr_un *ret_address);
  */
 int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 	struct unix_listener *ret_listener, struct err *err);
-/** Close, and remove path if it is still this listener's. */
-void unix_listener_close(struct unix_listener *listener, const char *path);
+/**
+ * Close, and remove path if it is still this listener's. closer: closes the connections of those who wait
+ * to be accepted and have sent descriptors (unix_conn.h); NULL = they stay open.
+ */
+void unix_listener_close(struct unix_listener *listener, const char *path, struct closer *closer);
 
 #endif

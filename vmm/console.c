@@ -2,6 +2,7 @@
 
 #include "err.h"
 #include "log.h"
+#include "unix_conn.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -118,14 +119,26 @@ static void console_filter_escapes(struct console_client *client)
 	client->n_input = kept;
 }
 
+/* What is there, 0 at the end, or -errno. */
+static ssize_t console_read(struct console_client *client)
+{
+	ssize_t n;
+
+	// Who is connected may have sent descriptors: that ends it.
+	if (client->closes_on_eof)
+		return unix_conn_read(client->in_fd, client->input, sizeof(client->input));
+	n = read(client->in_fd, client->input, sizeof(client->input));
+	return n < 0 ? -errno : n;
+}
+
 static void console_read_client(struct console_client *client)
 {
 	ssize_t n;
 
 	if (client->n_input)
 		return; // back-pressure: the source is off, this is its last event
-	n = read(client->in_fd, client->input, sizeof(client->input));
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	n = console_read(client);
+	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n <= 0) {
 		client->in_ended = true;

@@ -1,8 +1,10 @@
 /* How each kind of console sink is opened: stdio, file, log, pty, Unix socket. */
 #include "console_priv.h"
 
+#include "closer.h"
 #include "err.h"
 #include "log.h"
+#include "unix_conn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -147,10 +149,12 @@ void console_client_free(struct console_client *client)
 	console_unlink_pty(client);
 	if (client->keep_fd >= 0)
 		(void)close(client->keep_fd);
-	if (client->in_fd >= 0)
-		(void)close(client->in_fd);
 	if (client->out_fd >= 0)
 		(void)close(client->out_fd);
+	if (client->closes_on_eof)
+		unix_conn_end(client->in_fd, ev_closer(client->console->ev));
+	else if (client->in_fd >= 0)
+		(void)close(client->in_fd);
 	free(client);
 }
 
@@ -186,27 +190,39 @@ static int console_open_pty(struct console_client *client, const char *path, str
 
 /* Unix socket */
 
+static void console_pause_accepting(struct console_listener *listener)
+{
+	if (!ev_set_events(listener->source, 0))
+		ev_timer_set(listener->accept_timer, CONSOLE_ACCEPT_PAUSE_NS, 0);
+}
+
 static void console_on_connect(void *ctx, int fd, uint32_t events)
 {
 	struct console_listener *listener = ctx;
 	struct console *console = listener->console;
-	int in_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct closer *closer = ev_closer(console->ev);
 	struct console_client *client;
+	int in_fd;
 
+	if (closer_is_behind(closer)) {
+		console_pause_accepting(listener);
+		return;
+	}
+	in_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (in_fd < 0) {
 		// Without descriptors accept() fails at once, for ever; look again after a while.
-		if ((errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) &&
-			!ev_set_events(listener->source, 0))
-			ev_timer_set(listener->accept_timer, CONSOLE_ACCEPT_PAUSE_NS, 0);
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+			console_pause_accepting(listener);
 		return;
 	}
 	client = console->n_clients < CONSOLE_MAX_CLIENTS ? console_client_new() : NULL;
 	if (!client) {
 		log_warn_ratelimited("%s: connection refused, %u clients are attached",
 			console->name, console->n_clients);
-		(void)close(in_fd);
+		unix_conn_end(in_fd, closer);
 		return;
 	}
+	client->console = console;
 	client->in_fd = in_fd;
 	client->out_fd = fcntl(in_fd, F_DUPFD_CLOEXEC, 3);
 	client->closes_on_eof = true;
@@ -257,7 +273,7 @@ void console_listener_close(struct console_listener *listener)
 {
 	ev_del(listener->source);
 	ev_del(listener->accept_timer);
-	unix_listener_close(&listener->socket, listener->path);
+	unix_listener_close(&listener->socket, listener->path, ev_closer(listener->console->ev));
 	free(listener);
 }
 

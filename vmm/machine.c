@@ -1,6 +1,7 @@
 #include "machine.h"
 
 #include "boot.h"
+#include "closer.h"
 #include "config.h"
 #include "dev/virtio_net.h"
 #include "err.h"
@@ -268,15 +269,34 @@ static int machine_enter_disk(void *ctx)
 	return m->config->seccomp ? sandbox_enter(SANDBOX_DISK, NULL) : 0;
 }
 
+static int machine_enter_closer(void *ctx)
+{
+	(void)ctx;
+	return sandbox_enter(SANDBOX_CLOSER, NULL);
+}
+
+static int machine_confine(struct machine *m, struct err *err)
+{
+	int code;
+
+	sandbox_init(); // before the first thread confines itself
+	code = machine_sandbox_enter_files(m->config, &m->sandbox_needs, err);
+	if (code < 0)
+		return code;
+	code = closer_start(ev_closer(m->ev), machine_enter_closer, NULL);
+	return code < 0 ? err_set(err, code,
+				  "sandbox: cannot start the thread that closes files: %s",
+				  strerror(-code))
+			: 0;
+}
+
 int machine_start(struct machine *m, struct err *err)
 {
-	int code = 0;
+	int code = m->config->seccomp ? machine_confine(m, err) : 0;
 
-	machine_devices_settle(m->devices);
-	if (m->config->seccomp) {
-		sandbox_init(); // before the first vCPU thread confines itself
-		code = machine_sandbox_enter_files(m->config, &m->sandbox_needs, err);
-	}
+	// After that: a back-end that answers may send descriptors, too.
+	if (!code)
+		machine_devices_settle(m->devices);
 	if (!code)
 		code = machine_devices_start(m->devices, machine_enter_disk, m, err);
 	return code ? code : vm_start(m->vm, err);

@@ -80,6 +80,12 @@ static const int sandbox_disk[] = {
 	SCMP_SYS(pwritev2),
 };
 
+static const int sandbox_closer[] = {
+	SCMP_SYS(close),
+	SCMP_SYS(timer_delete), // the one that it has
+	SCMP_SYS(timer_settime),
+};
+
 /* Commands of fcntl(): nothing about owners, which would send signals, nor about leases. */
 static const uint32_t sandbox_main_fcntls[] = {
 	F_DUPFD_CLOEXEC,
@@ -201,6 +207,8 @@ static int sandbox_allow_kind(
 		return sandbox_allow_main(filter, needs);
 	case SANDBOX_DISK:
 		return sandbox_allow(filter, sandbox_disk, N(sandbox_disk));
+	case SANDBOX_CLOSER:
+		return sandbox_allow(filter, sandbox_closer, N(sandbox_closer));
 	case SANDBOX_VCPU:
 		return sandbox_allow_vcpu(filter);
 	}

@@ -23,6 +23,7 @@
 enum sandbox_kind {
 	SANDBOX_MAIN, /* devices, consoles, back-ends, the control socket */
 	SANDBOX_DISK, /* waits for a disk's file */
+	SANDBOX_CLOSER, /* closes what strangers sent (closer.h) */
 	SANDBOX_VCPU, /* runs the guest; what device handlers change about interrupts and doorbells
 		       */
 };

@@ -31,15 +31,14 @@ static void vhost_chan_drop_first(struct vhost_chan *chan)
 	free(out);
 }
 
-int vhost_chan_done(struct vhost_chan *chan)
+void vhost_chan_done(struct vhost_chan *chan, struct closer *closer)
 {
-	int code = chan->fd >= 0 ? unix_conn_end(chan->fd) : 0;
-
+	if (chan->fd >= 0)
+		unix_conn_end(chan->fd, closer);
 	while (chan->out_first)
 		vhost_chan_drop_first(chan);
 	chan->fd = -1;
 	chan->n_in = 0;
-	return code;
 }
 
 /* Descriptors go with the first byte. Returns bytes sent or -errno. */

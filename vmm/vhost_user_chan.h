@@ -4,8 +4,8 @@
  * Messages to send are put on the wire at once or queued until the socket takes them; a received
  * one is handed out when all of it is here. The peer is not trusted: sizes are checked before
  * anything is copied.
- * File descriptors from the peer are never received, and a socket in which some lie is never closed
- * (unix_conn.h).
+ * File descriptors from the peer are never received, and a socket in which some lie is closed where
+ * nobody waits (unix_conn.h).
  * Threads: one (the event loop's).
  * Life cycle: vhost_chan_init() takes the fd over; vhost_chan_done() closes it.
  * Limits: VHOST_CHAN_MAX_QUEUED messages waiting to be sent.
@@ -21,6 +21,7 @@
 
 #define VHOST_CHAN_MAX_QUEUED 512
 
+struct closer;
 struct vhost_chan_out; /* a message that waits */
 
 struct vhost_chan {
@@ -33,12 +34,8 @@ struct vhost_chan {
 
 /** fd: transferred, non-blocking stream socket. */
 void vhost_chan_init(struct vhost_chan *chan, int fd);
-/**
- * Close and drop what waits; may be called again.
- * returns  0, -EBADMSG: the peer's descriptors lie in the socket, which is left open for ever. Count
- *          them, or the peer can take all descriptors that the process may have
- */
-int vhost_chan_done(struct vhost_chan *chan);
+/** Close and drop what waits; may be called again. */
+void vhost_chan_done(struct vhost_chan *chan, struct closer *closer);
 
 /**
  * Send hdr and hdr->size bytes of payload, with fds[n_fds] (borrowed; they must stay open until the

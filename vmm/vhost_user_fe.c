@@ -1,9 +1,9 @@
 #include "vhost_user_fe.h"
 
+#include "closer.h"
 #include "err.h"
 #include "ev.h"
 #include "log.h"
-#include "str.h"
 #include "vhost_user_fe_priv.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ void vhost_fe_drop_backend_chan(struct vhost_fe *fe)
 {
 	ev_del(fe->backend_source);
 	fe->backend_source = NULL;
-	fe->n_left_open += vhost_chan_done(&fe->backend_chan) < 0;
+	vhost_chan_done(&fe->backend_chan, ev_closer(fe->ev));
 	if (fe->backend_peer_fd >= 0)
 		(void)close(fe->backend_peer_fd);
 	fe->backend_peer_fd = -1;
@@ -42,7 +42,7 @@ static void fe_disconnect(struct vhost_fe *fe)
 {
 	ev_del(fe->chan_source);
 	fe->chan_source = NULL;
-	fe->n_left_open += vhost_chan_done(&fe->chan) < 0;
+	vhost_chan_done(&fe->chan, ev_closer(fe->ev));
 	vhost_fe_drop_backend_chan(fe);
 	ev_timer_stop(fe->reply_timer);
 	fe->n_expected = 0;
@@ -52,33 +52,21 @@ static void fe_disconnect(struct vhost_fe *fe)
 	fe->is_mem_sent = false;
 }
 
-/* Say why, and disconnect. Whether there may be another connection. */
-static bool fe_end_connection(struct vhost_fe *fe, const char *fmt, va_list ap)
+/* Say why, and disconnect. */
+static void fe_end_connection(struct vhost_fe *fe, const char *fmt, va_list ap)
 {
-	bool goes_on;
-
 	(void)vsnprintf(fe->last_error, sizeof(fe->last_error), fmt, ap);
 	fe_disconnect(fe);
-	goes_on = fe->n_left_open < VHOST_FE_MAX_LEFT_OPEN;
-	if (!goes_on)
-		(void)str_copy(fe->last_error, sizeof(fe->last_error),
-			"sent file descriptors again and again: it is not connected any more");
 	log_notice_ratelimited("back-end '%s': %s", fe->config.path, fe->last_error);
-	if (!goes_on)
-		vhost_fe_set_state(fe, VHOST_FE_BROKEN);
-	return goes_on;
 }
 
 void vhost_fe_lose(struct vhost_fe *fe, const char *fmt, ...)
 {
-	bool goes_on;
 	va_list ap;
 
 	va_start(ap, fmt);
-	goes_on = fe_end_connection(fe, fmt, ap);
+	fe_end_connection(fe, fmt, ap);
 	va_end(ap);
-	if (!goes_on)
-		return;
 	if (fe->config.is_server)
 		(void)ev_set_events(fe->listen_source, EPOLLIN);
 	else
@@ -88,14 +76,11 @@ void vhost_fe_lose(struct vhost_fe *fe, const char *fmt, ...)
 
 void vhost_fe_fail(struct vhost_fe *fe, const char *fmt, ...)
 {
-	bool goes_on;
 	va_list ap;
 
 	va_start(ap, fmt);
-	goes_on = fe_end_connection(fe, fmt, ap);
+	fe_end_connection(fe, fmt, ap);
 	va_end(ap);
-	if (!goes_on)
-		return;
 	ev_timer_set(fe->retry_timer, fe->retry_ms * FE_NS_PER_MS, 0);
 	fe->retry_ms =
 		fe->retry_ms * 2 < VHOST_FE_RETRY_MAX_MS ? fe->retry_ms * 2 : VHOST_FE_RETRY_MAX_MS;
@@ -122,18 +107,27 @@ static void fe_connected(struct vhost_fe *fe, int fd)
 	vhost_fe_negotiate(fe);
 }
 
+static void fe_pause_listening(struct vhost_fe *fe)
+{
+	(void)ev_set_events(fe->listen_source, 0);
+	ev_timer_set(fe->retry_timer, VHOST_FE_RETRY_MS * FE_NS_PER_MS, 0);
+}
+
 static void fe_on_listen(void *ctx, int fd, uint32_t events)
 {
 	struct vhost_fe *fe = ctx;
-	int conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int conn;
 
 	(void)events;
+	if (closer_is_behind(ev_closer(fe->ev))) {
+		fe_pause_listening(fe);
+		return;
+	}
+	conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (conn < 0) {
 		// Without descriptors accept() fails at once, for ever; look again after a while.
-		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
-			(void)ev_set_events(fe->listen_source, 0);
-			ev_timer_set(fe->retry_timer, VHOST_FE_RETRY_MS * FE_NS_PER_MS, 0);
-		}
+		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
+			fe_pause_listening(fe);
 		return;
 	}
 	(void)ev_set_events(fe->listen_source, 0); // the others wait in the backlog
@@ -169,6 +163,10 @@ static void fe_on_retry(void *ctx)
 {
 	struct vhost_fe *fe = ctx;
 
+	if (closer_is_behind(ev_closer(fe->ev))) {
+		ev_timer_set(fe->retry_timer, VHOST_FE_RETRY_MS * FE_NS_PER_MS, 0);
+		return;
+	}
 	if (!fe->config.is_server) {
 		fe_try_connect(fe);
 		return;
@@ -240,7 +238,7 @@ void vhost_fe_destroy(struct vhost_fe *fe)
 	ev_del(fe->retry_timer);
 	ev_del(fe->reply_timer);
 	ev_del(fe->listen_source);
-	unix_listener_close(&fe->listener, fe->config.path);
+	unix_listener_close(&fe->listener, fe->config.path, ev_closer(fe->ev));
 	free(fe);
 }
 

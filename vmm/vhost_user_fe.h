@@ -24,9 +24,8 @@
  * chains take one slot each (INDIRECT_DESC, as Linux and DPDK use it).
  * A back-end gets RAM with its first session and keeps it until the connection closes.
  *
- * File descriptors of a back-end, which none has a reason to send, end the connection, and stay where
- * they are while the VM lives, because closing them can take hours (unix_conn.h). So there are
- * only VHOST_FE_MAX_LEFT_OPEN such connections; then there is no other one.
+ * File descriptors of a back-end, which none has a reason to send, end the connection, and are closed
+ * where nobody waits (unix_conn.h); while the loop's closer is behind, there is no other connection.
  *
  * Messages whose feature bit was not negotiated are never sent. With REPLY_ACK every change is
  * acknowledged; without, GET_FEATURES after the last one stands in for it.
@@ -54,7 +53,6 @@ struct mem;
 struct vhost_fe;
 
 #define VHOST_FE_MAX_RINGS        32
-#define VHOST_FE_MAX_LEFT_OPEN    4
 #define VHOST_FE_RETRY_MS         100
 #define VHOST_FE_RETRY_MAX_MS     5000
 #define VHOST_FE_REPLY_TIMEOUT_MS 10000 /* nobody else waits for it; mapping much RAM takes time */
@@ -63,7 +61,7 @@ struct vhost_fe;
 enum vhost_fe_state {
 	VHOST_FE_LISTENING,
 	VHOST_FE_CONNECTING,
-	VHOST_FE_BROKEN, /* the last back-end misbehaved; waiting before the next try, if there is one */
+	VHOST_FE_BROKEN, /* the last back-end misbehaved; waiting before the next try */
 	VHOST_FE_NEGOTIATING,
 	VHOST_FE_IDLE,
 	VHOST_FE_STARTING,

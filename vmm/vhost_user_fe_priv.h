@@ -56,7 +56,6 @@ struct vhost_fe {
 	bool is_resumed; /* a back-end had the session's rings before */
 	struct vhost_fe_session session;
 
-	unsigned n_left_open; /* sockets that the back-end's descriptors lie in */
 	uint64_t connects;
 	char last_error[256];
 };
@@ -75,8 +74,7 @@ static inline bool vhost_fe_is_connected(const struct vhost_fe *fe)
 /* ---- The connection -------------------------------------------------------------------------- */
 
 void vhost_fe_set_state(struct vhost_fe *fe, enum vhost_fe_state state);
-/** The connection ended without anybody's fault: be ready for the next one soon. Here and below
- *  there is none after VHOST_FE_MAX_LEFT_OPEN that brought descriptors. */
+/** The connection ended without anybody's fault: be ready for the next one soon. */
 void vhost_fe_lose(struct vhost_fe *fe, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /** The back-end is wrong or too slow: drop it and wait ever longer before the next try. */
 void vhost_fe_fail(struct vhost_fe *fe, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -1,6 +1,7 @@
 /* Attacks by what a control client can send, or not read (attack.h says what they may not do). */
 #include "attack.h"
 #include "ctl_client.h"
+#include "odd.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -168,12 +169,40 @@ static void requests_by_the_thousand_take_turns(struct attack *attack)
 	wait_served(attack);
 }
 
+/* Connections whose closing would wait for an hour, far more than a server has: with one, with many. */
+static void descriptors_that_clients_send_keep_nobody_from_being_served(struct attack *attack)
+{
+	static int readers[2 * N_CLIENTS];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < N_CLIENTS; i++) {
+		int fd = connect_raw(attack);
+
+		if (fd < 0) { /* the backlog is full of these */
+			attack_settle(attack);
+			continue;
+		}
+		if (i % 2)
+			send_some(fd, "{\"method\":", 10);
+		for (unsigned j = 0; j < 1 + i % 4 / 3; j++)
+			if (odd_socket_send(fd, " ", 1, &readers[n]) > 0)
+				n++;
+			else
+				close(readers[n]);
+		close(fd);
+	}
+	wait_served(attack);
+	close_all(readers, n);
+}
+
 static const struct attack_case cases[] = {
 	{"a_flood_of_connections_keeps_nobody_from_being_served",
 		a_flood_of_connections_keeps_nobody_from_being_served},
 	{"clients_that_never_read_hold_up_only_themselves",
 		clients_that_never_read_hold_up_only_themselves},
 	{"nonsense_is_answered_or_cut_off", nonsense_is_answered_or_cut_off},
+	{"descriptors_that_clients_send_keep_nobody_from_being_served",
+		descriptors_that_clients_send_keep_nobody_from_being_served},
 	{"requests_by_the_thousand_take_turns", requests_by_the_thousand_take_turns},
 };
 

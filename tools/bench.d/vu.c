@@ -353,7 +353,7 @@ void vu_close(struct vu_port *port)
 		close_fd(port->call_fds[i]);
 	}
 	if (port->config.path)
-		unix_listener_close(&port->listener, port->config.path);
+		unix_listener_close(&port->listener, port->config.path, NULL);
 	close_fd(port->fd);
 	close_fd(port->mem_fd);
 	*port = (struct vu_port){.listener.fd = -1,

@@ -460,11 +460,11 @@ static void vhost_destroy(struct port *port)
 	vp->port.events = &silent;
 	if (vp->closer)
 		hang_up(vp);
-	closer_destroy(vp->closer);
 	unwatch_memory(vp);
 	ev_del(vp->retry);
 	ev_del(vp->listen_source);
-	unix_listener_close(&vp->listener, vp->path);
+	unix_listener_close(&vp->listener, vp->path, vp->closer);
+	closer_destroy(vp->closer);
 	free(vp);
 }
 
@@ -488,7 +488,7 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
 		vp->rings[i].ring.call_fd = vp->rings[i].ring.queue.wake_fd = -1;
 	ret = watch_memory(vp);
-	vp->closer = closer_create();
+	vp->closer = closer_create(0);
 	if (!vp->closer)
 		ret = -ENOMEM;
 	if (!ret)

@@ -14,7 +14,7 @@
 #ifndef WEFT_PORT_VHOST_CHAN_H
 #define WEFT_PORT_VHOST_CHAN_H
 
-#include "vhost_closer.h"
+#include "closer.h"
 
 #include "err.h"
 #include "vhost_user.h"

@@ -29,7 +29,7 @@
 #ifndef WEFT_PORT_VHOST_MEM_H
 #define WEFT_PORT_VHOST_MEM_H
 
-#include "vhost_closer.h"
+#include "closer.h"
 #include "vmem.h"
 
 #include "err.h"

@@ -79,7 +79,7 @@ static void it_comes_and_goes(void **state)
 	assert_int_equal(n_files(), 1);
 	assert_int_equal(stat(at("s"), &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
-	unix_listener_close(&listener, at("s"));
+	unix_listener_close(&listener, at("s"), NULL);
 	assert_int_equal(n_files(), 0);
 }
 
@@ -92,7 +92,7 @@ static void dead_socket_is_replaced(void **state)
 	assert_int_equal(listen_at(at("s"), &listener, &err), 0);
 	assert_int_equal(connect_to(at("s")), 0);
 	assert_int_equal(n_files(), 1);
-	unix_listener_close(&listener, at("s"));
+	unix_listener_close(&listener, at("s"), NULL);
 }
 
 static void served_socket_stays(void **state)
@@ -105,7 +105,7 @@ static void served_socket_stays(void **state)
 	assert_non_null(strstr(err.msg, "a running program serves it"));
 	assert_int_equal(connect_to(at("s")), 0);
 	assert_int_equal(n_files(), 1);
-	unix_listener_close(&first, at("s"));
+	unix_listener_close(&first, at("s"), NULL);
 }
 
 static void make_file(const char *path)
@@ -148,12 +148,12 @@ static void end_removes_only_its_own(void **state)
 	assert_int_equal(listen_at(at("s"), &listener, &err), 0);
 	assert_int_equal(unlink(at("s")), 0);
 	make_file(at("s"));
-	unix_listener_close(&listener, at("s"));
+	unix_listener_close(&listener, at("s"), NULL);
 	assert_int_equal(unlink(at("s")), 0);
 	assert_int_equal(listen_at(at("s"), &listener, &err), 0);
 	assert_int_equal(unlink(at("s")), 0);
 	leave_dead(at("s"));
-	unix_listener_close(&listener, at("s"));
+	unix_listener_close(&listener, at("s"), NULL);
 	assert_int_equal(unlink(at("s")), 0);
 }
 
@@ -172,7 +172,7 @@ static void paths_are_checked(void **state)
 	path[UNIX_PATH_MAX] = '\0'; /* just so */
 	assert_int_equal(listen_at(path, &listener, &err), 0);
 	assert_int_equal(connect_to(path), 0);
-	unix_listener_close(&listener, path);
+	unix_listener_close(&listener, path, NULL);
 	assert_int_equal(listen_at("", &listener, &err), -EINVAL);
 	assert_int_equal(listen_at("/nowhere/at/all/s", &listener, &err), -ENOENT);
 	assert_int_equal(n_files(), 0);
@@ -190,7 +190,7 @@ static void folder_need_not_be_named_or_unlocked(void **state)
 	assert_int_equal(chdir(folder), 0);
 	assert_int_equal(listen_at("s", &listener, &err), 0);
 	assert_int_equal(connect_to(at("s")), 0);
-	unix_listener_close(&listener, "s");
+	unix_listener_close(&listener, "s", NULL);
 	assert_int_equal(fchdir(home), 0);
 	close(home);
 	close(lock);

@@ -4,6 +4,7 @@
 #include "err.h"
 #include "ev.h"
 #include "no_descriptors.h"
+#include "odd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -329,6 +330,49 @@ static void a_bad_path_says_which(void **state)
 	assert_non_null(strstr(err.msg, "no/such/file"));
 }
 
+/* Send a lingering socket to the console, and wait until the connection has ended. */
+static void send_odd(struct fixture *f, int fd, int *ret_reader)
+{
+	struct pollfd pfd = {.fd = fd, .events = POLLIN};
+	char text[256];
+
+	assert_int_equal(odd_socket_send(fd, "x", 1, ret_reader), 1);
+	do {
+		while (!poll(&pfd, 1, 0))
+			assert_true(ev_run_once(f->ev, 10) >= 0);
+	} while (recv(fd, text, sizeof(text), 0) > 0);
+	(void)close(fd);
+}
+
+/* More of them than there may be clients, one while the device takes nothing; where the console waited
+ * for one to be closed, this test would, for an hour. */
+static void descriptors_of_a_client_hold_nobody(void **state)
+{
+	struct fixture *f = *state;
+	struct console_sink_config sock = sink(f, CONSOLE_UNIX, "sock");
+	int readers[3 * CONSOLE_MAX_CLIENTS + 1], n = 0, fd;
+	char text[8] = "";
+
+	assert_int_equal(console_add_sink(f->console, &sock, NULL), 0);
+	for (; n < 3 * CONSOLE_MAX_CLIENTS; n++)
+		send_odd(f, attach(f, "sock"), &readers[n]);
+	assert_int_equal(f->n_input, 0);
+	f->room = 0;
+	fd = attach(f, "sock");
+	assert_int_equal(send(fd, "abc", 3, 0), 3);
+	run(f);
+	assert_int_equal(odd_socket_send(fd, "x", 1, &readers[n++]), 1);
+	(void)close(fd);
+	fd = attach(f, "sock");
+	console_write(f->console, "hello", 5);
+	run_until_readable(f, fd);
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 5);
+	assert_string_equal(text, "hello");
+	(void)close(fd);
+	while (n)
+		(void)close(readers[--n]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +390,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(nothing_spins_without_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_served_socket_is_not_taken_and_a_stale_one_is, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			descriptors_of_a_client_hold_nobody, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bad_path_says_which, setup, teardown),
 	};
 

@@ -196,7 +196,7 @@ static struct outcome try(const struct trial *trial)
 /* ---- Attempts that are one system call ---- */
 
 /* Who may: the threads whose work needs the call with these arguments. */
-enum { MAY_MAIN = 1, MAY_VCPU = 2, MAY_DISK = 4, MAY_ALL = 7 };
+enum { MAY_MAIN = 1, MAY_VCPU = 2, MAY_DISK = 4, MAY_CLOSER = 8, MAY_ALL = 15 };
 
 struct attempt {
 	const char *name;
@@ -320,7 +320,10 @@ static const struct attempt attempts[] = {
 	{"receive a descriptor", SYS_recvmsg, {FD_STREAM, P(page), 0}, MAY_MAIN, 0},
 	{"make a pair of stream sockets", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, P(page)},
 		MAY_MAIN, 0},
-	{"close a descriptor", SYS_close, {FD_EVENT}, MAY_MAIN, 0},
+	{"close a descriptor", SYS_close, {FD_EVENT}, MAY_MAIN | MAY_CLOSER, 0},
+	{"set a timer that signals it", SYS_timer_settime, {0, 0, 0, 0}, MAY_CLOSER, 0},
+	{"end a timer that signals it", SYS_timer_delete, {0}, MAY_CLOSER, 0},
+	{"make a timer that signals somebody", SYS_timer_create, {CLOCK_MONOTONIC, 0, 0}, 0, 0},
 	{"read a link", SYS_readlink, {P("secret"), P(page), 1}, MAY_MAIN, 0},
 	{"duplicate a descriptor", SYS_fcntl, {FD_EVENT, F_DUPFD_CLOEXEC, 3}, MAY_MAIN, 0},
 	{"enter an io_uring", SYS_io_uring_enter, {FD_EVENT, 0, 0, 0, 0, 0}, MAY_MAIN, 0},
@@ -403,6 +406,7 @@ static void the_filter_alone_refuses(void **state)
 	} kinds[] = {
 		{"main", SANDBOX_MAIN, MAY_MAIN},
 		{"disk", SANDBOX_DISK, MAY_DISK},
+		{"closer", SANDBOX_CLOSER, MAY_CLOSER},
 		{"vCPU", SANDBOX_VCPU, MAY_VCPU},
 	};
 

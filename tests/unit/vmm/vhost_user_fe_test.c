@@ -165,10 +165,10 @@ static void send_lingering_socket(
 	}
 	assert_int_equal(status.connects, connects + 1);
 	assert_true(status.state < VHOST_FE_NEGOTIATING);
-	/* The peer sees the end, although the socket stays open. */
+	/* The peer sees the end, whenever the socket is closed. */
 	while ((n_read = recv(fd, got, sizeof(got), MSG_DONTWAIT)) > 0)
 		;
-	assert_int_equal(n_read, 0);
+	assert_true(!n_read || errno == ECONNRESET);
 	(void)close(fd);
 	(void)close(reader);
 }
@@ -193,17 +193,19 @@ static void descriptors_of_a_back_end_hold_nobody(void **state)
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", dir);
 	assert_int_equal(ev_create(&ev), 0);
 	assert_int_equal(create(ev, addr.sun_path, &fe, NULL), 0);
-	for (unsigned i = 0; i < VHOST_FE_MAX_LEFT_OPEN; i++)
+	for (unsigned i = 0; i < 12; i++)
 		send_lingering_socket(&addr, ev, fe, before[i % 4].bytes, before[i % 4].n);
-	/* Each is left open, so there is no other one. */
+	/* The next one is welcome all the same. */
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
-	for (int i = 0; i < 10; i++)
-		assert_true(ev_run_once(ev, VHOST_FE_RETRY_MS / 5) >= 0);
-	vhost_fe_get_status(fe, &status);
-	assert_int_equal(status.connects, VHOST_FE_MAX_LEFT_OPEN);
-	assert_int_equal(status.state, VHOST_FE_BROKEN);
-	assert_non_null(strstr(status.last_error, "sent file descriptors again and again"));
+	for (int i = 0; i < 10000; i++) {
+		assert_true(ev_run_once(ev, 1) >= 0);
+		vhost_fe_get_status(fe, &status);
+		if (status.state == VHOST_FE_NEGOTIATING)
+			break;
+	}
+	assert_int_equal(status.connects, 13);
+	assert_int_equal(status.state, VHOST_FE_NEGOTIATING);
 	(void)close(fd);
 	vhost_fe_destroy(fe);
 	ev_destroy(ev);

@@ -182,7 +182,7 @@ static void bytes_of_a_port_and_of_all_are_bounded(void **state)
 
 static int set_up(void **state)
 {
-	closer = closer_create();
+	closer = closer_create(0);
 	return closer ? 0 : -1;
 }
 

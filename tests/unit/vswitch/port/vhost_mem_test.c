@@ -21,7 +21,7 @@ static void regions_lie_between_guards(void **state)
 	/* In the middle of a page, so that what is mapped is a page more than it takes. */
 	const struct vhost_user_region whole = {.size = 4 * PAGE, .mmap_offset = 0};
 	const struct vhost_user_region part = {.size = 3 * PAGE, .mmap_offset = PAGE / 2};
-	struct closer *closer = closer_create();
+	struct closer *closer = closer_create(0);
 	int fd = memfd_create("guest", MFD_CLOEXEC);
 	struct vmem mem = {0};
 
