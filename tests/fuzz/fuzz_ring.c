@@ -1,6 +1,8 @@
 #include "fuzz_ring.h"
 
+#include "notify_setup.h"
 #include "rig.h"
+#include "vring_setup.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -21,7 +21,7 @@
 #include "fds.h"
 #include "fwd.h"
 #include "log.h"
-#include "notify.h"
+#include "notify_setup.h"
 #include "odd.h"
 #include "port.h"
 #include "steps.h"

@@ -5,9 +5,11 @@
  * forwards them (timed), the receivers collect (timed apart). So nothing waits for another core's
  * cache, and the figure moves only when the code does: for regressions, on a noisy machine, too.
  */
+#include "fdb_table.h"
 #include "fwd.h"
 #include "pump.h"
 #include "traffic.h"
+#include "vring_setup.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -6,7 +6,7 @@
  * 64, all asked for first. FDB_MAX is what the table is sized for (default 1048576; 1 = for what it
  * holds). Compare lines of one run: `ratio` is the look-up against that of one address.
  */
-#include "fdb.h"
+#include "fdb_table.h"
 
 #include <stdio.h>
 #include <stdlib.h>

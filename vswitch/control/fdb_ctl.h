@@ -15,7 +15,7 @@
 
 #include "model.h"
 
-#include "datapath/fdb.h"
+#include "fdb_table.h"
 #include "datapath/note.h"
 
 #define FDB_BRIDGE_MAX 1048576
@@ -79,8 +79,8 @@ int fdb_list_begin(const struct fdb_ctl *ctl, const struct model *model, const s
 	struct fdb_list *ret_list, struct err *err);
 /**
  * As ctl_next_fn: 1 = ret_row is the next one; 0 = the end; CTL_NO_ROW_YET: ask again; -EBUSY: the
- * bridge has another table now, err set. An address that is there all the time is a row once (fdb.h
- * has the exception).
+ * bridge has another table now, err set. An address that is there all the time is a row once
+ * (fdb_table.h has the exception).
  */
 int fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct model *model,
 	uint32_t now_s, struct ctl_fdb *ret_row, struct err *err);

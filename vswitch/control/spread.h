@@ -18,7 +18,7 @@
 
 #include "model.h"
 
-#include "datapath/worker.h"
+#include "worker_pool.h"
 #include "port/port.h"
 
 /** Nobody is moved before a worker spends this part of its time on frames. */

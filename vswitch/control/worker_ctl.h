@@ -3,8 +3,8 @@
  * them, stop them.
  *
  * It owns the pool, the two snapshots that take turns, and who has which ring (spread.h).
- * worker_ctl_publish() returns when no worker uses the former one (microseconds, see worker.h), so
- * that whatever left the configuration may be freed at once.
+ * worker_ctl_publish() returns when no worker uses the former one (microseconds, see
+ * worker_pool.h), so that whatever left the configuration may be freed at once.
  *
  * Threads: the control thread. Life cycle: start, publish..., stop.
  */
@@ -16,8 +16,9 @@
 #include "ev.h"
 #include "snapshot_build.h"
 
+#include "worker_pool.h"
+
 #include "datapath/note.h"
-#include "datapath/worker.h"
 
 struct worker_ctl;
 

@@ -13,7 +13,8 @@
  * a sequence number, odd while the writer is inside; a reader that saw it change, or that missed an
  * address on its way from one bucket to the other, takes it for unknown, which floods one frame.
  * Workers also set `seen` bits, and only where they are not set, so that a busy address costs no
- * store. The writer turns seen bits into ages (fdb_age()).
+ * store. The writer turns seen bits into ages (fdb_age()). Its functions are those of
+ * control/fdb_table.h.
  *
  * Life cycle: fdb_create, ..., fdb_destroy after a grace period without readers.
  * Limits: max_entries learned or static addresses, and max_per_port learned ones at one port; a
@@ -60,14 +61,6 @@ struct fdb {
 	uint32_t ports_end;		  /* above every port that ever had one */
 	uint32_t evict_at;		  /* where the next search for a victim begins */
 	uint32_t age_at; /* the bucket where the sweep goes on; 0 = none is under way */
-};
-
-struct fdb_entry {
-	uint16_t vid;
-	struct ether_addr48 mac;
-	uint16_t port_id;
-	bool is_static;
-	uint32_t age_s;
 };
 
 static inline uint64_t fdb_key(uint16_t vid, uint64_t mac48)
@@ -163,61 +156,5 @@ static inline uint16_t fdb_lookup(const struct fdb *fdb, uint64_t key, uint64_t 
 {
 	return fdb_lookup_from(fdb, fdb_first(fdb, hash), key, mark);
 }
-
-/* All that follows: the control thread. */
-
-/** -ENOMEM; ret_fdb owned. max_entries 1..1048576. */
-int fdb_create(uint32_t max_entries, struct fdb **ret_fdb);
-void fdb_destroy(struct fdb *fdb);
-
-enum fdb_learned { FDB_KNOWN, FDB_ADDED, FDB_MOVED, FDB_IS_STATIC, FDB_LIMITED };
-
-/** Ask for the memory that fdb_learn() will need for vid/mac48, some addresses ahead. */
-void fdb_prefetch(const struct fdb *fdb, uint16_t vid, uint64_t mac48);
-/**
- * Note that vid/mac was seen at port_id. A static address never moves. max_per_port 0 = no limit.
- */
-enum fdb_learned fdb_learn(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_id,
-	uint32_t max_per_port, uint32_t now_s);
-/** Add or change a static entry. 0, -ENOSPC. */
-int fdb_add_static(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_id, uint32_t now_s);
-/** 0 or -ENOENT. */
-int fdb_del(struct fdb *fdb, uint16_t vid, uint64_t mac48);
-/** 0 or -ENOENT; age from the last sweep. */
-int fdb_get(
-	struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry);
-
-/**
- * Turn seen bits into ages and forget learned addresses idle for ageing_s (0 = never). One sweep a
- * second, in slices: a call goes on where the one before stopped, over at most *budget buckets,
- * which it takes from *budget. The sweep is over when fdb->age_at is 0 again.
- * returns  how many were forgotten
- */
-unsigned fdb_age_slice(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s, uint32_t *budget);
-/** The rest of a sweep, or a whole one. */
-unsigned fdb_age(struct fdb *fdb, uint32_t ageing_s, uint32_t now_s);
-
-/** Filter of fdb_flush(): fields that do not matter are FDB_ANY / false. */
-#define FDB_ANY 0xffffffffu
-struct fdb_filter {
-	uint32_t vid;
-	uint32_t port_id;
-	bool with_static; /* static entries, too */
-	bool only_static;
-};
-unsigned fdb_flush(struct fdb *fdb, const struct fdb_filter *filter);
-
-/** fn per entry, in no order; non-zero stops and is returned. fn must not change the table. */
-typedef int fdb_walk_fn(void *ctx, const struct fdb_entry *entry);
-int fdb_walk(const struct fdb *fdb, uint32_t now_s, fdb_walk_fn *fn, void *ctx);
-
-/**
- * Walk in steps, between which the table may change: *at begins as 0. What stays in the table is
- * met once; but for the rare address that moves to its other bucket, which may be met twice or not.
- * budget   looks at no more buckets than *budget, which it lowers
- * returns  true: ret_entry is the next one; false: the end, or *budget is 0
- */
-bool fdb_next(const struct fdb *fdb, uint32_t now_s, uint64_t *at, uint32_t *budget,
-	struct fdb_entry *ret_entry);
 
 #endif

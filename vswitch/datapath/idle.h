@@ -7,6 +7,8 @@
  *
  * Queues of devices without an interrupt have no such descriptor. While a worker has one, its sleep
  * is a nap after which it polls again: short at first, longer as nothing comes. Kicks end it, too.
+ *
+ * Threads: the worker; control makes it and says what to watch (control/idle_setup.h).
  */
 #ifndef WEFT_DATAPATH_IDLE_H
 #define WEFT_DATAPATH_IDLE_H
@@ -15,21 +17,15 @@
 
 #include <stdatomic.h>
 
+/** The first nap between polls. */
+#define IDLE_FIRST_NAP_NS 10000
+
 struct idle {
 	int epoll_fd;
 	int wake_fd;
 	_Atomic unsigned n_unwatched; /* rings without a kick: they must be polled */
 	long nap_ns;		      /* the worker's: how long to leave them alone */
 };
-
-/** Control: 0 or -errno; done accepts a struct that init failed on. */
-int idle_init(struct idle *idle);
-void idle_done(struct idle *idle);
-/** Control: watch what wakes the worker of a queue, or no longer. */
-void idle_watch(struct idle *idle, struct queue *q);
-void idle_unwatch(struct idle *idle, struct queue *q);
-/** Any thread: make idle_wait() return, this time or the next. */
-void idle_wake(struct idle *idle);
 
 /** Worker: ask for wake-ups by rx[n_rx]. True if it may sleep: nothing is pending. */
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx);

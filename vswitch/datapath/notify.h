@@ -1,15 +1,15 @@
 /**
- * notify: signalling eventfds: our own, and those by which drivers are called.
+ * notify: signalling the eventfds by which drivers are called.
  *
- * Ours are written to. A driver's call eventfd is an open file that its peer has, too: whatever was
+ * A driver's call eventfd is an open file that its peer has, too: whatever was
  * checked before, the peer can make it blocking and fill its counter, and a write() waits until
  * somebody reads it, which may be never. Where an asynchronous request ends, the kernel signals an
  * eventfd without ever waiting: a counter that is full stays full. So a call is a request that
  * transfers nothing and names the eventfd, and one system call carries a batch of them: it costs
  * what one write() does, for up to NOTIFY_BATCH drivers.
  *
- * Threads: a struct notify belongs to one worker; control makes it before and ends it after.
- * Limits: /proc/sys/fs/aio-max-nr counts NOTIFY_EVENTS for each worker.
+ * Threads: a struct notify belongs to one worker; control makes it before and ends it after
+ * (control/notify_setup.h).
  * Source: io_submit(2), "aio_resfd"; linux/aio_abi.h.
  */
 #ifndef WEFT_DATAPATH_NOTIFY_H
@@ -31,17 +31,9 @@ struct notify {
 	struct iocb *list[NOTIFY_BATCH]; /* &calls[i]: it may not move */
 };
 
-/** 0, -EAGAIN (fs.aio-max-nr is used up), -ENOSYS or another -errno. */
-int notify_init(struct notify *notify);
-/** A struct of zeroes, or one that init failed on, is accepted. */
-void notify_done(struct notify *notify);
-
 /** Add one to the driver's eventfd (borrowed until then) at the next notify_submit(). */
 void notify_add(struct notify *notify, int fd);
 /** Signal those that were added. Never waits for who has the eventfd. */
 void notify_submit(struct notify *notify);
-
-/** Add one to an eventfd that nobody else has and that is non-blocking. */
-void notify_fd(int fd);
 
 #endif

@@ -1,82 +1,25 @@
 #include "sockq.h"
 
 #include "ether.h"
+#include "sys.h"
 #include "tag.h"
 
 #include <errno.h>
-#include <linux/if_packet.h>
 #include <rte_cycles.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
-#define HDR_SIZE  10 /* struct virtio_net_hdr */
+#define HDR_SIZE  SOCKQ_HDR_SIZE
 #define MAC_BYTES 12 /* both addresses */
-/** A frame and its header, and then some: slots do not start on the same cache set. */
-#define IN_SLOT	 (FRAME_MAX_LEN / 64 * 64 + 64 + 4096 + 64)
-#define OUT_SLOT 4096
 /** Frames up to this length are copied; a larger one waits for nobody. */
-#define OUT_COPY_MAX (OUT_SLOT - HDR_SIZE - TAG_LEN)
+#define OUT_COPY_MAX (SOCKQ_OUT_SLOT - HDR_SIZE - TAG_LEN)
 /** Header, and frame in pieces. */
 #define OUT_MAX_PIECES 128
 /** About 2 us. */
 #define REST_TSC 5000
 
-struct aux {
-	alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
-};
-
-static const struct queue_ops sockq_ops;
-
-struct sockq {
-	struct queue queue; /* first member */
-	enum sockq_kind kind;
-	int fd;
-	uint64_t rest_until_tsc;
-	struct mmsghdr in_msgs[FRAME_BURST], out_msgs[FRAME_BURST];
-	struct iovec in_iov[FRAME_BURST], out_iov[FRAME_BURST];
-	struct aux aux[FRAME_BURST];
-	unsigned n_out;
-	alignas(64) uint8_t out[FRAME_BURST][OUT_SLOT];
-	alignas(64) uint8_t in[FRAME_BURST][IN_SLOT];
-};
-
-/* ---- Life cycle ---- */
-
 static struct sockq *to_sockq(struct queue *q)
 {
 	return (struct sockq *)q; /* first member */
-}
-
-int sockq_create(enum sockq_kind kind, int fd, struct queue **ret_q)
-{
-	struct sockq *q = mmap(NULL, sizeof(*q), PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (q == MAP_FAILED)
-		return -ENOMEM;
-	q->queue.ops = &sockq_ops;
-	q->queue.wake_fd = fd;
-	q->kind = kind;
-	q->fd = fd;
-	for (unsigned i = 0; i < FRAME_BURST; i++) {
-		q->in_iov[i] = (struct iovec){q->in[i], IN_SLOT};
-		q->in_msgs[i].msg_hdr = (struct msghdr){
-			.msg_iov = &q->in_iov[i], .msg_iovlen = 1, .msg_control = &q->aux[i]};
-		q->out_iov[i].iov_base = q->out[i];
-		q->out_msgs[i].msg_hdr =
-			(struct msghdr){.msg_iov = &q->out_iov[i], .msg_iovlen = 1};
-	}
-	*ret_q = &q->queue;
-	return 0;
-}
-
-void sockq_destroy(struct queue *q)
-{
-	if (q)
-		munmap(q, sizeof(struct sockq));
 }
 
 /* ---- In ---- */
@@ -141,7 +84,7 @@ static unsigned take_packets(struct sockq *q, struct frame *frames, unsigned max
 
 	for (unsigned i = 0; i < max; i++)
 		q->in_msgs[i].msg_hdr.msg_controllen = sizeof(q->aux[i].bytes);
-	n = recvmmsg(q->fd, q->in_msgs, max, MSG_DONTWAIT, NULL); /* hotpath: once per burst */
+	n = sys_receive_packets(q->fd, q->in_msgs, max);
 	for (int i = 0; i < n; i++) {
 		const struct msghdr *msg = &q->in_msgs[i].msg_hdr;
 		bool tagged = stripped_tag(msg, tag);
@@ -159,7 +102,7 @@ static unsigned take_tap(struct sockq *q, struct frame *frames, unsigned max)
 	unsigned n = 0;
 
 	for (; n < max; n++) {
-		ssize_t got = read(q->fd, q->in[n], IN_SLOT); /* hotpath: the way to read a tap */
+		ssize_t got = sys_read_tap(q->fd, q->in[n], SOCKQ_IN_SLOT);
 
 		if (got < 0)
 			break;
@@ -254,9 +197,9 @@ static enum drop_reason put_large(struct sockq *q, const struct frame *frame, bo
 	}
 	msg.msg_iovlen = n;
 	if (q->kind == SOCKQ_TAP)
-		sent = writev(q->fd, iov, (int)n); /* hotpath: the way to write a tap */
+		sent = sys_write_tap(q->fd, iov, n);
 	else
-		sent = sendmsg(q->fd, &msg, MSG_DONTWAIT); /* hotpath: a frame of many segments */
+		sent = sys_send_packet(q->fd, &msg);
 	return sent < 0 ? DROP_TX_RING_FULL : TX_SENT;
 }
 
@@ -266,12 +209,10 @@ static unsigned send_slots(struct sockq *q, unsigned from)
 	int n;
 
 	if (q->kind == SOCKQ_PACKET) {
-		/* hotpath: once per burst */
-		n = sendmmsg(q->fd, q->out_msgs + from, q->n_out - from, MSG_DONTWAIT);
+		n = sys_send_packets(q->fd, q->out_msgs + from, q->n_out - from);
 		return n > 0 ? (unsigned)n : 0;
 	}
-	/* hotpath: the way to write a tap */
-	return write(q->fd, q->out[from], q->out_iov[from].iov_len) < 0 ? 0 : 1;
+	return sys_write_tap(q->fd, &q->out_iov[from], 1) < 0 ? 0 : 1;
 }
 
 /** Send the slots that are filled. */
@@ -324,7 +265,7 @@ static void tx(struct queue *queue, struct tx_burst *tx)
 	tx->counters->drops[DROP_TX_RING_FULL] += refused.frames;
 }
 
-static const struct queue_ops sockq_ops = {
+const struct queue_ops sockq_ops = {
 	.rx = rx,
 	.rx_done = rx_done,
 	.tx = tx,

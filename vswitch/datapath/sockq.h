@@ -19,19 +19,43 @@
  * that ends a worker's sleep at once: nothing is ever pending, and nobody need be asked for
  * wake-ups.
  *
- * Threads: as queue.h says. Memory: slots are mapped, and there once touched.
- * Source: Linux, packet(7); include/uapi/linux/if_packet.h (PACKET_VNET_HDR, PACKET_AUXDATA).
+ * Threads: as queue.h says. Life cycle: port/sockq_setup.h. Memory: slots are mapped, and there
+ * once touched. Source: Linux, packet(7); include/uapi/linux/if_packet.h (PACKET_VNET_HDR,
+ * PACKET_AUXDATA).
  */
 #ifndef WEFT_DATAPATH_SOCKQ_H
 #define WEFT_DATAPATH_SOCKQ_H
 
 #include "queue.h"
 
+#include <linux/if_packet.h>
+#include <stdalign.h>
+#include <sys/socket.h>
+
+#define SOCKQ_HDR_SIZE 10 /* struct virtio_net_hdr */
+/** A frame and its header, and then some: slots do not start on the same cache set. */
+#define SOCKQ_IN_SLOT  (FRAME_MAX_LEN / 64 * 64 + 64 + 4096 + 64)
+#define SOCKQ_OUT_SLOT 4096
+
 enum sockq_kind { SOCKQ_TAP, SOCKQ_PACKET };
 
-/** fd is borrowed, non-blocking, and the queue's wake_fd. 0 or -ENOMEM. */
-int sockq_create(enum sockq_kind kind, int fd, struct queue **ret_q);
-/** One that sockq_create() made; NULL is accepted. */
-void sockq_destroy(struct queue *q);
+struct sockq_aux {
+	alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+};
+
+struct sockq {
+	struct queue queue; /* first member */
+	enum sockq_kind kind;
+	int fd;
+	uint64_t rest_until_tsc;
+	struct mmsghdr in_msgs[FRAME_BURST], out_msgs[FRAME_BURST];
+	struct iovec in_iov[FRAME_BURST], out_iov[FRAME_BURST];
+	struct sockq_aux aux[FRAME_BURST];
+	unsigned n_out;
+	alignas(64) uint8_t out[FRAME_BURST][SOCKQ_OUT_SLOT];
+	alignas(64) uint8_t in[FRAME_BURST][SOCKQ_IN_SLOT];
+};
+
+extern const struct queue_ops sockq_ops;
 
 #endif

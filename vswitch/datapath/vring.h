@@ -46,9 +46,6 @@ enum vring_fault {
 	VRING_N_FAULTS
 };
 
-/** For people; static. */
-const char *vring_fault_text(enum vring_fault fault);
-
 struct vring {
 	struct queue queue; /* first member */
 	/* Read for every frame. */
@@ -93,23 +90,9 @@ static inline struct vring *vring_of(struct queue *q)
 
 extern const struct queue_ops vring_ops;
 
-/**
- * Take over a ring whose desc, avail, used, mem and fds are set, and ask its driver not to kick.
- * Work begins where the last device returned to, so that what it received and did not return is
- * received again. Of a split ring the used index in its memory says where that is, and base, the
- * position as in SET_VRING_BASE, counts for nothing; of a packed ring it is base's lower half,
- * since not every front-end fills in the upper one.
- *
- * size     1..VRING_MAX_SIZE; split: a power of two
- * returns  0; -EINVAL: base is no slot of the ring, which is then broken (VRING_BAD_POSITION)
- */
-int vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size, uint32_t base);
 /** Does the invariant of positions hold? For tests; between bursts. During them the counted library
  *  (steps.h) checks the part of it that holds at any time, after every call. */
 bool vring_is_sound(const struct vring *ring);
-/** Position to tell the peer (GET_VRING_BASE). */
-uint32_t vring_base(const struct vring *ring);
-
 /* What one frame may be sent into: pieces of a chain, chains, and pieces after which no other chain
  * is added. 64 KiB need 44 buffers of 1.5 KiB. */
 #define PUT_MAX_SEGS   256

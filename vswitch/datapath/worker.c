@@ -1,85 +1,27 @@
 #include "worker.h"
 
-#include "fwd.h"
-#include "idle.h"
-#include "notify.h"
+#include "sys.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <rte_cycles.h>
 #include <rte_rcu_qsbr.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <time.h>
 
-/** How long a worker goes on polling after the last frame. */
-#define SPIN_US 50
-/** How long a receiver without buffers keeps large frames waiting. */
-#define PATIENCE_US 500
-/** A note about the same address is repeated after this. */
-#define NOTE_INTERVAL_US 10000
 /** Polls without a frame after which the clock is read again: no more are charged to a burst. */
 #define CLOCK_POLLS 8
 /** A frame costs no more than this many usual ones; the rest was somebody else's turn on the CPU.
  */
 #define FRAME_MAX_COST 16
 
-/** What a worker spent; by the worker alone, read by control. */
-struct spent {
-	uint64_t tsc, frames;
-	uint64_t usual_tsc; /* of a ring: what half of its frames cost less than, about */
-};
-
-struct worker {
-	/* Read and written by the worker in every round. */
-	alignas(64) struct worker_pool *pool;
-	unsigned index;
-	struct fwd *fwd;
-	struct idle idle;
-	uint64_t now_tsc; /* the clock when it was last read */
-	unsigned n_polls; /* without a frame since then */
-	/* Written by the worker, read by control. */
-	struct spent spent;
-	struct spent ring_spent[DP_MAX_PORTS][DP_MAX_QUEUES];
-	alignas(64) struct dp_counters counters[DP_MAX_PORTS];
-	struct note_ring notes;
-	pthread_t thread;
-	bool is_started;
-};
-
-struct worker_pool {
-	/* Written by control on a change, read by workers in every round. */
-	alignas(64) _Atomic(const struct dp_snapshot *) snapshot;
-	atomic_bool stop;
-	/* Fixed while workers run. */
-	alignas(64) struct rte_rcu_qsbr *qsbr;
-	unsigned n_workers;
-	bool busy;
-	int attention_fd;
-	uint64_t tsc_per_us, spin_tsc;
-	/* Workers raise it, control lowers it. */
-	alignas(64) atomic_bool attention;
-	/* Control's. */
-	uint32_t publish_mark;
-	unsigned notes_turn; /* whose notes are taken first */
-	struct worker *workers[DP_MAX_WORKERS];
-};
-
-/* ---- A worker's rounds ---- */
-
-static void raise_attention(struct worker_pool *pool)
+static void raise_attention(struct worker_shared *shared)
 {
 	/* One write per time that control lowers it, however many notes there are. */
-	if (!atomic_exchange_explicit(&pool->attention, true, memory_order_acq_rel))
-		notify_fd(pool->attention_fd);
+	if (!atomic_exchange_explicit(&shared->attention, true, memory_order_acq_rel))
+		sys_wake(shared->attention_fd);
 }
 
 /** Charge what passed since the clock was last read to the ring that frames came from. */
 static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 {
-	struct spent *ring = &worker->ring_spent[rx->port_id][rx->pair];
+	struct worker_spent *ring = &worker->queue_spent[rx->port_id][rx->pair];
 	uint64_t now_tsc = rte_rdtsc();
 	uint64_t tsc = now_tsc - worker->now_tsc, usual;
 
@@ -127,341 +69,48 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 	}
 	fwd_flush(worker->fwd, snapshot);
 	if (fwd_wants_control(worker->fwd))
-		raise_attention(worker->pool);
+		raise_attention(worker->shared);
 	return n;
 }
 
 /** False: nothing happened, but it is time to poll. */
 static bool worker_sleep(struct worker *worker, const struct dp_snapshot *snapshot)
 {
-	struct worker_pool *pool = worker->pool;
+	struct worker_shared *shared = worker->shared;
 	bool woken;
 
 	if (snapshot && !idle_prepare(&worker->idle, snapshot->workers[worker->index].rx,
 				snapshot->workers[worker->index].n_rx))
 		return true;
 	/* From here on nothing of the snapshot is touched until it is loaded again. */
-	rte_rcu_qsbr_thread_offline(pool->qsbr, worker->index);
+	rte_rcu_qsbr_thread_offline(shared->qsbr, worker->index);
 	woken = idle_wait(&worker->idle);
-	rte_rcu_qsbr_thread_online(pool->qsbr, worker->index);
+	rte_rcu_qsbr_thread_online(shared->qsbr, worker->index);
 	return woken;
 }
 
-static void *worker_main(void *arg)
+void *worker_main(void *arg)
 {
 	struct worker *worker = arg;
-	struct worker_pool *pool = worker->pool;
+	struct worker_shared *shared = worker->shared;
 	uint64_t last_tsc = worker->now_tsc = rte_rdtsc();
 
-	rte_rcu_qsbr_thread_online(pool->qsbr, worker->index);
-	while (!atomic_load_explicit(&pool->stop, memory_order_relaxed)) {
+	rte_rcu_qsbr_thread_online(shared->qsbr, worker->index);
+	while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
 		const struct dp_snapshot *snapshot =
-			atomic_load_explicit(&pool->snapshot, memory_order_acquire);
+			atomic_load_explicit(&shared->snapshot, memory_order_acquire);
 
 		if (snapshot && worker_round(worker, snapshot)) {
 			last_tsc = worker->now_tsc;
 			idle_busy(&worker->idle);
-		} else if (!pool->busy &&
-			   (worker->now_tsc = rte_rdtsc()) - last_tsc > pool->spin_tsc) {
+		} else if (!shared->busy &&
+			   (worker->now_tsc = rte_rdtsc()) - last_tsc > shared->spin_tsc) {
 			if (worker_sleep(worker, snapshot))
 				last_tsc = rte_rdtsc(); /* else one round, then the next nap */
 			worker->now_tsc = rte_rdtsc();
 		}
-		rte_rcu_qsbr_quiescent(pool->qsbr, worker->index);
+		rte_rcu_qsbr_quiescent(shared->qsbr, worker->index);
 	}
-	rte_rcu_qsbr_thread_offline(pool->qsbr, worker->index);
+	rte_rcu_qsbr_thread_offline(shared->qsbr, worker->index);
 	return NULL;
-}
-
-/* ---- Life cycle ---- */
-
-/** Zeroed, page-aligned; pages that are never touched are never there. */
-static void *map_memory(size_t size)
-{
-	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, /* hotpath: life cycle */
-		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	return mem == MAP_FAILED ? NULL : mem;
-}
-
-static void unmap_memory(void *mem, size_t size)
-{
-	if (mem)
-		munmap(mem, size); /* hotpath: life cycle */
-}
-
-/** TSC ticks in a microsecond, measured for about a millisecond. */
-static uint64_t tsc_per_us(void)
-{
-	struct timespec begin, now;
-	uint64_t ns, tsc = rte_rdtsc();
-
-	clock_gettime(CLOCK_MONOTONIC, &begin); /* hotpath: life cycle */
-	do {
-		clock_gettime(CLOCK_MONOTONIC, &now); /* hotpath: life cycle */
-		ns = (uint64_t)(now.tv_sec - begin.tv_sec) * 1000000000 + (uint64_t)now.tv_nsec -
-		     (uint64_t)begin.tv_nsec;
-	} while (ns < 1000000);
-	return (rte_rdtsc() - tsc) * 1000 / ns;
-}
-
-static int worker_create(struct worker_pool *pool, unsigned index, struct worker **ret_worker)
-{
-	struct worker *worker = map_memory(sizeof(*worker));
-	int r;
-
-	if (!worker)
-		return -ENOMEM;
-	*ret_worker = worker;
-	worker->pool = pool;
-	worker->index = index;
-	worker->idle.epoll_fd = worker->idle.wake_fd = -1;
-	worker->fwd = map_memory(sizeof(*worker->fwd));
-	if (!worker->fwd)
-		return -ENOMEM;
-	fwd_init(worker->fwd, worker->counters, &worker->notes, pool->tsc_per_us * NOTE_INTERVAL_US,
-		pool->tsc_per_us * PATIENCE_US);
-	r = notify_init(&worker->fwd->flush.calls);
-	return r ? r : idle_init(&worker->idle);
-}
-
-static int worker_start(struct worker *worker, const int *cpu)
-{
-	pthread_attr_t attr;
-	sigset_t all, before;
-	int r = pthread_attr_init(&attr);
-
-	if (r)
-		return -r;
-	if (cpu) {
-		cpu_set_t cpus;
-
-		CPU_ZERO(&cpus);
-		if (*cpu < 0 || *cpu >= CPU_SETSIZE)
-			r = EINVAL;
-		else
-			CPU_SET(*cpu, &cpus);
-		if (!r)
-			r = pthread_attr_setaffinity_np(&attr, sizeof(cpus), &cpus);
-	}
-	/* Signals are the control thread's. */
-	sigfillset(&all);
-	sigdelset(&all, SIGBUS); /* a peer that shrinks its memory: see port/sigbus.h */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!r)
-		r = pthread_create(&worker->thread, &attr, worker_main, worker);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
-	if (!r) {
-		char name[16] = "worker-00";
-
-		name[7] = (char)('0' + worker->index / 10);
-		name[8] = (char)('0' + worker->index % 10);
-		(void)pthread_setname_np(worker->thread, name);
-	}
-	worker->is_started = !r;
-	return -r;
-}
-
-static void worker_destroy(struct worker *worker)
-{
-	if (!worker)
-		return;
-	if (worker->is_started) {
-		idle_wake(&worker->idle);
-		pthread_join(worker->thread, NULL);
-	}
-	idle_done(&worker->idle);
-	if (worker->fwd)
-		notify_done(&worker->fwd->flush.calls);
-	unmap_memory(worker->fwd, sizeof(*worker->fwd));
-	unmap_memory(worker, sizeof(*worker));
-}
-
-int worker_pool_create(const struct worker_config *config, struct worker_pool **ret_pool)
-{
-	size_t qsbr_size = rte_rcu_qsbr_get_memsize(config->n_workers);
-	struct worker_pool *pool;
-	uint64_t per_us;
-	int r = -ENOMEM;
-
-	if (!config->n_workers || config->n_workers > DP_MAX_WORKERS)
-		return -EINVAL;
-	pool = map_memory(sizeof(*pool));
-	if (!pool)
-		return -ENOMEM;
-	per_us = tsc_per_us();
-	pool->n_workers = config->n_workers;
-	pool->busy = config->busy;
-	pool->attention_fd = config->attention_fd;
-	pool->tsc_per_us = per_us;
-	pool->spin_tsc = per_us * SPIN_US;
-	pool->qsbr = map_memory(qsbr_size);
-	if (!pool->qsbr || rte_rcu_qsbr_init(pool->qsbr, config->n_workers))
-		goto fail;
-	for (unsigned i = 0; i < config->n_workers; i++) {
-		r = worker_create(pool, i, &pool->workers[i]);
-		if (r)
-			goto fail;
-		if (rte_rcu_qsbr_thread_register(pool->qsbr, i))
-			goto fail;
-	}
-	for (unsigned i = 0; i < config->n_workers; i++) {
-		r = worker_start(pool->workers[i], config->cpus ? &config->cpus[i] : NULL);
-		if (r)
-			goto fail;
-	}
-	*ret_pool = pool;
-	return 0;
-fail:
-	worker_pool_destroy(pool);
-	return r ? r : -ENOMEM;
-}
-
-void worker_pool_destroy(struct worker_pool *pool)
-{
-	if (!pool)
-		return;
-	atomic_store(&pool->stop, true);
-	for (unsigned i = 0; i < pool->n_workers; i++)
-		worker_destroy(pool->workers[i]);
-	unmap_memory(pool->qsbr, rte_rcu_qsbr_get_memsize(pool->n_workers));
-	unmap_memory(pool, sizeof(*pool));
-}
-
-/* ---- Control ---- */
-
-/** Bring the epoll sets from the rings of `before` to those of `after`. */
-static void update_watches(
-	struct worker_pool *pool, const struct dp_snapshot *before, const struct dp_snapshot *after)
-{
-	/* One mark for each worker: a ring that moves leaves one set and joins another. */
-	uint32_t base = pool->publish_mark + 1, done = base + pool->n_workers;
-
-	for (unsigned w = 0; after && w < pool->n_workers; w++) {
-		for (unsigned i = 0; i < after->workers[w].n_rx; i++)
-			after->workers[w].rx[i].queue->publish_mark = base + w;
-	}
-	for (unsigned w = 0; before && w < pool->n_workers; w++) {
-		for (unsigned i = 0; i < before->workers[w].n_rx; i++) {
-			struct queue *q = before->workers[w].rx[i].queue;
-
-			if (q->publish_mark != base + w)
-				idle_unwatch(&pool->workers[w]->idle, q);
-			else
-				q->publish_mark = done; /* watched already */
-		}
-	}
-	for (unsigned w = 0; after && w < pool->n_workers; w++) {
-		for (unsigned i = 0; i < after->workers[w].n_rx; i++) {
-			struct queue *q = after->workers[w].rx[i].queue;
-
-			if (q->publish_mark == base + w)
-				idle_watch(&pool->workers[w]->idle, q);
-		}
-	}
-	pool->publish_mark = done;
-}
-
-const struct dp_snapshot *worker_publish(
-	struct worker_pool *pool, const struct dp_snapshot *snapshot)
-{
-	const struct dp_snapshot *before =
-		atomic_exchange_explicit(&pool->snapshot, snapshot, memory_order_seq_cst);
-
-	update_watches(pool, before, snapshot);
-	for (unsigned i = 0; i < pool->n_workers; i++)
-		idle_wake(&pool->workers[i]->idle);
-	/* What rte_rcu_qsbr_synchronize() does, but inline, so that ThreadSanitizer sees it. */
-	rte_rcu_qsbr_check(pool->qsbr, rte_rcu_qsbr_start(pool->qsbr), true);
-	return before;
-}
-
-/* Workers write counters with plain stores, which never tear; a reader gets the value before or the
- * one after. Atomics would say so and cost the workers. */
-#define READS_COUNTERS __attribute__((no_sanitize("thread")))
-
-READS_COUNTERS
-void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp_counters *ret_sum)
-{
-	uint64_t *sum = (uint64_t *)ret_sum;
-
-	for (size_t i = 0; i < sizeof(*ret_sum) / sizeof(*sum); i++)
-		sum[i] = 0;
-	if (port_id >= DP_MAX_PORTS)
-		return;
-	for (unsigned w = 0; w < pool->n_workers; w++) {
-		const uint64_t *from = (const uint64_t *)&pool->workers[w]->counters[port_id];
-
-		for (size_t i = 0; i < sizeof(*ret_sum) / sizeof(*sum); i++)
-			sum[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-	}
-}
-
-READS_COUNTERS
-static void add_spent(
-	const struct worker_pool *pool, const struct spent *spent, struct worker_load *load)
-{
-	uint64_t tsc = __atomic_load_n(&spent->tsc, __ATOMIC_RELAXED);
-
-	/* In two steps: a long life times 1000 does not fit. */
-	load->busy_ns +=
-		tsc / pool->tsc_per_us * 1000 + tsc % pool->tsc_per_us * 1000 / pool->tsc_per_us;
-	load->frames += __atomic_load_n(&spent->frames, __ATOMIC_RELAXED);
-}
-
-void worker_load(const struct worker_pool *pool, unsigned index, struct worker_load *ret_load)
-{
-	*ret_load = (struct worker_load){0};
-	if (index < pool->n_workers)
-		add_spent(pool, &pool->workers[index]->spent, ret_load);
-}
-
-void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t queue,
-	struct worker_load *ret_load)
-{
-	*ret_load = (struct worker_load){0};
-	for (unsigned w = 0; port_id < DP_MAX_PORTS && queue < DP_MAX_QUEUES && w < pool->n_workers;
-		w++)
-		add_spent(pool, &pool->workers[w]->ring_spent[port_id][queue], ret_load);
-}
-
-void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)
-{
-	for (unsigned w = 0; port_id < DP_MAX_PORTS && w < pool->n_workers; w++)
-		pool->workers[w]->counters[port_id] = (struct dp_counters){0};
-}
-
-/** Notes of all workers, another one first each time. */
-static unsigned take_notes(struct worker_pool *pool, struct note *notes, unsigned max)
-{
-	unsigned first = pool->notes_turn++, n = 0;
-
-	for (unsigned i = 0; i < pool->n_workers; i++) {
-		struct worker *worker = pool->workers[(first + i) % pool->n_workers];
-
-		n += note_take_burst(&worker->notes, &notes[n], max - n);
-	}
-	return n;
-}
-
-unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max)
-{
-	unsigned n = take_notes(pool, notes, max);
-
-	/* While there are more, workers need not say so: each time costs them a system call. */
-	if (n == max)
-		return n;
-	/* Lowered before the last look, so that what comes after it raises attention again. */
-	(void)atomic_exchange_explicit(&pool->attention, false, memory_order_seq_cst);
-	return n + take_notes(pool, &notes[n], max - n);
-}
-
-uint64_t worker_notes_lost(const struct worker_pool *pool)
-{
-	uint64_t lost = 0;
-
-	for (unsigned w = 0; w < pool->n_workers; w++)
-		lost += __atomic_load_n(&pool->workers[w]->notes.lost, __ATOMIC_RELAXED);
-	return lost;
 }

@@ -1,72 +1,63 @@
 /**
- * worker: the packet threads.
+ * worker: what a packet thread does.
  *
- * A pool has 1..DP_MAX_WORKERS threads. Each round a worker loads the snapshot, forwards one burst
- * from each of its rings, signals the receivers and reports quiescence. After a while without
- * traffic it asks its guests to kick, looks once more, and sleeps until a kick or a wake-up.
- *
- * Threads: the functions below are the control thread's. Grace periods are RCU by quiescent states
+ * Each round a worker loads the snapshot, forwards one burst from each of its queues, flushes and
+ * reports quiescence. After a while without traffic it asks its guests to kick, looks once more,
+ * and sleeps until a kick or a wake-up (idle.h). Grace periods are RCU by quiescent states
  * (rte_rcu_qsbr): a worker is offline while it sleeps, so that waiting for it takes no time.
- * Life cycle: create (nothing published), publish..., destroy (joins the threads; the last snapshot
- * is the caller's to free).
+ *
+ * Threads: a struct worker is its thread's while that runs; what control reads of it meanwhile is
+ * counted by plain stores. struct worker_shared is all workers'. Life cycle: control/worker_pool.h.
  */
 #ifndef WEFT_DATAPATH_WORKER_H
 #define WEFT_DATAPATH_WORKER_H
 
-#include "counters.h"
-#include "note.h"
-#include "snapshot.h"
+#include "fwd.h"
+#include "idle.h"
 
-#include <stdbool.h>
+#include <pthread.h>
 
-struct worker_pool;
+struct rte_rcu_qsbr;
 
-struct worker_config {
-	unsigned n_workers;
-	const int *cpus;  /* cpus[n_workers] to pin to; NULL = not pinned */
-	bool busy;	  /* never sleep */
-	int attention_fd; /* eventfd (borrowed) written when notes or broken rings wait for control
-			   */
+/** What a worker spent; by the worker alone, read by control. */
+struct worker_spent {
+	uint64_t tsc, frames;
+	uint64_t usual_tsc; /* of a queue: what half of its frames cost less than, about */
 };
 
-/** 0 or -errno. */
-int worker_pool_create(const struct worker_config *config, struct worker_pool **ret_pool);
-void worker_pool_destroy(struct worker_pool *pool);
-
-/**
- * Publish a snapshot and wait until no worker uses the one before, which is returned for the caller
- * to free (NULL the first time). Also tells the workers' epoll sets which kicks to watch. Waits for
- * one round of each worker: microseconds. Meanwhile some go by the old one and some by the new: a
- * ring that changes its worker has to be in nobody's list of one snapshot in between.
- */
-const struct dp_snapshot *worker_publish(
-	struct worker_pool *pool, const struct dp_snapshot *snapshot);
-
-/** Sum over workers of what was counted at port_id. */
-void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp_counters *ret_sum);
-/** Forget what was counted at port_id; no published snapshot has the port. */
-void worker_counters_clear(struct worker_pool *pool, uint16_t port_id);
-
-/**
- * Time spent on frames, and frames taken. Both only grow, for the life of the pool: a difference
- * over a time is a load. Polls that find nothing cost nothing here (but the last few before a burst),
- * nor does most of the time that somebody else had the CPU within a burst.
- */
-struct worker_load {
-	uint64_t busy_ns;
-	uint64_t frames;
+/** What all workers have in common. */
+struct worker_shared {
+	/* Written by control on a change, read by workers in every round. */
+	alignas(64) _Atomic(const struct dp_snapshot *) snapshot;
+	atomic_bool stop;
+	/* Fixed while workers run. */
+	alignas(64) struct rte_rcu_qsbr *qsbr;
+	bool busy;	   /* never sleep */
+	int attention_fd;  /* eventfd by which control is told */
+	uint64_t spin_tsc; /* how long to go on polling after the last frame */
+	/* Workers raise it, control lowers it. */
+	alignas(64) atomic_bool attention;
 };
 
-/** Of one worker. */
-void worker_load(const struct worker_pool *pool, unsigned index, struct worker_load *ret_load);
-/** Of one ring to take from, whichever workers had it. */
-void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t queue,
-	struct worker_load *ret_load);
+struct worker {
+	/* Read and written by the worker in every round. */
+	alignas(64) struct worker_shared *shared;
+	unsigned index;
+	struct fwd *fwd;
+	struct idle idle;
+	uint64_t now_tsc; /* the clock when it was last read */
+	unsigned n_polls; /* without a frame since then */
+	/* Written by the worker, read by control. */
+	struct worker_spent spent;
+	struct worker_spent queue_spent[DP_MAX_PORTS][DP_MAX_QUEUES];
+	alignas(64) struct dp_counters counters[DP_MAX_PORTS];
+	struct note_ring notes;
+	/* Control's. */
+	pthread_t thread;
+	bool is_started;
+};
 
-/** Take up to max learn notes; returns the number. Call when attention_fd was written, and again
- *  until there are fewer than max: only from then on is attention_fd written for new ones. */
-unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max);
-/** Notes that were lost because control was slow. */
-uint64_t worker_notes_lost(const struct worker_pool *pool);
+/** Run worker (a struct worker) until shared->stop. For pthread_create(). */
+void *worker_main(void *worker);
 
 #endif

@@ -6,7 +6,7 @@
 #include "host_tap.h"
 #include "host_watch.h"
 #include "log.h"
-#include "sockq.h"
+#include "sockq_setup.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -20,7 +20,7 @@
 #include "unix_socket.h"
 #include "vhost_chan.h"
 #include "vhost_mem.h"
-#include "vring.h"
+#include "vring_setup.h"
 
 #include "log.h"
 

@@ -9,7 +9,7 @@
 #ifndef TEST_FAKE_DATAPLANE_H
 #define TEST_FAKE_DATAPLANE_H
 
-#include "datapath/worker.h"
+#include "worker_pool.h"
 #include "port/port.h"
 
 /** Forget everything, and refuse nothing. */

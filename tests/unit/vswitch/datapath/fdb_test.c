@@ -1,4 +1,4 @@
-#include "fdb.h"
+#include "fdb_table.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,3 +1,4 @@
+#include "fdb_table.h"
 #include "rig.h"
 
 #include <errno.h>

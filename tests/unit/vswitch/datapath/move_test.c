@@ -1,7 +1,8 @@
 /* Rings that go from worker to worker while frames pass: several workers deliver into one ring,
  * each ring has one consumer at a time, nothing is lost, counted twice or overtaken. */
+#include "fdb_table.h"
 #include "rig.h"
-#include "worker.h"
+#include "worker_pool.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* Calls to drivers: each eventfd gets what was added, and none of them can hold the caller. */
-#include "notify.h"
+#include "notify_setup.h"
 
 #include <fcntl.h>
 #include <setjmp.h>

@@ -1,6 +1,9 @@
 #include "rig.h"
 
+#include "fdb_table.h"
+#include "notify_setup.h"
 #include "offload.h"
+#include "vring_setup.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@
  * tests/model/signal.pml says about the protocol, here about the code (but for the order of stores,
  * which only the model can turn round).
  */
+#include "notify_setup.h"
 #include "rig.h"
 
 #include <setjmp.h>

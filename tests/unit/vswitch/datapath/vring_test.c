@@ -1,5 +1,6 @@
 #include "rig.h"
 #include "vring_priv.h"
+#include "vring_setup.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 #include "rig.h"
-#include "worker.h"
+#include "worker_pool.h"
 
 #include <errno.h>
 #include <poll.h>
