@@ -226,10 +226,11 @@ static bool all_well(const struct actual *actual, const char *run_dir)
 	for (unsigned i = 0; i < actual->state.n_ports; i++) {
 		const struct ctl_port *port = &actual->state.ports[i];
 
-		well = well && (!port->enabled || !port->bridge[0] || port->carrier);
+		well = well && (!port->bridge[0] || port->carrier);
 	}
+	// A cable that somebody pulled is not up, whoever it was.
 	for (unsigned i = 0; i < actual->state.n_links; i++)
-		well = well && (!actual->state.links[i].enabled || actual->state.links[i].carrier);
+		well = well && actual->state.links[i].carrier;
 	return well;
 }
 

@@ -64,6 +64,10 @@ expect 'the peer has its address' eval 'ip netns exec blue ip -br addr show eth0
 expect 'the host reaches the namespace' within 10 reaches_blue
 expect 'and the namespace the host' ip netns exec blue busybox ping -c 2 -W 1 192.0.2.1
 expect 'everything is well' within 5 lab status --check
+expect 'a cable is pulled' netcfg link blue down
+fails_with 'then not' 3 '' lab status --check
+expect 'and plugged in again' netcfg link blue up
+expect 'everything is well again' within 5 lab status --check
 expect 'a second apply has nothing to do' lab plan --exit-code
 expect 'every field is in the JSON' json \
 	'any(.[]; .name == "blue" and .type == "veth" and .netns == "blue" and .peer == "eth0" and .dev == "v0")' \
