@@ -262,6 +262,21 @@ static void fill_info(const struct mem *mem, const struct boot_request *request,
 	};
 }
 
+/* Linux copies as many bytes as it has room for, the NUL or not: it would die before it can say a word. A PVH
+ * file does not tell how many these are; on x86 it has always been COMMAND_LINE_SIZE, 2048. */
+static int check_cmdline(size_t len, struct err *err)
+{
+	enum { LINUX_MAX = 2047 };
+
+	if (len <= LINUX_MAX)
+		return 0;
+	(void)err_set_field(err, -E2BIG, "cmdline",
+		"kernel command line of %zu bytes is longer than the %d that a Linux kernel takes", len,
+		LINUX_MAX);
+	err_hint(err, "of a node, every address is a part of it");
+	return -E2BIG;
+}
+
 int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	const struct boot_request *request, struct boot_plan *ret_plan, struct err *err)
 {
@@ -278,6 +293,8 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 		return err_set_field(err, -E2BIG, "cmdline",
 			"kernel command line of %zu bytes is too long", cmdline_len);
 	code = load_segments(mem, &elf, &entries, &kernel_end, err);
+	if (code == 0 && !entries.has_user)
+		code = check_cmdline(cmdline_len, err);
 	if (code < 0)
 		return code;
 	code = boot_place_initrd(

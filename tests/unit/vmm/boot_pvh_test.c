@@ -67,10 +67,12 @@ static int teardown(void **state)
 	return 0;
 }
 
+static const char *cmdline = "root=x";
+
 static int load(size_t len, uint64_t initrd_bytes, struct boot_plan *plan, struct err *err)
 {
 	struct boot_request request = {
-		.cmdline = "root=x",
+		.cmdline = cmdline,
 		.initrd_bytes = initrd_bytes,
 		.rsdp_gpa = 0xe0000,
 	};
@@ -112,6 +114,25 @@ static void kernel_and_start_info_are_placed(void **state)
 	assert_int_equal(get(map, 8), 0);
 	assert_int_equal(get(map + 16, 4), BOOT_RANGE_RAM);
 	assert_in_range(get(LAYOUT_PVH_INFO + 48, 4), 3, BOOT_MAX_RANGES);
+}
+
+/* A Linux kernel would cut it short, and not even end it. */
+static void a_command_line_that_linux_cannot_take_is_refused(void **state)
+{
+	static char text[2049];
+	struct boot_plan plan;
+	struct err err;
+
+	memset(text, 'x', sizeof(text) - 1);
+	cmdline = text;
+	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), -E2BIG);
+	assert_string_equal(err.field, "cmdline");
+	text[2047] = '\0';
+	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), 0);
+	text[2047] = 'x';
+	kernel.note.p_filesz += sizeof(kernel.user);
+	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), 0); // not Linux
+	cmdline = "root=x";
 }
 
 static void a_user_entry_is_taken_where_there_is_one(void **state)
@@ -213,6 +234,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(kernel_and_start_info_are_placed, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_command_line_that_linux_cannot_take_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			a_user_entry_is_taken_where_there_is_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(broken_files_are_refused, setup, teardown),
