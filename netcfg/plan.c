@@ -109,33 +109,6 @@ static void plan_node(struct planner *p, const struct state_vm *vm)
 		op->to.vm = *vm;
 }
 
-/* In the order of `after`: a node comes when all it waits for came. Nodes number a thousand at most. */
-static void plan_nodes_up(struct planner *p)
-{
-	const struct state *wanted = p->wanted;
-	bool *done = calloc(wanted->n_vms + 1, sizeof(*done)), progress = true;
-
-	if (!done) {
-		p->code = err_set(p->err, -ENOMEM, "out of memory");
-		return;
-	}
-	while (progress) {
-		progress = false;
-		for (unsigned i = 0; i < wanted->n_vms; i++) {
-			const struct topo_node *node = wanted->vms[i].node;
-			bool ready = !done[i];
-
-			for (unsigned j = 0; ready && node && j < node->n_after; j++)
-				ready = done[node->after[j]];
-			if (!ready)
-				continue;
-			plan_node(p, &wanted->vms[i]);
-			done[i] = progress = true;
-		}
-	}
-	free(done);
-}
-
 static void plan_nodes_down(struct planner *p)
 {
 	for (unsigned i = 0; i < p->actual->n_vms; i++) {
@@ -389,6 +362,117 @@ static void plan_bridges_down(struct planner *p)
 	}
 }
 
+/* Nodes, and what they are cabled with */
+
+/* Which nodes have come, and what was planned of ports and wires, by their place in the wanted state; and where
+ * the nodes of each stand there (n_vms: it is no node's), two for each wire. */
+struct progress {
+	bool *nodes, *ports, *links;
+	unsigned *port_nodes, *link_nodes;
+};
+
+/* Where the node that a port's name begins with stands; n_vms: it is no node's. */
+static unsigned node_of(const struct state *state, const char *port)
+{
+	size_t len = strcspn(port, ":");
+	unsigned i = port[len] ? 0 : state->n_vms;
+
+	while (i < state->n_vms && (strncmp(state->vms[i].name, port, len) || state->vms[i].name[len]))
+		i++;
+	return i;
+}
+
+static bool progress_init(struct progress *done, const struct state *wanted)
+{
+	*done = (struct progress){calloc(wanted->n_vms + 1, sizeof(bool)), calloc(wanted->n_ports + 1, sizeof(bool)),
+		calloc(wanted->n_links + 1, sizeof(bool)), calloc(wanted->n_ports + 1, sizeof(unsigned)),
+		calloc(2 * wanted->n_links + 1, sizeof(unsigned))};
+	if (!done->nodes || !done->ports || !done->links || !done->port_nodes || !done->link_nodes)
+		return false;
+	done->nodes[wanted->n_vms] = true; // what is no node's is there
+	for (unsigned i = 0; i < wanted->n_ports; i++) {
+		done->port_nodes[i] = node_of(wanted, wanted->ports[i].name);
+		done->ports[i] = !state_is_nic_port(&wanted->ports[i]);
+	}
+	for (unsigned i = 0; i < wanted->n_links; i++) {
+		done->link_nodes[2 * i] = node_of(wanted, wanted->links[i].a);
+		done->link_nodes[2 * i + 1] = node_of(wanted, wanted->links[i].b);
+	}
+	return true;
+}
+
+static void progress_done(struct progress *done)
+{
+	free(done->nodes);
+	free(done->ports);
+	free(done->links);
+	free(done->port_nodes);
+	free(done->link_nodes);
+}
+
+/* Ports of the nodes that have come, and the wires between them: what comes next may wait for their guests, which
+ * may wait for their links. */
+static void plan_cables(struct planner *p, struct progress *done)
+{
+	const struct state *wanted = p->wanted;
+
+	for (unsigned i = 0; i < wanted->n_ports; i++) {
+		if (done->ports[i] || !done->nodes[done->port_nodes[i]])
+			continue;
+		plan_port(p, &wanted->ports[i]);
+		done->ports[i] = true;
+	}
+	for (unsigned i = 0; i < wanted->n_links; i++) {
+		const unsigned *nodes = &done->link_nodes[2 * i];
+
+		if (done->links[i] || !done->nodes[nodes[0]] || !done->nodes[nodes[1]])
+			continue;
+		plan_link(p, &wanted->links[i]);
+		done->links[i] = true;
+	}
+}
+
+/* In the order of `after`: a node comes when all it waits for came. Nodes number a thousand at most. */
+static void plan_nodes_in_order(struct planner *p, struct progress *done)
+{
+	const struct state *wanted = p->wanted;
+	bool progress = true, cables = false;
+
+	while (progress) {
+		progress = false;
+		for (unsigned i = 0; i < wanted->n_vms; i++) {
+			const struct topo_node *node = wanted->vms[i].node;
+			unsigned n_ops;
+			bool ready = !done->nodes[i];
+
+			for (unsigned j = 0; ready && node && j < node->n_after; j++)
+				ready = done->nodes[node->after[j]];
+			if (!ready)
+				continue;
+			if (cables && node && node->n_after) {
+				plan_cables(p, done);
+				cables = false;
+			}
+			n_ops = p->plan->n_ops;
+			plan_node(p, &wanted->vms[i]);
+			cables = cables || p->plan->n_ops > n_ops;
+			done->nodes[i] = progress = true;
+		}
+	}
+	plan_cables(p, done);
+}
+
+static void plan_nodes_up(struct planner *p)
+{
+	struct progress done;
+
+	if (progress_init(&done, p->wanted))
+		plan_nodes_in_order(p, &done);
+	else
+		p->code = err_set(p->err, -ENOMEM, "out of memory");
+	progress_done(&done);
+}
+
 int plan_make(const struct state *wanted, const struct state *actual, const char *run_dir,
 	struct plan *ret_plan, struct err *err)
 {
@@ -407,15 +491,9 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 		if (!state_is_nic_port(&wanted->ports[i]))
 			plan_port(&p, &wanted->ports[i]);
 	}
-	plan_nodes_up(&p);
-	for (unsigned i = 0; i < wanted->n_ports; i++) {
-		if (state_is_nic_port(&wanted->ports[i]))
-			plan_port(&p, &wanted->ports[i]);
-	}
 	for (unsigned i = 0; i < p.spares.n_ports; i++)
 		plan_port(&p, &p.spares.ports[i]);
-	for (unsigned i = 0; i < wanted->n_links; i++)
-		plan_link(&p, &wanted->links[i]);
+	plan_nodes_up(&p);
 	for (unsigned i = 0; i < wanted->n_bridges; i++)
 		plan_bridge_vlans(&p, &wanted->bridges[i]);
 	plan_bridges_down(&p);

@@ -416,6 +416,41 @@ static void nodes_come_after_what_they_wait_for(void **state)
 	unmake(&lab);
 }
 
+/* What is to be ready may need its links for that. */
+static void nodes_are_cabled_before_others_wait_for_them(void **state)
+{
+	static const struct {
+		enum plan_kind kind;
+		const char *name;
+	} expected[] = {
+		{PLAN_BRIDGE_ADD, "br0"},
+		{PLAN_NODE_ADD, "server"},
+		{PLAN_NODE_ADD, "client"},
+		{PLAN_PORT_ADD, "server:eth1"},
+		{PLAN_PORT_ADD, "client:eth1"},
+		{PLAN_PORT_ADD, "client:eth2"},
+		{PLAN_NODE_ADD, "late"},
+		{PLAN_PORT_ADD, "late:eth1"},
+		{PLAN_LINK_ADD, "client:eth2--late:eth1"},
+	};
+	struct state nothing = {0};
+	struct plan plan;
+	struct lab lab;
+	struct err err;
+
+	make(&lab, HEAD "nodes:\n  late: { after: [client] }\n  server: {}\n  client: {}\nbridges:\n  br0: {}\nlinks:\n"
+		"  - { endpoints: [server:eth1, br0] }\n  - { endpoints: [client:eth1, br0] }\n"
+		"  - { endpoints: [client:eth2, late:eth1] }\n");
+	assert_int_equal(plan_make(&lab.state, &nothing, DIR_NAME, &plan, &err), 0);
+	assert_int_equal(plan.n_ops, sizeof(expected) / sizeof(expected[0]));
+	for (unsigned i = 0; i < plan.n_ops; i++) {
+		assert_string_equal(plan.ops[i].name, expected[i].name);
+		assert_int_equal(plan.ops[i].kind, expected[i].kind);
+	}
+	plan_done(&plan);
+	unmake(&lab);
+}
+
 static void macs_are_stable_and_distinct(void **state)
 {
 	struct lab a, b;
@@ -541,6 +576,7 @@ int main(void)
 		cmocka_unit_test(host_ports_come_before_nodes_and_are_named),
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
 		cmocka_unit_test(changes_say_from_what_to_what),
+		cmocka_unit_test(nodes_are_cabled_before_others_wait_for_them),
 		cmocka_unit_test(macs_are_stable_and_distinct),
 		cmocka_unit_test(macs_that_collide_are_parted),
 		cmocka_unit_test(sockets_of_nodes_are_apart),
