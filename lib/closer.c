@@ -100,6 +100,7 @@ static void *work(void *arg)
 	/* Where there is none to be had, it waits as long as it takes. */
 	bool cuts = closer->max_wait_ms && make_timer(&timer), is_orphan, may_work;
 
+	(void)pthread_setname_np(pthread_self(), "closer");
 	pthread_mutex_lock(&closer->lock);
 	may_work = enter_locked(closer);
 	while (may_work && wait_for_job_locked(closer)) {
@@ -140,8 +141,6 @@ static void start_locked(struct closer *closer)
 	(void)pthread_attr_setstacksize(&attr, CLOSER_STACK_BYTES);
 	(void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	closer->is_running = !pthread_create(&thread, &attr, work, closer);
-	if (closer->is_running)
-		(void)pthread_setname_np(thread, "closer"); /* it waits for our lock */
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
 }

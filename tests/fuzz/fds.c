@@ -1,10 +1,12 @@
 #include "fds.h"
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MAX_FDS 1024
+#define MAX_FDS	  1024
+#define MAX_LOOKS 20000
 
 static struct pollfd before[MAX_FDS];
 
@@ -22,18 +24,22 @@ void fds_note(void)
 	list(before);
 }
 
-void fds_close_left(unsigned max)
+static bool is_left(void)
 {
 	static struct pollfd now[MAX_FDS];
-	unsigned n_left = 0;
 
 	list(now);
-	for (int i = 0; i < MAX_FDS; i++) {
-		if (now[i].revents & POLLNVAL || !(before[i].revents & POLLNVAL))
-			continue;
-		(void)close(i);
-		n_left++;
+	for (int i = 0; i < MAX_FDS; i++)
+		if (!(now[i].revents & POLLNVAL) && before[i].revents & POLLNVAL)
+			return true;
+	return false;
+}
+
+void fds_wait_closed(void)
+{
+	for (unsigned i = 0; is_left(); i++) {
+		if (i == MAX_LOOKS)
+			abort();
+		(void)usleep(i < 100 ? 10 : 1000);
 	}
-	if (n_left > max)
-		abort();
 }

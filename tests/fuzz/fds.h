@@ -6,7 +6,7 @@
 
 /** Remember what is open. */
 void fds_note(void);
-/** Close what is open now and was not at fds_note(). Aborts if there is more than max. */
-void fds_close_left(unsigned max);
+/** Wait until all that was not open at fds_note() is closed. Aborts after a long while. */
+void fds_wait_closed(void);
 
 #endif

@@ -483,7 +483,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	let_go();
 	/* The closer is done soon; one that never is runs into the time limit. */
 	threads_wait(n_threads);
-	fds_close_left(0);
+	fds_wait_closed();
 	if (is_guest_mapped() || ev_now_ns() - begin_ns > FUZZ_MAX_WAIT_NS)
 		abort();
 	return 0;

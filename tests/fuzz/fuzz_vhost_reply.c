@@ -341,7 +341,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	vhost_fe_destroy(fe);
 	for (unsigned i = 0; i < n_readers; i++)
 		(void)close(readers[i]);
-	fds_close_left(n_readers ? 2 : 0);
+	fds_wait_closed();
 	n_readers = 0;
 	if (ev_now_ns() - begin_ns > FUZZ_MAX_WAIT_NS)
 		abort();
