@@ -10,7 +10,7 @@
  *   'd' N       client N sends a space, and with it a socket whose close() waits for an hour
  *
  * The service is that of the unit tests. Afterwards a new client must be served; nothing waits
- * (FUZZ_MAX_WAIT_NS), and nothing stays open but connections that descriptors lie in.
+ * (FUZZ_MAX_WAIT_NS), and nothing stays open.
  */
 #include "fuzz.h"
 

@@ -67,7 +67,7 @@ for ((i = 0; i <= n_kexecs; i++)); do
 	}
 	expect 'it receives' within 300 comes_in
 	((i == n_kexecs)) || {
-		h2 "ping -q -c 100 -i 0.01 -W 1 -s 1400 10.0.0.1 >/dev/null &"
+		h2 "ping -q -c 100 -i 0.01 -W 1 -s 1400 10.0.0.1 >/dev/null &" >/dev/null # the number of the job
 		echo >&"$typed"
 	}
 done
