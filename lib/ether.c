@@ -108,6 +108,24 @@ unsigned vlan_set_count(const struct vlan_set *set)
 	return n;
 }
 
+void vlan_set_unite(struct vlan_set *set, const struct vlan_set *other)
+{
+	for (unsigned i = 0; i < 64; i++)
+		set->words[i] |= other->words[i];
+}
+
+void vlan_set_intersect(struct vlan_set *set, const struct vlan_set *other)
+{
+	for (unsigned i = 0; i < 64; i++)
+		set->words[i] &= other->words[i];
+}
+
+void vlan_set_subtract(struct vlan_set *set, const struct vlan_set *other)
+{
+	for (unsigned i = 0; i < 64; i++)
+		set->words[i] &= ~other->words[i];
+}
+
 // A decimal number of any length at *text; what is past the digits is left to the caller.
 static int vlan_parse_number(const char **text, uint16_t *ret_vid)
 {
@@ -226,4 +244,15 @@ size_t vlan_set_format(const struct vlan_set *set, char *buf, size_t size)
 			len += (size_t)snprintf(at, room, "%s%u-%u", comma, first, last);
 	}
 	return len;
+}
+
+const char *vlan_set_format_short(const struct vlan_set *set, char *buf, size_t size)
+{
+	size_t len = vlan_set_format(set, buf, size);
+
+	if (len >= size)
+		memcpy(buf + size - 4, "...", 4);
+	else if (!len)
+		memcpy(buf, "none", 5);
+	return buf;
 }

@@ -78,6 +78,10 @@ void vlan_set_add(struct vlan_set *set, uint16_t first, uint16_t last);
 void vlan_set_del(struct vlan_set *set, uint16_t first, uint16_t last);
 bool vlan_set_equal(const struct vlan_set *a, const struct vlan_set *b);
 unsigned vlan_set_count(const struct vlan_set *set);
+/** set becomes: what either has; what both have; what it has and other lacks. */
+void vlan_set_unite(struct vlan_set *set, const struct vlan_set *other);
+void vlan_set_intersect(struct vlan_set *set, const struct vlan_set *other);
+void vlan_set_subtract(struct vlan_set *set, const struct vlan_set *other);
 
 /** Parse one VLAN id in 1..4094. 0, -EINVAL (no number) or -ERANGE. */
 int vlan_parse(const char *text, uint16_t *ret_vid);
@@ -93,6 +97,9 @@ int vlan_set_parse(const char *text, struct vlan_set *ret_set, size_t *ret_at);
  */
 #define VLAN_SET_STR_SIZE 12288
 size_t vlan_set_format(const struct vlan_set *set, char *buf, size_t size);
+/** The same for a line of text: what does not fit ends in "...", and "none" is the empty set. Returns buf;
+ *  size >= 5. */
+const char *vlan_set_format_short(const struct vlan_set *set, char *buf, size_t size);
 /** The next range at or after *vid; false when there is none. Walk: for (vid = 1; next(...);). */
 bool vlan_set_next_range(const struct vlan_set *set, uint16_t *vid, uint16_t *ret_first,
 	uint16_t *ret_last);

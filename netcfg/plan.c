@@ -266,16 +266,6 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 
 /* Bridges */
 
-static void format_vlans(const struct vlan_set *vlans, char *buf, size_t size)
-{
-	size_t len = vlan_set_format(vlans, buf, size);
-
-	if (len >= size)
-		memcpy(buf + size - 4, "...", 4);
-	else if (!len)
-		(void)snprintf(buf, size, "none");
-}
-
 static void describe_bridge(const struct ctl_bridge *old, const struct ctl_bridge *new, char *buf, size_t size)
 {
 	char from[48], to[48];
@@ -285,9 +275,9 @@ static void describe_bridge(const struct ctl_bridge *old, const struct ctl_bridg
 	if (old->ageing_s != new->ageing_s)
 		used += (size_t)snprintf(buf + used, size - used, "ageing %us -> %us", old->ageing_s, new->ageing_s);
 	if (!vlan_set_equal(&old->vlans, &new->vlans)) {
-		format_vlans(&old->vlans, from, sizeof(from));
-		format_vlans(&new->vlans, to, sizeof(to));
-		used += (size_t)snprintf(buf + used, size - used, "%svlans %s -> %s", used ? ", " : "", from, to);
+		used += (size_t)snprintf(buf + used, size - used, "%svlans %s -> %s", used ? ", " : "",
+			vlan_set_format_short(&old->vlans, from, sizeof(from)),
+			vlan_set_format_short(&new->vlans, to, sizeof(to)));
 	}
 	if (old->reserved != new->reserved)
 		(void)snprintf(buf + used, size - used, "%sreserved %s -> %s", used ? ", " : "",
@@ -314,8 +304,7 @@ static struct ctl_bridge bridge_between(const struct ctl_bridge *old, const stru
 {
 	struct ctl_bridge bridge = *new;
 
-	for (unsigned i = 0; i < sizeof(bridge.vlans.words) / sizeof(bridge.vlans.words[0]); i++)
-		bridge.vlans.words[i] |= old->vlans.words[i];
+	vlan_set_unite(&bridge.vlans, &old->vlans);
 	return bridge;
 }
 

@@ -30,11 +30,9 @@ const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size)
 			(void)str_copy(buf, size, CTL_HAS(port, ctl_port, vlan_mode) ? "access" : "-");
 		return buf;
 	}
-	if (vlan_set_format(&port->trunks, trunks, sizeof(trunks)) >= sizeof(trunks))
-		memcpy(trunks + sizeof(trunks) - 4, "...", 4);
 	used = (size_t)snprintf(buf, size, "%s %s",
 		port->vlan_mode == CTL_VLAN_NATIVE_TAGGED ? ctl_vlan_modes[port->vlan_mode] : "trunk",
-		trunks[0] ? trunks : "none");
+		vlan_set_format_short(&port->trunks, trunks, sizeof(trunks)));
 	if (port->native && used < size)
 		(void)snprintf(buf + used, size - used, " native %u", port->native);
 	return buf;

@@ -266,12 +266,10 @@ static bool check_has_role(struct topo_reader *reader, const struct yaml_value *
 		if (has(spec, vlan_keys[i]) || topo_yaml_get(value, vlan_keys[i]))
 			return true;
 	}
-	if (vlan_set_format(&bridge->vlans, vlans, sizeof(vlans)) >= sizeof(vlans))
-		memcpy(vlans + sizeof(vlans) - 4, "...", 4);
 	(void)vlan_set_next_range(&bridge->vlans, &vid, &first, &last);
 	diag_hint(diag_add(reader->diag, value->mark, DIAG_VLAN_ROLE,
 			  "link says no VLAN, but bridge \"%s\" has only %s: untagged frames would be dropped",
-			  bridge->name, vlans),
+			  bridge->name, vlan_set_format_short(&bridge->vlans, vlans, sizeof(vlans))),
 		"add access-vlan: %u, or interface-mode: trunk if the guest tags", first);
 	return false;
 }

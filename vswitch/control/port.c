@@ -156,8 +156,8 @@ static uint16_t find_missing_vlan(const struct ctl_port *conf, const struct vlan
 		return pvid;
 	if (conf->vlan_mode == CTL_VLAN_ACCESS || vlan_set_count(&conf->trunks) == VLAN_MAX)
 		return VLAN_NONE;
-	for (unsigned i = 0; i < 64; i++)
-		missing.words[i] = conf->trunks.words[i] & ~exist->words[i];
+	missing = conf->trunks;
+	vlan_set_subtract(&missing, exist);
 	return vlan_set_next_range(&missing, &vid, &first, &last) ? first : VLAN_NONE;
 }
 

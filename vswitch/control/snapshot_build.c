@@ -47,8 +47,7 @@ static void build_vlans(const struct model_port *port, uint16_t pvid, bool untag
 		*vlans = port->conf.trunks;
 	if (pvid != VLAN_NONE)
 		vlan_set_add(vlans, pvid, pvid);
-	for (unsigned i = 0; i < 64; i++)
-		vlans->words[i] &= exist->words[i];
+	vlan_set_intersect(vlans, exist);
 	if (untagged && pvid == VLAN_NONE && bridge_has_all_vlans(&port->bridge->conf))
 		vlans->words[0] |= 1;
 }

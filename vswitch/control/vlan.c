@@ -8,23 +8,23 @@
 
 static void combine(struct vlan_set *set, enum vlan_verb verb, const struct vlan_set *arg)
 {
-	if (verb == VLAN_SET) {
+	if (verb == VLAN_SET)
 		*set = *arg;
-		return;
-	}
-	for (unsigned i = 0; i < 64; i++)
-		set->words[i] = verb == VLAN_ADD ? set->words[i] | arg->words[i]
-						 : set->words[i] & ~arg->words[i];
+	else if (verb == VLAN_ADD)
+		vlan_set_unite(set, arg);
+	else
+		vlan_set_subtract(set, arg);
 }
 
 /* Nothing to delete is more likely a slip than what was meant. */
 static int check_del(const struct vlan_set *have, const struct vlan_set *arg, const char *kind,
 	const char *name, struct err *err)
 {
-	for (unsigned i = 0; i < 64; i++) {
-		if (have->words[i] & arg->words[i])
-			return 0;
-	}
+	struct vlan_set gone = *have;
+
+	vlan_set_intersect(&gone, arg);
+	if (vlan_set_count(&gone))
+		return 0;
 	(void)err_set_field(err, -ENOENT, "vlans", "%s '%s': has none of these VLANs", kind, name);
 	err_name(err, "VlanNotFound");
 	err_hint(err, "see `netcfg vlan show %s %s`", kind, name);

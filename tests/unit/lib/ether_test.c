@@ -209,6 +209,23 @@ static void sets_add_and_delete_within_bounds(void **state)
 	assert_false(vlan_set_equal(&set, &other));
 }
 
+static void sets_are_combined(void **state)
+{
+	struct vlan_set a, b, set;
+	char text[8];
+
+	assert_int_equal(vlan_set_parse("1-10,4094", &a, NULL), 0);
+	assert_int_equal(vlan_set_parse("8-12", &b, NULL), 0);
+	set = a;
+	vlan_set_unite(&set, &b);
+	assert_int_equal(vlan_set_count(&set), 13);
+	assert_string_equal(vlan_set_format_short(&set, text, sizeof(text)), "1-12...");
+	vlan_set_subtract(&set, &a);
+	assert_string_equal(vlan_set_format_short(&set, text, sizeof(text)), "11-12");
+	vlan_set_intersect(&set, &a);
+	assert_string_equal(vlan_set_format_short(&set, text, sizeof(text)), "none");
+}
+
 static void ranges_walk_in_order(void **state)
 {
 	static const uint16_t want[][2] = {{1, 1}, {60, 70}, {4094, 4094}};
@@ -278,6 +295,7 @@ int main(void)
 		cmocka_unit_test(sets_parse_and_print_back),
 		cmocka_unit_test(wrong_sets_say_where),
 		cmocka_unit_test(sets_add_and_delete_within_bounds),
+		cmocka_unit_test(sets_are_combined),
 		cmocka_unit_test(ranges_walk_in_order),
 		cmocka_unit_test(format_of_the_longest_set_fits_the_size),
 		cmocka_unit_test(random_sets_survive_print_and_parse),
