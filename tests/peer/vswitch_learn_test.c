@@ -17,7 +17,12 @@
 
 #include <cmocka.h>
 
-#define MILLION	  1000000u
+/** A million; with AddressSanitizer fewer, since listing them takes it twenty times as long. */
+#ifdef WEFT_ASAN
+#define N_MANY 100000u
+#else
+#define N_MANY 1000000u
+#endif
 #define RING_SIZE 1024
 /** Only what hangs takes so long for one frame, on however crowded a machine. */
 #define STUCK_S 120
@@ -130,16 +135,16 @@ static unsigned answers_meanwhile(pthread_t reader)
 {
 	unsigned n = 0;
 
-	assert_int_equal(n_known(), MILLION + 1);
+	assert_int_equal(n_known(), N_MANY + 1);
 	for (; pthread_tryjoin_np(reader, NULL) == EBUSY; n++) {
 		(void)usleep(1000);
-		assert_int_equal(n_known(), MILLION + 1);
+		assert_int_equal(n_known(), N_MANY + 1);
 	}
 	return n;
 }
 
 /* What a full ring of notes lost is learned in a later round. */
-static void a_million_addresses_are_learned_and_read(void **state)
+static void many_addresses_are_learned_and_read(void **state)
 {
 	unsigned n_rounds = 0, n_rows = 0, n_answers;
 	double begin_s, control_begin_ns;
@@ -151,16 +156,16 @@ static void a_million_addresses_are_learned_and_read(void **state)
 	switch_must(&proc, "FdbAdd", "bridge br0 mac 02:ee:00:00:00:01 port one");
 	begin_s = now_s();
 	control_begin_ns = control_ns();
-	while (n_known() < MILLION + 1 && n_rounds++ < 50)
-		send_from(ports[0], 0, MILLION);
-	assert_int_equal(n_known(), MILLION + 1);
+	while (n_known() < N_MANY + 1 && n_rounds++ < 50)
+		send_from(ports[0], 0, N_MANY);
+	assert_int_equal(n_known(), N_MANY + 1);
 	print_message("learned in %.2f s and %u rounds, %.0f ns of control each\n",
-		now_s() - begin_s, n_rounds, (control_ns() - control_begin_ns) / MILLION);
+		now_s() - begin_s, n_rounds, (control_ns() - control_begin_ns) / N_MANY);
 
 	begin_s = now_s();
 	assert_int_equal(pthread_create(&reader, NULL, read_all, &n_rows), 0);
 	n_answers = answers_meanwhile(reader);
-	assert_int_equal(n_rows, MILLION + 1);
+	assert_int_equal(n_rows, N_MANY + 1);
 	/* Others do not wait for the end. */
 	assert_true(n_answers > 1);
 	print_message("read in %.2f s, others got %u answers\n", now_s() - begin_s, n_answers);
@@ -172,7 +177,7 @@ static void a_million_addresses_are_learned_and_read(void **state)
 }
 
 /* A bridge and a port with limits of their own forget none of what the other port taught them. */
-static void a_million_addresses_push_nobody_out(void **state)
+static void many_addresses_push_nobody_out(void **state)
 {
 	struct ctl_fdb row;
 
@@ -180,17 +185,17 @@ static void a_million_addresses_push_nobody_out(void **state)
 	join(0, "many");
 	join(1, "one");
 	switch_must(&proc, "FdbAdd", "bridge br0 mac 02:ee:00:00:00:01 port one");
-	send_from(ports[1], MILLION, 500);
+	send_from(ports[1], N_MANY, 500);
 	for (unsigned i = 0; i < 6000 && n_known() < 501; i++)
 		(void)usleep(10000);
-	send_from(ports[0], 0, MILLION);
+	send_from(ports[0], 0, N_MANY);
 	for (unsigned i = 0; i < 6000 && n_known() < 2000; i++)
 		(void)usleep(10000);
 	assert_int_equal(n_known(), 2000);
 	assert_int_equal(switch_rows(&proc, "FdbShow", "bridge br0 port one", &row), 501);
 	switch_must(&proc, "PortSet", "name many fdb_max 100");
 	switch_must(&proc, "FdbFlush", "bridge br0 port many");
-	send_from(ports[0], 0, MILLION);
+	send_from(ports[0], 0, N_MANY);
 	for (unsigned i = 0; i < 6000 && n_known() < 601; i++)
 		(void)usleep(10000);
 	assert_int_equal(switch_rows(&proc, "FdbShow", "bridge br0 port many", &row), 100);
@@ -201,8 +206,8 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(a_million_addresses_are_learned_and_read),
-		TEST(a_million_addresses_push_nobody_out),
+		TEST(many_addresses_are_learned_and_read),
+		TEST(many_addresses_push_nobody_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
