@@ -5,11 +5,15 @@
  * A kernel that is booted by kexec finds the devices as the one before left them. So first, without a driver,
  * it fills all memory that is free, and waits; a device that still takes frames for the kernel before writes
  * into that memory, or wrote into the files, whose sum is on the command line. Then it takes the NIC and
- * counts frames. Then the next kernel is booted at once: no interface is closed, no device is reset. It waits
- * by reading a line of the console, so that the test sends frames meanwhile:
+ * counts frames. Then the next kernel is booted at once: no interface is closed. A kernel may reset its devices
+ * when it makes way for the next one, and then says nothing about bus mastering; so the first turns that off by
+ * itself as well, under a driver that knows nothing of it, and looks whether frames still come in. It waits by
+ * reading a line of the console, so that the test sends frames meanwhile:
  *
  *   generation N: memory is filled                 a line is waited for
  *   generation N: memory is whole | WRITTEN OVER   and the files
+ *   generation 0: bus mastering is off             a line is waited for, and another one
+ *   generation 0: no frame came in | FRAMES CAME IN
  *   generation N: frames come in                   a line is waited for, then kernel N + 1 is booted
  *
  * Arguments of the kernel: weft.ip=eth1:ADDRESS/LENGTH, generation=N and sum=HEX (both from the kernel before).
@@ -17,6 +21,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/pci_regs.h>
 #include <linux/reboot.h>
 #include <net/if.h>
 #include <stdbool.h>
@@ -35,6 +40,7 @@
 #define ARCHIVE "/archive"
 #define PAGE 4096
 #define ENOUGH_FRAMES 20
+#define NIC "/sys/class/net/eth0"
 
 struct file {
 	char name[16];
@@ -207,18 +213,70 @@ static void set_address(const char *cmdline)
 	(void)close(fd);
 }
 
-static void await_frames(void)
+static unsigned long n_received(void)
 {
-	unsigned long n = 0;
+	FILE *in = fopen(NIC "/statistics/rx_packets", "re");
+	unsigned long n;
 
-	while (n < ENOUGH_FRAMES) {
-		FILE *in = fopen("/sys/class/net/eth0/statistics/rx_packets", "re");
+	if (!in || fscanf(in, "%lu", &n) != 1)
+		stop("rx_packets");
+	(void)fclose(in);
+	return n;
+}
 
-		if (!in || fscanf(in, "%lu", &n) != 1)
-			stop("rx_packets");
-		(void)fclose(in);
+static void await_frames(unsigned long before)
+{
+	while (n_received() < before + ENOUGH_FRAMES)
 		(void)usleep(100000);
+}
+
+/* In the NIC's PCI command register, behind its driver's back. */
+static void set_bus_master(bool on)
+{
+	int fd = open(NIC "/device/../config", O_RDWR | O_CLOEXEC); // of the virtio device's parent
+	uint16_t command;
+
+	if (fd < 0 || pread(fd, &command, sizeof(command), PCI_COMMAND) != sizeof(command))
+		stop("PCI configuration");
+	command = (uint16_t)(on ? command | PCI_COMMAND_MASTER : command & ~PCI_COMMAND_MASTER);
+	if (pwrite(fd, &command, sizeof(command), PCI_COMMAND) != sizeof(command))
+		stop("PCI command");
+	(void)close(fd);
+}
+
+/* Take the driver from the NIC and give it back: it resets the device, as the next kernel's does. */
+static void take_driver_again(void)
+{
+	static const char *const verbs[] = {"unbind", "bind"};
+	char link[256], path[64], *name;
+	ssize_t length = readlink(NIC "/device", link, sizeof(link) - 1);
+
+	if (length < 0)
+		stop(NIC);
+	link[length] = '\0';
+	name = strrchr(link, '/') + 1; // it ends in /virtioN
+	for (size_t i = 0; i < 2; i++) {
+		(void)snprintf(path, sizeof(path), "/sys/bus/virtio/drivers/virtio_net/%s", verbs[i]);
+		FILE *out = fopen(path, "we");
+
+		if (!out || fputs(name, out) < 0 || fclose(out))
+			stop(path);
 	}
+}
+
+static void try_bus_master(void)
+{
+	unsigned long before;
+
+	await_frames(0);
+	set_bus_master(false);
+	say("bus mastering is off");
+	await_line(); // what was on its way has come
+	before = n_received();
+	await_line();
+	say(n_received() == before ? "no frame came in" : "FRAMES CAME IN");
+	set_bus_master(true);
+	take_driver_again();
 }
 
 static _Noreturn void boot_next(const char *cmdline, uint64_t sum)
@@ -268,7 +326,11 @@ int main(void)
 	load_drivers();
 	set_address(cmdline);
 	pack_files();
-	await_frames();
+	if (!generation) {
+		try_bus_master();
+		set_address(cmdline);
+	}
+	await_frames(n_received());
 	say("frames come in");
 	boot_next(cmdline, sum);
 }
