@@ -3,7 +3,7 @@
  *
  * A file names its module once with LOG_MODULE("fdb"); lines read
  * `LEVEL module: object 'name': event, key=value, what we do about it` on stderr (or the fd set).
- * What an outsider can trigger goes through log_*_ratelimited(): a token bucket per call site,
+ * What an outsider can trigger goes through log_warn_ratelimited() and the like: a token bucket per call site,
  * which later says how many lines it held back. Data-path code never logs; it counts.
  *
  * Lines are cut at 1 KiB; control characters become '?', so that nobody can forge a line.

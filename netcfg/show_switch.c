@@ -259,7 +259,7 @@ static int drop_row(void *ctx, const void *row)
 	return 0;
 }
 
-/* labs.md: LINK STATE MODE; a link is a wire, or a port on a bridge. */
+/* A link is a wire, or a port on a bridge. */
 static const struct show_column link_columns[] = {
 	{"name", "LINK", false, true},
 	{"carrier", "STATE", false, true},

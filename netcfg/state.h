@@ -1,9 +1,9 @@
 /**
  * state: what a lab is made of in the daemons; the same struct for what is wanted and what is.
  *
- *   lab file -> topo -> state_from_topo() -> wanted --+
- *                                                     +-- plan_make() -> ops -> apply
- *   daemons -> state_read() (actual.h) -> actual -----+
+ *   lab file -> topo -> state_from_topo() -> wanted ---+
+ *                                                      +-- plan_make() -> ops -> apply
+ *   daemons -> actual_read() -------------> actual ----+
  *
  * Ports, bridges and wires are the messages of the control protocol, so that an operation is one of
  * them sent as it is.

@@ -2,7 +2,7 @@
  * switch: the running switch: what is configured (model), and everything that makes it so.
  *
  *        requests                 events                     frames
- *   ctl.c -> change.c  --+   port/ (sockets, rings)     datapath/ (workers)
+ *   requests -> change --+   port/ (sockets, rings)     datapath/ (workers)
  *                        v        v                        ^       |
  *                      model -> snapshot_build -> publish -+       +-> notes -> fdb_ctl
  *

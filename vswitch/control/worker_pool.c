@@ -103,7 +103,7 @@ static int worker_start(struct worker *worker, const int *cpu)
 	}
 	/* Signals are the control thread's. */
 	sigfillset(&all);
-	sigdelset(&all, SIGBUS); /* a peer that shrinks its memory: see port/sigbus.h */
+	sigdelset(&all, SIGBUS); /* a peer that shrinks its memory: see port/vhost_mem.h */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (!r)
 		r = pthread_create(&worker->thread, &attr, worker_main, worker);
