@@ -272,7 +272,7 @@ static enum drop_reason add_frame(struct ethq *q, const struct frame *frame, boo
 	struct filling to = {.q = q};
 
 	if (frame->len + tag_len > q->max_len && (frame_is_plain(frame) || !frame->hdr.gso_type))
-		return DROP_TX_NO_ROOM;
+		return DROP_TX_MTU;
 	to.first = to.last = new_mbuf(q);
 	if (!to.first)
 		return DROP_TX_RING_FULL;
@@ -283,7 +283,7 @@ static enum drop_reason add_frame(struct ethq *q, const struct frame *frame, boo
 	if (!frame_is_plain(frame) && frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		if (!ask(to.first, &frame->hdr, frame->hdr.csum_start + tag_len)) {
 			rte_pktmbuf_free(to.first);
-			return DROP_TX_NO_ROOM;
+			return DROP_TX_OFFLOAD;
 		}
 		q->has_offloads = true;
 	}

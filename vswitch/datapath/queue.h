@@ -102,8 +102,7 @@ struct queue_ops {
 	/**
 	 * Send the frames of tx->todo, in the order of their bits. Each one is sent or dropped and
 	 * counted so in tx->counters, once. But one of tx->keep that cannot be sent is left in
-	 * todo, with all behind it, and tx->reason says why: DROP_TX_RING_FULL, _NO_ROOM or
-	 * _BROKEN.
+	 * todo, with all behind it, and tx->reason says why; only DROP_TX_RING_FULL passes.
 	 */
 	void (*tx)(struct queue *q, struct tx_burst *tx);
 	/** Is there room for a frame, probably? NULL: always, and no frame waits for it. */

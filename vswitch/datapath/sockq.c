@@ -176,6 +176,25 @@ static void put_small(struct sockq *q, const struct frame *frame, bool tagged)
 	q->out_iov[q->n_out++].iov_len = at + frame->tail_len;
 }
 
+/** Why the kernel did not take a frame, by its error. */
+static enum drop_reason why_refused(int error)
+{
+	switch (error) {
+	case EMSGSIZE:
+		return DROP_TX_MTU; /* the device's became smaller, and control has not been told */
+	case EBADFD: /* a tap without an interface, ... */
+	case EIO:    /* ... one that is down, ... */
+	case ENETDOWN:
+	case ENODEV:
+	case ENXIO:
+		return DROP_TX_NOT_RUNNING; /* ... and interfaces that are down or gone */
+	case EINVAL:
+		return DROP_TX_OFFLOAD; /* the virtio header makes no sense to it */
+	default:
+		return DROP_TX_RING_FULL;
+	}
+}
+
 /** Straight from the sender's memory. */
 static enum drop_reason put_large(struct sockq *q, const struct frame *frame, bool tagged)
 {
@@ -200,7 +219,7 @@ static enum drop_reason put_large(struct sockq *q, const struct frame *frame, bo
 		sent = sys_write_tap(q->fd, iov, n);
 	else
 		sent = sys_send_packet(q->fd, &msg);
-	return sent < 0 ? DROP_TX_RING_FULL : TX_SENT;
+	return sent < 0 ? why_refused(errno) : TX_SENT;
 }
 
 /** Send slots from..n_out. Returns how many went; at least the first is refused if that is 0. */
@@ -215,14 +234,15 @@ static unsigned send_slots(struct sockq *q, unsigned from)
 	return sys_write_tap(q->fd, &q->out_iov[from], 1) < 0 ? 0 : 1;
 }
 
-/** Send the slots that are filled. */
-static void send_small(struct sockq *q, struct tx_tally *refused)
+/** Send the slots that are filled; drop, and count so, what the kernel does not take. */
+static void send_small(struct sockq *q, struct dp_counters *counters, struct tx_tally *refused)
 {
 	for (unsigned at = 0, n; at < q->n_out; at += n) {
 		n = send_slots(q, at);
 		if (n)
 			continue;
 		/* One that the kernel does not take says nothing about the next. */
+		counters->drops[why_refused(errno)]++;
 		tally_add(refused, q->out[at] + HDR_SIZE,
 			(uint32_t)q->out_iov[at].iov_len - HDR_SIZE);
 		n = 1;
@@ -230,11 +250,11 @@ static void send_small(struct sockq *q, struct tx_tally *refused)
 	q->n_out = 0;
 }
 
-static enum drop_reason put(
-	struct sockq *q, const struct frame *frame, bool tagged, struct tx_tally *refused)
+static enum drop_reason put(struct sockq *q, const struct frame *frame, bool tagged,
+	struct dp_counters *counters, struct tx_tally *refused)
 {
 	if (frame->len > OUT_COPY_MAX) {
-		send_small(q, refused); /* what came before goes first */
+		send_small(q, counters, refused); /* what came before goes first */
 		return put_large(q, frame, tagged);
 	}
 	put_small(q, frame, tagged);
@@ -250,7 +270,7 @@ static void tx(struct queue *queue, struct tx_burst *tx)
 		unsigned i = (unsigned)__builtin_ctzll(tx->todo);
 		const struct frame *frame = &tx->frames[i];
 		bool tagged = tx->tagged >> i & 1;
-		enum drop_reason reason = put(q, frame, tagged, &refused);
+		enum drop_reason reason = put(q, frame, tagged, tx->counters, &refused);
 
 		if (reason == TX_SENT) {
 			tally_add(&sent, frame->head, frame->len + (tagged ? TAG_LEN : 0));
@@ -259,10 +279,9 @@ static void tx(struct queue *queue, struct tx_burst *tx)
 			break;
 		}
 	}
-	send_small(q, &refused);
+	send_small(q, tx->counters, &refused);
 	tally_subtract(&sent, &refused);
 	tally_count(&sent, tx->counters);
-	tx->counters->drops[DROP_TX_RING_FULL] += refused.frames;
 }
 
 const struct queue_ops sockq_ops = {

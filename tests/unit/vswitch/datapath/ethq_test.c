@@ -162,15 +162,15 @@ static void tag_goes_between(void **state)
 	done();
 }
 
-static void too_long_frame_has_no_room(void **state)
+static void too_long_frame_is_over_the_mtu(void **state)
 {
 	static uint8_t bytes[MAX_LEN + 1];
 	struct frame frame;
 
 	make_frame(&frame, bytes, MAX_LEN + 1);
-	assert_int_equal(put(&frame, false), DROP_TX_NO_ROOM);
+	assert_int_equal(put(&frame, false), DROP_TX_MTU);
 	make_frame(&frame, bytes, MAX_LEN - 3);
-	assert_int_equal(put(&frame, true), DROP_TX_NO_ROOM);
+	assert_int_equal(put(&frame, true), DROP_TX_MTU);
 }
 
 static void full_device_refuses_and_all_are_counted(void **state)
@@ -268,17 +268,17 @@ static void nonsense_to_cut_is_dropped(void **state)
 	make_ip(&frame, bytes, sizeof(bytes), UDP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
-	assert_int_equal(put(&frame, false), DROP_TX_NO_ROOM);
+	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
 	make_ip(&frame, bytes, sizeof(bytes), TCP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
 	frame.head[34 + 12] = 0x10; /* a header of 4 bytes */
-	assert_int_equal(put(&frame, false), DROP_TX_NO_ROOM);
+	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
 	make_ip(&frame, bytes, sizeof(bytes), TCP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
 	frame.head[12] = 0x88; /* not IP */
-	assert_int_equal(put(&frame, false), DROP_TX_NO_ROOM);
+	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
 }
 
 /** RFC 1071 over bytes[n], which hold the checksum: zero when that is right. */
@@ -318,7 +318,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_come_back_as_they_went),
 		cmocka_unit_test(tag_goes_between),
-		cmocka_unit_test(too_long_frame_has_no_room),
+		cmocka_unit_test(too_long_frame_is_over_the_mtu),
 		cmocka_unit_test(full_device_refuses_and_all_are_counted),
 		cmocka_unit_test(device_is_asked_for_checksums),
 		cmocka_unit_test(device_is_asked_to_cut),
