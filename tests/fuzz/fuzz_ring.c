@@ -4,6 +4,7 @@
 #include "rig.h"
 #include "vring_setup.h"
 
+#include <sanitizer/asan_interface.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -64,17 +65,24 @@ static void flush_both(struct rig *rig)
 	fwd_flush(second_worker(rig), &rig->snapshot);
 }
 
-/** A descriptor that is mostly right: its address lies in guest memory or just outside. */
+/** A descriptor that is mostly right: its address lies in guest memory or just outside, or it
+ *  begins or ends where a region ends. */
 static void op_desc(struct rig *rig, struct program *p, uint8_t op)
 {
+	const struct vmem *mem = &rig->port[0].vmem;
+	const struct vmem_region *region;
 	struct fe_ring *ring = some_ring(rig, op >> 4);
 	unsigned slot = next8(p) % RIG_RING_SIZE;
-	uint64_t gpa = RIG_GPA + (uint64_t)next16(p) * (op & 0x20 ? 64 : 2);
+	uint16_t where = next16(p);
+	uint64_t gpa = RIG_GPA + (uint64_t)where * (op & 0x20 ? 64 : 2);
 	uint32_t len = next16(p);
 	uint16_t flags = next8(p) & 7, next = next8(p);
 
-	if (op & 0x40)
-		gpa = RIG_GPA + 2 * rig->ring_bytes - next;
+	if (op & 0x40) {
+		region = &mem->regions[(1 + where / 256u) % mem->n_regions];
+		gpa = region->gpa + region->size;
+		gpa -= op & 0x20 ? len - where % 4 : next; /* to at most 3 bytes beyond */
+	}
 	if (!ring->packed) {
 		((struct vring_desc *)ring->desc)[slot] =
 			(struct vring_desc){gpa, len, flags, next};
@@ -183,12 +191,15 @@ static void bridge_all(struct rig *rig)
 	}
 }
 
-/** Port 0's memory: its two regions whole, or the first in two parts with a hole in between or none,
- *  the second at any address, over the first or not. All of it is in the mappings. */
+/**
+ * Port 0's memory: its two regions whole; or the first cut short, with what is left of it behind a
+ * hole, or next to it, or cut off; the second at any address, over the first or not. All of it is
+ * in the mappings.
+ */
 static void set_regions(struct rig *rig, struct program *p, bool cut, bool moved)
 {
 	struct vmem *mem = &rig->port[0].vmem;
-	uint64_t part = cut ? next16(p) * 8u + 1u : rig->ring_bytes, hole = cut ? next8(p) : 0;
+	uint64_t part = cut ? next16(p) * 8u + 1u : rig->ring_bytes, hole = cut ? next8(p) * 64u : 0;
 
 	mem->n_regions = 2;
 	for (unsigned r = 0; r < 2; r++)
@@ -196,12 +207,34 @@ static void set_regions(struct rig *rig, struct program *p, bool cut, bool moved
 			rig->ring_bytes, (uintptr_t)rig->port[0].mem[r], rig->port[0].mem[r]};
 	if (moved)
 		mem->regions[1].gpa = RIG_GPA + next16(p) * 16u + 3;
+	if (part >= rig->ring_bytes)
+		return;
+	mem->regions[0].size = part;
 	if (part + hole >= rig->ring_bytes)
 		return;
 	mem->regions[2] = (struct vmem_region){RIG_GPA + part + hole, rig->ring_bytes - part - hole,
 		0, rig->port[0].mem[0] + part + hole};
-	mem->regions[0].size = part;
 	mem->n_regions = 3;
+}
+
+/**
+ * What was cut out of port 0's memory is not the switch's to touch; on: from now on. Only the rings
+ * are, which may lie there: whoever starts a ring looks at its addresses.
+ */
+static void fence_hole(const struct rig *rig, bool on)
+{
+	const struct vmem *mem = &rig->port[0].vmem;
+	uint64_t part = mem->regions[0].size;
+	uint8_t *begin = mem->regions[0].hva + (part > RING_AREA ? part : RING_AREA);
+	uint8_t *end = mem->n_regions > 2 ? mem->regions[2].hva
+					  : mem->regions[0].hva + rig->ring_bytes;
+
+	if (begin >= end)
+		return;
+	if (on)
+		ASAN_POISON_MEMORY_REGION(begin, end - begin);
+	else
+		ASAN_UNPOISON_MEMORY_REGION(begin, end - begin);
 }
 
 static void op_reset(struct rig *rig, struct program *p)
@@ -328,6 +361,34 @@ static void op_time(struct rig *rig, struct program *p, uint8_t op)
 	rig_learn(rig);
 }
 
+/** An operation of port 0's guest on its memory. False: it is one of others. */
+static bool op_guest(struct rig *rig, struct program *p, uint8_t op)
+{
+	switch (op & 0xf) {
+	case 0 ... 1:
+		op_poke(rig, p, op);
+		break;
+	case 2 ... 5:
+		op_desc(rig, p, op);
+		break;
+	case 6 ... 7:
+		op_avail(rig, p, op);
+		break;
+	case 8:
+		op_bytes(rig, p);
+		break;
+	case 10:
+		op_fill(rig, p, op);
+		break;
+	case 11:
+		op_large(rig, p);
+		break;
+	default:
+		return false;
+	}
+	return true;
+}
+
 int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 {
 	struct rig *rig = rig_create(3, packed ? 1 : 0, RIG_FEATURES | RIG_OFFLOADS);
@@ -339,32 +400,17 @@ int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 	while (program.at < program.end) {
 		uint8_t op = next8(&program);
 
-		switch (op & 0xf) {
-		case 0 ... 1:
-			op_poke(rig, &program, op);
-			break;
-		case 2 ... 5:
-			op_desc(rig, &program, op);
-			break;
-		case 6 ... 7:
-			op_avail(rig, &program, op);
-			break;
-		case 8:
-			op_bytes(rig, &program);
-			break;
-		case 9:
+		if (op_guest(rig, &program, op))
+			continue;
+		if ((op & 0xf) == 9) {
 			op_reset(rig, &program);
-			break;
-		case 10:
-			op_fill(rig, &program, op);
-			break;
-		case 11:
-			op_large(rig, &program);
-			break;
-		default:
-			op_time(rig, &program, op);
+			continue;
 		}
+		fence_hole(rig, true);
+		op_time(rig, &program, op);
+		fence_hole(rig, false);
 	}
+	fence_hole(rig, true);
 	flush_both(rig);
 	drain(rig);
 	(void)rig_run(rig, 0);
@@ -376,6 +422,7 @@ int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 	/* The guest may have taken their addresses, so by broadcast; and by a fresh table. */
 	exchange(rig, 1, 2, 0xff);
 	exchange(rig, 2, 1, 0xff);
+	fence_hole(rig, false);
 	rig_destroy(rig);
 	return 0;
 }
