@@ -121,18 +121,25 @@ static int remove_dead(const struct place *place, const struct stat *dead, struc
 
 static int clear_dead(const struct place *place, struct err *err)
 {
+	/* As long as it is open, no other file gets its number. */
+	int fd = openat(place->folder_fd, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC), code;
 	struct stat st;
-	int code;
 
-	if (fstatat(place->folder_fd, place->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fd < 0)
 		return errno == ENOENT
 			       ? 0
 			       : err_set(err, -errno, "%s '%s': %m", place->what, place->path);
-	if (!S_ISSOCK(st.st_mode))
-		return err_set(err, -EEXIST, "%s '%s': something else is there", place->what,
+	if (fstat(fd, &st) < 0)
+		code = err_set(err, -errno, "%s '%s': %m", place->what, place->path);
+	else if (!S_ISSOCK(st.st_mode))
+		code = err_set(err, -EEXIST, "%s '%s': something else is there", place->what,
 			place->path);
-	code = check_served(place, err);
-	return code ? code : remove_dead(place, &st, err);
+	else
+		code = check_served(place, err);
+	if (!code)
+		code = remove_dead(place, &st, err);
+	(void)close(fd);
+	return code;
 }
 
 /** Whoever keeps the lock longer shall not keep us from starting. */

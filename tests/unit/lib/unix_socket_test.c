@@ -197,6 +197,44 @@ static void folder_need_not_be_named_or_unlocked(void **state)
 	assert_int_equal(n_files(), 0);
 }
 
+int __real_connect(int fd, const struct sockaddr *address, socklen_t len);
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len);
+
+/** A program that does not know of the folder's lock: it takes the place of a dead socket while
+ *  somebody else finds it dead. */
+static struct unix_listener late = {.fd = -1};
+static bool is_late_due;
+
+int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+	const char *path = ((const struct sockaddr_un *)address)->sun_path;
+	int r = __real_connect(fd, address, len), code = errno;
+
+	if (is_late_due && r && code == ECONNREFUSED) {
+		is_late_due = false;
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(listen_at(path, &late, NULL), 0);
+	}
+	errno = code;
+	return r;
+}
+
+/* What was looked at is not there any more, so nothing is removed. */
+static void socket_that_comes_after_the_look_stays(void **state)
+{
+	struct unix_listener listener;
+	struct err err = {0};
+
+	leave_dead(at("s"));
+	is_late_due = true;
+	assert_int_equal(listen_at(at("s"), &listener, &err), -EADDRINUSE);
+	assert_false(is_late_due);
+	assert_int_equal(connect_to(at("s")), 0);
+	assert_int_equal(n_files(), 1);
+	unix_listener_close(&late, at("s"), NULL);
+	assert_int_equal(n_files(), 0);
+}
+
 /* Programs that start at once on what a dead one left: one gets it, and it can be reached. */
 static void one_of_many_gets_it(void **state)
 {
@@ -263,6 +301,7 @@ int main(void)
 		cmocka_unit_test(end_removes_only_its_own),
 		cmocka_unit_test(paths_are_checked),
 		cmocka_unit_test(folder_need_not_be_named_or_unlocked),
+		cmocka_unit_test(socket_that_comes_after_the_look_stays),
 		cmocka_unit_test(one_of_many_gets_it),
 	};
 
