@@ -12,6 +12,14 @@ struct fake_disk fake_disk;
 static const int *next_answer = all;
 static struct disk_op *ended;
 static int event;
+static bool is_holding;
+
+static void signal_end(void)
+{
+	static const uint64_t one = 1;
+
+	assert_int_equal(write(event, &one, sizeof(one)), sizeof(one));
+}
 
 static int fake_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
 {
@@ -20,7 +28,6 @@ static int fake_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
 
 static bool fake_submit(void *engine, struct disk_op *op)
 {
-	static const uint64_t one = 1;
 	unsigned i = fake_disk.n_steps;
 
 	if (fake_disk.n_refusals) {
@@ -42,7 +49,7 @@ static bool fake_submit(void *engine, struct disk_op *op)
 		op->result = op->step == DISK_READ || op->step == DISK_WRITE ? (int)op->len : 0;
 	op->next = ended;
 	ended = op;
-	assert_int_equal(write(event, &one, sizeof(one)), sizeof(one));
+	signal_end();
 	return true;
 }
 
@@ -53,9 +60,10 @@ static bool fake_flush(void *engine)
 
 static struct disk_op *fake_take(void *engine)
 {
-	struct disk_op *ops = ended;
+	struct disk_op *ops = is_holding ? NULL : ended;
 
-	ended = NULL;
+	if (!is_holding)
+		ended = NULL;
 	return ops;
 }
 
@@ -70,12 +78,20 @@ void fake_disk_answer(const int *answers)
 	fake_disk.n_steps = 0;
 }
 
+void fake_disk_hold(bool on)
+{
+	is_holding = on;
+	if (!on)
+		signal_end();
+}
+
 int fake_disk_engine(int fd, int event_fd, unsigned n_max, struct disk_engine *ret)
 {
 	static const struct disk_engine_ops ops = {
 		fake_start, fake_submit, fake_flush, fake_take, fake_destroy};
 
 	event = event_fd;
+	is_holding = false; /* whatever a test that failed left */
 	*ret = (struct disk_engine){&ops, NULL};
 	return 0;
 }

@@ -2,8 +2,8 @@
  * fake_disk: an engine of a disk (disk_engine.h) that gives the answers a test wants, and remembers
  * what it was asked.
  *
- * Threads: one; one engine at a time. A step has ended as soon as it was submitted. Every function
- * fails the running cmocka test when something is wrong with it.
+ * Threads: one; one engine at a time. A step has ended as soon as it was submitted, unless it is held
+ * back. Every function fails the running cmocka test when something is wrong with it.
  */
 #ifndef TESTS_FAKE_DISK_H
 #define TESTS_FAKE_DISK_H
@@ -31,6 +31,8 @@ extern struct fake_disk fake_disk;
 /** Forget what was asked. answers (borrowed): to the next steps in order, up to FAKE_ALL, which
  * stands for all that follow; NULL: FAKE_ALL. */
 void fake_disk_answer(const int *answers);
+/** From now on nothing ends, or all that was held back has. */
+void fake_disk_hold(bool on);
 /** A disk_engine_open_fn. */
 int fake_disk_engine(int fd, int event_fd, unsigned n_max, struct disk_engine *ret);
 

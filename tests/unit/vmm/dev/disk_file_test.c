@@ -1,6 +1,7 @@
 /*
  * A disk's file: the same table of operations with io_uring and with threads, on a file system that
- * has room and on one that has not; and an engine that gives the answers that kernels seldom give.
+ * has room and on one that has not, with a look at what reaches the kernel; and an engine that
+ * gives the answers that kernels seldom give.
  */
 #include "cmocka_all.h"
 
@@ -318,6 +319,108 @@ static void no_room_holds_by_threads(void **state)
 	check_no_room(disk_threads_engine);
 }
 
+/* ---- What the kernel is asked ---- */
+
+static char asked[16]; /* a letter for each thing, in order */
+
+static void note(char what)
+{
+	size_t n = strlen(asked);
+
+	if (n + 1 < sizeof(asked))
+		asked[n] = what;
+}
+
+static void note_write(int flags)
+{
+	note(flags & RWF_DSYNC ? 'W' : 'w');
+}
+
+int __real_io_uring_submit(struct io_uring *ring);
+int __wrap_io_uring_submit(struct io_uring *ring);
+ssize_t __real_pwritev64v2(int fd, const struct iovec *segs, int n, off_t offset, int flags);
+ssize_t __wrap_pwritev64v2(int fd, const struct iovec *segs, int n, off_t offset, int flags);
+int __real_fallocate64(int fd, int mode, off_t offset, off_t len);
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len);
+int __real_fdatasync(int fd);
+int __wrap_fdatasync(int fd);
+
+int __wrap_io_uring_submit(struct io_uring *ring)
+{
+	const struct io_uring_sq *sq = &ring->sq;
+
+	for (unsigned i = sq->sqe_head; i != sq->sqe_tail; i++) {
+		const struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
+
+		if (sqe->opcode == IORING_OP_WRITEV)
+			note_write((int)sqe->rw_flags);
+		else if (sqe->opcode == IORING_OP_FALLOCATE)
+			note('a');
+		else if (sqe->opcode == IORING_OP_FSYNC)
+			note('s');
+	}
+	return __real_io_uring_submit(ring);
+}
+
+ssize_t __wrap_pwritev64v2(int fd, const struct iovec *segs, int n, off_t offset, int flags)
+{
+	note_write(flags);
+	return __real_pwritev64v2(fd, segs, n, offset, flags);
+}
+
+int __wrap_fallocate64(int fd, int mode, off_t offset, off_t len)
+{
+	note('a');
+	return __real_fallocate64(fd, mode, offset, len);
+}
+
+int __wrap_fdatasync(int fd)
+{
+	note('s');
+	return __real_fdatasync(fd);
+}
+
+static void check_stable(disk_engine_open_fn *engine)
+{
+	static const struct {
+		enum disk_op_kind kind;
+		bool is_stable;
+		const char *want;
+	} cases[] = {
+		{DISK_WRITE, false, "w"},
+		{DISK_WRITE, true, "W"},
+		{DISK_FLUSH, false, "s"},
+		{DISK_READ, true, ""},
+		{DISK_PUNCH, false, "a"},
+		{DISK_PUNCH, true, "as"},
+	};
+	struct iovec segs[4];
+	struct rig rig;
+
+	rig_create(&rig, engine, "/tmp");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct disk_op op = {.kind = cases[i].kind, .len = BLOCK};
+
+		if (op.kind == DISK_WRITE || op.kind == DISK_READ)
+			op = transfer(op.kind, 0, segs);
+		op.is_stable = cases[i].is_stable;
+		memset(asked, 0, sizeof(asked));
+		if (finish(&rig, &op) == -EOPNOTSUPP)
+			continue; // a file system that cannot
+		assert_int_equal(op.result, 0);
+		if (strcmp(asked, cases[i].want) != 0)
+			fail_msg("case %zu: asked '%s', not '%s'", i, asked, cases[i].want);
+	}
+	rig_destroy(&rig);
+}
+
+static void the_kernel_is_asked_for_stable_storage(void **state)
+{
+	check_stable(disk_threads_engine);
+	if (disk_ring_probe() >= 0)
+		check_stable(disk_ring_engine);
+}
+
 /* ---- Answers of an engine ---- */
 
 static void short_transfers_go_on(void **state)
@@ -536,6 +639,7 @@ int main(void)
 		cmocka_unit_test(threads_work_where_there_is_no_io_uring),
 		cmocka_unit_test(no_room_holds_by_io_uring),
 		cmocka_unit_test(no_room_holds_by_threads),
+		cmocka_unit_test(the_kernel_is_asked_for_stable_storage),
 		cmocka_unit_test(short_transfers_go_on),
 		cmocka_unit_test(wrong_answers_are_errors),
 		cmocka_unit_test(an_answer_that_never_changes_is_an_error),

@@ -349,6 +349,51 @@ static void paused_device_completes_later(void **state)
 	rig_destroy(&rig);
 }
 
+static bool all_are_in_flight(void *ctx)
+{
+	const struct fake_ring *ring = &((struct rig *)ctx)->drv.rings[0];
+
+	return fake_disk.n_steps >= VIRTIO_BLK_MAX_IN_FLIGHT ||
+	       fake_disk.n_steps == ring->avail->idx;
+}
+
+static bool all_are_back(void *ctx)
+{
+	const struct fake_ring *ring = &((struct rig *)ctx)->drv.rings[0];
+
+	return ring->used->idx == ring->avail->idx;
+}
+
+/* A guest makes one chain available again and again, which costs it nothing: no more are begun than
+ * there are requests, and the rest waits for them. */
+static void requests_in_flight_are_bounded(void **state)
+{
+	const unsigned n = VIRTIO_BLK_MAX_IN_FLIGHT + FAKE_RING_SIZE / 2;
+	struct fake_ring *ring;
+	struct rig rig;
+
+	wanted_engine = fake_disk_engine;
+	rig_create(&rig, false, UINT64_MAX);
+	wanted_engine = NULL;
+	fake_disk_answer(NULL);
+	fake_disk_hold(true);
+	ring = &rig.drv.rings[0];
+	submit(&rig, T_FLUSH, 0, 0);
+	for (unsigned i = 1; i < n; i++) {
+		ring->avail->ring[i % ring->size] = ring->avail->ring[0];
+		ring->avail->idx++;
+		fake_driver_kick(&rig.drv, 0);
+		assert_true(fake_machine_run(&rig.env, all_are_in_flight, &rig, 3000));
+	}
+	fake_machine_idle(&rig.env, 20);
+	assert_int_equal(fake_disk.n_steps, VIRTIO_BLK_MAX_IN_FLIGHT);
+	assert_int_equal(ring->used->idx, 0);
+	fake_disk_hold(false);
+	assert_true(fake_machine_run(&rig.env, all_are_back, &rig, 3000));
+	assert_int_equal(fake_disk.n_steps, n);
+	rig_destroy(&rig);
+}
+
 static void second_writer_is_refused(void **state)
 {
 	struct rig rig;
@@ -465,6 +510,7 @@ int main(void)
 		cmocka_unit_test(broken_device_completes_nothing),
 		cmocka_unit_test(broken_device_begins_nothing),
 		cmocka_unit_test(paused_device_completes_later),
+		cmocka_unit_test(requests_in_flight_are_bounded),
 		cmocka_unit_test(second_writer_is_refused),
 		cmocka_unit_test(missing_file_is_an_error),
 		cmocka_unit_test(a_write_without_room_waits_for_it),
