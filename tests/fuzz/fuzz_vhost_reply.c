@@ -1,11 +1,12 @@
 /*
  * A vhost-user back-end that answers wrongly, to the VMM's front-end. The peer here reads each
  * request and answers as a good one would; input bytes decide where it deviates: 0..0xbf is a good
- * answer, others change value, size, flags or request, drop, double or add messages, attach a socket
- * whose close() waits for an hour, or hang up. The session is started, paused and stopped meanwhile.
- * No round may make the front-end send more than MAX_REQUESTS, and every place in a ring that it hands
- * on lies in the ring. It waits for nothing (FUZZ_MAX_WAIT_NS) and leaves nothing open but
- * a connection, and its other channel, that descriptors lie in.
+ * answer, others change value, size, flags or request, drop, double or add messages, attach a
+ * socket whose close() waits for an hour, or hang up. The session is started, paused and stopped
+ * meanwhile. No round may make the front-end send more than MAX_REQUESTS, no connection outlives
+ * more answers than it asked for, and every place in a ring that it hands on lies in the ring. It
+ * waits for nothing (FUZZ_MAX_WAIT_NS) and leaves nothing open but a connection, and its other
+ * channel, that descriptors lie in.
  */
 #include "fuzz.h"
 
@@ -23,9 +24,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include <linux/sockios.h>
 
 #define MAX_ROUNDS   200
 #define RING_SIZE    8
@@ -62,15 +66,32 @@ static void put_fd(int to, const void *bytes, size_t size)
 	(void)odd_socket_send(to, bytes, size, &readers[n_readers++]); // or it has hung up
 }
 
-static void put(int fd, const void *bytes, size_t size)
+/* The messages of one connection, as long as it is told where each of them ends. */
+static struct {
+	unsigned n_asked, n_answers;
+	bool is_cut;
+} count;
+
+/* False: not all; the front-end may have hung up. */
+static bool put(int fd, const void *bytes, size_t size)
 {
-	(void)!send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT); // the front-end may have hung up
+	return send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size;
 }
 
 static void put_msg(int fd, const struct vhost_user_hdr *hdr, const void *payload, size_t size)
 {
-	put(fd, hdr, sizeof(*hdr));
-	put(fd, payload, size);
+	if (!put(fd, hdr, sizeof(*hdr)) || !put(fd, payload, size) || size != hdr->size)
+		count.is_cut = true;
+	count.n_answers++;
+}
+
+/* An answer, though nothing may have been asked. */
+static void put_unasked(int fd, uint8_t request)
+{
+	const struct vhost_user_hdr hdr = {request, VHOST_USER_VERSION | VHOST_USER_REPLY, 8};
+	const uint64_t value = 0;
+
+	put_msg(fd, &hdr, &value, sizeof(value));
 }
 
 static uint32_t good_answer(const struct vhost_user_msg *msg, struct input *in, uint8_t *payload)
@@ -110,8 +131,9 @@ static bool answer(int fd, const struct vhost_user_msg *msg, struct input *in)
 	case 0xc0 ... 0xc3:
 		return false;
 	case 0xc4 ... 0xc7:
+		count.is_cut = true;
 		put_fd(fd, &hdr, sizeof(hdr));
-		put(fd, payload, size);
+		(void)put(fd, payload, size);
 		return deviation & 1;
 	case 0xc8 ... 0xcf:
 		return true; // no answer
@@ -188,8 +210,8 @@ static int take(int fd, struct vhost_user_msg *msg, int *channel)
 	return 1;
 }
 
-static void disturb(
-	struct vhost_fe *fe, const struct vhost_fe_session *session, int channel, struct input *in)
+static void disturb(struct vhost_fe *fe, const struct vhost_fe_session *session, int fd,
+	int channel, struct input *in)
 {
 	static const struct ether_addr48 mac = {{2, 0, 0, 0, 0, 1}};
 	struct vhost_user_hdr hdr = {VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
@@ -224,17 +246,20 @@ static void disturb(
 		break;
 	case 6:
 		hdr.flags |= next(in);
-		put(channel, &hdr, sizeof(hdr));
+		(void)put(channel, &hdr, sizeof(hdr));
 		break;
 	case 7:
 		hdr.request = next(in);
 		hdr.size = next(in);
-		put(channel, &hdr, sizeof(hdr));
-		put(channel, &hdr, next(in) % sizeof(hdr));
+		(void)put(channel, &hdr, sizeof(hdr));
+		(void)put(channel, &hdr, next(in) % sizeof(hdr));
 		break;
 	case 12:
 		if (channel >= 0)
 			put_fd(channel, &hdr, 1 + next(in) % sizeof(hdr));
+		break;
+	case 13:
+		put_unasked(fd, next(in));
 		break;
 	}
 }
@@ -249,6 +274,26 @@ static void check_base(const struct vhost_fe_session *session, const struct vhos
 	if (session->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED)
 			? (base & 0x7fff) >= RING_SIZE || (base >> 16 & 0x7fff) >= RING_SIZE
 			: base > UINT16_MAX)
+		abort();
+}
+
+/* Of the answers that were sent, how many has the front-end read? 0 = not all, or nobody knows. */
+static unsigned n_answers_read(int fd)
+{
+	int n_unread;
+
+	if (count.is_cut || ioctl(fd, SIOCOUTQ, &n_unread) < 0 || n_unread)
+		return 0;
+	return count.n_answers;
+}
+
+/* Whoever took more answers than it asked for has taken one unasked. */
+static void check_answers(const struct vhost_fe *fe, unsigned n_answers)
+{
+	struct vhost_fe_status status;
+
+	vhost_fe_get_status(fe, &status);
+	if (status.state >= VHOST_FE_NEGOTIATING && n_answers > count.n_asked)
 		abort();
 }
 
@@ -269,21 +314,27 @@ static void converse(struct ev *ev, struct vhost_fe *fe, const struct vhost_fe_s
 	int channel = -1;
 	bool is_open = true;
 
+	memset(&count, 0, sizeof(count));
 	for (unsigned round = 0; is_open && in->left && round < MAX_ROUNDS; round++) {
 		struct vhost_user_msg msg = {0};
-		unsigned n_requests = 0;
+		unsigned n_requests = 0, n_read;
 		int code;
 
 		(void)ev_run_once(ev, 0);
-		disturb(fe, session, channel, in);
+		n_read = n_answers_read(fd);
+		disturb(fe, session, fd, channel, in);
 		while ((code = take(fd, &msg, &channel)) > 0 && is_open) {
 			check_base(session, &msg);
 			if (++n_requests > MAX_REQUESTS)
 				abort();
-			if (has_answer(&msg))
-				is_open = answer(fd, &msg, in);
+			if (!has_answer(&msg))
+				continue;
+			count.n_asked++;
+			is_open = answer(fd, &msg, in);
 		}
 		is_open = is_open && code == 0;
+		if (is_open)
+			check_answers(fe, n_read);
 	}
 	(void)ev_run_once(ev, 0);
 	if (channel >= 0)

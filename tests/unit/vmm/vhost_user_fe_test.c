@@ -212,6 +212,73 @@ static void descriptors_of_a_back_end_hold_nobody(void **state)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void run_until(struct ev *ev, struct vhost_fe *fe, enum vhost_fe_state state)
+{
+	struct vhost_fe_status status;
+
+	for (int i = 0; i < 10000; i++) {
+		vhost_fe_get_status(fe, &status);
+		if (status.state == state)
+			return;
+		assert_true(ev_run_once(ev, 1) >= 0);
+	}
+	fail_msg("state %d, not %d", status.state, state);
+}
+
+static void send_msg(int fd, uint32_t request, uint32_t flags, uint64_t value)
+{
+	struct {
+		struct vhost_user_hdr hdr;
+		uint64_t value;
+	} __attribute__((packed)) msg = {{request, VHOST_USER_VERSION | flags, 8}, value};
+
+	assert_int_equal(send(fd, &msg, sizeof(msg), 0), sizeof(msg));
+}
+
+/* A back-end says something when nothing is due, or what is no reply when one is. */
+static void what_nobody_asked_for_ends_the_connection(void **state)
+{
+	static const struct {
+		bool is_due; /* GET_FEATURES is not answered yet */
+		uint32_t request, flags;
+	} cases[] = {
+		{false, 0, VHOST_USER_REPLY},
+		{false, VHOST_USER_GET_FEATURES, VHOST_USER_REPLY},
+		{false, VHOST_USER_GET_VRING_BASE, VHOST_USER_REPLY},
+		{false, VHOST_USER_GET_FEATURES, 0},
+		{true, VHOST_USER_GET_FEATURES, 0},
+	};
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	char dir[] = "/tmp/weft-fe-XXXXXX";
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/s", dir);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+		struct vhost_fe_status status;
+		struct vhost_fe *fe;
+		struct ev *ev;
+
+		assert_int_equal(ev_create(&ev), 0);
+		assert_int_equal(create(ev, addr.sun_path, &fe, NULL), 0);
+		assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
+		run_until(ev, fe, VHOST_FE_NEGOTIATING);
+		if (!cases[i].is_due) {
+			send_msg(fd, VHOST_USER_GET_FEATURES, VHOST_USER_REPLY, 0);
+			run_until(ev, fe, VHOST_FE_IDLE);
+		}
+		send_msg(fd, cases[i].request, cases[i].flags, 0);
+		run_until(ev, fe, VHOST_FE_BROKEN);
+		vhost_fe_get_status(fe, &status);
+		if (!strstr(status.last_error, "unasked"))
+			fail_msg("case %zu: %s", i, status.last_error);
+		(void)close(fd);
+		vhost_fe_destroy(fe);
+		ev_destroy(ev);
+	}
+	assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -221,6 +288,7 @@ int main(void)
 		cmocka_unit_test(socket_of_the_dead_is_replaced),
 		cmocka_unit_test(nothing_spins_without_descriptors),
 		cmocka_unit_test(descriptors_of_a_back_end_hold_nobody),
+		cmocka_unit_test(what_nobody_asked_for_ends_the_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
