@@ -6,9 +6,11 @@
 #include "host_tap.h"
 #include "host_watch.h"
 #include "log.h"
+#include "offload.h"
 #include "sockq_setup.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
@@ -34,6 +36,9 @@ LOG_MODULE("eth");
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | \
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO))
 #define TAP_OFFLOADS (TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN)
+
+static_assert(HOST_TSO_SEGS >= HOST_TSO_SIZE / OFFLOAD_MIN_SEGMENT,
+	"a device that takes frames uncut takes all that a guest may send");
 
 struct sock_dev {
 	char ifname[HOST_LINK_NAME_SIZE];

@@ -20,8 +20,8 @@
 #define MAX_ADDRS 8
 /** Of a device, as ethtool counts them; Linux 6.1 has 62. */
 #define MAX_FEATURES 256
-/** Frames of TCP that guests send undone have up to so many bytes. */
-#define LARGEST_TCP 65536
+/** IFLA_GSO_IPV4_MAX_SIZE of Linux 6.3: headers of before have no name for it. */
+#define LINK_GSO_IPV4_MAX_SIZE 63
 
 bool host_link_name_ok(const char *text)
 {
@@ -203,6 +203,23 @@ static uint32_t ask_tso(int fd, const char *name)
 	return tso;
 }
 
+static bool is_below(uint32_t limit, uint32_t wanted)
+{
+	return limit && limit < wanted;
+}
+
+/**
+ * The segmentations of TCP that the device's limits let be used. Linux holds IPv4 to gso_max_size
+ * or to gso_ipv4_max_size, depending on its age: here to both.
+ */
+static uint32_t allowed_tso(const struct host_link_gso *gso)
+{
+	if (is_below(gso->max_size, HOST_TSO_SIZE) || is_below(gso->max_segs, HOST_TSO_SEGS))
+		return 0;
+	return is_below(gso->ipv4_max_size, HOST_TSO_SIZE) ? HOST_TSO_ALL & ~HOST_TSO4
+							   : HOST_TSO_ALL;
+}
+
 /** What only the driver knows: its name, the bus address, the speed. Unknown stays empty. */
 static void ask_driver(int fd, struct host_link_info *info)
 {
@@ -220,8 +237,7 @@ static void ask_driver(int fd, struct host_link_info *info)
 		if (sscanf(drv.bus_info, "%4x:%2x:%2x.%1x", &domain, &bus, &dev, &fn) == 4)
 			(void)str_copy(info->pci, sizeof(info->pci), drv.bus_info);
 	}
-	if (!info->gso_max_size || info->gso_max_size >= LARGEST_TCP)
-		info->tso = ask_tso(fd, info->name);
+	info->tso = ask_tso(fd, info->name) & allowed_tso(&info->gso);
 	if (ethtool(fd, info->name, &link) || link.head.link_mode_masks_nwords >= 0)
 		return;
 	link.head.link_mode_masks_nwords = -link.head.link_mode_masks_nwords;
@@ -293,7 +309,13 @@ static void parse_link(const struct nlmsghdr *msg, struct host_link_info *info)
 			parse_linkinfo(attr, info);
 			break;
 		case IFLA_GSO_MAX_SIZE:
-			info->gso_max_size = mnl_attr_get_u32(attr);
+			info->gso.max_size = mnl_attr_get_u32(attr);
+			break;
+		case LINK_GSO_IPV4_MAX_SIZE:
+			info->gso.ipv4_max_size = mnl_attr_get_u32(attr);
+			break;
+		case IFLA_GSO_MAX_SEGS:
+			info->gso.max_segs = mnl_attr_get_u32(attr);
 			break;
 		case IFLA_STATS64:
 			parse_stats(attr, info);
@@ -405,16 +427,24 @@ static int find(struct host_nl *nl, const char *name, struct host_link_info *ret
 	return code;
 }
 
-int host_link_get(
+int host_link_peek(
 	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err)
 {
 	struct host_nl *nl;
-	int fd, code = host_nl_open(netns, &nl, err);
+	int code = host_nl_open(netns, &nl, err);
 
 	if (code)
 		return code;
 	code = find(nl, name, ret_info, err);
 	host_nl_close(nl);
+	return code;
+}
+
+int host_link_get(
+	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err)
+{
+	int fd, code = host_link_peek(netns, name, ret_info, err);
+
 	if (code)
 		return code;
 	fd = host_nl_socket(netns, AF_INET, SOCK_DGRAM, 0, err);

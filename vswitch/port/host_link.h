@@ -54,13 +54,27 @@ enum host_offloads {
 	HOST_OFFLOADS_RX = HOST_OFFLOAD_GRO | HOST_OFFLOAD_LRO,
 };
 
-/** TCP that the device, or the driver for it, cuts into segments; what it does not is ours to cut.
+/**
+ * TCP that the device, or the driver for it, cuts into segments; what it does not is ours to cut.
+ *
+ * A family counts where the device takes whatever a guest may send: frames of HOST_TSO_SIZE bytes,
+ * of HOST_TSO_SEGS segments (struct host_link_gso). A larger frame from a packet socket the kernel
+ * cuts itself, and then drops (PACKET_QDISC_BYPASS); one of more segments it does not even notice,
+ * since the socket does not say how many there are, and leaves to the driver.
  */
+#define HOST_TSO_SIZE 65536
+#define HOST_TSO_SEGS 8192
 enum host_tso {
 	HOST_TSO4 = 1 << 0,
 	HOST_TSO6 = 1 << 1,
 	HOST_TSO_ECN = 1 << 2,
 	HOST_TSO_ALL = HOST_TSO4 | HOST_TSO6 | HOST_TSO_ECN,
+};
+
+/** The largest frame that the device is given to cut: bytes, those of IPv4, segments; 0 = not said.
+ */
+struct host_link_gso {
+	uint32_t max_size, ipv4_max_size, max_segs;
 };
 
 struct host_link_info {
@@ -73,8 +87,8 @@ struct host_link_info {
 	bool carrier;
 	bool promiscuous;    /* asked for by flag; a packet socket's wish is not seen */
 	uint32_t speed_mbps; /* 0 = not known */
-	uint32_t gso_max_size; /* largest frame that it cuts, bytes; 0 = not said */
-	uint32_t tso;	       /* enum host_tso; none where frames of 64 KiB are too large for it */
+	struct host_link_gso gso;
+	uint32_t tso;	     /* enum host_tso */
 	uint64_t tx_dropped; /* frames to it that the kernel dropped, of a tap: for want of room */
 	char kind[16];	     /* "veth", "tun", "bridge", ..., "" = a device */
 	char driver[32];     /* "" = none */
@@ -109,6 +123,10 @@ bool host_link_name_ok(const char *text);
 
 /** Look it up. 0, -ENODEV, ... with err set. */
 int host_link_get(
+	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err);
+/** The same without what only its driver can answer, which may take its time: driver, pci,
+ * speed_mbps and tso. */
+int host_link_peek(
 	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err);
 /** Call fn for each interface, loopback included, until it returns nonzero. 0, that, or -errno. */
 int host_link_each(const char *netns, int (*fn)(void *ctx, const struct host_link_info *info),

@@ -11,11 +11,15 @@
 #include <unistd.h>
 #include <linux/rtnetlink.h>
 
+/** Between looks for what no message tells. */
+#define LOOK_NS UINT64_C(1000000000)
+
 struct host_watch {
 	int fd;
 	uint32_t ifindex;
-	struct ev_source *source;
+	struct ev_source *source, *timer;
 	struct host_watch_state told;
+	struct host_link_gso gso; /* when it was looked at last */
 	host_watch_fn *fn;
 	void *ctx;
 };
@@ -64,16 +68,19 @@ static bool is_about(const struct host_watch *watch, const struct nlmsghdr *msg)
 	       (uint32_t)ifi->ifi_index == watch->ifindex;
 }
 
-/** How the interface is now: a message says that something changed, and not all of what. */
-static void look(const struct host_watch *watch, struct host_watch_state *now)
+/** Look how the interface is now, and tell: a message says that something changed, and not all of
+ *  what. The watch may be gone afterwards. */
+static void look(struct host_watch *watch)
 {
+	struct host_watch_state now = {.gone = true};
 	char name[IF_NAMESIZE];
 	struct host_link_info info;
 
-	if (!if_indextoname(watch->ifindex, name) || host_link_get(NULL, name, &info, NULL))
-		*now = (struct host_watch_state){.gone = true};
-	else
-		*now = state_of(&info);
+	if (if_indextoname(watch->ifindex, name) && !host_link_get(NULL, name, &info, NULL)) {
+		now = state_of(&info);
+		watch->gso = info.gso;
+	}
+	tell(watch, &now);
 }
 
 /** Read what is queued, at most a few messages: a storm must not keep the loop. True: the interface
@@ -106,12 +113,22 @@ static bool drain(const struct host_watch *watch)
 static void on_readable(void *ctx, int fd, uint32_t events)
 {
 	struct host_watch *watch = ctx;
-	struct host_watch_state now;
 
-	if (!drain(watch))
-		return;
-	look(watch, &now);
-	tell(watch, &now);
+	if (drain(watch))
+		look(watch);
+}
+
+/** Only of the kernel: a driver may take its time. */
+static void on_timer(void *ctx)
+{
+	struct host_watch *watch = ctx;
+	char name[IF_NAMESIZE];
+	struct host_link_info info;
+
+	if (!watch->told.gone && if_indextoname(watch->ifindex, name) &&
+		!host_link_peek(NULL, name, &info, NULL) &&
+		memcmp(&info.gso, &watch->gso, sizeof(info.gso)) != 0)
+		look(watch);
 }
 
 int host_watch_create(struct ev *ev, const char *name, host_watch_fn *fn, void *ctx,
@@ -130,7 +147,10 @@ int host_watch_create(struct ev *ev, const char *name, host_watch_fn *fn, void *
 	if (!code) {
 		watch->ifindex = info.ifindex;
 		watch->told = state_of(&info);
+		watch->gso = info.gso;
 		code = ev_add_io(ev, watch->fd, EPOLLIN, on_readable, watch, &watch->source);
+		if (!code)
+			code = ev_add_timer(ev, on_timer, watch, &watch->timer);
 		if (code)
 			(void)err_set(
 				err, code, "interface '%s': watch: %s", name, strerror(-code));
@@ -139,6 +159,7 @@ int host_watch_create(struct ev *ev, const char *name, host_watch_fn *fn, void *
 		host_watch_destroy(watch);
 		return code;
 	}
+	ev_timer_set(watch->timer, LOOK_NS, LOOK_NS);
 	*ret_watch = watch;
 	*ret_state = watch->told;
 	return 0;
@@ -149,6 +170,7 @@ void host_watch_destroy(struct host_watch *watch)
 	if (!watch)
 		return;
 	ev_del(watch->source);
+	ev_del(watch->timer);
 	if (watch->fd >= 0)
 		close(watch->fd);
 	free(watch);

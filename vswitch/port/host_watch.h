@@ -4,7 +4,8 @@
  * Follows RTM_NEWLINK and RTM_DELLINK of the interface that had the name when watching began; a
  * rename does not shake it off. They say that something changed, offloads included; the state is
  * then read anew, also when the kernel dropped messages (ENOBUFS), so that the last report is
- * always the truth.
+ * always the truth. Of new limits for segmentation (ip link set gso_max_size, gso_max_segs) the
+ * kernel sends no message: they are looked at each second.
  *
  * Threads: the control thread. Callbacks come from the loop, one per change of what they tell.
  */

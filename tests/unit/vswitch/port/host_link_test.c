@@ -21,10 +21,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 #include <linux/if_ether.h>
+#include <linux/if_link.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
+#include <linux/rtnetlink.h>
 
-#define SKIPPED 77
+#define SKIPPED		  77
+#define GSO_IPV4_MAX_SIZE 63 /* IFLA_GSO_IPV4_MAX_SIZE, which headers before Linux 6.3 lack */
 
 static char there[64]; /* the other namespace */
 static struct err err;
@@ -368,7 +371,7 @@ static void on_change(void *ctx, const struct host_watch_state *state)
 static void expect(
 	struct ev *ev, const struct host_watch_state *now, struct host_watch_state wanted)
 {
-	for (uint64_t end = ev_now_ns() + UINT64_C(5000000000); ev_now_ns() < end;) {
+	for (uint64_t end = ev_now_ns() + UINT64_C(30000000000); ev_now_ns() < end;) {
 		(void)ev_run_once(ev, 100);
 		if (now->gone == wanted.gone && now->up == wanted.up &&
 			now->carrier == wanted.carrier && now->mtu == wanted.mtu &&
@@ -406,6 +409,74 @@ static void changes_are_told(void **state)
 	host_watch_destroy(watch);
 	assert_int_equal(
 		host_watch_create(ev, "sw0", on_change, &now, &watch, &now, &err), -ENODEV);
+	ev_destroy(ev);
+}
+
+/* A limit of what sw0 segments, as `ip link set` does. */
+static void set_limit(uint16_t attr, uint32_t value)
+{
+	struct host_nl *nl;
+	struct ifinfomsg *ifi;
+
+	assert_int_equal(host_nl_open(NULL, &nl, &err), 0);
+	ifi = host_nl_request(nl, RTM_NEWLINK, NLM_F_ACK, sizeof(*ifi));
+	ifi->ifi_index = (int)if_nametoindex("sw0");
+	mnl_attr_put_u32(nl->req, attr, value);
+	if (host_nl_talk(nl, NULL, NULL, &err, "limit %u", attr))
+		fail_msg("%s", err.msg);
+	host_nl_close(nl);
+}
+
+static uint32_t tso_now(void)
+{
+	struct host_link_info info;
+
+	assert_int_equal(host_link_get(NULL, "sw0", &info, &err), 0);
+	return info.tso;
+}
+
+static void limits_of_segmentation_decide(void **state)
+{
+	static const struct {
+		uint16_t attr;
+		uint32_t little, enough, tso;
+	} cases[] = {
+		{IFLA_GSO_MAX_SIZE, 16000, HOST_TSO_SIZE, 0},
+		{GSO_IPV4_MAX_SIZE, HOST_TSO_SIZE - 1, HOST_TSO_SIZE, HOST_TSO_ALL & ~HOST_TSO4},
+		{IFLA_GSO_MAX_SEGS, 10, 65535, 0},
+		{IFLA_GSO_MAX_SEGS, HOST_TSO_SEGS - 1, HOST_TSO_SEGS, 0},
+	};
+	struct host_link_info info;
+
+	add_pair();
+	assert_int_equal(host_link_get(NULL, "sw0", &info, &err), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		if (cases[i].attr == GSO_IPV4_MAX_SIZE && !info.gso.ipv4_max_size)
+			continue; /* Linux before 6.3 */
+		assert_int_equal(tso_now(), HOST_TSO_ALL);
+		set_limit(cases[i].attr, cases[i].little);
+		assert_int_equal(tso_now(), cases[i].tso);
+		set_limit(cases[i].attr, cases[i].enough);
+	}
+	assert_int_equal(tso_now(), HOST_TSO_ALL);
+}
+
+/* Of a limit that changes the kernel says nothing. */
+static void changed_limits_are_found(void **state)
+{
+	struct host_watch_state now, wanted = {.up = true, .carrier = true, .mtu = 3000};
+	struct host_watch *watch;
+	struct ev *ev;
+
+	add_pair();
+	assert_int_equal(ev_create(&ev), 0);
+	assert_int_equal(host_watch_create(ev, "sw0", on_change, &now, &watch, &now, &err), 0);
+	set_limit(IFLA_GSO_MAX_SIZE, 16000);
+	expect(ev, &now, wanted);
+	set_limit(IFLA_GSO_MAX_SIZE, HOST_TSO_SIZE);
+	wanted.tso = HOST_TSO_ALL;
+	expect(ev, &now, wanted);
+	host_watch_destroy(watch);
 	ev_destroy(ev);
 }
 
@@ -536,6 +607,8 @@ int main(void)
 		cmocka_unit_test_setup(frames_of_a_pair_are_finished, clear),
 		cmocka_unit_test_setup(the_host_keeps_out_of_a_pair, clear),
 		cmocka_unit_test_setup(changes_are_told, clear),
+		cmocka_unit_test_setup(limits_of_segmentation_decide, clear),
+		cmocka_unit_test_setup(changed_limits_are_found, clear),
 		cmocka_unit_test_setup(a_storm_ends_in_the_truth, clear),
 		cmocka_unit_test_setup(a_tap_carries_frames_behind_a_header, clear),
 		cmocka_unit_test_setup(a_tap_has_queues_and_stays_if_asked, clear),
