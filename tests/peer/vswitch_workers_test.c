@@ -26,12 +26,13 @@
 #define LOAD_LEN  (3 * FE_BUF_SIZE)
 #define RING_SIZE 256
 #define IN_FLIGHT (RING_SIZE / N_SENDERS)
-#define PHASE_MS  2500 /* the switch looks each second at the second that passed */
-#define STEP_MS	  100
+#define ROUNDS	  4096 /* of sending between two questions */
+/* In a phase: the first look sees the end of the one before, the second nothing but this one. */
+#define LOOKS	   3
 #define MIN_MOVES  2
-#define MAX_MS	   600000 /* that the rings do not move for: they never will */
+#define MAX_PHASES 150 /* in which rings do not move: they never will */
 #define WAIT_MS	   60000
-#define HEADER	  14
+#define HEADER	   14
 
 static struct switch_proc proc;
 static struct fe *guests[N_GUESTS], *sinks[N_SINKS];
@@ -117,12 +118,11 @@ static bool receive_one(unsigned timeout_ms)
 }
 
 /* Senders a and b send all the time, and load, too; the others now and then. */
-static void send_for(unsigned ms, unsigned a, unsigned b)
+static void send_rounds(unsigned a, unsigned b)
 {
-	uint64_t end = now_ms() + ms;
 	uint8_t frame[2048];
 
-	for (unsigned round = 0; now_ms() < end; round++) {
+	for (unsigned round = 0; round < ROUNDS; round++) {
 		for (unsigned s = 0; s < N_SENDERS; s++) {
 			unsigned n = s == a || s == b ? 16 : round % 64 == s;
 
@@ -171,6 +171,7 @@ static void introduce_receiver(void)
 
 struct worker_sums {
 	uint64_t frames, moves, n_rings;
+	uint64_t rate; /* another after each look of the switch at its workers */
 };
 
 static int add_worker(void *ctx, const void *row)
@@ -181,6 +182,7 @@ static int add_worker(void *ctx, const void *row)
 	sums->frames += worker->frames;
 	sums->moves += worker->moves;
 	sums->n_rings += worker->rings;
+	sums->rate += worker->frames_per_s;
 	return 0;
 }
 
@@ -193,6 +195,26 @@ static struct worker_sums worker_sums(void)
 	assert_int_equal(
 		ctl_client_rows(proc.client, "WorkerShow", &none, add_worker, &sums, &err), 0);
 	return sums;
+}
+
+/* Load on a and b until rings move, or the switch has looked at it and found no reason. */
+static void send_until_judged(unsigned a, unsigned b)
+{
+	struct worker_sums before = worker_sums(), now;
+	uint64_t looked_ms = now_ms();
+	unsigned n_looks = 0;
+
+	do {
+		send_rounds(a, b);
+		now = worker_sums();
+		if (now.rate != before.rate) {
+			n_looks++;
+			looked_ms = now_ms();
+		}
+		before.rate = now.rate;
+		if (now_ms() - looked_ms > WAIT_MS)
+			fail_msg("the switch no longer looks at its workers");
+	} while (n_looks < LOOKS && now.moves == before.moves);
 }
 
 static int add_frames(void *ctx, const void *row)
@@ -247,7 +269,6 @@ static void wait_until_taken(void)
 static void rings_move_with_the_load(void **state)
 {
 	static const uint8_t pairs[][2] = {{0, 2}, {1, 3}, {0, 1}, {2, 3}, {0, 3}, {1, 2}};
-	uint64_t end = now_ms() + MAX_MS;
 	unsigned phase = 0;
 
 	switch_must(&proc, "BridgeAdd", "name br0");
@@ -257,14 +278,12 @@ static void rings_move_with_the_load(void **state)
 	for (unsigned i = 0; i < N_SINKS; i++)
 		sinks[i] = connect_guest('s', i, "tag 99");
 	introduce_receiver();
-	for (; now_ms() < end && worker_sums().moves < MIN_MOVES; phase++) {
+	for (; phase < MAX_PHASES && worker_sums().moves < MIN_MOVES; phase++) {
 		const uint8_t *pair = pairs[phase % (sizeof(pairs) / sizeof(pairs[0]))];
 		/* The frames under way must not mind who comes and goes. */
 		struct fe *visitor = connect_guest('v', 0, "tag 98");
-		uint64_t moves = worker_sums().moves;
 
-		for (unsigned ms = 0; ms < PHASE_MS && worker_sums().moves == moves; ms += STEP_MS)
-			send_for(STEP_MS, pair[0], pair[1]);
+		send_until_judged(pair[0], pair[1]);
 		switch_must(&proc, "PortDel", "name v0");
 		fe_destroy(visitor);
 	}
