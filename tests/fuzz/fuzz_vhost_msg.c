@@ -264,30 +264,6 @@ static unsigned make_fds(uint8_t kind, int *fds)
 	return n;
 }
 
-/** false: the port hung up, or has no room; nothing was sent. */
-static bool send_all(int fd, const struct vhost_user_hdr *hdr, const void *payload, size_t len,
-	const int *fds, unsigned n_fds)
-{
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * 16)];
-		struct cmsghdr align;
-	} control = {0};
-	struct iovec iov[2] = {
-		{(void *)(uintptr_t)hdr, sizeof(*hdr)}, {(void *)(uintptr_t)payload, len}};
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = len ? 2 : 1};
-
-	if (n_fds) {
-		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
-	}
-	return sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
-}
-
 /** Close our copies; where nobody has another one, without waiting for readers. */
 static void close_all(const int *fds, unsigned n, bool are_sent)
 {
@@ -426,6 +402,7 @@ static const uint8_t *say(int fd, const uint8_t *data, const uint8_t *end)
 {
 	struct vhost_user_hdr hdr = {.request = data[0], .flags = data[1], .size = data[3]};
 	size_t len = data[3], left = (size_t)(end - data) - 4;
+	uint8_t message[sizeof(hdr) + UINT8_MAX];
 	unsigned n_fds;
 	int fds[16];
 
@@ -437,7 +414,10 @@ static const uint8_t *say(int fd, const uint8_t *data, const uint8_t *end)
 	n_fds = make_fds(data[2], fds);
 	if (data[2] & 8) /* a length that the payload does not have */
 		hdr.size = data[3] * 64u;
-	close_all(fds, n_fds, send_all(fd, &hdr, data + 4, len, fds, n_fds));
+	memcpy(message, &hdr, sizeof(hdr));
+	memcpy(message + sizeof(hdr), data + 4, len);
+	/* Nothing is sent where the port hung up, or has no room. */
+	close_all(fds, n_fds, odd_send(fd, message, sizeof(hdr) + len, fds, n_fds) >= 0);
 	return data + 4 + len;
 }
 

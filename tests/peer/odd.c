@@ -257,17 +257,17 @@ ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigne
 		char bytes[CMSG_SPACE(sizeof(int) * ODD_MAX_FDS)];
 	} control = {0};
 	struct iovec iov = {(void *)(uintptr_t)bytes, size};
-	struct msghdr msg = {.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = CMSG_SPACE(sizeof(int) * n)};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n_sent;
 
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n);
-	memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n);
+	if (n) {
+		control.align = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+			.cmsg_type = SCM_RIGHTS,
+			.cmsg_len = CMSG_LEN(sizeof(int) * n)};
+		memcpy(CMSG_DATA(&control.align), fds, sizeof(int) * n);
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n);
+	}
 	n_sent = sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 	return n_sent < 0 ? -errno : n_sent;
 }

@@ -35,8 +35,8 @@ void odd_file_destroy(struct odd_file *file);
  */
 int odd_socket(int *ret_reader);
 /**
- * Send bytes[size] to a connected Unix socket, and with them n descriptors (borrowed, ODD_MAX_FDS at
- * most), without waiting. returns  bytes sent, or -errno
+ * Send bytes[size] to a connected Unix socket, and with them n descriptors (borrowed; 0 to
+ * ODD_MAX_FDS), without waiting. returns  bytes sent, or -errno
  */
 ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigned n);
 /**
