@@ -81,6 +81,9 @@ struct ctl_struct {
 #define CTL_NAMES_MAC(u)   NULL
 #define CTL_NAMES_VLANS(u) NULL
 #define CTL_NAMES_ENUM(u)  u
+/** A number's macro as text, for a help that tells a default. */
+#define CTL_TEXT(number)  CTL_TEXT_(number)
+#define CTL_TEXT_(number) #number
 #define CTL_REQ true
 #define CTL_OPT false
 

@@ -48,6 +48,12 @@ extern const char *const ctl_ring_layouts[]; /* "none" "split" "packed" */
 enum ctl_fdb_type { CTL_FDB_DYNAMIC, CTL_FDB_STATIC };
 extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 
+/* What a new bridge or port has where the request says nothing; help says it with these. */
+#define CTL_DEFAULT_AGEING_S 300 /* IEEE 802.1Q-2018, table 8-6 "Ageing time parameter values" */
+#define CTL_DEFAULT_FDB_MAX  65536
+#define CTL_DEFAULT_MTU      9216
+#define CTL_DEFAULT_QUEUES   16
+
 /* ---- switch ---- */
 #define CTL_SWITCH_FIELDS(F, T)                                                                    \
 	F(T, STR, version, OPT, 0, 31, "", "program version")                                      \
@@ -80,10 +86,13 @@ CTL_STRUCT(ctl_worker, CTL_WORKER_FIELDS);
 #define CTL_BRIDGE_FIELDS(F, T)                                                                    \
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name")                                   \
 	F(T, U32, ageing_s, OPT, 0, 1000000, "s",                                                  \
-		"idle time after which a learned address goes; 0 = never")                         \
+		"idle time after which a learned address goes; 0 = never"                          \
+		" (default " CTL_TEXT(CTL_DEFAULT_AGEING_S) ")")                                   \
 	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs that exist on the bridge (default all)")          \
-	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes, "frames to 01:80:c2:00:00:00-0f")      \
-	F(T, U32, fdb_max, OPT, 1, 1048576, "", "most addresses learned on this bridge")           \
+	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes,                                        \
+		"frames to 01:80:c2:00:00:00-0f (default drop)")                                   \
+	F(T, U32, fdb_max, OPT, 1, 1048576, "",                                                    \
+		"most addresses learned on this bridge (default " CTL_TEXT(CTL_DEFAULT_FDB_MAX) ")") \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
 	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports (show only)")                    \
 	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses known (show only)")
@@ -99,10 +108,10 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 #define CTL_PORT_FIELDS(F, T)                                                                   \
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                  \
 	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none")  \
-	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "kind of port")                             \
+	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "kind of port (default vhost-user)")        \
 	F(T, STR, path, OPT, 1, CTL_PATH_MAX, "", "Unix socket (vhost-user, memif)")            \
 	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes,                                             \
-		"who listens: server = the switch (vhost-user, memif)")                         \
+		"who listens: server = the switch (vhost-user, memif; default server)")         \
 	F(T, STR, dev, OPT, 1, 63, "",                                                          \
 		"interface, or PCI address (nic), or the interface to make (tap, veth)")        \
 	F(T, STR, devargs, OPT, 1, 255, "", "device arguments as DPDK takes them (dpdk)")       \
@@ -116,22 +125,24 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 		"capture file replayed into the switch (pcap)")                                 \
 	F(T, STR, tx_file, OPT, 1, CTL_FILE_MAX, "",                                            \
 		"capture file of what the switch sends (pcap)")                                 \
-	F(T, BOOL, loop, OPT, 0, 1, "", "replay for ever (pcap)")                               \
+	F(T, BOOL, loop, OPT, 0, 1, "", "replay for ever (pcap; default off)")                  \
 	F(T, U32, memif_id, OPT, 0, UINT32_MAX, "",                                             \
-		"number of the interface on its socket (memif)")                                \
+		"number of the interface on its socket (memif; default 0)")                     \
 	F(T, BOOL, give_back, OPT, 0, 1, "",                                                    \
-		"return the card to the kernel's driver when the port goes (nic)")              \
+		"return the card to the kernel's driver when the port goes (nic; default off)") \
 	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes,                                        \
 		"VLAN role (default from tag, trunks, native)")                                 \
 	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                           \
 	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                              \
 	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it") \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state")                              \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state (default on)")                 \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes",                                                 \
-		"largest layer-3 packet (default 9216; its device's, if smaller)")              \
-	F(T, U16, queues, OPT, 1, 16, "", "most queue pairs")                                   \
+		"largest layer-3 packet (default " CTL_TEXT(CTL_DEFAULT_MTU)                    \
+		"; its device's, if smaller)")                                                  \
+	F(T, U16, queues, OPT, 1, 16, "",                                                       \
+		"most queue pairs (default " CTL_TEXT(CTL_DEFAULT_QUEUES) ")")                  \
 	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                 \
-		"most addresses learned on this port; 0 = the bridge's limit")                  \
+		"most addresses learned on this port; 0 = the bridge's limit (default 0)")      \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                  \
 	F(T, STR, link, OPT, 0, CTL_NAME_MAX, "", "wire that it is an end of (show only)")      \
 	F(T, BOOL, carrier, OPT, 0, 1, "", "link is up towards the guest (show only)")          \
@@ -202,7 +213,7 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")      \
 	F(T, STR, a, OPT, 1, CTL_NAME_MAX, "", "one port")                                         \
 	F(T, STR, b, OPT, 1, CTL_NAME_MAX, "", "the other port")                                   \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: false pulls the cable")          \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: off pulls the cable (default on)") \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')")    \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
 	F(T, BOOL, carrier, OPT, 0, 1, "", "both ends up and running (show only)")

@@ -220,7 +220,7 @@ static int address_of_iface(const struct pci_bind_env *env, const char *iface,
 	if (!iface[0] || strchr(iface, '/') || iface[0] == '.' || !realpath(link, path)) {
 		(void)err_set_field(
 			err, -ENODEV, "dev", "device '%s': no interface and no PCI device", iface);
-		err_hint(err, "see netcfg nic show");
+		err_hint(err, "see `netcfg nic show`");
 		return -ENODEV;
 	}
 	while ((part = strsep(&rest, "/")))
@@ -229,7 +229,7 @@ static int address_of_iface(const struct pci_bind_env *env, const char *iface,
 		return 0;
 	(void)err_set_field(err, -ENOTSUP, "dev", "interface '%s': it is no PCI device", iface);
 	err_hint(err,
-		"only a card can be taken from the kernel; share the interface: type af-packet");
+		"only a card can be taken from the kernel; share the interface: `type af-packet`");
 	return -ENOTSUP;
 }
 
@@ -247,7 +247,7 @@ int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bi
 	if (read_card(env, address, ret_card))
 		return 0;
 	(void)err_set_field(err, -ENODEV, "dev", "PCI device '%s': there is none", address);
-	err_hint(err, "see netcfg nic show");
+	err_hint(err, "see `netcfg nic show`");
 	return -ENODEV;
 }
 
@@ -514,21 +514,21 @@ int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_card *c
 		(void)err_set(err, -ENOTSUP,
 			"card '%s': its driver %s serves programs beside the kernel", card->address,
 			card->driver);
-		err_hint(err, "leave it where it is, and use it: port add NAME type nic dev %s",
+		err_hint(err, "leave it where it is, and use it: `netcfg port add NAME type nic dev %s`",
 			card->address);
 		return -ENOTSUP;
 	}
 	if (!vfio_is_loaded(env)) {
 		(void)err_set(err, -ENODEV, "card '%s': the driver vfio-pci is not loaded",
 			card->address);
-		err_hint(err, "modprobe vfio-pci");
+		err_hint(err, "load it: 'modprobe vfio-pci'");
 		return -ENODEV;
 	}
 	if (card->group < 0 && !noiommu_is_on(env)) {
 		(void)err_set(err, -EPERM, "card '%s': it is behind no IOMMU", card->address);
 		err_hint(err, "boot with intel_iommu=on (AMD: on by default), or let the card "
 			      "write to all memory: "
-			      "echo Y >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode");
+			      "'echo Y >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'");
 		return -EPERM;
 	}
 	if (card->blockers[0]) {
@@ -638,7 +638,7 @@ static int check_idle(
 	else if (errno == EBUSY) {
 		(void)err_set(
 			err, -EBUSY, "card '%s': a program uses it (%s)", card->address, path);
-		err_hint(err, "remove the port that has it: netcfg port del NAME");
+		err_hint(err, "remove the port that has it: `netcfg port del NAME`");
 		return -EBUSY;
 	}
 	return 0;
@@ -666,7 +666,7 @@ int pci_bind_give_back(const struct pci_bind_env *env, const char *address,
 	if (!code && !driver[0]) {
 		code = err_set(
 			err, -EIO, "card '%s': no driver of the kernel took it", card.address);
-		err_hint(err, "load its module; lspci -ks %s names it", card.address);
+		err_hint(err, "load its module; 'lspci -ks %s' names it", card.address);
 	}
 	return code;
 }

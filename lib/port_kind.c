@@ -193,7 +193,7 @@ static int check_namespace(const struct ctl_port *conf, struct err *err)
 {
 	if (CTL_HAS(conf, ctl_port, netns) && conf->netns[0] != '/' && strchr(conf->netns, '/'))
 		return bad(conf, "netns", conf->netns, "is neither a name nor an absolute path",
-			"write a name of `ip netns list`, or /proc/PID/ns/net", err);
+			"write a name of 'ip netns list', or /proc/PID/ns/net", err);
 	if (CTL_HAS(conf, ctl_port, peer) && !port_kind_ifname_ok(conf->peer))
 		return bad(conf, "peer", conf->peer, "is not the name of an interface",
 			"use at most 15 characters, none of them a slash, colon or space", err);

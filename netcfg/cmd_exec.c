@@ -38,7 +38,7 @@ static int find_node(const struct opts *opts, const char *node, char dir[RUNDIR_
 	if (!code && (strchr(node, '/') || rundir_file(dir, node, ".args", args, sizeof(args), NULL) ||
 			     access(args, F_OK))) {
 		(void)err_set(err, -ENOENT, "node '%.64s': lab '%s' has none of that name", node, lab);
-		err_hint(err, "see netcfg node show");
+		err_hint(err, "see `netcfg node show`");
 		code = -ENOENT;
 	}
 	return code ? code : rundir_file(dir, node, ".console", console, size, err);
@@ -221,7 +221,7 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 	}
 	if (!n) {
 		(void)err_set(&err, -EINVAL, "exec: %s is missing", req->n_args ? "command" : "node");
-		err_hint(&err, "netcfg exec NODE -- COMMAND...");
+		err_hint(&err, "`netcfg exec NODE -- COMMAND...`");
 		return cmd_fail(&err);
 	}
 	line = term_quote(words, n);
@@ -324,7 +324,7 @@ int cmd_console(const struct opts *opts, const struct grammar_request *req)
 
 	if (req->n_args != 1) {
 		(void)err_set(&err, -EINVAL, "console: which node?");
-		err_hint(&err, "netcfg console NODE");
+		err_hint(&err, "`netcfg console NODE`");
 		return cmd_fail(&err);
 	}
 	code = find_node(opts, req->args[0], dir, console, sizeof(console), &err);

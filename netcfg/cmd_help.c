@@ -48,7 +48,7 @@ static void print_all(void)
 	}
 	print_options();
 	printf("\nexit status: 0 done, 1 failed, 2 bad usage or file, 3 differences found, 4 timed out\n"
-	       "more: netcfg help OBJECT [VERB]; netcfg(1), weft-lab(5)\n");
+	       "more: `netcfg help OBJECT [VERB]`; netcfg(1), weft-lab(5)\n");
 }
 
 static void print_usage(const struct grammar_object *object, const struct grammar_verb *verb)
@@ -207,7 +207,7 @@ static void print_value_cases(void)
 
 static void print_bash(void)
 {
-	printf("# bash completion of netcfg: eval \"$(netcfg completion bash)\"\n"
+	printf("# bash completion, made by `netcfg completion bash`\n"
 	       "_netcfg_names() {\n"
 	       "\tnetcfg -j \"$1\" show 2>/dev/null | grep -o '\"\\(name\\|ifname\\)\":\"[^\"]*\"' | "
 	       "cut -d'\"' -f4\n"
@@ -260,6 +260,6 @@ int cmd_completion(const struct opts *opts, const struct grammar_request *req)
 	}
 	(void)err_set(&err, -EINVAL, "completion '%s': there is one for bash only",
 		req->n_args ? req->args[0] : "");
-	err_hint(&err, "netcfg completion bash");
+	err_hint(&err, "`netcfg completion bash`");
 	return cmd_fail(&err);
 }

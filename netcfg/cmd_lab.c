@@ -26,7 +26,7 @@ static int too_many(const struct grammar_request *req, unsigned max)
 	if (req->n_args <= max)
 		return 0;
 	(void)err_set(&err, -EINVAL, "%s: unexpected word '%s'", req->command->name, req->args[max]);
-	err_hint(&err, "netcfg %s %s", req->command->name, req->command->args);
+	err_hint(&err, "`netcfg %s %s`", req->command->name, req->command->args);
 	return cmd_fail(&err);
 }
 

@@ -96,7 +96,7 @@ static int show_nics(const struct opts *opts, const char *name, struct err *err)
 		return show_end(listing.show, err);
 	(void)show_discard(listing.show);
 	(void)err_set(err, -ENODEV, "device '%s': no interface and no network card", name);
-	err_hint(err, "netcfg nic show lists them");
+	err_hint(err, "`netcfg nic show` lists them");
 	return -ENODEV;
 }
 

@@ -160,7 +160,7 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 
 	if (!code && access(args, F_OK)) {
 		(void)err_set(err, -ENOENT, "node '%s': the lab has none of that name", req->name);
-		err_hint(err, "see netcfg node show");
+		err_hint(err, "see `netcfg node show`");
 		return -ENOENT;
 	}
 	if (code)
@@ -351,7 +351,7 @@ int cmd_status(const struct opts *opts, const struct grammar_request *req)
 	code = rundir_each_lab(opts, each_status, &labs);
 	if (!labs.n) {
 		(void)err_set(&err, -ENOENT, "no lab runs");
-		err_hint(&err, "start one: netcfg apply -f FILE");
+		err_hint(&err, "start one: `netcfg apply -f FILE`");
 		return cmd_fail(&err);
 	}
 	return code ? EXIT_FAILED : labs.code;

@@ -35,8 +35,8 @@ static int open_switch(const struct opts *opts, struct ctl_client **ret_client, 
 		return code;
 	code = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client, err);
 	if (code < 0 && err && !err->hint[0])
-		err_hint(err, opts->socket ? "is vswitch running? start it: vswitch --control %s"
-					   : "start a lab (netcfg apply -f FILE), or name a switch: -S %s",
+		err_hint(err, opts->socket ? "is vswitch running? start it: `vswitch --control %s`"
+					   : "start a lab (`netcfg apply -f FILE`), or name a switch: `-S %s`",
 			opts->socket ? opts->socket : "SOCKET");
 	return code;
 }

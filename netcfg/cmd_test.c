@@ -133,7 +133,7 @@ static int run_swbench(const struct opts *opts, const struct lab *lab, const str
 	if (!status)
 		status = proc_find_program(opts->bin_dir, "swbench", program, sizeof(program), &err);
 	if (status == -ENOENT)
-		err_hint(&err, "it is in the folder tools of the sources: PATH=.../tools:$PATH netcfg test");
+		err_hint(&err, "it is in the folder tools of the sources: put that into PATH");
 	if (!status)
 		status = make_words(opts, lab, step, program, text, dir, &words, &err);
 	if (!status && opts->dry_run) {

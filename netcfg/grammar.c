@@ -135,6 +135,7 @@ struct match {
 	int exact;                  /* index, -1 = none */
 	int first_prefix;
 	unsigned n_prefixes;
+	bool led_on;                /* after match_end(): the hint says another word */
 	char candidates[200];
 };
 
@@ -157,7 +158,7 @@ static void match_offer(struct match *match, const char *name, int idx)
 }
 
 /* Index of what was meant, or -EINVAL; leads_on: the hint for an unknown word, NULL = none in particular. */
-static int match_end(const struct match *match, const char *what, const char *leads_on, struct err *err)
+static int match_end(struct match *match, const char *what, const char *leads_on, struct err *err)
 {
 	const char *nearest;
 
@@ -168,13 +169,14 @@ static int match_end(const struct match *match, const char *what, const char *le
 	if (match->n_prefixes > 1)
 		return err_set(err, -EINVAL, "%s '%s' is ambiguous: %s", what, match->word, match->candidates);
 	nearest = str_nearest(match->word, match->names, match->n_names);
+	match->led_on = leads_on || nearest;
 	(void)err_set(err, -EINVAL, "unknown %s '%s'", what, match->word);
 	if (leads_on)
 		err_hint(err, "%s", leads_on);
 	else if (nearest)
 		err_hint(err, "did you mean '%s'?", nearest);
 	else
-		err_hint(err, "see netcfg help");
+		err_hint(err, "see `netcfg help`");
 	return -EINVAL;
 }
 
@@ -214,22 +216,30 @@ static bool is_exact_verb(const struct grammar_object *object, const char *word)
 	return false;
 }
 
-int grammar_find_verb(const struct grammar_object *object, const char *word,
+/* match: none yet; afterwards how well the word fits, where it is no verb. */
+static int find_verb(const struct grammar_object *object, struct match *match,
 	const struct grammar_verb **ret_verb, struct err *err)
 {
-	const char *ours = foreign_find(foreign_verbs, word);
-	struct match match = {.word = word, .exact = -1};
+	const char *ours = foreign_find(foreign_verbs, match->word);
 	char hint[48];
 	int idx;
 
 	for (unsigned i = 0; i < object->n_verbs; i++)
-		match_offer(&match, object->verbs[i].name, (int)i);
+		match_offer(match, object->verbs[i].name, (int)i);
 	(void)snprintf(hint, sizeof(hint), "did you mean '%s'?", ours ? ours : "");
-	idx = match_end(&match, "verb", ours && is_exact_verb(object, ours) ? hint : NULL, err);
+	idx = match_end(match, "verb", ours && is_exact_verb(object, ours) ? hint : NULL, err);
 	if (idx < 0)
 		return idx;
 	*ret_verb = &object->verbs[idx];
 	return 0;
+}
+
+int grammar_find_verb(const struct grammar_object *object, const char *word,
+	const struct grammar_verb **ret_verb, struct err *err)
+{
+	struct match match = {.word = word, .exact = -1};
+
+	return find_verb(object, &match, ret_verb, err);
 }
 
 /* Fields */
@@ -369,7 +379,7 @@ static int parse_positions(struct grammar_request *req, char **words, unsigned n
 
 		(void)err_set_field(err, -EINVAL, missing, "%s %s: %s is missing", req->object->name, verb->name,
 			missing);
-		err_hint(err, "see netcfg help %s %s", req->object->name, verb->name);
+		err_hint(err, "see `netcfg help %s %s`", req->object->name, verb->name);
 		return -EINVAL;
 	}
 	*ret_used = used;
@@ -380,6 +390,7 @@ static int parse_positions(struct grammar_request *req, char **words, unsigned n
 static int parse_verb(struct grammar_request *req, char **words, unsigned *n, struct err *err)
 {
 	const struct grammar_object *object = req->object;
+	struct match match = {.exact = -1};
 	struct err why;
 
 	req->verb = &object->verbs[0];
@@ -391,15 +402,16 @@ static int parse_verb(struct grammar_request *req, char **words, unsigned *n, st
 		words[0] = words[1];
 		words[1] = name;
 	}
-	if (!grammar_find_verb(object, words[0], &req->verb, &why)) {
+	match.word = words[0];
+	if (!find_verb(object, &match, &req->verb, &why)) {
 		(*n)--;
 		memmove(words, words + 1, *n * sizeof(words[0]));
 		return 0;
 	}
 	// `port p1` shows p1; `port shwo` is a slip of the finger.
-	if (*n == 1 && !strstr(why.hint, "did you mean") && !strstr(why.msg, "ambiguous"))
+	if (*n == 1 && !match.led_on && match.n_prefixes < 2)
 		return 0;
-	if (*n > 1 && req->verb->words && !strstr(why.hint, "did you mean"))
+	if (*n > 1 && req->verb->words && !match.led_on)
 		return 0; // `fdb br0 vlan 10`
 	if (err)
 		*err = why;

@@ -78,7 +78,7 @@ int lab_load(const struct opts *opts, const char *arg, bool check_files, struct 
 	memset(ret_lab, 0, sizeof(*ret_lab));
 	if (!file) {
 		(void)err_set(err, -EINVAL, "no lab file");
-		err_hint(err, "name it: -f FILE");
+		err_hint(err, "name it: `-f FILE`");
 		return -EINVAL;
 	}
 	code = read_file(file, &ret_lab->text, &size, err);

@@ -133,7 +133,7 @@ void nic_explain_take(FILE *out, const struct pci_bind_card *card, const struct 
 	if (card->group < 0)
 		fprintf(out, "  there is no IOMMU: the card will be able to write to all memory of "
 			     "the host\n");
-	fprintf(out, "  until: netcfg nic unbind %s, or the next boot\n", card->address);
+	fprintf(out, "  until: `netcfg nic unbind %s`, or the next boot\n", card->address);
 }
 
 void nic_explain_give_back(FILE *out, const struct pci_bind_card *card)

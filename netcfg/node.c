@@ -328,7 +328,7 @@ int node_is_ready(const char *run_dir, const char *name, struct err *err)
 		if (!code) {
 			proc_last_line(paths.serial, line, sizeof(line));
 			(void)err_set(err, -EAGAIN, "waiting for console '%s'; last line was \"%s\"", words[0], line);
-			err_hint(err, "see netcfg console %s --log", name);
+			err_hint(err, "see `netcfg console %s --log`", name);
 		}
 	}
 	free(text);

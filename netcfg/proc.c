@@ -232,7 +232,7 @@ int proc_find_program(const char *bin_dir, const char *name, char *path, size_t 
 		at += n + (at[n] == ':');
 	}
 	(void)err_set(err, -ENOENT, "program '%s': not found beside netcfg nor in $PATH", name);
-	err_hint(err, "say where it is: --bindir DIR");
+	err_hint(err, "say where it is: `--bindir DIR`");
 	return -ENOENT;
 }
 
@@ -253,7 +253,7 @@ int proc_find_nfguest(const char *bin_dir, char *path, size_t size, struct err *
 			return 0;
 	}
 	(void)err_set(err, -ENOENT, "guest 'nfguest': not found beside netcfg");
-	err_hint(err, "say where it is: --bindir DIR");
+	err_hint(err, "say where it is: `--bindir DIR`");
 	return -ENOENT;
 }
 

@@ -53,7 +53,7 @@ int rundir_file(const char *dir, const char *stem, const char *suffix, char *pat
 	if (len < 0 || (size_t)len >= size) {
 		(void)err_set(err, -ENAMETOOLONG, "file '%s/%s%s': path is longer than %zu bytes", dir, stem,
 			suffix, size - 1);
-		err_hint(err, "use shorter names, or --run-dir with a shorter path");
+		err_hint(err, "use shorter names, or `--run-dir DIR` with a shorter path");
 		return -ENAMETOOLONG;
 	}
 	return 0;
@@ -77,7 +77,7 @@ static int check_parents(const char *path, struct err *err)
 		if (!S_ISDIR(st.st_mode) || (st.st_uid != geteuid() && st.st_uid) ||
 		    (st.st_mode & 022 && !(st.st_mode & S_ISVTX))) {
 			(void)err_set(err, -EACCES, "directory '%s': others may change it", part);
-			err_hint(err, "remove it, or choose another place with --run-dir");
+			err_hint(err, "remove it, or choose another place with `--run-dir DIR`");
 			return -EACCES;
 		}
 	}
@@ -92,7 +92,7 @@ int rundir_check(const char *path, struct err *err)
 		return err_set(err, -errno, "run directory '%s': %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077) {
 		(void)err_set(err, -EACCES, "run directory '%s': is not a directory of ours alone", path);
-		err_hint(err, "remove it, or choose another place with --run-dir");
+		err_hint(err, "remove it, or choose another place with `--run-dir DIR`");
 		return -EACCES;
 	}
 	return check_parents(path, err);
@@ -285,12 +285,12 @@ int rundir_find_lab(const struct opts *opts, char name[CTL_NAME_MAX + 1], struct
 	(void)rundir_each_lab(opts, note_lab, &only);
 	if (!only.n) {
 		(void)err_set(err, -ENOENT, "no lab runs");
-		err_hint(err, "start one: netcfg apply -f FILE");
+		err_hint(err, "start one: `netcfg apply -f FILE`");
 		return -ENOENT;
 	}
 	if (only.n > 1) {
 		(void)err_set(err, -EINVAL, "%u labs run: %s", only.n, only.all);
-		err_hint(err, "say which one: -L LAB");
+		err_hint(err, "say which one: `-L LAB`");
 		return -EINVAL;
 	}
 	(void)str_copy(name, CTL_NAME_MAX + 1, only.name);

@@ -125,20 +125,38 @@ void show_row(struct show *show, json_t *row, const char *const *texts)
 	}
 }
 
+/* Says which there are, and which may be meant. */
+static int no_column(const struct show *show, const char *word, struct err *err)
+{
+	const char *names[SHOW_MAX_COLUMNS], *nearest;
+	char list[200] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < show->n_cols; i++) {
+		names[i] = show->cols[i].title;
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? "," : "", names[i]);
+		if (used >= sizeof(list))
+			break;
+	}
+	nearest = str_nearest(word, names, show->n_cols);
+	(void)err_set(err, -EINVAL, "--columns: there is no column '%s'", word);
+	err_hint(err, "%s%s%scolumns are %s", nearest ? "did you mean '" : "", nearest ? nearest : "",
+		nearest ? "'? " : "", list);
+	return -EINVAL;
+}
+
 /* Columns in the order to draw; -EINVAL for an unknown name in --columns. */
 static int choose(const struct show *show, unsigned *order, unsigned *ret_n, struct err *err)
 {
-	const char *names[SHOW_MAX_COLUMNS];
 	char word[64];
 	const char *at = show->opts->columns;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < show->n_cols; i++) {
-		names[i] = show->cols[i].title;
 		if (!at && (!show->opts->brief || show->cols[i].brief))
 			order[n++] = i;
 	}
-	while (at && *at && n < SHOW_MAX_COLUMNS) {
+	while (at && n < SHOW_MAX_COLUMNS) {
 		size_t len = strcspn(at, ",");
 		unsigned i = 0;
 
@@ -146,14 +164,10 @@ static int choose(const struct show *show, unsigned *order, unsigned *ret_n, str
 		while (i < show->n_cols && strcasecmp(word, show->cols[i].title) &&
 		       strcmp(word, show->cols[i].key))
 			i++;
-		if (i == show->n_cols) {
-			(void)err_set(err, -EINVAL, "--columns: there is no column '%s'", word);
-			if (str_nearest(word, names, show->n_cols))
-				err_hint(err, "did you mean '%s'?", str_nearest(word, names, show->n_cols));
-			return -EINVAL;
-		}
+		if (i == show->n_cols)
+			return no_column(show, word, err);
 		order[n++] = i;
-		at += len + (at[len] == ',');
+		at = at[len] ? at + len + 1 : NULL;
 	}
 	*ret_n = n;
 	return 0;

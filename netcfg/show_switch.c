@@ -390,13 +390,37 @@ static int vlan_row(void *ctx, const void *row)
 	return show_vlan_add(ctx, row) ? -ENOMEM : 0;
 }
 
+/* `vlan show NAME` is about a bridge, or else about a port. */
+static int ask_for_vlans(struct ctl_client *client, const struct ctl_vlan *filter, json_t *rows, struct err *err)
+{
+	struct ctl_vlan of_port = *filter;
+	struct err second = {0};
+	int code = ctl_client_rows(client, "VlanShow", filter, vlan_row, rows, err);
+
+	if (code != -ENOENT || !CTL_HAS(filter, ctl_vlan, bridge) || CTL_HAS(filter, ctl_vlan, port))
+		return code;
+	CTL_SET_STR(&of_port, ctl_vlan, port, filter->bridge);
+	of_port.bridge[0] = '\0';
+	CTL_UNMARK(&of_port, ctl_vlan, bridge);
+	code = ctl_client_rows(client, "VlanShow", &of_port, vlan_row, rows, &second);
+	if (!code) {
+		err_clear(err);
+	} else if (code == -ENOENT) {
+		(void)err_set_field(err, code, "bridge", "there is neither a bridge nor a port '%s'", filter->bridge);
+		err_hint(err, "`netcfg vlan show` lists all");
+	} else {
+		*err = second;
+	}
+	return code;
+}
+
 /* JSON is nested as iproute2's; the table has a line per range. */
 static int vlan_rows(const struct opts *opts, struct ctl_client *client, const void *filter,
 	struct show *show, struct err *err)
 {
 	json_t *rows = json_array(), *row, *range;
 	size_t i, j;
-	int code = ctl_client_rows(client, "VlanShow", filter, vlan_row, rows, err);
+	int code = ask_for_vlans(client, filter, rows, err);
 
 	json_array_foreach(rows, i, row) {
 		if (opts->json) {

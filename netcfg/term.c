@@ -24,7 +24,7 @@ int term_connect(const char *path, const char *node, struct err *err)
 	code = -errno;
 	close(fd);
 	(void)err_set(err, code, "node '%s': console is not there: %s", node, strerror(-code));
-	err_hint(err, "see netcfg status");
+	err_hint(err, "see `netcfg status`");
 	return code;
 }
 

@@ -25,7 +25,7 @@ static const struct topo_field root_fields[] = {
 	KEY(topo_root_spec, "bridges", bridges, TOPO_MAP_OF, "bridges of the switch"),
 	KEY(topo_root_spec, "ports", ports, TOPO_MAP_OF, "ports of the switch that no node has"),
 	KEY(topo_root_spec, "links", links, TOPO_LIST_OF, "cables"),
-	KEY(topo_root_spec, "test", test, TOPO_LIST_OF, "steps of netcfg test"),
+	KEY(topo_root_spec, "test", test, TOPO_LIST_OF, "steps of `netcfg test`"),
 	LATER("mgmt"),
 };
 

@@ -551,7 +551,7 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 				argv[i][0] == '-' ? "unknown option '%.*s'"
 						  : "unexpected word '%.*s'",
 				(int)len, argv[i]);
-			err_hint(err, "vmm --help lists the options");
+			err_hint(err, "`vmm --help` lists the options");
 			return -EINVAL;
 		}
 		if (!o->repeats && seen >> (o - options) & 1)
@@ -660,7 +660,7 @@ int args_parse(int argc, char *const *argv, struct args *args, struct err *err)
 	memcpy(args->config.name, "vm", sizeof("vm"));
 	if (argc < 2) {
 		(void)err_set(err, -EINVAL, "a command is needed: run or check");
-		err_hint(err, "vmm --help explains them");
+		err_hint(err, "`vmm --help` explains them");
 		return -EINVAL;
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {

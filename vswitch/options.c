@@ -201,7 +201,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, str
 	if (r == 0 && !options->control[0])
 		r = default_control(options, err);
 	if (r < 0 && err && !err->hint[0])
-		err_hint(err, "see vswitch --help");
+		err_hint(err, "see `vswitch --help`");
 	return r;
 }
 
@@ -221,7 +221,7 @@ int options_prepare_control(const struct options *options, struct err *err)
 	if (lstat(dir, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
 		(st.st_mode & 022)) {
 		(void)err_set(err, -EACCES, "directory '%s': is not this user's alone", dir);
-		err_hint(err, "remove it, or choose another socket with --control");
+		err_hint(err, "remove it, or choose another socket with `--control PATH`");
 		return -EACCES;
 	}
 	return 0;

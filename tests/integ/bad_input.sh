@@ -65,6 +65,9 @@ fails_with 'a device for a port that is there' 1 'dev cannot change' vs port set
 fails_with 'a port to delete that does not exist' 1 'p9' vs port del p9
 fails_with 'a wire to a port that is in a bridge' 1 'p1.*bridge' vs link add w1 p1 p9
 fails_with 'a wire to ports that do not exist' 1 'p[89]' vs link add w1 p8 p9
+fails_with 'VLANs of what is neither bridge nor port' 1 "neither a bridge nor a port 'p9'" vs vlan show p9
+expect 'vlan show with the name of a port' json '[.[].ifname] == ["p1"]' vs -j vlan show p1
+fails_with 'a column that there is not lists those there are' 1 'columns are PORT,' vs --columns foo port show
 fails_with 'an unknown word' 2 'colour' vs port set p1 colour red
 fails_with 'an unknown object' 2 'prot' vs prot show
 fails_with 'no switch there' 1 'none.sock' netcfg -S "$T/none.sock" port show

@@ -29,7 +29,7 @@ nic=$(iface_of "$card")
 
 # --- what stands in the way ----------------------------------------------------------------------
 
-fails_with 'without vfio-pci: says what to load' 1 'hint: modprobe vfio-pci' netcfg nic bind "$nic"
+fails_with 'without vfio-pci: says what to load' 1 'modprobe vfio-pci' netcfg nic bind "$nic"
 modprobe vfio-pci
 expect 'nic show: the card, its driver and its IOMMU group' \
 	json "any(.pci == \"$card\" and .name == \"$nic\" and .driver == \"e1000e\" and

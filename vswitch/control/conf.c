@@ -87,7 +87,7 @@ int conf_check_exists(const struct ctl_struct *schema, const void *old, const vo
 		(void)err_set_field(err, -EEXIST, field->name,
 			"%s '%s': exists with another %s", kind, name, field->name);
 		err_name(err, error_name);
-		err_hint(err, "change it with `netcfg %s set`", kind);
+		err_hint(err, "change it with `netcfg %s set %s`", kind, name);
 		return -EEXIST;
 	}
 	if (exist_ok)

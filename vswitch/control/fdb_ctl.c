@@ -348,7 +348,7 @@ int fdb_ctl_del(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 	if (!CTL_HAS(req, ctl_fdb, mac)) {
 		(void)bad(err, -EINVAL, "mac", "fdb '%s': which address is missing%s", req->bridge,
 			"");
-		err_hint(err, "`netcfg fdb flush` takes filters instead");
+		err_hint(err, "`netcfg fdb flush BRIDGE` takes filters instead");
 		return -EINVAL;
 	}
 	r = resolve_match(model, req, &bridge, &port_id, err);

@@ -356,7 +356,7 @@ static int probe(struct eth_port *ep, const struct eth_spec *spec, struct err *e
 		(void)err_set(err, r, "dpdk: card %s cannot be had: %s", spec->name, strerror(-r));
 		err_hint(err,
 			"the log has what DPDK said; often the limit of locked memory "
-			"(`ulimit -l`, LimitMEMLOCK=) is below 128 MiB, or /dev/vfio is not ours");
+			"('ulimit -l', LimitMEMLOCK=) is below 128 MiB, or /dev/vfio is not ours");
 		return r;
 	}
 	if (r < 0) {

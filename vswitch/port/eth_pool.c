@@ -57,7 +57,7 @@ static int map_for_dma(void *mem, size_t size, size_t page, struct err *err)
 	(void)err_set(err, -rte_errno, "mbufs: mapping %zu KiB for the card's DMA: %s", size / 1024,
 		rte_strerror(rte_errno));
 	err_hint(
-		err, "raise the limit of locked memory: `ulimit -l`, or LimitMEMLOCK= of the unit");
+		err, "raise the limit of locked memory: 'ulimit -l', or LimitMEMLOCK= of the unit");
 	(void)rte_extmem_unregister(mem, size);
 	return err->code;
 }

@@ -375,7 +375,7 @@ static void what_vfio_lacks_is_named(void **state)
 	(void)snprintf(path, sizeof(path), "%s/bus/pci/drivers/vfio-pci", sys_dir);
 	assert_int_equal(rmdir(path), 0);
 	assert_int_equal(pci_bind_check(&env, &card, false, &err), -ENODEV);
-	assert_string_equal(err.hint, "modprobe vfio-pci");
+	assert_string_equal(err.hint, "load it: 'modprobe vfio-pci'");
 }
 
 static void a_default_route_holds_the_card(void **state)

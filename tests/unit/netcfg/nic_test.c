@@ -141,7 +141,7 @@ static void an_explanation_says_what_is_lost(void **state)
 		"card 0000:03:00.0 (8086:10d3), interface enp3s0, driver e1000e, IOMMU group 7\n"
 		"  will be unbound from e1000e and bound to vfio-pci, for the switch\n"
 		"  interface enp3s0 will be gone from the host, with its addresses and routes\n"
-		"  until: netcfg nic unbind 0000:03:00.0, or the next boot\n");
+		"  until: `netcfg nic unbind 0000:03:00.0`, or the next boot\n");
 	free(text);
 
 	use = (struct pci_bind_use){
@@ -183,7 +183,7 @@ static void what_cannot_be_taken_is_left_alone(void **state)
 
 	frozen.write = forbid;
 	assert_int_equal(nic_take(&frozen, "05:00.0", true, false, NULL, &card, &err), -ENODEV);
-	assert_string_equal(err.hint, "modprobe vfio-pci");
+	assert_string_equal(err.hint, "load it: 'modprobe vfio-pci'");
 	assert_int_equal(nic_take(&frozen, "eth9", true, false, NULL, &card, &err), -ENOTSUP);
 	assert_int_equal(nic_give_back(&frozen, "05:00.0", true, NULL, &err), 0); // a dry run
 	assert_int_equal(nic_give_back(&frozen, "eth77", false, NULL, &err), -ENODEV);

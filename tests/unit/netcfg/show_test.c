@@ -17,6 +17,8 @@ static const struct show_column cols[] = {
 	{"state", "STATE", false, false},
 };
 
+static struct err draw_err;
+
 static char *draw(const struct opts *opts, int *ret_code)
 {
 	const char *texts[] = {NULL, "three", NULL};
@@ -24,11 +26,11 @@ static char *draw(const struct opts *opts, int *ret_code)
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
 	struct show *show = show_begin(out, opts, cols, 3);
-	struct err err;
 
+	err_clear(&draw_err);
 	show_row(show, json_pack("{s:s, s:i, s:b}", "name", "a-long-name", "count", 3, "state", 1), texts);
 	show_row(show, json_pack("{s:s, s:i}", "name", "b", "count", 1234567), NULL);
-	*ret_code = show_end(show, &err);
+	*ret_code = show_end(show, &draw_err);
 	fclose(out);
 	return text;
 }
@@ -56,13 +58,24 @@ static void tables_line_up(void **state)
 		"[{\"name\":\"a-long-name\",\"count\":3,\"state\":true},{\"name\":\"b\",\"count\":1234567}]\n");
 }
 
+/* The hint lists the columns, and says first which of them may be meant. */
 static void unknown_columns_are_errors(void **state)
 {
-	struct opts opts = {.columns = "NAME,CUONT"};
-	int code;
+	static const char *const cases[][2] = {
+		{"NAME,CUONT", "did you mean 'COUNT'? columns are NAME,COUNT,STATE"},
+		{"foo", "columns are NAME,COUNT,STATE"},
+		{"", "columns are NAME,COUNT,STATE"},
+		{"name,", "columns are NAME,COUNT,STATE"},
+	};
 
-	free(draw(&opts, &code));
-	assert_int_equal(code, -EINVAL);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct opts opts = {.columns = cases[i][0]};
+		int code;
+
+		free(draw(&opts, &code));
+		assert_int_equal(code, -EINVAL);
+		assert_string_equal(draw_err.hint, cases[i][1]);
+	}
 }
 
 static void color_is_for_states_only(void **state)

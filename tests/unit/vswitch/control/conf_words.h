@@ -12,6 +12,7 @@
 #include "model.h"
 #include "port.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* setjmp.h, stdarg.h and stddef.h must come before cmocka.h */
@@ -75,6 +76,27 @@ static inline struct model_link *add_link(struct model *model, const char *words
 		model_link_add(model, &conf, &link, &err) < 0)
 		fail_msg("'%s': %s", words, err.msg);
 	return link;
+}
+
+/** What conf has of numbers, words and switches that req did not ask for, help tells: "default VALUE". */
+static inline void check_help_tells_defaults(const struct ctl_struct *schema, const void *req, const void *conf)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+		char value[64], said[80];
+		const char *at;
+
+		if (field->kind == CTL_KIND_STR || field->kind == CTL_KIND_VLANS || ctl_field_is_set(req, i) ||
+			!ctl_field_is_set(conf, i))
+			continue;
+		(void)ctl_field_format(field, conf, value, sizeof(value));
+		if (field->kind == CTL_KIND_BOOL)
+			(void)strcpy(value, strcmp(value, "true") ? "off" : "on");
+		(void)snprintf(said, sizeof(said), "default %s", value);
+		at = strstr(field->help, said);
+		if (!at || !strchr(");", at[strlen(said)]))
+			fail_msg("%s: \"%s\" does not say %s", field->name, field->help, said);
+	}
 }
 
 #endif

@@ -294,6 +294,25 @@ static void host_port_configuration_is_complete(void **state)
 	assert_false(conf.give_back);
 }
 
+/* Roles in VLANs are left out: they follow from each other. */
+static void help_tells_the_defaults(void **state)
+{
+	static const char *const ports[] = {
+		"name p path /s/p", "name t type tap", "name m type memif path /s/m", "name n type nic dev eth0"};
+	struct fixture *f = *state;
+	struct ctl_port req, conf;
+	struct err err = {0};
+
+	for (size_t i = 0; i < sizeof(ports) / sizeof(ports[0]); i++) {
+		words_to_msg(&ctl_port_schema, &req, ports[i]);
+		assert_int_equal(port_conf_new(&f->model, &req, &conf, &err), 0);
+		CTL_UNMARK(&conf, ctl_port, vlan_mode);
+		CTL_UNMARK(&conf, ctl_port, tag);
+		CTL_UNMARK(&conf, ctl_port, native);
+		check_help_tells_defaults(&ctl_port_schema, &req, &conf);
+	}
+}
+
 static void host_port_settings_change_live(void **state)
 {
 	struct fixture *f = *state;
@@ -374,6 +393,7 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(host_port_configuration_is_complete, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(help_tells_the_defaults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(host_port_settings_change_live, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(moving_a_port_counts_on_both_bridges, set_up,
 			tear_down),
