@@ -184,6 +184,8 @@ static const char *const explanations[] = {
 	[DIAG_PORT] = "Each kind of port needs some settings, takes others and has no more than those; two ports\n"
 		      "cannot have the same device, interface, socket or file. `netcfg help port add` and\n"
 		      "netcfg(1), KINDS OF PORT, list what each kind takes.",
+	[DIAG_MTU] = "Nodes on one network (the same bridge, and the same VLAN for their untagged frames) have one\n"
+		     "MTU. A node drops what is larger than its own, and nothing tells the sender.",
 };
 
 const char *diag_explain(unsigned code)

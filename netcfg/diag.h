@@ -49,6 +49,7 @@ enum diag_code {
 	DIAG_ADDRESS = 29,
 	DIAG_MESH = 30,
 	DIAG_PORT = 31,
+	DIAG_MTU = 32,
 };
 
 /** 1-based; line 0 = the file as a whole. len: characters to underline. */

@@ -99,6 +99,7 @@ struct topo_link {
 	bool is_wire;
 	unsigned bridge;
 	uint32_t mtu;           /* 0 = not said */
+	struct diag_mark mtu_mark;
 	bool enabled;
 	uint32_t vlan_mode;     /* enum ctl_vlan_mode */
 	uint16_t tag, native;

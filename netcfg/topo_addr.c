@@ -21,19 +21,12 @@ struct inet {
 	uint8_t bytes[16];
 };
 
-/** What hears each other's broadcasts: a VLAN of a bridge, or of a wire. */
-struct segment {
-	bool is_wire;
-	unsigned idx; /* of the link or bridge */
-	uint16_t vid; /* 0 = untagged, in no VLAN */
-};
-
 struct topo_addr {
 	struct topo_addr *next;
 	const struct topo_node *node;
 	struct inet inet;
 	bool has_segment;
-	struct segment segment;
+	struct topo_segment segment;
 	struct diag_mark mark;
 	const char *text;
 };
@@ -146,12 +139,12 @@ static const struct topo_link *find_link(const struct topo *topo, unsigned node,
 	return NULL;
 }
 
-/* Where frames of an interface go, untagged (vid 0) or tagged; false: nowhere, its link drops them. */
-static bool find_segment(const struct topo *topo, const struct topo_link *link, uint16_t vid, struct segment *ret)
+bool topo_find_segment(const struct topo *topo, const struct topo_link *link, uint16_t vid,
+	struct topo_segment *ret)
 {
 	const struct topo_bridge *bridge = link->is_wire ? NULL : &topo->bridges[link->bridge];
 
-	*ret = (struct segment){link->is_wire, link->is_wire ? (unsigned)(link - topo->links) : link->bridge, vid};
+	*ret = (struct topo_segment){link->is_wire, link->is_wire ? (unsigned)(link - topo->links) : link->bridge, vid};
 	if (link->is_wire)
 		return true;
 	if (link->vlan_mode == CTL_VLAN_ACCESS) {
@@ -173,7 +166,7 @@ struct place {
 	const char *name;
 	uint16_t vid; /* 0 = the interface itself */
 	bool has_segment;
-	struct segment segment;
+	struct topo_segment segment;
 };
 
 static void find_place(struct guest_args *args, unsigned nic, struct diag_mark mark, struct place *place)
@@ -184,7 +177,7 @@ static void find_place(struct guest_args *args, unsigned nic, struct diag_mark m
 
 	if (!link)
 		return; /* by "interfaces", or the link has an error of its own */
-	place->has_segment = find_segment(topo, link, place->vid, &place->segment);
+	place->has_segment = topo_find_segment(topo, link, place->vid, &place->segment);
 	if (place->has_segment)
 		return;
 	if (place->vid)

@@ -308,9 +308,10 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 {
 	struct topo *topo = reader->topo;
 	struct topo_link *link = &topo->links[topo->n_links];
+	const struct yaml_value *mtu = topo_yaml_get(value, "mtu");
 
 	*link = (struct topo_link){.mark = value->mark, .enabled = !has(spec, "enabled") || spec->enabled,
-		.mtu = (uint32_t)spec->mtu};
+		.mtu = (uint32_t)spec->mtu, .mtu_mark = mtu ? mtu->mark : value->mark};
 	link->a = plug_in(topo, &a, link->mtu);
 	link->is_wire = !is_bridge(&b);
 	if (link->is_wire) {

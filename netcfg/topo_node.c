@@ -358,6 +358,7 @@ void topo_finish_nodes(struct topo_reader *reader, const struct yaml_value *node
 		}
 	}
 	topo_check_addresses(reader);
+	topo_check_mtus(reader);
 	topo_check_disks(reader);
 	check_circles(reader);
 }

@@ -1,13 +1,12 @@
 #include "topo_priv.h"
 
+#include "capture_file.h"
 #include "ctl_field.h"
 #include "port_kind.h"
 #include "str.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static bool has(const struct topo_port_spec *spec, const char *key)
 {
@@ -107,10 +106,13 @@ static void read_others(const struct topo_port_spec *spec, struct ctl_port *conf
 static bool check_file(struct topo_reader *reader, const struct topo_port_spec *spec,
 	const struct ctl_port *conf)
 {
-	if (!reader->check_files || !conf->rx_file[0] || !access(conf->rx_file, R_OK))
+	struct err err = {0};
+
+	if (!reader->check_files || !conf->rx_file[0] || !capture_file_check(conf->rx_file, &err))
 		return true;
-	diag_add(reader->diag, spec->rx_file.mark, DIAG_PORT, "file \"%.80s\": %s", spec->rx_file.text,
-		strerror(errno));
+	diag_hint(diag_add(reader->diag, spec->rx_file.mark, DIAG_PORT, "file \"%.80s\": %s", spec->rx_file.text,
+			  err.msg),
+		"%s", err.hint);
 	return false;
 }
 

@@ -61,6 +61,19 @@ void topo_read_links(struct topo_reader *reader, const struct yaml_value *links)
 void topo_read_addresses(struct topo_reader *reader, struct topo_node *node, const struct topo_node_spec *spec);
 void topo_check_addresses(struct topo_reader *reader);
 
+/** What hears each other's broadcasts: a VLAN of a bridge, or of a wire. */
+struct topo_segment {
+	bool is_wire;
+	unsigned idx; /* of the link or bridge */
+	uint16_t vid; /* 0 = untagged, in no VLAN */
+};
+
+/** Where frames of a link's end go, untagged (vid 0) or tagged; false: nowhere, the link drops them. */
+bool topo_find_segment(const struct topo *topo, const struct topo_link *link, uint16_t vid,
+	struct topo_segment *ret);
+/** Nodes on one network that are told different MTUs: topo_mtu.c; after links. */
+void topo_check_mtus(struct topo_reader *reader);
+
 /** steps of tests: topo_step.c; after all that they name */
 void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps);
 

@@ -58,6 +58,15 @@ fails_with 'a namespace that is not there' 1 'none' \
 	vs port add p2 bridge br0 type veth netns none peer eth0
 fails_with 'a capture file that is not there' 1 'none.pcap' \
 	vs port add p2 bridge br0 type pcap rx-file "$T/none.pcap"
+fails_with 'a capture of frames that are not of Ethernet' 1 'its frames are raw IP, not Ethernet' \
+	vs port add p2 bridge br0 type pcap rx-file "$ROOT/tests/data/labs/bad/118-raw-ip.pcap"
+fails_with 'a text in place of a capture' 1 'neither pcap nor pcapng' \
+	vs port add p2 bridge br0 type pcap rx-file "$ROOT/README.md"
+mkfifo "$T/fifo"
+fails_with 'a FIFO in place of a capture' 1 'not a regular file' \
+	vs port add p2 bridge br0 type pcap rx-file "$T/fifo"
+fails_with 'a FIFO that nobody reads, for a capture' 1 'No such device' \
+	vs port add p2 bridge br0 type pcap tx-file "$T/fifo"
 fails_with 'a device that DPDK does not know' 1 'p2' \
 	vs port add p2 bridge br0 type dpdk devargs net_nonsense0
 fails_with 'another kind for a port that is there' 1 'type cannot change' vs port set p1 type tap

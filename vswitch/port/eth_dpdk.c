@@ -5,6 +5,7 @@
 #include "eth_unplug.h"
 #include "ethq.h"
 
+#include "capture_file.h"
 #include "eal.h"
 #include "host_link.h"
 #include "host_watch.h"
@@ -276,14 +277,18 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 /** DPDK's driver only says that something is not permitted. */
 static int check_files(const struct ctl_port *conf, struct err *err)
 {
-	int fd;
+	struct err why = {0};
+	int fd, r = conf->rx_file[0] ? capture_file_check(conf->rx_file, &why) : 0;
 
-	if (conf->rx_file[0] && access(conf->rx_file, R_OK) < 0)
-		return err_set_field(err, -errno, "rx_file", "capture file '%s': %s", conf->rx_file,
-			strerror(errno));
+	if (r < 0) {
+		(void)err_set_field(err, r, "rx_file", "capture file '%s': %s", conf->rx_file, why.msg);
+		err_hint(err, "%s", why.hint);
+		return r;
+	}
 	if (!conf->tx_file[0])
 		return 0;
-	fd = open(conf->tx_file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	/* Who opens a FIFO that nobody reads would wait. */
+	fd = open(conf->tx_file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
 	if (fd < 0)
 		return err_set_field(err, -errno, "tx_file", "capture file '%s': %s", conf->tx_file,
 			strerror(errno));

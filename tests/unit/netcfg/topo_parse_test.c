@@ -173,7 +173,7 @@ static void ports_of_the_host_have_their_settings(void **state)
 	assert_string_equal(conf->netns, "blue");
 	assert_string_equal(conf->peer, "eth0");
 	conf = conf_of(&topo, "cap");
-	assert_string_equal(conf->rx_file, LABS_DIR "/good/fabric.yaml"); // from the file's directory
+	assert_string_equal(conf->rx_file, LABS_DIR "/good/frames.pcap"); // from the file's directory
 	assert_string_equal(conf->tx_file, "/tmp/out.pcap");
 	assert_true(conf->loop);
 	conf = conf_of(&topo, "mem");
@@ -244,9 +244,9 @@ static void manual_lists_every_key(void **state)
 
 static void every_code_is_explained(void **state)
 {
-	for (unsigned code = DIAG_SYNTAX; code <= DIAG_PORT; code++)
+	for (unsigned code = DIAG_SYNTAX; code <= DIAG_MTU; code++)
 		assert_non_null(diag_explain(code));
-	assert_null(diag_explain(DIAG_PORT + 1));
+	assert_null(diag_explain(DIAG_MTU + 1));
 	assert_null(diag_explain(0));
 }
 
