@@ -5,6 +5,7 @@
 #include "ev.h"
 #include "lab.h"
 #include "node.h"
+#include "orphan.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -146,6 +147,8 @@ static int make_plan(const struct lab *lab, struct plan *plan, bool *ret_switch_
 	int code = actual_read(lab->run_dir, ACTUAL_CHANGE_MS, &actual, err);
 
 	*plan = (struct plan){0};
+	if (!code)
+		code = orphan_check(lab->run_dir, lab->topo.name, err);
 	if (!code)
 		code = actual_check_complete(&actual, err);
 	if (!code)
@@ -328,6 +331,30 @@ int cmd_apply(const struct opts *opts, const struct grammar_request *req)
 	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
 }
 
+/* A lab that is named and is not there is gone already, but for daemons that lost their run directory. */
+static int destroy_rest(const struct opts *opts, const char *name, const struct err *gone)
+{
+	char dir[RUNDIR_PATH_SIZE];
+	struct err err = {0};
+	int n = rundir_path(opts, name, dir, &err);
+
+	if (!n && opts->dry_run) {
+		printf("%s\n", gone->msg);
+		return EXIT_DONE;
+	}
+	if (!n)
+		n = orphan_end(dir, opts->force, &err);
+	if (n < 0)
+		return cmd_fail(&err);
+	if (opts->quiet)
+		return EXIT_DONE;
+	if (n)
+		printf("lab %s: destroyed; its run directory was gone\n", name);
+	else
+		printf("%s\n", gone->msg);
+	return EXIT_DONE;
+}
+
 int cmd_destroy(const struct opts *opts, const struct grammar_request *req)
 {
 	char name[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
@@ -339,11 +366,8 @@ int cmd_destroy(const struct opts *opts, const struct grammar_request *req)
 	code = lab_find(opts, first_arg(req), name, &err);
 	if (code && !err.code)
 		return EXIT_USAGE;
-	if (code == -ENOENT && (first_arg(req) || opts->file)) { // a lab that is named is gone already
-		if (!opts->quiet)
-			printf("%s\n", err.msg);
-		return EXIT_DONE;
-	}
+	if (code == -ENOENT && (first_arg(req) || opts->file))
+		return destroy_rest(opts, name, &err);
 	if (!code)
 		code = rundir_path(opts, name, dir, &err);
 	if (!code)
@@ -357,7 +381,9 @@ int cmd_destroy(const struct opts *opts, const struct grammar_request *req)
 	lock = rundir_lock(dir, &err);
 	if (lock < 0)
 		return cmd_fail(&err);
-	code = apply_destroy(opts, dir, &err);
+	code = orphan_end(dir, opts->force, &err);
+	if (code >= 0)
+		code = apply_destroy(opts, dir, &err);
 	close(lock);
 	if (code)
 		return cmd_fail(&err);

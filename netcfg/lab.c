@@ -1,5 +1,6 @@
 #include "lab.h"
 
+#include "orphan.h"
 #include "str.h"
 #include "topo_yaml.h"
 
@@ -109,6 +110,22 @@ void lab_done(struct lab *lab)
 	lab->text = NULL;
 }
 
+/* By its name; a lab that has lost its run directory is none that could be used, but says so. */
+static int find_named(const struct opts *opts, char name[CTL_NAME_MAX + 1], struct err *err)
+{
+	char dir[RUNDIR_PATH_SIZE];
+	struct err why = {0};
+	int code = rundir_find_lab(opts, name, err);
+
+	if (code != -ENOENT || !opts->lab || rundir_path(opts, name, dir, NULL) || !orphan_check(dir, name, &why))
+		return code;
+	if (err) {
+		*err = why;
+		err->code = code;
+	}
+	return code;
+}
+
 int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 1], struct err *err)
 {
 	struct opts with_name = *opts;
@@ -119,12 +136,12 @@ int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 
 	if (arg && !is_file)
 		with_name.lab = arg;
 	if (!is_file && (with_name.lab || !opts->file))
-		return rundir_find_lab(&with_name, name, err);
+		return find_named(&with_name, name, err);
 	code = lab_load(opts, arg, false, &lab, err);
 	if (code)
 		return code;
 	(void)str_copy(name, CTL_NAME_MAX + 1, lab.topo.name);
 	lab_done(&lab);
 	with_name.lab = name;
-	return rundir_find_lab(&with_name, name, err);
+	return find_named(&with_name, name, err);
 }

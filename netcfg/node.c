@@ -120,7 +120,7 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 int node_configure(const struct opts *opts, const struct state_vm *vm, const char *run_dir,
 	struct err *err)
 {
-	char program[PATH_MAX], nfguest[PATH_MAX] = "";
+	char program[PATH_MAX], nfguest[PATH_MAX] = "", fresh[RUNDIR_PATH_SIZE];
 	struct paths paths;
 	FILE *out;
 	int code = get_paths(run_dir, vm->name, &paths, err);
@@ -129,15 +129,20 @@ int node_configure(const struct opts *opts, const struct state_vm *vm, const cha
 		code = proc_find_program(opts->bin_dir, "vmm", program, sizeof(program), err);
 	if (!code && vm->node->image->is_nfguest)
 		code = proc_find_nfguest(opts->bin_dir, nfguest, sizeof(nfguest), err);
+	if (!code)
+		code = rundir_file(run_dir, vm->name, ".args.new", fresh, sizeof(fresh), err);
 	if (code)
 		return code;
-	out = fopen(paths.args, "we");
+	out = fopen(fresh, "we");
 	if (!out)
-		return err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
+		return err_set(err, -errno, "file '%s': %s", fresh, strerror(errno));
 	put_command(out, opts, vm, run_dir, &paths, program, nfguest);
-	if (fclose(out))
-		return err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
-	return 0;
+	// Half of it would be a node that cannot start.
+	if (fclose(out) || rename(fresh, paths.args)) {
+		code = err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
+		(void)unlink(fresh);
+	}
+	return code;
 }
 
 /* words[] point into text (owned by the caller). Returns how many, or -errno. */

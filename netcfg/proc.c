@@ -60,6 +60,7 @@ static int write_pid(const char *pid_file, pid_t pid, struct err *err)
 	int fd = open(pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int code = 0;
 
+	errno = fd < 0 ? errno : ENOSPC; // of a write that was cut short
 	if (fd < 0 || write(fd, text, (size_t)len) != len)
 		code = err_set(err, -errno, "file '%s': %s", pid_file, strerror(errno));
 	if (fd >= 0)
@@ -67,13 +68,17 @@ static int write_pid(const char *pid_file, pid_t pid, struct err *err)
 	return code;
 }
 
-/* After fork(): only calls that are safe there. */
-__attribute__((noreturn)) static void run_child(char *const *argv, int log_fd, int report_fd)
+/* After fork(): only calls that are safe there. Begins when go says so, and ends if that is closed before. */
+__attribute__((noreturn)) static void run_child(char *const *argv, int log_fd, const int go[2], int report_fd)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	sigset_t none;
 	int code;
+	char begin;
 
+	close(go[1]);
+	if (read(go[0], &begin, 1) != 1)
+		_exit(125);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
@@ -86,37 +91,57 @@ __attribute__((noreturn)) static void run_child(char *const *argv, int log_fd, i
 	_exit(127);
 }
 
+/* Does the program run? End of file says so; a number is why it does not. */
+static int read_report(int fd, const char *program, struct err *err)
+{
+	int failed = 0;
+
+	if (read(fd, &failed, sizeof(failed)) != (ssize_t)sizeof(failed))
+		return 0;
+	return err_set(err, -failed, "program '%s': %s", program, strerror(failed));
+}
+
+/* A process that nobody could find again must not run: it begins once its pid file is written, and where
+ * that fails, or we end before, it ends. */
+static int start_child(char *const *argv, int log_fd, const char *pid_file, pid_t *ret_pid, struct err *err)
+{
+	int go[2] = {-1, -1}, report[2] = {-1, -1}, code = 0;
+	pid_t pid = -1;
+
+	if (pipe2(go, O_CLOEXEC) || pipe2(report, O_CLOEXEC))
+		code = err_set(err, -errno, "pipe: %s", strerror(errno));
+	if (!code && !(pid = fork()))
+		run_child(argv, log_fd, go, report[1]);
+	if (!code && pid < 0)
+		code = err_set(err, -errno, "fork: %s", strerror(errno));
+	if (!code)
+		code = write_pid(pid_file, pid, err);
+	if (!code && write(go[1], "", 1) != 1)
+		code = err_set(err, -errno, "pipe: %s", strerror(errno));
+	close(go[1]);
+	close(go[0]);
+	close(report[1]);
+	if (!code)
+		code = read_report(report[0], argv[0], err);
+	close(report[0]);
+	if (code && pid > 0) {
+		(void)waitpid(pid, NULL, 0);
+		(void)unlink(pid_file);
+	}
+	*ret_pid = pid;
+	return code;
+}
+
 int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *ret_pid,
 	struct err *err)
 {
 	int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int report[2], failed = 0, code = 0;
-	pid_t pid;
+	int code;
 
 	if (log_fd < 0)
 		return err_set(err, -errno, "file '%s': %s", log, strerror(errno));
-	if (pipe2(report, O_CLOEXEC)) {
-		code = err_set(err, -errno, "pipe: %s", strerror(errno));
-		close(log_fd);
-		return code;
-	}
-	pid = fork();
-	if (!pid)
-		run_child(argv, log_fd, report[1]);
-	if (pid < 0)
-		code = err_set(err, -errno, "fork: %s", strerror(errno));
+	code = start_child(argv, log_fd, pid_file, ret_pid, err);
 	close(log_fd);
-	close(report[1]);
-	// End of file: the program runs. A number: why it does not.
-	if (!code && read(report[0], &failed, sizeof(failed)) == (ssize_t)sizeof(failed)) {
-		(void)waitpid(pid, NULL, 0);
-		code = err_set(err, -failed, "program '%s': %s", argv[0], strerror(failed));
-	}
-	close(report[0]);
-	if (!code)
-		code = write_pid(pid_file, pid, err);
-	if (!code)
-		*ret_pid = pid;
 	return code;
 }
 

@@ -15,7 +15,8 @@
 
 /**
  * Start argv (NULL-terminated, argv[0] a path) in a session of its own, stdin /dev/null, stdout and
- * stderr appended to log, and note it in pid_file. 0, or -errno of what failed.
+ * stderr appended to log. It begins once pid_file names it; where that cannot be written nothing has run, and no
+ * pid_file is left. 0, or -errno of what failed.
  */
 int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *ret_pid,
 	struct err *err);

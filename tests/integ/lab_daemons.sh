@@ -90,6 +90,51 @@ expect 'the plan says what it costs' \
 expect 'with leave it does' lab apply -f "$T/lab.yaml" --allow stop
 expect 'and the node is gone' json '[.nodes[].name] == ["a", "b"]' lab -j status
 
+# --- the run directory is taken away, as the end of a login does ---
+daemons() { # how many run
+	pgrep -cf -- "--control $XDG_RUNTIME_DIR/weft/labs/"
+}
+rm -r "$XDG_RUNTIME_DIR/weft"
+gone="lab '$LAB': its run directory was removed while it ran, and these still run: .*vswitch \\("
+fails_with 'the plan says which daemons still run' 1 "$gone" lab plan -f "$T/lab.yaml"
+fails_with 'apply starts no second set' 1 "$gone" lab apply -f "$T/lab.yaml"
+expect 'and leaves no directory' test ! -e "$XDG_RUNTIME_DIR/weft/labs/$LAB"
+fails_with 'status says so, too' 1 "$gone" lab status $LAB
+expect 'they run still' eval '(($(daemons) == 3))'
+expect 'destroy ends them' eval "lab destroy $LAB | grep -q 'its run directory was gone'"
+expect 'all of them' eval '(($(daemons) == 0))'
+expect 'of a lab that is gone destroy says so' eval "lab destroy $LAB | grep -q 'does not run'"
+expect 'the lab starts again' lab apply -f "$T/lab.yaml"
 expect 'destroy' lab destroy
 LAB_FILE=
+
+# --- a disk without room, at any moment of the start ---
+# full_disk FREE: apply in a file system of its own that has so many pages left; whatever runs then is known by its
+# pid file, and once there is room a second apply does the rest.
+full_disk() {
+	local dir=$XDG_RUNTIME_DIR name
+	mount -t tmpfs -o size=512k none "$dir"
+	head -c $((512 * 1024 - 4096 * $1)) /dev/zero >"$dir/filler"
+	if lab -q apply -f "$T/lab.yaml" 2>"$T/full.err"; then
+		printf 'with %s pages there is room\n' "$1"
+	else
+		grep -q 'error:' "$T/full.err"
+	fi
+	for name in $(pgrep -f -- "--control $dir/weft/labs/"); do
+		grep -q "^$name " "$dir/weft/labs/$LAB/"*.pid
+	done
+	rm "$dir/filler"
+	lab -q apply -f "$T/lab.yaml"
+	[[ $(lab -j status | jq '[.nodes[] | select(.state == "running")] | length') == 2 ]]
+	lab -q destroy
+	! pgrep -f -- "--control $dir/weft/labs/"
+}
+if unshare --user --map-root-user --mount true 2>/dev/null; then
+	export -f full_disk lab
+	export T LAB
+	for free in {0..8}; do
+		expect "with room for $free pages nothing runs that is not known" \
+			unshare --user --map-root-user --mount bash -euc "full_disk $free"
+	done
+fi
 finish

@@ -1,6 +1,7 @@
 /* Daemons: started detached, found again only while they are the same process, ended. */
 #include "err.h"
 #include "proc.h"
+#include "small_fs.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -19,7 +21,7 @@ static char log_file[64], pid_file[64];
 
 static int set_up(void **state)
 {
-	if (!mkdtemp(dir))
+	if (small_fs_setup(state) || !mkdtemp(dir))
 		return -1;
 	(void)snprintf(log_file, sizeof(log_file), "%s/log", dir);
 	(void)snprintf(pid_file, sizeof(pid_file), "%s/pid", dir);
@@ -30,7 +32,7 @@ static int tear_down(void **state)
 {
 	(void)unlink(log_file);
 	(void)unlink(pid_file);
-	return rmdir(dir);
+	return rmdir(dir) || small_fs_teardown(state);
 }
 
 static void a_daemon_lives_and_ends(void **state)
@@ -60,6 +62,31 @@ static void a_program_that_is_missing_is_an_error(void **state)
 
 	assert_int_equal(proc_start(argv, log_file, pid_file, &pid, &err), -ENOENT);
 	assert_non_null(strstr(err.msg, "/nonexistent/program"));
+}
+
+/* On a disk without room: a process that no file names could never be ended. */
+static void what_cannot_be_noted_does_not_run(void **state)
+{
+	char ran[64], command[128], full[64];
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c", command, NULL};
+	struct err err;
+	pid_t pid;
+
+	(void)snprintf(full, sizeof(full), "%s/pid", small_fs_folder());
+	(void)snprintf(ran, sizeof(ran), "%s/ran", dir);
+	(void)snprintf(command, sizeof(command), ": >%s; exec sleep 30", ran);
+	small_fs_fill();
+	assert_int_equal(proc_start(argv, log_file, full, &pid, &err), -ENOSPC);
+	assert_int_equal(access(full, F_OK), -1);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // no child of ours
+	assert_int_equal(access(ran, F_OK), -1);
+	small_fs_make_room();
+	assert_int_equal(proc_start(argv, log_file, full, &pid, &err), 0);
+	assert_int_equal(proc_find(full), pid);
+	proc_signal(full, SIGKILL);
+	assert_true(proc_wait_gone(full, 5000));
+	assert_int_equal(unlink(full), 0);
+	(void)unlink(ran);
 }
 
 /* A build directory holds a directory of the program's name, with the program in it. */
@@ -100,6 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_daemon_lives_and_ends),
 		cmocka_unit_test(a_program_that_is_missing_is_an_error),
+		cmocka_unit_test(what_cannot_be_noted_does_not_run),
 		cmocka_unit_test(programs_are_files),
 		cmocka_unit_test(a_reused_process_id_is_not_found),
 	};
