@@ -88,7 +88,9 @@ static int check_served(const struct place *place, struct err *err)
 	(void)unix_address(place->path, &address);
 	if (fd < 0)
 		return err_set(err, -errno, "%s '%s': %m", place->what, place->path);
-	if (!connect(fd, (const struct sockaddr *)&address, sizeof(address)) || errno == EAGAIN) {
+	/* EPROTOTYPE: by a socket of packets, as memif's. */
+	if (!connect(fd, (const struct sockaddr *)&address, sizeof(address)) || errno == EAGAIN ||
+		errno == EPROTOTYPE) {
 		code = err_set(err, -EADDRINUSE, "%s '%s': a running program serves it",
 			place->what, place->path);
 		err_hint(err, "stop that program, or choose another path");
@@ -119,25 +121,41 @@ static int remove_dead(const struct place *place, const struct stat *dead, struc
 		    : 0;
 }
 
-static int clear_dead(const struct place *place, struct err *err)
+/**
+ * 0 = nothing is at the path; 1 = a dead socket: ret_st, and ret_fd to be closed, for as long as it is open
+ * no other file gets its number; else what keeps the path, in err.
+ */
+static int look_at(const struct place *place, int *ret_fd, struct stat *ret_st, struct err *err)
 {
-	/* As long as it is open, no other file gets its number. */
 	int fd = openat(place->folder_fd, place->name, O_PATH | O_NOFOLLOW | O_CLOEXEC), code;
-	struct stat st;
 
 	if (fd < 0)
 		return errno == ENOENT
 			       ? 0
 			       : err_set(err, -errno, "%s '%s': %m", place->what, place->path);
-	if (fstat(fd, &st) < 0)
+	if (fstat(fd, ret_st) < 0)
 		code = err_set(err, -errno, "%s '%s': %m", place->what, place->path);
-	else if (!S_ISSOCK(st.st_mode))
+	else if (!S_ISSOCK(ret_st->st_mode))
 		code = err_set(err, -EEXIST, "%s '%s': something else is there", place->what,
 			place->path);
 	else
 		code = check_served(place, err);
-	if (!code)
-		code = remove_dead(place, &st, err);
+	if (code) {
+		(void)close(fd);
+		return code;
+	}
+	*ret_fd = fd;
+	return 1;
+}
+
+static int clear_dead(const struct place *place, struct err *err)
+{
+	struct stat st;
+	int fd, code = look_at(place, &fd, &st, err);
+
+	if (code <= 0)
+		return code;
+	code = remove_dead(place, &st, err);
 	(void)close(fd);
 	return code;
 }
@@ -200,13 +218,9 @@ static int take_place(const struct place *place, const char *name, struct err *e
 	return err_set(err, -errno, "%s '%s': cannot create it: %m", place->what, place->path);
 }
 
-int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
-	struct unix_listener *ret_listener, struct err *err)
+static int check_path(const char *path, const char *what, struct err *err)
 {
-	struct unix_listener listener = {.fd = -1};
-	struct place place = {path, what, NULL, -1};
 	struct sockaddr_un address;
-	char name[NAME_SIZE] = "";
 	int code = unix_address(path, &address);
 
 	if (code == -EINVAL)
@@ -215,9 +229,38 @@ int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 		(void)err_set(err, code, "%s '%s': the path has %zu bytes, at most %zu fit", what,
 			path, strlen(path), UNIX_PATH_MAX);
 		err_hint(err, "choose a folder with a shorter name");
-		return code;
 	}
-	code = place_open(&place, err);
+	return code;
+}
+
+int unix_check_free(const char *path, const char *what, struct err *err)
+{
+	struct place place = {path, what, NULL, -1};
+	struct stat st;
+	int fd, code = check_path(path, what, err);
+
+	if (!code)
+		code = place_open(&place, err);
+	if (code)
+		return code;
+	code = look_at(&place, &fd, &st, err);
+	(void)close(place.folder_fd);
+	if (code <= 0)
+		return code;
+	(void)close(fd);
+	return 0;
+}
+
+int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
+	struct unix_listener *ret_listener, struct err *err)
+{
+	struct unix_listener listener = {.fd = -1};
+	struct place place = {path, what, NULL, -1};
+	char name[NAME_SIZE] = "";
+	int code = check_path(path, what, err);
+
+	if (!code)
+		code = place_open(&place, err);
 	if (code)
 		return code;
 	listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -45,6 +45,12 @@ int unix_address(const char *path, struct sockaddr_un *ret_address);
 int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 	struct unix_listener *ret_listener, struct err *err);
 /**
+ * Could unix_listen() have the path now? Nothing is changed. For what is asked before anything starts; who then
+ * listens asks again.
+ * returns  0, or what unix_listen() would, of what is at the path
+ */
+int unix_check_free(const char *path, const char *what, struct err *err);
+/**
  * Close, and remove path if it is still this listener's. closer: closes the connections of those who wait
  * to be accepted and have sent descriptors (unix_conn.h); NULL = they stay open.
  */

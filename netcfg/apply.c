@@ -6,6 +6,7 @@
 #include "node.h"
 #include "port_kind.h"
 #include "proc.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -132,6 +133,67 @@ int apply_check(const struct opts *opts, const struct plan *plan, struct err *er
 	if (!code)
 		code = proc_find_program(opts->bin_dir, "vswitch", path, sizeof(path), err);
 	return !code && wants_fit ? check_kvm(opts, err) : code;
+}
+
+static bool lives(const char *run_dir, const char *name)
+{
+	char pid_file[RUNDIR_PATH_SIZE];
+
+	return !rundir_file(run_dir, name, ".pid", pid_file, sizeof(pid_file), NULL) && proc_find(pid_file) > 0;
+}
+
+static int check_node_sockets(const char *run_dir, const struct state_vm *vm, struct err *err)
+{
+	char path[RUNDIR_PATH_SIZE], stem[CTL_NAME_MAX + 16];
+	int code = rundir_file(run_dir, vm->name, ".sock", path, sizeof(path), err);
+
+	if (!code)
+		code = unix_check_free(path, "control socket", err);
+	if (!code)
+		code = rundir_file(run_dir, vm->name, ".console", path, sizeof(path), err);
+	if (!code)
+		code = unix_check_free(path, "console", err);
+	for (unsigned i = 0; !code && i < vm->n_nics; i++) {
+		(void)snprintf(stem, sizeof(stem), "%s:eth%u", vm->name, i + 1);
+		code = rundir_file(run_dir, stem, ".sock", path, sizeof(path), err);
+		if (!code)
+			code = unix_check_free(path, "socket", err);
+	}
+	return code ? err_prefix(err, "node '%s'", vm->name) : 0;
+}
+
+static bool is_ours(const struct state *actual, const char *path)
+{
+	for (unsigned i = 0; i < actual->n_ports; i++) {
+		if (!strcmp(actual->ports[i].path, path))
+			return true;
+	}
+	return false;
+}
+
+static int check_port_socket(const struct ctl_port *port, struct err *err)
+{
+	if (!port->path[0] || port->mode != CTL_SOCK_SERVER || !unix_check_free(port->path, "socket", err))
+		return 0;
+	return err_prefix(err, "port '%s'", port->name);
+}
+
+int apply_check_sockets(const char *run_dir, const struct plan *plan, const struct actual *actual, struct err *err)
+{
+	bool is_there = !access(run_dir, F_OK); // without it no node's socket is
+	// A switch that is about to end still serves what it had.
+	bool is_dying = !actual->switch_runs && lives(run_dir, "vswitch");
+	int code = 0;
+
+	for (unsigned i = 0; !code && i < plan->n_ops; i++) {
+		const struct plan_op *op = &plan->ops[i];
+
+		if (op->kind == PLAN_NODE_ADD && is_there && !lives(run_dir, op->name))
+			code = check_node_sockets(run_dir, &op->to.vm, err);
+		else if (op->kind == PLAN_PORT_ADD && !is_dying && !is_ours(&actual->state, op->to.port.path))
+			code = check_port_socket(&op->to.port, err);
+	}
+	return code;
 }
 
 /* Operations */

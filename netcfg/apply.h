@@ -9,6 +9,8 @@
 
 #include "lab.h"
 
+struct actual;
+
 /** Start the lab's vswitch unless it runs. 0 or -errno; ret_started: it did not run before. */
 int apply_start_switch(const struct opts *opts, const char *run_dir, struct err *err);
 
@@ -17,6 +19,13 @@ int apply_start_switch(const struct opts *opts, const char *run_dir, struct err 
  * returns 0, -ENOENT, -ENOTSUP
  */
 int apply_check(const struct opts *opts, const struct plan *plan, struct err *err);
+
+/**
+ * Before anything starts: can the sockets be had that the plan's nodes and ports listen at? One that the lab's own
+ * switch or node serves is no matter. actual: what runs.
+ * returns 0, -EADDRINUSE, -EEXIST, or what else keeps a path
+ */
+int apply_check_sockets(const char *run_dir, const struct plan *plan, const struct actual *actual, struct err *err);
 
 /** Called before each operation that is not quiet. */
 typedef void apply_progress_fn(const struct plan_op *op);

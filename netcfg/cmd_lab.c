@@ -153,6 +153,8 @@ static int make_plan(const struct lab *lab, struct plan *plan, bool *ret_switch_
 		code = actual_check_complete(&actual, err);
 	if (!code)
 		code = plan_make(&lab->wanted, &actual.state, lab->run_dir, plan, err);
+	if (!code)
+		code = apply_check_sockets(lab->run_dir, plan, &actual, err);
 	*ret_switch_runs = actual.switch_runs;
 	actual_done(&actual);
 	return code;

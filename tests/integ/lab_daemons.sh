@@ -69,6 +69,42 @@ expect 'and nothing did' test ! -e "$XDG_RUNTIME_DIR/weft/labs/linux"
 sed 's,/dev/null,/nonexistent,' "$T/linux.yaml" >"$T/missing.yaml"
 fails_with 'an image that is missing fails the plan' 2 'missing.yaml:.*nonexistent' lab plan -f "$T/missing.yaml"
 
+# --- sockets that somebody serves ---
+serve() { # NAME PATH
+	start "$1" python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+time.sleep(10 ** 6)' "$2"
+	within 30 test -S "$2"
+}
+serve ext "$T/ext.sock"
+{
+	lab_of taken a
+	printf '  - { endpoints: [ext, br0] }\nports:\n  ext: { type: vhost-user, path: %s }\n' "$T/ext.sock"
+} >"$T/taken.yaml"
+taken="port 'ext': socket '$T/ext.sock': a running program serves it"
+fails_with 'a socket that somebody serves is told before anything starts' 1 "$taken" lab apply -f "$T/taken.yaml"
+expect 'and nothing did' test ! -e "$XDG_RUNTIME_DIR/weft/labs/taken"
+fails_with 'by the plan as well' 1 "$taken" lab plan -f "$T/taken.yaml"
+stop ext
+expect 'a dead one is no matter' lab apply -f "$T/taken.yaml"
+expect 'nor the one that the lab itself serves' lab plan -f "$T/taken.yaml" --exit-code
+sed 's/  ext:/  new:/; s/\[ext,/[new,/' "$T/taken.yaml" >"$T/renamed.yaml"
+expect 'whatever the port is called' lab apply -f "$T/renamed.yaml"
+expect 'that lab goes' lab destroy taken
+touch "$T/file"
+sed "s,$T/ext.sock,$T/file," "$T/taken.yaml" >"$T/file.yaml"
+fails_with 'a file in the place of a socket is told, too' 1 "port 'ext': .*something else is there" \
+	lab plan -f "$T/file.yaml"
+serve console "$XDG_RUNTIME_DIR/weft/labs/$LAB/d.console"
+lab_of $LAB a b c d >"$T/more.yaml"
+fails_with 'a console that somebody serves' 1 "node 'd': console '.*d.console': a running program serves it" \
+	lab apply -f "$T/more.yaml"
+expect 'is left alone' test -S "$XDG_RUNTIME_DIR/weft/labs/$LAB/d.console"
+expect 'and nothing was done' lab plan -f "$T/lab.yaml" --exit-code
+stop console
+
 # --- a switch that was killed ---
 kill -KILL "$(pid_of vswitch)"
 expect 'the plan is to start it, not to add what it brings back' \

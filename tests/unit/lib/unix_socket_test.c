@@ -108,6 +108,37 @@ static void served_socket_stays(void **state)
 	unix_listener_close(&first, at("s"), NULL);
 }
 
+/* Asking changes nothing, and says what listening would. */
+static void asked_before(void **state)
+{
+	struct unix_listener listener;
+	const char *path = at("s");
+	struct sockaddr_un address;
+	struct err err = {0};
+	int packets;
+
+	assert_int_equal(unix_check_free(path, "socket", &err), 0);
+	leave_dead(path);
+	assert_int_equal(unix_check_free(path, "socket", &err), 0);
+	assert_int_equal(n_files(), 1); /* it is there still */
+	assert_int_equal(listen_at(path, &listener, &err), 0);
+	assert_int_equal(unix_check_free(path, "socket", &err), -EADDRINUSE);
+	assert_non_null(strstr(err.msg, "a running program serves it"));
+	unix_listener_close(&listener, path, NULL);
+
+	packets = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0); /* as memif listens */
+	assert_int_equal(unix_address(path, &address), 0);
+	assert_int_equal(bind(packets, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(packets, 1), 0);
+	assert_int_equal(unix_check_free(path, "socket", &err), -EADDRINUSE);
+	close(packets);
+	assert_int_equal(unix_check_free(path, "socket", &err), 0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(unix_check_free("", "socket", &err), -EINVAL);
+	assert_int_equal(unix_check_free("/nonexistent/s", "socket", &err), -ENOENT);
+	assert_int_equal(unix_check_free("/dev/null", "socket", &err), -EEXIST);
+}
+
 static void make_file(const char *path)
 {
 	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
@@ -297,6 +328,7 @@ int main(void)
 		cmocka_unit_test(it_comes_and_goes),
 		cmocka_unit_test(dead_socket_is_replaced),
 		cmocka_unit_test(served_socket_stays),
+		cmocka_unit_test(asked_before),
 		cmocka_unit_test(everything_else_stays),
 		cmocka_unit_test(end_removes_only_its_own),
 		cmocka_unit_test(paths_are_checked),
