@@ -41,6 +41,8 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 }
 
 #define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
+/* In place of the number of a node's interface. */
+#define HOST_IDX UINT32_MAX
 
 /* Locally administered, unicast. attempt: other than 0 for another one. */
 static struct ether_addr48 make_mac(const char *lab, const char *node, unsigned idx, unsigned attempt)
@@ -129,7 +131,13 @@ static int add_node(const struct topo *topo, const struct topo_node *node, const
 	return code;
 }
 
-static int add_port(const struct topo_port *port, struct state *state, struct err *err)
+/* An interface that is made anew with each lab: its neighbours know it by its address. A tap may be somebody's. */
+static bool makes_mac(const struct ctl_port *port)
+{
+	return port->type == CTL_PORT_VETH && !CTL_HAS(port, ctl_port, mac);
+}
+
+static int add_port(const struct topo *topo, const struct topo_port *port, struct state *state, struct err *err)
 {
 	struct ctl_port *out = STATE_ADD(state->ports, state->n_ports);
 
@@ -142,54 +150,62 @@ static int add_port(const struct topo_port *port, struct state *state, struct er
 		CTL_SET(out, ctl_port, mtu, port->mtu);
 	if (!CTL_HAS(out, ctl_port, queues))
 		CTL_SET(out, ctl_port, queues, DEFAULT_QUEUES);
+	if (makes_mac(&port->conf))
+		CTL_SET(out, ctl_port, mac, make_mac(topo->name, out->name, HOST_IDX, 0));
 	set_trunk_all(out);
 	return 0;
 }
 
-struct nic_ref {
-	struct state_vm *vm;
-	unsigned idx;
+/* An address that was made, and of what. */
+struct made_mac {
+	struct ether_addr48 *mac;
+	const char *owner;
+	unsigned idx, order;
 };
 
 static int compare_macs(const void *a, const void *b)
 {
-	const struct nic_ref *x = a, *y = b;
-	int order = memcmp(&x->vm->nics[x->idx].mac, &y->vm->nics[y->idx].mac, sizeof(struct ether_addr48));
+	const struct made_mac *x = a, *y = b;
+	int order = memcmp(x->mac, y->mac, sizeof(struct ether_addr48));
 
-	// Of two with the same one the first of the file keeps it.
-	if (!order && x->vm != y->vm)
-		order = x->vm < y->vm ? -1 : 1;
-	return order ? order : (int)x->idx - (int)y->idx;
+	// Of two with the same one the first keeps it.
+	return order ? order : (int)x->order - (int)y->order;
 }
 
 /* The addresses are 32 bits of a hash: of thousands two may be the same. */
 static int part_macs(const struct topo *topo, struct state *state, struct err *err)
 {
-	struct nic_ref *nics = calloc(state->n_ports + 1, sizeof(*nics));
+	// A port for each interface of a node, and those of the host.
+	struct made_mac *made = calloc(state->n_ports + 1, sizeof(*made));
 	unsigned n = 0, attempt = 0;
 	bool again = true;
 
-	if (!nics)
+	if (!made)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned i = 0; i < state->n_vms; i++) {
-		for (unsigned k = 0; k < state->vms[i].n_nics; k++)
-			nics[n++] = (struct nic_ref){&state->vms[i], k};
+		struct state_vm *vm = &state->vms[i];
+
+		for (unsigned k = 0; k < vm->n_nics; k++, n++)
+			made[n] = (struct made_mac){&vm->nics[k].mac, vm->name, k, n};
+	}
+	for (unsigned i = 0; i < topo->n_ports; i++) {
+		if (!makes_mac(&topo->ports[i].conf))
+			continue;
+		made[n] = (struct made_mac){&state->ports[i].mac, state->ports[i].name, HOST_IDX, n};
+		n++;
 	}
 	while (again) {
 		again = false;
 		attempt++;
-		qsort(nics, n, sizeof(*nics), compare_macs);
+		qsort(made, n, sizeof(*made), compare_macs);
 		for (unsigned i = 1; i < n; i++) {
-			struct state_vm *vm = nics[i].vm;
-			struct ether_addr48 *mac = &vm->nics[nics[i].idx].mac;
-
-			if (memcmp(mac, &nics[i - 1].vm->nics[nics[i - 1].idx].mac, sizeof(*mac)))
+			if (memcmp(made[i].mac, made[i - 1].mac, sizeof(*made[i].mac)))
 				continue;
-			*mac = make_mac(topo->name, vm->name, nics[i].idx, attempt);
+			*made[i].mac = make_mac(topo->name, made[i].owner, made[i].idx, attempt);
 			again = true;
 		}
 	}
-	free(nics);
+	free(made);
 	return 0;
 }
 
@@ -269,7 +285,7 @@ int state_from_topo(const struct topo *topo, const char *run_dir, struct state *
 	for (unsigned i = 0; !code && i < topo->n_bridges; i++)
 		code = add_bridge(&topo->bridges[i], ret_state);
 	for (unsigned i = 0; !code && i < topo->n_ports; i++)
-		code = add_port(&topo->ports[i], ret_state, err);
+		code = add_port(topo, &topo->ports[i], ret_state, err);
 	for (unsigned i = 0; !code && i < topo->n_nodes; i++) {
 		code = add_node(topo, &topo->nodes[i], run_dir, ret_state, err);
 		if (code)

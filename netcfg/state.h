@@ -9,8 +9,8 @@
  * them sent as it is.
  *
  * Names: port of a node `NODE:ethN`, of the host as the file calls it, without a colon; wire
- * `PORT--PORT`. MACs depend on lab, node and number only,
- * but for one that another interface of the lab has already.
+ * `PORT--PORT`. MACs of nodes and of veth ports depend on lab, name and number only, but for one
+ * that another interface of the lab has already.
  * Pure: no I/O in here.
  */
 #ifndef NETCFG_STATE_H

@@ -158,6 +158,15 @@ vs port set t2 bridge br1
 expect 'and has it in one' within 5 carrier_is tap2 true
 vs port add b2 bridge br1 type veth netns "$B" peer eth1 ip 10.11.0.2/24 queues 2
 expect 'ports with two queues' within 5 port_is b2 '.queue_pairs == 2 and .state == "running"'
+mac_of() { # CMD...
+	"$@" -j link show | jq -r '.[] | select(.ifname == "eth1" or .ifname == "tap2").address'
+}
+macs="$(mac_of in_b ip) $(mac_of in_sw ip)"
+in_b ip link del dev eth1
+in_sw ip link del dev tap2
+expect 'a tap and a veth that are made again' within 5 port_is b2 '.state == "running" and .connects == 2'
+expect 'both of them' within 5 port_is t2 '.state == "running" and .connects == 2'
+expect 'have the addresses that others know' [ "$(mac_of in_b ip) $(mac_of in_sw ip)" = "$macs" ]
 expect 'a file by TCP over two queues' send_file "$B" "$SW" 10.11.0.1
 expect 'and back' send_file "$SW" "$B" 10.11.0.2
 vs port del b2

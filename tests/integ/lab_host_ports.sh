@@ -117,6 +117,7 @@ expect 'the interface is still there' eval 'ip link show v0 | grep -q "this is m
 refuse 'status tells that the lab is not well' lab status --check
 ip link delete v0
 expect 'the port takes the name when it is free' within 10 port_runs blue
+expect 'its peer has the address that it had' [ "$(blue_mac)" = "$mac" ]
 
 grep -v blue "$T/lab.yaml" >"$T/alone.yaml"
 mv "$T/alone.yaml" "$T/lab.yaml"
@@ -124,8 +125,7 @@ expect 'a port is taken away' lab apply
 refuse 'and its pair is gone' ip netns exec blue ip link show eth0
 lab_file 192.0.2.9/24 ''
 expect 'the port comes back' lab apply
-ip neigh flush dev host0 # the new pair has another address
-expect 'the host reaches the namespace once more' within 10 reaches_blue
+expect 'and the host finds the namespace where it was' within 10 reaches_blue
 expect 'destroy succeeds' lab destroy
 refuse 'the tap is gone' ip link show host0
 refuse 'so is the pair' ip netns exec blue ip link show eth0

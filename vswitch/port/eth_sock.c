@@ -273,6 +273,17 @@ static int make_veth(const struct eth_port *ep, const struct host_link_veth *vet
 	return host_link_add_veth(veth, err);
 }
 
+/**
+ * The address for the host's side of what is made: the user's, or what it was the last time, since others
+ * have it in their tables. NULL: the kernel chooses.
+ */
+static const struct ether_addr48 *wanted_mac(const struct eth_port *ep)
+{
+	if (CTL_HAS(&ep->conf, ctl_port, mac))
+		return &ep->conf.mac;
+	return ether_addr_to_u64(&ep->host_mac) ? &ep->host_mac : NULL;
+}
+
 /** A name for our end of a veth pair: no one else's. */
 static int free_name(char name[HOST_LINK_NAME_SIZE], struct err *err)
 {
@@ -292,13 +303,14 @@ static int open_veth(struct eth_port *ep, struct err *err)
 	const struct ctl_port *conf = &ep->conf;
 	struct sock_dev *dev = ep->dev;
 	char alias[HOST_LINK_ALIAS_SIZE];
+	struct host_link_info far;
 	struct host_link_veth veth = {
 		.name = dev->ifname,
 		.alias = alias,
 		.peer = conf->peer,
 		.netns = CTL_HAS(conf, ctl_port, netns) ? conf->netns : NULL,
 		.mtu = eth_wanted_mtu(ep),
-		.peer_mac = CTL_HAS(conf, ctl_port, mac) ? &conf->mac : NULL,
+		.peer_mac = wanted_mac(ep),
 		.peer_ip = CTL_HAS(conf, ctl_port, ip) ? conf->ip : NULL,
 	};
 	int r = 0;
@@ -313,6 +325,8 @@ static int open_veth(struct eth_port *ep, struct err *err)
 	if (r < 0)
 		return r;
 	dev->made = true;
+	if (!host_link_peek(veth.netns, veth.peer, &far, NULL))
+		ep->host_mac = far.mac;
 	/* The virtio header tells what is not finished: the stack over there need not finish it. */
 	r = host_link_set_offloads(veth.netns, veth.peer, HOST_OFFLOADS_TX, true, err);
 	return r < 0 ? r : open_interface(ep, err);
@@ -343,7 +357,7 @@ static int open_tap(struct eth_port *ep, struct err *err)
 		.has_owner = CTL_HAS(conf, ctl_port, owner)};
 	const struct host_link_conf link = {.admin = HOST_LINK_UP,
 		.mtu = eth_wanted_mtu(ep),
-		.mac = CTL_HAS(conf, ctl_port, mac) ? &conf->mac : NULL,
+		.mac = wanted_mac(ep),
 		.ip = CTL_HAS(conf, ctl_port, ip) ? conf->ip : NULL};
 	char name[HOST_LINK_NAME_SIZE];
 	int r = tap.has_owner ? find_user(conf->owner, &tap.owner, err) : 0;
@@ -359,7 +373,11 @@ static int open_tap(struct eth_port *ep, struct err *err)
 	/* One that stays has lost frames to others before. */
 	if (!r && !host_link_get(NULL, dev->ifname, &info, NULL))
 		dev->tx_dropped = info.tx_dropped;
-	return r < 0 ? r : host_link_set(NULL, dev->ifname, &link, err);
+	if (!r)
+		r = host_link_set(NULL, dev->ifname, &link, err);
+	if (!r && !host_link_peek(NULL, dev->ifname, &info, NULL))
+		ep->host_mac = info.mac;
+	return r;
 }
 
 /* ---- Back-end ---- */
