@@ -154,21 +154,22 @@ static int boot_read(const struct boot_file *file, void *dst, struct err *err)
 	return 0;
 }
 
+static const struct boot_ops *const boot_formats[] = {&boot_linux_ops, &boot_pvh_ops};
+
 static int boot_load_kernel(struct boot *boot, struct mem *mem, const uint8_t *image,
 	const struct boot_request *request, struct boot_plan *plan, struct err *err)
 {
 	size_t len = boot->kernel.size_bytes;
 	int code;
 
-	if (boot_linux_probe(image, len)) {
-		code = boot_linux_load(mem, image, len, request, plan, err);
-	} else if (boot_pvh_probe(image, len)) {
-		code = boot_pvh_load(mem, image, len, request, plan, err);
-	} else {
-		code = err_set(err, -ENOEXEC,
-			"neither a Linux bzImage nor an ELF file with a PVH entry");
+	for (size_t i = 0; i < sizeof(boot_formats) / sizeof(boot_formats[0]); i++) {
+		if (!boot_formats[i]->probe(image, len))
+			continue;
+		code = boot_formats[i]->load(mem, image, len, request, plan, err);
+		return code < 0 ? err_prefix(err, "kernel '%s'", boot->kernel.path) : 0;
 	}
-	return code < 0 ? err_prefix(err, "kernel '%s'", boot->kernel.path) : 0;
+	(void)err_set(err, -ENOEXEC, "neither a Linux bzImage nor an ELF file with a PVH entry");
+	return err_prefix(err, "kernel '%s'", boot->kernel.path);
 }
 
 int boot_load(struct boot *boot, struct mem *mem, uint64_t rsdp_gpa, struct boot_entry *ret_entry,

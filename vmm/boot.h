@@ -3,15 +3,16 @@
  * starts.
  *
  * Data model: boot_open() opens kernel and initrd and keeps the descriptors, so that every reset of
- * the machine loads the same files again although the process may open nothing any more. The two
- * loaders are pure functions from bytes to guest RAM (boot_linux.h, boot_pvh.h); this module picks
- * one by the magic number.
+ * the machine loads the same files again although the process may open nothing any more. The
+ * formats are pure functions from bytes to guest RAM (struct boot_ops: boot_linux.h, boot_pvh.h);
+ * this module takes the one that knows the magic number.
  * Threads: main thread, while no vCPU runs.
  * Limits: a kernel file of BOOT_MAX_KERNEL_BYTES; an initrd that fits into low RAM.
  */
 #ifndef VMM_BOOT_H
 #define VMM_BOOT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,6 +67,15 @@ unsigned boot_memory_map(const struct mem *mem, struct boot_range ranges[BOOT_MA
  */
 int boot_place_initrd(const struct mem *mem, uint64_t initrd_bytes, uint64_t floor_gpa,
 	uint64_t limit_gpa, uint64_t *ret_gpa, struct err *err);
+
+/** A format of kernels: pure, from hostile bytes to guest RAM. */
+struct boot_ops {
+	/** Is image[len] of this format? By its magic number. */
+	bool (*probe)(const uint8_t *image, size_t len);
+	/** returns 0, -ENOEXEC (not bootable this way), -ENOSPC (RAM), -E2BIG (command line) */
+	int (*load)(struct mem *mem, const uint8_t *image, size_t len,
+		const struct boot_request *request, struct boot_plan *ret_plan, struct err *err);
+};
 
 /** Open the files of config. ret_boot owned by the caller; boot_close() accepts NULL. */
 int boot_open(const struct config *config, struct boot **ret_boot, struct err *err);

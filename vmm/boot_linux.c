@@ -218,3 +218,5 @@ int boot_linux_load(struct mem *mem, const uint8_t *image, size_t len,
 	};
 	return 0;
 }
+
+const struct boot_ops boot_linux_ops = {.probe = boot_linux_probe, .load = boot_linux_load};

@@ -18,4 +18,6 @@ bool boot_linux_probe(const uint8_t *image, size_t len);
 int boot_linux_load(struct mem *mem, const uint8_t *image, size_t len,
 	const struct boot_request *request, struct boot_plan *ret_plan, struct err *err);
 
+extern const struct boot_ops boot_linux_ops;
+
 #endif

@@ -315,3 +315,5 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	};
 	return 0;
 }
+
+const struct boot_ops boot_pvh_ops = {.probe = boot_pvh_probe, .load = boot_pvh_load};

@@ -25,4 +25,6 @@ bool boot_pvh_probe(const uint8_t *image, size_t len);
 int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	const struct boot_request *request, struct boot_plan *ret_plan, struct err *err);
 
+extern const struct boot_ops boot_pvh_ops;
+
 #endif

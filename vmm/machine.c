@@ -91,7 +91,7 @@ static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
 		ev_timer_stop(m->plug_timer);
 	}
 	if (state == VM_RUNNING)
-		machine_devices_retry_disks(m->devices);
+		machine_devices_retry(m->devices);
 	if (m->event_fn)
 		m->event_fn(m->event_ctx, "vm", m->config->name, machine_state_events[state],
 			reason);

@@ -17,49 +17,95 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* NICs, disks, and what every machine has. */
+#define MAX_DEVICES (CONFIG_MAX_NETS + CONFIG_MAX_DISKS + 8)
+
+struct machine_device {
+	const struct device_ops *ops;
+	void *device;
+};
+
 struct machine_devices {
 	struct dev_env env;
-	struct console *serial_console;
-	struct serial *serial;
-	struct rtc *rtc;
+	struct machine_device list[MAX_DEVICES]; /* in the order of making */
+	unsigned n;
 	struct pm *pm;
 	struct virtio_net *nets[CONFIG_MAX_NETS];
-	unsigned n_nets;
-	struct virtio_blk *blks[CONFIG_MAX_DISKS];
-	unsigned n_blks;
-	struct console *virtio_console_console;
-	struct virtio_console *virtio_console;
-	struct virtio_rng *rng;
 	struct ev_source *reset_timer; /* the deadline of begin_reset() */
 };
 
-static int machine_make_console(const struct config_console *config, const char *name,
-	struct ev *ev, struct console **ret_console, struct err *err)
+static void machine_console_destroy(void *device)
 {
-	int code = console_create(ev, name, ret_console);
+	console_destroy(device);
+}
+
+/* A console is made before the device that uses it, and ends after it. */
+static const struct device_ops console_ops = {.destroy = machine_console_destroy};
+
+static void machine_add(struct machine_devices *d, const struct device_ops *ops, void *device)
+{
+	d->list[d->n++] = (struct machine_device){ops, device};
+}
+
+static int machine_make_console(struct machine_devices *d, const struct config_console *config,
+	const char *name, struct console **ret_console, struct err *err)
+{
+	int code = console_create(d->env.ev, name, ret_console);
 
 	if (code < 0)
 		return err_set(err, code, "%s: cannot make a console: %s", name, strerror(-code));
+	machine_add(d, &console_ops, *ret_console);
 	for (unsigned i = 0; !code && i < config->n_sinks; i++)
 		code = console_add_sink(*ret_console, &config->sinks[i], err);
 	return code < 0 ? err_prefix(err, "%s", name) : 0;
 }
 
+static int machine_make_serial(
+	struct machine_devices *d, const struct config *config, struct err *err)
+{
+	struct console *console;
+	struct serial *serial;
+	int code = machine_make_console(d, &config->serial, "serial", &console, err);
+
+	if (!code)
+		code = serial_create(
+			&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL, console, &serial, err);
+	if (!code)
+		machine_add(d, &serial_device_ops, serial);
+	return code;
+}
+
 static int machine_make_board(struct machine_devices *d, const struct config *config,
 	pm_request_fn *pm_fn, void *pm_ctx, struct err *err)
 {
+	struct rtc *rtc;
 	int code = pci_bus_create(d->env.pio, d->env.mmio, d->env.irq, &d->env.pci);
 
 	if (code < 0)
 		return err_set(err, code, "PCI: cannot make the bus: %s", strerror(-code));
-	code = machine_make_console(&config->serial, "serial", d->env.ev, &d->serial_console, err);
+	code = machine_make_serial(d, config, err);
 	if (!code)
-		code = serial_create(&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL,
-			d->serial_console, &d->serial, err);
+		code = rtc_create(&d->env, config->n_vcpus, &rtc, err);
+	if (code)
+		return code;
+	machine_add(d, &rtc_device_ops, rtc);
+	code = pm_create(&d->env, pm_fn, pm_ctx, &d->pm, err);
 	if (!code)
-		code = rtc_create(&d->env, config->n_vcpus, &d->rtc, err);
+		machine_add(d, &pm_device_ops, d->pm);
+	return code;
+}
+
+static int machine_make_virtio_console(
+	struct machine_devices *d, const struct config *config, struct err *err)
+{
+	struct virtio_console *device;
+	struct console *console;
+	int code = machine_make_console(d, &config->console, "console", &console, err);
+
 	if (!code)
-		code = pm_create(&d->env, pm_fn, pm_ctx, &d->pm, err);
+		code = virtio_console_create(&d->env, console, &device, err);
+	if (!code)
+		machine_add(d, &virtio_console_device_ops, device);
 	return code;
 }
 
@@ -67,43 +113,41 @@ static int machine_make_board(struct machine_devices *d, const struct config *co
 static int machine_make_virtio(struct machine_devices *d, const struct config *config,
 	struct err *err)
 {
+	struct virtio_blk *blk;
+	struct virtio_rng *rng;
 	int code = 0;
 
-	for (unsigned i = 0; !code && i < config->n_nets; i++) {
+	for (unsigned i = 0; i < config->n_nets; i++) {
 		code = virtio_net_create(&d->env, &config->nets[i], &d->nets[i], err);
 		if (code < 0)
 			return err_prefix(err, "network device %u", i);
-		d->n_nets++;
+		machine_add(d, &virtio_net_device_ops, d->nets[i]);
 	}
-	for (unsigned i = 0; !code && i < config->n_disks; i++) {
-		code = virtio_blk_create(&d->env, &config->disks[i], &d->blks[i], err);
+	for (unsigned i = 0; i < config->n_disks; i++) {
+		code = virtio_blk_create(&d->env, &config->disks[i], &blk, err);
 		if (code < 0)
 			return err_prefix(err, "disk %u", i);
-		d->n_blks++;
+		machine_add(d, &virtio_blk_device_ops, blk);
 	}
-	if (config->console.n_sinks) {
-		code = machine_make_console(&config->console, "console", d->env.ev,
-			&d->virtio_console_console, err);
-		if (!code)
-			code = virtio_console_create(&d->env, d->virtio_console_console,
-				&d->virtio_console, err);
-	}
-	if (!code && config->rng)
-		code = virtio_rng_create(&d->env, &d->rng, err);
+	if (config->console.n_sinks)
+		code = machine_make_virtio_console(d, config, err);
+	if (code || !config->rng)
+		return code;
+	code = virtio_rng_create(&d->env, &rng, err);
+	if (!code)
+		machine_add(d, &virtio_rng_device_ops, rng);
 	return code;
 }
 
 /* Calls fn for the transport of every virtio device. */
 static void machine_each_virtio(struct machine_devices *d, void (*fn)(struct virtio_pci *vp))
 {
-	for (unsigned i = 0; i < d->n_nets; i++)
-		fn(virtio_net_transport(d->nets[i]));
-	for (unsigned i = 0; i < d->n_blks; i++)
-		fn(virtio_blk_transport(d->blks[i]));
-	if (d->virtio_console)
-		fn(virtio_console_transport(d->virtio_console));
-	if (d->rng)
-		fn(virtio_rng_transport(d->rng));
+	for (unsigned i = 0; i < d->n; i++) {
+		const struct machine_device *item = &d->list[i];
+
+		if (item->ops->transport)
+			fn(item->ops->transport(item->device));
+	}
 }
 
 static void machine_on_reset_deadline(void *ctx)
@@ -140,27 +184,29 @@ int machine_devices_start(
 {
 	int code = 0;
 
-	for (unsigned i = 0; !code && i < d->n_blks; i++) {
-		code = virtio_blk_start(d->blks[i], enter_fn, enter_ctx);
-		if (code < 0)
-			return err_set(err, code, "disk %u: cannot start its threads: %s", i,
-				strerror(-code));
+	for (unsigned i = 0; !code && i < d->n; i++) {
+		if (d->list[i].ops->start)
+			code = d->list[i].ops->start(d->list[i].device, enter_fn, enter_ctx, err);
 	}
 	return code;
 }
 
-void machine_devices_retry_disks(struct machine_devices *d)
+void machine_devices_retry(struct machine_devices *d)
 {
-	for (unsigned i = 0; i < d->n_blks; i++)
-		virtio_blk_retry(d->blks[i]);
+	for (unsigned i = 0; i < d->n; i++) {
+		if (d->list[i].ops->retry)
+			d->list[i].ops->retry(d->list[i].device);
+	}
 }
 
 void machine_devices_settle(struct machine_devices *d)
 {
 	uint64_t deadline_ns = ev_now_ns() + MACHINE_SETTLE_MS * UINT64_C(1000000);
 
-	for (unsigned i = 0; i < d->n_nets; i++)
-		virtio_net_settle(d->nets[i], deadline_ns);
+	for (unsigned i = 0; i < d->n; i++) {
+		if (d->list[i].ops->settle)
+			d->list[i].ops->settle(d->list[i].device, deadline_ns);
+	}
 }
 
 void machine_devices_begin_reset(struct machine_devices *d)
@@ -173,11 +219,13 @@ bool machine_devices_is_quiet(struct machine_devices *d)
 {
 	bool is_quiet = true;
 
-	for (unsigned i = 0; i < d->n_nets; i++)
-		is_quiet = is_quiet && virtio_pci_is_quiet(virtio_net_transport(d->nets[i]));
-	for (unsigned i = 0; i < d->n_blks; i++)
-		is_quiet = is_quiet && virtio_pci_is_quiet(virtio_blk_transport(d->blks[i]));
-	return is_quiet; // the others touch rings only when they are kicked
+	for (unsigned i = 0; i < d->n; i++) {
+		const struct machine_device *item = &d->list[i];
+
+		if (item->ops->transport)
+			is_quiet = is_quiet && virtio_pci_is_quiet(item->ops->transport(item->device));
+	}
+	return is_quiet;
 }
 
 static void machine_pause_virtio(struct virtio_pci *vp)
@@ -193,16 +241,20 @@ static void machine_resume_virtio(struct virtio_pci *vp)
 void machine_devices_set_paused(struct machine_devices *d, bool is_paused)
 {
 	machine_each_virtio(d, is_paused ? machine_pause_virtio : machine_resume_virtio);
-	rtc_set_paused(d->rtc, is_paused);
+	for (unsigned i = 0; i < d->n; i++) {
+		if (d->list[i].ops->set_paused)
+			d->list[i].ops->set_paused(d->list[i].device, is_paused);
+	}
 }
 
 void machine_devices_reset(struct machine_devices *d)
 {
 	ev_timer_stop(d->reset_timer);
 	pci_bus_reset(d->env.pci); // and each PCI device by its pci_dev_ops
-	serial_reset(d->serial);
-	rtc_reset(d->rtc);
-	pm_reset(d->pm);
+	for (unsigned i = 0; i < d->n; i++) {
+		if (d->list[i].ops->reset)
+			d->list[i].ops->reset(d->list[i].device);
+	}
 }
 
 void machine_devices_destroy(struct machine_devices *d)
@@ -211,17 +263,10 @@ void machine_devices_destroy(struct machine_devices *d)
 		return;
 	ev_del(d->reset_timer);
 	pci_bus_destroy(d->env.pci);
-	for (unsigned i = 0; i < d->n_nets; i++)
-		virtio_net_destroy(d->nets[i]);
-	for (unsigned i = 0; i < d->n_blks; i++)
-		virtio_blk_destroy(d->blks[i]);
-	virtio_console_destroy(d->virtio_console);
-	console_destroy(d->virtio_console_console);
-	virtio_rng_destroy(d->rng);
-	pm_destroy(d->pm);
-	rtc_destroy(d->rtc);
-	serial_destroy(d->serial);
-	console_destroy(d->serial_console);
+	while (d->n) {
+		d->n--;
+		d->list[d->n].ops->destroy(d->list[d->n].device);
+	}
 	free(d);
 }
 

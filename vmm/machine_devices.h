@@ -1,5 +1,6 @@
 /**
- * machine_devices: which devices a machine has, made, reset and destroyed in one order.
+ * machine_devices: which devices a machine has: one list, whose order is that of making, starting and
+ * resetting them, and backwards of destroying (dev/device.h).
  *
  * Threads: main, while no vCPU runs.
  *
@@ -18,8 +19,6 @@
 struct console;
 struct err;
 struct machine_devices;
-struct rtc;
-struct serial;
 struct virtio_net;
 
 /* Back-ends answer within 1 ms; the guest of one that hangs starts without it. */
@@ -35,7 +34,7 @@ void machine_devices_settle(struct machine_devices *devices);
 int machine_devices_start(
 	struct machine_devices *devices, disk_enter_fn *enter_fn, void *enter_ctx, struct err *err);
 /** What waits for room in the host's file system tries again. Also while vCPUs run. */
-void machine_devices_retry_disks(struct machine_devices *devices);
+void machine_devices_retry(struct machine_devices *devices);
 void machine_devices_begin_reset(struct machine_devices *devices);
 /** Has everything ended that vCPUs are held for (dev/env.h)? */
 bool machine_devices_is_quiet(struct machine_devices *devices);

@@ -1,8 +1,8 @@
 /**
  * env: what a device is given to live in. All pointers are borrowed and outlive every device.
  *
- * Every device has the same verbs: X_create(env, ..., ret_x, err), X_reset(x) and X_destroy(x);
- * a PCI device's reset comes by pci_dev_ops. They are called on the main thread while no vCPU runs.
+ * Every device has X_create(env, ..., ret_x, err), called on the main thread while no vCPU runs, and
+ * the verbs of device.h.
  * Sources on ev run on the main thread at the same time as vCPU threads run handlers: lock.
  */
 #ifndef VMM_DEV_ENV_H

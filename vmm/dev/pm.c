@@ -246,3 +246,20 @@ uint8_t pm_exit_status(struct pm *pm)
 	(void)pthread_mutex_unlock(&pm->lock);
 	return status;
 }
+
+/* ---- In a machine ---- */
+
+static void pm_device_reset(void *device)
+{
+	pm_reset(device);
+}
+
+static void pm_device_destroy(void *device)
+{
+	pm_destroy(device);
+}
+
+const struct device_ops pm_device_ops = {
+	.reset = pm_device_reset,
+	.destroy = pm_device_destroy,
+};

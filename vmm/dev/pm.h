@@ -13,6 +13,8 @@
 #ifndef VMM_DEV_PM_H
 #define VMM_DEV_PM_H
 
+#include "device.h"
+
 #include <stdint.h>
 
 struct dev_env;
@@ -32,5 +34,7 @@ void pm_destroy(struct pm *pm);
 void pm_press_power_button(struct pm *pm);
 /** What the guest left there. */
 uint8_t pm_exit_status(struct pm *pm);
+
+extern const struct device_ops pm_device_ops;
 
 #endif

@@ -218,3 +218,26 @@ void rtc_destroy(struct rtc *rtc)
 	(void)pthread_mutex_destroy(&rtc->lock);
 	free(rtc);
 }
+
+/* ---- In a machine ---- */
+
+static void rtc_device_reset(void *device)
+{
+	rtc_reset(device);
+}
+
+static void rtc_device_destroy(void *device)
+{
+	rtc_destroy(device);
+}
+
+static void rtc_device_set_paused(void *device, bool is_paused)
+{
+	rtc_set_paused(device, is_paused);
+}
+
+const struct device_ops rtc_device_ops = {
+	.set_paused = rtc_device_set_paused,
+	.reset = rtc_device_reset,
+	.destroy = rtc_device_destroy,
+};

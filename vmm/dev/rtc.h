@@ -11,6 +11,8 @@
 #ifndef VMM_DEV_RTC_H
 #define VMM_DEV_RTC_H
 
+#include "device.h"
+
 #include <stdbool.h>
 
 struct dev_env;
@@ -23,5 +25,7 @@ void rtc_reset(struct rtc *rtc);
 /** Main thread. */
 void rtc_set_paused(struct rtc *rtc, bool is_paused);
 void rtc_destroy(struct rtc *rtc);
+
+extern const struct device_ops rtc_device_ops;
 
 #endif

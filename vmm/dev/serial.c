@@ -276,3 +276,20 @@ void serial_destroy(struct serial *s)
 	(void)pthread_mutex_destroy(&s->lock);
 	free(s);
 }
+
+/* ---- In a machine ---- */
+
+static void serial_device_reset(void *device)
+{
+	serial_reset(device);
+}
+
+static void serial_device_destroy(void *device)
+{
+	serial_destroy(device);
+}
+
+const struct device_ops serial_device_ops = {
+	.reset = serial_device_reset,
+	.destroy = serial_device_destroy,
+};

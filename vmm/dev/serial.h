@@ -9,6 +9,8 @@
 #ifndef VMM_DEV_SERIAL_H
 #define VMM_DEV_SERIAL_H
 
+#include "device.h"
+
 #include <stdint.h>
 
 struct console;
@@ -21,5 +23,7 @@ int serial_create(const struct dev_env *env, uint16_t port, uint32_t gsi, struct
 	struct serial **ret_serial, struct err *err);
 void serial_reset(struct serial *serial);
 void serial_destroy(struct serial *serial);
+
+extern const struct device_ops serial_device_ops;
 
 #endif

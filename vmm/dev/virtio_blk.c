@@ -547,3 +547,38 @@ struct virtio_pci *virtio_blk_transport(struct virtio_blk *blk)
 {
 	return blk->vp;
 }
+
+/* ---- In a machine ---- */
+
+static void virtio_blk_device_destroy(void *device)
+{
+	virtio_blk_destroy(device);
+}
+
+static struct virtio_pci *virtio_blk_device_transport(void *device)
+{
+	return virtio_blk_transport(device);
+}
+
+static int virtio_blk_device_start(
+	void *device, disk_enter_fn *enter_fn, void *enter_ctx, struct err *err)
+{
+	struct virtio_blk *blk = device;
+	int code = virtio_blk_start(blk, enter_fn, enter_ctx);
+
+	return code < 0 ? err_set(err, code, "disk '%s': cannot start its threads: %s",
+				  disk_file_path(blk->file), strerror(-code))
+			: 0;
+}
+
+static void virtio_blk_device_retry(void *device)
+{
+	virtio_blk_retry(device);
+}
+
+const struct device_ops virtio_blk_device_ops = {
+	.start = virtio_blk_device_start,
+	.retry = virtio_blk_device_retry,
+	.destroy = virtio_blk_device_destroy,
+	.transport = virtio_blk_device_transport,
+};

@@ -21,6 +21,7 @@
 #ifndef VMM_DEV_VIRTIO_BLK_H
 #define VMM_DEV_VIRTIO_BLK_H
 
+#include "device.h"
 #include "disk_engine.h"
 
 struct config_disk;
@@ -44,5 +45,7 @@ void virtio_blk_retry(struct virtio_blk *blk);
 
 /** The transport, for tests. */
 struct virtio_pci *virtio_blk_transport(struct virtio_blk *blk);
+
+extern const struct device_ops virtio_blk_device_ops;
 
 #endif

@@ -244,3 +244,20 @@ struct virtio_pci *virtio_console_transport(struct virtio_console *dev)
 {
 	return dev->vp;
 }
+
+/* ---- In a machine ---- */
+
+static void virtio_console_device_destroy(void *device)
+{
+	virtio_console_destroy(device);
+}
+
+static struct virtio_pci *virtio_console_device_transport(void *device)
+{
+	return virtio_console_transport(device);
+}
+
+const struct device_ops virtio_console_device_ops = {
+	.destroy = virtio_console_device_destroy,
+	.transport = virtio_console_device_transport,
+};

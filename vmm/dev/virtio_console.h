@@ -10,6 +10,8 @@
 #ifndef VMM_DEV_VIRTIO_CONSOLE_H
 #define VMM_DEV_VIRTIO_CONSOLE_H
 
+#include "device.h"
+
 struct console;
 struct dev_env;
 struct err;
@@ -23,5 +25,7 @@ void virtio_console_destroy(struct virtio_console *dev);
 
 /** The transport, for tests. */
 struct virtio_pci *virtio_console_transport(struct virtio_console *dev);
+
+extern const struct device_ops virtio_console_device_ops;
 
 #endif

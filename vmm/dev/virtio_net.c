@@ -695,3 +695,26 @@ struct virtio_pci *virtio_net_transport(struct virtio_net *net)
 {
 	return net->vp;
 }
+
+/* ---- In a machine ---- */
+
+static void virtio_net_device_destroy(void *device)
+{
+	virtio_net_destroy(device);
+}
+
+static struct virtio_pci *virtio_net_device_transport(void *device)
+{
+	return virtio_net_transport(device);
+}
+
+static void virtio_net_device_settle(void *device, uint64_t deadline_ns)
+{
+	virtio_net_settle(device, deadline_ns);
+}
+
+const struct device_ops virtio_net_device_ops = {
+	.settle = virtio_net_device_settle,
+	.destroy = virtio_net_device_destroy,
+	.transport = virtio_net_device_transport,
+};

@@ -32,6 +32,8 @@
 #ifndef VMM_DEV_VIRTIO_NET_H
 #define VMM_DEV_VIRTIO_NET_H
 
+#include "device.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -58,5 +60,7 @@ void virtio_net_status(struct virtio_net *net, struct ctl_nic *ret_nic);
 
 /** The transport, for tests. */
 struct virtio_pci *virtio_net_transport(struct virtio_net *net);
+
+extern const struct device_ops virtio_net_device_ops;
 
 #endif

@@ -9,6 +9,8 @@
 #ifndef VMM_DEV_VIRTIO_RNG_H
 #define VMM_DEV_VIRTIO_RNG_H
 
+#include "device.h"
+
 struct dev_env;
 struct err;
 struct virtio_pci;
@@ -22,5 +24,7 @@ void virtio_rng_destroy(struct virtio_rng *rng);
 
 /** The transport, for tests. */
 struct virtio_pci *virtio_rng_transport(struct virtio_rng *rng);
+
+extern const struct device_ops virtio_rng_device_ops;
 
 #endif
