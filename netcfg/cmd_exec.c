@@ -23,6 +23,7 @@
 #define EXEC_MAX_COMMAND 3000 /* a terminal takes lines of 4095 */
 #define SYNC_EVERY_MS    2000
 #define ESCAPE           0x1d /* Ctrl-] */
+#define TOKEN_SIZE       7    /* of this exec, in what it says */
 
 /* The node's run directory and console. 0, or -errno (err->code 0: said already). */
 static int find_node(const struct opts *opts, const char *node, char dir[RUNDIR_PATH_SIZE], char *console,
@@ -91,42 +92,54 @@ static int pump(int fd, struct term_filter *filter, uint64_t deadline_ns)
 }
 
 /*
- * Ask the shell to say a word until it does: it may have only begun to read. The word is typed in two
- * halves, so that its echo is not the answer.
+ * How a command is run, so that of all that is typed and printed for it one line is seen:
+ *
+ *   typed    stty -echo; say S; read a line; stty echo; run the line
+ *   S        so the shell is there, and what is typed from now on is not echoed
+ *   typed    erase the line that was seen; say B; COMMAND; say E and its status
+ *
+ * S, B and E are application program commands (ESC _ TEXT ESC \, ECMA-48 8.3.2), which terminals do not show. What
+ * is typed has no ESC in it, so an echo of it is none of them. Whoever ends us on the way leaves a shell that waits
+ * for a line and then echoes again. On a terminal that is too narrow a part of the line stays.
  */
+
+/* The shell may have only begun to read: ask again until it answers. A second line that was typed too early is
+ * the line that the first one reads, and so on. */
 static int sync_shell(int fd, const char *token, uint64_t deadline_ns)
 {
-	char word[64], end[64], line[128];
+	char answer[48], line[160];
 	int code = -EAGAIN;
 
 	for (unsigned try = 0; code == -EAGAIN && ms_left(deadline_ns); try++) {
-		struct term_filter filter = {.begin = word, .end = end, .output = to_nowhere};
+		struct term_filter filter = {.begin = answer, .end = NULL, .output = to_nowhere};
 		uint64_t until = ev_now_ns() + SYNC_EVERY_MS * UINT64_C(1000000);
 
-		(void)snprintf(word, sizeof(word), "weft-sync-%s-%u", token, try);
-		(void)snprintf(end, sizeof(end), "weft-done-%s-%u:", token, try);
-		// Ctrl-U: what somebody left at the prompt goes.
-		(void)snprintf(line, sizeof(line), "\025 printf '%%s%%s\\n' weft-sy nc-%s-%u weft-do ne-%s-%u:0\n",
-			token, try, token, try);
+		(void)snprintf(answer, sizeof(answer), "\033_s%s%u\033\\", token, try);
+		// Ctrl-U: what somebody left at the prompt goes. Short, to fit beside a prompt in 80 columns.
+		(void)snprintf(line, sizeof(line),
+			"\025 stty -echo;printf '\\33_s%%s\\33\\\\' %s%u;read -r w;stty echo;eval \"$w\"\n", token,
+			try);
 		code = term_write(fd, line, strlen(line));
 		if (!code)
 			code = pump(fd, &filter, until < deadline_ns ? until : deadline_ns);
 	}
+	if (code == -EAGAIN)
+		(void)term_write(fd, "\025\n", 2); // one that comes late shall not wait for a line
 	return code;
 }
 
 static int run_command(int fd, const char *token, const char *command, uint64_t deadline_ns,
 	int *ret_status)
 {
-	char begin[64], end[64];
+	char begin[48], end[48];
 	struct term_filter filter = {.begin = begin, .end = end, .output = to_stdout};
 	char *line;
 	int code;
 
-	(void)snprintf(begin, sizeof(begin), "weft-begin-%s", token);
-	(void)snprintf(end, sizeof(end), "weft-end-%s:", token);
-	line = str_dup_printf("\025 printf '%%s%%s\\n' weft-be gin-%s; ( %s\n) </dev/null 2>&1; "
-			      "printf '%%s%%s%%s\\n' weft-e nd-%s: $?\n",
+	(void)snprintf(begin, sizeof(begin), "\033_b%s\033\\", token);
+	(void)snprintf(end, sizeof(end), "\033_e%s:", token);
+	line = str_dup_printf("printf '\\033[A\\033[2K\\033_b%%s\\033\\134' %s; %s; "
+			      "printf '\\033_e%%s:%%s\\033\\134' %s $?\n",
 		token, command, token);
 	if (!line)
 		return -ENOMEM;
@@ -140,13 +153,25 @@ static int run_command(int fd, const char *token, const char *command, uint64_t 
 	return code;
 }
 
-static int make_token(char token[17])
+/* What to type for words: in a shell of its own, without input. Owned; NULL = out of memory. */
+static char *make_command(char *const *words, unsigned n)
 {
-	uint64_t number;
+	char *line = term_quote(words, n);
+	char *apart = line ? str_dup_printf("( %s\n) </dev/null 2>&1", line) : NULL; // the line may end in a comment
+	char *command = apart ? term_typed(apart) : NULL;
+
+	free(line);
+	free(apart);
+	return command;
+}
+
+static int make_token(char token[TOKEN_SIZE])
+{
+	uint32_t number;
 
 	if (getrandom(&number, sizeof(number), 0) != sizeof(number))
 		return -EIO;
-	(void)snprintf(token, 17, "%016llx", (unsigned long long)number);
+	(void)snprintf(token, TOKEN_SIZE, "%06x", number & 0xffffff);
 	return 0;
 }
 
@@ -175,7 +200,7 @@ static int exec_on(const char *dir, const char *console, const char *node, const
 	unsigned timeout_s, int *ret_status, struct err *err)
 {
 	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
-	char token[17];
+	char token[TOKEN_SIZE];
 	int fd = -1, lock, code = node_wait_ready(dir, &node, 1, deadline, timeout_s, err);
 
 	if (code)
@@ -212,7 +237,7 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 	struct err err = {0};
 	char **words = req->args + 1;
 	unsigned n = req->n_args ? req->n_args - 1 : 0;
-	char *command, *line;
+	char *command;
 	int code, status = 0;
 
 	if (n && !strcmp(words[0], "--")) {
@@ -224,9 +249,7 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 		err_hint(&err, "`netcfg exec NODE -- COMMAND...`");
 		return cmd_fail(&err);
 	}
-	line = term_quote(words, n);
-	command = line ? term_typed(line) : NULL;
-	free(line);
+	command = make_command(words, n);
 	if (!command || strlen(command) > EXEC_MAX_COMMAND) {
 		free(command);
 		(void)err_set(&err, -EINVAL, "exec: command is longer than %d bytes", EXEC_MAX_COMMAND);

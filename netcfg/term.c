@@ -2,6 +2,7 @@
 
 #include "str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -57,17 +58,17 @@ static void pass(struct term_filter *f, size_t n)
 	f->n_held -= n;
 }
 
-/* held is END with digits after it: the status ends with the line. */
-static bool read_status(struct term_filter *f, size_t marker_len, bool *ret_waits)
+/* held is END with digits after it; the first byte that is none says that they are all. */
+static void read_status(struct term_filter *f, size_t marker_len)
 {
-	char *end = memchr(f->held + marker_len, '\n', f->n_held - marker_len);
+	size_t at = marker_len;
 
-	*ret_waits = !end && f->n_held < sizeof(f->held);
-	if (!end)
-		return false;
+	while (at < f->n_held && isdigit((unsigned char)f->held[at]))
+		at++;
+	if (at == f->n_held)
+		return;
 	f->status = atoi(f->held + marker_len);
 	f->done = true;
-	return true;
 }
 
 /* Take what is certain out of held. */
@@ -76,23 +77,18 @@ static void settle(struct term_filter *f)
 	while (f->n_held && !f->done) {
 		const char *marker = f->started ? f->end : f->begin;
 		size_t len = strlen(marker), common = f->n_held < len ? f->n_held : len;
-		bool waits = false;
 
 		if (!memcmp(f->held, marker, common)) {
 			if (f->n_held < len)
 				return;
-			if (!f->started) {
-				// The rest of the marker's line is not output.
-				char *end = memchr(f->held, '\n', f->n_held);
-
-				if (!end && f->n_held < sizeof(f->held))
-					return;
-				pass(f, end ? (size_t)(end + 1 - f->held) : len);
-				f->started = true;
-				continue;
-			}
-			if (read_status(f, len, &waits) || waits)
+			if (f->started) {
+				read_status(f, len);
 				return;
+			}
+			pass(f, len);
+			f->started = true;
+			f->done = !f->end;
+			continue;
 		}
 		if (f->held[0] == '\r' && f->n_held == 1)
 			return;

@@ -17,10 +17,10 @@ int term_write(int fd, const char *data, size_t len);
 
 /**
  * Finds BEGIN, passes on what follows, and stops at END with a number after it, in a stream that comes
- * in pieces of any size. Carriage returns before a line feed, which the guest's terminal adds, go.
+ * in pieces of any size. Without an END it stops at BEGIN. Carriage returns before a line feed, which the guest's terminal adds, go.
  */
 struct term_filter {
-	const char *begin, *end; /* borrowed */
+	const char *begin, *end; /* borrowed; end: NULL = none */
 	bool started, done;
 	int status;              /* number after END */
 	char held[128];          /* bytes that may become a marker */
@@ -29,7 +29,7 @@ struct term_filter {
 	void *ctx;
 };
 
-/** Feed data[len]. Returns true once END and its line were seen. */
+/** Feed data[len]. Returns true once END, its number and a byte behind that were seen. */
 bool term_filter_feed(struct term_filter *filter, const char *data, size_t len);
 
 /**

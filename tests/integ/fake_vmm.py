@@ -3,10 +3,12 @@
 
 A vmm without a machine, for tests of netcfg where there is no KVM: it serves the control socket, writes what a
 ready guest writes, and moves no frame. Words of the guest's command line make it another one:
-fake=mute (its console says nothing), fake=refused (it ends with an error and a hint). KVM is fit unless FAKE_UNFIT.
+fake=mute (its console says nothing), fake=refused (it ends with an error and a hint), fake=shell (a shell of busybox
+on its console). KVM is fit unless FAKE_UNFIT.
 """
 import json
 import os
+import pty
 import socket
 import sys
 import threading
@@ -72,6 +74,42 @@ def serve(vm, connection):
                 os._exit(0)
 
 
+class Console:
+    """A shell on a terminal; what it prints goes to the file and to whoever is connected."""
+
+    def __init__(self, log, path):
+        self.log, self.clients = log, []
+        pid, self.terminal = pty.fork()
+        if not pid:
+            os.execvpe("busybox", ["busybox", "ash", "-i"], dict(os.environ, PS1="fake# ", TERM="vt100"))
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(path)
+        self.listener.listen()
+        threading.Thread(target=self.output, daemon=True).start()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def output(self):
+        while data := os.read(self.terminal, 4096):
+            self.log.write(data)
+            self.log.flush()
+            for client in list(self.clients):
+                try:
+                    client.sendall(data)
+                except OSError:
+                    self.clients.remove(client)
+
+    def input(self, client):
+        while data := client.recv(4096):
+            while data:
+                data = data[os.write(self.terminal, data):]
+
+    def accept(self):
+        while True:
+            client = self.listener.accept()[0]
+            self.clients.append(client)
+            threading.Thread(target=self.input, args=(client,), daemon=True).start()
+
+
 def main():
     if sys.argv[1] == "check":
         fit = not os.environ.get("FAKE_UNFIT")
@@ -84,6 +122,8 @@ def main():
     serial = settings(opts["--serial"])
     with open(serial["file"], "w") as console:
         console.write("boots\n" if "fake=mute" in opts["--cmdline"] else 'weft-guest: ready\n{"ready":1}\n')
+    if "fake=shell" in opts["--cmdline"]:
+        Console(open(serial["file"], "ab"), serial["unix"])
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(opts["--control"])
         listener.listen()

@@ -105,6 +105,47 @@ expect 'is left alone' test -S "$XDG_RUNTIME_DIR/weft/labs/$LAB/d.console"
 expect 'and nothing was done' lab plan -f "$T/lab.yaml" --exit-code
 stop console
 
+# --- commands in a node ---
+lab_of shell s | sed 's/mode=idle/fake=shell/' >"$T/shell.yaml"
+LAB=shell
+lab -q apply -f "$T/shell.yaml"
+in_s() {
+	lab -L shell exec "$@"
+}
+# What a person sees of the console: as a terminal that does what the stream says.
+seen() {
+	python3 - "$XDG_RUNTIME_DIR/weft/labs/shell/s.serial" <<'PY'
+import re, sys
+data = open(sys.argv[1], "rb").read().decode()
+lines, row = [""], 0
+for part in re.findall(r"\x1b_[^\x1b]*\x1b\\|\x1b\[[0-9;]*[A-Za-z]|.", data.replace("\r", ""), re.S):
+    if part.startswith("\x1b_") or part.endswith("[6n"):
+        continue
+    if part == "\x1b[A":
+        row -= 1
+    elif part == "\x1b[2K":
+        lines[row] = ""
+    elif part == "\n":
+        row += 1
+        lines[row:] = lines[row:] or [""]
+    else:
+        lines[row] += part
+print("\n".join(lines))
+PY
+}
+expect 'exec passes on what a command prints' eval '[[ $(in_s s -- echo it works) == "it works" ]]'
+fails_with 'and its status' 7 '' in_s s 'echo out; exit 7 # at the end'
+expect 'a command of several lines, with a tab' eval '[[ $(in_s s "printf \"a\\tb\"
+echo c") == "a	bc" ]]'
+fails_with 'one that does not end' 4 'did not end in 1 s' in_s --timeout=1 s -- sleep 1000
+expect 'leaves a shell that echoes and takes the next' eval 'in_s s -- stty -a -F /dev/tty | grep -qw -- "echo"'
+lab -L shell console s <<<'echo "typed by hand"' >"$T/console.txt"
+expect 'nothing of all that is seen on the console but what was asked for' \
+	eval '! seen | grep -E "stty -echo|printf|eval" && seen | grep -x "it works"'
+expect 'what a person types is' eval 'seen | grep "echo \"typed by hand\"$"'
+expect 'that lab goes' lab -q destroy shell
+LAB=daemons
+
 # --- a switch that was killed ---
 kill -KILL "$(pid_of vswitch)"
 expect 'the plan is to start it, not to add what it brings back' \

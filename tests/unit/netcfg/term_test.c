@@ -10,6 +10,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#define BEGIN "\033_b7\033\\"
+#define END   "\033_e7:"
+
 static char got[4096];
 static size_t n_got;
 
@@ -24,7 +27,7 @@ static void collect(void *ctx, const char *data, size_t len)
 static void check(const char *stream, const char *expected, bool done, int status)
 {
 	for (size_t piece = 1; piece <= 64; piece++) {
-		struct term_filter filter = {.begin = "weft-begin-7", .end = "weft-end-7:", .output = collect};
+		struct term_filter filter = {.begin = BEGIN, .end = END, .output = collect};
 		size_t len = strlen(stream);
 		bool ended = false;
 
@@ -41,14 +44,25 @@ static void check(const char *stream, const char *expected, bool done, int statu
 
 static void output_is_found(void **state)
 {
-	check("boot\r\nweft:h1# printf weft-be gin-7; ...\r\nweft-begin-7\r\nhello\r\nweft-end-7:0\r\n", "hello\n",
-		true, 0);
-	check("weft-begin-7\r\nweft-end-7:7\r\n", "", true, 7);
-	check("weft-begin-7\nno newline at the endweft-end-7:1\n", "no newline at the end", true, 1);
-	check("weft-begin-7\r\nweft-end-8:0\r\nweft-weft-end-7:255\r\nmore", "weft-end-8:0\nweft-", true, 255);
-	check("weft-begin-7\r\na\rb\r\r\nweft-end-7:0\r\n", "a\rb\r\n", true, 0);
-	check("weft-end-7:0\r\nweft-begin-7\r\nx\r\nweft-end-7:", "x\n", false, 0);
+	check("boot\r\nweft:h1# printf '\\033_b%s\\033\\134' 7; ...\r\n" BEGIN "hello\r\n" END "0\033\\", "hello\n", true, 0);
+	check(BEGIN END "7\033\\", "", true, 7);
+	check(BEGIN "no newline at the end" END "1\033\\weft:h1# ", "no newline at the end", true, 1);
+	check(BEGIN "\033_e8:0\033\\\r\n\033" END "255\033\\more", "\033_e8:0\033\\\n\033", true, 255);
+	check(BEGIN "a\rb\r\r\n" END "0\r\n", "a\rb\r\n", true, 0);
+	check(END "0\033\\" BEGIN "x\r\n" END, "x\n", false, 0);
+	check(END "0\033\\" BEGIN "x\r\n" END "12", "x\n", false, 0);
 	check("nothing of ours\r\n", "", false, 0);
+}
+
+/* Without an end the beginning is all that is looked for. */
+static void a_word_is_found(void **state)
+{
+	struct term_filter filter = {.begin = BEGIN, .output = collect};
+
+	n_got = 0;
+	assert_false(term_filter_feed(&filter, "\033_b8\033\\\033_b7\033", 11));
+	assert_true(term_filter_feed(&filter, "\\more", 5));
+	assert_int_equal(n_got, 0);
 }
 
 static void check_quote(char *const *words, unsigned n, const char *expected)
@@ -118,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_is_found),
+		cmocka_unit_test(a_word_is_found),
 		cmocka_unit_test(words_survive_the_shell),
 		cmocka_unit_test(lines_survive_the_line_editor),
 	};
