@@ -154,7 +154,7 @@ static void describe_struct(FILE *out, const struct ctl_struct *schema)
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 
-		(void)fprintf(out, "\n\t# %s", field->help);
+		(void)fprintf(out, "\n\t# %s%s", field->help, field->show_only ? " (show only)" : "");
 		describe_bounds(out, field);
 		(void)fprintf(out, "\n\t%s: %s%s%s", field->name, field->required ? "" : "?",
 			describe_type(field->kind), i + 1 < schema->n_fields ? "," : "\n");

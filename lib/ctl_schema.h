@@ -39,6 +39,7 @@ struct ctl_field {
 	const char *name;
 	enum ctl_kind kind;
 	bool required;
+	bool show_only;  /* of replies: nobody asks for it */
 	uint16_t offset; /* in the struct */
 	uint8_t idx;     /* in the table, and bit of the set mask */
 	uint64_t min, max;
@@ -84,15 +85,21 @@ struct ctl_struct {
 /** A number's macro as text, for a help that tells a default. */
 #define CTL_TEXT(number)  CTL_TEXT_(number)
 #define CTL_TEXT_(number) #number
-#define CTL_REQ true
-#define CTL_OPT false
+/* The third column: in a request it must be there, it may be, or it belongs to replies. */
+#define CTL_REQUIRED_REQ   true
+#define CTL_REQUIRED_OPT   false
+#define CTL_REQUIRED_SHOW  false
+#define CTL_SHOW_ONLY_REQ  false
+#define CTL_SHOW_ONLY_OPT  false
+#define CTL_SHOW_ONLY_SHOW true
 
 #define CTL_F_MEMBER(T, kind, name, req, min, max, unit, help) CTL_MEMBER_##kind(name, max)
 #define CTL_F_INDEX(T, kind, name, req, min, max, unit, help)  T##__##name,
 #define CTL_F_TABLE(T, fkind, fname, req, fmin, fmax, funit, fhelp)                                \
 	{.name = #fname,                                                                           \
 		.kind = CTL_KIND_##fkind,                                                          \
-		.required = CTL_##req,                                                             \
+		.required = CTL_REQUIRED_##req,                                                    \
+		.show_only = CTL_SHOW_ONLY_##req,                                                  \
 		.offset = offsetof(struct T, fname),                                               \
 		.idx = T##__##fname,                                                               \
 		.min = (fmin),                                                                     \

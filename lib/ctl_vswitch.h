@@ -94,8 +94,8 @@ CTL_STRUCT(ctl_worker, CTL_WORKER_FIELDS);
 	F(T, U32, fdb_max, OPT, 1, 1048576, "",                                                    \
 		"most addresses learned on this bridge (default " CTL_TEXT(CTL_DEFAULT_FDB_MAX) ")") \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
-	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports (show only)")                    \
-	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses known (show only)")
+	F(T, U32, ports, SHOW, 0, UINT32_MAX, "", "number of ports")                               \
+	F(T, U32, fdb_entries, SHOW, 0, UINT32_MAX, "", "addresses known")
 CTL_STRUCT(ctl_bridge, CTL_BRIDGE_FIELDS);
 
 /* A name to delete or to show; empty set = all. */
@@ -144,16 +144,16 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                 \
 		"most addresses learned on this port; 0 = the bridge's limit (default 0)")      \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                  \
-	F(T, STR, link, OPT, 0, CTL_NAME_MAX, "", "wire that it is an end of (show only)")      \
-	F(T, BOOL, carrier, OPT, 0, 1, "", "link is up towards the guest (show only)")          \
-	F(T, ENUM, state, OPT, 0, 0, ctl_conn_states, "connection state (show only)")           \
-	F(T, ENUM, rings, OPT, 0, 0, ctl_ring_layouts, "ring layout in use (show only)")        \
-	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that run (show only)")             \
-	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use (show only)")       \
-	F(T, STR, driver, OPT, 0, 31, "", "driver that serves the device (show only)")          \
-	F(T, U32, speed, OPT, 0, UINT32_MAX, "Mbit/s", "speed of the line (show only)")         \
-	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times a peer connected (show only)")       \
-	F(T, STR, last_error, OPT, 0, 255, "", "why the last connection ended (show only)")
+	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "wire that it is an end of")                 \
+	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest")                     \
+	F(T, ENUM, state, SHOW, 0, 0, ctl_conn_states, "connection state")                      \
+	F(T, ENUM, rings, SHOW, 0, 0, ctl_ring_layouts, "ring layout in use")                   \
+	F(T, U16, queue_pairs, SHOW, 0, 256, "", "queue pairs that run")                        \
+	F(T, U64, features, SHOW, 0, UINT64_MAX, "", "virtio features in use")                  \
+	F(T, STR, driver, SHOW, 0, 31, "", "driver that serves the device")                     \
+	F(T, U32, speed, SHOW, 0, UINT32_MAX, "Mbit/s", "speed of the line")                    \
+	F(T, U64, connects, SHOW, 0, UINT64_MAX, "", "times a peer connected")                  \
+	F(T, STR, last_error, SHOW, 0, 255, "", "why the last connection ended")
 CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 
 /*
@@ -189,8 +189,8 @@ CTL_STRUCT(ctl_drop, CTL_DROP_FIELDS);
 	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                                          \
 	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs")                                                 \
 	F(T, STR, name, OPT, 0, 32, "", "what people call the VLAN (with one VLAN of a bridge)")   \
-	F(T, BOOL, pvid, OPT, 0, 1, "", "untagged frames of the port belong to it (show only)")    \
-	F(T, BOOL, tagged, OPT, 0, 1, "", "frames leave the port with a tag (show only)")
+	F(T, BOOL, pvid, SHOW, 0, 1, "", "untagged frames of the port belong to it")               \
+	F(T, BOOL, tagged, SHOW, 0, 1, "", "frames leave the port with a tag")
 CTL_STRUCT(ctl_vlan, CTL_VLAN_FIELDS);
 
 /* ---- fdb ---- */
@@ -200,7 +200,7 @@ CTL_STRUCT(ctl_vlan, CTL_VLAN_FIELDS);
 	F(T, MAC, mac, OPT, 0, 0, "", "address")                                                   \
 	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                                          \
 	F(T, ENUM, type, OPT, 0, 0, ctl_fdb_types, "how it got there")                             \
-	F(T, U32, age_s, OPT, 0, UINT32_MAX, "s", "seconds since last seen (show only)")           \
+	F(T, U32, age_s, SHOW, 0, UINT32_MAX, "s", "seconds since last seen")                      \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
 	F(T, BOOL, missing_ok, OPT, 0, 1, "", "no error when it does not exist")
 CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
@@ -216,7 +216,7 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: off pulls the cable (default on)") \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')")    \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
-	F(T, BOOL, carrier, OPT, 0, 1, "", "both ends up and running (show only)")
+	F(T, BOOL, carrier, SHOW, 0, 1, "", "both ends up and running")
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 
 /* ---- events ---- */

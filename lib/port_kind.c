@@ -127,8 +127,7 @@ static int bad(const struct ctl_port *conf, const char *field, const char *value
 {
 	char word[WORD_SIZE];
 
-	(void)err_set_field(err, -EINVAL, field, "port '%s': %s '%s' %s", conf->name,
-		word_of(field, word), value, why);
+	(void)err_set_field(err, -EINVAL, field, "%s '%s' %s", word_of(field, word), value, why);
 	if (hint)
 		err_hint(err, "%s", hint);
 	return -EINVAL;
@@ -248,8 +247,8 @@ static int check_fields(const struct ctl_port *conf, struct err *err)
 	if (foreign) {
 		field = first_field(foreign);
 		list_fields(takes, list, sizeof(list));
-		(void)err_set_field(err, -EINVAL, field, "port '%s': %s %s port has no %s",
-			conf->name, kind->article, type, word_of(field, word));
+		(void)err_set_field(err, -EINVAL, field, "%s %s port has no %s", kind->article, type,
+			word_of(field, word));
 		err_hint(err, "of these settings it has: %s", list);
 		return -EINVAL;
 	}
@@ -258,8 +257,8 @@ static int check_fields(const struct ctl_port *conf, struct err *err)
 	if (!missing)
 		return 0;
 	field = first_field(missing);
-	(void)err_set_field(err, -EINVAL, field, "port '%s': %s %s port needs a %s", conf->name,
-		kind->article, type, kind->needs_one ? "file" : word_of(field, word));
+	(void)err_set_field(err, -EINVAL, field, "%s %s port needs a %s", kind->article, type,
+		kind->needs_one ? "file" : word_of(field, word));
 	err_hint(err, "%s", kind->hint);
 	return -EINVAL;
 }
@@ -278,8 +277,7 @@ int port_kind_check(const struct ctl_port *conf, struct err *err)
 		r = check_files(conf, err);
 	if (r == 0 && makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev) &&
 		!port_kind_ifname_ok(conf->name)) {
-		(void)err_set_field(err, -EINVAL, "dev",
-			"port '%s': its interface cannot have the name of the port", conf->name);
+		(void)err_set_field(err, -EINVAL, "dev", "its interface cannot have the name of the port");
 		err_hint(err, "add dev NAME, with at most 15 characters and no colon");
 		r = -EINVAL;
 	}

@@ -43,7 +43,7 @@ void port_kind_complete(struct ctl_port *conf);
 /**
  * Are the settings of conf, which has a name and a type, those of a port of its kind? A relative
  * path is fine here: what it counts from is the caller's to say. Messages name settings as people
- * type them, with dashes (give-back).
+ * type them, with dashes (give-back), and not the port: who asks knows whose they are.
  * returns  0, -EINVAL with err and its field set
  */
 int port_kind_check(const struct ctl_port *conf, struct err *err);

@@ -259,7 +259,7 @@ const char *grammar_field_word(const struct ctl_field *field, char *buf, size_t 
 
 bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_field *field)
 {
-	if (strstr(field->help, "(show only)"))
+	if (field->show_only)
 		return false;
 	if (!strcmp(field->name, "exist_ok") || !strcmp(field->name, "missing_ok"))
 		return false; // --may-exist, --if-exists

@@ -35,11 +35,8 @@ static struct diag_mark mark_of(const struct yaml_value *port, const char *field
 
 static bool refuse(struct topo_reader *reader, const struct yaml_value *value, const struct err *err)
 {
-	// The line and the caret say already which port it is.
-	const char *why = strstr(err->msg, "': ");
-
 	diag_hint(diag_add(reader->diag, mark_of(value, err->field), DIAG_PORT, "port \"%s\": %s",
-			  value->key->text, !strncmp(err->msg, "port '", 6) && why ? why + 3 : err->msg),
+			  value->key->text, err->msg),
 		"%s", err->hint);
 	return false;
 }

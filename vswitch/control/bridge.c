@@ -4,14 +4,13 @@
 
 #include <errno.h>
 
-#define READ_ONLY (CONF_BIT(ctl_bridge, ports) | CONF_BIT(ctl_bridge, fdb_entries))
 #define SETTABLE                                                                                   \
 	(CONF_BIT(ctl_bridge, ageing_s) | CONF_BIT(ctl_bridge, vlans) |                            \
 		CONF_BIT(ctl_bridge, reserved) | CONF_BIT(ctl_bridge, fdb_max))
 
 int bridge_conf_new(const struct ctl_bridge *req, struct ctl_bridge *ret_conf, struct err *err)
 {
-	int r = conf_check_writable(&ctl_bridge_schema, req, READ_ONLY, "bridge", req->name, err);
+	int r = conf_check_writable(&ctl_bridge_schema, req, 0, "bridge", req->name, err);
 
 	if (r == 0)
 		r = conf_check_new_name("bridge", req->name, err);
@@ -32,7 +31,7 @@ int bridge_conf_set(const struct model_bridge *bridge, const struct ctl_bridge *
 	struct ctl_bridge *ret_conf, struct err *err)
 {
 	int r = conf_check_writable(&ctl_bridge_schema, req,
-		READ_ONLY | CONF_BIT(ctl_bridge, exist_ok), "bridge", req->name, err);
+		CONF_BIT(ctl_bridge, exist_ok), "bridge", req->name, err);
 
 	if (r < 0)
 		return r;

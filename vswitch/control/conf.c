@@ -35,11 +35,11 @@ static uint64_t *set_mask(void *msg)
 	return msg;
 }
 
-int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t read_only,
+int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t besides,
 	const char *kind, const char *name, struct err *err)
 {
 	for (unsigned i = 0; i < schema->n_fields; i++) {
-		if (!(read_only >> i & 1) || !ctl_field_is_set(msg, i))
+		if (!ctl_field_is_set(msg, i) || !(schema->fields[i].show_only || besides >> i & 1))
 			continue;
 		return err_set_field(err, -EINVAL, schema->fields[i].name,
 			"%s '%s': %s is reported by the switch and cannot be set", kind, name,

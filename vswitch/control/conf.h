@@ -15,10 +15,10 @@
 #define CONF_BIT(T, f) (UINT64_C(1) << (T##__##f))
 
 /**
- * Refuse a request that sets a field which only the switch reports: ignoring it would let a
- * misunderstanding pass. read_only is a mask of CONF_BIT(). returns 0 or -EINVAL
+ * Refuse a request that sets a field which is only shown: ignoring it would let a misunderstanding pass.
+ * besides: a mask of CONF_BIT(), others that the request may not set. returns 0 or -EINVAL
  */
-int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t read_only,
+int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t besides,
 	const char *kind, const char *name, struct err *err);
 
 /** Copy the fields of src that are present and in mask over those of dst. */

@@ -60,8 +60,7 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 	struct err *err)
 {
 	const struct model_port *ends[2];
-	int r = conf_check_writable(&ctl_link_schema, req, CONF_BIT(ctl_link, carrier), "link",
-		req->name, err);
+	int r = conf_check_writable(&ctl_link_schema, req, 0, "link", req->name, err);
 
 	if (r == 0)
 		r = conf_check_new_name("link", req->name, err);
@@ -109,7 +108,7 @@ int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 {
 	const struct model_port *ends[2] = {link->ends[0], link->ends[1]};
 	int r = conf_check_writable(&ctl_link_schema, req,
-		CONF_BIT(ctl_link, carrier) | CONF_BIT(ctl_link, exist_ok), "link", req->name, err);
+		CONF_BIT(ctl_link, exist_ok), "link", req->name, err);
 
 	if (r == 0)
 		r = check_ends_same(link, req, err);

@@ -7,12 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define READ_ONLY                                                                                  \
-	(CONF_BIT(ctl_port, link) | CONF_BIT(ctl_port, carrier) | CONF_BIT(ctl_port, state) |      \
-		CONF_BIT(ctl_port, rings) | CONF_BIT(ctl_port, queue_pairs) |                      \
-		CONF_BIT(ctl_port, features) | CONF_BIT(ctl_port, driver) |                        \
-		CONF_BIT(ctl_port, speed) | CONF_BIT(ctl_port, connects) |                         \
-		CONF_BIT(ctl_port, last_error))
 #define SETTABLE                                                                                   \
 	(CONF_BIT(ctl_port, bridge) | CONF_BIT(ctl_port, enabled) | CONF_BIT(ctl_port, mtu) |      \
 		CONF_BIT(ctl_port, fdb_max))
@@ -260,7 +254,7 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	struct err *err)
 {
 	struct ctl_port *conf = ret_conf;
-	int r = conf_check_writable(&ctl_port_schema, req, READ_ONLY, "port", req->name, err);
+	int r = conf_check_writable(&ctl_port_schema, req, 0, "port", req->name, err);
 
 	if (r == 0)
 		r = conf_check_new_name("port", req->name, err);
@@ -277,8 +271,9 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	role_trunk(conf, CTL_VLAN_TRUNK, VLAN_NONE);
 	conf_merge(&ctl_port_schema, conf, req, SETTABLE | fixed_fields());
 	r = port_kind_check(conf, err);
-	if (r == 0)
-		r = check_absolute(conf, err);
+	if (r < 0)
+		return err_prefix(err, "port '%s'", conf->name);
+	r = check_absolute(conf, err);
 	if (r < 0)
 		return r;
 	port_kind_complete(conf);
@@ -336,7 +331,7 @@ int port_conf_set(const struct model *model, const struct model_port *port,
 	const struct ctl_port *req, struct ctl_port *ret_conf, struct err *err)
 {
 	int r = conf_check_writable(&ctl_port_schema, req,
-		READ_ONLY | CONF_BIT(ctl_port, exist_ok), "port", req->name, err);
+		CONF_BIT(ctl_port, exist_ok), "port", req->name, err);
 
 	if (r == 0)
 		r = check_fixed(port, req, err);
