@@ -9,14 +9,17 @@
 #include <unistd.h>
 
 /* pcap, draft-ietf-opsawg-pcap: magic number, ..., link type in the lower bits of the last word. */
-#define PCAP_MAGIC_US	   0xa1b2c3d4u
-#define PCAP_MAGIC_NS	   0xa1b23c4du
+#define PCAP_MAGIC_US      0xa1b2c3d4u
+#define PCAP_MAGIC_NS      0xa1b23c4du
 #define PCAP_MAGIC_PATCHED 0xa1b2cd34u /* longer records, as libpcap reads them */
 #define PCAP_HEADER_SIZE   24
 #define PCAP_LINK_TYPE_AT  20
-#define PCAP_LINK_TYPE	   0x03ffffffu
-/* pcapng, draft-ietf-opsawg-pcapng: blocks of type, total length and a body; the first is of the section. */
-#define PCAPNG_SECTION	  0x0a0d0d0au
+#define PCAP_LINK_TYPE     0x03ffffffu
+/*
+ * pcapng, draft-ietf-opsawg-pcapng: blocks of type, total length and a body; the first is of the
+ * section.
+ */
+#define PCAPNG_SECTION    0x0a0d0d0au
 #define PCAPNG_INTERFACE  1u
 #define PCAPNG_BYTE_ORDER 0x1a2b3c4du
 #define PCAPNG_HEAD_SIZE  12 /* and the first word of the body */
@@ -110,10 +113,13 @@ static int check_link_type(int64_t type, struct err *err)
 		if (link_types[i].type != type)
 			continue;
 		(void)err_set(err, -EINVAL, "its frames are %s, not Ethernet", link_types[i].name);
-		err_hint(err, "%s", link_types[i].hint ? link_types[i].hint : "capture at an interface of Ethernet");
+		err_hint(err, "%s",
+			link_types[i].hint ? link_types[i].hint
+					   : "capture at an interface of Ethernet");
 		return -EINVAL;
 	}
-	return err_set(err, -EINVAL, "its frames are of link type %lld, not Ethernet (1)", (long long)type);
+	return err_set(err, -EINVAL, "its frames are of link type %lld, not Ethernet (1)",
+		(long long)type);
 }
 
 int capture_file_check(const char *path, struct err *err)

@@ -10,11 +10,11 @@
 #include <unistd.h>
 
 #define CLOSER_STACK_BYTES (256 * 1024)
-#define CUT_SIGNAL	   SIGURG /* ignored unless it is caught */
-#define NS_PER_MS	   1000000L
+#define CUT_SIGNAL         SIGURG /* ignored unless it is caught */
+#define NS_PER_MS          1000000L
 
 struct job {
-	int fd;	    /* -1: a mapping */
+	int fd;     /* -1: a mapping */
 	void *base; /* of size bytes */
 	size_t size;
 	void (*done)(size_t size);
@@ -25,14 +25,14 @@ struct closer {
 	int (*enter)(void *ctx);
 	void *enter_ctx;
 
-	pthread_mutex_t lock;	     /* guards all below */
-	pthread_cond_t changed;	     /* a thread that stays has entered, or has something to do */
+	pthread_mutex_t lock;        /* guards all below */
+	pthread_cond_t changed;      /* a thread that stays has entered, or has something to do */
 	struct job jobs[CLOSER_MAX]; /* a ring: jobs[first], n of them; the first is worked on */
 	unsigned first, n;
-	int enter_code;	 /* of the thread that stays; 1 = it has not entered yet */
-	bool stays;	 /* the thread waits for more */
+	int enter_code;  /* of the thread that stays; 1 = it has not entered yet */
+	bool stays;      /* the thread waits for more */
 	bool is_running; /* there is a thread */
-	bool is_orphan;	 /* its user is gone: the thread frees it */
+	bool is_orphan;  /* its user is gone: the thread frees it */
 };
 
 /* ---- The thread ---- */
@@ -42,7 +42,7 @@ static void cut_short(int signo)
 	(void)signo; /* whatever waited has returned */
 }
 
-/** Of this thread alone. */
+/* Of this thread alone. */
 static bool make_timer(timer_t *ret_timer)
 {
 	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = CUT_SIGNAL};
@@ -51,7 +51,7 @@ static bool make_timer(timer_t *ret_timer)
 	return !timer_create(CLOCK_MONOTONIC, &event, ret_timer);
 }
 
-/** Again and again, in case a signal comes before the waiting begins; 0 = no more. */
+/* Again and again, in case a signal comes before the waiting begins; 0 = no more. */
 static void set_timer(timer_t timer, unsigned ms)
 {
 	const struct timespec period = {ms / 1000, ms % 1000 * NS_PER_MS};
@@ -145,7 +145,7 @@ static void start_locked(struct closer *closer)
 	pthread_attr_destroy(&attr);
 }
 
-/** Where there is no thread to be had, the next job, or the next look, tries again. */
+/* Where there is no thread to be had, the next job, or the next look, tries again. */
 static void wake_locked(struct closer *closer)
 {
 	if (closer->n)

@@ -18,8 +18,8 @@
  * done. Limits: CLOSER_MAX things; what comes beyond that stays open. Cutting short uses SIGURG,
  * which means nothing else to our programs.
  */
-#ifndef WEFT_CLOSER_H
-#define WEFT_CLOSER_H
+#ifndef WEFT_LIB_CLOSER_H
+#define WEFT_LIB_CLOSER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -21,7 +21,7 @@ size_t ctl_buf_len(const struct ctl_buf *buf)
 	return buf->end - buf->at;
 }
 
-// Room for n more bytes at the end.
+/* Room for n more bytes at the end. */
 static int buf_reserve(struct ctl_buf *buf, size_t n)
 {
 	size_t size = buf->size ? buf->size : BUF_FIRST_SIZE, len = ctl_buf_len(buf);
@@ -109,8 +109,8 @@ int ctl_buf_append(struct ctl_buf *buf, const char *bytes, size_t n, size_t max_
 int ctl_buf_flush(struct ctl_buf *buf, int fd)
 {
 	while (ctl_buf_len(buf)) {
-		ssize_t n = send(
-			fd, buf->bytes + buf->at, ctl_buf_len(buf), MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send(fd, buf->bytes + buf->at, ctl_buf_len(buf),
+			MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (n < 0 && errno == EINTR)
 			continue;

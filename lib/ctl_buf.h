@@ -5,16 +5,16 @@
  * it is written as the socket takes it. Nothing here blocks, and a queue never outgrows its cap.
  * Threads: the owner's.
  */
-#ifndef WEFT_CTL_BUF_H
-#define WEFT_CTL_BUF_H
+#ifndef WEFT_LIB_CTL_BUF_H
+#define WEFT_LIB_CTL_BUF_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
 struct ctl_buf {
 	char *bytes;
-	size_t at;      /* first byte that is still wanted */
-	size_t end;     /* first free byte */
+	size_t at;  /* first byte that is still wanted */
+	size_t end; /* first free byte */
 	size_t size;
 	size_t scanned; /* input: no NUL before this */
 };

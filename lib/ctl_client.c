@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #define CLIENT_DEFAULT_TIMEOUT_MS 10000
-#define CLIENT_RETRY_NS		  10000000
-#define CLIENT_FOREVER		  UINT64_MAX
-#define NSEC_PER_MSEC		  UINT64_C(1000000)
+#define CLIENT_RETRY_NS           10000000
+#define CLIENT_FOREVER            UINT64_MAX
+#define NSEC_PER_MSEC             UINT64_C(1000000)
 
 struct ctl_client {
 	const struct ctl_interface *iface;
@@ -32,7 +32,7 @@ struct ctl_client {
 
 /* ---- Bytes ---- */
 
-// Wait for events on the socket. 0, -ETIMEDOUT or -errno; -EINTR only without a deadline.
+/* Wait for events on the socket. 0, -ETIMEDOUT or -errno; -EINTR only without a deadline. */
 static int client_wait(const struct ctl_client *client, short events, uint64_t deadline_ns)
 {
 	struct pollfd pfd = {.fd = client->fd, .events = events};
@@ -76,7 +76,7 @@ static int client_connect(struct ctl_client *client, struct err *err)
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (client->fd < 0)
 		return err_set(err, -errno, "control socket '%s': %m", client->path);
-	// A Unix socket connects at once, or says EAGAIN while its listen queue is full.
+	/* A Unix socket connects at once, or says EAGAIN while its listen queue is full. */
 	while ((code = client_connect_once(client, &address)) == -EAGAIN) {
 		if (ev_now_ns() >= deadline_ns)
 			return err_set(err, -ETIMEDOUT,
@@ -99,7 +99,7 @@ static int client_connect(struct ctl_client *client, struct err *err)
 static void client_disconnect(struct ctl_client *client)
 {
 	if (client->fd >= 0)
-		unix_conn_end(client->fd, NULL); // the server may be anybody's
+		unix_conn_end(client->fd, NULL); /* the server may be anybody's */
 	client->fd = -1;
 	ctl_buf_done(&client->in);
 }
@@ -111,12 +111,12 @@ static int client_lost(const struct ctl_client *client, int code, struct err *er
 			(unsigned)(client->timeout_ns / NSEC_PER_MSEC));
 	if (code == -EINTR)
 		return err_set(err, code, "control socket '%s': interrupted", client->path);
-	return err_set(
-		err, code, "control socket '%s': the program closed the connection", client->path);
+	return err_set(err, code, "control socket '%s': the program closed the connection",
+		client->path);
 }
 
-static int client_send(
-	const struct ctl_client *client, const char *text, size_t len, struct err *err)
+static int client_send(const struct ctl_client *client, const char *text, size_t len,
+	struct err *err)
 {
 	uint64_t deadline_ns = ev_now_ns() + client->timeout_ns;
 	size_t at = 0;
@@ -130,7 +130,7 @@ static int client_send(
 		else if (errno == EAGAIN)
 			code = client_wait(client, POLLOUT, deadline_ns);
 		else if (errno == EPIPE)
-			return 0; // the server said why before it closed; the reply has it
+			return 0; /* the server said why before it closed; the reply has it */
 		else if (errno != EINTR)
 			code = -errno;
 		if (code < 0)
@@ -139,7 +139,7 @@ static int client_send(
 	return 0;
 }
 
-// The next message; borrowed until it is consumed.
+/* The next message; borrowed until it is consumed. */
 static int client_receive(struct ctl_client *client, uint64_t deadline_ns, const char **ret_text,
 	size_t *ret_len, struct err *err)
 {
@@ -169,7 +169,7 @@ static int client_receive(struct ctl_client *client, uint64_t deadline_ns, const
 
 /* ---- Calls ---- */
 
-// On success the connection expects a reply, and is stale until that has been read.
+/* On success the connection expects a reply, and is stale until that has been read. */
 static int client_begin(struct ctl_client *client, const char *name, const void *in, bool more,
 	const struct ctl_method **ret_method, struct err *err)
 {
@@ -200,7 +200,7 @@ static int client_begin(struct ctl_client *client, const char *name, const void 
 	return code;
 }
 
-// One reply. ret_json owned; client is no longer stale once the last one is here.
+/* One reply. ret_json owned; client is no longer stale once the last one is here. */
 static int client_reply(struct ctl_client *client, uint64_t deadline_ns, json_t **ret_json,
 	const json_t **ret_params, bool *ret_continues, struct err *err)
 {
@@ -212,17 +212,17 @@ static int client_reply(struct ctl_client *client, uint64_t deadline_ns, json_t 
 	if (code < 0)
 		return code;
 	*ret_continues = false;
-	code = ctl_wire_parse_reply(
-		client->iface, text, len, ret_json, ret_params, ret_continues, err);
+	code = ctl_wire_parse_reply(client->iface, text, len, ret_json, ret_params, ret_continues,
+		err);
 	ctl_buf_consume(&client->in, len + 1);
-	// After these two the server or we are out of step.
+	/* After these two the server or we are out of step. */
 	if (!*ret_continues && code != -EPROTO && code != -EMSGSIZE)
 		client->stale = false;
 	return code;
 }
 
-static int client_decode(
-	const struct ctl_struct *schema, const json_t *params, void *msg, struct err *err)
+static int client_decode(const struct ctl_struct *schema, const json_t *params, void *msg,
+	struct err *err)
 {
 	int code;
 
@@ -236,8 +236,8 @@ static int client_decode(
 	return code;
 }
 
-int ctl_client_call(
-	struct ctl_client *client, const char *name, const void *in, void *out, struct err *err)
+int ctl_client_call(struct ctl_client *client, const char *name, const void *in, void *out,
+	struct err *err)
 {
 	const struct ctl_method *method;
 	const json_t *params;
@@ -248,8 +248,8 @@ int ctl_client_call(
 	code = client_begin(client, name, in, false, &method, err);
 	if (code < 0)
 		return code;
-	code = client_reply(
-		client, ev_now_ns() + client->timeout_ns, &json, &params, &continues, err);
+	code = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params, &continues,
+		err);
 	if (code < 0)
 		return code;
 	if (out)
@@ -302,8 +302,8 @@ int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *
 	size_t len;
 	int code;
 
-	code = ctl_wire_format_request(
-		client->iface, "Describe", NULL, NULL, false, &request, &len);
+	code = ctl_wire_format_request(client->iface, "Describe", NULL, NULL, false, &request,
+		&len);
 	if (code < 0)
 		return err_set(err, code, "method 'Describe': the request cannot be encoded");
 	if (client->stale || client->fd < 0) {
@@ -315,8 +315,8 @@ int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *
 		code = client_send(client, request, len + 1, err);
 	free(request);
 	if (!code)
-		code = client_reply(
-			client, ev_now_ns() + client->timeout_ns, &json, &params, &continues, err);
+		code = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params,
+			&continues, err);
 	if (code < 0)
 		return code;
 	text = json_string_value(json_object_get(params, "description"));

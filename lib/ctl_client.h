@@ -1,10 +1,11 @@
 /**
- * ctl_client: the client's side of the control protocol (ctl_iface.h): one connection, calls that wait.
+ * ctl_client: the client's side of the control protocol (ctl_iface.h): one connection, calls that
+ * wait.
  *
  * Threads: a client belongs to one thread, and blocks it.
  */
-#ifndef WEFT_CTL_CLIENT_H
-#define WEFT_CTL_CLIENT_H
+#ifndef WEFT_LIB_CTL_CLIENT_H
+#define WEFT_LIB_CTL_CLIENT_H
 
 #include "ctl_iface.h"
 #include "err.h"

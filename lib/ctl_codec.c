@@ -13,8 +13,8 @@
 
 /* ---- Decode ---- */
 
-static int codec_wrong_type(
-	const struct ctl_field *field, const json_t *value, const char *wanted, struct err *err)
+static int codec_wrong_type(const struct ctl_field *field, const json_t *value, const char *wanted,
+	struct err *err)
 {
 	static const char *const types[] = {
 		[JSON_OBJECT] = "an object",
@@ -31,9 +31,9 @@ static int codec_wrong_type(
 		types[json_typeof(value)], wanted);
 }
 
-// A 64-bit number beyond what JSON programs agree on (2^63 - 1) is written as a string.
-static int codec_decode_number(
-	const struct ctl_field *field, const json_t *value, void *msg, struct err *err)
+/* A 64-bit number beyond what JSON programs agree on (2^63 - 1) is written as a string. */
+static int codec_decode_number(const struct ctl_field *field, const json_t *value, void *msg,
+	struct err *err)
 {
 	uint64_t number;
 
@@ -55,8 +55,8 @@ static int codec_decode_number(
 	return codec_wrong_type(field, value, "an integer", err);
 }
 
-static int codec_decode_field(
-	const struct ctl_field *field, const json_t *value, void *msg, struct err *err)
+static int codec_decode_field(const struct ctl_field *field, const json_t *value, void *msg,
+	struct err *err)
 {
 	switch (field->kind) {
 	case CTL_KIND_BOOL:
@@ -71,8 +71,8 @@ static int codec_decode_field(
 	default:
 		if (!json_is_string(value))
 			return codec_wrong_type(field, value, "a string", err);
-		return ctl_field_set_text(
-			field, msg, json_string_value(value), json_string_length(value), err);
+		return ctl_field_set_text(field, msg, json_string_value(value),
+			json_string_length(value), err);
 	}
 }
 
@@ -101,8 +101,8 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 		const struct ctl_field *field = &schema->fields[i];
 
 		if (field->required && !ctl_field_is_set(msg, i)) {
-			(void)err_set_field(
-				err, -EINVAL, field->name, "%s: is missing", field->name);
+			(void)err_set_field(err, -EINVAL, field->name, "%s: is missing",
+				field->name);
 			err_hint(err, "%s: %s", field->name, field->help);
 			return -EINVAL;
 		}
@@ -110,8 +110,8 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 	return 0;
 }
 
-int ctl_decode(
-	const struct ctl_struct *schema, const char *text, size_t len, void *msg, struct err *err)
+int ctl_decode(const struct ctl_struct *schema, const char *text, size_t len, void *msg,
+	struct err *err)
 {
 	json_t *json;
 	int code;
@@ -151,7 +151,7 @@ static json_t *codec_encode_vlans(const struct vlan_set *set)
 	return json;
 }
 
-// ret_json stays NULL when there is no memory.
+/* ret_json stays NULL when there is no memory. */
 static int codec_encode_field(const struct ctl_field *field, const void *msg, json_t **ret_json)
 {
 	const void *at = ctl_field_at_const(field, msg);

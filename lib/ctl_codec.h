@@ -3,8 +3,8 @@
  *
  * Threads: any; no state.
  */
-#ifndef WEFT_CTL_CODEC_H
-#define WEFT_CTL_CODEC_H
+#ifndef WEFT_LIB_CTL_CODEC_H
+#define WEFT_LIB_CTL_CODEC_H
 
 #include "ctl_schema.h"
 #include "err.h"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// How much of an offending value a message quotes.
+/* How much of an offending value a message quotes. */
 #define QUOTE_MAX 64
 
 void ctl_copy_str(char *dst, size_t size, const char *src)
@@ -27,7 +27,7 @@ const void *ctl_field_at_const(const struct ctl_field *field, const void *msg)
 	return (const char *)msg + field->offset;
 }
 
-// Every message starts with its set mask.
+/* Every message starts with its set mask. */
 void ctl_field_mark(const struct ctl_field *field, void *msg)
 {
 	*(uint64_t *)msg |= UINT64_C(1) << field->idx;
@@ -108,13 +108,13 @@ int ctl_field_set_number(const struct ctl_field *field, void *msg, uint64_t valu
 	return 0;
 }
 
-static int field_set_str(
-	const struct ctl_field *field, char *at, const char *text, size_t len, struct err *err)
+static int field_set_str(const struct ctl_field *field, char *at, const char *text, size_t len,
+	struct err *err)
 {
 	if (len < field->min || len > field->max) {
 		if (!len)
-			return err_set_field(
-				err, -ERANGE, field->name, "%s: must not be empty", field->name);
+			return err_set_field(err, -ERANGE, field->name, "%s: must not be empty",
+				field->name);
 		return err_set_field(err, -ERANGE, field->name,
 			"%s: '%.*s' has %zu bytes, not %" PRIu64 "..%" PRIu64, field->name,
 			QUOTE_MAX, text, len, field->min, field->max);
@@ -129,8 +129,8 @@ static int field_set_str(
 	return 0;
 }
 
-static int field_set_vlans(
-	const struct ctl_field *field, struct vlan_set *at, const char *text, struct err *err)
+static int field_set_vlans(const struct ctl_field *field, struct vlan_set *at, const char *text,
+	struct err *err)
 {
 	size_t where = 0;
 	int code = vlan_set_parse(text, at, &where);
@@ -150,8 +150,8 @@ static int field_set_vlans(
 	return code;
 }
 
-static int field_set_enum(
-	const struct ctl_field *field, uint32_t *at, const char *text, struct err *err)
+static int field_set_enum(const struct ctl_field *field, uint32_t *at, const char *text,
+	struct err *err)
 {
 	char list[sizeof(err->hint)] = "";
 	size_t len = 0;
@@ -173,14 +173,14 @@ static int field_set_enum(
 	return -EINVAL;
 }
 
-int ctl_field_set_text(
-	const struct ctl_field *field, void *msg, const char *text, size_t len, struct err *err)
+int ctl_field_set_text(const struct ctl_field *field, void *msg, const char *text, size_t len,
+	struct err *err)
 {
 	void *at = ctl_field_at(field, msg);
 
 	if (strlen(text) != len)
-		return err_set_field(
-			err, -EINVAL, field->name, "%s: has a NUL character", field->name);
+		return err_set_field(err, -EINVAL, field->name, "%s: has a NUL character",
+			field->name);
 	switch (field->kind) {
 	case CTL_KIND_STR:
 		return field_set_str(field, at, text, len, err);
@@ -200,8 +200,8 @@ int ctl_field_set_text(
 	}
 }
 
-static int field_parse_bool(
-	const struct ctl_field *field, bool *at, const char *word, struct err *err)
+static int field_parse_bool(const struct ctl_field *field, bool *at, const char *word,
+	struct err *err)
 {
 	static const char *const words[][2] = {
 		{"false", "true"}, {"no", "yes"}, {"off", "on"}, {"down", "up"}, {"0", "1"}};
@@ -220,13 +220,13 @@ static int field_parse_bool(
 	return -EINVAL;
 }
 
-static int field_parse_number(
-	const struct ctl_field *field, void *msg, const char *word, struct err *err)
+static int field_parse_number(const struct ctl_field *field, void *msg, const char *word,
+	struct err *err)
 {
 	uint64_t value;
 	int code = str_parse_u64(word, &value);
 
-	// "256M" only where the unit says that it is a size.
+	/* "256M" only where the unit says that it is a size. */
 	if (code == -EINVAL && !strcmp(field->unit, "bytes"))
 		code = str_parse_size(word, &value);
 	if (code == -ERANGE)
@@ -288,8 +288,8 @@ size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *bu
 		return vlan_set_format(at, buf, size);
 	case CTL_KIND_ENUM:
 		idx = *(const uint32_t *)at;
-		return (size_t)snprintf(
-			buf, size, "%s", idx < ctl_field_n_names(field) ? field->names[idx] : "?");
+		return (size_t)snprintf(buf, size, "%s",
+			idx < ctl_field_n_names(field) ? field->names[idx] : "?");
 	}
 	return 0;
 }

@@ -3,8 +3,8 @@
  *
  * Threads: any; no state. Messages of errors begin with the field's name, and err->field is set.
  */
-#ifndef WEFT_CTL_FIELD_H
-#define WEFT_CTL_FIELD_H
+#ifndef WEFT_LIB_CTL_FIELD_H
+#define WEFT_LIB_CTL_FIELD_H
 
 #include "ctl_schema.h"
 #include "err.h"

@@ -1,11 +1,11 @@
 /**
- * ctl_field_priv: values of single fields in a message, shared by the codec and the word parser so that
- * both refuse the same things in the same words; for ctl_*.c only.
+ * ctl_field_priv: values of single fields in a message, shared by the codec and the word parser so
+ * that both refuse the same things in the same words; for ctl_*.c only.
  *
  * Threads: any; no state. Messages of errors begin with the field's name, and err->field is set.
  */
-#ifndef WEFT_CTL_FIELD_PRIV_H
-#define WEFT_CTL_FIELD_PRIV_H
+#ifndef WEFT_LIB_CTL_FIELD_PRIV_H
+#define WEFT_LIB_CTL_FIELD_PRIV_H
 
 #include "ctl_schema.h"
 #include "err.h"

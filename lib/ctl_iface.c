@@ -9,7 +9,7 @@
 
 const struct ctl_struct ctl_empty_schema = {"ctl_empty", sizeof(struct ctl_empty), NULL, 0};
 
-// The first of several with one code is the name derived from that code.
+/* The first of several with one code is the name derived from that code. */
 const struct ctl_error ctl_common_errors[] = {
 	{"InvalidParameter", -EINVAL, "a field is unknown, missing or malformed"},
 	{"OutOfRange", -ERANGE, "a value is outside its bounds"},
@@ -30,8 +30,8 @@ const struct ctl_error ctl_common_errors[] = {
 };
 const unsigned ctl_n_common_errors = sizeof(ctl_common_errors) / sizeof(ctl_common_errors[0]);
 
-static const struct ctl_error *ctl_error_find(
-	const struct ctl_error *errors, unsigned n_errors, const char *name)
+static const struct ctl_error *ctl_error_find(const struct ctl_error *errors, unsigned n_errors,
+	const char *name)
 {
 	for (unsigned i = 0; i < n_errors; i++) {
 		if (!strcmp(errors[i].name, name))
@@ -95,7 +95,7 @@ const char *ctl_method_nearest(const struct ctl_interface *iface, const char *na
  * language cannot say (bounds, units, choices) in comments.
  */
 
-// " [68..65535 bytes]", " [server | client]", or nothing where there is nothing to add.
+/* " [68..65535 bytes]", " [server | client]", or nothing where there is nothing to add. */
 static void describe_bounds(FILE *out, const struct ctl_field *field)
 {
 	uint64_t most = field->kind == CTL_KIND_U64 ? UINT64_MAX : UINT32_MAX;
@@ -154,7 +154,8 @@ static void describe_struct(FILE *out, const struct ctl_struct *schema)
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 
-		(void)fprintf(out, "\n\t# %s%s", field->help, field->show_only ? " (show only)" : "");
+		(void)fprintf(out, "\n\t# %s%s", field->help,
+			field->show_only ? " (show only)" : "");
 		describe_bounds(out, field);
 		(void)fprintf(out, "\n\t%s: %s%s%s", field->name, field->required ? "" : "?",
 			describe_type(field->kind), i + 1 < schema->n_fields ? "," : "\n");

@@ -13,8 +13,8 @@
  * such a method that does not end. Interfaces answer `<interface>.Describe` with their own text.
  *
  * An interface is a table of methods and one of errors; a method's messages are tables, too
- * (ctl_schema.h). The server's side is ctl_server.h, the client's ctl_client.h, both by ctl_wire.h and
- * ctl_codec.h; ctl_limits.h says how large anything may be.
+ * (ctl_schema.h). The server's side is ctl_server.h, the client's ctl_client.h, both by ctl_wire.h
+ * and ctl_codec.h; ctl_limits.h says how large anything may be.
  *
  * Rules: an unknown field or method is an error, so that typing errors never pass; numbers outside
  * min..max are errors that name the field; names, not numbers, identify things. Numbers above
@@ -22,8 +22,8 @@
  * a reply that it does not know, so that programs of different age understand each other.
  * Threads: any; no state.
  */
-#ifndef WEFT_CTL_IFACE_H
-#define WEFT_CTL_IFACE_H
+#ifndef WEFT_LIB_CTL_IFACE_H
+#define WEFT_LIB_CTL_IFACE_H
 
 #include "ctl_schema.h"
 #include "err.h"

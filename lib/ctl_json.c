@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Counts brackets outside of strings, so that hostile nesting never reaches a recursive parser.
+/* Counts brackets outside of strings, so that hostile nesting never reaches a recursive parser. */
 static bool json_is_too_deep(const char *text, size_t len)
 {
 	bool in_string = false;
@@ -40,7 +40,10 @@ int ctl_json_load(const char *text, size_t len, json_t **ret_json, struct err *e
 	if (json_is_too_deep(text, len))
 		return err_set(err, -EPROTO, "message: is nested deeper than %d", CTL_MAX_DEPTH);
 	json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
-	// The parser does not tell bad syntax from lack of memory, for which it has no words either.
+	/*
+	 * The parser does not tell bad syntax from lack of memory, for which it has no words
+	 * either.
+	 */
 	if (!json && !error.text[0])
 		return err_set(err, -EPROTO, "message: cannot be read");
 	if (!json)
@@ -63,7 +66,7 @@ char *ctl_json_dump(const json_t *json, size_t *ret_len)
 	return text;
 }
 
-// Length of the UTF-8 sequence at text[len], or 0 if there is none (RFC 3629, 4 "Syntax").
+/* Length of the UTF-8 sequence at text[len], or 0 if there is none (RFC 3629, 4 "Syntax"). */
 static size_t utf8_sequence(const unsigned char *text, size_t len)
 {
 	unsigned char low = 0x80, high = 0xbf;
@@ -81,7 +84,7 @@ static size_t utf8_sequence(const unsigned char *text, size_t len)
 		return 0;
 	if (n > len)
 		return 0;
-	// No overlong forms, no surrogates, nothing past U+10FFFF.
+	/* No overlong forms, no surrogates, nothing past U+10FFFF. */
 	if (text[0] == 0xe0)
 		low = 0xa0;
 	else if (text[0] == 0xed)

@@ -7,8 +7,8 @@
  * drive a terminal.
  * Threads: any; no state.
  */
-#ifndef WEFT_CTL_JSON_H
-#define WEFT_CTL_JSON_H
+#ifndef WEFT_LIB_CTL_JSON_H
+#define WEFT_LIB_CTL_JSON_H
 
 #include "ctl_schema.h"
 #include "err.h"

@@ -14,8 +14,8 @@
  * says that field i is present; absent fields are zero. Codec, bounds, help, completion and manual
  * pages walk the table; nobody else touches JSON. A field by its name: ctl_field.h.
  */
-#ifndef WEFT_CTL_SCHEMA_H
-#define WEFT_CTL_SCHEMA_H
+#ifndef WEFT_LIB_CTL_SCHEMA_H
+#define WEFT_LIB_CTL_SCHEMA_H
 
 #include "ctl_limits.h"
 #include "ether.h"
@@ -66,14 +66,14 @@ struct ctl_struct {
 #define CTL_MEMBER_ENUM(name, max)  uint32_t name;
 
 /* The sixth column is a unit, or for ENUM the table of names. */
-#define CTL_UNIT_BOOL(u)  u
-#define CTL_UNIT_U16(u)   u
-#define CTL_UNIT_U32(u)   u
-#define CTL_UNIT_U64(u)   u
-#define CTL_UNIT_STR(u)   u
-#define CTL_UNIT_MAC(u)   u
-#define CTL_UNIT_VLANS(u) u
-#define CTL_UNIT_ENUM(u)  ""
+#define CTL_UNIT_BOOL(u)   u
+#define CTL_UNIT_U16(u)    u
+#define CTL_UNIT_U32(u)    u
+#define CTL_UNIT_U64(u)    u
+#define CTL_UNIT_STR(u)    u
+#define CTL_UNIT_MAC(u)    u
+#define CTL_UNIT_VLANS(u)  u
+#define CTL_UNIT_ENUM(u)   ""
 #define CTL_NAMES_BOOL(u)  NULL
 #define CTL_NAMES_U16(u)   NULL
 #define CTL_NAMES_U32(u)   NULL
@@ -95,17 +95,17 @@ struct ctl_struct {
 
 #define CTL_F_MEMBER(T, kind, name, req, min, max, unit, help) CTL_MEMBER_##kind(name, max)
 #define CTL_F_INDEX(T, kind, name, req, min, max, unit, help)  T##__##name,
-#define CTL_F_TABLE(T, fkind, fname, req, fmin, fmax, funit, fhelp)                                \
-	{.name = #fname,                                                                           \
-		.kind = CTL_KIND_##fkind,                                                          \
-		.required = CTL_REQUIRED_##req,                                                    \
-		.show_only = CTL_SHOW_ONLY_##req,                                                  \
-		.offset = offsetof(struct T, fname),                                               \
-		.idx = T##__##fname,                                                               \
-		.min = (fmin),                                                                     \
-		.max = (fmax),                                                                     \
-		.unit = CTL_UNIT_##fkind(funit),                                                   \
-		.names = CTL_NAMES_##fkind(funit),                                                 \
+#define CTL_F_TABLE(T, fkind, fname, req, fmin, fmax, funit, fhelp) \
+	{.name = #fname,                                            \
+		.kind = CTL_KIND_##fkind,                           \
+		.required = CTL_REQUIRED_##req,                     \
+		.show_only = CTL_SHOW_ONLY_##req,                   \
+		.offset = offsetof(struct T, fname),                \
+		.idx = T##__##fname,                                \
+		.min = (fmin),                                      \
+		.max = (fmax),                                      \
+		.unit = CTL_UNIT_##fkind(funit),                    \
+		.names = CTL_NAMES_##fkind(funit),                  \
 		.help = fhelp},
 
 /** Declare struct T, its field indices T__x and T_schema. */
@@ -114,14 +114,14 @@ struct ctl_struct {
 		uint64_t set;                                                                      \
 		FIELDS(CTL_F_MEMBER, T)                                                            \
 	};                                                                                         \
-	enum { FIELDS(CTL_F_INDEX, T) T##__n_fields };                                                \
-	_Static_assert((int)T##__n_fields <= CTL_MAX_FIELDS, #T " has more fields than set bits");    \
+	enum { FIELDS(CTL_F_INDEX, T) T##__n_fields };                                             \
+	_Static_assert((int)T##__n_fields <= CTL_MAX_FIELDS, #T " has more fields than set bits"); \
 	extern const struct ctl_struct T##_schema
 
 /** Define T_schema; once, in a .c file. */
-#define CTL_SCHEMA(T, FIELDS)                                                                      \
-	static const struct ctl_field T##_fields[] = {FIELDS(CTL_F_TABLE, T)};                     \
-	const struct ctl_struct T##_schema = {                                                     \
+#define CTL_SCHEMA(T, FIELDS)                                                  \
+	static const struct ctl_field T##_fields[] = {FIELDS(CTL_F_TABLE, T)}; \
+	const struct ctl_struct T##_schema = {                                 \
 		#T, sizeof(struct T), T##_fields, sizeof(T##_fields) / sizeof(T##_fields[0])}
 
 /** Presence. CTL_HAS(req, ctl_port, tag); CTL_SET(req, ctl_port, tag, 10). */
@@ -130,7 +130,7 @@ struct ctl_struct {
 #define CTL_UNMARK(msg, T, field)     ((msg)->set &= ~(UINT64_C(1) << (T##__##field)))
 #define CTL_SET(msg, T, field, value) ((msg)->field = (value), CTL_MARK(msg, T, field))
 /** Copies at most sizeof(field) - 1 bytes. */
-#define CTL_SET_STR(msg, T, field, text)                                                           \
+#define CTL_SET_STR(msg, T, field, text) \
 	(ctl_copy_str((msg)->field, sizeof((msg)->field), (text)), CTL_MARK(msg, T, field))
 
 void ctl_copy_str(char *dst, size_t size, const char *src);

@@ -16,15 +16,15 @@
 
 LOG_MODULE("ctl");
 
-// Requests of one client, and rows of one table, per round of the loop: others wait their turn.
+/* Requests of one client, and rows of one table, per round of the loop: others wait their turn. */
 #define SERVER_REQUESTS_PER_ROUND 16
-#define SERVER_MODE		  0660
-#define SERVER_BACKLOG		  64
-#define SERVER_PULL_BYTES	  65536
+#define SERVER_MODE               0660
+#define SERVER_BACKLOG            64
+#define SERVER_PULL_BYTES         65536
 #define SERVER_ACCEPTS_PER_ROUND  16
-// Clients of other users (readers) leave this many connections to root and to our own user.
+/* Clients of other users (readers) leave this many connections to root and to our own user. */
 #define SERVER_MAX_FOREIGN (CTL_MAX_CONNECTIONS / 2)
-// Without file descriptors accept() fails at once, for ever; look again after a while.
+/* Without file descriptors accept() fails at once, for ever; look again after a while. */
 #define SERVER_ACCEPT_PAUSE_NS UINT64_C(100000000)
 
 /*
@@ -55,7 +55,7 @@ struct ctl_conn {
 struct ctl_call {
 	struct ctl_server *server;
 	struct ctl_call *prev, *next; /* in the server's list */
-	struct ctl_conn *conn;	      /* NULL when the client is gone */
+	struct ctl_conn *conn;        /* NULL when the client is gone */
 	const struct ctl_method *method;
 	bool oneway;
 	bool in_handler;
@@ -85,7 +85,7 @@ struct ctl_server {
 
 /* ---- Output ---- */
 
-// Closed at its next event, which the shutdown brings about.
+/* Closed at its next event, which the shutdown brings about. */
 static void conn_kill(struct ctl_conn *conn)
 {
 	conn->dead = true;
@@ -101,7 +101,7 @@ static bool conn_has_work(struct ctl_conn *conn)
 	return !conn->closing && ctl_buf_message(&conn->in, &len);
 }
 
-// Ask for what there is something to do with.
+/* Ask for what there is something to do with. */
 static void conn_update_events(struct ctl_conn *conn)
 {
 	uint32_t events = 0;
@@ -114,7 +114,7 @@ static void conn_update_events(struct ctl_conn *conn)
 		conn_kill(conn);
 }
 
-// Takes text over; len excludes the NUL.
+/* Takes text over; len excludes the NUL. */
 static int conn_send(struct ctl_conn *conn, char *text, size_t len)
 {
 	int code;
@@ -138,7 +138,7 @@ static void conn_send_error(struct ctl_conn *conn, const struct err *err)
 	size_t len = 0;
 	char *text = ctl_wire_format_error(conn->server->iface, err, &len);
 
-	(void)conn_send(conn, text, len); // a dead connection needs no error
+	(void)conn_send(conn, text, len); /* a dead connection needs no error */
 }
 
 static void conn_flush(struct ctl_conn *conn)
@@ -192,7 +192,7 @@ static void call_destroy(struct ctl_call *call)
 	free(call);
 }
 
-// The client is gone, or the server goes.
+/* The client is gone, or the server goes. */
 static void call_abandon(struct ctl_call *call)
 {
 	call->conn->call = NULL;
@@ -203,7 +203,7 @@ static void call_abandon(struct ctl_call *call)
 	call->closing = false;
 	if (call->on_close || call->pull)
 		call_destroy(call);
-	// Otherwise its owner still holds it, and ends it.
+	/* Otherwise its owner still holds it, and ends it. */
 }
 
 static void call_reply(struct ctl_call *call, int code, const void *out, const struct err *err)
@@ -215,11 +215,12 @@ static void call_reply(struct ctl_call *call, int code, const void *out, const s
 	if (call->oneway || !call->conn)
 		return;
 	if (code >= 0) {
-		// Rows and events end with an empty reply.
+		/* Rows and events end with an empty reply. */
 		code = ctl_wire_format_reply(call->method->out,
 			call->method->reply == CTL_ONE ? out : NULL, false, &text, &len);
 		if (code >= 0) {
-			(void)conn_send(call->conn, text, len); // a dead connection needs no reply
+			(void)conn_send(call->conn, text,
+				len); /* a dead connection needs no reply */
 			return;
 		}
 		(void)err_set(&failure, code, "method '%s': the reply cannot be encoded",
@@ -276,8 +277,8 @@ void ctl_call_finish(struct ctl_call *call, int code, const void *out, const str
 		conn_update_events(conn);
 }
 
-void ctl_call_on_close(
-	struct ctl_call *call, void (*fn)(void *ctx, struct ctl_call *call), void *ctx)
+void ctl_call_on_close(struct ctl_call *call, void (*fn)(void *ctx, struct ctl_call *call),
+	void *ctx)
 {
 	call->on_close = fn;
 	call->on_close_ctx = ctx;
@@ -291,7 +292,7 @@ int ctl_call_rows(struct ctl_call *call, ctl_next_fn *next, void (*done)(void *s
 	return CTL_PENDING;
 }
 
-// Rows on demand: as many as keep the client busy until it reads.
+/* Rows on demand: as many as keep the client busy until it reads. */
 static void call_pull(struct ctl_call *call)
 {
 	struct ctl_conn *conn = call->conn;
@@ -306,7 +307,7 @@ static void call_pull(struct ctl_call *call)
 			break;
 		sent = call_send_row(call, row);
 		if (sent == -EPIPE)
-			break; // the connection goes, and the call with it
+			break; /* the connection goes, and the call with it */
 		if (sent < 0)
 			code = err_set(&err, sent, "method '%s': a row cannot be encoded",
 				call->method->name);
@@ -320,8 +321,8 @@ static void call_pull(struct ctl_call *call)
 
 /* ---- Requests ---- */
 
-static int request_check(
-	const struct ctl_conn *conn, const struct ctl_request *request, struct err *err)
+static int request_check(const struct ctl_conn *conn, const struct ctl_request *request,
+	struct err *err)
 {
 	const struct ctl_method *method = request->method;
 
@@ -348,14 +349,14 @@ static int request_decode(const struct ctl_request *request, void *in, struct er
 		none = json_object();
 	if (!request->params && !none)
 		return -ENOMEM;
-	code = ctl_json_decode(
-		request->method->in, request->params ? request->params : none, false, in, err);
+	code = ctl_json_decode(request->method->in, request->params ? request->params : none, false,
+		in, err);
 	json_decref(none);
 	return code;
 }
 
-static void request_handle(
-	struct ctl_conn *conn, const struct ctl_request *request, const void *in, void *out)
+static void request_handle(struct ctl_conn *conn, const struct ctl_request *request, const void *in,
+	void *out)
 {
 	struct ctl_server *server = conn->server;
 	struct ctl_call *call = call_create(conn, request);
@@ -368,8 +369,8 @@ static void request_handle(
 		return;
 	}
 	call->in_handler = true;
-	code = server->handlers[request->method - server->iface->methods](
-		call, server->ctx, in, out, &err);
+	code = server->handlers[request->method - server->iface->methods](call, server->ctx, in,
+		out, &err);
 	call->in_handler = false;
 	if (code == CTL_PENDING && !call->finished)
 		return;
@@ -414,7 +415,7 @@ static void conn_serve_message(struct ctl_conn *conn, const char *text, size_t l
 	} else if (!request.oneway) {
 		if (ctl_wire_format_description(conn->server->iface, &reply, &reply_len) < 0)
 			reply = NULL;
-		(void)conn_send(conn, reply, reply_len); // a dead connection needs no reply
+		(void)conn_send(conn, reply, reply_len); /* a dead connection needs no reply */
 	}
 	ctl_request_done(&request);
 }
@@ -449,7 +450,7 @@ static bool server_is_foreign(const struct ctl_server *server, uid_t uid)
 	return uid && uid != server->uid;
 }
 
-// Of a client, who may have sent descriptors.
+/* Of a client, who may have sent descriptors. */
 static void server_end_connection(struct ctl_server *server, int fd)
 {
 	unix_conn_end(fd, ev_closer(server->ev));
@@ -477,7 +478,7 @@ static void conn_close(struct ctl_conn *conn)
 	free(conn);
 }
 
-// Nothing is left to do for this client.
+/* Nothing is left to do for this client. */
 static bool conn_is_over(struct ctl_conn *conn)
 {
 	size_t len;
@@ -489,7 +490,7 @@ static bool conn_is_over(struct ctl_conn *conn)
 	if (conn->closing)
 		return true;
 	if (conn->hung && conn->call)
-		return true; // nobody will read the reply
+		return true; /* nobody will read the reply */
 	return conn->eof && !conn->call && !ctl_buf_message(&conn->in, &len);
 }
 
@@ -551,7 +552,7 @@ static int conn_create(struct ctl_server *server, int fd, uid_t uid)
 	return 0;
 }
 
-// Takes fd over.
+/* Takes fd over. */
 static void server_add_client(struct ctl_server *server, int fd)
 {
 	struct ucred peer;
@@ -570,7 +571,7 @@ static void server_add_client(struct ctl_server *server, int fd)
 		(void)err_set(&err, -ENOMEM, "connection: no memory for another client");
 	text = ctl_wire_format_error(server->iface, &err, &len);
 	if (text)
-		(void)!send(fd, text, len + 1, MSG_NOSIGNAL | MSG_DONTWAIT); // a courtesy
+		(void)!send(fd, text, len + 1, MSG_NOSIGNAL | MSG_DONTWAIT); /* a courtesy */
 	free(text);
 	server_end_connection(server, fd);
 }
@@ -586,7 +587,7 @@ static void server_on_accept(void *ctx, int listen_fd, uint32_t events)
 	struct ctl_server *server = ctx;
 
 	(void)events;
-	// What clients sent is let go of before more may come.
+	/* What clients sent is let go of before more may come. */
 	if (closer_is_behind(ev_closer(server->ev))) {
 		server_pause_accepting(server);
 		return;
@@ -616,7 +617,7 @@ static void server_on_accept_timer(void *ctx)
 
 /* ---- Life cycle ---- */
 
-// Each method has exactly one handler.
+/* Each method has exactly one handler. */
 static int server_bind_handlers(struct ctl_server *server, const struct ctl_handler *handlers,
 	unsigned n_handlers, struct err *err)
 {
@@ -658,7 +659,7 @@ int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interfac
 	code = server_bind_handlers(server, handlers, n_handlers, err);
 	if (code < 0)
 		goto fail;
-	// The hash seed of JSON objects is read from a file: now, before a sandbox closes.
+	/* The hash seed of JSON objects is read from a file: now, before a sandbox closes. */
 	json_object_seed(0);
 	server->path = strdup(path);
 	code = server->path
@@ -668,12 +669,12 @@ int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interfac
 		(void)err_set(err, code, "control socket '%s': %s", path, strerror(-code));
 		goto fail;
 	}
-	code = unix_listen(
-		path, SERVER_MODE, SERVER_BACKLOG, "control socket", &server->listener, err);
+	code = unix_listen(path, SERVER_MODE, SERVER_BACKLOG, "control socket", &server->listener,
+		err);
 	if (code < 0)
 		goto fail;
-	code = ev_add_io(
-		ev, server->listener.fd, EPOLLIN, server_on_accept, server, &server->source);
+	code = ev_add_io(ev, server->listener.fd, EPOLLIN, server_on_accept, server,
+		&server->source);
 	if (code < 0) {
 		(void)err_set(err, code, "control socket '%s': %s", path, strerror(-code));
 		goto fail;
@@ -694,7 +695,7 @@ void ctl_server_destroy(struct ctl_server *server)
 	while (server->conns)
 		conn_close(server->conns);
 	while (server->calls)
-		call_destroy(server->calls); // orphans: their owners end with the server
+		call_destroy(server->calls); /* orphans: their owners end with the server */
 	unix_listener_close(&server->listener, server->path, ev_closer(server->ev));
 	free(server->path);
 	free(server->handlers);

@@ -1,15 +1,15 @@
 /**
  * ctl_server: the server's side of the control protocol (ctl_iface.h).
  *
- * A server listens on one socket, decodes requests, bounds what its clients may cost (ctl_limits.h) and
- * calls one handler per method.
+ * A server listens on one socket, decodes requests, bounds what its clients may cost (ctl_limits.h)
+ * and calls one handler per method.
  *
  * Permissions: socket mode 0660; the peer's uid (SO_PEERCRED) must be root, the server's own, or,
  * for CTL_READ methods, a member that the socket's mode let in.
  * Threads: a server belongs to its event loop's thread.
  */
-#ifndef WEFT_CTL_SERVER_H
-#define WEFT_CTL_SERVER_H
+#ifndef WEFT_LIB_CTL_SERVER_H
+#define WEFT_LIB_CTL_SERVER_H
 
 #include "ctl_iface.h"
 #include "err.h"
@@ -51,8 +51,8 @@ int ctl_call_send(struct ctl_call *call, const void *row);
  * For replies that may be long: the rows are pulled as the client reads them, so that a table of
  * any size takes little memory. A handler ends with `return ctl_call_rows(call, next, done, st)`.
  * next   fills row (zeroed) and returns 1, or returns 0 at the end, or -errno with err set, or
- *        CTL_NO_ROW_YET after a while in which no row passed its filters: others get their turn, and
- *        it is asked again
+ *        CTL_NO_ROW_YET after a while in which no row passed its filters: others get their turn,
+ *        and it is asked again
  * done   frees state; called once, however the call ends; may be NULL
  */
 typedef int ctl_next_fn(void *state, void *row, struct err *err);

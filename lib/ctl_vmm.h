@@ -3,8 +3,8 @@
  *
  * Interface net.weft.vmm, one socket per VM.
  */
-#ifndef WEFT_CTL_VMM_H
-#define WEFT_CTL_VMM_H
+#ifndef WEFT_LIB_CTL_VMM_H
+#define WEFT_LIB_CTL_VMM_H
 
 #include "ctl_iface.h"
 #include "ctl_vswitch.h" /* ctl_event, connection states */
@@ -19,43 +19,44 @@ enum ctl_vm_state {
 };
 extern const char *const ctl_vm_states[];
 
-#define CTL_VM_FIELDS(F, T)                                                                        \
-	F(T, STR, name, OPT, 0, CTL_NAME_MAX, "", "VM name")                                       \
-	F(T, STR, version, OPT, 0, 31, "", "program version")                                      \
-	F(T, U32, pid, OPT, 0, UINT32_MAX, "", "process id")                                       \
-	F(T, ENUM, state, OPT, 0, 0, ctl_vm_states, "state")                                       \
-	F(T, STR, reason, OPT, 0, 255, "", "why it is in that state, where not obvious")           \
-	F(T, U32, vcpus, OPT, 1, 256, "", "virtual CPUs")                                          \
-	F(T, U64, memory_bytes, OPT, 0, UINT64_MAX, "bytes", "guest RAM")                          \
-	F(T, U64, memory_used_bytes, OPT, 0, UINT64_MAX, "bytes", "guest RAM populated on the host") \
-	F(T, U64, uptime_s, OPT, 0, UINT64_MAX, "s", "seconds since start")                        \
-	F(T, U32, resets, OPT, 0, UINT32_MAX, "", "times the machine was reset")                   \
-	F(T, U32, nics, OPT, 0, 256, "", "network devices")                                        \
+#define CTL_VM_FIELDS(F, T)                                                              \
+	F(T, STR, name, OPT, 0, CTL_NAME_MAX, "", "VM name")                             \
+	F(T, STR, version, OPT, 0, 31, "", "program version")                            \
+	F(T, U32, pid, OPT, 0, UINT32_MAX, "", "process id")                             \
+	F(T, ENUM, state, OPT, 0, 0, ctl_vm_states, "state")                             \
+	F(T, STR, reason, OPT, 0, 255, "", "why it is in that state, where not obvious") \
+	F(T, U32, vcpus, OPT, 1, 256, "", "virtual CPUs")                                \
+	F(T, U64, memory_bytes, OPT, 0, UINT64_MAX, "bytes", "guest RAM")                \
+	F(T, U64, memory_used_bytes, OPT, 0, UINT64_MAX, "bytes",                        \
+		"guest RAM populated on the host")                                       \
+	F(T, U64, uptime_s, OPT, 0, UINT64_MAX, "s", "seconds since start")              \
+	F(T, U32, resets, OPT, 0, UINT32_MAX, "", "times the machine was reset")         \
+	F(T, U32, nics, OPT, 0, 256, "", "network devices")                              \
 	F(T, STR, config, OPT, 0, 64, "", "digest of the configuration it was started with")
 CTL_STRUCT(ctl_vm, CTL_VM_FIELDS);
 
-#define CTL_STOP_FIELDS(F, T)                                                                      \
-	F(T, BOOL, force, OPT, 0, 1, "", "pull the plug instead of pressing the power button")     \
+#define CTL_STOP_FIELDS(F, T)                                                                  \
+	F(T, BOOL, force, OPT, 0, 1, "", "pull the plug instead of pressing the power button") \
 	F(T, U32, timeout_s, OPT, 0, 3600, "s", "pull the plug after this long (default 10)")
 CTL_STRUCT(ctl_stop, CTL_STOP_FIELDS);
 
-#define CTL_NIC_FIELDS(F, T)                                                                       \
-	F(T, U32, nic, OPT, 0, 255, "", "number of the network device, from 0")                    \
-	F(T, MAC, mac, OPT, 0, 0, "", "address")                                                   \
-	F(T, STR, path, OPT, 0, CTL_PATH_MAX, "", "vhost-user socket")                             \
-	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes, "who listens: server = the VMM")               \
-	F(T, ENUM, state, OPT, 0, 0, ctl_conn_states, "connection state")                          \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "set by SetLink")                                       \
-	F(T, BOOL, link, OPT, 0, 1, "", "what the guest sees")                                     \
-	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that the guest uses")                 \
-	F(T, U32, mtu, OPT, 0, 65535, "bytes", "MTU offered; 0 = none")                            \
-	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use")                      \
-	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times the back-end connected")                \
+#define CTL_NIC_FIELDS(F, T)                                                         \
+	F(T, U32, nic, OPT, 0, 255, "", "number of the network device, from 0")      \
+	F(T, MAC, mac, OPT, 0, 0, "", "address")                                     \
+	F(T, STR, path, OPT, 0, CTL_PATH_MAX, "", "vhost-user socket")               \
+	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes, "who listens: server = the VMM") \
+	F(T, ENUM, state, OPT, 0, 0, ctl_conn_states, "connection state")            \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "set by SetLink")                         \
+	F(T, BOOL, link, OPT, 0, 1, "", "what the guest sees")                       \
+	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that the guest uses")   \
+	F(T, U32, mtu, OPT, 0, 65535, "bytes", "MTU offered; 0 = none")              \
+	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use")        \
+	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times the back-end connected")  \
 	F(T, STR, last_error, OPT, 0, 255, "", "why the last connection ended")
 CTL_STRUCT(ctl_nic, CTL_NIC_FIELDS);
 
-#define CTL_SET_LINK_FIELDS(F, T)                                                                  \
-	F(T, U32, nic, REQ, 0, 255, "", "number of the network device, from 0")                    \
+#define CTL_SET_LINK_FIELDS(F, T)                                               \
+	F(T, U32, nic, REQ, 0, 255, "", "number of the network device, from 0") \
 	F(T, BOOL, up, REQ, 0, 1, "", "carrier that the guest may see")
 CTL_STRUCT(ctl_set_link, CTL_SET_LINK_FIELDS);
 

@@ -5,8 +5,8 @@
  * colon (`r1:eth1`). "exist_ok" and "missing_ok" make add and del idempotent: an object that exists
  * with the same settings is success, with other settings an error.
  */
-#ifndef WEFT_CTL_VSWITCH_H
-#define WEFT_CTL_VSWITCH_H
+#ifndef WEFT_LIB_CTL_VSWITCH_H
+#define WEFT_LIB_CTL_VSWITCH_H
 
 #include "ctl_iface.h"
 
@@ -55,52 +55,55 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 #define CTL_DEFAULT_QUEUES   16
 
 /* ---- switch ---- */
-#define CTL_SWITCH_FIELDS(F, T)                                                                    \
-	F(T, STR, version, OPT, 0, 31, "", "program version")                                      \
-	F(T, U32, pid, OPT, 0, UINT32_MAX, "", "process id")                                       \
-	F(T, U64, uptime_s, OPT, 0, UINT64_MAX, "s", "seconds since start")                        \
-	F(T, U32, workers, OPT, 0, 256, "", "packet threads")                                      \
-	F(T, U32, bridges, OPT, 0, UINT32_MAX, "", "number of bridges")                            \
-	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports")                                \
-	F(T, U32, links, OPT, 0, UINT32_MAX, "", "number of wires")                                \
-	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses in the forwarding database")     \
-	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold")                   \
-	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames", "received since start, from ports gone too") \
-	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames", "added by flooding and segmentation")      \
-	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames", "delivered since start, to ports gone too") \
+#define CTL_SWITCH_FIELDS(F, T)                                                                \
+	F(T, STR, version, OPT, 0, 31, "", "program version")                                  \
+	F(T, U32, pid, OPT, 0, UINT32_MAX, "", "process id")                                   \
+	F(T, U64, uptime_s, OPT, 0, UINT64_MAX, "s", "seconds since start")                    \
+	F(T, U32, workers, OPT, 0, 256, "", "packet threads")                                  \
+	F(T, U32, bridges, OPT, 0, UINT32_MAX, "", "number of bridges")                        \
+	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports")                            \
+	F(T, U32, links, OPT, 0, UINT32_MAX, "", "number of wires")                            \
+	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses in the forwarding database") \
+	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold")               \
+	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames",                                     \
+		"received since start, from ports gone too")                                   \
+	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames", "added by flooding and segmentation")  \
+	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames",                                     \
+		"delivered since start, to ports gone too")                                    \
 	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "received + copies - delivered")
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
 /* ---- worker ---- */
-#define CTL_WORKER_FIELDS(F, T)                                                                    \
-	F(T, U32, worker, OPT, 0, 255, "", "number of the packet thread")                          \
-	F(T, U32, cpu, OPT, 0, UINT32_MAX, "", "CPU that it is pinned to; absent = none")          \
-	F(T, U32, busy, OPT, 0, 100, "%", "part of the last second that it spent on frames")       \
-	F(T, U32, rings, OPT, 0, UINT32_MAX, "", "queues of ports that it takes frames from")      \
-	F(T, U64, frames_per_s, OPT, 0, UINT64_MAX, "frames/s", "taken in the last second")        \
-	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "taken since start")                       \
+#define CTL_WORKER_FIELDS(F, T)                                                               \
+	F(T, U32, worker, OPT, 0, 255, "", "number of the packet thread")                     \
+	F(T, U32, cpu, OPT, 0, UINT32_MAX, "", "CPU that it is pinned to; absent = none")     \
+	F(T, U32, busy, OPT, 0, 100, "%", "part of the last second that it spent on frames")  \
+	F(T, U32, rings, OPT, 0, UINT32_MAX, "", "queues of ports that it takes frames from") \
+	F(T, U64, frames_per_s, OPT, 0, UINT64_MAX, "frames/s", "taken in the last second")   \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "taken since start")                  \
 	F(T, U64, moves, OPT, 0, UINT64_MAX, "", "queues given to it to balance the load, ever")
 CTL_STRUCT(ctl_worker, CTL_WORKER_FIELDS);
 
 /* ---- bridge ---- */
-#define CTL_BRIDGE_FIELDS(F, T)                                                                    \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name")                                   \
-	F(T, U32, ageing_s, OPT, 0, 1000000, "s",                                                  \
-		"idle time after which a learned address goes; 0 = never"                          \
-		" (default " CTL_TEXT(CTL_DEFAULT_AGEING_S) ")")                                   \
-	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs that exist on the bridge (default all)")          \
-	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes,                                        \
-		"frames to 01:80:c2:00:00:00-0f (default drop)")                                   \
-	F(T, U32, fdb_max, OPT, 1, 1048576, "",                                                    \
-		"most addresses learned on this bridge (default " CTL_TEXT(CTL_DEFAULT_FDB_MAX) ")") \
-	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
-	F(T, U32, ports, SHOW, 0, UINT32_MAX, "", "number of ports")                               \
+#define CTL_BRIDGE_FIELDS(F, T)                                                           \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name")                          \
+	F(T, U32, ageing_s, OPT, 0, 1000000, "s",                                         \
+		"idle time after which a learned address goes; 0 = never"                 \
+		" (default " CTL_TEXT(CTL_DEFAULT_AGEING_S) ")")                          \
+	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs that exist on the bridge (default all)") \
+	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes,                               \
+		"frames to 01:80:c2:00:00:00-0f (default drop)")                          \
+	F(T, U32, fdb_max, OPT, 1, 1048576, "",                                           \
+		"most addresses learned on this bridge (default " CTL_TEXT(               \
+			CTL_DEFAULT_FDB_MAX) ")")                                         \
+	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")            \
+	F(T, U32, ports, SHOW, 0, UINT32_MAX, "", "number of ports")                      \
 	F(T, U32, fdb_entries, SHOW, 0, UINT32_MAX, "", "addresses known")
 CTL_STRUCT(ctl_bridge, CTL_BRIDGE_FIELDS);
 
 /* A name to delete or to show; empty set = all. */
-#define CTL_REF_FIELDS(F, T)                                                                       \
-	F(T, STR, name, OPT, 1, 127, "", "object name; absent = all")                              \
+#define CTL_REF_FIELDS(F, T)                                          \
+	F(T, STR, name, OPT, 1, 127, "", "object name; absent = all") \
 	F(T, BOOL, missing_ok, OPT, 0, 1, "", "no error when it does not exist")
 CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 
@@ -137,8 +140,8 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it") \
 	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state (default on)")                 \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes",                                                 \
-		"largest layer-3 packet (default " CTL_TEXT(CTL_DEFAULT_MTU)                    \
-		"; its device's, if smaller)")                                                  \
+		"largest layer-3 packet (default " CTL_TEXT(                                    \
+			CTL_DEFAULT_MTU) "; its device's, if smaller)")                         \
 	F(T, U16, queues, OPT, 1, 16, "",                                                       \
 		"most queue pairs (default " CTL_TEXT(CTL_DEFAULT_QUEUES) ")")                  \
 	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                 \
@@ -168,40 +171,43 @@ CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 	F(T, U64, rx_broadcast, OPT, 0, UINT64_MAX, "frames", "received to the broadcast address") \
 	F(T, U64, rx_dropped, OPT, 0, UINT64_MAX, "frames", "received and dropped, see drops")     \
 	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames", "delivered to the port")                \
-	F(T, U64, tx_bytes, OPT, 0, UINT64_MAX, "bytes", "delivered, without frame check sequence") \
+	F(T, U64, tx_bytes, OPT, 0, UINT64_MAX, "bytes",                                           \
+		"delivered, without frame check sequence")                                         \
 	F(T, U64, tx_multicast, OPT, 0, UINT64_MAX, "frames", "delivered to group addresses")      \
-	F(T, U64, tx_broadcast, OPT, 0, UINT64_MAX, "frames", "delivered to the broadcast address") \
+	F(T, U64, tx_broadcast, OPT, 0, UINT64_MAX, "frames",                                      \
+		"delivered to the broadcast address")                                              \
 	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops")            \
 	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames", "added by flooding and segmentation")
 CTL_STRUCT(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 
-#define CTL_DROP_FIELDS(F, T)                                                                      \
-	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "", "port that the frame came from or was meant for") \
-	F(T, STR, direction, OPT, 2, 2, "", "rx or tx, seen from the switch")                      \
-	F(T, STR, reason, OPT, 1, 63, "", "name of the drop reason")                               \
-	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "frames dropped")                          \
+#define CTL_DROP_FIELDS(F, T)                                                 \
+	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "",                             \
+		"port that the frame came from or was meant for")             \
+	F(T, STR, direction, OPT, 2, 2, "", "rx or tx, seen from the switch") \
+	F(T, STR, reason, OPT, 1, 63, "", "name of the drop reason")          \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "frames dropped")     \
 	F(T, STR, help, OPT, 0, 127, "", "what the reason means")
 CTL_STRUCT(ctl_drop, CTL_DROP_FIELDS);
 
 /* ---- vlan ---- */
-#define CTL_VLAN_FIELDS(F, T)                                                                      \
-	F(T, STR, bridge, OPT, 1, CTL_NAME_MAX, "", "bridge")                                      \
-	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                                          \
-	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs")                                                 \
-	F(T, STR, name, OPT, 0, 32, "", "what people call the VLAN (with one VLAN of a bridge)")   \
-	F(T, BOOL, pvid, SHOW, 0, 1, "", "untagged frames of the port belong to it")               \
+#define CTL_VLAN_FIELDS(F, T)                                                                    \
+	F(T, STR, bridge, OPT, 1, CTL_NAME_MAX, "", "bridge")                                    \
+	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                                        \
+	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs")                                               \
+	F(T, STR, name, OPT, 0, 32, "", "what people call the VLAN (with one VLAN of a bridge)") \
+	F(T, BOOL, pvid, SHOW, 0, 1, "", "untagged frames of the port belong to it")             \
 	F(T, BOOL, tagged, SHOW, 0, 1, "", "frames leave the port with a tag")
 CTL_STRUCT(ctl_vlan, CTL_VLAN_FIELDS);
 
 /* ---- fdb ---- */
-#define CTL_FDB_FIELDS(F, T)                                                                       \
-	F(T, STR, bridge, REQ, 1, CTL_NAME_MAX, "", "bridge")                                      \
-	F(T, U16, vlan, OPT, 0, 4094, "", "VLAN; 0 = the one of frames without VLAN")              \
-	F(T, MAC, mac, OPT, 0, 0, "", "address")                                                   \
-	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                                          \
-	F(T, ENUM, type, OPT, 0, 0, ctl_fdb_types, "how it got there")                             \
-	F(T, U32, age_s, SHOW, 0, UINT32_MAX, "s", "seconds since last seen")                      \
-	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
+#define CTL_FDB_FIELDS(F, T)                                                          \
+	F(T, STR, bridge, REQ, 1, CTL_NAME_MAX, "", "bridge")                         \
+	F(T, U16, vlan, OPT, 0, 4094, "", "VLAN; 0 = the one of frames without VLAN") \
+	F(T, MAC, mac, OPT, 0, 0, "", "address")                                      \
+	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                             \
+	F(T, ENUM, type, OPT, 0, 0, ctl_fdb_types, "how it got there")                \
+	F(T, U32, age_s, SHOW, 0, UINT32_MAX, "s", "seconds since last seen")         \
+	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")        \
 	F(T, BOOL, missing_ok, OPT, 0, 1, "", "no error when it does not exist")
 CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
 
@@ -209,22 +215,24 @@ CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
 CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 
 /* ---- link: a wire between two ports ---- */
-#define CTL_LINK_FIELDS(F, T)                                                                      \
-	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")      \
-	F(T, STR, a, OPT, 1, CTL_NAME_MAX, "", "one port")                                         \
-	F(T, STR, b, OPT, 1, CTL_NAME_MAX, "", "the other port")                                   \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: off pulls the cable (default on)") \
-	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')")    \
-	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                     \
+#define CTL_LINK_FIELDS(F, T)                                                                   \
+	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")   \
+	F(T, STR, a, OPT, 1, CTL_NAME_MAX, "", "one port")                                      \
+	F(T, STR, b, OPT, 1, CTL_NAME_MAX, "", "the other port")                                \
+	F(T, BOOL, enabled, OPT, 0, 1, "",                                                      \
+		"administrative state: off pulls the cable (default on)")                       \
+	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')") \
+	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                  \
 	F(T, BOOL, carrier, SHOW, 0, 1, "", "both ends up and running")
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 
 /* ---- events ---- */
-#define CTL_EVENT_FIELDS(F, T)                                                                     \
-	F(T, U64, time_ns, OPT, 0, UINT64_MAX, "ns", "wall clock")                                 \
-	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, vm or nic")                    \
-	F(T, STR, name, OPT, 0, 127, "", "its name")                                               \
-	F(T, STR, event, OPT, 1, 31, "", "added, removed, changed, connected, carrier-up and so on") \
+#define CTL_EVENT_FIELDS(F, T)                                                  \
+	F(T, U64, time_ns, OPT, 0, UINT64_MAX, "ns", "wall clock")              \
+	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, vm or nic") \
+	F(T, STR, name, OPT, 0, 127, "", "its name")                            \
+	F(T, STR, event, OPT, 1, 31, "",                                        \
+		"added, removed, changed, connected, carrier-up and so on")     \
 	F(T, STR, detail, OPT, 0, 255, "", "more, for people")
 CTL_STRUCT(ctl_event, CTL_EVENT_FIELDS);
 

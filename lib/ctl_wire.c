@@ -31,8 +31,8 @@ static int wire_find_method(const struct ctl_interface *iface, const char *full_
 	*ret_method = ctl_method_find(iface, name);
 	if (*ret_method)
 		return 0;
-	(void)err_set_field(
-		err, -ENOSYS, "method", "method '%.128s': there is no such method", name);
+	(void)err_set_field(err, -ENOSYS, "method", "method '%.128s': there is no such method",
+		name);
 	nearest = ctl_method_nearest(iface, name);
 	if (nearest)
 		err_hint(err, "did you mean '%s'?", nearest);
@@ -57,8 +57,8 @@ static int wire_parse_params(const json_t *value, const json_t **ret_params, str
 	return 0;
 }
 
-static int wire_parse_request_members(
-	const struct ctl_interface *iface, struct ctl_request *request, struct err *err)
+static int wire_parse_request_members(const struct ctl_interface *iface,
+	struct ctl_request *request, struct err *err)
 {
 	const char *method = NULL, *name;
 	bool upgrade = false;
@@ -114,7 +114,7 @@ void ctl_request_done(struct ctl_request *request)
 	memset(request, 0, sizeof(*request));
 }
 
-// Takes params over.
+/* Takes params over. */
 static int wire_dump_reply(json_t *params, bool continues, char **ret_text, size_t *ret_len)
 {
 	json_t *json = json_object();
@@ -168,8 +168,8 @@ static bool wire_set_text(json_t *json, const char *name, const char *text, size
 	return json_object_set_new(json, name, ctl_json_string(text, size)) == 0;
 }
 
-char *ctl_wire_format_error(
-	const struct ctl_interface *iface, const struct err *err, size_t *ret_len)
+char *ctl_wire_format_error(const struct ctl_interface *iface, const struct err *err,
+	size_t *ret_len)
 {
 	const char *reason = err->msg[0] ? err->msg : strerror(-err->code);
 	json_t *params = json_object(), *json = NULL;

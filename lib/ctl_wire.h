@@ -7,17 +7,17 @@
  * Source: varlink.org, "Protocol": members method, parameters, oneway, more, upgrade; continues,
  * error. Absent, null and empty parameters mean the same.
  */
-#ifndef WEFT_CTL_WIRE_H
-#define WEFT_CTL_WIRE_H
+#ifndef WEFT_LIB_CTL_WIRE_H
+#define WEFT_LIB_CTL_WIRE_H
 
 #include "ctl_iface.h"
 
 #include <jansson.h>
 
 struct ctl_request {
-	json_t *json;                     /* owned; what params points into */
-	const json_t *params;             /* borrowed; NULL = none */
-	const struct ctl_method *method;  /* NULL = Describe */
+	json_t *json;                    /* owned; what params points into */
+	const json_t *params;            /* borrowed; NULL = none */
+	const struct ctl_method *method; /* NULL = Describe */
 	bool more;
 	bool oneway;
 };

@@ -11,7 +11,7 @@ void err_clear(struct err *err)
 		memset(err, 0, sizeof(*err));
 }
 
-// Through a scratch buffer: the arguments may point into err itself.
+/* Through a scratch buffer: the arguments may point into err itself. */
 static void err_set_msg(struct err *err, int code, const char *fmt, va_list args)
 {
 	char msg[ERR_MSG_SIZE];
@@ -95,8 +95,8 @@ void err_print(const struct err *err, const char *program)
 {
 	if (!err || !err->code)
 		return;
-	(void)fprintf(
-		stderr, "%s: error: %s\n", program, err->msg[0] ? err->msg : strerror(-err->code));
+	(void)fprintf(stderr, "%s: error: %s\n", program,
+		err->msg[0] ? err->msg : strerror(-err->code));
 	if (err->hint[0])
 		(void)fprintf(stderr, "%s: hint: %s\n", program, err->hint);
 }
@@ -115,8 +115,9 @@ static bool copy_said(const char *line, const char *end, const char *word, char 
 	const char *colon = memchr(line, ':', (size_t)(end - line));
 	size_t len = strlen(word), n;
 
-	if (!colon || memchr(line, ' ', (size_t)(colon - line)) || (size_t)(end - colon) < len + 4 ||
-		strncmp(colon + 2, word, len) != 0 || colon[len + 2] != ':')
+	if (!colon || memchr(line, ' ', (size_t)(colon - line)) ||
+		(size_t)(end - colon) < len + 4 || strncmp(colon + 2, word, len) != 0 ||
+		colon[len + 2] != ':')
 		return false;
 	colon += len + 4;
 	n = (size_t)(end - colon) < size ? (size_t)(end - colon) : size - 1;

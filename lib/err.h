@@ -12,19 +12,19 @@
  * not fit is cut. A NULL err is accepted everywhere and ignored.
  * Threads: a struct err belongs to one thread.
  */
-#ifndef WEFT_ERR_H
-#define WEFT_ERR_H
+#ifndef WEFT_LIB_ERR_H
+#define WEFT_LIB_ERR_H
 
 #include <stdbool.h>
 
 #define ERR_MSG_SIZE 512
 
 struct err {
-	int code;              /* negative errno, 0 when unset */
-	char name[64];         /* error name of the control protocol, "" = derived from code */
-	char field[64];        /* request field at fault, "" = none */
+	int code;       /* negative errno, 0 when unset */
+	char name[64];  /* error name of the control protocol, "" = derived from code */
+	char field[64]; /* request field at fault, "" = none */
 	char msg[ERR_MSG_SIZE];
-	char hint[256];        /* what to change, "" = none */
+	char hint[256]; /* what to change, "" = none */
 };
 
 /** Forget what err holds. */
@@ -52,8 +52,8 @@ void err_name(struct err *err, const char *name);
 void err_print(const struct err *err, const char *program);
 
 /**
- * The other way round: what a program printed with err_print() as its last words, at the end of text (what it
- * wrote to stderr). Control characters become blanks; code is -EIO.
+ * The other way round: what a program printed with err_print() as its last words, at the end of
+ * text (what it wrote to stderr). Control characters become blanks; code is -EIO.
  * returns  false, and err is clear, when text does not end so
  */
 bool err_read_last(const char *text, struct err *ret_err);

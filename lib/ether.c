@@ -15,9 +15,9 @@ static int ether_hex_digit(char c)
 	return -1;
 }
 
-// `group` bytes between separators: aa:bb:... has 1, aabb.ccdd.eeff has 2.
-static int ether_addr_parse_grouped(
-	const char *text, char separator, int group, struct ether_addr48 *ret_mac)
+/* `group` bytes between separators: aa:bb:... has 1, aabb.ccdd.eeff has 2. */
+static int ether_addr_parse_grouped(const char *text, char separator, int group,
+	struct ether_addr48 *ret_mac)
 {
 	struct ether_addr48 mac;
 
@@ -126,7 +126,7 @@ void vlan_set_subtract(struct vlan_set *set, const struct vlan_set *other)
 		set->words[i] &= ~other->words[i];
 }
 
-// A decimal number of any length at *text; what is past the digits is left to the caller.
+/* A decimal number of any length at *text; what is past the digits is left to the caller. */
 static int vlan_parse_number(const char **text, uint16_t *ret_vid)
 {
 	const char *p = *text;
@@ -158,7 +158,7 @@ int vlan_parse(const char *text, uint16_t *ret_vid)
 	return 0;
 }
 
-// One piece, "10" or "20-29", up to a comma or the end.
+/* One piece, "10" or "20-29", up to a comma or the end. */
 static int vlan_set_parse_piece(const char **text, struct vlan_set *set)
 {
 	uint16_t first = 0, last = 0;
@@ -201,14 +201,14 @@ int vlan_set_parse(const char *text, struct vlan_set *ret_set, size_t *ret_at)
 		}
 		if (!*p)
 			break;
-		p++; // a comma, after which another piece must come
+		p++; /* a comma, after which another piece must come */
 	}
 	*ret_set = set;
 	return 0;
 }
 
-bool vlan_set_next_range(
-	const struct vlan_set *set, uint16_t *vid, uint16_t *ret_first, uint16_t *ret_last)
+bool vlan_set_next_range(const struct vlan_set *set, uint16_t *vid, uint16_t *ret_first,
+	uint16_t *ret_last)
 {
 	unsigned v = *vid < VLAN_MIN ? VLAN_MIN : *vid;
 

@@ -5,22 +5,22 @@
  * Source: IEEE 802.1Q-2018, 9.6 "VLAN Tag Control Information": VID 0 means "priority tagged, no
  * VLAN" and 4095 is reserved, so that a VLAN is 1..4094.
  */
-#ifndef WEFT_ETHER_H
-#define WEFT_ETHER_H
+#ifndef WEFT_LIB_ETHER_H
+#define WEFT_LIB_ETHER_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define ETHER_ADDR_LEN    6
-#define ETHER_HDR_LEN     14
-#define ETHER_MIN_MTU     68
-#define ETHER_MAX_MTU     65535
-#define ETHER_TYPE_VLAN   0x8100 /* IEEE 802.1Q C-tag */
-#define ETHER_TYPE_QINQ   0x88a8 /* IEEE 802.1Q S-tag */
-#define VLAN_MIN          1
-#define VLAN_MAX          4094
-#define VLAN_NONE         0
+#define ETHER_ADDR_LEN      6
+#define ETHER_HDR_LEN       14
+#define ETHER_MIN_MTU       68
+#define ETHER_MAX_MTU       65535
+#define ETHER_TYPE_VLAN     0x8100 /* IEEE 802.1Q C-tag */
+#define ETHER_TYPE_QINQ     0x88a8 /* IEEE 802.1Q S-tag */
+#define VLAN_MIN            1
+#define VLAN_MAX            4094
+#define VLAN_NONE           0
 #define ETHER_ADDR_STR_SIZE 18
 
 struct ether_addr48 {
@@ -97,8 +97,10 @@ int vlan_set_parse(const char *text, struct vlan_set *ret_set, size_t *ret_at);
  */
 #define VLAN_SET_STR_SIZE 12288
 size_t vlan_set_format(const struct vlan_set *set, char *buf, size_t size);
-/** The same for a line of text: what does not fit ends in "...", and "none" is the empty set. Returns buf;
- *  size >= 5. */
+/**
+ * The same for a line of text: what does not fit ends in "...", and "none" is the empty set.
+ *  Returns buf; size >= 5.
+ */
 const char *vlan_set_format_short(const struct vlan_set *set, char *buf, size_t size);
 /** The next range at or after *vid; false when there is none. Walk: for (vid = 1; next(...);). */
 bool vlan_set_next_range(const struct vlan_set *set, uint16_t *vid, uint16_t *ret_first,

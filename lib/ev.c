@@ -23,7 +23,7 @@ struct ev_source {
 	struct ev_source *prev, *next; /* in ev's live or dead list */
 	enum ev_kind kind;
 	bool dead; /* deleted; memory stays until the dispatch round ends */
-	int fd;	   /* owned unless EV_IO */
+	int fd;    /* owned unless EV_IO */
 	uint32_t events;
 	union {
 		ev_io_fn *io;
@@ -70,7 +70,7 @@ static void ev_list_remove(struct ev_source **head, struct ev_source *source)
 		source->next->prev = source->prev;
 }
 
-// Takes fd over when the kind owns it, on failure too.
+/* Takes fd over when the kind owns it, on failure too. */
 static int ev_add(struct ev *ev, enum ev_kind kind, int fd, uint32_t events, void *ctx,
 	struct ev_source **ret_source)
 {
@@ -114,7 +114,7 @@ void ev_del(struct ev_source *source)
 		(void)close(source->fd);
 	ev_list_remove(&ev->live, source);
 	if (ev->depth)
-		ev_list_push(&ev->dead, source); // events already fetched may still point here
+		ev_list_push(&ev->dead, source); /* events already fetched may still point here */
 	else
 		free(source);
 }
@@ -178,7 +178,7 @@ static int ev_dispatch_signals(struct ev_source *source)
 	return n_calls;
 }
 
-// Returns the number of callbacks made.
+/* Returns the number of callbacks made. */
 static int ev_dispatch(struct ev_source *source, uint32_t events)
 {
 	uint64_t count;
@@ -188,7 +188,7 @@ static int ev_dispatch(struct ev_source *source, uint32_t events)
 		source->fn.io(source->ctx, source->fd, events);
 		return 1;
 	case EV_TIMER:
-		// Nothing to read: stopped or armed anew since epoll_wait() saw it.
+		/* Nothing to read: stopped or armed anew since epoll_wait() saw it. */
 		if (read(source->fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
 			return 0;
 		source->fn.timer(source->ctx);
@@ -241,7 +241,7 @@ void ev_wake(struct ev *ev)
 {
 	uint64_t one = 1;
 
-	// Fails only when the counter is full, and then the loop is awake already.
+	/* Fails only when the counter is full, and then the loop is awake already. */
 	(void)!write(ev->wake->fd, &one, sizeof(one));
 }
 
@@ -296,7 +296,7 @@ static struct timespec ev_timespec(uint64_t ns)
 
 void ev_timer_set(struct ev_source *source, uint64_t delay_ns, uint64_t interval_ns)
 {
-	// A zero it_value disarms a timerfd, so "at once" is one nanosecond.
+	/* A zero it_value disarms a timerfd, so "at once" is one nanosecond. */
 	struct itimerspec spec = {.it_value = ev_timespec(delay_ns ? delay_ns : 1),
 		.it_interval = ev_timespec(interval_ns)};
 

@@ -7,8 +7,8 @@
  * Threads: a loop and its sources belong to one thread, except ev_wake(), callable from any.
  * Limits: level-triggered only; timers have nanosecond arguments on CLOCK_MONOTONIC.
  */
-#ifndef WEFT_EV_H
-#define WEFT_EV_H
+#ifndef WEFT_LIB_EV_H
+#define WEFT_LIB_EV_H
 
 #include <stdbool.h>
 #include <stdint.h>

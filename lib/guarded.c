@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#define GUARD	   4096
+#define GUARD      4096
 #define LARGE_PAGE (2u << 20)
 
 void *guarded_map(size_t size, size_t page, int flags, int fd, off_t offset)

@@ -18,7 +18,7 @@ static const char *const log_level_names[] = {"err", "warn", "notice", "info", "
 
 static atomic_int log_level = LOG_INFO;
 static atomic_int log_fd = STDERR_FILENO;
-// Call sites are shared by threads; what is limited is rare, so one lock serves all of them.
+/* Call sites are shared by threads; what is limited is rare, so one lock serves all of them. */
 static pthread_mutex_t log_bucket_lock = PTHREAD_MUTEX_INITIALIZER;
 
 void log_set_level(enum log_level level)
@@ -47,7 +47,7 @@ static bool log_is_on(enum log_level level)
 	return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
 }
 
-// What is quoted in a line may come from outside: it shall not forge lines or drive a terminal.
+/* What is quoted in a line may come from outside: it shall not forge lines or drive a terminal. */
 static void log_mask_controls(char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
@@ -81,7 +81,7 @@ static void log_write_line(enum log_level level, const char *module, uint32_t n_
 	do
 		n = write(atomic_load_explicit(&log_fd, memory_order_relaxed), line, len);
 	while (n < 0 && errno == EINTR);
-	// A log that cannot be written has nowhere to say so.
+	/* A log that cannot be written has nowhere to say so. */
 }
 
 void log_write(enum log_level level, const char *module, const char *fmt, ...)
@@ -120,8 +120,8 @@ bool log_bucket_take(struct log_bucket *bucket, uint64_t now_ns, uint32_t *ret_s
 	return true;
 }
 
-void log_write_limited(
-	struct log_bucket *bucket, enum log_level level, const char *module, const char *fmt, ...)
+void log_write_limited(struct log_bucket *bucket, enum log_level level, const char *module,
+	const char *fmt, ...)
 {
 	uint32_t n_suppressed = 0;
 	va_list args;

@@ -3,14 +3,14 @@
  *
  * A file names its module once with LOG_MODULE("fdb"); lines read
  * `LEVEL module: object 'name': event, key=value, what we do about it` on stderr (or the fd set).
- * What an outsider can trigger goes through log_warn_ratelimited() and the like: a token bucket per call site,
- * which later says how many lines it held back. Data-path code never logs; it counts.
+ * What an outsider can trigger goes through log_warn_ratelimited() and the like: a token bucket per
+ * call site, which later says how many lines it held back. Data-path code never logs; it counts.
  *
  * Lines are cut at 1 KiB; control characters become '?', so that nobody can forge a line.
  * Threads: any; one write(2) per line, so lines never mix.
  */
-#ifndef WEFT_LOG_H
-#define WEFT_LOG_H
+#ifndef WEFT_LIB_LOG_H
+#define WEFT_LIB_LOG_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,11 +29,11 @@ void log_set_fd(int fd);
 void log_write(enum log_level level, const char *module, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-#define log_err(...) log_write(LOG_ERR, log_module, __VA_ARGS__)
-#define log_warn(...) log_write(LOG_WARN, log_module, __VA_ARGS__)
+#define log_err(...)    log_write(LOG_ERR, log_module, __VA_ARGS__)
+#define log_warn(...)   log_write(LOG_WARN, log_module, __VA_ARGS__)
 #define log_notice(...) log_write(LOG_NOTICE, log_module, __VA_ARGS__)
-#define log_info(...) log_write(LOG_INFO, log_module, __VA_ARGS__)
-#define log_debug(...) log_write(LOG_DEBUG, log_module, __VA_ARGS__)
+#define log_info(...)   log_write(LOG_INFO, log_module, __VA_ARGS__)
+#define log_debug(...)  log_write(LOG_DEBUG, log_module, __VA_ARGS__)
 
 #define LOG_BURST 10
 
@@ -51,15 +51,15 @@ bool log_bucket_take(struct log_bucket *bucket, uint64_t now_ns, uint32_t *ret_s
 void log_write_limited(struct log_bucket *bucket, enum log_level level, const char *module,
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
-#define log_warn_ratelimited(...)                                                                  \
-	do {                                                                                       \
-		static struct log_bucket log_bucket_;                                              \
-		log_write_limited(&log_bucket_, LOG_WARN, log_module, __VA_ARGS__);                \
+#define log_warn_ratelimited(...)                                                   \
+	do {                                                                        \
+		static struct log_bucket log_bucket_;                               \
+		log_write_limited(&log_bucket_, LOG_WARN, log_module, __VA_ARGS__); \
 	} while (0)
-#define log_notice_ratelimited(...)                                                                \
-	do {                                                                                       \
-		static struct log_bucket log_bucket_;                                              \
-		log_write_limited(&log_bucket_, LOG_NOTICE, log_module, __VA_ARGS__);              \
+#define log_notice_ratelimited(...)                                                   \
+	do {                                                                          \
+		static struct log_bucket log_bucket_;                                 \
+		log_write_limited(&log_bucket_, LOG_NOTICE, log_module, __VA_ARGS__); \
 	} while (0)
 
 #endif

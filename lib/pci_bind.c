@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CLASS_NETWORK	 0x02
+#define CLASS_NETWORK    0x02
 #define CLASS_PCI_BRIDGE 0x0604
-#define MAX_UPPERS	 4 /* a VLAN on a bond in a bridge is 3 */
+#define MAX_UPPERS       4 /* a VLAN on a bond in a bridge is 3 */
 
 /* Reading sysfs */
 
@@ -32,9 +32,9 @@ static const char *proc(const struct pci_bind_env *env)
 	return env && env->proc ? env->proc : "/proc";
 }
 
-/** A path that is cut names nothing that could be opened. */
-__attribute__((format(printf, 2, 3))) static void make_path(
-	char path[PATH_MAX], const char *fmt, ...)
+/* A path that is cut names nothing that could be opened. */
+__attribute__((format(printf, 2, 3))) static void make_path(char path[PATH_MAX], const char *fmt,
+	...)
 {
 	va_list ap;
 
@@ -43,7 +43,7 @@ __attribute__((format(printf, 2, 3))) static void make_path(
 	va_end(ap);
 }
 
-/** First line of a file, without its newline. False when it cannot be read. */
+/* First line of a file, without its newline. False when it cannot be read. */
 static bool read_line(const char *path, char *buf, size_t size)
 {
 	FILE *in = fopen(path, "re");
@@ -65,7 +65,7 @@ static uint32_t read_hex(const char *dir, const char *file)
 	return read_line(path, text, sizeof(text)) ? (uint32_t)strtoul(text, NULL, 16) : 0;
 }
 
-/** Last part of where the link dir/file leads; "" when there is none. */
+/* Last part of where the link dir/file leads; "" when there is none. */
 static void read_link_name(const char *dir, const char *file, char *buf, size_t size)
 {
 	char path[PATH_MAX], target[PATH_MAX];
@@ -79,7 +79,7 @@ static void read_link_name(const char *dir, const char *file, char *buf, size_t 
 	(void)str_copy(buf, size, slash ? slash + 1 : target);
 }
 
-/** DDDD:BB:DD.F in full and lower case, from that or BB:DD.F. False if text is none. */
+/* DDDD:BB:DD.F in full and lower case, from that or BB:DD.F. False if text is none. */
 static bool parse_address(const char *text, char ret[PCI_BIND_ADDR_SIZE])
 {
 	unsigned domain = 0, bus, slot, fn;
@@ -103,7 +103,7 @@ static void device_dir(const struct pci_bind_env *env, const char *address, char
 	make_path(dir, "%s/bus/pci/devices/%s", sys(env), address);
 }
 
-/** Call fn(ctx, name) for the entries of a directory that do not start with a dot. */
+/* Call fn(ctx, name) for the entries of a directory that do not start with a dot. */
 static void each_entry(const char *dir, void (*fn)(void *ctx, const char *name), void *ctx)
 {
 	struct dirent **entries;
@@ -133,7 +133,7 @@ struct below {
 	const char *dir;
 };
 
-/** Interfaces of a device that the card's driver made in turn: virtio. */
+/* Interfaces of a device that the card's driver made in turn: virtio. */
 static void add_ifaces_below(void *ctx, const char *name)
 {
 	struct below *below = ctx;
@@ -150,7 +150,7 @@ struct group {
 	struct pci_bind_card *card;
 };
 
-/** A neighbour in the IOMMU group: does it prevent vfio? As vfio_dev_driver_allowed() has it. */
+/* A neighbour in the IOMMU group: does it prevent vfio? As vfio_dev_driver_allowed() has it. */
 static void look_at_neighbour(void *ctx, const char *address)
 {
 	struct group *group = ctx;
@@ -183,9 +183,9 @@ static void read_group(const struct pci_bind_env *env, const char *dir, struct p
 	each_entry(members, look_at_neighbour, &group);
 }
 
-/** Everything about the device at address; false when there is none. */
-static bool read_card(
-	const struct pci_bind_env *env, const char *address, struct pci_bind_card *card)
+/* Everything about the device at address; false when there is none. */
+static bool read_card(const struct pci_bind_env *env, const char *address,
+	struct pci_bind_card *card)
 {
 	struct below below = {card, NULL};
 	char dir[PATH_MAX], path[PATH_MAX], text[PCI_BIND_NAME_SIZE];
@@ -209,7 +209,7 @@ static bool read_card(
 	return true;
 }
 
-/** The PCI device under an interface: the last PCI address in the path of its class link. */
+/* The PCI device under an interface: the last PCI address in the path of its class link. */
 static int address_of_iface(const struct pci_bind_env *env, const char *iface,
 	char ret[PCI_BIND_ADDR_SIZE], struct err *err)
 {
@@ -218,8 +218,8 @@ static int address_of_iface(const struct pci_bind_env *env, const char *iface,
 
 	make_path(link, "%s/class/net/%s", sys(env), iface);
 	if (!iface[0] || strchr(iface, '/') || iface[0] == '.' || !realpath(link, path)) {
-		(void)err_set_field(
-			err, -ENODEV, "dev", "device '%s': no interface and no PCI device", iface);
+		(void)err_set_field(err, -ENODEV, "dev",
+			"device '%s': no interface and no PCI device", iface);
 		err_hint(err, "see `netcfg nic show`");
 		return -ENODEV;
 	}
@@ -251,7 +251,7 @@ int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bi
 	return -ENODEV;
 }
 
-/** The address in a name by location. Source: systemd.net-naming-scheme(7), ID_NET_NAME_PATH. */
+/* The address in a name by location. Source: systemd.net-naming-scheme(7), ID_NET_NAME_PATH. */
 static bool address_in_name(const char *iface, char ret[PCI_BIND_ADDR_SIZE])
 {
 	unsigned domain = 0, bus, slot, function = 0;
@@ -264,7 +264,7 @@ static bool address_in_name(const char *iface, char ret[PCI_BIND_ADDR_SIZE])
 	}
 	if (sscanf(iface + len, "f%1u%n", &function, &more) == 1)
 		len += more;
-	// A port of a card follows; anything else (a virtual function) has another address.
+	/* A port of a card follows; anything else (a virtual function) has another address. */
 	if (iface[len] && iface[len] != 'n' && iface[len] != 'd')
 		return false;
 	if (domain > 0xffff || bus > 0xff || slot > 0x1f || function > 7)
@@ -314,7 +314,7 @@ int pci_bind_each(const struct pci_bind_env *env,
 	struct each each = {.env = env, .fn = fn, .ctx = ctx};
 	char dir[PATH_MAX];
 
-	device_dir(env, "", dir); // a host without PCI has none
+	device_dir(env, "", dir); /* a host without PCI has none */
 	each_entry(dir, each_card, &each);
 	return each.result;
 }
@@ -353,7 +353,7 @@ static void add_upper(void *ctx, const char *entry)
 		add_name(uppers->names, entry + 6, uppers->depth + 1);
 }
 
-/** An interface and what stands on it: its bridge, bond, VLANs. */
+/* An interface and what stands on it: its bridge, bond, VLANs. */
 static void add_name(struct names *names, const char *name, unsigned depth)
 {
 	struct uppers uppers = {names, depth};
@@ -374,7 +374,7 @@ static const char *find_name(const struct names *names, const char *name)
 	return NULL;
 }
 
-/** Interface of a line of /proc/net/route that is a default route. */
+/* Interface of a line of /proc/net/route that is a default route. */
 static bool is_default_ipv4(const char *line, char iface[16])
 {
 	unsigned destination, mask;
@@ -383,7 +383,7 @@ static bool is_default_ipv4(const char *line, char iface[16])
 	       !destination && !mask;
 }
 
-/** The same of /proc/net/ipv6_route; the kernel's own unreachable route is on lo. */
+/* The same of /proc/net/ipv6_route; the kernel's own unreachable route is on lo. */
 static bool is_default_ipv6(const char *line, char iface[16])
 {
 	char destination[33];
@@ -411,7 +411,7 @@ static const char *find_default_route(const struct names *names, const char *fil
 	return found;
 }
 
-/** Does it lead beyond the link? */
+/* Does it lead beyond the link? */
 static bool is_global(const struct ifaddrs *addr)
 {
 	if (!addr->ifa_addr || addr->ifa_flags & IFF_LOOPBACK)
@@ -419,7 +419,7 @@ static bool is_global(const struct ifaddrs *addr)
 	if (addr->ifa_addr->sa_family == AF_INET) {
 		const struct sockaddr_in *in = (const struct sockaddr_in *)addr->ifa_addr;
 
-		return ntohl(in->sin_addr.s_addr) >> 16 != 0xa9fe; // 169.254/16
+		return ntohl(in->sin_addr.s_addr) >> 16 != 0xa9fe; /* 169.254/16 */
 	}
 	if (addr->ifa_addr->sa_family == AF_INET6)
 		return !IN6_IS_ADDR_LINKLOCAL(
@@ -427,8 +427,8 @@ static bool is_global(const struct ifaddrs *addr)
 	return false;
 }
 
-static void look_at_addresses(
-	const struct ifaddrs *addrs, const struct names *names, struct pci_bind_use *use)
+static void look_at_addresses(const struct ifaddrs *addrs, const struct names *names,
+	struct pci_bind_use *use)
 {
 	bool elsewhere = false;
 
@@ -485,9 +485,9 @@ static bool noiommu_is_on(const struct pci_bind_env *env)
 	return read_line(path, text, sizeof(text)) && text[0] == 'Y';
 }
 
-/** Does the host need the card? */
-static int check_use(
-	const struct pci_bind_env *env, const struct pci_bind_card *card, struct err *err)
+/* Does the host need the card? */
+static int check_use(const struct pci_bind_env *env, const struct pci_bind_card *card,
+	struct err *err)
 {
 	struct pci_bind_use use;
 
@@ -514,7 +514,8 @@ int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_card *c
 		(void)err_set(err, -ENOTSUP,
 			"card '%s': its driver %s serves programs beside the kernel", card->address,
 			card->driver);
-		err_hint(err, "leave it where it is, and use it: `netcfg port add NAME type nic dev %s`",
+		err_hint(err,
+			"leave it where it is, and use it: `netcfg port add NAME type nic dev %s`",
 			card->address);
 		return -ENOTSUP;
 	}
@@ -556,7 +557,7 @@ static int write_file(const struct pci_bind_env *env, const char *path, const ch
 	return code;
 }
 
-/** Write to a file of the device, or of the bus where file starts with a slash. */
+/* Write to a file of the device, or of the bus where file starts with a slash. */
 static int tell(const struct pci_bind_env *env, const char *address, const char *file,
 	const char *text, struct err *err)
 {
@@ -576,8 +577,8 @@ static int tell(const struct pci_bind_env *env, const char *address, const char 
 	return code;
 }
 
-static void driver_of(
-	const struct pci_bind_env *env, const char *address, char driver[PCI_BIND_NAME_SIZE])
+static void driver_of(const struct pci_bind_env *env, const char *address,
+	char driver[PCI_BIND_NAME_SIZE])
 {
 	char dir[PATH_MAX];
 
@@ -585,9 +586,9 @@ static void driver_of(
 	read_link_name(dir, "driver", driver, PCI_BIND_NAME_SIZE);
 }
 
-/** Let go of the driver that it has, and let the bus look for the one that it shall have. */
-static int rebind(
-	const struct pci_bind_env *env, const char *address, const char *override, struct err *err)
+/* Let go of the driver that it has, and let the bus look for the one that it shall have. */
+static int rebind(const struct pci_bind_env *env, const char *address, const char *override,
+	struct err *err)
 {
 	char driver[PCI_BIND_NAME_SIZE];
 	int code = tell(env, address, "driver_override", override, err);
@@ -615,16 +616,16 @@ int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_card *ca
 	}
 	if (!code)
 		return 0;
-	// Undone in the same words: no override, and whoever wants it may have it.
+	/* Undone in the same words: no override, and whoever wants it may have it. */
 	(void)tell(env, card->address, "driver_override", "\n", NULL);
 	if (!driver[0])
 		(void)tell(env, card->address, "/bus/pci/drivers_probe", card->address, NULL);
 	return code;
 }
 
-/** A group that a program has open is busy; vfio-pci would wait for it inside the kernel. */
-static int check_idle(
-	const struct pci_bind_env *env, const struct pci_bind_card *card, struct err *err)
+/* A group that a program has open is busy; vfio-pci would wait for it inside the kernel. */
+static int check_idle(const struct pci_bind_env *env, const struct pci_bind_card *card,
+	struct err *err)
 {
 	char path[PATH_MAX];
 	int fd;
@@ -636,8 +637,8 @@ static int check_idle(
 	if (fd >= 0)
 		close(fd);
 	else if (errno == EBUSY) {
-		(void)err_set(
-			err, -EBUSY, "card '%s': a program uses it (%s)", card->address, path);
+		(void)err_set(err, -EBUSY, "card '%s': a program uses it (%s)", card->address,
+			path);
 		err_hint(err, "remove the port that has it: `netcfg port del NAME`");
 		return -EBUSY;
 	}
@@ -664,8 +665,8 @@ int pci_bind_give_back(const struct pci_bind_env *env, const char *address,
 	if (ret_driver)
 		(void)str_copy(ret_driver, PCI_BIND_NAME_SIZE, driver);
 	if (!code && !driver[0]) {
-		code = err_set(
-			err, -EIO, "card '%s': no driver of the kernel took it", card.address);
+		code = err_set(err, -EIO, "card '%s': no driver of the kernel took it",
+			card.address);
 		err_hint(err, "load its module; 'lspci -ks %s' names it", card.address);
 	}
 	return code;

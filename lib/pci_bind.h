@@ -18,8 +18,8 @@
  * Limits: a card has at most PCI_BIND_MAX_IFACES interfaces that are told of.
  * Source: Linux, Documentation/driver-api/vfio.rst and Documentation/ABI/testing/sysfs-bus-pci.
  */
-#ifndef WEFT_PCI_BIND_H
-#define WEFT_PCI_BIND_H
+#ifndef WEFT_LIB_PCI_BIND_H
+#define WEFT_LIB_PCI_BIND_H
 
 #include "err.h"
 
@@ -30,13 +30,13 @@
 #define PCI_BIND_ADDR_SIZE  13 /* "0000:03:00.0" */
 #define PCI_BIND_NAME_SIZE  32
 #define PCI_BIND_MAX_IFACES 8
-#define PCI_BIND_VFIO	    "vfio-pci"
+#define PCI_BIND_VFIO       "vfio-pci"
 
 /** Where the system is looked for; NULL or zeroed = the real one. For tests. */
 struct pci_bind_env {
-	const char *sys;	     /* instead of /sys */
-	const char *proc;	     /* instead of /proc */
-	const char *dev;	     /* instead of /dev */
+	const char *sys;             /* instead of /sys */
+	const char *proc;            /* instead of /proc */
+	const char *dev;             /* instead of /dev */
 	const struct ifaddrs *addrs; /* instead of getifaddrs() */
 	/** instead of writing text to the file; returns 0 or -errno */
 	int (*write)(void *ctx, const char *path, const char *text);
@@ -45,11 +45,11 @@ struct pci_bind_env {
 
 struct pci_bind_card {
 	char address[PCI_BIND_ADDR_SIZE];
-	uint16_t vendor, device;	 /* PCI ids */
-	uint32_t class;			 /* 0x020000 = Ethernet */
+	uint16_t vendor, device;         /* PCI ids */
+	uint32_t class;                  /* 0x020000 = Ethernet */
 	char driver[PCI_BIND_NAME_SIZE]; /* "" = none */
-	bool overridden;		 /* driver_override names vfio-pci */
-	int group;			 /* IOMMU group, -1 = none */
+	bool overridden;                 /* driver_override names vfio-pci */
+	int group;                       /* IOMMU group, -1 = none */
 	unsigned n_ifaces;
 	char ifaces[PCI_BIND_MAX_IFACES][16];
 	unsigned n_others;  /* devices beside it in its group, bridges not counted */
@@ -59,9 +59,9 @@ struct pci_bind_card {
 /** What the host would lose with the card. */
 struct pci_bind_use {
 	bool default_route; /* an interface of it, or one on top of it, leads to everywhere */
-	bool address;	    /* such an interface has an address beyond the link */
+	bool address;       /* such an interface has an address beyond the link */
 	bool only_address;  /* and no other interface of the host has one */
-	char iface[16];	    /* the one that is meant, "" = none */
+	char iface[16];     /* the one that is meant, "" = none */
 };
 
 /**
@@ -101,8 +101,8 @@ int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_card *c
 	struct err *err);
 
 /** Take it: bind it to vfio-pci. Call pci_bind_check() before. 0, -EACCES, -EIO, ... */
-int pci_bind_take(
-	const struct pci_bind_env *env, const struct pci_bind_card *card, struct err *err);
+int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_card *card,
+	struct err *err);
 
 /**
  * Give the card (an address as in pci_bind_card) back to the kernel's driver. One that is not on

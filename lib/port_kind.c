@@ -16,7 +16,7 @@ struct kind {
 	const char *article;
 	uint64_t needs;
 	uint64_t needs_one; /* of these, at least one */
-	uint64_t takes;	    /* may be given, besides those above */
+	uint64_t takes;     /* may be given, besides those above */
 	const char *hint;   /* what to add when a needed field is missing */
 };
 
@@ -247,8 +247,8 @@ static int check_fields(const struct ctl_port *conf, struct err *err)
 	if (foreign) {
 		field = first_field(foreign);
 		list_fields(takes, list, sizeof(list));
-		(void)err_set_field(err, -EINVAL, field, "%s %s port has no %s", kind->article, type,
-			word_of(field, word));
+		(void)err_set_field(err, -EINVAL, field, "%s %s port has no %s", kind->article,
+			type, word_of(field, word));
 		err_hint(err, "of these settings it has: %s", list);
 		return -EINVAL;
 	}
@@ -277,7 +277,8 @@ int port_kind_check(const struct ctl_port *conf, struct err *err)
 		r = check_files(conf, err);
 	if (r == 0 && makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev) &&
 		!port_kind_ifname_ok(conf->name)) {
-		(void)err_set_field(err, -EINVAL, "dev", "its interface cannot have the name of the port");
+		(void)err_set_field(err, -EINVAL, "dev",
+			"its interface cannot have the name of the port");
 		err_hint(err, "add dev NAME, with at most 15 characters and no colon");
 		r = -EINVAL;
 	}
@@ -295,7 +296,7 @@ static bool same_text(const char *a, const char *b)
 static bool shares_path(const struct ctl_port *a, const struct ctl_port *b)
 {
 	return a->type == CTL_PORT_MEMIF && b->type == CTL_PORT_MEMIF && a->mode == b->mode &&
-		a->memif_id != b->memif_id;
+	       a->memif_id != b->memif_id;
 }
 
 const char *port_kind_conflict(const struct ctl_port *conf, const struct ctl_port *other)

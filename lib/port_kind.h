@@ -22,8 +22,8 @@
  *
  * Pure functions; threads: any.
  */
-#ifndef WEFT_PORT_KIND_H
-#define WEFT_PORT_KIND_H
+#ifndef WEFT_LIB_PORT_KIND_H
+#define WEFT_LIB_PORT_KIND_H
 
 #include "ctl_vswitch.h"
 #include "err.h"

@@ -20,7 +20,7 @@ size_t str_copy(char *dst, size_t size, const char *src)
 
 	if (len == size) {
 		len--;
-		// Step back over the continuation bytes of a sequence that was cut.
+		/* Step back over the continuation bytes of a sequence that was cut. */
 		while (len && ((unsigned char)src[len] & 0xc0) == 0x80)
 			len--;
 	}
@@ -46,7 +46,7 @@ static size_t str_min(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-// Damerau's distance with adjacent transpositions, since these are what fingers do; three rows.
+/* Damerau's distance with adjacent transpositions, since these are what fingers do; three rows. */
 static size_t str_distance(const char *a, size_t len_a, const char *b, size_t len_b)
 {
 	size_t rows[3][STR_NEAREST_MAX + 1];
@@ -84,7 +84,7 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
 		if (len_i > STR_NEAREST_MAX)
 			continue;
 		distance = str_distance(word, len, candidates[i], len_i);
-		// All of a short word may differ and still be "near"; that helps nobody.
+		/* All of a short word may differ and still be "near"; that helps nobody. */
 		if (distance < best_distance && distance < len && distance < len_i) {
 			best_distance = distance;
 			best = candidates[i];
@@ -93,7 +93,7 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
 	return best;
 }
 
-// Digits at *text, which is moved past them.
+/* Digits at *text, which is moved past them. */
 static int str_parse_digits(const char **text, unsigned base, uint64_t *ret_value)
 {
 	const char *p = *text;
@@ -137,8 +137,8 @@ int str_parse_u64(const char *text, uint64_t *ret_value)
 	return code;
 }
 
-static int str_parse_with_unit(
-	const char *text, const struct str_unit *units, size_t n_units, uint64_t *ret_value)
+static int str_parse_with_unit(const char *text, const struct str_unit *units, size_t n_units,
+	uint64_t *ret_value)
 {
 	uint64_t value;
 	int code = str_parse_digits(&text, 10, &value);

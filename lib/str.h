@@ -4,8 +4,8 @@
  *
  * Pure functions; any thread.
  */
-#ifndef WEFT_STR_H
-#define WEFT_STR_H
+#ifndef WEFT_LIB_STR_H
+#define WEFT_LIB_STR_H
 
 #include <stddef.h>
 #include <stdint.h>

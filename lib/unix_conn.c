@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/** Of 4 KiB, to find descriptors at the end; more than a socket holds. */
+/* Of 4 KiB, to find descriptors at the end; more than a socket holds. */
 #define MAX_READS 256
 
 ssize_t unix_conn_read(int fd, void *dst, size_t size)

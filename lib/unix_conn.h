@@ -9,8 +9,8 @@
  *
  * Not for who wants descriptors. Threads: any, one at a time for a socket.
  */
-#ifndef WEFT_UNIX_CONN_H
-#define WEFT_UNIX_CONN_H
+#ifndef WEFT_LIB_UNIX_CONN_H
+#define WEFT_LIB_UNIX_CONN_H
 
 #include <stddef.h>
 #include <sys/types.h>

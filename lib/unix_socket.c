@@ -18,13 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 
-/** As often as a dead socket may turn up again in the place of one that was removed. */
+/* As often as a dead socket may turn up again in the place of one that was removed. */
 #define PLACE_TRIES 8
-/** What make_name() adds: two dots and a number. */
+/* What make_name() adds: two dots and a number. */
 #define NAME_EXTRA 18
 #define NAME_SIZE  (UNIX_PATH_MAX + 1)
 
-/** A path on the way to becoming a socket. */
+/* A path on the way to becoming a socket. */
 struct place {
 	const char *path, *what;
 	const char *name; /* its last part */
@@ -49,8 +49,8 @@ static int place_open(struct place *place, struct err *err)
 
 	place->name = slash ? slash + 1 : place->path;
 	if (!*place->name)
-		return err_set(
-			err, -EISDIR, "%s '%s': the path of a folder", place->what, place->path);
+		return err_set(err, -EISDIR, "%s '%s': the path of a folder", place->what,
+			place->path);
 	if (slash)
 		(void)snprintf(folder, sizeof(folder), "%.*s",
 			slash == place->path ? 1 : (int)(slash - place->path), place->path);
@@ -63,7 +63,9 @@ static int place_open(struct place *place, struct err *err)
 	return 0;
 }
 
-/** A name beside the path that nobody else uses; people find the path's in it, as long as it fits. */
+/*
+ * A name beside the path that nobody else uses; people find the path's in it, as long as it fits.
+ */
 static int make_name(const struct place *place, char *name, size_t size)
 {
 	uint64_t random;
@@ -79,7 +81,7 @@ static int make_name(const struct place *place, char *name, size_t size)
 
 /* ---- Who is there ---- */
 
-/** Is a program's answer to be had at the socket? 0 = no: it is dead. */
+/* Is a program's answer to be had at the socket? 0 = no: it is dead. */
 static int check_served(const struct place *place, struct err *err)
 {
 	struct sockaddr_un address;
@@ -102,7 +104,7 @@ static int check_served(const struct place *place, struct err *err)
 	return code;
 }
 
-/** Remove what was looked at. Something else that has taken its place meanwhile is put back. */
+/* Remove what was looked at. Something else that has taken its place meanwhile is put back. */
 static int remove_dead(const struct place *place, const struct stat *dead, struct err *err)
 {
 	char aside[NAME_SIZE];
@@ -121,9 +123,9 @@ static int remove_dead(const struct place *place, const struct stat *dead, struc
 		    : 0;
 }
 
-/**
- * 0 = nothing is at the path; 1 = a dead socket: ret_st, and ret_fd to be closed, for as long as it is open
- * no other file gets its number; else what keeps the path, in err.
+/*
+ * 0 = nothing is at the path; 1 = a dead socket: ret_st, and ret_fd to be closed, for as long as it
+ * is open no other file gets its number; else what keeps the path, in err.
  */
 static int look_at(const struct place *place, int *ret_fd, struct stat *ret_st, struct err *err)
 {
@@ -160,7 +162,7 @@ static int clear_dead(const struct place *place, struct err *err)
 	return code;
 }
 
-/** Whoever keeps the lock longer shall not keep us from starting. */
+/* Whoever keeps the lock longer shall not keep us from starting. */
 static void lock_folder(int fd)
 {
 	const struct timespec pause = {.tv_nsec = 1000000};
@@ -174,7 +176,7 @@ static void lock_folder(int fd)
 
 /* ---- Our own ---- */
 
-/** Bind the socket to name in the folder, and listen. */
+/* Bind the socket to name in the folder, and listen. */
 static int serve(const struct place *place, const char *name, mode_t mode, int backlog,
 	struct unix_listener *listener)
 {
@@ -198,7 +200,7 @@ static int serve(const struct place *place, const char *name, mode_t mode, int b
 	return 0;
 }
 
-/** Give the socket its path. */
+/* Give the socket its path. */
 static int take_place(const struct place *place, const char *name, struct err *err)
 {
 	int dir = place->folder_fd, code = 0;

@@ -5,18 +5,18 @@
  * else at the path, stays; and at the end only the listener's own socket is removed, whoever put
  * something else at the path meanwhile.
  *
- * Order. The socket is bound to a name of its own in the same folder, gets its mode and listens there;
- * link(2) then gives it the path, and fails if anything is there. So whoever finds it finds it served,
- * and two programs that start at once cannot take each other's for dead. A dead socket is moved aside
- * first, and looked at again there: what is not the file that was found dead is put back. Programs of
- * ours that replace the same socket at once take turns by a lock on the folder, for which they wait
- * UNIX_LOCK_MS at most. A program that binds its socket a while before it listens cannot be told from a
- * dead one by anybody.
+ * Order. The socket is bound to a name of its own in the same folder, gets its mode and listens
+ * there; link(2) then gives it the path, and fails if anything is there. So whoever finds it finds
+ * it served, and two programs that start at once cannot take each other's for dead. A dead socket
+ * is moved aside first, and looked at again there: what is not the file that was found dead is put
+ * back. Programs of ours that replace the same socket at once take turns by a lock on the folder,
+ * for which they wait UNIX_LOCK_MS at most. A program that binds its socket a while before it
+ * listens cannot be told from a dead one by anybody.
  *
  * Threads: any. Limits: a path of at most UNIX_PATH_MAX bytes.
  */
-#ifndef WEFT_UNIX_SOCKET_H
-#define WEFT_UNIX_SOCKET_H
+#ifndef WEFT_LIB_UNIX_SOCKET_H
+#define WEFT_LIB_UNIX_SOCKET_H
 
 #include "err.h"
 
@@ -29,7 +29,7 @@
 struct closer;
 
 struct unix_listener {
-	int fd;	   /* owned; non-blocking */
+	int fd;    /* owned; non-blocking */
 	dev_t dev; /* identity of the socket's file */
 	ino_t ino;
 };
@@ -40,19 +40,20 @@ int unix_address(const char *path, struct sockaddr_un *ret_address);
 /**
  * Listen at path. mode: of the socket's file; 0 = as the umask leaves it. what: the object that the
  * messages begin with, e.g. "control socket"; borrowed.
- * returns  0, -EADDRINUSE (served), -EEXIST (no socket), -ENAMETOOLONG, -EINVAL, or what bind() gave.
+ * returns  0, -EADDRINUSE (served), -EEXIST (no socket), -ENAMETOOLONG, -EINVAL, or what bind()
+ *          gave.
  */
 int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 	struct unix_listener *ret_listener, struct err *err);
 /**
- * Could unix_listen() have the path now? Nothing is changed. For what is asked before anything starts; who then
- * listens asks again.
+ * Could unix_listen() have the path now? Nothing is changed. For what is asked before anything
+ * starts; who then listens asks again.
  * returns  0, or what unix_listen() would, of what is at the path
  */
 int unix_check_free(const char *path, const char *what, struct err *err);
 /**
- * Close, and remove path if it is still this listener's. closer: closes the connections of those who wait
- * to be accepted and have sent descriptors (unix_conn.h); NULL = they stay open.
+ * Close, and remove path if it is still this listener's. closer: closes the connections of those
+ * who wait to be accepted and have sent descriptors (unix_conn.h); NULL = they stay open.
  */
 void unix_listener_close(struct unix_listener *listener, const char *path, struct closer *closer);
 

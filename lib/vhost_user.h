@@ -7,8 +7,8 @@
  * these structs only after its size was checked.
  * Source: "Vhost-user Protocol" of QEMU's interoperability specifications, by message name.
  */
-#ifndef WEFT_VHOST_USER_H
-#define WEFT_VHOST_USER_H
+#ifndef WEFT_LIB_VHOST_USER_H
+#define WEFT_LIB_VHOST_USER_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -19,8 +19,8 @@
 #define VHOST_USER_NEED_REPLY   (1u << 3)
 #define VHOST_USER_MAX_FDS      8
 #define VHOST_USER_MAX_PAYLOAD  1024
-#define VHOST_USER_MAX_REGIONS  8   /* in one SET_MEM_TABLE */
-#define VHOST_USER_MAX_SLOTS    32  /* what our back-end grants with CONFIGURE_MEM_SLOTS */
+#define VHOST_USER_MAX_REGIONS  8  /* in one SET_MEM_TABLE */
+#define VHOST_USER_MAX_SLOTS    32 /* what our back-end grants with CONFIGURE_MEM_SLOTS */
 #define VHOST_USER_CONFIG_SIZE  256
 
 /** Bit 30 of the virtio features: protocol features are understood. */

@@ -6,25 +6,25 @@
  * Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues", 5.1 "Network Device",
  * 6 "Reserved Feature Bits".
  */
-#ifndef WEFT_VIRTIO_WIRE_H
-#define WEFT_VIRTIO_WIRE_H
+#ifndef WEFT_LIB_VIRTIO_WIRE_H
+#define WEFT_LIB_VIRTIO_WIRE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
 /* 6 "Reserved Feature Bits" */
-#define VIRTIO_F_NOTIFY_ON_EMPTY     24
-#define VIRTIO_F_ANY_LAYOUT          27
-#define VIRTIO_F_INDIRECT_DESC       28
-#define VIRTIO_F_EVENT_IDX           29
-#define VIRTIO_F_VERSION_1           32
-#define VIRTIO_F_ACCESS_PLATFORM     33
-#define VIRTIO_F_RING_PACKED         34
-#define VIRTIO_F_IN_ORDER            35
-#define VIRTIO_F_ORDER_PLATFORM      36
-#define VIRTIO_F_SR_IOV              37
-#define VIRTIO_F_NOTIFICATION_DATA   38
-#define VIRTIO_F_RING_RESET          40
+#define VIRTIO_F_NOTIFY_ON_EMPTY   24
+#define VIRTIO_F_ANY_LAYOUT        27
+#define VIRTIO_F_INDIRECT_DESC     28
+#define VIRTIO_F_EVENT_IDX         29
+#define VIRTIO_F_VERSION_1         32
+#define VIRTIO_F_ACCESS_PLATFORM   33
+#define VIRTIO_F_RING_PACKED       34
+#define VIRTIO_F_IN_ORDER          35
+#define VIRTIO_F_ORDER_PLATFORM    36
+#define VIRTIO_F_SR_IOV            37
+#define VIRTIO_F_NOTIFICATION_DATA 38
+#define VIRTIO_F_RING_RESET        40
 
 /* 5.1.3 "Feature bits" of a network device */
 #define VIRTIO_NET_F_CSUM                0

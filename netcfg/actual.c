@@ -11,13 +11,14 @@
 #include <string.h>
 #include <unistd.h>
 
-int actual_open_switch(
-	const char *run_dir, unsigned timeout_ms, struct ctl_client **ret_client, struct err *err)
+int actual_open_switch(const char *run_dir, unsigned timeout_ms, struct ctl_client **ret_client,
+	struct err *err)
 {
 	char path[CTL_PATH_MAX + 1];
 	int code = rundir_file(run_dir, "vswitch", ".sock", path, sizeof(path), err);
 
-	return code ? code : ctl_client_open(path, &ctl_vswitch_interface, timeout_ms, ret_client, err);
+	return code ? code
+		    : ctl_client_open(path, &ctl_vswitch_interface, timeout_ms, ret_client, err);
 }
 
 int actual_open_node(const char *run_dir, const char *node, unsigned timeout_ms,
@@ -34,7 +35,9 @@ static bool is_absent(int code)
 	return code == -ENOENT || code == -ECONNREFUSED;
 }
 
-/* A program that dies still takes connections, for as long as the kernel is cleaning up after it. */
+/*
+ * A program that dies still takes connections, for as long as the kernel is cleaning up after it.
+ */
 static bool is_dying(int code)
 {
 	return code == -EPIPE || code == -ECONNRESET;
@@ -54,15 +57,15 @@ bool actual_switch_answers(const char *run_dir)
 	return !is_dying(code);
 }
 
-#define NOTE(fn, type, member)                                                                     \
-	static int fn(void *ctx, const void *row)                                                   \
-	{                                                                                           \
-		struct state *state = ctx;                                                           \
-		struct type *out = STATE_ADD(state->member##s, state->n_##member##s);                \
-		if (!out)                                                                            \
-			return -ENOMEM;                                                              \
-		*out = *(const struct type *)row;                                                    \
-		return 0;                                                                            \
+#define NOTE(fn, type, member)                                                        \
+	static int fn(void *ctx, const void *row)                                     \
+	{                                                                             \
+		struct state *state = ctx;                                            \
+		struct type *out = STATE_ADD(state->member##s, state->n_##member##s); \
+		if (!out)                                                             \
+			return -ENOMEM;                                               \
+		*out = *(const struct type *)row;                                     \
+		return 0;                                                             \
 	}
 NOTE(note_bridge, ctl_bridge, bridge)
 NOTE(note_port, ctl_port, port)
@@ -83,7 +86,7 @@ static unsigned patience_ms(const struct reader *reader, const char *name)
 	char pid_file[RUNDIR_PATH_SIZE];
 
 	if (rundir_file(reader->run_dir, name, ".pid", pid_file, sizeof(pid_file), NULL) ||
-	    proc_is_stopped(pid_file))
+		proc_is_stopped(pid_file))
 		return 0;
 	if (now_ns + least_ns > reader->deadline_ns)
 		return LEAST_MS;
@@ -97,7 +100,8 @@ static int read_switch(const struct reader *reader)
 	struct ctl_client *client;
 	struct ctl_ref all = {0};
 	unsigned timeout_ms = patience_ms(reader, "vswitch");
-	int code = timeout_ms ? actual_open_switch(reader->run_dir, timeout_ms, &client, err) : -ETIMEDOUT;
+	int code = timeout_ms ? actual_open_switch(reader->run_dir, timeout_ms, &client, err)
+			      : -ETIMEDOUT;
 
 	if (code == -ETIMEDOUT) {
 		err_clear(err);
@@ -174,7 +178,9 @@ static int read_node(void *ctx, const char *name)
 	if (!node)
 		return err_set(reader->err, -ENOMEM, "out of memory");
 	(void)str_copy(node->name, sizeof(node->name), name);
-	code = timeout_ms ? actual_open_node(reader->run_dir, name, timeout_ms, &client, reader->err) : -ETIMEDOUT;
+	code = timeout_ms
+		       ? actual_open_node(reader->run_dir, name, timeout_ms, &client, reader->err)
+		       : -ETIMEDOUT;
 	if (!code) {
 		code = ask_node(client, name, reader->actual, node, reader->err);
 		ctl_client_close(client);
@@ -187,7 +193,7 @@ static int read_node(void *ctx, const char *name)
 		return 0;
 	}
 	if (is_dying(code) || is_absent(code)) {
-		err_clear(reader->err); // it just went away
+		err_clear(reader->err); /* it just went away */
 		return 0;
 	}
 	return code ? err_prefix(reader->err, "node '%s'", name) : 0;
@@ -195,7 +201,8 @@ static int read_node(void *ctx, const char *name)
 
 int actual_read(const char *run_dir, unsigned wait_ms, struct actual *ret_actual, struct err *err)
 {
-	struct reader reader = {run_dir, ret_actual, ev_now_ns() + wait_ms * UINT64_C(1000000), err};
+	struct reader reader = {
+		run_dir, ret_actual, ev_now_ns() + wait_ms * UINT64_C(1000000), err};
 	int code;
 
 	*ret_actual = (struct actual){0};

@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #define START_TIMEOUT_MS 30000
-#define AFTER_TIMEOUT_S	 120
-#define STOP_TIMEOUT_MS	 20000 /* it gives cards back, which a kill would leave with vfio-pci */
+#define AFTER_TIMEOUT_S  120
+#define STOP_TIMEOUT_MS  20000 /* it gives cards back, which a kill would leave with vfio-pci */
 #define ANSWER_TIMEOUT_S 60    /* the first port of a card starts DPDK: 2 s where all is emulated */
 
 /* The switch */
@@ -38,7 +38,8 @@ static int wait_switch(const char *run_dir, const char *log, const char *pid_fil
 			return -EIO;
 		}
 		if (!runs || ev_now_ns() > deadline) {
-			(void)err_set(err, -EIO, "vswitch: %s", runs ? "does not answer" : "ended at once");
+			(void)err_set(err, -EIO, "vswitch: %s",
+				runs ? "does not answer" : "ended at once");
 			err_hint(err, "its log is '%s'", log);
 			return -EIO;
 		}
@@ -66,7 +67,7 @@ int apply_start_switch(const struct opts *opts, const char *run_dir, struct err 
 		return code;
 	if (actual_switch_answers(run_dir))
 		return 0;
-	(void)proc_wait_gone(pid_file, STOP_TIMEOUT_MS); // one that dies has the state still
+	(void)proc_wait_gone(pid_file, STOP_TIMEOUT_MS); /* one that dies has the state still */
 	code = proc_find_program(opts->bin_dir, "vswitch", program, sizeof(program), err);
 	if (!code)
 		code = rundir_create(state, err);
@@ -103,7 +104,8 @@ static int check_kvm(const struct opts *opts, struct err *err)
 	reason = json_string_value(json_object_get(json, "reason"));
 	hint = json_string_value(json_object_get(json, "hint"));
 	if (!json_is_true(json_object_get(json, "fit"))) {
-		code = err_set(err, -ENOTSUP, "no node can be started: %s", reason ? reason : "KVM cannot be measured");
+		code = err_set(err, -ENOTSUP, "no node can be started: %s",
+			reason ? reason : "KVM cannot be measured");
 		err_hint(err, "%s", hint ? hint : "see `vmm check`");
 	}
 	json_decref(json);
@@ -139,7 +141,8 @@ static bool lives(const char *run_dir, const char *name)
 {
 	char pid_file[RUNDIR_PATH_SIZE];
 
-	return !rundir_file(run_dir, name, ".pid", pid_file, sizeof(pid_file), NULL) && proc_find(pid_file) > 0;
+	return !rundir_file(run_dir, name, ".pid", pid_file, sizeof(pid_file), NULL) &&
+	       proc_find(pid_file) > 0;
 }
 
 static int check_node_sockets(const char *run_dir, const struct state_vm *vm, struct err *err)
@@ -173,15 +176,17 @@ static bool is_ours(const struct state *actual, const char *path)
 
 static int check_port_socket(const struct ctl_port *port, struct err *err)
 {
-	if (!port->path[0] || port->mode != CTL_SOCK_SERVER || !unix_check_free(port->path, "socket", err))
+	if (!port->path[0] || port->mode != CTL_SOCK_SERVER ||
+		!unix_check_free(port->path, "socket", err))
 		return 0;
 	return err_prefix(err, "port '%s'", port->name);
 }
 
-int apply_check_sockets(const char *run_dir, const struct plan *plan, const struct actual *actual, struct err *err)
+int apply_check_sockets(const char *run_dir, const struct plan *plan, const struct actual *actual,
+	struct err *err)
 {
-	bool is_there = !access(run_dir, F_OK); // without it no node's socket is
-	// A switch that is about to end still serves what it had.
+	bool is_there = !access(run_dir, F_OK); /* without it no node's socket is */
+	/* A switch that is about to end still serves what it had. */
 	bool is_dying = !actual->switch_runs && lives(run_dir, "vswitch");
 	int code = 0;
 
@@ -190,7 +195,8 @@ int apply_check_sockets(const char *run_dir, const struct plan *plan, const stru
 
 		if (op->kind == PLAN_NODE_ADD && is_there && !lives(run_dir, op->name))
 			code = check_node_sockets(run_dir, &op->to.vm, err);
-		else if (op->kind == PLAN_PORT_ADD && !is_dying && !is_ours(&actual->state, op->to.port.path))
+		else if (op->kind == PLAN_PORT_ADD && !is_dying &&
+			 !is_ours(&actual->state, op->to.port.path))
 			code = check_port_socket(&op->to.port, err);
 	}
 	return code;
@@ -207,9 +213,9 @@ struct applier {
 static int wait_after(const struct applier *a, const struct topo_node *node, struct err *err)
 {
 	const struct opts *opts = a->opts;
-	unsigned timeout_s = opts->timeout_s		   ? opts->timeout_s
+	unsigned timeout_s = opts->timeout_s              ? opts->timeout_s
 			     : opts->wait && opts->wait_s ? opts->wait_s
-							   : AFTER_TIMEOUT_S;
+							  : AFTER_TIMEOUT_S;
 	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
 	int code = 0;
 
@@ -226,7 +232,7 @@ static int start_node(const struct applier *a, const struct state_vm *vm, struct
 	const char *dir = a->lab->run_dir;
 	int code = wait_after(a, vm->node, err);
 
-	// One that is stopped or failed may still hold its sockets.
+	/* One that is stopped or failed may still hold its sockets. */
 	node_ask_stop(dir, vm->name, true);
 	if (!code)
 		code = node_wait_stopped(dir, vm->name, true, err);
@@ -370,7 +376,7 @@ static int wait_stopped(void *ctx, const char *node)
 		ender->code = code;
 		*ender->err = err;
 	}
-	return 0; // the others too
+	return 0; /* the others too */
 }
 
 static int stop_switch(const char *run_dir, struct err *err)
@@ -385,7 +391,8 @@ static int stop_switch(const char *run_dir, struct err *err)
 		return 0;
 	proc_signal(pid_file, SIGKILL);
 	if (!proc_wait_gone(pid_file, STOP_TIMEOUT_MS))
-		return err_set(err, -EBUSY, "vswitch: process %d cannot be killed", (int)proc_find(pid_file));
+		return err_set(err, -EBUSY, "vswitch: process %d cannot be killed",
+			(int)proc_find(pid_file));
 	return 0;
 }
 

@@ -1,11 +1,11 @@
 /**
  * apply: carry out a plan on the daemons of a lab.
  *
- * Operations run in order; the first that fails stops it. What was done before stays, what the failed
- * operation did is taken back, and applying again goes on from there.
+ * Operations run in order; the first that fails stops it. What was done before stays, what the
+ * failed operation did is taken back, and applying again goes on from there.
  */
-#ifndef NETCFG_APPLY_H
-#define NETCFG_APPLY_H
+#ifndef WEFT_NETCFG_APPLY_H
+#define WEFT_NETCFG_APPLY_H
 
 #include "lab.h"
 
@@ -15,17 +15,19 @@ struct actual;
 int apply_start_switch(const struct opts *opts, const char *run_dir, struct err *err);
 
 /**
- * Before anything starts: are the programs there, and is KVM fit for the nodes that the plan starts?
+ * Before anything starts: are the programs there, and is KVM fit for the nodes that the plan
+ * starts?
  * returns 0, -ENOENT, -ENOTSUP
  */
 int apply_check(const struct opts *opts, const struct plan *plan, struct err *err);
 
 /**
- * Before anything starts: can the sockets be had that the plan's nodes and ports listen at? One that the lab's own
- * switch or node serves is no matter. actual: what runs.
+ * Before anything starts: can the sockets be had that the plan's nodes and ports listen at? One
+ * that the lab's own switch or node serves is no matter. actual: what runs.
  * returns 0, -EADDRINUSE, -EEXIST, or what else keeps a path
  */
-int apply_check_sockets(const char *run_dir, const struct plan *plan, const struct actual *actual, struct err *err);
+int apply_check_sockets(const char *run_dir, const struct plan *plan, const struct actual *actual,
+	struct err *err);
 
 /** Called before each operation that is not quiet. */
 typedef void apply_progress_fn(const struct plan_op *op);

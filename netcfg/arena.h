@@ -4,8 +4,8 @@
  * Allocation is zeroed and capped (ARENA_MAX_BYTES), so that a file cannot make us take more. After
  * the cap or a failed malloc() every further call gives NULL and arena->failed stays set.
  */
-#ifndef NETCFG_ARENA_H
-#define NETCFG_ARENA_H
+#ifndef WEFT_NETCFG_ARENA_H
+#define WEFT_NETCFG_ARENA_H
 
 #include <stdbool.h>
 #include <stddef.h>

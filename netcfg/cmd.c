@@ -70,7 +70,7 @@ static void print_time(const struct opts *opts)
 	struct tm tm;
 
 	if (opts->timestamp && !opts->json && localtime_r(&now, &tm) &&
-	    strftime(text, sizeof(text), "%F %T", &tm))
+		strftime(text, sizeof(text), "%F %T", &tm))
 		printf("%s\n", text);
 }
 
@@ -91,8 +91,8 @@ int cmd_run(const struct opts *opts, char **words, unsigned n)
 		return run_once(opts, words, n);
 	if (n > BATCH_MAX_WORDS)
 		return EXIT_USAGE;
-	for (;;) { // until interrupted
-		memcpy(copy, words, n * sizeof(words[0])); // parsing reorders
+	for (;;) {                                         /* until interrupted */
+		memcpy(copy, words, n * sizeof(words[0])); /* parsing reorders */
 		if (isatty(STDOUT_FILENO) && !opts->json)
 			printf("\033[H\033[J");
 		print_time(opts);
@@ -146,7 +146,8 @@ static int batch_line(const struct opts *opts, char *line, unsigned number)
 	if (n == 0)
 		return EXIT_DONE;
 	if (n < 0)
-		(void)err_set(&err, -EINVAL, n == -E2BIG ? "too many words" : "quote is not closed");
+		(void)err_set(&err, -EINVAL,
+			n == -E2BIG ? "too many words" : "quote is not closed");
 	else
 		n = opts_parse(&line_opts, words, (unsigned)n, &left, &err);
 	if (n < 0) {

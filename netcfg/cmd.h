@@ -3,8 +3,8 @@
  *
  * Each prints its data on stdout and its errors on stderr (err_print()).
  */
-#ifndef NETCFG_CMD_H
-#define NETCFG_CMD_H
+#ifndef WEFT_NETCFG_CMD_H
+#define WEFT_NETCFG_CMD_H
 
 #include "grammar.h"
 #include "opts.h"
@@ -14,7 +14,8 @@
 /** Print err; its exit code: EXIT_USAGE for -EINVAL and -ERANGE, EXIT_TIMEOUT for -ETIMEDOUT. */
 int cmd_fail(const struct err *err);
 
-int cmd_object(const struct opts *opts, struct grammar_request *req); /* bridge port link vlan fdb */
+int cmd_object(const struct opts *opts,
+	struct grammar_request *req); /* bridge port link vlan fdb */
 int cmd_node(const struct opts *opts, struct grammar_request *req);
 
 int cmd_validate(const struct opts *opts, const struct grammar_request *req);

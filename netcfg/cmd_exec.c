@@ -26,8 +26,8 @@
 #define TOKEN_SIZE       7    /* of this exec, in what it says */
 
 /* The node's run directory and console. 0, or -errno (err->code 0: said already). */
-static int find_node(const struct opts *opts, const char *node, char dir[RUNDIR_PATH_SIZE], char *console,
-	size_t size, struct err *err)
+static int find_node(const struct opts *opts, const char *node, char dir[RUNDIR_PATH_SIZE],
+	char *console, size_t size, struct err *err)
 {
 	char lab[CTL_NAME_MAX + 1], args[RUNDIR_PATH_SIZE];
 	int code = lab_find(opts, NULL, lab, err);
@@ -36,9 +36,11 @@ static int find_node(const struct opts *opts, const char *node, char dir[RUNDIR_
 		code = rundir_path(opts, lab, dir, err);
 	if (!code)
 		code = rundir_check(dir, err);
-	if (!code && (strchr(node, '/') || rundir_file(dir, node, ".args", args, sizeof(args), NULL) ||
-			     access(args, F_OK))) {
-		(void)err_set(err, -ENOENT, "node '%.64s': lab '%s' has none of that name", node, lab);
+	if (!code &&
+		(strchr(node, '/') || rundir_file(dir, node, ".args", args, sizeof(args), NULL) ||
+			access(args, F_OK))) {
+		(void)err_set(err, -ENOENT, "node '%.64s': lab '%s' has none of that name", node,
+			lab);
 		err_hint(err, "see `netcfg node show`");
 		code = -ENOENT;
 	}
@@ -98,13 +100,14 @@ static int pump(int fd, struct term_filter *filter, uint64_t deadline_ns)
  *   S        so the shell is there, and what is typed from now on is not echoed
  *   typed    erase the line that was seen; say B; COMMAND; say E and its status
  *
- * S, B and E are application program commands (ESC _ TEXT ESC \, ECMA-48 8.3.2), which terminals do not show. What
- * is typed has no ESC in it, so an echo of it is none of them. Whoever ends us on the way leaves a shell that waits
- * for a line and then echoes again. On a terminal that is too narrow a part of the line stays.
+ * S, B and E are application program commands (ESC _ TEXT ESC \, ECMA-48 8.3.2), which terminals do
+ * not show. What is typed has no ESC in it, so an echo of it is none of them. Whoever ends us on
+ * the way leaves a shell that waits for a line and then echoes again. On a terminal that is too
+ * narrow a part of the line stays.
  */
 
-/* The shell may have only begun to read: ask again until it answers. A second line that was typed too early is
- * the line that the first one reads, and so on. */
+/* The shell may have only begun to read: ask again until it answers. A second line that was typed
+ * too early is the line that the first one reads, and so on. */
 static int sync_shell(int fd, const char *token, uint64_t deadline_ns)
 {
 	char answer[48], line[160];
@@ -115,16 +118,21 @@ static int sync_shell(int fd, const char *token, uint64_t deadline_ns)
 		uint64_t until = ev_now_ns() + SYNC_EVERY_MS * UINT64_C(1000000);
 
 		(void)snprintf(answer, sizeof(answer), "\033_s%s%u\033\\", token, try);
-		// Ctrl-U: what somebody left at the prompt goes. Short, to fit beside a prompt in 80 columns.
+		/*
+		 * Ctrl-U: what somebody left at the prompt goes. Short, to fit beside a prompt in
+		 * 80 columns.
+		 */
 		(void)snprintf(line, sizeof(line),
-			"\025 stty -echo;printf '\\33_s%%s\\33\\\\' %s%u;read -r w;stty echo;eval \"$w\"\n", token,
-			try);
+			"\025 stty -echo;printf '\\33_s%%s\\33\\\\' %s%u;read -r w;stty echo;eval "
+			"\"$w\"\n",
+			token, try);
 		code = term_write(fd, line, strlen(line));
 		if (!code)
 			code = pump(fd, &filter, until < deadline_ns ? until : deadline_ns);
 	}
 	if (code == -EAGAIN)
-		(void)term_write(fd, "\025\n", 2); // one that comes late shall not wait for a line
+		(void)term_write(fd, "\025\n",
+			2); /* one that comes late shall not wait for a line */
 	return code;
 }
 
@@ -148,7 +156,7 @@ static int run_command(int fd, const char *token, const char *command, uint64_t 
 	if (!code)
 		code = pump(fd, &filter, deadline_ns);
 	if (code == -EAGAIN)
-		(void)term_write(fd, "\003", 1); // Ctrl-C
+		(void)term_write(fd, "\003", 1); /* Ctrl-C */
 	*ret_status = filter.status;
 	return code;
 }
@@ -157,7 +165,8 @@ static int run_command(int fd, const char *token, const char *command, uint64_t 
 static char *make_command(char *const *words, unsigned n)
 {
 	char *line = term_quote(words, n);
-	char *apart = line ? str_dup_printf("( %s\n) </dev/null 2>&1", line) : NULL; // the line may end in a comment
+	char *apart = line ? str_dup_printf("( %s\n) </dev/null 2>&1", line)
+			   : NULL; /* the line may end in a comment */
 	char *command = apart ? term_typed(apart) : NULL;
 
 	free(line);
@@ -189,7 +198,8 @@ static int lock_console(const char *dir, const char *node, uint64_t deadline_ns,
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (!ms_left(deadline_ns)) {
 			close(fd);
-			return err_set(err, -ETIMEDOUT, "node '%s': another exec does not end", node);
+			return err_set(err, -ETIMEDOUT, "node '%s': another exec does not end",
+				node);
 		}
 		proc_sleep_ms(20);
 	}
@@ -221,9 +231,11 @@ static int exec_on(const char *dir, const char *console, const char *node, const
 	if (!code) {
 		code = run_command(fd, token, command, deadline, ret_status);
 		if (code == -EAGAIN)
-			(void)err_set(err, -ETIMEDOUT, "node '%s': command did not end in %u s", node, timeout_s);
+			(void)err_set(err, -ETIMEDOUT, "node '%s': command did not end in %u s",
+				node, timeout_s);
 		else if (code)
-			(void)err_set(err, code, "node '%s': console is gone: %s", node, strerror(-code));
+			(void)err_set(err, code, "node '%s': console is gone: %s", node,
+				strerror(-code));
 	}
 	if (fd >= 0)
 		close(fd);
@@ -245,14 +257,16 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 		n--;
 	}
 	if (!n) {
-		(void)err_set(&err, -EINVAL, "exec: %s is missing", req->n_args ? "command" : "node");
+		(void)err_set(&err, -EINVAL, "exec: %s is missing",
+			req->n_args ? "command" : "node");
 		err_hint(&err, "`netcfg exec NODE -- COMMAND...`");
 		return cmd_fail(&err);
 	}
 	command = make_command(words, n);
 	if (!command || strlen(command) > EXEC_MAX_COMMAND) {
 		free(command);
-		(void)err_set(&err, -EINVAL, "exec: command is longer than %d bytes", EXEC_MAX_COMMAND);
+		(void)err_set(&err, -EINVAL, "exec: command is longer than %d bytes",
+			EXEC_MAX_COMMAND);
 		return cmd_fail(&err);
 	}
 	code = find_node(opts, req->args[0], dir, console, sizeof(console), &err);
@@ -323,7 +337,7 @@ static void attach(int fd)
 
 	while (open) {
 		struct pollfd p[2] = {{fd, POLLIN, 0}, {stdin_open ? STDIN_FILENO : -1, POLLIN, 0}};
-		// Input that ended (a script's): stay until the guest is silent for a second.
+		/* Input that ended (a script's): stay until the guest is silent for a second. */
 		int ready = poll(p, 2, stdin_open ? -1 : 1000);
 
 		if (ready < 0 && errno != EINTR)

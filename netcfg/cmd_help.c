@@ -15,9 +15,10 @@ static void print_options(void)
 			     opt->kind == OPT_PERIOD_MAYBE;
 		char left[64];
 
-		(void)snprintf(left, sizeof(left), "%s%s%s%s%s%s", opt->name, opt->alias ? ", " : "",
-			opt->alias ? opt->alias : "", opt->value ? (maybe ? "[=" : " ") : "",
-			opt->value ? opt->value : "", opt->value && maybe ? "]" : "");
+		(void)snprintf(left, sizeof(left), "%s%s%s%s%s%s", opt->name,
+			opt->alias ? ", " : "", opt->alias ? opt->alias : "",
+			opt->value ? (maybe ? "[=" : " ") : "", opt->value ? opt->value : "",
+			opt->value && maybe ? "]" : "");
 		printf("  %-34s %s\n", left, opt->help);
 	}
 }
@@ -39,7 +40,8 @@ static void print_all(void)
 		const struct grammar_object *object = &grammar_objects[i];
 		char left[32];
 
-		(void)snprintf(left, sizeof(left), "%s%s%s", object->name, object->short_name ? ", " : "",
+		(void)snprintf(left, sizeof(left), "%s%s%s", object->name,
+			object->short_name ? ", " : "",
 			object->short_name ? object->short_name : "");
 		printf("  %-14s %s:", left, object->help);
 		for (unsigned j = 0; j < object->n_verbs; j++)
@@ -47,7 +49,8 @@ static void print_all(void)
 		printf("\n");
 	}
 	print_options();
-	printf("\nexit status: 0 done, 1 failed, 2 bad usage or file, 3 differences found, 4 timed out\n"
+	printf("\nexit status: 0 done, 1 failed, 2 bad usage or file, 3 differences found, 4 timed "
+	       "out\n"
 	       "more: `netcfg help OBJECT [VERB]`; netcfg(1), weft-lab(5)\n");
 }
 
@@ -78,7 +81,8 @@ static const char *kind_text(const struct ctl_field *field, char *buf, size_t si
 		return "TEXT";
 	case CTL_KIND_ENUM:
 		for (unsigned i = 0; field->names[i] && used < size; i++)
-			used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? "|" : "", field->names[i]);
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? "|" : "",
+				field->names[i]);
 		return buf;
 	default:
 		(void)snprintf(buf, size, "%llu..%llu", (unsigned long long)field->min,
@@ -96,10 +100,11 @@ static void print_fields(const struct grammar_verb *verb)
 
 		if (!grammar_field_usable(verb, field))
 			continue;
-		(void)snprintf(left, sizeof(left), "%s %s", grammar_field_word(field, word, sizeof(word)),
+		(void)snprintf(left, sizeof(left), "%s %s",
+			grammar_field_word(field, word, sizeof(word)),
 			kind_text(field, kind, sizeof(kind)));
-		printf("  %-36s %s%s%s%s\n", left, field->help, field->unit[0] ? " [" : "", field->unit,
-			field->unit[0] ? "]" : "");
+		printf("  %-36s %s%s%s%s\n", left, field->help, field->unit[0] ? " [" : "",
+			field->unit, field->unit[0] ? "]" : "");
 	}
 }
 
@@ -118,7 +123,8 @@ static void print_port_kinds(void)
 				if (!(takes >> i & 1) || (needs >> i & 1) == pass)
 					continue;
 				printf(pass ? " [%s]" : " %s",
-					grammar_field_word(&ctl_port_schema.fields[i], word, sizeof(word)));
+					grammar_field_word(&ctl_port_schema.fields[i], word,
+						sizeof(word)));
 			}
 		}
 		printf("\n");
@@ -162,7 +168,8 @@ int cmd_help(const struct opts *opts, const struct grammar_request *req)
 	}
 	if (object)
 		return print_object(object, req->n_args > 1 ? req->args[1] : NULL);
-	printf("usage: netcfg [OPTIONS] %s %s\n\n%s\n", command->name, command->args, command->help);
+	printf("usage: netcfg [OPTIONS] %s %s\n\n%s\n", command->name, command->args,
+		command->help);
 	print_options();
 	return EXIT_DONE;
 }
@@ -193,7 +200,8 @@ static void print_value_cases(void)
 				char word[64], kind[128];
 
 				if (!grammar_field_usable(verb, field) ||
-				    (field->kind != CTL_KIND_ENUM && field->kind != CTL_KIND_BOOL))
+					(field->kind != CTL_KIND_ENUM &&
+						field->kind != CTL_KIND_BOOL))
 					continue;
 				printf("\t%s:%s:%s) words=\"", grammar_objects[o].name, verb->name,
 					grammar_field_word(field, word, sizeof(word)));
@@ -209,7 +217,8 @@ static void print_bash(void)
 {
 	printf("# bash completion, made by `netcfg completion bash`\n"
 	       "_netcfg_names() {\n"
-	       "\tnetcfg -j \"$1\" show 2>/dev/null | grep -o '\"\\(name\\|ifname\\)\":\"[^\"]*\"' | "
+	       "\tnetcfg -j \"$1\" show 2>/dev/null | grep -o '\"\\(name\\|ifname\\)\":\"[^\"]*\"' "
+	       "| "
 	       "cut -d'\"' -f4\n"
 	       "}\n"
 	       "_netcfg() {\n"
@@ -218,12 +227,14 @@ static void print_bash(void)
 	       "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
 	       "\t\tword=${COMP_WORDS[i]}\n"
 	       "\t\t[[ $word == -* ]] && continue\n"
-	       "\t\tif [[ -z $object ]]; then object=$word; elif [[ -z $verb ]]; then verb=$word; fi\n"
+	       "\t\tif [[ -z $object ]]; then object=$word; elif [[ -z $verb ]]; then verb=$word; "
+	       "fi\n"
 	       "\tdone\n"
 	       "\tcase $object in\n");
 	for (unsigned i = 0; i < grammar_n_objects; i++) {
 		if (grammar_objects[i].short_name)
-			printf("\t%s) object=%s ;;\n", grammar_objects[i].short_name, grammar_objects[i].name);
+			printf("\t%s) object=%s ;;\n", grammar_objects[i].short_name,
+				grammar_objects[i].name);
 	}
 	printf("\tesac\n\tcase $object in\n\t'') words=\"");
 	for (unsigned i = 0; i < grammar_n_commands; i++)
@@ -232,7 +243,8 @@ static void print_bash(void)
 		printf("%s ", grammar_objects[i].name);
 	for (size_t i = 0; i < opts_n; i++)
 		printf("%s ", opts_table[i].name);
-	printf("\" ;;\n\tconsole|exec|wait) words=$(_netcfg_names node) ;;\n\t*)\n\t\tcase $object:$verb in\n");
+	printf("\" ;;\n\tconsole|exec|wait) words=$(_netcfg_names node) ;;\n\t*)\n\t\tcase "
+	       "$object:$verb in\n");
 	for (unsigned i = 0; i < grammar_n_objects; i++) {
 		printf("\t%s:) words=\"", grammar_objects[i].name);
 		for (unsigned j = 0; j < grammar_objects[i].n_verbs; j++)
@@ -244,8 +256,10 @@ static void print_bash(void)
 	printf("\t\tesac\n\t\tcase $object:$verb:${COMP_WORDS[COMP_CWORD-1]} in\n");
 	print_value_cases();
 	printf("\t\tesac ;;\n\tesac\n\tCOMPREPLY=($(compgen -W \"$words\" -- \"$cur\"))\n"
-	       "\tcase $object in validate|plan|apply|destroy) COMPREPLY+=($(compgen -f -- \"$cur\")) ;; esac\n"
-	       "\ttype __ltrim_colon_completions >/dev/null 2>&1 && __ltrim_colon_completions \"$cur\"\n"
+	       "\tcase $object in validate|plan|apply|destroy) COMPREPLY+=($(compgen -f -- "
+	       "\"$cur\")) ;; esac\n"
+	       "\ttype __ltrim_colon_completions >/dev/null 2>&1 && __ltrim_colon_completions "
+	       "\"$cur\"\n"
 	       "}\n"
 	       "complete -F _netcfg netcfg\n");
 }

@@ -26,7 +26,8 @@ static int too_many(const struct grammar_request *req, unsigned max)
 
 	if (req->n_args <= max)
 		return 0;
-	(void)err_set(&err, -EINVAL, "%s: unexpected word '%s'", req->command->name, req->args[max]);
+	(void)err_set(&err, -EINVAL, "%s: unexpected word '%s'", req->command->name,
+		req->args[max]);
 	err_hint(&err, "`netcfg %s %s`", req->command->name, req->command->args);
 	return cmd_fail(&err);
 }
@@ -49,8 +50,9 @@ int cmd_validate(const struct opts *opts, const struct grammar_request *req)
 	if (opts->json)
 		lab_print_errors(opts, &lab);
 	else if (!opts->quiet)
-		printf("%s: lab %s: %u nodes, %u bridges, %u ports, %u links: no errors\n", lab.diag.file,
-			lab.topo.name, lab.topo.n_nodes, lab.topo.n_bridges, lab.topo.n_ports, lab.topo.n_links);
+		printf("%s: lab %s: %u nodes, %u bridges, %u ports, %u links: no errors\n",
+			lab.diag.file, lab.topo.name, lab.topo.n_nodes, lab.topo.n_bridges,
+			lab.topo.n_ports, lab.topo.n_links);
 	lab_done(&lab);
 	return EXIT_DONE;
 }
@@ -59,8 +61,8 @@ int cmd_validate(const struct opts *opts, const struct grammar_request *req)
 
 static void print_op(const struct plan_op *op, FILE *out)
 {
-	fprintf(out, "  %c %-6s %-26s %-40s %s\n", plan_sign(op), plan_object(op), op->name, op->text,
-		plan_costs[op->cost]);
+	fprintf(out, "  %c %-6s %-26s %-40s %s\n", plan_sign(op), plan_object(op), op->name,
+		op->text, plan_costs[op->cost]);
 }
 
 static void progress(const struct plan_op *op)
@@ -72,19 +74,21 @@ static void no_progress(const struct plan_op *op)
 {
 }
 
-/* A switch that ended comes back with what it saved, which nobody can be asked for now: what then still
- * differs is small, and is not what a plan against nothing says. */
+/* A switch that ended comes back with what it saved, which nobody can be asked for now: what then
+ * still differs is small, and is not what a plan against nothing says. */
 static bool switch_comes_back(const struct lab *lab, bool runs)
 {
 	char config[RUNDIR_PATH_SIZE];
 
-	return !runs && !rundir_file(lab->run_dir, "state/config", "", config, sizeof(config), NULL) &&
+	return !runs &&
+	       !rundir_file(lab->run_dir, "state/config", "", config, sizeof(config), NULL) &&
 	       !access(config, F_OK);
 }
 
 static bool is_of_node(const struct plan_op *op)
 {
-	return op->kind == PLAN_NODE_ADD || op->kind == PLAN_NODE_RESTART || op->kind == PLAN_NODE_DEL;
+	return op->kind == PLAN_NODE_ADD || op->kind == PLAN_NODE_RESTART ||
+	       op->kind == PLAN_NODE_DEL;
 }
 
 /* What a plan shows of the lab whose switch ended. */
@@ -100,7 +104,10 @@ static void hide_switch(struct plan *plan)
 	if (STATE_ADD(plan->ops, plan->n_ops)) {
 		struct plan_op *op = &plan->ops[n];
 
-		*op = (struct plan_op){.kind = PLAN_SWITCH_START, .cost = PLAN_CARRIER, .name = "vswitch", .text = "is started again with what it saved"};
+		*op = (struct plan_op){.kind = PLAN_SWITCH_START,
+			.cost = PLAN_CARRIER,
+			.name = "vswitch",
+			.text = "is started again with what it saved"};
 	}
 }
 
@@ -130,8 +137,9 @@ static void print_plan_json(const struct opts *opts, const struct lab *lab, cons
 		const struct plan_op *op = &plan->ops[i];
 		char sign[2] = {plan_sign(op), '\0'};
 
-		json_array_append_new(ops, json_pack("{s:s, s:s, s:s, s:s, s:s}", "change", sign, "object",
-			plan_object(op), "name", op->name, "text", op->text, "cost", plan_costs[op->cost]));
+		json_array_append_new(ops, json_pack("{s:s, s:s, s:s, s:s, s:s}", "change", sign,
+						   "object", plan_object(op), "name", op->name,
+						   "text", op->text, "cost", plan_costs[op->cost]));
 	}
 	all = json_pack("{s:i, s:s, s:s, s:o}", "version", 1, "lab", lab->topo.name, "cost",
 		plan->n_ops ? plan_costs[plan_cost(plan)] : "none", "changes", ops);
@@ -141,7 +149,8 @@ static void print_plan_json(const struct opts *opts, const struct lab *lab, cons
 	json_decref(all);
 }
 
-static int make_plan(const struct lab *lab, struct plan *plan, bool *ret_switch_runs, struct err *err)
+static int make_plan(const struct lab *lab, struct plan *plan, bool *ret_switch_runs,
+	struct err *err)
 {
 	struct actual actual;
 	int code = actual_read(lab->run_dir, ACTUAL_CHANGE_MS, &actual, err);
@@ -210,11 +219,13 @@ static void dearest_nodes(const struct plan *plan, char *names, size_t size)
 		size_t used = strlen(names);
 
 		if (plan->ops[i].cost == plan_cost(plan))
-			(void)snprintf(names + used, size - used, "%s%s", used ? ", " : "", plan->ops[i].name);
+			(void)snprintf(names + used, size - used, "%s%s", used ? ", " : "",
+				plan->ops[i].name);
 	}
 }
 
-static int check_cost(const struct opts *opts, const struct lab *lab, const struct plan *plan, struct err *err)
+static int check_cost(const struct opts *opts, const struct lab *lab, const struct plan *plan,
+	struct err *err)
 {
 	char names[200], from[PATH_MAX];
 	const char *cost = plan_costs[plan_cost(plan)];
@@ -226,11 +237,14 @@ static int check_cost(const struct opts *opts, const struct lab *lab, const stru
 		return 0;
 	dearest_nodes(plan, names, sizeof(names));
 	(void)err_set(err, -EPERM, "lab '%s': nodes would %s: %s", lab->topo.name, cost, names);
-	// Most likely it is another lab, whose name somebody forgot to change.
+	/* Most likely it is another lab, whose name somebody forgot to change. */
 	if (rundir_read_file_name(lab->run_dir, from, sizeof(from)) && strcmp(from, lab->file)) {
-		(void)err_set(err, -EPERM, "lab '%s': it runs from '%s', and its nodes would %s: %s", lab->topo.name,
+		(void)err_set(err, -EPERM,
+			"lab '%s': it runs from '%s', and its nodes would %s: %s", lab->topo.name,
 			from, cost, names);
-		err_hint(err, "give the lab of this file another name; or see `netcfg plan`, and go on with `--allow %s`",
+		err_hint(err,
+			"give the lab of this file another name; or see `netcfg plan`, and go on "
+			"with `--allow %s`",
 			cost);
 	} else {
 		err_hint(err, "see `netcfg plan`; go on with `--allow %s`", cost);
@@ -244,7 +258,8 @@ static int wait_all(const struct opts *opts, const struct lab *lab, struct err *
 	int code = 0;
 
 	for (unsigned i = 0; !code && i < lab->topo.n_nodes; i++)
-		code = node_wait_ready(lab->run_dir, &lab->topo.nodes[i].name, 1, deadline, opts->wait_s, err);
+		code = node_wait_ready(lab->run_dir, &lab->topo.nodes[i].name, 1, deadline,
+			opts->wait_s, err);
 	return code;
 }
 
@@ -271,12 +286,13 @@ static int apply_locked(const struct opts *opts, const struct lab *lab, struct e
 	} else if (!code) {
 		code = apply_start_switch(opts, lab->run_dir, err);
 		if (!code && !runs) {
-			// A switch that comes back may bring what it kept: look again.
+			/* A switch that comes back may bring what it kept: look again. */
 			plan_done(&plan);
 			code = make_plan(lab, &plan, &runs, err);
 		}
 		if (!code)
-			code = apply_plan(opts, lab, &plan, opts->quiet ? no_progress : progress, err);
+			code = apply_plan(opts, lab, &plan, opts->quiet ? no_progress : progress,
+				err);
 		if (!code && !opts->quiet)
 			printf("lab %s: applied\n", lab->topo.name);
 	}
@@ -299,7 +315,8 @@ static void remove_if_empty(const char *run_dir)
 	unsigned n = 0;
 
 	(void)rundir_each_node(run_dir, count_node, &n);
-	if (!n && !rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), NULL) && access(pid_file, F_OK))
+	if (!n && !rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), NULL) &&
+		access(pid_file, F_OK))
 		(void)rundir_remove(run_dir, NULL);
 }
 
@@ -333,7 +350,10 @@ int cmd_apply(const struct opts *opts, const struct grammar_request *req)
 	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
 }
 
-/* A lab that is named and is not there is gone already, but for daemons that lost their run directory. */
+/*
+ * A lab that is named and is not there is gone already, but for daemons that lost their run
+ * directory.
+ */
 static int destroy_rest(const struct opts *opts, const char *name, const struct err *gone)
 {
 	char dir[RUNDIR_PATH_SIZE];

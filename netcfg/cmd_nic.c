@@ -125,7 +125,7 @@ int cmd_nic_port(const struct opts *opts, struct ctl_port *port, bool *ret_taken
 	if (port->type != CTL_PORT_NIC || !CTL_HAS(port, ctl_port, dev))
 		return 0;
 	code = pci_bind_find(NULL, port->dev, &card, err);
-	// Perhaps the name of the card that the port has taken: the switch can tell.
+	/* Perhaps the name of the card that the port has taken: the switch can tell. */
 	if (code == -ENODEV && port->exist_ok && !port_kind_pci_ok(port->dev)) {
 		err_clear(err);
 		return 0;
@@ -147,7 +147,7 @@ void cmd_nic_port_failed(const struct ctl_port *port)
 {
 	struct err err = {0};
 
-	// The reason of the failure is told by the caller; this one only adds to it.
+	/* The reason of the failure is told by the caller; this one only adds to it. */
 	if (pci_bind_give_back(NULL, port->dev, NULL, &err))
 		err_print(&err, CMD_PROGRAM);
 }

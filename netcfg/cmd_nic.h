@@ -2,8 +2,8 @@
  * cmd_nic: network cards between the kernel and the switch: the object `nic`, and what a port of
  * type nic needs before it is made and after it is gone.
  */
-#ifndef NETCFG_CMD_NIC_H
-#define NETCFG_CMD_NIC_H
+#ifndef WEFT_NETCFG_CMD_NIC_H
+#define WEFT_NETCFG_CMD_NIC_H
 
 #include "ctl_schema.h"
 #include "ctl_vswitch.h"

@@ -45,7 +45,8 @@ static const char *switch_state(const struct actual *actual)
 
 static json_t *node_json(const struct actual_node *node)
 {
-	return node->answers ? show_msg(&ctl_vm_schema, &node->vm) : json_pack("{s:s}", "state", absent_state(node));
+	return node->answers ? show_msg(&ctl_vm_schema, &node->vm)
+			     : json_pack("{s:s}", "state", absent_state(node));
 }
 
 static void node_row(struct show *show, const struct actual_node *node, const char *run_dir)
@@ -62,7 +63,8 @@ static void node_row(struct show *show, const struct actual_node *node, const ch
 	if (node->answers) {
 		size_text(node->vm.memory_bytes, memory, sizeof(memory));
 		size_text(node->vm.memory_used_bytes, used, sizeof(used));
-		(void)snprintf(uptime, sizeof(uptime), "%llus", (unsigned long long)node->vm.uptime_s);
+		(void)snprintf(uptime, sizeof(uptime), "%llus",
+			(unsigned long long)node->vm.uptime_s);
 		texts[4] = memory;
 		texts[5] = used;
 		texts[7] = uptime;
@@ -127,7 +129,8 @@ static int nic_row(void *ctx, const void *row)
 static int show_nics(const struct opts *opts, const struct actual *actual, const char *run_dir,
 	const char *name, struct err *err)
 {
-	struct nic_rows rows = {show_begin(stdout, opts, nic_columns, ARRAY_LEN(nic_columns)), NULL};
+	struct nic_rows rows = {
+		show_begin(stdout, opts, nic_columns, ARRAY_LEN(nic_columns)), NULL};
 	struct ctl_empty nothing = {0};
 	int code = 0;
 
@@ -148,8 +151,8 @@ static int show_nics(const struct opts *opts, const struct actual *actual, const
 	return code ? code : show_end(rows.show, err);
 }
 
-static int change_node(const struct opts *opts, const struct grammar_request *req, const char *run_dir,
-	struct err *err)
+static int change_node(const struct opts *opts, const struct grammar_request *req,
+	const char *run_dir, struct err *err)
 {
 	struct ctl_client *client;
 	struct ctl_stop stop = {0};
@@ -173,10 +176,12 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 		return err_prefix(err, "node '%s'", req->name);
 	CTL_SET(&stop, ctl_stop, force, opts->force);
 	CTL_SET(&stop, ctl_stop, timeout_s, timeout_s);
-	code = ctl_client_call(client, req->verb->method, stops ? (void *)&stop : (void *)&req->msg, NULL, err);
+	code = ctl_client_call(client, req->verb->method, stops ? (void *)&stop : (void *)&req->msg,
+		NULL, err);
 	ctl_client_close(client);
-	// One that does not even answer has no power button.
-	if (stops && (!code || code == -EPIPE || code == -ECONNRESET || (code == -ETIMEDOUT && opts->force))) {
+	/* One that does not even answer has no power button. */
+	if (stops && (!code || code == -EPIPE || code == -ECONNRESET ||
+			     (code == -ETIMEDOUT && opts->force))) {
 		err_clear(err);
 		code = node_wait_stopped(run_dir, req->name, opts->force, err);
 	}
@@ -186,7 +191,8 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 int cmd_node(const struct opts *opts, struct grammar_request *req)
 {
 	char lab[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
-	bool nics = !strcmp(req->verb->name, "nics"), show = nics || !strcmp(req->verb->name, "show");
+	bool nics = !strcmp(req->verb->name, "nics"),
+	     show = nics || !strcmp(req->verb->name, "show");
 	struct actual actual = {0};
 	struct err err = {0};
 	int code;
@@ -221,20 +227,22 @@ static bool all_well(const struct actual *actual, const char *run_dir)
 	bool well = actual->switch_runs && !actual->switch_silent;
 
 	for (unsigned i = 0; i < actual->n_nodes; i++)
-		well = well && actual->nodes[i].answers && actual->nodes[i].vm.state == CTL_VM_RUNNING &&
+		well = well && actual->nodes[i].answers &&
+		       actual->nodes[i].vm.state == CTL_VM_RUNNING &&
 		       node_is_ready(run_dir, actual->nodes[i].name, NULL) > 0;
 	for (unsigned i = 0; i < actual->state.n_ports; i++) {
 		const struct ctl_port *port = &actual->state.ports[i];
 
 		well = well && (!port->bridge[0] || port->carrier);
 	}
-	// A cable that somebody pulled is not up, whoever it was.
+	/* A cable that somebody pulled is not up, whoever it was. */
 	for (unsigned i = 0; i < actual->state.n_links; i++)
 		well = well && actual->state.links[i].carrier;
 	return well;
 }
 
-static json_t *status_json(const char *lab, const struct actual *actual, const char *run_dir, bool well)
+static json_t *status_json(const char *lab, const struct actual *actual, const char *run_dir,
+	bool well)
 {
 	json_t *nodes = json_array(), *links = json_array(), *ports = json_array();
 
@@ -244,7 +252,8 @@ static json_t *status_json(const char *lab, const struct actual *actual, const c
 
 		json_object_set_new(row, "name", json_string(node->name));
 		json_object_set_new(row, "ready",
-			json_boolean(node->answers && node_is_ready(run_dir, node->name, NULL) > 0));
+			json_boolean(node->answers &&
+				     node_is_ready(run_dir, node->name, NULL) > 0));
 		json_array_append_new(nodes, row);
 	}
 	for (unsigned i = 0; i < actual->state.n_links; i++) {
@@ -260,9 +269,9 @@ static json_t *status_json(const char *lab, const struct actual *actual, const c
 			json_array_append_new(links, row);
 		json_array_append_new(ports, show_msg(&ctl_port_schema, &actual->state.ports[i]));
 	}
-	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "version", SHOW_JSON_VERSION, "lab", lab,
-		"run_dir", run_dir, "vswitch", switch_state(actual), "well", (int)well, "nodes",
-		nodes, "links", links, "ports", ports);
+	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "version", SHOW_JSON_VERSION,
+		"lab", lab, "run_dir", run_dir, "vswitch", switch_state(actual), "well", (int)well,
+		"nodes", nodes, "links", links, "ports", ports);
 }
 
 static int show_status(const struct opts *opts, const char *lab, const char *run_dir,
@@ -281,8 +290,8 @@ static int show_status(const struct opts *opts, const char *lab, const char *run
 		json_decref(json);
 		return 0;
 	}
-	printf("lab %s: vswitch %s, %u of %u nodes run, in %s\n\n", lab,
-		switch_state(actual), actual->state.n_vms, actual->n_nodes, run_dir);
+	printf("lab %s: vswitch %s, %u of %u nodes run, in %s\n\n", lab, switch_state(actual),
+		actual->state.n_vms, actual->n_nodes, run_dir);
 	code = show_nodes(opts, actual, run_dir, "", err);
 	if (code || !actual->switch_runs || actual->switch_silent)
 		return code;

@@ -24,7 +24,7 @@ static int open_switch(const struct opts *opts, struct ctl_client **ret_client, 
 	struct opts of_lab = *opts;
 	int code = 0;
 
-	// A file means its own lab, whatever else runs.
+	/* A file means its own lab, whatever else runs. */
 	if (opts->file && !opts->socket && !opts->lab) {
 		code = lab_find(opts, NULL, lab, err);
 		of_lab.lab = lab;
@@ -33,10 +33,13 @@ static int open_switch(const struct opts *opts, struct ctl_client **ret_client, 
 		code = rundir_switch_socket(&of_lab, path, err);
 	if (code < 0)
 		return code;
-	code = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client, err);
+	code = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client,
+		err);
 	if (code < 0 && err && !err->hint[0])
-		err_hint(err, opts->socket ? "is vswitch running? start it: `vswitch --control %s`"
-					   : "start a lab (`netcfg apply -f FILE`), or name a switch: `-S %s`",
+		err_hint(err,
+			opts->socket
+				? "is vswitch running? start it: `vswitch --control %s`"
+				: "start a lab (`netcfg apply -f FILE`), or name a switch: `-S %s`",
 			opts->socket ? opts->socket : "SOCKET");
 	return code;
 }
@@ -56,8 +59,9 @@ static int make_absolute(const struct ctl_port *port, const char *field, char *p
 	if (len < size)
 		(void)str_copy(path, size, absolute);
 	else
-		(void)err_set_field(err, -EINVAL, field, "port '%s': %s '%.60s...' is longer than %zu bytes",
-			port->name, field, absolute, size - 1);
+		(void)err_set_field(err, -EINVAL, field,
+			"port '%s': %s '%.60s...' is longer than %zu bytes", port->name, field,
+			absolute, size - 1);
 	free(absolute);
 	return len < size ? 0 : -EINVAL;
 }
@@ -87,8 +91,8 @@ static int check_new_port(const struct ctl_port *port, struct err *err)
 
 static const char *const *show_kinds(void)
 {
-	static const char *const kinds[] = {"BridgeShow", "PortShow", "PortStats", "PortDrops", "LinkShow",
-		"VlanShow", "FdbShow", "WorkerShow", NULL};
+	static const char *const kinds[] = {"BridgeShow", "PortShow", "PortStats", "PortDrops",
+		"LinkShow", "VlanShow", "FdbShow", "WorkerShow", NULL};
 
 	return kinds;
 }
@@ -124,7 +128,8 @@ static int print_event(void *ctx, const void *row)
 	char when[32] = "";
 	struct tm tm;
 
-	if (strcmp(event->object, watch->object) || (watch->name[0] && strcmp(event->name, watch->name)))
+	if (strcmp(event->object, watch->object) ||
+		(watch->name[0] && strcmp(event->name, watch->name)))
 		return 0;
 	if (watch->opts->json) {
 		json_t *json = show_msg(&ctl_event_schema, event);
@@ -177,8 +182,8 @@ static int link_set(struct ctl_client *client, const struct ctl_link *link, stru
 	return code;
 }
 
-static int change(const struct opts *opts, struct ctl_client *client, const struct grammar_request *req,
-	struct err *err)
+static int change(const struct opts *opts, struct ctl_client *client,
+	const struct grammar_request *req, struct err *err)
 {
 	struct ctl_count count = {0};
 	int code;
@@ -208,9 +213,10 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 		return cmd_fail(&err);
 	if (adds_port && check_new_port((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
-	// Without a switch there is no reason to touch a card.
+	/* Without a switch there is no reason to touch a card. */
 	if (!dry && open_switch(opts, &client, &err) < 0)
-		return err.code ? cmd_fail(&err) : EXIT_USAGE; // what is wrong with a file is said already
+		return err.code ? cmd_fail(&err)
+				: EXIT_USAGE; /* what is wrong with a file is said already */
 	if (adds_port && cmd_nic_port(opts, (void *)&req->msg, &took_card, &err) < 0) {
 		ctl_client_close(client);
 		return cmd_fail(&err);
@@ -230,7 +236,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	ctl_client_close(client);
 	if (code == 0)
 		return EXIT_DONE;
-	// A switch that is late may still make the port, and gives the card back by itself.
+	/* A switch that is late may still make the port, and gives the card back by itself. */
 	if (took_card && code != -ETIMEDOUT)
 		cmd_nic_port_failed((void *)&req->msg);
 	(void)cmd_fail(&err);

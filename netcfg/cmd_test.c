@@ -1,5 +1,5 @@
-/* test: the steps that a lab file lists, one after the other: commands in nodes, and swbench at ports
- * of the lab, which has to run. */
+/* test: the steps that a lab file lists, one after the other: commands in nodes, and swbench at
+ * ports of the lab, which has to run. */
 #include "cmd.h"
 #include "ev.h"
 #include "lab.h"
@@ -68,7 +68,8 @@ static int make_words(const struct opts *opts, const struct lab *lab, const stru
 	if (opts->quiet)
 		add_word(words, "--quiet");
 	if (words->n == MAX_WORDS)
-		return err_set(err, -E2BIG, "step '%s': swbench has more than %d words", step->name, MAX_WORDS);
+		return err_set(err, -E2BIG, "step '%s': swbench has more than %d words", step->name,
+			MAX_WORDS);
 	return 0;
 }
 
@@ -95,7 +96,8 @@ static int wait_child(pid_t pid, const struct topo_step *step)
 	while (!waitpid(pid, &status, WNOHANG)) {
 		if (!told && ev_now_ns() >= deadline_ns) {
 			told = true;
-			fprintf(stderr, "netcfg: error: step '%s': did not end in %u s\n", step->name, limit_s);
+			fprintf(stderr, "netcfg: error: step '%s': did not end in %u s\n",
+				step->name, limit_s);
 			(void)kill(pid, SIGINT);
 		}
 		proc_sleep_ms(POLL_MS);
@@ -103,8 +105,8 @@ static int wait_child(pid_t pid, const struct topo_step *step)
 	return told ? EXIT_TIMEOUT : WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILED;
 }
 
-static int run_words(const struct opts *opts, const struct topo_step *step, const struct words *words,
-	struct err *err)
+static int run_words(const struct opts *opts, const struct topo_step *step,
+	const struct words *words, struct err *err)
 {
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
 	pid_t pid;
@@ -115,7 +117,8 @@ static int run_words(const struct opts *opts, const struct topo_step *step, cons
 	pid = fork();
 	if (!pid)
 		run_child(words, opts->verbose);
-	status = pid > 0 ? wait_child(pid, step) : err_set(err, -errno, "fork: %s", strerror(errno));
+	status =
+		pid > 0 ? wait_child(pid, step) : err_set(err, -errno, "fork: %s", strerror(errno));
 	(void)sigaction(SIGINT, &before, NULL);
 	return status;
 }
@@ -131,7 +134,8 @@ static int run_swbench(const struct opts *opts, const struct lab *lab, const str
 	(void)snprintf(dir, sizeof(dir), "%s-test/%s", lab->topo.name, step->name);
 	status = text ? 0 : err_set(&err, -ENOMEM, "out of memory");
 	if (!status)
-		status = proc_find_program(opts->bin_dir, "swbench", program, sizeof(program), &err);
+		status =
+			proc_find_program(opts->bin_dir, "swbench", program, sizeof(program), &err);
 	if (status == -ENOENT)
 		err_hint(&err, "it is in the folder tools of the sources: put that into PATH");
 	if (!status)
@@ -149,11 +153,12 @@ static int run_swbench(const struct opts *opts, const struct lab *lab, const str
 
 /* ---- All of it ---- */
 
-static void print_result(const struct opts *opts, const struct topo_step *step, int status, json_t *all)
+static void print_result(const struct opts *opts, const struct topo_step *step, int status,
+	json_t *all)
 {
 	if (opts->json)
-		(void)json_array_append_new(all, json_pack("{s:s, s:b, s:i}", "name", step->name, "passed",
-							 !status, "status", status));
+		(void)json_array_append_new(all, json_pack("{s:s, s:b, s:i}", "name", step->name,
+							 "passed", !status, "status", status));
 	else if (status)
 		printf("FAIL  %s: status %d\n", step->name, status);
 	else
@@ -161,8 +166,8 @@ static void print_result(const struct opts *opts, const struct topo_step *step, 
 }
 
 /* returns  how many failed; *ret_interrupted: Ctrl-C ended it before the last */
-static unsigned run_steps(const struct opts *opts, const struct lab *lab, json_t *all, unsigned *ret_done,
-	bool *ret_interrupted)
+static unsigned run_steps(const struct opts *opts, const struct lab *lab, json_t *all,
+	unsigned *ret_done, bool *ret_interrupted)
 {
 	const struct topo *topo = &lab->topo;
 	unsigned failed = 0;
@@ -214,9 +219,13 @@ int cmd_test(const struct opts *opts, const struct grammar_request *req)
 		json_dumpf(all, stdout, opts->pretty ? JSON_INDENT(4) : JSON_COMPACT);
 		printf("\n");
 	} else if (!err.code && !opts->dry_run && !opts->quiet) {
-		printf("%u passed, %u failed%s\n", done - failed, failed, interrupted ? ", interrupted" : "");
+		printf("%u passed, %u failed%s\n", done - failed, failed,
+			interrupted ? ", interrupted" : "");
 	}
 	lab_done(&lab);
 	json_decref(all);
-	return err.code ? cmd_fail(&err) : interrupted ? INTERRUPTED : failed ? EXIT_FAILED : EXIT_DONE;
+	return err.code      ? cmd_fail(&err)
+	       : interrupted ? INTERRUPTED
+	       : failed      ? EXIT_FAILED
+			     : EXIT_DONE;
 }

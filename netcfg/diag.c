@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+#define ARRAY_LEN(a)   (sizeof(a) / sizeof((a)[0]))
 #define LINE_MAX_SHOWN 120
 
 struct diag_item *diag_add(struct diag *diag, struct diag_mark mark, enum diag_code code,
@@ -46,7 +46,8 @@ static int compare(const void *a, const void *b)
 
 void diag_sort(struct diag *diag)
 {
-	qsort(diag->items, diag->n < DIAG_MAX ? diag->n : DIAG_MAX, sizeof(diag->items[0]), compare);
+	qsort(diag->items, diag->n < DIAG_MAX ? diag->n : DIAG_MAX, sizeof(diag->items[0]),
+		compare);
 }
 
 /* The line's start and length; NULL when the file has no such line. */
@@ -90,8 +91,8 @@ static void print_item(const struct diag *diag, const struct diag_item *item, FI
 			fprintf(out, "      | %s\n", item->hint);
 		return;
 	}
-	fprintf(out, "%s:%u:%u: error: %s [E%02d]\n", diag->file, item->mark.line, column, item->text,
-		item->code);
+	fprintf(out, "%s:%u:%u: error: %s [E%02d]\n", diag->file, item->mark.line, column,
+		item->text, item->code);
 	line = find_line(diag, item->mark.line, &len);
 	if (!line || !column || column > LINE_MAX_SHOWN) {
 		if (item->hint[0])
@@ -115,7 +116,8 @@ void diag_print(const struct diag *diag, FILE *out)
 	for (unsigned i = 0; i < n; i++)
 		print_item(diag, &diag->items[i], out);
 	if (diag->n > DIAG_MAX)
-		fprintf(out, "%s: error: %u more errors are not shown\n", diag->file, diag->n - DIAG_MAX);
+		fprintf(out, "%s: error: %u more errors are not shown\n", diag->file,
+			diag->n - DIAG_MAX);
 }
 
 json_t *diag_json(const struct diag *diag)
@@ -128,63 +130,90 @@ json_t *diag_json(const struct diag *diag)
 		char code[8];
 
 		(void)snprintf(code, sizeof(code), "E%02d", item->code);
-		json_array_append_new(errors, json_pack("{s:i, s:i, s:s, s:s, s:s}", "line", (int)item->mark.line,
-			"column", (int)item->mark.column, "code", code, "message", item->text, "hint", item->hint));
+		json_array_append_new(errors,
+			json_pack("{s:i, s:i, s:s, s:s, s:s}", "line", (int)item->mark.line,
+				"column", (int)item->mark.column, "code", code, "message",
+				item->text, "hint", item->hint));
 	}
 	return json_pack("{s:i, s:s, s:o, s:i}", "version", 1, "file", diag->file, "errors", errors,
 		"count", (int)diag->n);
 }
 
 static const char *const explanations[] = {
-	[DIAG_SYNTAX] = "The file is not YAML. Look at the line and the one above it: indentation by tabs, a\n"
-			"missing colon, and brackets or quotes that are not closed are the usual causes.",
-	[DIAG_LIMIT] = "The file is too large, nested too deeply, or describes too many objects. Limits: 1 MiB,\n"
-		       "16 levels, 200000 values, 1024 nodes, 26 interfaces a node, 256 bridges, 256 ports,\n"
+	[DIAG_SYNTAX] =
+		"The file is not YAML. Look at the line and the one above it: indentation by tabs, "
+		"a\n"
+		"missing colon, and brackets or quotes that are not closed are the usual causes.",
+	[DIAG_LIMIT] = "The file is too large, nested too deeply, or describes too many objects. "
+		       "Limits: 1 MiB,\n"
+		       "16 levels, 200000 values, 1024 nodes, 26 interfaces a node, 256 bridges, "
+		       "256 ports,\n"
 		       "8192 links.",
-	[DIAG_UNKNOWN_KEY] = "There is no such key here. Keys are listed in weft-lab(5). Wrong indentation can make a\n"
+	[DIAG_UNKNOWN_KEY] = "There is no such key here. Keys are listed in weft-lab(5). Wrong "
+			     "indentation can make a\n"
 			     "key belong to the wrong thing.",
-	[DIAG_YAML_FEATURE] = "Anchors, aliases, merge keys, tags and several documents in one file are not read. Use\n"
+	[DIAG_YAML_FEATURE] = "Anchors, aliases, merge keys, tags and several documents in one "
+			      "file are not read. Use\n"
 			      "`defaults` and `groups` for what nodes and links have in common.",
-	[DIAG_DUPLICATE_KEY] = "A key stands twice in the same map; one of the two values would be lost.",
-	[DIAG_TYPE] = "The value has the wrong kind: a list, a map, a number, true or false, or a text is wanted.\n"
+	[DIAG_DUPLICATE_KEY] =
+		"A key stands twice in the same map; one of the two values would be lost.",
+	[DIAG_TYPE] = "The value has the wrong kind: a list, a map, a number, true or false, or a "
+		      "text is wanted.\n"
 		      "Only true and false are booleans (YAML 1.2).",
 	[DIAG_MISSING_KEY] = "A key that must be there is not.",
-	[DIAG_NOT_SUPPORTED] = "The key is known, but this release cannot do it. Remove it, so that the lab does not\n"
+	[DIAG_NOT_SUPPORTED] = "The key is known, but this release cannot do it. Remove it, so "
+			       "that the lab does not\n"
 			       "silently lack what the file asks for.",
 	[DIAG_VERSION] = "The file must say `version: 1`.",
-	[DIAG_NAME] = "Names begin with a letter or digit and hold letters, digits, '-', '_' and '.', at most 32\n"
+	[DIAG_NAME] = "Names begin with a letter or digit and hold letters, digits, '-', '_' and "
+		      "'.', at most 32\n"
 		      "characters (lab names: 40).",
-	[DIAG_NAME_TAKEN] = "Nodes, bridges and ports share one set of names, because an endpoint may be any of them.",
+	[DIAG_NAME_TAKEN] = "Nodes, bridges and ports share one set of names, because an endpoint "
+			    "may be any of them.",
 	[DIAG_NO_NODE] = "An endpoint, or `after`, names a node that is not under `nodes`.",
-	[DIAG_NO_BRIDGE] = "An endpoint without an interface must be a bridge listed under `bridges`, or a port under\n"
+	[DIAG_NO_BRIDGE] = "An endpoint without an interface must be a bridge listed under "
+			   "`bridges`, or a port under\n"
 			   "`ports`.",
 	[DIAG_CABLED] = "An interface or port takes one cable. It is already in another link.",
-	[DIAG_ENDPOINT] = "An endpoint is NODE:INTERFACE (r1:eth1), or the name of a bridge (br0) or port (host0).",
-	[DIAG_NO_IMAGE] = "The node's image is not under `images`, or the node has none (see defaults.node.image).",
+	[DIAG_ENDPOINT] = "An endpoint is NODE:INTERFACE (r1:eth1), or the name of a bridge (br0) "
+			  "or port (host0).",
+	[DIAG_NO_IMAGE] = "The node's image is not under `images`, or the node has none (see "
+			  "defaults.node.image).",
 	[DIAG_NO_GROUP] = "The node's group is not under `groups`.",
-	[DIAG_INTERFACE] = "Interfaces of nodes are eth1 to eth26, in the order of the PCI slots. eth0 is kept for a\n"
+	[DIAG_INTERFACE] = "Interfaces of nodes are eth1 to eth26, in the order of the PCI slots. "
+			   "eth0 is kept for a\n"
 			   "management interface.",
-	[DIAG_LINK_ENDS] = "A link joins two different interfaces or ports, or one of them and one bridge.",
+	[DIAG_LINK_ENDS] =
+		"A link joins two different interfaces or ports, or one of them and one bridge.",
 	[DIAG_VLAN_SYNTAX] = "VLANs are written 10, or as a list with ranges: [10, 20-29].",
 	[DIAG_VLAN_RANGE] = "VLAN ids are 1 to 4094; 0 and 4095 are reserved by IEEE 802.1Q.",
-	[DIAG_VLAN_ROLE] = "The VLAN settings of the link contradict each other, or it is a wire, which has none:\n"
-			   "a wire passes every frame with the tags it has. Or it has none though its bridge has a list\n"
+	[DIAG_VLAN_ROLE] = "The VLAN settings of the link contradict each other, or it is a wire, "
+			   "which has none:\n"
+			   "a wire passes every frame with the tags it has. Or it has none though "
+			   "its bridge has a list\n"
 			   "of VLANs: frames without a tag would be dropped.",
 	[DIAG_VLAN_BRIDGE] = "The bridge's `vlans` do not hold this VLAN.",
 	[DIAG_NUMBER] = "The number is malformed or out of range. Sizes are written 256M or 2G.",
 	[DIAG_VALUE] = "The value is not one of those that the key takes.",
-	[DIAG_RANGE] = "A range of names is written h1..4, which means h1, h2, h3 and h4; at most 1024 names.",
-	[DIAG_IMAGE] = "An image needs a kernel, and its files must be readable. Relative paths start at the\n"
+	[DIAG_RANGE] = "A range of names is written h1..4, which means h1, h2, h3 and h4; at most "
+		       "1024 names.",
+	[DIAG_IMAGE] = "An image needs a kernel, and its files must be readable. Relative paths "
+		       "start at the\n"
 		       "directory of the lab file.",
 	[DIAG_AFTER] = "Nodes wait for each other in a circle.",
-	[DIAG_ADDRESS] = "An address is written 10.0.0.1/24 or 2001:db8::1/64, a gateway without the length. It is one\n"
-			 "that a host can have, no other node has it on the same VLAN or link, and a gateway is in\n"
+	[DIAG_ADDRESS] = "An address is written 10.0.0.1/24 or 2001:db8::1/64, a gateway without "
+			 "the length. It is one\n"
+			 "that a host can have, no other node has it on the same VLAN or link, and "
+			 "a gateway is in\n"
 			 "one of the node's own networks.",
 	[DIAG_MESH] = "A mesh needs at least two nodes.",
-	[DIAG_PORT] = "Each kind of port needs some settings, takes others and has no more than those; two ports\n"
-		      "cannot have the same device, interface, socket or file. `netcfg help port add` and\n"
+	[DIAG_PORT] = "Each kind of port needs some settings, takes others and has no more than "
+		      "those; two ports\n"
+		      "cannot have the same device, interface, socket or file. `netcfg help port "
+		      "add` and\n"
 		      "netcfg(1), KINDS OF PORT, list what each kind takes.",
-	[DIAG_MTU] = "Nodes on one network (the same bridge, and the same VLAN for their untagged frames) have one\n"
+	[DIAG_MTU] = "Nodes on one network (the same bridge, and the same VLAN for their untagged "
+		     "frames) have one\n"
 		     "MTU. A node drops what is larger than its own, and nothing tells the sender.",
 };
 

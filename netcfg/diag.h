@@ -8,8 +8,8 @@
  * All errors of a file are collected and printed together, in the order of the file, at most
  * DIAG_MAX of them. The number in brackets is stable; diag_explain() tells more about it.
  */
-#ifndef NETCFG_DIAG_H
-#define NETCFG_DIAG_H
+#ifndef WEFT_NETCFG_DIAG_H
+#define WEFT_NETCFG_DIAG_H
 
 #include <jansson.h>
 #include <stdio.h>
@@ -69,7 +69,7 @@ struct diag {
 	const char *text; /* borrowed contents, NULL = unknown */
 	size_t size;
 	struct diag_item items[DIAG_MAX];
-	unsigned n;       /* all errors found, may be more than DIAG_MAX */
+	unsigned n; /* all errors found, may be more than DIAG_MAX */
 };
 
 /** Note an error; returns the item for diag_hint(), or NULL when DIAG_MAX are noted. */

@@ -5,8 +5,8 @@
  * Asked only for words that are none of ours, and never understood in their place: a script has one
  * way to say a thing. Commands in hints stand in backticks, and a test parses every one of them.
  */
-#ifndef NETCFG_FOREIGN_H
-#define NETCFG_FOREIGN_H
+#ifndef WEFT_NETCFG_FOREIGN_H
+#define WEFT_NETCFG_FOREIGN_H
 
 /** A row of a table; the last has no words. */
 struct foreign_word {

@@ -18,72 +18,113 @@ _Static_assert(sizeof(struct ctl_bridge) <= sizeof(union grammar_msg), "bridge r
 _Static_assert(sizeof(struct ctl_link) <= sizeof(union grammar_msg), "link request fits");
 
 /* name, target, method, schema, {positions}, required, preset, words, help */
-#define SHOW(m, s, p, h) {"show", GRAMMAR_VSWITCH, m, &s##_schema, {p}, 0, NULL, NULL, false, h}
-#define DEL(m, h) {"del", GRAMMAR_VSWITCH, m, &ctl_ref_schema, {"name"}, 1, NULL, NULL, false, h}
-#define WATCH(h) {"watch", GRAMMAR_VSWITCH, "Monitor", &ctl_ref_schema, {"name"}, 0, NULL, NULL, false, h}
-#define CHANGE(v, m, s, n, ...) {v, GRAMMAR_VSWITCH, m, &s##_schema, {__VA_ARGS__}, n, NULL, NULL, true,
-#define ENABLE(v, m, s, on, h)                                                                     \
-	{v, GRAMMAR_VSWITCH, m, &s##_schema, {"name"}, 1, "enabled", on, false, h}
+#define SHOW(m, s, p, h)                                                              \
+	{                                                                             \
+		"show", GRAMMAR_VSWITCH, m, &s##_schema, {p}, 0, NULL, NULL, false, h \
+	}
+#define DEL(m, h)                                                                             \
+	{                                                                                     \
+		"del", GRAMMAR_VSWITCH, m, &ctl_ref_schema, {"name"}, 1, NULL, NULL, false, h \
+	}
+#define WATCH(h)                                                                               \
+	{                                                                                      \
+		"watch", GRAMMAR_VSWITCH, "Monitor", &ctl_ref_schema, {"name"}, 0, NULL, NULL, \
+			false, h                                                               \
+	}
+#define CHANGE(v, m, s, n, ...) \
+	{                       \
+		v, GRAMMAR_VSWITCH, m, &s##_schema, {__VA_ARGS__}, n, NULL, NULL, true,
+#define ENABLE(v, m, s, on, h)                                                           \
+	{                                                                                \
+		v, GRAMMAR_VSWITCH, m, &s##_schema, {"name"}, 1, "enabled", on, false, h \
+	}
 
-static const struct grammar_verb bridge_verbs[] = {
-	SHOW("BridgeShow", ctl_ref, "name", "show bridges"),
+static const struct grammar_verb bridge_verbs[] = {SHOW("BridgeShow", ctl_ref, "name",
+							   "show bridges"),
 	CHANGE("add", "BridgeAdd", ctl_bridge, 1, "name") "make a bridge"},
-	DEL("BridgeDel", "remove a bridge without ports"),
-	CHANGE("set", "BridgeSet", ctl_bridge, 1, "name") "change settings of a bridge"},
-	WATCH("print events of bridges as they happen"),
-};
+				 DEL("BridgeDel", "remove a bridge without ports"),
+				 CHANGE("set", "BridgeSet", ctl_bridge, 1,
+					 "name") "change settings of a bridge"
+}
+, WATCH("print events of bridges as they happen"),
+}
+;
 
-static const struct grammar_verb port_verbs[] = {
-	SHOW("PortShow", ctl_ref, "name", "show ports"),
+static const struct grammar_verb port_verbs[] = {SHOW("PortShow", ctl_ref, "name", "show ports"),
 	CHANGE("add", "PortAdd", ctl_port, 1, "name") "make a port"},
-	DEL("PortDel", "remove a port"),
-	CHANGE("set", "PortSet", ctl_port, 1, "name") "change settings of a port"},
-	ENABLE("up", "PortSet", ctl_port, "true", "enable a port"),
+				 DEL("PortDel", "remove a port"),
+				 CHANGE("set", "PortSet", ctl_port, 1,
+					 "name") "change settings of a port"
+}
+, ENABLE("up", "PortSet", ctl_port, "true", "enable a port"),
 	ENABLE("down", "PortSet", ctl_port, "false", "disable a port: its guest loses carrier"),
 	{"stats", GRAMMAR_VSWITCH, "PortStats", &ctl_ref_schema, {"name"}, 0, NULL, NULL, false,
 		"show counters of ports"},
 	{"drops", GRAMMAR_VSWITCH, "PortDrops", &ctl_ref_schema, {"name"}, 0, NULL, NULL, false,
 		"show why frames were dropped"},
 	WATCH("print events of ports as they happen"),
-};
+}
+;
 
-static const struct grammar_verb link_verbs[] = {
-	SHOW("LinkShow", ctl_ref, "name", "show wires, and ports on bridges"),
-	CHANGE("add", "LinkAdd", ctl_link, 3, "name", "a", "b") "join two ports by a wire"},
+static const struct grammar_verb
+	link_verbs[] = {SHOW("LinkShow", ctl_ref, "name", "show wires, and ports on bridges"),
+		CHANGE("add", "LinkAdd", ctl_link, 3, "name", "a", "b") "join two ports by a wire"},
 	DEL("LinkDel", "remove a wire"),
-	CHANGE("set", "LinkSet", ctl_link, 1, "name") "change settings of a wire, named by itself or a port"},
-	ENABLE("up", "LinkSet", ctl_link, "true", "plug the cable in"),
+	CHANGE("set", "LinkSet", ctl_link, 1,
+		"name") "change settings of a wire, named by itself or a port"
+}
+, ENABLE("up", "LinkSet", ctl_link, "true", "plug the cable in"),
 	ENABLE("down", "LinkSet", ctl_link, "false", "pull the cable: both ends lose carrier"),
 	WATCH("print events of wires as they happen"),
-};
+}
+;
 
-static const struct grammar_verb vlan_verbs[] = {
-	{"show", GRAMMAR_VSWITCH, "VlanShow", &ctl_vlan_schema, {"bridge"}, 0, NULL, NULL, true,
-		"show the VLANs of bridges and ports"},
-	CHANGE("add", "VlanAdd", ctl_vlan, 0, "bridge", "vlans") "add VLANs to a bridge, or to a port's trunk"},
-	CHANGE("del", "VlanDel", ctl_vlan, 0, "bridge", "vlans") "remove VLANs from a bridge, or a port's trunk"},
-	CHANGE("set", "VlanSet", ctl_vlan, 0, "bridge", "vlans") "set exactly these VLANs, or a VLAN's name"},
-};
+static const struct grammar_verb vlan_verbs[] = {{"show", GRAMMAR_VSWITCH, "VlanShow",
+							 &ctl_vlan_schema, {"bridge"}, 0, NULL,
+							 NULL, true,
+							 "show the VLANs of bridges and ports"},
+	CHANGE("add", "VlanAdd", ctl_vlan, 0, "bridge",
+		"vlans") "add VLANs to a bridge, or to a port's trunk"},
+				 CHANGE("del", "VlanDel", ctl_vlan, 0, "bridge",
+					 "vlans") "remove VLANs from a bridge, or a port's trunk"
+}
+, CHANGE("set", "VlanSet", ctl_vlan, 0, "bridge",
+	  "vlans") "set exactly these VLANs, or a VLAN's name"
+}
+,
+}
+;
 
-static const struct grammar_verb fdb_verbs[] = {
-	{"show", GRAMMAR_VSWITCH, "FdbShow", &ctl_fdb_schema, {"bridge"}, 0, NULL, NULL, true,
-		"show known addresses"},
+static const struct grammar_verb fdb_verbs[] = {{"show", GRAMMAR_VSWITCH, "FdbShow",
+							&ctl_fdb_schema, {"bridge"}, 0, NULL, NULL,
+							true, "show known addresses"},
 	CHANGE("add", "FdbAdd", ctl_fdb, 2, "bridge", "mac") "add a static address"},
-	CHANGE("del", "FdbDel", ctl_fdb, 2, "bridge", "mac") "remove an address"},
-	CHANGE("flush", "FdbFlush", ctl_fdb, 1, "bridge") "forget learned addresses (static ones with `type static`)"},
-	WATCH("print events of addresses as they happen"),
-};
+				 CHANGE("del", "FdbDel", ctl_fdb, 2, "bridge",
+					 "mac") "remove an address"
+}
+, CHANGE("flush", "FdbFlush", ctl_fdb, 1,
+	  "bridge") "forget learned addresses (static ones with `type static`)"
+}
+, WATCH("print events of addresses as they happen"),
+}
+;
 
 static const struct grammar_verb worker_verbs[] = {
 	{"show", GRAMMAR_VSWITCH, "WorkerShow", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false,
 		"show how busy packet threads are, and what they do"},
 };
 
-#define NODE(v, m, s, h) {v, GRAMMAR_VMM, m, &s##_schema, {NULL}, 1, NULL, NULL, false, h}
+#define NODE(v, m, s, h)                                                        \
+	{                                                                       \
+		v, GRAMMAR_VMM, m, &s##_schema, {NULL}, 1, NULL, NULL, false, h \
+	}
 static const struct grammar_verb node_verbs[] = {
-	{"show", GRAMMAR_VMM, "Status", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false, "show the nodes of the lab"},
-	{"start", GRAMMAR_LAB, NULL, &ctl_empty_schema, {NULL}, 1, NULL, NULL, false, "start a stopped node"},
-	NODE("stop", "Stop", ctl_stop, "press the power button, then pull the plug (at once with --force)"),
+	{"show", GRAMMAR_VMM, "Status", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false,
+		"show the nodes of the lab"},
+	{"start", GRAMMAR_LAB, NULL, &ctl_empty_schema, {NULL}, 1, NULL, NULL, false,
+		"start a stopped node"},
+	NODE("stop", "Stop", ctl_stop,
+		"press the power button, then pull the plug (at once with --force)"),
 	NODE("restart", "Reset", ctl_empty, "reset a node"),
 	NODE("pause", "Pause", ctl_empty, "stop the virtual CPUs and devices of a node"),
 	NODE("resume", "Resume", ctl_empty, "let a paused node go on"),
@@ -91,10 +132,16 @@ static const struct grammar_verb node_verbs[] = {
 		"show the network devices of nodes"},
 };
 
-#define NIC(v, n, h) {v, GRAMMAR_HOST, NULL, &ctl_empty_schema, {"dev"}, n, NULL, NULL, false, h}
+#define NIC(v, n, h)                                                                       \
+	{                                                                                  \
+		v, GRAMMAR_HOST, NULL, &ctl_empty_schema, {"dev"}, n, NULL, NULL, false, h \
+	}
 static const struct grammar_verb nic_verbs[] = {
-	NIC("show", 0, "show interfaces and network cards of this host, and which the switch can have"),
-	NIC("bind", 1, "take a card from the kernel, for a port of type nic (--force: even if the host needs it)"),
+	NIC("show", 0,
+		"show interfaces and network cards of this host, and which the switch can have"),
+	NIC("bind", 1,
+		"take a card from the kernel, for a port of type nic (--force: even if the host "
+		"needs it)"),
 	NIC("unbind", 1, "give a card back to the kernel"),
 };
 
@@ -115,10 +162,12 @@ const struct grammar_command grammar_commands[] = {
 	{"plan", "diff", "[FILE]", "show what apply would do, and at what cost"},
 	{"apply", "up", "[FILE]", "make the running lab what the file says"},
 	{"destroy", "down", "[FILE|LAB]", "stop a lab and remove everything it left"},
-	{"status", "inspect", "[FILE|LAB]", "show nodes, links and ports of a lab; without one, all labs"},
+	{"status", "inspect", "[FILE|LAB]",
+		"show nodes, links and ports of a lab; without one, all labs"},
 	{"wait", NULL, "[NODE...]", "wait until nodes are ready"},
 	{"console", NULL, "NODE", "attach to the serial console of a node; Ctrl-] leaves"},
-	{"exec", NULL, "NODE -- COMMAND...", "run a command in a node's shell, over its serial console"},
+	{"exec", NULL, "NODE -- COMMAND...",
+		"run a command in a node's shell, over its serial console"},
 	{"test", NULL, "[FILE]", "do the steps of a lab file's test, in nodes and with swbench"},
 	{"explain", NULL, "CODE", "explain an error code of lab files"},
 	{"help", NULL, "[OBJECT [VERB]]", "show help"},
@@ -132,10 +181,10 @@ struct match {
 	const char *word;
 	const char *names[64];
 	unsigned n_names;
-	int exact;                  /* index, -1 = none */
+	int exact; /* index, -1 = none */
 	int first_prefix;
 	unsigned n_prefixes;
-	bool led_on;                /* after match_end(): the hint says another word */
+	bool led_on; /* after match_end(): the hint says another word */
 	char candidates[200];
 };
 
@@ -157,7 +206,10 @@ static void match_offer(struct match *match, const char *name, int idx)
 		used ? ", " : "", name);
 }
 
-/* Index of what was meant, or -EINVAL; leads_on: the hint for an unknown word, NULL = none in particular. */
+/*
+ * Index of what was meant, or -EINVAL; leads_on: the hint for an unknown word, NULL = none in
+ * particular.
+ */
 static int match_end(struct match *match, const char *what, const char *leads_on, struct err *err)
 {
 	const char *nearest;
@@ -167,7 +219,8 @@ static int match_end(struct match *match, const char *what, const char *leads_on
 	if (match->n_prefixes == 1)
 		return match->first_prefix;
 	if (match->n_prefixes > 1)
-		return err_set(err, -EINVAL, "%s '%s' is ambiguous: %s", what, match->word, match->candidates);
+		return err_set(err, -EINVAL, "%s '%s' is ambiguous: %s", what, match->word,
+			match->candidates);
 	nearest = str_nearest(match->word, match->names, match->n_names);
 	match->led_on = leads_on || nearest;
 	(void)err_set(err, -EINVAL, "unknown %s '%s'", what, match->word);
@@ -262,7 +315,7 @@ bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_fiel
 	if (field->show_only)
 		return false;
 	if (!strcmp(field->name, "exist_ok") || !strcmp(field->name, "missing_ok"))
-		return false; // --may-exist, --if-exists
+		return false; /* --may-exist, --if-exists */
 	return verb->words;
 }
 
@@ -271,7 +324,8 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 {
 	char words[CTL_MAX_FIELDS][32];
 	struct match match = {.word = word, .exact = -1};
-	const char *leads_on = verb->schema == &ctl_port_schema ? foreign_find(foreign_fields, word) : NULL;
+	const char *leads_on =
+		verb->schema == &ctl_port_schema ? foreign_find(foreign_fields, word) : NULL;
 	int idx;
 
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
@@ -284,7 +338,8 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 			match.exact = (int)i;
 	}
 	if (leads_on && match.exact < 0)
-		match.n_prefixes = 0; // `vlan` is not short for vlan-mode: whoever writes it means a number
+		match.n_prefixes =
+			0; /* `vlan` is not short for vlan-mode: whoever writes it means a number */
 	if (strchr(word, '='))
 		leads_on = "a value follows its word without '=': `tag 10`";
 	idx = match_end(&match, "word", leads_on, err);
@@ -295,8 +350,8 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 }
 
 /* Messages of the field parser speak of fields; a user typed a word. */
-static int set_field(const struct grammar_verb *verb, struct grammar_request *req, const char *field,
-	const char *value, struct err *err)
+static int set_field(const struct grammar_verb *verb, struct grammar_request *req,
+	const char *field, const char *value, struct err *err)
 {
 	int code = ctl_field_parse(verb->schema, &req->msg, field, value, err);
 
@@ -314,11 +369,11 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 		if (code < 0)
 			return err_prefix(err, "%s %s", req->object->name, verb->name);
 		if (ctl_field_is_set(&req->msg, (unsigned)(field - verb->schema->fields)))
-			return err_set(err, -EINVAL, "%s %s: '%s' is given twice", req->object->name, verb->name,
-				words[i]);
+			return err_set(err, -EINVAL, "%s %s: '%s' is given twice",
+				req->object->name, verb->name, words[i]);
 		if (i + 1 == n)
-			return err_set(err, -EINVAL, "%s %s: '%s' needs a value (%s)", req->object->name, verb->name,
-				words[i], field->help);
+			return err_set(err, -EINVAL, "%s %s: '%s' needs a value (%s)",
+				req->object->name, verb->name, words[i], field->help);
 		code = set_field(verb, req, field->name, words[i + 1], err);
 		if (code < 0)
 			return code;
@@ -326,17 +381,19 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 	return 0;
 }
 
-/* Does the first of n words begin the fields, where n_free positions need not be given? The exact word of a
- * field does, if a value follows; short for one, it may be a name as well (a bridge called `br`), and is one
- * where the words come out even with it. */
-static bool begins_fields(const struct grammar_verb *verb, char **words, unsigned n, unsigned n_free)
+/* Does the first of n words begin the fields, where n_free positions need not be given? The exact
+ * word of a field does, if a value follows; short for one, it may be a name as well (a bridge
+ * called `br`), and is one where the words come out even with it. */
+static bool begins_fields(const struct grammar_verb *verb, char **words, unsigned n,
+	unsigned n_free)
 {
 	const struct ctl_field *field;
 	char word[32];
 
 	if (!verb->words || n < 2 || find_field(verb, words[0], &field, NULL))
 		return false;
-	if (!strcmp(grammar_field_word(field, word, sizeof(word)), words[0]) || !strcmp(field->name, words[0]))
+	if (!strcmp(grammar_field_word(field, word, sizeof(word)), words[0]) ||
+		!strcmp(field->name, words[0]))
 		return true;
 	return n % 2 == 0 && n_free < 2;
 }
@@ -350,13 +407,13 @@ static unsigned n_positions(const struct grammar_verb *verb)
 	return n;
 }
 
-static int parse_positions(struct grammar_request *req, char **words, unsigned n, unsigned *ret_used,
-	struct err *err)
+static int parse_positions(struct grammar_request *req, char **words, unsigned n,
+	unsigned *ret_used, struct err *err)
 {
 	const struct grammar_verb *verb = req->verb;
 	unsigned used = 0;
 
-	// Verbs of nodes take the name aside: it chooses the socket, not a field.
+	/* Verbs of nodes take the name aside: it chooses the socket, not a field. */
 	unsigned max = verb->target == GRAMMAR_VSWITCH ? n_positions(verb) : 1;
 
 	for (; used < max && used < n; used++) {
@@ -365,7 +422,8 @@ static int parse_positions(struct grammar_request *req, char **words, unsigned n
 		if (verb->target == GRAMMAR_VSWITCH) {
 			int code;
 
-			if (used >= verb->n_required && begins_fields(verb, words + used, n - used, max - used))
+			if (used >= verb->n_required &&
+				begins_fields(verb, words + used, n - used, max - used))
 				break;
 			code = set_field(verb, req, field, words[used], err);
 			if (code < 0)
@@ -377,8 +435,8 @@ static int parse_positions(struct grammar_request *req, char **words, unsigned n
 	if (used < verb->n_required) {
 		const char *missing = verb->positions[used] ? verb->positions[used] : "name";
 
-		(void)err_set_field(err, -EINVAL, missing, "%s %s: %s is missing", req->object->name, verb->name,
-			missing);
+		(void)err_set_field(err, -EINVAL, missing, "%s %s: %s is missing",
+			req->object->name, verb->name, missing);
 		err_hint(err, "see `netcfg help %s %s`", req->object->name, verb->name);
 		return -EINVAL;
 	}
@@ -408,18 +466,18 @@ static int parse_verb(struct grammar_request *req, char **words, unsigned *n, st
 		memmove(words, words + 1, *n * sizeof(words[0]));
 		return 0;
 	}
-	// `port p1` shows p1; `port shwo` is a slip of the finger.
+	/* `port p1` shows p1; `port shwo` is a slip of the finger. */
 	if (*n == 1 && !match.led_on && match.n_prefixes < 2)
 		return 0;
 	if (*n > 1 && req->verb->words && !match.led_on)
-		return 0; // `fdb br0 vlan 10`
+		return 0; /* `fdb br0 vlan 10` */
 	if (err)
 		*err = why;
 	return err_prefix(err, "%s", object->name);
 }
 
-static int parse_object(struct grammar_request *req, char **words, unsigned n, const struct opts *opts,
-	struct err *err)
+static int parse_object(struct grammar_request *req, char **words, unsigned n,
+	const struct opts *opts, struct err *err)
 {
 	unsigned used = 0;
 	int code = parse_verb(req, words, &n, err);
@@ -430,13 +488,14 @@ static int parse_object(struct grammar_request *req, char **words, unsigned n, c
 	if (code < 0)
 		return code;
 	if (!req->verb->words && used < n)
-		return err_set(err, -EINVAL, "%s %s: unexpected word '%s'", req->object->name, req->verb->name,
-			words[used]);
+		return err_set(err, -EINVAL, "%s %s: unexpected word '%s'", req->object->name,
+			req->verb->name, words[used]);
 	code = parse_words(req, words + used, n - used, err);
 	if (code < 0)
 		return code;
 	if (req->verb->preset_field)
-		code = set_field(req->verb, req, req->verb->preset_field, req->verb->preset_value, err);
+		code = set_field(req->verb, req, req->verb->preset_field, req->verb->preset_value,
+			err);
 	if (!code && opts->may_exist && ctl_field_find(req->verb->schema, "exist_ok"))
 		code = set_field(req->verb, req, "exist_ok", "true", err);
 	if (!code && opts->if_exists && ctl_field_find(req->verb->schema, "missing_ok"))
@@ -444,13 +503,13 @@ static int parse_object(struct grammar_request *req, char **words, unsigned n, c
 	return code;
 }
 
-int grammar_parse(char **words, unsigned n, const struct opts *opts, struct grammar_request *ret_req,
-	struct err *err)
+int grammar_parse(char **words, unsigned n, const struct opts *opts,
+	struct grammar_request *ret_req, struct err *err)
 {
 	int code;
 
 	memset(ret_req, 0, sizeof(*ret_req));
-	// `show mac ...`-minded hands: "show port" is "port show".
+	/* `show mac ...`-minded hands: "show port" is "port show". */
 	if (n > 1 && !strcmp(words[0], "show")) {
 		char *verb = words[0];
 

@@ -5,16 +5,16 @@
  *   netcfg [OPTIONS] COMMAND [ARGUMENT...]
  *
  * Parser, help, completion and the command list of the manual page (checked by a test) come from
- * grammar_objects[] and grammar_commands[]; the words after a verb come from the field tables of the
- * control protocol (lib/ctl_*.h), so that a new field of a message is a new word here without a line
- * of code. A field is typed as on the wire with '-' for '_'; a unit at its end is dropped
+ * grammar_objects[] and grammar_commands[]; the words after a verb come from the field tables of
+ * the control protocol (lib/ctl_*.h), so that a new field of a message is a new word here without a
+ * line of code. A field is typed as on the wire with '-' for '_'; a unit at its end is dropped
  * (ageing_s -> ageing).
  *
- * Objects, verbs and fields may be shortened as long as they stay unambiguous; short names of objects
- * (`p` for port) always work. NAME and VERB may change places: `link p3 down`.
+ * Objects, verbs and fields may be shortened as long as they stay unambiguous; short names of
+ * objects (`p` for port) always work. NAME and VERB may change places: `link p3 down`.
  */
-#ifndef NETCFG_GRAMMAR_H
-#define NETCFG_GRAMMAR_H
+#ifndef WEFT_NETCFG_GRAMMAR_H
+#define WEFT_NETCFG_GRAMMAR_H
 
 #include "ctl_iface.h"
 #include "opts.h"
@@ -32,9 +32,9 @@ struct grammar_verb {
 	/* fields set by position; the first n_required must be there */
 	const char *positions[GRAMMAR_MAX_POSITIONS];
 	unsigned n_required;
-	const char *preset_field;        /* "enabled" for up and down; NULL = none */
+	const char *preset_field; /* "enabled" for up and down; NULL = none */
 	const char *preset_value;
-	bool words;                      /* FIELD VALUE pairs may follow */
+	bool words; /* FIELD VALUE pairs may follow */
 	const char *help;
 };
 
@@ -74,11 +74,11 @@ struct grammar_request {
 };
 
 /**
- * Understand words[n]. Errors name the candidates of an ambiguous word and the nearest of an unknown
- * one. 0 or -EINVAL with err set.
+ * Understand words[n]. Errors name the candidates of an ambiguous word and the nearest of an
+ * unknown one. 0 or -EINVAL with err set.
  */
-int grammar_parse(char **words, unsigned n, const struct opts *opts, struct grammar_request *ret_req,
-	struct err *err);
+int grammar_parse(char **words, unsigned n, const struct opts *opts,
+	struct grammar_request *ret_req, struct err *err);
 
 /** Find an object or command by full or unambiguous word; exactly one of the results is set. */
 int grammar_find_first(const char *word, const struct grammar_object **ret_object,

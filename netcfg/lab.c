@@ -117,7 +117,8 @@ static int find_named(const struct opts *opts, char name[CTL_NAME_MAX + 1], stru
 	struct err why = {0};
 	int code = rundir_find_lab(opts, name, err);
 
-	if (code != -ENOENT || !opts->lab || rundir_path(opts, name, dir, NULL) || !orphan_check(dir, name, &why))
+	if (code != -ENOENT || !opts->lab || rundir_path(opts, name, dir, NULL) ||
+		!orphan_check(dir, name, &why))
 		return code;
 	if (err) {
 		*err = why;

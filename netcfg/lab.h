@@ -1,8 +1,8 @@
 /**
  * lab: the lab that a command is about: its file, its name, its run directory.
  */
-#ifndef NETCFG_LAB_H
-#define NETCFG_LAB_H
+#ifndef WEFT_NETCFG_LAB_H
+#define WEFT_NETCFG_LAB_H
 
 #include "diag.h"
 #include "opts.h"
@@ -13,17 +13,17 @@
 #include <limits.h>
 
 struct lab {
-	char *text;              /* of the file */
+	char *text; /* of the file */
 	struct diag diag;
 	struct topo topo;
-	char file[PATH_MAX];     /* absolute; "-" = standard input */
+	char file[PATH_MAX]; /* absolute; "-" = standard input */
 	char run_dir[RUNDIR_PATH_SIZE];
 	struct state wanted;
 };
 
 /**
- * Read the file that the argument (NULL = none) or -f names. Errors in the file are printed to stderr
- * (with -j as JSON to stdout).
+ * Read the file that the argument (NULL = none) or -f names. Errors in the file are printed to
+ * stderr (with -j as JSON to stdout).
  * returns  0, or -EINVAL: said already (err->code is 0 then), or another -errno with err set
  */
 int lab_load(const struct opts *opts, const char *arg, bool check_files, struct lab *ret_lab,
@@ -32,7 +32,11 @@ void lab_done(struct lab *lab);
 /** What is wrong with the file: to stderr, or with -j as JSON to stdout. */
 void lab_print_errors(const struct opts *opts, const struct lab *lab);
 
-/** Name of the lab that arg (a lab file or a running lab's name), -f, -L or the only running lab means. */
-int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 1], struct err *err);
+/**
+ * Name of the lab that arg (a lab file or a running lab's name), -f, -L or the only running lab
+ * means.
+ */
+int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 1],
+	struct err *err);
 
 #endif

@@ -12,7 +12,7 @@ int main(int argc, char **argv)
 	struct err err = {0};
 	unsigned n = 0;
 
-	signal(SIGPIPE, SIG_IGN); // a daemon that goes away is an error to report, not a death
+	signal(SIGPIPE, SIG_IGN); /* a daemon that goes away is an error to report, not a death */
 	if (opts_parse(&opts, argv + 1, (unsigned)argc - 1, &n, &err) < 0)
 		return cmd_fail(&err);
 	if (opts.version) {

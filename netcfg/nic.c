@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool read_attr(
-	const struct pci_bind_env *env, const char *iface, const char *attr, char *buf, size_t size)
+static bool read_attr(const struct pci_bind_env *env, const char *iface, const char *attr,
+	char *buf, size_t size)
 {
-	char *path = str_dup_printf(
-		"%s/class/net/%s/%s", env && env->sys ? env->sys : "/sys", iface, attr);
+	char *path = str_dup_printf("%s/class/net/%s/%s", env && env->sys ? env->sys : "/sys",
+		iface, attr);
 	FILE *in = path ? fopen(path, "re") : NULL;
 	bool ok = in && fgets(buf, (int)size, in);
 
@@ -33,7 +33,7 @@ static void read_iface(const struct pci_bind_env *env, const char *name, struct 
 		nic->mac[0] = '\0';
 	nic->up = read_attr(env, name, "flags", text, sizeof(text)) && strtoul(text, NULL, 16) & 1;
 	nic->carrier = read_attr(env, name, "carrier", text, sizeof(text)) && text[0] == '1';
-	// A driver that does not know it says -1.
+	/* A driver that does not know it says -1. */
 	if (read_attr(env, name, "speed", text, sizeof(text)) && text[0] != '-')
 		nic->speed_mbps = (uint32_t)strtoul(text, NULL, 10);
 }
@@ -75,7 +75,7 @@ int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct n
 		struct nic nic;
 		char type[8];
 
-		// 772 is ARPHRD_LOOPBACK; what has no type (bonding_masters) is no interface.
+		/* 772 is ARPHRD_LOOPBACK; what has no type (bonding_masters) is no interface. */
 		if (!code && name[0] != '.' && read_attr(env, name, "type", type, sizeof(type)) &&
 			strcmp(type, "772")) {
 			read_iface(env, name, &nic);
@@ -98,7 +98,7 @@ static void print_card(FILE *out, const struct pci_bind_card *card)
 	fprintf(out, "card %s (%04x:%04x)", card->address, card->vendor, card->device);
 	for (unsigned i = 0; i < card->n_ifaces; i++)
 		fprintf(out, "%s %s",
-			i		     ? ","
+			i                    ? ","
 			: card->n_ifaces > 1 ? ", interfaces"
 					     : ", interface",
 			card->ifaces[i]);
@@ -169,8 +169,8 @@ int nic_take(const struct pci_bind_env *env, const char *dev, bool force, bool d
 	return dry_run ? 0 : pci_bind_take(env, ret_card, err);
 }
 
-int nic_give_back(
-	const struct pci_bind_env *env, const char *dev, bool dry_run, FILE *out, struct err *err)
+int nic_give_back(const struct pci_bind_env *env, const char *dev, bool dry_run, FILE *out,
+	struct err *err)
 {
 	char driver[PCI_BIND_NAME_SIZE];
 	struct pci_bind_card card;

@@ -7,8 +7,8 @@
  *
  * Threads: one.
  */
-#ifndef NETCFG_NIC_H
-#define NETCFG_NIC_H
+#ifndef WEFT_NETCFG_NIC_H
+#define WEFT_NETCFG_NIC_H
 
 #include "err.h"
 #include "pci_bind.h"
@@ -21,7 +21,7 @@ struct nic {
 	char name[16]; /* interface, "" = a card without one */
 	char mac[18];  /* "" = none */
 	bool up;
-	bool carrier;	     /* false while it is down */
+	bool carrier;        /* false while it is down */
 	uint32_t speed_mbps; /* 0 = not known */
 	bool is_card;
 	struct pci_bind_card card;
@@ -33,8 +33,8 @@ struct nic {
  * Call fn for each interface but loopback, then for each card without one, until it returns
  * nonzero. 0 or that.
  */
-int nic_each(
-	const struct pci_bind_env *env, int (*fn)(void *ctx, const struct nic *nic), void *ctx);
+int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct nic *nic),
+	void *ctx);
 
 /** Say what taking the card will do, and what will stop working. */
 void nic_explain_take(FILE *out, const struct pci_bind_card *card, const struct pci_bind_use *use);
@@ -48,7 +48,7 @@ void nic_explain_give_back(FILE *out, const struct pci_bind_card *card);
 int nic_take(const struct pci_bind_env *env, const char *dev, bool force, bool dry_run, FILE *out,
 	struct pci_bind_card *ret_card, struct err *err);
 /** Give it back, likewise. 0, or as pci_bind_give_back(). */
-int nic_give_back(
-	const struct pci_bind_env *env, const char *dev, bool dry_run, FILE *out, struct err *err);
+int nic_give_back(const struct pci_bind_env *env, const char *dev, bool dry_run, FILE *out,
+	struct err *err);
 
 #endif

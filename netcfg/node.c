@@ -24,17 +24,21 @@
 
 struct paths {
 	char control[CTL_PATH_MAX + 1], console[CTL_PATH_MAX + 1];
-	char serial[RUNDIR_PATH_SIZE], log[RUNDIR_PATH_SIZE], pid[RUNDIR_PATH_SIZE], args[RUNDIR_PATH_SIZE];
+	char serial[RUNDIR_PATH_SIZE], log[RUNDIR_PATH_SIZE], pid[RUNDIR_PATH_SIZE],
+		args[RUNDIR_PATH_SIZE];
 };
 
 static int get_paths(const char *run_dir, const char *name, struct paths *paths, struct err *err)
 {
-	int code = rundir_file(run_dir, name, ".console", paths->console, sizeof(paths->console), err);
+	int code =
+		rundir_file(run_dir, name, ".console", paths->console, sizeof(paths->console), err);
 
 	if (!code)
-		code = rundir_file(run_dir, name, ".sock", paths->control, sizeof(paths->control), err);
+		code = rundir_file(run_dir, name, ".sock", paths->control, sizeof(paths->control),
+			err);
 	if (!code)
-		code = rundir_file(run_dir, name, ".serial", paths->serial, sizeof(paths->serial), err);
+		code = rundir_file(run_dir, name, ".serial", paths->serial, sizeof(paths->serial),
+			err);
 	if (!code)
 		code = rundir_file(run_dir, name, ".log", paths->log, sizeof(paths->log), err);
 	if (!code)
@@ -69,8 +73,8 @@ static void put_nics(FILE *out, const struct state_vm *vm, const char *run_dir)
 		if (vm->nics[i].mtu)
 			(void)snprintf(mtu, sizeof(mtu), ",mtu=%u", vm->nics[i].mtu);
 		put(out, "--net");
-		put_printf(out, "vhost-user=%s/%s:eth%u.sock,mode=server,mac=%s%s%s", run_dir, vm->name,
-			i + 1, ether_addr_format(&vm->nics[i].mac, mac), mtu,
+		put_printf(out, "vhost-user=%s/%s:eth%u.sock,mode=server,mac=%s%s%s", run_dir,
+			vm->name, i + 1, ether_addr_format(&vm->nics[i].mac, mac), mtu,
 			vm->node->offload ? "" : ",offload=off");
 	}
 }
@@ -99,8 +103,8 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 		put(out, image->initrd);
 	}
 	put(out, "--cmdline");
-	put_printf(out, "%s%s%s %s", cmdline, node->cmdline ? " " : "", node->cmdline ? node->cmdline : "",
-		node->guest_args);
+	put_printf(out, "%s%s%s %s", cmdline, node->cmdline ? " " : "",
+		node->cmdline ? node->cmdline : "", node->guest_args);
 	put_nics(out, vm, run_dir);
 	if (disk) {
 		put(out, "--disk");
@@ -112,7 +116,7 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 	put(out, paths->control);
 	put(out, "--config-digest");
 	put(out, vm->digest);
-	// It runs as fast on a KVM without hardware virtualization.
+	/* It runs as fast on a KVM without hardware virtualization. */
 	if (opts->slow_kvm || image->is_nfguest)
 		put(out, "--slow-kvm");
 }
@@ -137,7 +141,7 @@ int node_configure(const struct opts *opts, const struct state_vm *vm, const cha
 	if (!out)
 		return err_set(err, -errno, "file '%s': %s", fresh, strerror(errno));
 	put_command(out, opts, vm, run_dir, &paths, program, nfguest);
-	// Half of it would be a node that cannot start.
+	/* Half of it would be a node that cannot start. */
 	if (fclose(out) || rename(fresh, paths.args)) {
 		code = err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
 		(void)unlink(fresh);
@@ -209,7 +213,7 @@ static int wait_answer(const char *run_dir, const char *name, const struct paths
 		bool runs = proc_find(paths->pid) > 0;
 
 		if (!access(paths->control, F_OK) &&
-		    !actual_open_node(run_dir, name, START_TIMEOUT_MS, &client, NULL)) {
+			!actual_open_node(run_dir, name, START_TIMEOUT_MS, &client, NULL)) {
 			ctl_client_close(client);
 			return 0;
 		}
@@ -241,7 +245,7 @@ int node_start(const char *run_dir, const char *name, struct err *err)
 	code = read_args(paths.args, &text, words, err);
 	if (code < 0)
 		return code;
-	(void)unlink(paths.log); // so that its last line is of this start
+	(void)unlink(paths.log); /* so that its last line is of this start */
 	(void)unlink(paths.serial);
 	code = code < 2 ? err_set(err, -EINVAL, "file '%s': is damaged", paths.args)
 			: proc_start(words + 1, paths.log, paths.pid, &pid, err);
@@ -262,7 +266,7 @@ void node_ask_stop(const char *run_dir, const char *name, bool force)
 	struct ctl_stop stop = {0};
 	struct err err = {0};
 
-	// The reply comes when the guest is off; nobody waits for it here.
+	/* The reply comes when the guest is off; nobody waits for it here. */
 	if (actual_open_node(run_dir, name, 200, &client, NULL))
 		return;
 	CTL_SET(&stop, ctl_stop, force, force);
@@ -332,7 +336,8 @@ int node_is_ready(const char *run_dir, const char *name, struct err *err)
 		code = code > 0 && file_holds(paths.serial, words[0]);
 		if (!code) {
 			proc_last_line(paths.serial, line, sizeof(line));
-			(void)err_set(err, -EAGAIN, "waiting for console '%s'; last line was \"%s\"", words[0], line);
+			(void)err_set(err, -EAGAIN,
+				"waiting for console '%s'; last line was \"%s\"", words[0], line);
 			err_hint(err, "see `netcfg console %s --log`", name);
 		}
 	}
@@ -354,7 +359,8 @@ int node_wait_ready(const char *run_dir, const char *const *names, unsigned n, u
 		}
 		if (ev_now_ns() >= deadline_ns) {
 			err->code = -ETIMEDOUT;
-			(void)err_prefix(err, "node '%s' not ready after %u s", names[i], timeout_s);
+			(void)err_prefix(err, "node '%s' not ready after %u s", names[i],
+				timeout_s);
 			return -ETIMEDOUT;
 		}
 		proc_sleep_ms(100);

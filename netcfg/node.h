@@ -1,11 +1,11 @@
 /**
  * node: one VMM of a lab: its command line, its start, its end, and whether its guest is ready.
  *
- * NODE.args in the run directory keeps how it was started (NUL-terminated words: the readiness text,
- * then the command line), so that `node start` and `wait` need no lab file.
+ * NODE.args in the run directory keeps how it was started (NUL-terminated words: the readiness
+ * text, then the command line), so that `node start` and `wait` need no lab file.
  */
-#ifndef NETCFG_NODE_H
-#define NETCFG_NODE_H
+#ifndef WEFT_NETCFG_NODE_H
+#define WEFT_NETCFG_NODE_H
 
 #include "opts.h"
 #include "state.h"
@@ -16,8 +16,8 @@
 int node_configure(const struct opts *opts, const struct state_vm *vm, const char *run_dir,
 	struct err *err);
 /**
- * Start it as NODE.args says and wait until it answers on its control socket. On failure nothing of it
- * is left and err holds the last line of its log.
+ * Start it as NODE.args says and wait until it answers on its control socket. On failure nothing of
+ * it is left and err holds the last line of its log.
  */
 int node_start(const char *run_dir, const char *name, struct err *err);
 /** Press the power button (or pull the plug); does not wait. */

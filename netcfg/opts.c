@@ -6,14 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLAG(n, a, member, h) {n, a, OPT_FLAG, offsetof(struct opts, member), 0, NULL, h}
-#define TEXT(n, a, member, v, h) {n, a, OPT_TEXT, offsetof(struct opts, member), 0, v, h}
+#define FLAG(n, a, member, h)                                             \
+	{                                                                 \
+		n, a, OPT_FLAG, offsetof(struct opts, member), 0, NULL, h \
+	}
+#define TEXT(n, a, member, v, h)                                       \
+	{                                                              \
+		n, a, OPT_TEXT, offsetof(struct opts, member), 0, v, h \
+	}
 
 const struct opt opts_table[] = {
 	TEXT("-S", "--socket", socket, "SOCKET", "talk to the vswitch at this control socket"),
 	TEXT("-L", "--lab", lab, "LAB", "act on this running lab"),
 	TEXT("-f", "--file", file, "FILE", "lab file; - reads standard input"),
-	TEXT("-b", "--batch", batch, "FILE", "run the commands in FILE, one a line; - reads standard input"),
+	TEXT("-b", "--batch", batch, "FILE",
+		"run the commands in FILE, one a line; - reads standard input"),
 	FLAG("-j", "--json", json, "print JSON"),
 	FLAG("-p", "--pretty", pretty, "indent JSON"),
 	FLAG("-br", "--brief", brief, "one short line per object"),
@@ -23,25 +30,29 @@ const struct opt opts_table[] = {
 	FLAG("-t", "--timestamp", timestamp, "put the time before what watch prints"),
 	{"-c", "--color", OPT_TEXT_MAYBE, offsetof(struct opts, color), 0, "auto|always|never",
 		"colour states; never the only sign of anything"},
-	{"-w", "--watch", OPT_PERIOD_MAYBE, offsetof(struct opts, watch_s), offsetof(struct opts, watch),
-		"SEC", "show again every SEC seconds (2)"},
+	{"-w", "--watch", OPT_PERIOD_MAYBE, offsetof(struct opts, watch_s),
+		offsetof(struct opts, watch), "SEC", "show again every SEC seconds (2)"},
 	FLAG("-n", "--dry-run", dry_run, "say what would be done, change nothing"),
 	FLAG("-y", "--yes", yes, "never ask (for scripts; nothing asks at present)"),
 	FLAG("-q", "--quiet", quiet, "no progress, no notices"),
 	FLAG("-v", "--verbose", verbose, "say more"),
-	{"--wait", NULL, OPT_SECONDS_MAYBE, offsetof(struct opts, wait_s), offsetof(struct opts, wait),
-		"SEC", "wait until every node is ready, at most SEC seconds (60)"},
+	{"--wait", NULL, OPT_SECONDS_MAYBE, offsetof(struct opts, wait_s),
+		offsetof(struct opts, wait), "SEC",
+		"wait until every node is ready, at most SEC seconds (60)"},
 	{"--timeout", NULL, OPT_SECONDS, offsetof(struct opts, timeout_s), 0, "SEC",
 		"give up after SEC seconds"},
 	TEXT("--columns", NULL, columns, "A,B", "show these columns, in this order"),
 	FLAG("--no-header", NULL, no_header, "no column titles"),
 	FLAG("--keep-going", NULL, keep_going, "batch: go on after an error"),
-	FLAG("--may-exist", NULL, may_exist, "add: no error when the object exists with the same settings"),
+	FLAG("--may-exist", NULL, may_exist,
+		"add: no error when the object exists with the same settings"),
 	FLAG("--if-exists", NULL, if_exists, "del: no error when the object does not exist"),
 	FLAG("--exit-code", NULL, exit_code, "plan: exit status 3 when there is something to do"),
 	FLAG("--check", NULL, check, "status: exit status 3 unless everything runs and is up"),
-	TEXT("--allow", NULL, allow, "COST", "apply: let running guests be restarted (restart), or stopped as well (stop)"),
-	FLAG("--force", NULL, force, "destroy, stop: pull the plug at once; nic bind: even if the host needs it"),
+	TEXT("--allow", NULL, allow, "COST",
+		"apply: let running guests be restarted (restart), or stopped as well (stop)"),
+	FLAG("--force", NULL, force,
+		"destroy, stop: pull the plug at once; nic bind: even if the host needs it"),
 	FLAG("--slow-kvm", NULL, slow_kvm, "apply: run guests even on a KVM that is not fit"),
 	FLAG("--log", NULL, follow_log, "console: print what was said so far and leave"),
 	TEXT("--run-dir", NULL, run_dir, "DIR", "where the run directories of labs are"),
@@ -92,8 +103,8 @@ static int seconds(const struct opt *opt, const char *text, double *ret, struct 
 	double value = strtod(text, &end);
 
 	if (end == text || *end || !(value > 0 && value <= 86400))
-		return err_set(err, -EINVAL, "option %s: '%s' is not a number of seconds in 0..86400",
-			opt->name, text);
+		return err_set(err, -EINVAL,
+			"option %s: '%s' is not a number of seconds in 0..86400", opt->name, text);
 	*ret = value;
 	return 0;
 }
@@ -146,8 +157,9 @@ int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, str
 				words[kept++] = words[i++];
 			break;
 		}
-		// A lone "-" is a file name, and "-5" a number.
-		if (words[i][0] != '-' || !words[i][1] || (words[i][1] >= '0' && words[i][1] <= '9')) {
+		/* A lone "-" is a file name, and "-5" a number. */
+		if (words[i][0] != '-' || !words[i][1] ||
+			(words[i][1] >= '0' && words[i][1] <= '9')) {
 			words[kept++] = words[i];
 			continue;
 		}
@@ -158,8 +170,8 @@ int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, str
 			value++;
 		else if (opt->kind == OPT_TEXT || opt->kind == OPT_SECONDS) {
 			if (i + 1 == n)
-				return err_set(err, -EINVAL, "option %s needs a value: %s %s", opt->name, opt->name,
-					opt->value);
+				return err_set(err, -EINVAL, "option %s needs a value: %s %s",
+					opt->name, opt->name, opt->value);
 			value = words[++i];
 		}
 		code = store(opts, opt, value, err);

@@ -1,11 +1,11 @@
 /**
  * opts: the options that stand before the object or command, and the exit codes of netcfg.
  *
- * The option letters are iproute2's where it has one. One table makes the parser, the help text, the
- * completion and (checked by a test) the manual page.
+ * The option letters are iproute2's where it has one. One table makes the parser, the help text,
+ * the completion and (checked by a test) the manual page.
  */
-#ifndef NETCFG_OPTS_H
-#define NETCFG_OPTS_H
+#ifndef WEFT_NETCFG_OPTS_H
+#define WEFT_NETCFG_OPTS_H
 
 #include "err.h"
 
@@ -22,26 +22,33 @@ enum exit_code {
 };
 
 struct opts {
-	const char *socket;   /* -S, NULL = the lab's */
-	const char *lab;      /* -L */
-	const char *file;     /* -f */
-	const char *batch;    /* -b */
-	const char *run_dir;  /* --run-dir: where labs live, NULL = default */
-	const char *bin_dir;  /* --bindir */
-	const char *columns;  /* --columns A,B */
-	const char *color;    /* -c[=auto|always|never] */
-	const char *allow;    /* --allow restart, stop */
+	const char *socket;  /* -S, NULL = the lab's */
+	const char *lab;     /* -L */
+	const char *file;    /* -f */
+	const char *batch;   /* -b */
+	const char *run_dir; /* --run-dir: where labs live, NULL = default */
+	const char *bin_dir; /* --bindir */
+	const char *columns; /* --columns A,B */
+	const char *color;   /* -c[=auto|always|never] */
+	const char *allow;   /* --allow restart, stop */
 	bool json, pretty, brief, stats, details, oneline, timestamp;
 	bool dry_run, yes, quiet, verbose, no_header, keep_going;
 	bool exit_code, check, force, slow_kvm, follow_log, help, version;
 	bool watch, wait;
-	double watch_s;       /* -w[=SEC], default 2 */
-	unsigned wait_s;      /* --wait[=SEC], default 60 */
-	unsigned timeout_s;   /* --timeout=SEC, 0 = default of the command */
+	double watch_s;     /* -w[=SEC], default 2 */
+	unsigned wait_s;    /* --wait[=SEC], default 60 */
+	unsigned timeout_s; /* --timeout=SEC, 0 = default of the command */
 	bool may_exist, if_exists;
 };
 
-enum opt_kind { OPT_FLAG, OPT_TEXT, OPT_TEXT_MAYBE, OPT_SECONDS, OPT_SECONDS_MAYBE, OPT_PERIOD_MAYBE };
+enum opt_kind {
+	OPT_FLAG,
+	OPT_TEXT,
+	OPT_TEXT_MAYBE,
+	OPT_SECONDS,
+	OPT_SECONDS_MAYBE,
+	OPT_PERIOD_MAYBE
+};
 
 struct opt {
 	const char *name;  /* with its dashes */
@@ -57,8 +64,8 @@ extern const struct opt opts_table[];
 extern const size_t opts_n;
 
 /**
- * Take the options out of words[n] (borrowed, reordered so that the rest stands first), wherever they
- * are, up to a "--", which ends them and is kept. A negative -errno with err set on a bad one.
+ * Take the options out of words[n] (borrowed, reordered so that the rest stands first), wherever
+ * they are, up to a "--", which ends them and is kept. A negative -errno with err set on a bad one.
  * ret_n: how many words are left.
  */
 int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, struct err *err);

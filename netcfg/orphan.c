@@ -44,15 +44,16 @@ static bool name_of(const char *run_dir, const char *word, char name[CTL_NAME_MA
 		return false;
 	word += dir_len + 1;
 	len -= dir_len + 1;
-	if (len < sizeof(suffix) || len - (sizeof(suffix) - 1) > CTL_NAME_MAX || strchr(word, '/') ||
-	    strcmp(word + len - (sizeof(suffix) - 1), suffix) != 0)
+	if (len < sizeof(suffix) || len - (sizeof(suffix) - 1) > CTL_NAME_MAX ||
+		strchr(word, '/') || strcmp(word + len - (sizeof(suffix) - 1), suffix) != 0)
 		return false;
 	(void)snprintf(name, CTL_NAME_MAX + 1, "%.*s", (int)(len - (sizeof(suffix) - 1)), word);
 	return true;
 }
 
 /* Is a process of that command line (words that end by NUL) a daemon of the lab? */
-static bool is_daemon(const char *cmdline, size_t len, const char *run_dir, char name[CTL_NAME_MAX + 1])
+static bool is_daemon(const char *cmdline, size_t len, const char *run_dir,
+	char name[CTL_NAME_MAX + 1])
 {
 	const char *end = cmdline + len;
 
@@ -66,7 +67,8 @@ static bool is_daemon(const char *cmdline, size_t len, const char *run_dir, char
 }
 
 /* Of our user. Text is as long as MAX_CMDLINE and one more. */
-static bool looks_like_daemon(pid_t pid, const char *run_dir, char *text, char name[CTL_NAME_MAX + 1])
+static bool looks_like_daemon(pid_t pid, const char *run_dir, char *text,
+	char name[CTL_NAME_MAX + 1])
 {
 	char path[48];
 	struct stat st;
@@ -160,8 +162,9 @@ int orphan_check(const char *run_dir, const char *lab, struct err *err)
 	close_list(&list);
 	if (!n)
 		return 0;
-	(void)err_set(err, -EBUSY, "lab '%s': its run directory was removed while it ran, and these still run: %s", lab,
-		names);
+	(void)err_set(err, -EBUSY,
+		"lab '%s': its run directory was removed while it ran, and these still run: %s",
+		lab, names);
 	err_hint(err, "end them: `netcfg destroy %s`", lab);
 	return -EBUSY;
 }
@@ -175,7 +178,8 @@ static void signal_all(const struct list *list, bool switches, int signo)
 {
 	for (unsigned i = 0; i < list->n; i++) {
 		if (is_switch(&list->orphans[i]) == switches)
-			(void)pidfd_send_signal(list->orphans[i].fd, signo, NULL, 0); // gone is fine
+			(void)pidfd_send_signal(list->orphans[i].fd, signo, NULL,
+				0); /* gone is fine */
 	}
 }
 
@@ -206,7 +210,9 @@ static int end_some(const struct list *list, bool switches, bool force, struct e
 		return 0;
 	signal_all(list, switches, SIGKILL);
 	left = wait_all(list, switches, KILL_TIMEOUT_MS);
-	return left ? err_set(err, -EBUSY, "'%s': process %d cannot be killed", left->name, (int)left->pid) : 0;
+	return left ? err_set(err, -EBUSY, "'%s': process %d cannot be killed", left->name,
+			      (int)left->pid)
+		    : 0;
 }
 
 int orphan_end(const char *run_dir, bool force, struct err *err)

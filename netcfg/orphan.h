@@ -1,15 +1,16 @@
 /**
  * orphan: daemons of a lab that its run directory does not know.
  *
- * A run directory may be removed under a lab that runs: the end of a login takes /run/user/UID away. Its
- * daemons go on, holding NICs and memory, and nobody can talk to them: their sockets are gone. They are found
- * by their command line (--control RUN_DIR/NAME.sock, of our user), since RUN_DIR/NAME.pid does not name them.
+ * A run directory may be removed under a lab that runs: the end of a login takes /run/user/UID
+ * away. Its daemons go on, holding NICs and memory, and nobody can talk to them: their sockets are
+ * gone. They are found by their command line (--control RUN_DIR/NAME.sock, of our user), since
+ * RUN_DIR/NAME.pid does not name them.
  *
- * Nothing is started beside them; destroy ends them. Under the lab's lock, or where nothing is started: a
- * daemon has its pid file before it runs (proc.h).
+ * Nothing is started beside them; destroy ends them. Under the lab's lock, or where nothing is
+ * started: a daemon has its pid file before it runs (proc.h).
  */
-#ifndef NETCFG_ORPHAN_H
-#define NETCFG_ORPHAN_H
+#ifndef WEFT_NETCFG_ORPHAN_H
+#define WEFT_NETCFG_ORPHAN_H
 
 #include "err.h"
 

@@ -20,8 +20,8 @@ struct planner {
 	int code;            /* first failure */
 };
 
-__attribute__((format(printf, 5, 6))) static struct plan_op *add(struct planner *p, enum plan_kind kind,
-	enum plan_cost cost, const char *name, const char *fmt, ...)
+__attribute__((format(printf, 5, 6))) static struct plan_op *add(struct planner *p,
+	enum plan_kind kind, enum plan_cost cost, const char *name, const char *fmt, ...)
 {
 	struct plan_op *op = STATE_ADD(p->plan->ops, p->plan->n_ops);
 	va_list args;
@@ -59,33 +59,41 @@ static void describe_vm(const struct state_vm *vm, char *buf, size_t size)
 	if (!node)
 		buf[0] = '\0';
 	else
-		(void)snprintf(buf, size, "image %s  %u vcpu  %" PRIu64 "M  %u nic%s", node->image->name, node->vcpus,
-			node->memory_bytes >> 20, vm->n_nics, vm->n_nics == 1 ? "" : "s");
+		(void)snprintf(buf, size, "image %s  %u vcpu  %" PRIu64 "M  %u nic%s",
+			node->image->name, node->vcpus, node->memory_bytes >> 20, vm->n_nics,
+			vm->n_nics == 1 ? "" : "s");
 }
 
-/* What a node is restarted for. What it was started with is known by a digest alone, but for what it reports. */
-static void describe_restart(const struct state_vm *vm, const struct state_vm *old, char *buf, size_t size)
+/*
+ * What a node is restarted for. What it was started with is known by a digest alone, but for what
+ * it reports.
+ */
+static void describe_restart(const struct state_vm *vm, const struct state_vm *old, char *buf,
+	size_t size)
 {
 	const struct topo_node *node = vm->node;
 
 	if (strcmp(vm->digest, old->digest)) {
 		if (node && old->vcpus && old->vcpus != node->vcpus)
 			(void)snprintf(buf, size, "%u -> %u vcpus", old->vcpus, node->vcpus);
-		else if (node && old->memory_bytes && old->memory_bytes >> 20 != node->memory_bytes >> 20)
-			(void)snprintf(buf, size, "memory %" PRIu64 "M -> %" PRIu64 "M", old->memory_bytes >> 20,
-				node->memory_bytes >> 20);
+		else if (node && old->memory_bytes &&
+			 old->memory_bytes >> 20 != node->memory_bytes >> 20)
+			(void)snprintf(buf, size, "memory %" PRIu64 "M -> %" PRIu64 "M",
+				old->memory_bytes >> 20, node->memory_bytes >> 20);
 		else
 			(void)snprintf(buf, size, "another image, disk, command line or offload");
 		return;
 	}
 	if (vm->n_nics > old->n_nics) {
-		(void)snprintf(buf, size, "%u -> %u interfaces (see `interfaces`)", old->n_nics, vm->n_nics);
+		(void)snprintf(buf, size, "%u -> %u interfaces (see `interfaces`)", old->n_nics,
+			vm->n_nics);
 		return;
 	}
 	for (unsigned i = 0; i < vm->n_nics; i++) {
 		if (!vm->nics[i].used || vm->nics[i].mtu == old->nics[i].mtu)
 			continue;
-		(void)snprintf(buf, size, "eth%u: mtu %u -> %u", i + 1, old->nics[i].mtu, vm->nics[i].mtu);
+		(void)snprintf(buf, size, "eth%u: mtu %u -> %u", i + 1, old->nics[i].mtu,
+			vm->nics[i].mtu);
 		return;
 	}
 }
@@ -127,7 +135,8 @@ static void plan_nodes_down(struct planner *p)
 static void keep_spares(struct planner *p)
 {
 	for (unsigned i = 0; i < p->wanted->n_vms; i++) {
-		const struct state_vm *vm = &p->wanted->vms[i], *old = state_find_vm(p->actual, vm->name);
+		const struct state_vm *vm = &p->wanted->vms[i],
+				      *old = state_find_vm(p->actual, vm->name);
 
 		if (!old || !vm_fits(vm, old))
 			continue;
@@ -166,7 +175,8 @@ static void describe_port(const struct ctl_port *port, char *buf, size_t size)
 	if (!port->bridge[0])
 		(void)snprintf(buf, size, "unconnected");
 	else
-		(void)snprintf(buf, size, "%.32s %.40s%s", port->bridge, show_port_vlans(port, vlans, sizeof(vlans)),
+		(void)snprintf(buf, size, "%.32s %.40s%s", port->bridge,
+			show_port_vlans(port, vlans, sizeof(vlans)),
 			port->enabled ? "" : " disabled");
 }
 
@@ -185,16 +195,17 @@ static void describe_new_port(const struct ctl_port *port, char *buf, size_t siz
 static void plan_ports_down(struct planner *p)
 {
 	for (unsigned i = 0; i < p->actual->n_ports; i++) {
-		const struct ctl_port *port = &p->actual->ports[i], *new = wanted_port(p, port->name);
+		const struct ctl_port *port = &p->actual->ports[i],
+				      *new = wanted_port(p, port->name);
 		struct plan_op *op;
 
-		if (new && state_is_port(port, new))
+		if (new &&state_is_port(port, new))
 			continue;
 		op = add(p, PLAN_PORT_DEL, PLAN_CARRIER, port->name, "is removed");
 		if (op) {
 			op->to.port = *port;
-			// The port of a node that goes is no news.
-			op->quiet = !new && state_is_nic_port(port);
+			/* The port of a node that goes is no news. */
+			op->quiet = !new &&state_is_nic_port(port);
 			if (op->quiet)
 				op->cost = PLAN_LIVE;
 		}
@@ -221,7 +232,7 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 	if (state_same_port(old, port))
 		return;
 	describe_port(old, from, sizeof(from));
-	// A wire's end that was on a bridge: its line is that of the wire.
+	/* A wire's end that was on a bridge: its line is that of the wire. */
 	if (old->enabled != port->enabled || !old->bridge[0] != !port->bridge[0])
 		cost = PLAN_CARRIER;
 	if (CTL_HAS(port, ctl_port, mtu) && old->mtu != port->mtu && !strcmp(from, to))
@@ -237,11 +248,12 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 static void plan_links_down(struct planner *p)
 {
 	for (unsigned i = 0; i < p->actual->n_links; i++) {
-		const struct ctl_link *link = &p->actual->links[i], *new = state_find_link(p->wanted, link->name);
+		const struct ctl_link *link = &p->actual->links[i],
+				      *new = state_find_link(p->wanted, link->name);
 		struct plan_op *op;
 
-		if (new && !strcmp(new->a, link->a) && !strcmp(new->b, link->b) && !is_replaced(p, link->a) &&
-		    !is_replaced(p, link->b))
+		if (new && !strcmp(new->a, link->a) && !strcmp(new->b, link->b) &&
+			!is_replaced(p, link->a) && !is_replaced(p, link->b))
 			continue;
 		op = add(p, PLAN_LINK_DEL, PLAN_CARRIER, link->name, "wire");
 		if (op)
@@ -255,10 +267,12 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 	struct plan_op *op = NULL;
 
 	if (!old || strcmp(old->a, link->a) || strcmp(old->b, link->b) || is_replaced(p, link->a) ||
-	    is_replaced(p, link->b))
-		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "wire%s", link->enabled ? "" : " disabled");
+		is_replaced(p, link->b))
+		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "wire%s",
+			link->enabled ? "" : " disabled");
 	else if (!state_same_link(old, link))
-		op = add(p, PLAN_LINK_SET, PLAN_CARRIER, link->name, "%s -> %s", old->enabled ? "enabled" : "disabled",
+		op = add(p, PLAN_LINK_SET, PLAN_CARRIER, link->name, "%s -> %s",
+			old->enabled ? "enabled" : "disabled",
 			link->enabled ? "enabled" : "disabled");
 	if (op)
 		op->to.link = *link;
@@ -266,17 +280,19 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 
 /* Bridges */
 
-static void describe_bridge(const struct ctl_bridge *old, const struct ctl_bridge *new, char *buf, size_t size)
+static void describe_bridge(const struct ctl_bridge *old, const struct ctl_bridge *new, char *buf,
+	size_t size)
 {
 	char from[48], to[48];
 	size_t used = 0;
 
 	buf[0] = '\0';
 	if (old->ageing_s != new->ageing_s)
-		used += (size_t)snprintf(buf + used, size - used, "ageing %us -> %us", old->ageing_s, new->ageing_s);
+		used += (size_t)snprintf(buf + used, size - used, "ageing %us -> %us",
+			old->ageing_s, new->ageing_s);
 	if (!vlan_set_equal(&old->vlans, &new->vlans)) {
-		used += (size_t)snprintf(buf + used, size - used, "%svlans %s -> %s", used ? ", " : "",
-			vlan_set_format_short(&old->vlans, from, sizeof(from)),
+		used += (size_t)snprintf(buf + used, size - used, "%svlans %s -> %s",
+			used ? ", " : "", vlan_set_format_short(&old->vlans, from, sizeof(from)),
 			vlan_set_format_short(&new->vlans, to, sizeof(to)));
 	}
 	if (old->reserved != new->reserved)
@@ -284,7 +300,8 @@ static void describe_bridge(const struct ctl_bridge *old, const struct ctl_bridg
 			ctl_reserved_modes[old->reserved], ctl_reserved_modes[new->reserved]);
 }
 
-static void set_bridge(struct planner *p, const struct ctl_bridge *old, const struct ctl_bridge *bridge, bool quiet)
+static void set_bridge(struct planner *p, const struct ctl_bridge *old,
+	const struct ctl_bridge *bridge, bool quiet)
 {
 	struct plan_op *op;
 	char text[192];
@@ -353,8 +370,8 @@ static void plan_bridges_down(struct planner *p)
 
 /* Nodes, and what they are cabled with */
 
-/* Which nodes have come, and what was planned of ports and wires, by their place in the wanted state; and where
- * the nodes of each stand there (n_vms: it is no node's), two for each wire. */
+/* Which nodes have come, and what was planned of ports and wires, by their place in the wanted
+ * state; and where the nodes of each stand there (n_vms: it is no node's), two for each wire. */
 struct progress {
 	bool *nodes, *ports, *links;
 	unsigned *port_nodes, *link_nodes;
@@ -366,19 +383,22 @@ static unsigned node_of(const struct state *state, const char *port)
 	size_t len = strcspn(port, ":");
 	unsigned i = port[len] ? 0 : state->n_vms;
 
-	while (i < state->n_vms && (strncmp(state->vms[i].name, port, len) || state->vms[i].name[len]))
+	while (i < state->n_vms &&
+		(strncmp(state->vms[i].name, port, len) || state->vms[i].name[len]))
 		i++;
 	return i;
 }
 
 static bool progress_init(struct progress *done, const struct state *wanted)
 {
-	*done = (struct progress){calloc(wanted->n_vms + 1, sizeof(bool)), calloc(wanted->n_ports + 1, sizeof(bool)),
-		calloc(wanted->n_links + 1, sizeof(bool)), calloc(wanted->n_ports + 1, sizeof(unsigned)),
+	*done = (struct progress){calloc(wanted->n_vms + 1, sizeof(bool)),
+		calloc(wanted->n_ports + 1, sizeof(bool)),
+		calloc(wanted->n_links + 1, sizeof(bool)),
+		calloc(wanted->n_ports + 1, sizeof(unsigned)),
 		calloc(2 * wanted->n_links + 1, sizeof(unsigned))};
 	if (!done->nodes || !done->ports || !done->links || !done->port_nodes || !done->link_nodes)
 		return false;
-	done->nodes[wanted->n_vms] = true; // what is no node's is there
+	done->nodes[wanted->n_vms] = true; /* what is no node's is there */
 	for (unsigned i = 0; i < wanted->n_ports; i++) {
 		done->port_nodes[i] = node_of(wanted, wanted->ports[i].name);
 		done->ports[i] = !state_is_nic_port(&wanted->ports[i]);
@@ -399,8 +419,8 @@ static void progress_done(struct progress *done)
 	free(done->link_nodes);
 }
 
-/* Ports of the nodes that have come, and the wires between them: what comes next may wait for their guests, which
- * may wait for their links. */
+/* Ports of the nodes that have come, and the wires between them: what comes next may wait for their
+ * guests, which may wait for their links. */
 static void plan_cables(struct planner *p, struct progress *done)
 {
 	const struct state *wanted = p->wanted;
@@ -421,7 +441,10 @@ static void plan_cables(struct planner *p, struct progress *done)
 	}
 }
 
-/* In the order of `after`: a node comes when all it waits for came. Nodes number a thousand at most. */
+/*
+ * In the order of `after`: a node comes when all it waits for came. Nodes number a thousand at
+ * most.
+ */
 static void plan_nodes_in_order(struct planner *p, struct progress *done)
 {
 	const struct state *wanted = p->wanted;
@@ -465,8 +488,11 @@ static void plan_nodes_up(struct planner *p)
 int plan_make(const struct state *wanted, const struct state *actual, const char *run_dir,
 	struct plan *ret_plan, struct err *err)
 {
-	struct planner p = {
-		.wanted = wanted, .actual = actual, .run_dir = run_dir, .plan = ret_plan, .err = err};
+	struct planner p = {.wanted = wanted,
+		.actual = actual,
+		.run_dir = run_dir,
+		.plan = ret_plan,
+		.err = err};
 
 	*ret_plan = (struct plan){0};
 	keep_spares(&p);
@@ -475,7 +501,9 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 		plan_bridge(&p, &wanted->bridges[i]);
 	plan_nodes_down(&p);
 	plan_ports_down(&p);
-	// Ports of the host before nodes: they are what fails, for want of a privilege or a device.
+	/*
+	 * Ports of the host before nodes: they are what fails, for want of a privilege or a device.
+	 */
 	for (unsigned i = 0; i < wanted->n_ports; i++) {
 		if (!state_is_nic_port(&wanted->ports[i]))
 			plan_port(&p, &wanted->ports[i]);
@@ -541,7 +569,8 @@ const char *plan_object(const struct plan_op *op)
 	case PLAN_PORT_ADD:
 	case PLAN_PORT_SET:
 	case PLAN_PORT_DEL:
-		return state_is_nic_port(&op->to.port) ? "link" : "port"; // the ends of cables to people
+		return state_is_nic_port(&op->to.port) ? "link"
+						       : "port"; /* the ends of cables to people */
 	case PLAN_SWITCH_START:
 		return "switch";
 	default:

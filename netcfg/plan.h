@@ -1,22 +1,24 @@
 /**
  * plan: the operations that turn what is into what is wanted.
  *
- * Pure: plan_make(wanted, actual) does no I/O; planning again after doing what it says gives nothing.
+ * Pure: plan_make(wanted, actual) does no I/O; planning again after doing what it says gives
+ * nothing.
  *
- * Order: wires that go or change ends; bridges made and changed, but for VLANs that go; nodes that go; ports that go; nodes
- * started and restarted (in the order of `after`), ports made and changed, wires made and changed: what nodes are
- * cabled with before the first that waits for one of them. VLANs of bridges that go; bridges that go.
+ * Order: wires that go or change ends; bridges made and changed, but for VLANs that go; nodes that
+ * go; ports that go; nodes started and restarted (in the order of `after`), ports made and changed,
+ * wires made and changed: what nodes are cabled with before the first that waits for one of them.
+ * VLANs of bridges that go; bridges that go.
  *
  * Cost of an operation, for the guests that run:
  *   live     nobody notices
  *   carrier  a guest sees its link go down, up, or both
  *   restart  a guest is stopped and started again
  *   stop     a guest is stopped for good: its node is gone, or has another name
- * Ports of a node that has more NICs than wanted stay, connected to nothing, so that taking a link away
- * restarts nobody.
+ * Ports of a node that has more NICs than wanted stay, connected to nothing, so that taking a link
+ * away restarts nobody.
  */
-#ifndef NETCFG_PLAN_H
-#define NETCFG_PLAN_H
+#ifndef WEFT_NETCFG_PLAN_H
+#define WEFT_NETCFG_PLAN_H
 
 #include "state.h"
 
@@ -36,21 +38,21 @@ enum plan_kind {
 	PLAN_LINK_ADD,
 	PLAN_LINK_SET,
 	PLAN_BRIDGE_DEL,
-	PLAN_SWITCH_START, /* never planned: shown in place of what a switch brings back by itself */
+	PLAN_SWITCH_START, /* never planned: shown for what a switch brings back by itself */
 };
 
 struct plan_op {
 	enum plan_kind kind;
 	enum plan_cost cost;
-	char name[128];  /* object */
-	char text[192];  /* for people: what is new, or what changes */
-	bool quiet;      /* part of another operation: not a line of its own */
+	char name[128]; /* object */
+	char text[192]; /* for people: what is new, or what changes */
+	bool quiet;     /* part of another operation: not a line of its own */
 	union {
 		struct ctl_bridge bridge;
 		struct ctl_port port;
 		struct ctl_link link;
 		struct state_vm vm;
-	} to;            /* what the object shall be */
+	} to; /* what the object shall be */
 };
 
 struct plan {

@@ -21,8 +21,8 @@ void proc_sleep_ms(unsigned ms)
 	nanosleep(&ts, NULL);
 }
 
-/* The fields of /proc/PID/stat from the third one on: the command name in the second may hold anything, so
- * count from its ')'. NULL: there is no such process; a zombie is gone. */
+/* The fields of /proc/PID/stat from the third one on: the command name in the second may hold
+ * anything, so count from its ')'. NULL: there is no such process; a zombie is gone. */
 static const char *read_stat(pid_t pid, char *text, size_t size)
 {
 	char path[48], *at;
@@ -60,7 +60,7 @@ static int write_pid(const char *pid_file, pid_t pid, struct err *err)
 	int fd = open(pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	int code = 0;
 
-	errno = fd < 0 ? errno : ENOSPC; // of a write that was cut short
+	errno = fd < 0 ? errno : ENOSPC; /* of a write that was cut short */
 	if (fd < 0 || write(fd, text, (size_t)len) != len)
 		code = err_set(err, -errno, "file '%s': %s", pid_file, strerror(errno));
 	if (fd >= 0)
@@ -68,8 +68,12 @@ static int write_pid(const char *pid_file, pid_t pid, struct err *err)
 	return code;
 }
 
-/* After fork(): only calls that are safe there. Begins when go says so, and ends if that is closed before. */
-__attribute__((noreturn)) static void run_child(char *const *argv, int log_fd, const int go[2], int report_fd)
+/*
+ * After fork(): only calls that are safe there. Begins when go says so, and ends if that is closed
+ * before.
+ */
+__attribute__((noreturn)) static void run_child(char *const *argv, int log_fd, const int go[2],
+	int report_fd)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	sigset_t none;
@@ -101,9 +105,10 @@ static int read_report(int fd, const char *program, struct err *err)
 	return err_set(err, -failed, "program '%s': %s", program, strerror(failed));
 }
 
-/* A process that nobody could find again must not run: it begins once its pid file is written, and where
- * that fails, or we end before, it ends. */
-static int start_child(char *const *argv, int log_fd, const char *pid_file, pid_t *ret_pid, struct err *err)
+/* A process that nobody could find again must not run: it begins once its pid file is written, and
+ * where that fails, or we end before, it ends. */
+static int start_child(char *const *argv, int log_fd, const char *pid_file, pid_t *ret_pid,
+	struct err *err)
 {
 	int go[2] = {-1, -1}, report[2] = {-1, -1}, code = 0;
 	pid_t pid = -1;
@@ -188,7 +193,7 @@ pid_t proc_find(const char *pid_file)
 	text[len] = '\0';
 	if (sscanf(text, "%d %llu", &pid, &started) != 2 || pid <= 1)
 		return 0;
-	(void)waitpid(pid, NULL, WNOHANG); // where it is our child
+	(void)waitpid(pid, NULL, WNOHANG); /* where it is our child */
 	return started && start_time(pid) == started ? pid : 0;
 }
 
@@ -206,7 +211,7 @@ void proc_signal(const char *pid_file, int signo)
 	pid_t pid = proc_find(pid_file);
 
 	if (pid > 0)
-		(void)kill(pid, signo); // gone in between is fine
+		(void)kill(pid, signo); /* gone in between is fine */
 }
 
 bool proc_wait_gone(const char *pid_file, unsigned timeout_ms)
@@ -230,14 +235,16 @@ static bool is_program(char *path, size_t size, const char *dir, const char *sub
 	       !access(path, X_OK);
 }
 
-int proc_find_program(const char *bin_dir, const char *name, char *path, size_t size, struct err *err)
+int proc_find_program(const char *bin_dir, const char *name, char *path, size_t size,
+	struct err *err)
 {
 	char self[PATH_MAX], up[PATH_MAX + 4];
 	const char *at = getenv("PATH");
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (bin_dir) {
-		if (is_program(path, size, bin_dir, "", name) || is_program(path, size, bin_dir, name, name))
+		if (is_program(path, size, bin_dir, "", name) ||
+			is_program(path, size, bin_dir, name, name))
 			return 0;
 		return err_set(err, -ENOENT, "program '%s': is not in --bindir %s", name, bin_dir);
 	}
@@ -245,7 +252,8 @@ int proc_find_program(const char *bin_dir, const char *name, char *path, size_t 
 		self[len] = '\0';
 		*strrchr(self, '/') = '\0';
 		(void)snprintf(up, sizeof(up), "%s/..", self);
-		if (is_program(path, size, up, name, name) || is_program(path, size, self, "", name))
+		if (is_program(path, size, up, name, name) ||
+			is_program(path, size, self, "", name))
 			return 0;
 	}
 	while (at && *at) {
@@ -263,7 +271,8 @@ int proc_find_program(const char *bin_dir, const char *name, char *path, size_t 
 
 int proc_find_nfguest(const char *bin_dir, char *path, size_t size, struct err *err)
 {
-	static const char *const places[] = {"", "../tools/nfguest", "tools/nfguest", "../share/weft"};
+	static const char *const places[] = {
+		"", "../tools/nfguest", "tools/nfguest", "../share/weft"};
 	char self[PATH_MAX];
 	ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 

@@ -1,11 +1,11 @@
 /**
  * proc: daemons of a lab: start them detached, find them again, end them.
  *
- * A daemon's pid file holds its process id and its start time (field 22 of /proc/PID/stat), so that a
- * process id that was used again by somebody else's process is never signalled.
+ * A daemon's pid file holds its process id and its start time (field 22 of /proc/PID/stat), so that
+ * a process id that was used again by somebody else's process is never signalled.
  */
-#ifndef NETCFG_PROC_H
-#define NETCFG_PROC_H
+#ifndef WEFT_NETCFG_PROC_H
+#define WEFT_NETCFG_PROC_H
 
 #include "err.h"
 
@@ -15,8 +15,8 @@
 
 /**
  * Start argv (NULL-terminated, argv[0] a path) in a session of its own, stdin /dev/null, stdout and
- * stderr appended to log. It begins once pid_file names it; where that cannot be written nothing has run, and no
- * pid_file is left. 0, or -errno of what failed.
+ * stderr appended to log. It begins once pid_file names it; where that cannot be written nothing
+ * has run, and no pid_file is left. 0, or -errno of what failed.
  */
 int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *ret_pid,
 	struct err *err);
@@ -31,7 +31,8 @@ void proc_signal(const char *pid_file, int signo);
 /** Wait until it is gone; false after timeout_ms. Reaps it where it is our child. */
 bool proc_wait_gone(const char *pid_file, unsigned timeout_ms);
 /** Where program is: --bindir, beside netcfg (../NAME/NAME, or NAME), then $PATH. 0 or -ENOENT. */
-int proc_find_program(const char *bin_dir, const char *name, char *path, size_t size, struct err *err);
+int proc_find_program(const char *bin_dir, const char *name, char *path, size_t size,
+	struct err *err);
 /** Where the guest that nfguest(1) describes is: --bindir, beside netcfg or installed with it. */
 int proc_find_nfguest(const char *bin_dir, char *path, size_t size, struct err *err);
 /** The last line of a file that is not blank, control characters replaced; "" = none. */

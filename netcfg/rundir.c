@@ -22,17 +22,20 @@ static int base_path(const struct opts *opts, char *path, size_t size, struct er
 	if (opts->run_dir && opts->run_dir[0] == '/')
 		len = snprintf(path, size, "%s", opts->run_dir);
 	else if (opts->run_dir)
-		len = snprintf(path, size, "%s/%s", getcwd(cwd, sizeof(cwd)) ? cwd : ".", opts->run_dir);
+		len = snprintf(path, size, "%s/%s", getcwd(cwd, sizeof(cwd)) ? cwd : ".",
+			opts->run_dir);
 	else if (runtime && runtime[0] == '/' && !access(runtime, W_OK))
 		len = snprintf(path, size, "%s/weft", runtime);
 	else
 		len = snprintf(path, size, "/tmp/weft-%u", (unsigned)getuid());
 	if (len < 0 || (size_t)len >= size)
-		return err_set(err, -ENAMETOOLONG, "run directory: path is longer than %zu bytes", size - 1);
+		return err_set(err, -ENAMETOOLONG, "run directory: path is longer than %zu bytes",
+			size - 1);
 	return 0;
 }
 
-int rundir_path(const struct opts *opts, const char *lab, char path[RUNDIR_PATH_SIZE], struct err *err)
+int rundir_path(const struct opts *opts, const char *lab, char path[RUNDIR_PATH_SIZE],
+	struct err *err)
 {
 	char base[RUNDIR_PATH_SIZE];
 	int len, code = base_path(opts, base, sizeof(base), err);
@@ -41,7 +44,8 @@ int rundir_path(const struct opts *opts, const char *lab, char path[RUNDIR_PATH_
 		return code;
 	len = snprintf(path, RUNDIR_PATH_SIZE, "%s/labs/%s", base, lab);
 	if (len >= RUNDIR_PATH_SIZE)
-		return err_set(err, -ENAMETOOLONG, "lab '%s': run directory's path is too long", lab);
+		return err_set(err, -ENAMETOOLONG, "lab '%s': run directory's path is too long",
+			lab);
 	return 0;
 }
 
@@ -51,15 +55,17 @@ int rundir_file(const char *dir, const char *stem, const char *suffix, char *pat
 	int len = snprintf(path, size, "%s/%s%s", dir, stem, suffix);
 
 	if (len < 0 || (size_t)len >= size) {
-		(void)err_set(err, -ENAMETOOLONG, "file '%s/%s%s': path is longer than %zu bytes", dir, stem,
-			suffix, size - 1);
+		(void)err_set(err, -ENAMETOOLONG, "file '%s/%s%s': path is longer than %zu bytes",
+			dir, stem, suffix, size - 1);
 		err_hint(err, "use shorter names, or `--run-dir DIR` with a shorter path");
 		return -ENAMETOOLONG;
 	}
 	return 0;
 }
 
-/* Who may rename in the directories above could put another in place: BASE and BASE/labs are ours. */
+/*
+ * Who may rename in the directories above could put another in place: BASE and BASE/labs are ours.
+ */
 static int check_parents(const char *path, struct err *err)
 {
 	char part[RUNDIR_PATH_SIZE];
@@ -75,7 +81,7 @@ static int check_parents(const char *path, struct err *err)
 		if (lstat(part, &st))
 			return err_set(err, -errno, "directory '%s': %s", part, strerror(errno));
 		if (!S_ISDIR(st.st_mode) || (st.st_uid != geteuid() && st.st_uid) ||
-		    (st.st_mode & 022 && !(st.st_mode & S_ISVTX))) {
+			(st.st_mode & 022 && !(st.st_mode & S_ISVTX))) {
 			(void)err_set(err, -EACCES, "directory '%s': others may change it", part);
 			err_hint(err, "remove it, or choose another place with `--run-dir DIR`");
 			return -EACCES;
@@ -91,7 +97,8 @@ int rundir_check(const char *path, struct err *err)
 	if (lstat(path, &st))
 		return err_set(err, -errno, "run directory '%s': %s", path, strerror(errno));
 	if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 077) {
-		(void)err_set(err, -EACCES, "run directory '%s': is not a directory of ours alone", path);
+		(void)err_set(err, -EACCES, "run directory '%s': is not a directory of ours alone",
+			path);
 		err_hint(err, "remove it, or choose another place with `--run-dir DIR`");
 		return -EACCES;
 	}
@@ -153,7 +160,9 @@ int rundir_remove(const char *path, struct err *err)
 	if (code < 0)
 		return code;
 	code = remove_at(AT_FDCWD, path, 4);
-	return code ? err_set(err, code, "run directory '%s': not removed: %s", path, strerror(-code)) : 0;
+	return code ? err_set(err, code, "run directory '%s': not removed: %s", path,
+			      strerror(-code))
+		    : 0;
 }
 
 int rundir_lock(const char *path, struct err *err)
@@ -185,7 +194,7 @@ int rundir_write_file_name(const char *path, const char *name, struct err *err)
 	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_set(err, -errno, "file '%s': %s", file, strerror(errno));
-	errno = ENOSPC; // of a write that was cut short
+	errno = ENOSPC; /* of a write that was cut short */
 	if (write(fd, name, len) != (ssize_t)len)
 		code = err_set(err, -errno, "file '%s': %s", file, strerror(errno));
 	close(fd);
@@ -219,7 +228,7 @@ int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *la
 		return code;
 	n = scandir(path, &entries, NULL, alphasort);
 	if (n < 0)
-		return 0; // no directory: no labs
+		return 0; /* no directory: no labs */
 	for (int i = 0; i < n; i++) {
 		if (!code && entries[i]->d_name[0] != '.')
 			code = fn(ctx, entries[i]->d_name);
@@ -237,7 +246,7 @@ int rundir_each_node(const char *path, int (*fn)(void *ctx, const char *node), v
 	for (int i = 0; i < n; i++) {
 		char *name = entries[i]->d_name, *suffix = strrchr(name, '.');
 
-		// NODE.args is there from before a node starts until the lab is destroyed.
+		/* NODE.args is there from before a node starts until the lab is destroyed. */
 		if (!code && suffix && suffix != name && !strcmp(suffix, ".args")) {
 			*suffix = '\0';
 			code = fn(ctx, name);
@@ -274,7 +283,8 @@ int rundir_find_lab(const struct opts *opts, char name[CTL_NAME_MAX + 1], struct
 	if (opts->lab) {
 		int code;
 
-		if (strchr(opts->lab, '/') || opts->lab[0] == '.' || strlen(opts->lab) > CTL_NAME_MAX)
+		if (strchr(opts->lab, '/') || opts->lab[0] == '.' ||
+			strlen(opts->lab) > CTL_NAME_MAX)
 			return err_set(err, -EINVAL, "lab '%.64s': not a lab name", opts->lab);
 		(void)str_copy(name, CTL_NAME_MAX + 1, opts->lab);
 		code = rundir_path(opts, name, path, err);
@@ -304,8 +314,8 @@ int rundir_switch_socket(const struct opts *opts, char path[CTL_PATH_MAX + 1], s
 	int code;
 
 	if (opts->socket)
-		return rundir_file(opts->socket[0] == '/' ? "" : ".", opts->socket + (opts->socket[0] == '/'), "",
-			path, CTL_PATH_MAX + 1, err);
+		return rundir_file(opts->socket[0] == '/' ? "" : ".",
+			opts->socket + (opts->socket[0] == '/'), "", path, CTL_PATH_MAX + 1, err);
 	code = rundir_find_lab(opts, lab, &why);
 	if (code == -ENOENT && !opts->lab) {
 		code = base_path(opts, dir, sizeof(dir), err);

@@ -1,7 +1,8 @@
 /**
  * rundir: where the sockets, logs and consoles of a running lab are.
  *
- *   BASE/labs/NAME/            mode 0700; BASE = --run-dir, else $XDG_RUNTIME_DIR/weft, else /tmp/weft-UID
+ *   BASE/labs/NAME/            mode 0700; BASE = --run-dir, else $XDG_RUNTIME_DIR/weft, else
+ *                              /tmp/weft-UID
  *     vswitch.sock .pid .log   state/ (what the switch restores after a crash)
  *     NODE.sock .pid .log      control socket, process, messages of the VMM
  *     NODE.console .serial     serial console: socket to attach to, log of what was said
@@ -10,12 +11,12 @@
  *     lock                     held while somebody changes the lab
  *     file                     path of the lab file that was applied last, for messages
  *
- * No node is called vswitch, and no name holds a colon: files of different owners never have one name.
- * Nothing here is a state of record: daemons are asked. A directory that belongs to somebody else or
- * that others may enter is refused.
+ * No node is called vswitch, and no name holds a colon: files of different owners never have one
+ * name. Nothing here is a state of record: daemons are asked. A directory that belongs to somebody
+ * else or that others may enter is refused.
  */
-#ifndef NETCFG_RUNDIR_H
-#define NETCFG_RUNDIR_H
+#ifndef WEFT_NETCFG_RUNDIR_H
+#define WEFT_NETCFG_RUNDIR_H
 
 #include "ctl_vswitch.h"
 #include "err.h"
@@ -24,7 +25,8 @@
 #define RUNDIR_PATH_SIZE 256
 
 /** Path of the directory of a lab; it need not exist. 0 or -ENAMETOOLONG. */
-int rundir_path(const struct opts *opts, const char *lab, char path[RUNDIR_PATH_SIZE], struct err *err);
+int rundir_path(const struct opts *opts, const char *lab, char path[RUNDIR_PATH_SIZE],
+	struct err *err);
 /** DIR/STEM+SUFFIX into path[size]. -ENAMETOOLONG when it does not fit a socket address. */
 int rundir_file(const char *dir, const char *stem, const char *suffix, char *path, size_t size,
 	struct err *err);

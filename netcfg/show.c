@@ -31,7 +31,8 @@ struct show *show_begin(FILE *out, const struct opts *opts, const struct show_co
 
 	if (!show)
 		return NULL;
-	*show = (struct show){.out = out, .opts = opts, .cols = cols, .n_cols = n_cols, .rows = json_array()};
+	*show = (struct show){
+		.out = out, .opts = opts, .cols = cols, .n_cols = n_cols, .rows = json_array()};
 	return show;
 }
 
@@ -65,10 +66,13 @@ static char *value_text(const json_t *value)
 	case JSON_FALSE:
 		return strdup("no");
 	case JSON_ARRAY:
-		json_array_foreach(value, i, item) {
-			char *one = json_is_object(item) ? json_dumps(item, JSON_COMPACT) : value_text(item);
+		json_array_foreach(value, i, item)
+		{
+			char *one = json_is_object(item) ? json_dumps(item, JSON_COMPACT)
+							 : value_text(item);
 
-			text = str_dup_printf("%s%s%s", joined ? joined : "", joined ? " " : "", one ? one : "?");
+			text = str_dup_printf("%s%s%s", joined ? joined : "", joined ? " " : "",
+				one ? one : "?");
 			free(one);
 			free(joined);
 			joined = text;
@@ -104,7 +108,8 @@ static void add_line(struct show *show, const json_t *row, const char *const *te
 	for (unsigned i = 0; i < show->n_cols; i++) {
 		const char *text = texts ? texts[i] : NULL;
 
-		line->cells[i] = text ? strdup(text) : value_text(json_object_get(row, show->cols[i].key));
+		line->cells[i] =
+			text ? strdup(text) : value_text(json_object_get(row, show->cols[i].key));
 		if (!line->cells[i])
 			show->failed = true;
 	}
@@ -134,14 +139,15 @@ static int no_column(const struct show *show, const char *word, struct err *err)
 
 	for (unsigned i = 0; i < show->n_cols; i++) {
 		names[i] = show->cols[i].title;
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? "," : "", names[i]);
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? "," : "",
+			names[i]);
 		if (used >= sizeof(list))
 			break;
 	}
 	nearest = str_nearest(word, names, show->n_cols);
 	(void)err_set(err, -EINVAL, "--columns: there is no column '%s'", word);
-	err_hint(err, "%s%s%scolumns are %s", nearest ? "did you mean '" : "", nearest ? nearest : "",
-		nearest ? "'? " : "", list);
+	err_hint(err, "%s%s%scolumns are %s", nearest ? "did you mean '" : "",
+		nearest ? nearest : "", nearest ? "'? " : "", list);
 	return -EINVAL;
 }
 
@@ -162,7 +168,7 @@ static int choose(const struct show *show, unsigned *order, unsigned *ret_n, str
 
 		(void)snprintf(word, sizeof(word), "%.*s", (int)len, at);
 		while (i < show->n_cols && strcasecmp(word, show->cols[i].title) &&
-		       strcmp(word, show->cols[i].key))
+			strcmp(word, show->cols[i].key))
 			i++;
 		if (i == show->n_cols)
 			return no_column(show, word, err);
@@ -233,13 +239,14 @@ static int draw_table(const struct show *show, struct err *err)
 		}
 	}
 	for (unsigned i = 0; header && i < n; i++)
-		draw_cell(show, show->cols[order[i]].title, &show->cols[order[i]], widths[i], i + 1 == n, false);
+		draw_cell(show, show->cols[order[i]].title, &show->cols[order[i]], widths[i],
+			i + 1 == n, false);
 	if (header)
 		fputc('\n', show->out);
 	for (size_t l = 0; l < show->n_lines; l++) {
 		for (unsigned i = 0; i < n; i++)
-			draw_cell(show, show->lines[l].cells[order[i]], &show->cols[order[i]], widths[i], i + 1 == n,
-				colored);
+			draw_cell(show, show->lines[l].cells[order[i]], &show->cols[order[i]],
+				widths[i], i + 1 == n, colored);
 		fputc('\n', show->out);
 	}
 	return 0;
@@ -253,16 +260,20 @@ static void draw_fields(const struct show *show)
 	json_t *row, *value;
 	size_t i;
 
-	json_array_foreach(show->rows, i, row) {
+	json_array_foreach(show->rows, i, row)
+	{
 		bool first = true;
 
-		json_object_foreach(row, key, value) {
+		json_object_foreach(row, key, value)
+		{
 			char *text = value_text(value);
 
 			if (oneline)
-				fprintf(show->out, "%s%s %s", first ? "" : " ", key, text ? text : "?");
+				fprintf(show->out, "%s%s %s", first ? "" : " ", key,
+					text ? text : "?");
 			else
-				fprintf(show->out, "%s%s: %s\n", first ? "" : "    ", key, text ? text : "?");
+				fprintf(show->out, "%s%s: %s\n", first ? "" : "    ", key,
+					text ? text : "?");
 			first = false;
 			free(text);
 		}

@@ -1,17 +1,17 @@
 /**
  * show: rows of data drawn as a table, as brief lines, as blocks or as JSON, by the same calls.
  *
- * A caller names its columns once and adds rows; each row is a JSON object, which is what -j prints.
- * Table cells come from the same object, unless the caller gives a text for people (ages as "12s").
- * So that text and JSON never disagree.
+ * A caller names its columns once and adds rows; each row is a JSON object, which is what -j
+ * prints. Table cells come from the same object, unless the caller gives a text for people (ages as
+ * "12s"). So that text and JSON never disagree.
  *
  * JSON is an array of objects with stable keys; keys are only ever added within SHOW_JSON_VERSION.
  * Keys of `fdb show` and `vlan show` are those of `bridge -j fdb|vlan show` of iproute2.
  *
  * Threads: one. Output goes to the FILE given; messages never come through here.
  */
-#ifndef NETCFG_SHOW_H
-#define NETCFG_SHOW_H
+#ifndef WEFT_NETCFG_SHOW_H
+#define WEFT_NETCFG_SHOW_H
 
 #include "ctl_schema.h"
 #include "opts.h"
@@ -34,8 +34,10 @@ struct show;
 /** cols[n_cols] is borrowed until show_end(). NULL when out of memory. */
 struct show *show_begin(FILE *out, const struct opts *opts, const struct show_column *cols,
 	unsigned n_cols);
-/** row is transferred (NULL = out of memory, remembered). texts (NULL, or n_cols texts for people, each
- *  NULL for the JSON value's) are copied. */
+/**
+ * row is transferred (NULL = out of memory, remembered). texts (NULL, or n_cols texts for people,
+ *  each NULL for the JSON value's) are copied.
+ */
 void show_row(struct show *show, json_t *row, const char *const *texts);
 /** Draw and free. 0, -EINVAL for an unknown --columns name, -ENOMEM. */
 int show_end(struct show *show, struct err *err);

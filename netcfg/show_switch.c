@@ -27,11 +27,13 @@ const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size)
 		if (port->tag)
 			(void)snprintf(buf, size, "access %u", port->tag);
 		else
-			(void)str_copy(buf, size, CTL_HAS(port, ctl_port, vlan_mode) ? "access" : "-");
+			(void)str_copy(buf, size,
+				CTL_HAS(port, ctl_port, vlan_mode) ? "access" : "-");
 		return buf;
 	}
 	used = (size_t)snprintf(buf, size, "%s %s",
-		port->vlan_mode == CTL_VLAN_NATIVE_TAGGED ? ctl_vlan_modes[port->vlan_mode] : "trunk",
+		port->vlan_mode == CTL_VLAN_NATIVE_TAGGED ? ctl_vlan_modes[port->vlan_mode]
+							  : "trunk",
 		vlan_set_format_short(&port->trunks, trunks, sizeof(trunks)));
 	if (port->native && used < size)
 		(void)snprintf(buf + used, size - used, " native %u", port->native);
@@ -58,8 +60,8 @@ static int describe_end(const struct ctl_port *port, char *buf, size_t size)
 	case CTL_PORT_TAP:
 		return snprintf(buf, size, "%s%s%s", port->dev, port->ip[0] ? " " : "", port->ip);
 	case CTL_PORT_VETH:
-		return snprintf(buf, size, "%s -- %s:%s%s%s", port->dev, base_name(port->netns), port->peer,
-			port->ip[0] ? " " : "", port->ip);
+		return snprintf(buf, size, "%s -- %s:%s%s%s", port->dev, base_name(port->netns),
+			port->peer, port->ip[0] ? " " : "", port->ip);
 	case CTL_PORT_PCAP:
 		return snprintf(buf, size, "%s%s%s%s%s", port->rx_file[0] ? "from " : "",
 			base_name(port->rx_file), port->rx_file[0] && port->tx_file[0] ? ", " : "",
@@ -100,8 +102,9 @@ json_t *show_fdb_json(const struct ctl_fdb *fdb)
 {
 	char mac[ETHER_ADDR_STR_SIZE];
 	bool is_static = fdb->type == CTL_FDB_STATIC;
-	json_t *row = json_pack("{s:s, s:s, s:[], s:s, s:s}", "mac", ether_addr_format(&fdb->mac, mac),
-		"ifname", fdb->port, "flags", "master", fdb->bridge, "state", is_static ? "static" : "");
+	json_t *row = json_pack("{s:s, s:s, s:[], s:s, s:s}", "mac",
+		ether_addr_format(&fdb->mac, mac), "ifname", fdb->port, "flags", "master",
+		fdb->bridge, "state", is_static ? "static" : "");
 
 	if (row && fdb->vlan)
 		json_object_set_new(row, "vlan", json_integer(fdb->vlan));
@@ -117,7 +120,8 @@ int show_vlan_add(json_t *rows, const struct ctl_vlan *vlan)
 	uint16_t vid = VLAN_MIN, first, last;
 	size_t i;
 
-	json_array_foreach(rows, i, item) {
+	json_array_foreach(rows, i, item)
+	{
 		if (!strcmp(json_string_value(json_object_get(item, "ifname")), ifname))
 			row = item;
 	}
@@ -160,7 +164,8 @@ json_t *show_attachment_json(const struct ctl_port *port)
 	if (row && CTL_HAS(port, ctl_port, mtu))
 		json_object_set_new(row, "mtu", json_integer(port->mtu));
 	if (row)
-		json_object_set_new(row, "vlans", json_string(show_port_vlans(port, vlans, sizeof(vlans))));
+		json_object_set_new(row, "vlans",
+			json_string(show_port_vlans(port, vlans, sizeof(vlans))));
 	return row;
 }
 
@@ -181,7 +186,8 @@ static int bridge_row(void *ctx, const void *row)
 	char ageing[16];
 	const char *texts[ARRAY_LEN(bridge_columns)] = {NULL};
 
-	(void)snprintf(ageing, sizeof(ageing), bridge->ageing_s ? "%us" : "never", bridge->ageing_s);
+	(void)snprintf(ageing, sizeof(ageing), bridge->ageing_s ? "%us" : "never",
+		bridge->ageing_s);
 	if (CTL_HAS(bridge, ctl_bridge, ageing_s))
 		texts[3] = ageing;
 	show_row(ctx, show_msg(&ctl_bridge_schema, bridge), texts);
@@ -218,7 +224,10 @@ static int port_row(void *ctx, const void *row)
 	texts[5] = port->bridge[0] ? show_port_vlans(port, vlans, sizeof(vlans)) : "-";
 	texts[9] = show_port_speed(port, speed, sizeof(speed));
 	texts[11] = show_port_end(port, end, sizeof(end));
-	// How an earlier guest left is no news while the next one runs; of a device it is what is wrong.
+	/*
+	 * How an earlier guest left is no news while the next one runs; of a device it is what is
+	 * wrong.
+	 */
 	if (port->type == CTL_PORT_VHOST_USER && port->state == CTL_CONN_RUNNING)
 		texts[12] = "-";
 	show_row(ctx, show_msg(&ctl_port_schema, port), texts);
@@ -354,7 +363,8 @@ static int note_bridge(void *ctx, const void *row)
 	if (!names)
 		return -ENOMEM;
 	list->names = names;
-	(void)str_copy(list->names[list->n++], CTL_NAME_MAX + 1, ((const struct ctl_bridge *)row)->name);
+	(void)str_copy(list->names[list->n++], CTL_NAME_MAX + 1,
+		((const struct ctl_bridge *)row)->name);
 	return 0;
 }
 
@@ -391,13 +401,15 @@ static int vlan_row(void *ctx, const void *row)
 }
 
 /* `vlan show NAME` is about a bridge, or else about a port. */
-static int ask_for_vlans(struct ctl_client *client, const struct ctl_vlan *filter, json_t *rows, struct err *err)
+static int ask_for_vlans(struct ctl_client *client, const struct ctl_vlan *filter, json_t *rows,
+	struct err *err)
 {
 	struct ctl_vlan of_port = *filter;
 	struct err second = {0};
 	int code = ctl_client_rows(client, "VlanShow", filter, vlan_row, rows, err);
 
-	if (code != -ENOENT || !CTL_HAS(filter, ctl_vlan, bridge) || CTL_HAS(filter, ctl_vlan, port))
+	if (code != -ENOENT || !CTL_HAS(filter, ctl_vlan, bridge) ||
+		CTL_HAS(filter, ctl_vlan, port))
 		return code;
 	CTL_SET_STR(&of_port, ctl_vlan, port, filter->bridge);
 	of_port.bridge[0] = '\0';
@@ -406,7 +418,8 @@ static int ask_for_vlans(struct ctl_client *client, const struct ctl_vlan *filte
 	if (!code) {
 		err_clear(err);
 	} else if (code == -ENOENT) {
-		(void)err_set_field(err, code, "bridge", "there is neither a bridge nor a port '%s'", filter->bridge);
+		(void)err_set_field(err, code, "bridge",
+			"there is neither a bridge nor a port '%s'", filter->bridge);
 		err_hint(err, "`netcfg vlan show` lists all");
 	} else {
 		*err = second;
@@ -422,13 +435,16 @@ static int vlan_rows(const struct opts *opts, struct ctl_client *client, const v
 	size_t i, j;
 	int code = ask_for_vlans(client, filter, rows, err);
 
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		if (opts->json) {
 			show_row(show, json_incref(row), NULL);
 			continue;
 		}
-		json_array_foreach(json_object_get(row, "vlans"), j, range) {
-			json_t *line = json_deep_copy(range), *end = json_object_get(range, "vlanEnd");
+		json_array_foreach(json_object_get(row, "vlans"), j, range)
+		{
+			json_t *line = json_deep_copy(range),
+			       *end = json_object_get(range, "vlanEnd");
 			char text[32];
 			const char *texts[ARRAY_LEN(vlan_columns)] = {NULL, text};
 

@@ -1,6 +1,6 @@
 /** show_switch: what a vswitch knows, as tables and JSON. */
-#ifndef NETCFG_SHOW_SWITCH_H
-#define NETCFG_SHOW_SWITCH_H
+#ifndef WEFT_NETCFG_SHOW_SWITCH_H
+#define WEFT_NETCFG_SHOW_SWITCH_H
 
 #include "opts.h"
 #include "show.h"
@@ -8,8 +8,8 @@
 struct ctl_client;
 
 /**
- * Call method (BridgeShow, PortShow, PortStats, PortDrops, LinkShow, VlanShow, FdbShow or WorkerShow) with
- * msg and draw the rows on stdout. 0 or the error of the call.
+ * Call method (BridgeShow, PortShow, PortStats, PortDrops, LinkShow, VlanShow, FdbShow or
+ * WorkerShow) with msg and draw the rows on stdout. 0 or the error of the call.
  */
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
 	const void *msg, struct err *err);
@@ -23,12 +23,17 @@ struct ctl_vlan;
 json_t *show_fdb_json(const struct ctl_fdb *fdb);
 /** A port on a bridge seen as a link; NULL for a port that is on none. */
 json_t *show_attachment_json(const struct ctl_port *port);
-/** Add the VLANs of one row to the array of {"ifname","vlans":[{"vlan","vlanEnd","flags"}]}. 0 or -1. */
+/**
+ * Add the VLANs of one row to the array of {"ifname","vlans":[{"vlan","vlanEnd","flags"}]}. 0 or
+ * -1.
+ */
 int show_vlan_add(json_t *rows, const struct ctl_vlan *vlan);
 /** The role of a port for people: "access 10", "trunk 10,20-29 native 10". Returns buf. */
 const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size);
-/** What is at the other end of a port: a socket, "0000:05:00.0 (net_e1000_em)", "host0 192.0.2.1/24".
- *  Returns buf. */
+/**
+ * What is at the other end of a port: a socket, "0000:05:00.0 (net_e1000_em)", "host0
+ *  192.0.2.1/24". Returns buf.
+ */
 const char *show_port_end(const struct ctl_port *port, char *buf, size_t size);
 /** "1G", "100M"; "-" where it is not known. */
 const char *show_port_speed(const struct ctl_port *port, char *buf, size_t size);

@@ -20,7 +20,7 @@ void *state_append(void *array, unsigned *n, size_t size)
 	char **at = array;
 	char *grown = *at;
 
-	// Doubles at powers of two.
+	/* Doubles at powers of two. */
 	if (!(*n & (*n - 1))) {
 		grown = realloc(*at, (*n ? 2 * (size_t)*n : 1) * size);
 		if (!grown)
@@ -32,7 +32,7 @@ void *state_append(void *array, unsigned *n, size_t size)
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
-	// FNV-1a; the NUL counts, so that "ab","c" differs from "a","bc".
+	/* FNV-1a; the NUL counts, so that "ab","c" differs from "a","bc". */
 	for (const char *c = text ? text : "\1";; c++) {
 		hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
 		if (!*c)
@@ -45,7 +45,8 @@ static uint64_t hash_text(uint64_t hash, const char *text)
 #define HOST_IDX UINT32_MAX
 
 /* Locally administered, unicast. attempt: other than 0 for another one. */
-static struct ether_addr48 make_mac(const char *lab, const char *node, unsigned idx, unsigned attempt)
+static struct ether_addr48 make_mac(const char *lab, const char *node, unsigned idx,
+	unsigned attempt)
 {
 	char number[32];
 	uint64_t hash;
@@ -64,8 +65,8 @@ static void make_digest(const struct topo *topo, const struct topo_node *node, c
 	char numbers[64];
 	uint64_t hash = hash_text(HASH_BEGIN, topo->name);
 
-	(void)snprintf(numbers, sizeof(numbers), "%u %" PRIu64 "%s", node->vcpus, node->memory_bytes,
-		node->offload ? "" : " offload=off");
+	(void)snprintf(numbers, sizeof(numbers), "%u %" PRIu64 "%s", node->vcpus,
+		node->memory_bytes, node->offload ? "" : " offload=off");
 	hash = hash_text(hash, numbers);
 	hash = hash_text(hash, image->kernel);
 	hash = hash_text(hash, image->initrd);
@@ -131,13 +132,17 @@ static int add_node(const struct topo *topo, const struct topo_node *node, const
 	return code;
 }
 
-/* An interface that is made anew with each lab: its neighbours know it by its address. A tap may be somebody's. */
+/*
+ * An interface that is made anew with each lab: its neighbours know it by its address. A tap may be
+ * somebody's.
+ */
 static bool makes_mac(const struct ctl_port *port)
 {
 	return port->type == CTL_PORT_VETH && !CTL_HAS(port, ctl_port, mac);
 }
 
-static int add_port(const struct topo *topo, const struct topo_port *port, struct state *state, struct err *err)
+static int add_port(const struct topo *topo, const struct topo_port *port, struct state *state,
+	struct err *err)
 {
 	struct ctl_port *out = STATE_ADD(state->ports, state->n_ports);
 
@@ -146,7 +151,7 @@ static int add_port(const struct topo *topo, const struct topo_port *port, struc
 	*out = port->conf;
 	CTL_SET_STR(out, ctl_port, bridge, "");
 	CTL_SET(out, ctl_port, enabled, true);
-	if (port->mtu) // without, it is the device's
+	if (port->mtu) /* without, it is the device's */
 		CTL_SET(out, ctl_port, mtu, port->mtu);
 	if (!CTL_HAS(out, ctl_port, queues))
 		CTL_SET(out, ctl_port, queues, DEFAULT_QUEUES);
@@ -168,14 +173,14 @@ static int compare_macs(const void *a, const void *b)
 	const struct made_mac *x = a, *y = b;
 	int order = memcmp(x->mac, y->mac, sizeof(struct ether_addr48));
 
-	// Of two with the same one the first keeps it.
+	/* Of two with the same one the first keeps it. */
 	return order ? order : (int)x->order - (int)y->order;
 }
 
 /* The addresses are 32 bits of a hash: of thousands two may be the same. */
 static int part_macs(const struct topo *topo, struct state *state, struct err *err)
 {
-	// A port for each interface of a node, and those of the host.
+	/* A port for each interface of a node, and those of the host. */
 	struct made_mac *made = calloc(state->n_ports + 1, sizeof(*made));
 	unsigned n = 0, attempt = 0;
 	bool again = true;
@@ -191,7 +196,8 @@ static int part_macs(const struct topo *topo, struct state *state, struct err *e
 	for (unsigned i = 0; i < topo->n_ports; i++) {
 		if (!makes_mac(&topo->ports[i].conf))
 			continue;
-		made[n] = (struct made_mac){&state->ports[i].mac, state->ports[i].name, HOST_IDX, n};
+		made[n] =
+			(struct made_mac){&state->ports[i].mac, state->ports[i].name, HOST_IDX, n};
 		n++;
 	}
 	while (again) {
@@ -210,7 +216,8 @@ static int part_macs(const struct topo *topo, struct state *state, struct err *e
 }
 
 /* Ports of the host stand first, then those of nodes in the order of nodes and NICs. */
-static struct ctl_port *port_of(const struct topo *topo, struct state *state, const struct topo_end *end)
+static struct ctl_port *port_of(const struct topo *topo, struct state *state,
+	const struct topo_end *end)
 {
 	unsigned idx = topo->n_ports + end->nic;
 
@@ -266,8 +273,10 @@ static int add_bridge(const struct topo_bridge *bridge, struct state *state)
 	if (!out)
 		return -ENOMEM;
 	CTL_SET_STR(out, ctl_bridge, name, bridge->name);
-	CTL_SET(out, ctl_bridge, ageing_s, bridge->has_ageing ? bridge->ageing_s : DEFAULT_AGEING_S);
-	CTL_SET(out, ctl_bridge, reserved, bridge->has_reserved ? bridge->reserved : CTL_RESERVED_FORWARD);
+	CTL_SET(out, ctl_bridge, ageing_s,
+		bridge->has_ageing ? bridge->ageing_s : DEFAULT_AGEING_S);
+	CTL_SET(out, ctl_bridge, reserved,
+		bridge->has_reserved ? bridge->reserved : CTL_RESERVED_FORWARD);
 	if (bridge->has_vlans)
 		out->vlans = bridge->vlans;
 	else
@@ -307,14 +316,14 @@ void state_done(struct state *state)
 	*state = (struct state){0};
 }
 
-#define FIND(what, member)                                                                         \
-	const struct what *state_find_##member(const struct state *state, const char *name)         \
-	{                                                                                           \
-		for (unsigned i = 0; i < state->n_##member##s; i++) {                                \
-			if (!strcmp(state->member##s[i].name, name))                                 \
-				return &state->member##s[i];                                         \
-		}                                                                                   \
-		return NULL;                                                                        \
+#define FIND(what, member)                                                                  \
+	const struct what *state_find_##member(const struct state *state, const char *name) \
+	{                                                                                   \
+		for (unsigned i = 0; i < state->n_##member##s; i++) {                       \
+			if (!strcmp(state->member##s[i].name, name))                        \
+				return &state->member##s[i];                                \
+		}                                                                           \
+		return NULL;                                                                \
 	}
 FIND(ctl_bridge, bridge)
 FIND(ctl_port, port)
@@ -323,14 +332,15 @@ FIND(state_vm, vm)
 
 bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *b)
 {
-	return a->ageing_s == b->ageing_s && a->reserved == b->reserved && vlan_set_equal(&a->vlans, &b->vlans);
+	return a->ageing_s == b->ageing_s && a->reserved == b->reserved &&
+	       vlan_set_equal(&a->vlans, &b->vlans);
 }
 
 bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted)
 {
 	const struct ctl_port *b = wanted;
 
-	// A port of the host that is given no MTU takes its device's, whatever that is.
+	/* A port of the host that is given no MTU takes its device's, whatever that is. */
 	return !strcmp(a->bridge, b->bridge) && a->enabled == b->enabled &&
 	       (!CTL_HAS(wanted, ctl_port, mtu) || a->mtu == b->mtu) &&
 	       a->vlan_mode == b->vlan_mode && a->tag == b->tag && a->native == b->native &&
@@ -342,11 +352,11 @@ bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)
 	struct ctl_port a = *port, b = *wanted;
 	uint64_t what = port_kind_fields() | UINT64_C(1) << ctl_port__type;
 
-	// The switch tells the address of a card, and its name is gone while the switch has it.
+	/* The switch tells the address of a card, and its name is gone while the switch has it. */
 	if (a.type == CTL_PORT_NIC && b.type == CTL_PORT_NIC && port_kind_pci_ok(a.dev) &&
 		pci_bind_may_be(NULL, b.dev, a.dev))
 		CTL_SET_STR(&b, ctl_port, dev, a.dev);
-	// A node's port does not say how many; the guest does.
+	/* A node's port does not say how many; the guest does. */
 	if (CTL_HAS(wanted, ctl_port, queues))
 		what |= UINT64_C(1) << ctl_port__queues;
 	a.set &= what;

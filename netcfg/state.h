@@ -13,8 +13,8 @@
  * that another interface of the lab has already.
  * Pure: no I/O in here.
  */
-#ifndef NETCFG_STATE_H
-#define NETCFG_STATE_H
+#ifndef WEFT_NETCFG_STATE_H
+#define WEFT_NETCFG_STATE_H
 
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
@@ -26,12 +26,12 @@
 struct state_vm {
 	char name[CTL_NAME_MAX + 1];
 	char digest[STATE_DIGEST_SIZE]; /* of everything but the NICs */
-	uint32_t vcpus;         /* actual only; 0 = not known */
-	uint64_t memory_bytes;  /* the same */
+	uint32_t vcpus;                 /* actual only; 0 = not known */
+	uint64_t memory_bytes;          /* the same */
 	unsigned n_nics;
 	struct {
-		uint32_t mtu;   /* offered to the guest; 0 = none */
-		bool used;      /* wanted: a link ends here; an unused one may be anything */
+		uint32_t mtu; /* offered to the guest; 0 = none */
+		bool used;    /* wanted: a link ends here; an unused one may be anything */
 		struct ether_addr48 mac;
 	} nics[TOPO_MAX_NICS];
 	const struct topo_node *node; /* wanted only; borrowed from the topo */

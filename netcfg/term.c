@@ -106,7 +106,7 @@ bool term_filter_feed(struct term_filter *filter, const char *data, size_t len)
 		filter->held[filter->n_held++] = data[i];
 		settle(filter);
 		if (filter->n_held == sizeof(filter->held))
-			pass(filter, 1); // cannot happen while markers are shorter than held
+			pass(filter, 1); /* cannot happen while markers are shorter than held */
 	}
 	return filter->done;
 }

@@ -1,9 +1,9 @@
 /**
- * term: the serial console of a node, as a stream of bytes: connecting to it, and telling the output of
- * a command from everything else on it.
+ * term: the serial console of a node, as a stream of bytes: connecting to it, and telling the
+ * output of a command from everything else on it.
  */
-#ifndef NETCFG_TERM_H
-#define NETCFG_TERM_H
+#ifndef WEFT_NETCFG_TERM_H
+#define WEFT_NETCFG_TERM_H
 
 #include "err.h"
 
@@ -16,14 +16,15 @@ int term_connect(const char *path, const char *node, struct err *err);
 int term_write(int fd, const char *data, size_t len);
 
 /**
- * Finds BEGIN, passes on what follows, and stops at END with a number after it, in a stream that comes
- * in pieces of any size. Without an END it stops at BEGIN. Carriage returns before a line feed, which the guest's terminal adds, go.
+ * Finds BEGIN, passes on what follows, and stops at END with a number after it, in a stream that
+ * comes in pieces of any size. Without an END it stops at BEGIN. Carriage returns before a line
+ * feed, which the guest's terminal adds, go.
  */
 struct term_filter {
 	const char *begin, *end; /* borrowed; end: NULL = none */
 	bool started, done;
-	int status;              /* number after END */
-	char held[128];          /* bytes that may become a marker */
+	int status;     /* number after END */
+	char held[128]; /* bytes that may become a marker */
 	size_t n_held;
 	void (*output)(void *ctx, const char *data, size_t len);
 	void *ctx;
@@ -39,9 +40,9 @@ bool term_filter_feed(struct term_filter *filter, const char *data, size_t len);
 char *term_quote(char *const *words, unsigned n);
 
 /**
- * What to type so that an interactive shell runs line: a tab would ask its line editor for completions,
- * a line feed end the line early, and an exclamation mark recall old ones. A line with any of them goes
- * as octal escapes of printf(1). Owned (free()), NULL = out of memory.
+ * What to type so that an interactive shell runs line: a tab would ask its line editor for
+ * completions, a line feed end the line early, and an exclamation mark recall old ones. A line with
+ * any of them goes as octal escapes of printf(1). Owned (free()), NULL = out of memory.
  */
 char *term_typed(const char *line);
 

@@ -2,14 +2,15 @@
  * topo: a lab as its file describes it, with ranges, groups, defaults and meshes resolved.
  *
  * topo_parse.c reads the top, topo_node.c images, groups and nodes, topo_port.c ports of the host,
- * topo_link.c bridges and links, topo_step.c what is tested; the keys are the tables of topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look like
- * in the daemons, plan.h for how to get there.
+ * topo_link.c bridges and links, topo_step.c what is tested; the keys are the tables of
+ * topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look like in the
+ * daemons, plan.h for how to get there.
  *
  * Data model: everything lives in topo->arena; pointers are borrowed from it.
  * Limits: TOPO_MAX_*.
  */
-#ifndef NETCFG_TOPO_H
-#define NETCFG_TOPO_H
+#ifndef WEFT_NETCFG_TOPO_H
+#define WEFT_NETCFG_TOPO_H
 
 #include "arena.h"
 #include "ctl_vswitch.h"
@@ -18,22 +19,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TOPO_MAX_NODES    1024
-#define TOPO_MAX_NICS     26 /* of a node; vmm's limit */
-#define TOPO_MAX_BRIDGES  256
-#define TOPO_MAX_LINKS    8192
-#define TOPO_MAX_PORTS    256
-#define TOPO_MAX_IMAGES   256
-#define TOPO_MAX_ADDRS    64 /* of a node */
-#define TOPO_MAX_STEPS    256
+#define TOPO_MAX_NODES      1024
+#define TOPO_MAX_NICS       26 /* of a node; vmm's limit */
+#define TOPO_MAX_BRIDGES    256
+#define TOPO_MAX_LINKS      8192
+#define TOPO_MAX_PORTS      256
+#define TOPO_MAX_IMAGES     256
+#define TOPO_MAX_ADDRS      64 /* of a node */
+#define TOPO_MAX_STEPS      256
 #define TOPO_MAX_STEP_PORTS 64
-#define TOPO_NAME_MAX     32
-#define TOPO_LAB_NAME_MAX 40
+#define TOPO_NAME_MAX       32
+#define TOPO_LAB_NAME_MAX   40
 #define TOPO_DEFAULT_MEMORY (256ull << 20)
 #define TOPO_NFGUEST_MEMORY (32ull << 20)
-#define TOPO_NFGUEST_NICS 8 /* that it drives */
-#define TOPO_READY_TEXT   "weft-guest: ready"
-#define TOPO_NFGUEST_READY "\"ready\":1"
+#define TOPO_NFGUEST_NICS   8 /* that it drives */
+#define TOPO_READY_TEXT     "weft-guest: ready"
+#define TOPO_NFGUEST_READY  "\"ready\":1"
 
 struct topo_image {
 	const char *name;
@@ -42,12 +43,12 @@ struct topo_image {
 	const char *ready;                  /* console text, NULL = TOPO_READY_TEXT */
 	uint32_t vcpus;                     /* 0 = not said */
 	uint64_t memory_bytes;              /* 0 = not said */
-	bool is_nfguest; /* ours, wherever it is installed; no kernel then */
+	bool is_nfguest;                    /* ours, wherever it is installed; no kernel then */
 };
 
 struct topo_nic {
-	bool used;        /* a link ends here */
-	uint32_t mtu;     /* of that link, as the file says it; 0 = it does not */
+	bool used;    /* a link ends here */
+	uint32_t mtu; /* of that link, as the file says it; 0 = it does not */
 	struct diag_mark mark;
 };
 
@@ -55,16 +56,16 @@ struct topo_node {
 	const char *name;
 	struct diag_mark mark;
 	const struct topo_image *image;
-	const char *disk;     /* absolute path, NULL = the image's */
-	const char *cmdline;  /* appended to the image's, NULL = nothing */
+	const char *disk;       /* absolute path, NULL = the image's */
+	const char *cmdline;    /* appended to the image's, NULL = nothing */
 	const char *guest_args; /* kernel arguments made from ipv4, gateway, ...; never NULL */
 	const char *ready;
 	uint32_t vcpus, rank;
 	uint64_t memory_bytes;
-	bool offload;         /* offered to the guest */
-	unsigned *after;      /* indices of nodes that must be ready first */
+	bool offload;    /* offered to the guest */
+	unsigned *after; /* indices of nodes that must be ready first */
 	unsigned n_after;
-	unsigned n_nics;      /* NIC i of nics[] is eth(i+1) */
+	unsigned n_nics; /* NIC i of nics[] is eth(i+1) */
 	struct topo_nic nics[TOPO_MAX_NICS];
 };
 
@@ -98,10 +99,10 @@ struct topo_link {
 	struct topo_end a, b;
 	bool is_wire;
 	unsigned bridge;
-	uint32_t mtu;           /* 0 = not said */
+	uint32_t mtu; /* 0 = not said */
 	struct diag_mark mtu_mark;
 	bool enabled;
-	uint32_t vlan_mode;     /* enum ctl_vlan_mode */
+	uint32_t vlan_mode; /* enum ctl_vlan_mode */
 	uint16_t tag, native;
 	struct vlan_set trunks;
 	struct diag_mark mark;
@@ -131,8 +132,8 @@ struct topo {
 };
 
 /**
- * Read the file that diag names and holds. dir: where relative paths begin. check_files: kernels and
- * disks must be readable. Errors go to diag; the lab is complete only if diag->n is 0.
+ * Read the file that diag names and holds. dir: where relative paths begin. check_files: kernels
+ * and disks must be readable. Errors go to diag; the lab is complete only if diag->n is 0.
  * returns 0, or -EINVAL with errors in diag
  */
 int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo *ret_topo);

@@ -40,9 +40,10 @@ struct guest_args {
 
 static void append(struct guest_args *args, const char *text)
 {
-	const char *joined = text ? arena_printf(&args->reader->topo->arena, "%s%s%s", args->node->guest_args,
-					    args->node->guest_args[0] ? " " : "", text)
-				  : NULL;
+	const char *joined =
+		text ? arena_printf(&args->reader->topo->arena, "%s%s%s", args->node->guest_args,
+			       args->node->guest_args[0] ? " " : "", text)
+		     : NULL;
 
 	if (joined)
 		args->node->guest_args = joined;
@@ -96,7 +97,8 @@ static bool is_in_network(const struct inet *inet, const struct inet *network)
 
 static bool is_link_local(const struct inet *inet)
 {
-	return inet->family == AF_INET6 && inet->bytes[0] == 0xfe && (inet->bytes[1] & 0xc0) == 0x80;
+	return inet->family == AF_INET6 && inet->bytes[0] == 0xfe &&
+	       (inet->bytes[1] & 0xc0) == 0x80;
 }
 
 /* Why no host can have it; NULL = one can. RFC 1122 3.2.1.3, RFC 3021, RFC 4291 2.5 and 2.6. */
@@ -118,7 +120,8 @@ static const char *not_of_a_host(const struct inet *inet)
 	if (inet->len + 2 > inet->n_bits)
 		return NULL;
 	if (rest_is(inet, inet->len, false))
-		return is_v4 ? "is the network's address, not a host's" : "is the address of any router, not of one host";
+		return is_v4 ? "is the network's address, not a host's"
+			     : "is the address of any router, not of one host";
 	if (is_v4 && rest_is(inet, inet->len, true))
 		return "is the network's broadcast address";
 	return NULL;
@@ -133,7 +136,8 @@ static const struct topo_link *find_link(const struct topo *topo, unsigned node,
 	for (unsigned i = 0; i < topo->n_links; i++) {
 		link = &topo->links[i];
 		if ((!link->a.is_port && link->a.node == node && link->a.nic == nic) ||
-		    (link->is_wire && !link->b.is_port && link->b.node == node && link->b.nic == nic))
+			(link->is_wire && !link->b.is_port && link->b.node == node &&
+				link->b.nic == nic))
 			return link;
 	}
 	return NULL;
@@ -144,7 +148,8 @@ bool topo_find_segment(const struct topo *topo, const struct topo_link *link, ui
 {
 	const struct topo_bridge *bridge = link->is_wire ? NULL : &topo->bridges[link->bridge];
 
-	*ret = (struct topo_segment){link->is_wire, link->is_wire ? (unsigned)(link - topo->links) : link->bridge, vid};
+	*ret = (struct topo_segment){
+		link->is_wire, link->is_wire ? (unsigned)(link - topo->links) : link->bridge, vid};
 	if (link->is_wire)
 		return true;
 	if (link->vlan_mode == CTL_VLAN_ACCESS) {
@@ -169,7 +174,8 @@ struct place {
 	struct topo_segment segment;
 };
 
-static void find_place(struct guest_args *args, unsigned nic, struct diag_mark mark, struct place *place)
+static void find_place(struct guest_args *args, unsigned nic, struct diag_mark mark,
+	struct place *place)
 {
 	const struct topo *topo = args->reader->topo;
 	const struct topo_link *link = find_link(topo, (unsigned)(args->node - topo->nodes), nic);
@@ -181,22 +187,26 @@ static void find_place(struct guest_args *args, unsigned nic, struct diag_mark m
 	if (place->has_segment)
 		return;
 	if (place->vid)
-		item = diag_add(args->reader->diag, mark, DIAG_VLAN_ROLE, "the link of %s's eth%u does not carry VLAN %u",
-			args->node->name, nic + 1, place->vid);
+		item = diag_add(args->reader->diag, mark, DIAG_VLAN_ROLE,
+			"the link of %s's eth%u does not carry VLAN %u", args->node->name, nic + 1,
+			place->vid);
 	else
 		item = diag_add(args->reader->diag, mark, DIAG_VLAN_ROLE,
 			"the link of %s's eth%u drops untagged frames", args->node->name, nic + 1);
 	if (!place->vid)
-		diag_hint(item, "give it an access-vlan or native-vlan, at line %u, or write eth%u.VLAN", link->mark.line,
-			nic + 1);
+		diag_hint(item,
+			"give it an access-vlan or native-vlan, at line %u, or write eth%u.VLAN",
+			link->mark.line, nic + 1);
 	else if (link->vlan_mode == CTL_VLAN_ACCESS)
 		diag_hint(item, "an access port drops tagged frames, see line %u", link->mark.line);
 	else
-		diag_hint(item, "see its trunk-vlans, at line %u, and the bridge's vlans", link->mark.line);
+		diag_hint(item, "see its trunk-vlans, at line %u, and the bridge's vlans",
+			link->mark.line);
 }
 
 /* An interface that is there; a VLAN interface is made by the way. */
-static bool use_interface(struct guest_args *args, const char *name, struct diag_mark mark, struct place *place)
+static bool use_interface(struct guest_args *args, const char *name, struct diag_mark mark,
+	struct place *place)
 {
 	const char *dot = strchr(name, '.');
 	struct arena *arena = &args->reader->topo->arena;
@@ -208,15 +218,16 @@ static bool use_interface(struct guest_args *args, const char *name, struct diag
 	if (!number)
 		return false;
 	if (number > args->node->n_nics) {
-		diag_hint(diag_add(args->reader->diag, mark, DIAG_INTERFACE, "node \"%s\" has no interface eth%u",
-				  args->node->name, number),
-			args->node->n_nics ? "no link ends there; it has eth1-eth%u" : "no link ends at this node",
+		diag_hint(diag_add(args->reader->diag, mark, DIAG_INTERFACE,
+				  "node \"%s\" has no interface eth%u", args->node->name, number),
+			args->node->n_nics ? "no link ends there; it has eth1-eth%u"
+					   : "no link ends at this node",
 			args->node->n_nics);
 		return false;
 	}
 	if (dot && vlan_parse(dot + 1, &place->vid)) {
-		diag_add(args->reader->diag, mark, DIAG_VLAN_RANGE, "VLAN \"%.20s\" of \"%.40s\" is not in 1-4094",
-			dot + 1, name);
+		diag_add(args->reader->diag, mark, DIAG_VLAN_RANGE,
+			"VLAN \"%.20s\" of \"%.40s\" is not in 1-4094", dot + 1, name);
 		return false;
 	}
 	find_place(args, number - 1, mark, place);
@@ -236,31 +247,34 @@ static bool use_interface(struct guest_args *args, const char *name, struct diag
 
 /* ---- A node's -------------------------------------------------------------------------------- */
 
-static void note_address(struct guest_args *args, const struct place *place, const struct yaml_value *value,
-	const struct inet *inet)
+static void note_address(struct guest_args *args, const struct place *place,
+	const struct yaml_value *value, const struct inet *inet)
 {
 	struct topo_reader *reader = args->reader;
 	struct topo_addr *addr = arena_alloc(&reader->topo->arena, sizeof(*addr));
 
 	if (!addr)
 		return;
-	*addr = (struct topo_addr){reader->addrs, args->node, *inet, place->has_segment, place->segment, value->mark,
-		value->text};
+	*addr = (struct topo_addr){reader->addrs, args->node, *inet, place->has_segment,
+		place->segment, value->mark, value->text};
 	reader->addrs = addr;
 	reader->n_addrs++;
 }
 
-static void add_address(struct guest_args *args, const struct place *place, const struct yaml_value *value, int family)
+static void add_address(struct guest_args *args, const struct place *place,
+	const struct yaml_value *value, int family)
 {
 	struct diag *diag = args->reader->diag;
 	struct inet inet;
 	const char *why;
 
 	if (value->kind != YAML_SCALAR || !parse_inet(value->text, family, true, &inet)) {
-		diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS, "%s%.50s%s is not an %s address",
+		diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS,
+				  "%s%.50s%s is not an %s address",
 				  value->kind == YAML_SCALAR ? "\"" : "",
 				  value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value),
-				  value->kind == YAML_SCALAR ? "\"" : "", family == AF_INET ? "IPv4" : "IPv6"),
+				  value->kind == YAML_SCALAR ? "\"" : "",
+				  family == AF_INET ? "IPv4" : "IPv6"),
 			family == AF_INET ? "write 10.0.0.1/24" : "write 2001:db8::1/64");
 		return;
 	}
@@ -272,7 +286,8 @@ static void add_address(struct guest_args *args, const struct place *place, cons
 	}
 	if (args->n_addrs++ < TOPO_MAX_ADDRS) {
 		note_address(args, place, value, &inet);
-		append(args, arena_printf(&args->reader->topo->arena, "weft.ip=%s:%s", place->name, value->text));
+		append(args, arena_printf(&args->reader->topo->arena, "weft.ip=%s:%s", place->name,
+				     value->text));
 	} else if (args->n_addrs == TOPO_MAX_ADDRS + 1) {
 		diag_add(diag, value->mark, DIAG_LIMIT, "more than %d addresses", TOPO_MAX_ADDRS);
 	}
@@ -287,7 +302,8 @@ static void add_addresses(struct guest_args *args, const struct yaml_value *map,
 	if (map->kind != YAML_MAP) {
 		diag_hint(diag_add(args->reader->diag, map->mark, DIAG_TYPE,
 				  "addresses are a map of interfaces, not %s", topo_yaml_kind(map)),
-			family == AF_INET ? "write { eth1: 10.0.0.1/24 }" : "write { eth1: 2001:db8::1/64 }");
+			family == AF_INET ? "write { eth1: 10.0.0.1/24 }"
+					  : "write { eth1: 2001:db8::1/64 }");
 		return;
 	}
 	for (const struct yaml_value *v = map->first; v; v = v->next) {
@@ -295,20 +311,23 @@ static void add_addresses(struct guest_args *args, const struct yaml_value *map,
 			continue;
 		if (v->kind != YAML_LIST)
 			add_address(args, &place, v, family);
-		for (const struct yaml_value *item = v->kind == YAML_LIST ? v->first : NULL; item; item = item->next)
+		for (const struct yaml_value *item = v->kind == YAML_LIST ? v->first : NULL; item;
+			item = item->next)
 			add_address(args, &place, item, family);
 	}
 }
 
 /* The first hop is on one of the node's own networks, or nobody can be asked where it is. */
-static void check_gateway(struct guest_args *args, const struct yaml_value *value, const struct inet *gateway)
+static void check_gateway(struct guest_args *args, const struct yaml_value *value,
+	const struct inet *gateway)
 {
 	struct diag *diag = args->reader->diag;
 	const char *network = NULL;
 
 	if (is_link_local(gateway))
 		return;
-	for (const struct topo_addr *a = args->reader->addrs; a && a->node == args->node; a = a->next) {
+	for (const struct topo_addr *a = args->reader->addrs; a && a->node == args->node;
+		a = a->next) {
 		if (a->inet.family != gateway->family)
 			continue;
 		network = a->text;
@@ -316,23 +335,27 @@ static void check_gateway(struct guest_args *args, const struct yaml_value *valu
 			continue;
 		if (!memcmp(a->inet.bytes, gateway->bytes, sizeof(gateway->bytes)))
 			diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS,
-					  "gateway %.50s is an address of node \"%s\" itself", value->text,
-					  args->node->name),
+					  "gateway %.50s is an address of node \"%s\" itself",
+					  value->text, args->node->name),
 				"write the address of the router on that network");
 		return;
 	}
-	diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS, "gateway %.50s is in no network of node \"%s\"", value->text,
+	diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS,
+			  "gateway %.50s is in no network of node \"%s\"", value->text,
 			  args->node->name),
-		network ? "its network is that of %s" : "it has no address of that family", network);
+		network ? "its network is that of %s" : "it has no address of that family",
+		network);
 }
 
 static void add_gateway(struct guest_args *args, const struct yaml_value *value)
 {
 	struct inet gateway;
 
-	if (value->kind != YAML_SCALAR || (!parse_inet(value->text, AF_INET, false, &gateway) &&
-						  !parse_inet(value->text, AF_INET6, false, &gateway))) {
-		diag_add(args->reader->diag, value->mark, DIAG_ADDRESS, "gateway %.50s is not an address without length",
+	if (value->kind != YAML_SCALAR ||
+		(!parse_inet(value->text, AF_INET, false, &gateway) &&
+			!parse_inet(value->text, AF_INET6, false, &gateway))) {
+		diag_add(args->reader->diag, value->mark, DIAG_ADDRESS,
+			"gateway %.50s is not an address without length",
 			value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value));
 		return;
 	}
@@ -340,7 +363,8 @@ static void add_gateway(struct guest_args *args, const struct yaml_value *value)
 	append(args, arena_printf(&args->reader->topo->arena, "weft.gw=%s", value->text));
 }
 
-void topo_read_addresses(struct topo_reader *reader, struct topo_node *node, const struct topo_node_spec *spec)
+void topo_read_addresses(struct topo_reader *reader, struct topo_node *node,
+	const struct topo_node_spec *spec)
 {
 	struct guest_args args = {.reader = reader, .node = node};
 	const struct yaml_value *gateway = spec->gateway;
@@ -348,8 +372,8 @@ void topo_read_addresses(struct topo_reader *reader, struct topo_node *node, con
 	if (node->image && node->image->is_nfguest) {
 		if (node->n_nics > TOPO_NFGUEST_NICS)
 			diag_add(reader->diag, node->mark, DIAG_INTERFACE,
-				"node \"%s\" has %u interfaces, an nfguest drives %d at most", node->name, node->n_nics,
-				TOPO_NFGUEST_NICS);
+				"node \"%s\" has %u interfaces, an nfguest drives %d at most",
+				node->name, node->n_nics, TOPO_NFGUEST_NICS);
 		return;
 	}
 	append(&args, arena_printf(&reader->topo->arena, "hostname=%s", node->name));
@@ -357,8 +381,9 @@ void topo_read_addresses(struct topo_reader *reader, struct topo_node *node, con
 	add_addresses(&args, spec->ipv6, AF_INET6);
 	if (gateway && gateway->kind != YAML_LIST)
 		add_gateway(&args, gateway);
-	for (const struct yaml_value *v = gateway && gateway->kind == YAML_LIST ? gateway->first : NULL; v;
-		v = v->next)
+	for (const struct yaml_value *v = gateway && gateway->kind == YAML_LIST ? gateway->first
+										: NULL;
+		v; v = v->next)
 		add_gateway(&args, v);
 	if (spec->forwarding)
 		append(&args, "weft.fwd=1");
@@ -392,13 +417,14 @@ static bool is_later(const struct topo_addr *a, const struct topo_addr *b)
 {
 	if (a->mark.line != b->mark.line)
 		return a->mark.line > b->mark.line;
-	return a->mark.column != b->mark.column ? a->mark.column > b->mark.column : a->node > b->node;
+	return a->mark.column != b->mark.column ? a->mark.column > b->mark.column
+						: a->node > b->node;
 }
 
 void topo_check_addresses(struct topo_reader *reader)
 {
-	const struct topo_addr **sorted =
-		arena_alloc(&reader->topo->arena, (reader->n_addrs + 1) * sizeof(const struct topo_addr *));
+	const struct topo_addr **sorted = arena_alloc(&reader->topo->arena,
+		(reader->n_addrs + 1) * sizeof(const struct topo_addr *));
 	unsigned n = 0;
 
 	if (!sorted)
@@ -410,7 +436,8 @@ void topo_check_addresses(struct topo_reader *reader)
 	qsort(sorted, n, sizeof(const struct topo_addr *), compare_addrs);
 	for (unsigned i = 1; i < n; i++) {
 		const struct topo_addr *first = sorted[i - 1], *second = sorted[i];
-		bool is_range = first->mark.line == second->mark.line && first->mark.column == second->mark.column;
+		bool is_range = first->mark.line == second->mark.line &&
+				first->mark.column == second->mark.column;
 
 		if (compare_addrs(&sorted[i - 1], &sorted[i]))
 			continue;
@@ -418,9 +445,11 @@ void topo_check_addresses(struct topo_reader *reader)
 			second = sorted[i - 1];
 			first = sorted[i];
 		}
-		diag_hint(diag_add(reader->diag, second->mark, DIAG_ADDRESS, "%.50s is an address of node \"%s\" already",
-				  second->text, first->node->name),
-			is_range ? "the nodes of a range need addresses of their own: write them one by one"
+		diag_hint(diag_add(reader->diag, second->mark, DIAG_ADDRESS,
+				  "%.50s is an address of node \"%s\" already", second->text,
+				  first->node->name),
+			is_range ? "the nodes of a range need addresses of their own: write them "
+				   "one by one"
 				 : "see line %u: both are on the same network",
 			first->mark.line);
 	}

@@ -15,7 +15,8 @@ bool topo_check_disk(const char *path, const struct topo_text *text, struct diag
 	if (fd >= 0)
 		close(fd);
 	if (format)
-		diag_hint(diag_add(diag, text->mark, DIAG_IMAGE, "disk \"%.80s\": is %s, not raw", text->text, format),
+		diag_hint(diag_add(diag, text->mark, DIAG_IMAGE, "disk \"%.80s\": is %s, not raw",
+				  text->text, format),
 			"make it raw: qemu-img convert -O raw FROM TO");
 	return !format;
 }
@@ -33,7 +34,9 @@ static bool find_disk(const struct topo_node *node, bool ask, struct disk *ret_d
 	struct stat st;
 
 	*ret_disk = (struct disk){.node = node,
-		.path = node->disk ? node->disk : node->image ? node->image->disk : NULL};
+		.path = node->disk    ? node->disk
+			: node->image ? node->image->disk
+				      : NULL};
 	if (ret_disk->path && ask && !stat(ret_disk->path, &st)) {
 		ret_disk->dev = st.st_dev;
 		ret_disk->ino = st.st_ino;
@@ -60,7 +63,7 @@ void topo_check_disks(struct topo_reader *reader)
 
 		if (!find_disk(node, reader->check_files, &disks[n]))
 			continue;
-		while (!is_same(&disks[k], &disks[n])) // at the latest with itself
+		while (!is_same(&disks[k], &disks[n])) /* at the latest with itself */
 			k++;
 		if (k == n) {
 			n++;
@@ -68,8 +71,8 @@ void topo_check_disks(struct topo_reader *reader)
 		}
 		other = disks[k].node;
 		diag_hint(diag_add(reader->diag, node->mark, DIAG_IMAGE,
-				  "node \"%s\" has the disk of node \"%s\", at line %u", node->name, other->name,
-				  other->mark.line),
+				  "node \"%s\" has the disk of node \"%s\", at line %u", node->name,
+				  other->name, other->mark.line),
 			"a disk is written to: give each node a copy, with disk: FILE");
 	}
 }

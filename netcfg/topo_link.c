@@ -17,11 +17,12 @@ static void read_bridge(struct topo_reader *reader, const struct yaml_value *val
 	int node = topo_find_node(topo, name);
 
 	if (topo_is_misplaced(value->key, "bridges", reader->diag) ||
-	    !topo_name_check("bridge", name, value->key->mark, TOPO_NAME_MAX, reader->diag))
+		!topo_name_check("bridge", name, value->key->mark, TOPO_NAME_MAX, reader->diag))
 		return;
 	if (node >= 0) {
-		diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN, "\"%s\" is the name of a node already, at line %u",
-			name, topo->nodes[node].mark.line);
+		diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN,
+			"\"%s\" is the name of a node already, at line %u", name,
+			topo->nodes[node].mark.line);
 		return;
 	}
 	topo_schema_read(&topo_bridge_schema, value, &spec, reader->diag);
@@ -45,7 +46,8 @@ void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *brid
 	if (!bridges || !bridges->n)
 		return;
 	if (bridges->n > TOPO_MAX_BRIDGES) {
-		diag_add(reader->diag, bridges->mark, DIAG_LIMIT, "more than %d bridges", TOPO_MAX_BRIDGES);
+		diag_add(reader->diag, bridges->mark, DIAG_LIMIT, "more than %d bridges",
+			TOPO_MAX_BRIDGES);
 		return;
 	}
 	topo->bridges = arena_alloc(&topo->arena, bridges->n * sizeof(*topo->bridges));
@@ -67,7 +69,8 @@ static bool is_bridge(const struct end *end)
 }
 
 /* A name alone: a bridge or a port. */
-static bool find_named_end(struct topo_reader *reader, const struct yaml_value *value, struct end *end)
+static bool find_named_end(struct topo_reader *reader, const struct yaml_value *value,
+	struct end *end)
 {
 	struct topo *topo = reader->topo;
 	const char *names[TOPO_MAX_BRIDGES + TOPO_MAX_PORTS];
@@ -79,8 +82,8 @@ static bool find_named_end(struct topo_reader *reader, const struct yaml_value *
 	if (end->bridge >= 0 || end->port >= 0)
 		return true;
 	if (topo_find_node(topo, value->text) >= 0) {
-		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%.40s\" is a node: which interface?",
-				  value->text),
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT,
+				  "\"%.40s\" is a node: which interface?", value->text),
 			"write %.40s:eth1", value->text);
 		return false;
 	}
@@ -88,8 +91,8 @@ static bool find_named_end(struct topo_reader *reader, const struct yaml_value *
 		names[i] = topo->bridges[i].name;
 	for (unsigned i = 0; i < topo->n_ports; i++)
 		names[topo->n_bridges + i] = topo->ports[i].name;
-	item = diag_add(reader->diag, value->mark, DIAG_NO_BRIDGE, "no bridge or port called \"%.40s\"",
-		value->text);
+	item = diag_add(reader->diag, value->mark, DIAG_NO_BRIDGE,
+		"no bridge or port called \"%.40s\"", value->text);
 	nearest = str_nearest(value->text, names, topo->n_bridges + topo->n_ports);
 	if (nearest)
 		diag_hint(item, "did you mean \"%s\"?", nearest);
@@ -105,8 +108,8 @@ static bool read_end(struct topo_reader *reader, const struct yaml_value *value,
 
 	*end = (struct end){-1, 0, -1, -1};
 	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value)) {
-		diag_hint(diag_add(reader->diag, value->mark, DIAG_TYPE, "an endpoint is text, not %s",
-				  topo_yaml_kind(value)),
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_TYPE,
+				  "an endpoint is text, not %s", topo_yaml_kind(value)),
 			"write r1:eth1 or br0");
 		return false;
 	}
@@ -118,13 +121,16 @@ static bool read_end(struct topo_reader *reader, const struct yaml_value *value,
 	if (mark.len <= TOPO_NAME_MAX)
 		end->node = topo_find_node(topo, name);
 	if (end->node < 0 && (!strcmp(name, "nic") || !strcmp(name, "host"))) {
-		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%.40s\" is not an endpoint", value->text),
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT,
+				  "\"%.40s\" is not an endpoint", value->text),
 			"make it a port under \"ports\", and write the name of the port here");
 		return false;
 	}
-	if (end->node < 0 && (topo_find_bridge(topo, name) >= 0 || topo_find_port(topo, name) >= 0)) {
-		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT, "\"%s\" is a %s: it has no interfaces",
-				  name, topo_find_bridge(topo, name) >= 0 ? "bridge" : "port"),
+	if (end->node < 0 &&
+		(topo_find_bridge(topo, name) >= 0 || topo_find_port(topo, name) >= 0)) {
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_ENDPOINT,
+				  "\"%s\" is a %s: it has no interfaces", name,
+				  topo_find_bridge(topo, name) >= 0 ? "bridge" : "port"),
 			"write %s", name);
 		return false;
 	}
@@ -141,8 +147,8 @@ static bool read_end(struct topo_reader *reader, const struct yaml_value *value,
 static bool take_port(struct topo_reader *reader, struct topo_port *port, struct diag_mark mark)
 {
 	if (port->used) {
-		diag_add(reader->diag, mark, DIAG_CABLED, "port \"%s\" is already cabled at line %u", port->name,
-			port->cabled.line);
+		diag_add(reader->diag, mark, DIAG_CABLED,
+			"port \"%s\" is already cabled at line %u", port->name, port->cabled.line);
 		return false;
 	}
 	port->used = true;
@@ -163,8 +169,8 @@ static bool take_end(struct topo_reader *reader, const struct end *end, struct d
 	node = &reader->topo->nodes[end->node];
 	nic = &node->nics[end->nic];
 	if (nic->used) {
-		diag_add(reader->diag, mark, DIAG_CABLED, "%s:eth%u is already cabled at line %u", node->name,
-			end->nic + 1, nic->mark.line);
+		diag_add(reader->diag, mark, DIAG_CABLED, "%s:eth%u is already cabled at line %u",
+			node->name, end->nic + 1, nic->mark.line);
 		return false;
 	}
 	nic->used = true;
@@ -176,7 +182,8 @@ static bool take_end(struct topo_reader *reader, const struct end *end, struct d
 
 /* VLAN roles: IEEE 802.1Q port roles in OpenConfig's words */
 
-static const char *const vlan_keys[] = {"interface-mode", "access-vlan", "native-vlan", "trunk-vlans"};
+static const char *const vlan_keys[] = {
+	"interface-mode", "access-vlan", "native-vlan", "trunk-vlans"};
 
 static bool has(const struct topo_link_spec *spec, const char *key)
 {
@@ -188,7 +195,8 @@ static bool role_error(struct topo_reader *reader, const struct yaml_value *link
 {
 	const struct yaml_value *value = topo_yaml_get(link, key);
 
-	diag_add(reader->diag, value ? value->key->mark : link->mark, DIAG_VLAN_ROLE, "\"%s\" %s", key, why);
+	diag_add(reader->diag, value ? value->key->mark : link->mark, DIAG_VLAN_ROLE, "\"%s\" %s",
+		key, why);
 	return false;
 }
 
@@ -196,9 +204,10 @@ static bool check_wire(struct topo_reader *reader, const struct yaml_value *link
 	const struct topo_link_spec *spec)
 {
 	for (size_t i = 0; i < sizeof(vlan_keys) / sizeof(vlan_keys[0]); i++) {
-		// From the defaults it is meant for the links to bridges.
+		/* From the defaults it is meant for the links to bridges. */
 		if (topo_yaml_get(link, vlan_keys[i]) && has(spec, vlan_keys[i]))
-			return role_error(reader, link, vlan_keys[i], "has no meaning on a wire, which passes every frame");
+			return role_error(reader, link, vlan_keys[i],
+				"has no meaning on a wire, which passes every frame");
 	}
 	return true;
 }
@@ -215,19 +224,22 @@ static bool set_role(struct topo_reader *reader, const struct yaml_value *value,
 		link->vlan_mode = CTL_VLAN_NATIVE_UNTAGGED;
 	else
 		link->vlan_mode = access ? CTL_VLAN_ACCESS : CTL_VLAN_TRUNK;
-	// "trunk" with a native VLAN is what everyone writes for native-untagged.
+	/* "trunk" with a native VLAN is what everyone writes for native-untagged. */
 	if (link->vlan_mode == CTL_VLAN_TRUNK && native)
 		link->vlan_mode = CTL_VLAN_NATIVE_UNTAGGED;
 	if (link->vlan_mode == CTL_VLAN_ACCESS) {
 		if (trunk || native)
-			return role_error(reader, value, trunk ? "trunk-vlans" : "native-vlan", "contradicts an access port");
+			return role_error(reader, value, trunk ? "trunk-vlans" : "native-vlan",
+				"contradicts an access port");
 		if (!access)
-			return role_error(reader, value, "interface-mode", "needs an \"access-vlan\"");
+			return role_error(reader, value, "interface-mode",
+				"needs an \"access-vlan\"");
 	} else {
 		if (access)
 			return role_error(reader, value, "access-vlan", "contradicts a trunk");
 		if (link->vlan_mode != CTL_VLAN_TRUNK && !native)
-			return role_error(reader, value, "interface-mode", "needs a \"native-vlan\"");
+			return role_error(reader, value, "interface-mode",
+				"needs a \"native-vlan\"");
 	}
 	link->tag = (uint16_t)spec->access_vlan;
 	link->native = (uint16_t)spec->native_vlan;
@@ -238,8 +250,8 @@ static bool set_role(struct topo_reader *reader, const struct yaml_value *value,
 	return true;
 }
 
-static bool check_bridge_vlan(struct topo_reader *reader, const struct yaml_value *value, const char *key,
-	const struct topo_bridge *bridge, uint16_t vid)
+static bool check_bridge_vlan(struct topo_reader *reader, const struct yaml_value *value,
+	const char *key, const struct topo_bridge *bridge, uint16_t vid)
 {
 	const struct yaml_value *at = topo_yaml_get(value, key);
 
@@ -262,14 +274,16 @@ static bool check_has_role(struct topo_reader *reader, const struct yaml_value *
 	if (!bridge->has_vlans || vlan_set_count(&bridge->vlans) == VLAN_MAX)
 		return true;
 	for (size_t i = 0; i < sizeof(vlan_keys) / sizeof(vlan_keys[0]); i++) {
-		// One with a bad value has its error.
+		/* One with a bad value has its error. */
 		if (has(spec, vlan_keys[i]) || topo_yaml_get(value, vlan_keys[i]))
 			return true;
 	}
 	(void)vlan_set_next_range(&bridge->vlans, &vid, &first, &last);
 	diag_hint(diag_add(reader->diag, value->mark, DIAG_VLAN_ROLE,
-			  "link says no VLAN, but bridge \"%s\" has only %s: untagged frames would be dropped",
-			  bridge->name, vlan_set_format_short(&bridge->vlans, vlans, sizeof(vlans))),
+			  "link says no VLAN, but bridge \"%s\" has only %s: untagged frames would "
+			  "be dropped",
+			  bridge->name,
+			  vlan_set_format_short(&bridge->vlans, vlans, sizeof(vlans))),
 		"add access-vlan: %u, or interface-mode: trunk if the guest tags", first);
 	return false;
 }
@@ -310,8 +324,10 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 	struct topo_link *link = &topo->links[topo->n_links];
 	const struct yaml_value *mtu = topo_yaml_get(value, "mtu");
 
-	*link = (struct topo_link){.mark = value->mark, .enabled = !has(spec, "enabled") || spec->enabled,
-		.mtu = (uint32_t)spec->mtu, .mtu_mark = mtu ? mtu->mark : value->mark};
+	*link = (struct topo_link){.mark = value->mark,
+		.enabled = !has(spec, "enabled") || spec->enabled,
+		.mtu = (uint32_t)spec->mtu,
+		.mtu_mark = mtu ? mtu->mark : value->mark};
 	link->a = plug_in(topo, &a, link->mtu);
 	link->is_wire = !is_bridge(&b);
 	if (link->is_wire) {
@@ -322,10 +338,11 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 		const struct topo_bridge *bridge = &topo->bridges[b.bridge];
 
 		link->bridge = (unsigned)b.bridge;
-		if (!check_has_role(reader, value, spec, bridge) || !set_role(reader, value, spec, link) ||
-		    !check_bridge_vlan(reader, value, "access-vlan", bridge, link->tag) ||
-		    !check_bridge_vlan(reader, value, "native-vlan", bridge, link->native) ||
-		    !check_trunks(reader, value, bridge, link, has(spec, "trunk-vlans")))
+		if (!check_has_role(reader, value, spec, bridge) ||
+			!set_role(reader, value, spec, link) ||
+			!check_bridge_vlan(reader, value, "access-vlan", bridge, link->tag) ||
+			!check_bridge_vlan(reader, value, "native-vlan", bridge, link->native) ||
+			!check_trunks(reader, value, bridge, link, has(spec, "trunk-vlans")))
 			return;
 	}
 	topo->n_links++;
@@ -337,7 +354,7 @@ static bool check_mode(struct topo_reader *reader, const struct yaml_value *valu
 	if (!has(spec, "mode") || (spec->mode == 0) == is_wire)
 		return true;
 	if (!topo_yaml_get(value, "mode"))
-		return true; // a default
+		return true; /* a default */
 	return role_error(reader, value, "mode",
 		is_wire ? "is bridge, but no end is a bridge" : "is wire, but one end is a bridge");
 }
@@ -350,7 +367,8 @@ static void read_cable(struct topo_reader *reader, const struct yaml_value *valu
 	bool ok_a, ok_b;
 
 	if (ends->n != 2) {
-		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS, "a link has two endpoints, not %u", ends->n),
+		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS,
+				  "a link has two endpoints, not %u", ends->n),
 			"write [r1:eth1, r2:eth1] or [r1:eth1, br0]");
 		return;
 	}
@@ -360,12 +378,14 @@ static void read_cable(struct topo_reader *reader, const struct yaml_value *valu
 	if (!ok_a || !ok_b)
 		return;
 	if (is_bridge(&a) && is_bridge(&b)) {
-		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS, "both ends are bridges"),
+		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS,
+				  "both ends are bridges"),
 			"one end must be an interface of a node, or a port");
 		return;
 	}
 	if (!is_bridge(&a) && a.node == b.node && a.nic == b.nic && a.port == b.port) {
-		diag_add(reader->diag, second->mark, DIAG_LINK_ENDS, "both ends are %s", second->text);
+		diag_add(reader->diag, second->mark, DIAG_LINK_ENDS, "both ends are %s",
+			second->text);
 		return;
 	}
 	ok_a = take_end(reader, &a, first->mark);
@@ -397,12 +417,14 @@ static bool mesh_pair(struct topo_reader *reader, const struct yaml_value *value
 	int nic_a = next_free_nic(&topo->nodes[x]), nic_b = next_free_nic(&topo->nodes[y]);
 
 	if (nic_a < 0 || nic_b < 0) {
-		diag_add(reader->diag, spec->mesh->mark, DIAG_INTERFACE, "node \"%s\" has no free interface for the mesh",
+		diag_add(reader->diag, spec->mesh->mark, DIAG_INTERFACE,
+			"node \"%s\" has no free interface for the mesh",
 			topo->nodes[nic_a < 0 ? x : y].name);
 		return false;
 	}
 	if (topo->n_links >= TOPO_MAX_LINKS) {
-		diag_add(reader->diag, spec->mesh->mark, DIAG_LIMIT, "more than %d links", TOPO_MAX_LINKS);
+		diag_add(reader->diag, spec->mesh->mark, DIAG_LIMIT, "more than %d links",
+			TOPO_MAX_LINKS);
 		return false;
 	}
 	a.nic = (unsigned)nic_a;
@@ -417,13 +439,15 @@ struct mesh_set {
 	unsigned *nodes, n;
 };
 
-static bool read_mesh_set(struct topo_reader *reader, const struct yaml_value *value, struct mesh_set *set)
+static bool read_mesh_set(struct topo_reader *reader, const struct yaml_value *value,
+	struct mesh_set *set)
 {
 	struct topo *topo = reader->topo;
 	struct topo_range range;
 
 	if (value->kind != YAML_SCALAR) {
-		diag_add(reader->diag, value->mark, DIAG_TYPE, "a mesh is a list of names, not of %s",
+		diag_add(reader->diag, value->mark, DIAG_TYPE,
+			"a mesh is a list of names, not of %s",
 			value->kind == YAML_LIST ? "lists" : "maps");
 		return false;
 	}
@@ -468,7 +492,8 @@ static void read_mesh(struct topo_reader *reader, const struct yaml_value *value
 	if (!ok)
 		return;
 	if (!n || spec->mesh->n > MAX_SETS || (n == 1 && sets[0].n < 2)) {
-		diag_hint(diag_add(reader->diag, spec->mesh->mark, DIAG_MESH, "a mesh needs at least two nodes"),
+		diag_hint(diag_add(reader->diag, spec->mesh->mark, DIAG_MESH,
+				  "a mesh needs at least two nodes"),
 			"write [leaf1..2, spine1..2]");
 		return;
 	}
@@ -481,7 +506,8 @@ static void read_mesh(struct topo_reader *reader, const struct yaml_value *value
 	for (unsigned s = 0; s < n; s++) {
 		for (unsigned t = s + 1; t < n; t++) {
 			if (sets_overlap(&sets[s], &sets[t])) {
-				diag_add(reader->diag, spec->mesh->mark, DIAG_MESH, "a node stands twice in the mesh");
+				diag_add(reader->diag, spec->mesh->mark, DIAG_MESH,
+					"a node stands twice in the mesh");
 				return;
 			}
 			for (unsigned k = 0; k < sets[s].n * sets[t].n; k++) {
@@ -502,8 +528,8 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 
 	if (value->kind != YAML_MAP) {
 		if (!meshes)
-			diag_hint(diag_add(reader->diag, value->mark, DIAG_TYPE, "a link is a map of keys, not %s",
-					  topo_yaml_kind(value)),
+			diag_hint(diag_add(reader->diag, value->mark, DIAG_TYPE,
+					  "a link is a map of keys, not %s", topo_yaml_kind(value)),
 				"write { endpoints: [r1:eth1, br0] }");
 		return;
 	}
@@ -517,12 +543,13 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 		return;
 	}
 	if (has_ends && has_mesh)
-		diag_add(reader->diag, spec.mesh->key ? spec.mesh->key->mark : value->mark, DIAG_VALUE,
-			"a link has \"endpoints\" or \"mesh\", not both");
+		diag_add(reader->diag, spec.mesh->key ? spec.mesh->key->mark : value->mark,
+			DIAG_VALUE, "a link has \"endpoints\" or \"mesh\", not both");
 	else if (has_ends)
 		read_cable(reader, value, &spec);
 	else if (!has_mesh && reader->diag->n == errors)
-		diag_hint(diag_add(reader->diag, value->mark, DIAG_MISSING_KEY, "link has no \"endpoints\""),
+		diag_hint(diag_add(reader->diag, value->mark, DIAG_MISSING_KEY,
+				  "link has no \"endpoints\""),
 			"write endpoints: [r1:eth1, br0]");
 }
 
@@ -533,13 +560,14 @@ void topo_read_links(struct topo_reader *reader, const struct yaml_value *links)
 	if (!links || !links->n)
 		return;
 	if (links->n > TOPO_MAX_LINKS) {
-		diag_add(reader->diag, links->mark, DIAG_LIMIT, "more than %d links", TOPO_MAX_LINKS);
+		diag_add(reader->diag, links->mark, DIAG_LIMIT, "more than %d links",
+			TOPO_MAX_LINKS);
 		return;
 	}
 	topo->links = arena_alloc(&topo->arena, (TOPO_MAX_LINKS + 1) * sizeof(*topo->links));
 	if (!topo->links)
 		return;
-	// Meshes take what the named interfaces leave free, wherever they stand.
+	/* Meshes take what the named interfaces leave free, wherever they stand. */
 	for (const struct yaml_value *v = links->first; v; v = v->next)
 		read_link(reader, v, false);
 	for (const struct yaml_value *v = links->first; v; v = v->next)

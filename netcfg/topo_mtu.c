@@ -1,9 +1,10 @@
 /*
- * MTUs of one network. Nodes whose untagged frames meet on a bridge are told the same one: what the larger MTU
- * lets one node send, a node with the smaller one does not receive, and nothing tells either.
+ * MTUs of one network. Nodes whose untagged frames meet on a bridge are told the same one: what the
+ * larger MTU lets one node send, a node with the smaller one does not receive, and nothing tells
+ * either.
  *
- * Of nodes alone, and of what the file says. A port of the host may take more than the nodes send, such as a
- * trunk; an interface on a VLAN of a trunk has an MTU that its node gives it.
+ * Of nodes alone, and of what the file says. A port of the host may take more than the nodes send,
+ * such as a trunk; an interface on a VLAN of a trunk has an MTU that its node gives it.
  */
 #include "topo_priv.h"
 
@@ -30,13 +31,15 @@ static int compare(const void *left, const void *right)
 	return order ? order : (a->link > b->link) - (a->link < b->link);
 }
 
-static void complain(struct topo_reader *reader, const struct topo_link *first, const struct topo_link *link)
+static void complain(struct topo_reader *reader, const struct topo_link *first,
+	const struct topo_link *link)
 {
 	const struct topo *topo = reader->topo;
 
 	diag_hint(diag_add(reader->diag, link->mtu_mark, DIAG_MTU,
-			  "%s:eth%u has mtu %u, but %s:eth%u on the same network has %u", topo->nodes[link->a.node].name,
-			  link->a.nic + 1, link->mtu, topo->nodes[first->a.node].name, first->a.nic + 1, first->mtu),
+			  "%s:eth%u has mtu %u, but %s:eth%u on the same network has %u",
+			  topo->nodes[link->a.node].name, link->a.nic + 1, link->mtu,
+			  topo->nodes[first->a.node].name, first->a.nic + 1, first->mtu),
 		"larger packets would be lost between them: see line %u", first->mtu_mark.line);
 }
 
@@ -51,7 +54,7 @@ void topo_check_mtus(struct topo_reader *reader)
 
 		members[n].link = link;
 		if (!link->is_wire && !link->a.is_port && link->mtu &&
-		    topo_find_segment(topo, link, 0, &members[n].segment))
+			topo_find_segment(topo, link, 0, &members[n].segment))
 			n++;
 	}
 	if (!n)

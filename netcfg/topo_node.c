@@ -10,20 +10,22 @@
 /* Images */
 
 /* An absolute path for text; what it names must be readable. NULL with an error in diag. */
-static const char *read_path(struct topo_reader *reader, const char *what, const struct topo_text *text)
+static const char *read_path(struct topo_reader *reader, const char *what,
+	const struct topo_text *text)
 {
 	const char *path = text->text;
 	bool is_disk = !strcmp(what, "disk");
 
 	if (strchr(path, ',')) {
-		diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.60s\": a path may not hold a comma", what, path);
+		diag_add(reader->diag, text->mark, DIAG_IMAGE,
+			"%s \"%.60s\": a path may not hold a comma", what, path);
 		return NULL;
 	}
 	if (path[0] != '/')
 		path = arena_printf(&reader->topo->arena, "%s/%s", reader->dir, path);
 	if (path && reader->check_files && access(path, is_disk ? R_OK | W_OK : R_OK)) {
-		diag_hint(diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.80s\": %s", what, text->text,
-				  strerror(errno)),
+		diag_hint(diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.80s\": %s", what,
+				  text->text, strerror(errno)),
 			"%s", strstr(path, "build/guest/") ? "build it: tools/guest-image" : "");
 		return NULL;
 	}
@@ -51,8 +53,8 @@ static void read_image(struct topo_reader *reader, const struct yaml_value *valu
 	if (spec.kernel.text)
 		image->kernel = read_path(reader, "kernel", &spec.kernel);
 	else if (reader->diag->n == errors)
-		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_IMAGE, "image \"%s\" has no kernel",
-				  image->name),
+		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_IMAGE,
+				  "image \"%s\" has no kernel", image->name),
 			"add \"kernel: FILE\"");
 	if (spec.initrd.text)
 		image->initrd = read_path(reader, "initrd", &spec.initrd);
@@ -71,7 +73,8 @@ void topo_read_images(struct topo_reader *reader, const struct yaml_value *image
 	if (!images || !images->n)
 		return;
 	if (images->n > TOPO_MAX_IMAGES) {
-		diag_add(reader->diag, images->mark, DIAG_LIMIT, "more than %d images", TOPO_MAX_IMAGES);
+		diag_add(reader->diag, images->mark, DIAG_LIMIT, "more than %d images",
+			TOPO_MAX_IMAGES);
 		return;
 	}
 	topo->images = arena_alloc(&topo->arena, images->n * sizeof(*topo->images));
@@ -79,7 +82,8 @@ void topo_read_images(struct topo_reader *reader, const struct yaml_value *image
 		return;
 	for (const struct yaml_value *v = images->first; v; v = v->next) {
 		if (topo_is_misplaced(v->key, "images", reader->diag) ||
-		    !topo_name_check("image", v->key->text, v->key->mark, TOPO_NAME_MAX, reader->diag))
+			!topo_name_check("image", v->key->text, v->key->mark, TOPO_NAME_MAX,
+				reader->diag))
 			continue;
 		read_image(reader, v, &topo->images[topo->n_images++]);
 	}
@@ -97,7 +101,8 @@ static const struct topo_image *find_image(struct topo_reader *reader, const str
 			return &topo->images[i];
 		names[i] = topo->images[i].name;
 	}
-	item = diag_add(reader->diag, name->mark, DIAG_NO_IMAGE, "no image called \"%.40s\"", name->text);
+	item = diag_add(reader->diag, name->mark, DIAG_NO_IMAGE, "no image called \"%.40s\"",
+		name->text);
 	nearest = str_nearest(name->text, names, topo->n_images);
 	if (nearest)
 		diag_hint(item, "did you mean \"%s\"?", nearest);
@@ -122,15 +127,17 @@ static void read_spec(struct topo_reader *reader, const struct yaml_value *value
 	if (spec->group.text) {
 		group = reader->groups ? topo_yaml_get(reader->groups, spec->group.text) : NULL;
 		if (group) {
-			topo_schema_read(&topo_node_schema, group, &group_spec, &quiet); // reported once, below
+			topo_schema_read(&topo_node_schema, group, &group_spec,
+				&quiet); /* reported once, below */
 		} else {
 			const char *names[256];
 			unsigned n = 0;
 			struct diag_item *item = diag_add(diag, spec->group.mark, DIAG_NO_GROUP,
 				"no group called \"%.40s\"", spec->group.text);
 
-			for (const struct yaml_value *g = reader->groups ? reader->groups->first : NULL; g && n < 256;
-				g = g->next)
+			for (const struct yaml_value *g = reader->groups ? reader->groups->first
+									 : NULL;
+				g && n < 256; g = g->next)
 				names[n++] = g->key->text;
 			nearest = str_nearest(spec->group.text, names, n);
 			if (nearest)
@@ -143,14 +150,16 @@ static void read_spec(struct topo_reader *reader, const struct yaml_value *value
 
 static void check_groups(struct topo_reader *reader)
 {
-	for (const struct yaml_value *g = reader->groups ? reader->groups->first : NULL; g; g = g->next) {
+	for (const struct yaml_value *g = reader->groups ? reader->groups->first : NULL; g;
+		g = g->next) {
 		struct topo_node_spec spec = {0};
 
 		if (topo_is_misplaced(g->key, "groups", reader->diag))
 			continue;
 		topo_schema_read(&topo_node_schema, g, &spec, reader->diag);
 		if (spec.group.text)
-			diag_add(reader->diag, spec.group.mark, DIAG_VALUE, "a group cannot be in a group");
+			diag_add(reader->diag, spec.group.mark, DIAG_VALUE,
+				"a group cannot be in a group");
 	}
 }
 
@@ -163,15 +172,16 @@ static void add_node(struct topo_reader *reader, const struct yaml_value *value,
 
 	if (!topo_name_check("node", name, value->key->mark, TOPO_NAME_MAX, reader->diag))
 		return;
-	if (!strcmp(name, "vswitch")) { // its sockets and logs stand beside those of nodes
+	if (!strcmp(name, "vswitch")) { /* its sockets and logs stand beside those of nodes */
 		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN,
 				  "\"vswitch\" is the name of the lab's switch"),
 			"call the node otherwise");
 		return;
 	}
 	if (other >= 0) {
-		diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN, "node \"%s\" is there already, at line %u",
-			name, topo->nodes[other].mark.line);
+		diag_add(reader->diag, value->key->mark, DIAG_NAME_TAKEN,
+			"node \"%s\" is there already, at line %u", name,
+			topo->nodes[other].mark.line);
 		return;
 	}
 	node = &topo->nodes[topo->n_nodes++];
@@ -183,8 +193,10 @@ static void add_node(struct topo_reader *reader, const struct yaml_value *value,
 	node->rank = (uint32_t)spec->rank;
 	node->n_nics = (unsigned)spec->interfaces;
 	node->offload = !topo_schema_has(&topo_node_schema, spec, "offload") || spec->offload;
-	node->vcpus = spec->vcpus ? (uint32_t)spec->vcpus : image && image->vcpus ? image->vcpus : 1;
-	node->memory_bytes = spec->memory		 ? spec->memory
+	node->vcpus = spec->vcpus             ? (uint32_t)spec->vcpus
+		      : image && image->vcpus ? image->vcpus
+					      : 1;
+	node->memory_bytes = spec->memory                   ? spec->memory
 			     : image && image->memory_bytes ? image->memory_bytes
 							    : TOPO_DEFAULT_MEMORY;
 	if (spec->disk.text)
@@ -207,8 +219,8 @@ static void check_nfguest(struct topo_reader *reader, const struct yaml_value *v
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (keys[i].is_there)
 			diag_hint(diag_add(reader->diag, value->key->mark, DIAG_VALUE,
-					  "node \"%.40s\" is an nfguest, which knows no \"%s\"", value->key->text,
-					  keys[i].key),
+					  "node \"%.40s\" is an nfguest, which knows no \"%s\"",
+					  value->key->text, keys[i].key),
 				"what it does is said by \"cmdline: mode=...\", see nfguest(1)");
 	}
 }
@@ -227,8 +239,8 @@ static void read_node(struct topo_reader *reader, const struct yaml_value *value
 	} else if (spec.image.text)
 		image = find_image(reader, &spec.image);
 	else if (reader->diag->n == errors)
-		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_NO_IMAGE, "node \"%.40s\" has no image",
-				  value->key->text),
+		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_NO_IMAGE,
+				  "node \"%.40s\" has no image", value->key->text),
 			"add \"image: NAME\", or defaults: { node: { image: NAME } }");
 	for (unsigned i = 0; i < topo_range_count(range); i++) {
 		const char *name = topo_range_name(&reader->topo->arena, range, i);
@@ -253,7 +265,8 @@ void topo_read_nodes(struct topo_reader *reader, const struct yaml_value *nodes)
 		total += topo_range_parse(v->key, &range, &quiet) ? topo_range_count(&range) : 0;
 	}
 	if (total > TOPO_MAX_NODES) {
-		diag_add(reader->diag, nodes->mark, DIAG_LIMIT, "more than %d nodes", TOPO_MAX_NODES);
+		diag_add(reader->diag, nodes->mark, DIAG_LIMIT, "more than %d nodes",
+			TOPO_MAX_NODES);
 		return;
 	}
 	topo->nodes = arena_alloc(&topo->arena, (total ? total : 1) * sizeof(*topo->nodes));
@@ -261,21 +274,22 @@ void topo_read_nodes(struct topo_reader *reader, const struct yaml_value *nodes)
 		return;
 	for (const struct yaml_value *v = nodes->first; v; v = v->next) {
 		if (!topo_is_misplaced(v->key, "nodes", reader->diag) &&
-		    topo_range_parse(v->key, &range, reader->diag))
+			topo_range_parse(v->key, &range, reader->diag))
 			read_node(reader, v, &range);
 	}
 }
 
 /* What can only be read when all nodes and links are known */
 
-static void add_after(struct topo_reader *reader, struct topo_node *node, const struct yaml_value *value)
+static void add_after(struct topo_reader *reader, struct topo_node *node,
+	const struct yaml_value *value)
 {
 	struct topo *topo = reader->topo;
 	struct topo_range range;
 
 	if (value->kind != YAML_SCALAR) {
-		diag_add(reader->diag, value->mark, DIAG_TYPE, "\"after\" wants names of nodes, not %s",
-			topo_yaml_kind(value));
+		diag_add(reader->diag, value->mark, DIAG_TYPE,
+			"\"after\" wants names of nodes, not %s", topo_yaml_kind(value));
 		return;
 	}
 	if (!topo_range_parse(value, &range, reader->diag))
@@ -293,7 +307,8 @@ static void add_after(struct topo_reader *reader, struct topo_node *node, const 
 	}
 }
 
-static void read_after(struct topo_reader *reader, struct topo_node *node, const struct yaml_value *after)
+static void read_after(struct topo_reader *reader, struct topo_node *node,
+	const struct yaml_value *after)
 {
 	struct topo *topo = reader->topo;
 
@@ -304,7 +319,8 @@ static void read_after(struct topo_reader *reader, struct topo_node *node, const
 		return;
 	if (after->kind != YAML_LIST)
 		add_after(reader, node, after);
-	for (const struct yaml_value *v = after->kind == YAML_LIST ? after->first : NULL; v; v = v->next)
+	for (const struct yaml_value *v = after->kind == YAML_LIST ? after->first : NULL; v;
+		v = v->next)
 		add_after(reader, node, v);
 }
 
@@ -328,8 +344,8 @@ static void check_circles(struct topo_reader *reader)
 	}
 	for (unsigned i = 0; done && i < topo->n_nodes; i++) {
 		if (!done[i]) {
-			diag_add(reader->diag, topo->nodes[i].mark, DIAG_AFTER, "node \"%s\" waits for itself by \"after\"",
-				topo->nodes[i].name);
+			diag_add(reader->diag, topo->nodes[i].mark, DIAG_AFTER,
+				"node \"%s\" waits for itself by \"after\"", topo->nodes[i].name);
 			return;
 		}
 	}

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_range, struct diag *diag)
+bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_range,
+	struct diag *diag)
 {
 	const char *word = value->text, *dots = strstr(word, ".."), *digit = dots;
 	char *end;
@@ -21,8 +22,9 @@ bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_ran
 	first = strtoul(digit, NULL, 10);
 	last = strtoul(dots + 2, &end, 10);
 	if (digit == dots || !isdigit((unsigned char)dots[2]) || *end || dots - digit > 9 ||
-	    strlen(dots + 2) > 9) {
-		diag_hint(diag_add(diag, value->mark, DIAG_RANGE, "\"%.40s\" is not a range of names", word),
+		strlen(dots + 2) > 9) {
+		diag_hint(diag_add(diag, value->mark, DIAG_RANGE,
+				  "\"%.40s\" is not a range of names", word),
 			"write h1..4");
 		return false;
 	}
@@ -31,7 +33,8 @@ bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_ran
 			first > last ? "no" : "more than 1024");
 		return false;
 	}
-	*ret_range = (struct topo_range){word, (unsigned)(digit - word), (unsigned)first, (unsigned)last, true};
+	*ret_range = (struct topo_range){
+		word, (unsigned)(digit - word), (unsigned)first, (unsigned)last, true};
 	return true;
 }
 
@@ -54,10 +57,12 @@ bool topo_name_check(const char *what, const char *name, struct diag_mark mark, 
 	struct diag_item *item;
 
 	if (len && len <= max && isalnum((unsigned char)name[0]) &&
-	    strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") == len)
+		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") ==
+			len)
 		return true;
 	if (len > max) {
-		diag_add(diag, mark, DIAG_NAME, "%s name \"%.40s\" is longer than %u characters", what, name, max);
+		diag_add(diag, mark, DIAG_NAME, "%s name \"%.40s\" is longer than %u characters",
+			what, name, max);
 		return false;
 	}
 	item = diag_add(diag, mark, DIAG_NAME, "\"%.40s\" is not a %s name", name, what);
@@ -71,11 +76,13 @@ bool topo_is_misplaced(const struct yaml_value *key, const char *under, struct d
 		const char *name = topo_root_schema.fields[i].name;
 
 		if (strcmp(name, key->text) || topo_root_schema.fields[i].kind == TOPO_TEXT ||
-		    topo_root_schema.fields[i].kind == TOPO_NUMBER || !strcmp(name, "mgmt") || !strcmp(name, "test"))
+			topo_root_schema.fields[i].kind == TOPO_NUMBER || !strcmp(name, "mgmt") ||
+			!strcmp(name, "test"))
 			continue;
 		diag_hint(diag_add(diag, key->mark, DIAG_UNKNOWN_KEY,
 				  "\"%s\" belongs at the top level, not under \"%s\"", name, under),
-			"remove %u space%s", key->mark.column - 1, key->mark.column == 2 ? "" : "s");
+			"remove %u space%s", key->mark.column - 1,
+			key->mark.column == 2 ? "" : "s");
 		return true;
 	}
 	return false;
@@ -129,15 +136,17 @@ unsigned topo_interface(const char *name, struct diag_mark mark, struct diag *di
 	char *end;
 
 	if (strncmp(name, "eth", 3) || !isdigit((unsigned char)name[3])) {
-		diag_hint(diag_add(diag, mark, DIAG_ENDPOINT, "\"%.40s\" is not an interface", name),
+		diag_hint(diag_add(diag, mark, DIAG_ENDPOINT, "\"%.40s\" is not an interface",
+				  name),
 			"interfaces are eth1, eth2, ...");
 		return 0;
 	}
 	number = strtoul(name + 3, &end, 10);
 	if (*end || number < 1 || number > TOPO_MAX_NICS || name[3] == '0') {
-		diag_hint(diag_add(diag, mark, DIAG_INTERFACE, "interface \"%.40s\" is not in eth1-eth%d", name,
-				  TOPO_MAX_NICS),
-			"%s", number == 0 && !*end ? "eth0 is kept for a management interface" : "");
+		diag_hint(diag_add(diag, mark, DIAG_INTERFACE,
+				  "interface \"%.40s\" is not in eth1-eth%d", name, TOPO_MAX_NICS),
+			"%s",
+			number == 0 && !*end ? "eth0 is kept for a management interface" : "");
 		return 0;
 	}
 	return (unsigned)number;
@@ -151,21 +160,23 @@ static bool read_root(struct topo_reader *reader, const struct yaml_value *root,
 	const struct yaml_value *version;
 
 	if (root->kind != YAML_MAP) {
-		diag_hint(diag_add(diag, root->mark, DIAG_TYPE, "a lab file is a map of keys, not %s",
-				  topo_yaml_kind(root)),
+		diag_hint(diag_add(diag, root->mark, DIAG_TYPE,
+				  "a lab file is a map of keys, not %s", topo_yaml_kind(root)),
 			"begin with \"version: 1\"");
 		return false;
 	}
 	topo_schema_read(&topo_root_schema, root, spec, diag);
 	version = topo_yaml_get(root, "version");
 	if (!version)
-		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY, "key \"version\" is missing"),
+		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY,
+				  "key \"version\" is missing"),
 			"begin with \"version: 1\"");
 	else if (topo_schema_has(&topo_root_schema, spec, "version") && spec->version != 1)
-		diag_add(diag, version->mark, DIAG_VERSION, "version %.20s is not known; this program reads version 1",
-			version->text);
+		diag_add(diag, version->mark, DIAG_VERSION,
+			"version %.20s is not known; this program reads version 1", version->text);
 	if (topo_schema_has(&topo_root_schema, spec, "name")) {
-		if (topo_name_check("lab", spec->name.text, spec->name.mark, TOPO_LAB_NAME_MAX, diag))
+		if (topo_name_check("lab", spec->name.text, spec->name.mark, TOPO_LAB_NAME_MAX,
+			    diag))
 			reader->topo->name = spec->name.text;
 	} else if (!topo_yaml_get(root, "name")) {
 		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY, "key \"name\" is missing"),

@@ -33,7 +33,8 @@ static struct diag_mark mark_of(const struct yaml_value *port, const char *field
 	return value ? value->mark : port->key->mark;
 }
 
-static bool refuse(struct topo_reader *reader, const struct yaml_value *value, const struct err *err)
+static bool refuse(struct topo_reader *reader, const struct yaml_value *value,
+	const struct err *err)
 {
 	diag_hint(diag_add(reader->diag, mark_of(value, err->field), DIAG_PORT, "port \"%s\": %s",
 			  value->key->text, err->msg),
@@ -44,7 +45,9 @@ static bool refuse(struct topo_reader *reader, const struct yaml_value *value, c
 /* Relative paths start where the file is. */
 static const char *absolute(struct topo_reader *reader, const char *path)
 {
-	const char *text = path[0] == '/' ? path : arena_printf(&reader->topo->arena, "%s/%s", reader->dir, path);
+	const char *text = path[0] == '/'
+				   ? path
+				   : arena_printf(&reader->topo->arena, "%s/%s", reader->dir, path);
 
 	return text ? text : path;
 }
@@ -107,8 +110,8 @@ static bool check_file(struct topo_reader *reader, const struct topo_port_spec *
 
 	if (!reader->check_files || !conf->rx_file[0] || !capture_file_check(conf->rx_file, &err))
 		return true;
-	diag_hint(diag_add(reader->diag, spec->rx_file.mark, DIAG_PORT, "file \"%.80s\": %s", spec->rx_file.text,
-			  err.msg),
+	diag_hint(diag_add(reader->diag, spec->rx_file.mark, DIAG_PORT, "file \"%.80s\": %s",
+			  spec->rx_file.text, err.msg),
 		"%s", err.hint);
 	return false;
 }
@@ -126,14 +129,16 @@ static bool check_others(struct topo_reader *reader, const struct yaml_value *va
 			continue;
 		diag_add(reader->diag, mark_of(value, field), DIAG_PORT,
 			"port \"%s\": its %s is in use by port \"%s\", at line %u", conf->name,
-			key_of(field, key, sizeof(key)), topo->ports[i].name, topo->ports[i].mark.line);
+			key_of(field, key, sizeof(key)), topo->ports[i].name,
+			topo->ports[i].mark.line);
 		return false;
 	}
 	return true;
 }
 
 /* false: what is wrong is in diag. */
-static bool read_conf(struct topo_reader *reader, const struct yaml_value *value, struct ctl_port *conf)
+static bool read_conf(struct topo_reader *reader, const struct yaml_value *value,
+	struct ctl_port *conf)
 {
 	struct topo_port_spec spec = {0};
 	unsigned errors = reader->diag->n;
@@ -141,8 +146,8 @@ static bool read_conf(struct topo_reader *reader, const struct yaml_value *value
 
 	topo_schema_read(&topo_port_schema, value, &spec, reader->diag);
 	if (!has(&spec, "type") && reader->diag->n == errors)
-		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_MISSING_KEY, "port \"%s\" has no \"type\"",
-				  value->key->text),
+		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_MISSING_KEY,
+				  "port \"%s\" has no \"type\"", value->key->text),
 			"add \"type: tap\", or another kind");
 	if (reader->diag->n != errors)
 		return false;
@@ -163,12 +168,13 @@ static bool check_name(struct topo_reader *reader, const struct yaml_value *key)
 	int node = topo_find_node(topo, key->text), bridge = topo_find_bridge(topo, key->text);
 
 	if (topo_is_misplaced(key, "ports", reader->diag) ||
-	    !topo_name_check("port", key->text, key->mark, TOPO_NAME_MAX, reader->diag))
+		!topo_name_check("port", key->text, key->mark, TOPO_NAME_MAX, reader->diag))
 		return false;
 	if (node < 0 && bridge < 0)
 		return true;
-	diag_add(reader->diag, key->mark, DIAG_NAME_TAKEN, "\"%s\" is the name of a %s already, at line %u",
-		key->text, node < 0 ? "bridge" : "node",
+	diag_add(reader->diag, key->mark, DIAG_NAME_TAKEN,
+		"\"%s\" is the name of a %s already, at line %u", key->text,
+		node < 0 ? "bridge" : "node",
 		node < 0 ? topo->bridges[bridge].mark.line : topo->nodes[node].mark.line);
 	return false;
 }
@@ -180,7 +186,8 @@ void topo_read_ports(struct topo_reader *reader, const struct yaml_value *ports)
 	if (!ports || !ports->n)
 		return;
 	if (ports->n > TOPO_MAX_PORTS) {
-		diag_add(reader->diag, ports->mark, DIAG_LIMIT, "more than %d ports", TOPO_MAX_PORTS);
+		diag_add(reader->diag, ports->mark, DIAG_LIMIT, "more than %d ports",
+			TOPO_MAX_PORTS);
 		return;
 	}
 	topo->ports = arena_alloc(&topo->arena, ports->n * sizeof(*topo->ports));
@@ -189,10 +196,10 @@ void topo_read_ports(struct topo_reader *reader, const struct yaml_value *ports)
 
 		if (!check_name(reader, v->key))
 			continue;
-		// With errors, too: links to it are not wrong.
+		/* With errors, too: links to it are not wrong. */
 		if (!read_conf(reader, v, &conf))
 			conf = (struct ctl_port){0};
-		topo->ports[topo->n_ports++] =
-			(struct topo_port){.name = v->key->text, .mark = v->key->mark, .conf = conf};
+		topo->ports[topo->n_ports++] = (struct topo_port){
+			.name = v->key->text, .mark = v->key->mark, .conf = conf};
 	}
 }

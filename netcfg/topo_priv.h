@@ -1,8 +1,8 @@
 /**
  * topo_priv: what the parts of the lab file's reader share; for topo_*.c only.
  */
-#ifndef NETCFG_TOPO_PRIV_H
-#define NETCFG_TOPO_PRIV_H
+#ifndef WEFT_NETCFG_TOPO_PRIV_H
+#define WEFT_NETCFG_TOPO_PRIV_H
 
 #include "topo.h"
 #include "topo_schema.h"
@@ -29,7 +29,8 @@ struct topo_range {
 };
 
 /** false with an error in diag for a malformed range. */
-bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_range, struct diag *diag);
+bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_range,
+	struct diag *diag);
 unsigned topo_range_count(const struct topo_range *range);
 /** The i-th name, in the arena; NULL = out of memory. */
 const char *topo_range_name(struct arena *arena, const struct topo_range *range, unsigned i);
@@ -55,10 +56,11 @@ void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *brid
 void topo_read_links(struct topo_reader *reader, const struct yaml_value *links);
 
 /**
- * Addresses of guests, told to them as kernel arguments: topo_addr.c; after links, which say where an
- * interface leads. First each node's, then what only all of them together show.
+ * Addresses of guests, told to them as kernel arguments: topo_addr.c; after links, which say where
+ * an interface leads. First each node's, then what only all of them together show.
  */
-void topo_read_addresses(struct topo_reader *reader, struct topo_node *node, const struct topo_node_spec *spec);
+void topo_read_addresses(struct topo_reader *reader, struct topo_node *node,
+	const struct topo_node_spec *spec);
 void topo_check_addresses(struct topo_reader *reader);
 
 /** What hears each other's broadcasts: a VLAN of a bridge, or of a wire. */
@@ -68,7 +70,9 @@ struct topo_segment {
 	uint16_t vid; /* 0 = untagged, in no VLAN */
 };
 
-/** Where frames of a link's end go, untagged (vid 0) or tagged; false: nowhere, the link drops them. */
+/**
+ * Where frames of a link's end go, untagged (vid 0) or tagged; false: nowhere, the link drops them.
+ */
 bool topo_find_segment(const struct topo *topo, const struct topo_link *link, uint16_t vid,
 	struct topo_segment *ret);
 /** Nodes on one network that are told different MTUs: topo_mtu.c; after links. */

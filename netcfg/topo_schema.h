@@ -2,11 +2,11 @@
  * topo_schema: which keys a lab file has, where, and what values they take; as tables.
  *
  * One table per kind of map. Reading a map through its table checks names, types and bounds, stores
- * the values in a spec (a struct whose first member is the mask of keys that are set), and names what
- * is wrong. Manual page and parser are held together by a test that walks these tables.
+ * the values in a spec (a struct whose first member is the mask of keys that are set), and names
+ * what is wrong. Manual page and parser are held together by a test that walks these tables.
  */
-#ifndef NETCFG_TOPO_SCHEMA_H
-#define NETCFG_TOPO_SCHEMA_H
+#ifndef WEFT_NETCFG_TOPO_SCHEMA_H
+#define WEFT_NETCFG_TOPO_SCHEMA_H
 
 #include "ether.h"
 #include "topo_yaml.h"
@@ -14,17 +14,17 @@
 #include <stddef.h>
 
 enum topo_kind {
-	TOPO_TEXT,   /* struct topo_text */
-	TOPO_BOOL,   /* bool */
-	TOPO_NUMBER, /* uint64_t, min..max */
-	TOPO_SIZE,   /* uint64_t bytes, "256M", min..max */
-	TOPO_VLAN,   /* uint64_t, 1..4094 */
-	TOPO_VLANS,  /* struct vlan_set; 10, or [10, 20-29] */
-	TOPO_WORD,   /* uint64_t, index into names */
-	TOPO_MAP_OF, /* const struct yaml_value *, a map (or nothing) */
-	TOPO_LIST_OF,/* const struct yaml_value *, a list */
-	TOPO_RAW,    /* const struct yaml_value *, read by its own function */
-	TOPO_LATER,  /* known, not supported yet */
+	TOPO_TEXT,    /* struct topo_text */
+	TOPO_BOOL,    /* bool */
+	TOPO_NUMBER,  /* uint64_t, min..max */
+	TOPO_SIZE,    /* uint64_t bytes, "256M", min..max */
+	TOPO_VLAN,    /* uint64_t, 1..4094 */
+	TOPO_VLANS,   /* struct vlan_set; 10, or [10, 20-29] */
+	TOPO_WORD,    /* uint64_t, index into names */
+	TOPO_MAP_OF,  /* const struct yaml_value *, a map (or nothing) */
+	TOPO_LIST_OF, /* const struct yaml_value *, a list */
+	TOPO_RAW,     /* const struct yaml_value *, read by its own function */
+	TOPO_LATER,   /* known, not supported yet */
 };
 
 struct topo_text {
@@ -51,7 +51,8 @@ struct topo_root_spec {
 	uint64_t set;
 	uint64_t version;
 	struct topo_text name;
-	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *ports, *links, *test;
+	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *ports, *links,
+		*test;
 };
 
 struct topo_defaults_spec {
@@ -112,8 +113,8 @@ struct topo_step_spec {
 enum topo_node_kind { TOPO_NODE_LINUX, TOPO_NODE_NFGUEST };
 
 extern const struct topo_schema topo_root_schema, topo_defaults_schema, topo_ready_schema,
-	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_port_schema,
-	topo_link_schema, topo_step_schema;
+	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_port_schema, topo_link_schema,
+	topo_step_schema;
 extern const struct topo_schema *const topo_schemas[]; /* all of them, NULL-terminated */
 
 /** Read map (NULL or nothing = empty) into spec, zeroed before. Errors to diag. */

@@ -1,4 +1,7 @@
-/* What `netcfg test` does: a list of steps, each a command in a node or a measurement between ports. */
+/*
+ * What `netcfg test` does: a list of steps, each a command in a node or a measurement between
+ * ports.
+ */
 #include "topo_priv.h"
 
 #include "str.h"
@@ -13,12 +16,14 @@ static bool has(const struct topo_step_spec *spec, const char *key)
 static void missing(struct topo_reader *reader, const struct yaml_value *step, const char *what,
 	const char *hint)
 {
-	diag_hint(diag_add(reader->diag, step->mark, DIAG_MISSING_KEY, "a step has no \"%s\"", what), "%s",
-		hint);
+	diag_hint(diag_add(reader->diag, step->mark, DIAG_MISSING_KEY, "a step has no \"%s\"",
+			  what),
+		"%s", hint);
 }
 
 /* A port that the tester can be at: a socket on which the switch listens. */
-static void add_port(struct topo_reader *reader, struct topo_step *step, const struct yaml_value *value)
+static void add_port(struct topo_reader *reader, struct topo_step *step,
+	const struct yaml_value *value)
 {
 	const struct topo *topo = reader->topo;
 	int i = value->kind == YAML_SCALAR ? topo_find_port(topo, value->text) : -1;
@@ -38,7 +43,8 @@ static void add_port(struct topo_reader *reader, struct topo_step *step, const s
 		return;
 	}
 	if (step->n_ports == TOPO_MAX_STEP_PORTS)
-		diag_add(reader->diag, value->mark, DIAG_LIMIT, "more than %d ports", TOPO_MAX_STEP_PORTS);
+		diag_add(reader->diag, value->mark, DIAG_LIMIT, "more than %d ports",
+			TOPO_MAX_STEP_PORTS);
 	else
 		step->ports[step->n_ports++] = (unsigned)i;
 }
@@ -50,9 +56,11 @@ static void read_swbench(struct topo_reader *reader, const struct yaml_value *va
 	for (const struct yaml_value *v = spec->ports ? spec->ports->first : NULL; v; v = v->next)
 		add_port(reader, step, v);
 	if (!spec->ports)
-		missing(reader, value, "ports", "name the ports that the tester takes: \"ports: [in, out]\"");
+		missing(reader, value, "ports",
+			"name the ports that the tester takes: \"ports: [in, out]\"");
 	else if (spec->ports->n < 2)
-		diag_add(reader->diag, spec->ports->mark, DIAG_VALUE, "a measurement needs two ports");
+		diag_add(reader->diag, spec->ports->mark, DIAG_VALUE,
+			"a measurement needs two ports");
 }
 
 static void read_exec(struct topo_reader *reader, const struct yaml_value *value,
@@ -74,7 +82,8 @@ static void read_exec(struct topo_reader *reader, const struct yaml_value *value
 			"node \"%s\" is an nfguest, which has no shell", step->node);
 }
 
-static void read_step(struct topo_reader *reader, const struct yaml_value *value, struct topo_step *step)
+static void read_step(struct topo_reader *reader, const struct yaml_value *value,
+	struct topo_step *step)
 {
 	struct topo_step_spec spec = {0};
 	unsigned errors = reader->diag->n;
@@ -93,8 +102,10 @@ static void read_step(struct topo_reader *reader, const struct yaml_value *value
 	step->timeout_s = has(&spec, "timeout") ? (unsigned)spec.timeout : 0;
 	if (has(&spec, "exec") == has(&spec, "swbench")) {
 		diag_hint(diag_add(reader->diag, value->mark, DIAG_MISSING_KEY,
-				  "step \"%s\" has to have either \"exec\" or \"swbench\"", step->name),
-			"\"exec: COMMAND\" for a node, \"swbench: VERB OPTIONS\" for a measurement");
+				  "step \"%s\" has to have either \"exec\" or \"swbench\"",
+				  step->name),
+			"\"exec: COMMAND\" for a node, \"swbench: VERB OPTIONS\" for a "
+			"measurement");
 		return;
 	}
 	if (spec.exec.text)
@@ -110,7 +121,8 @@ void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps)
 	if (!steps || !steps->n)
 		return;
 	if (steps->n > TOPO_MAX_STEPS) {
-		diag_add(reader->diag, steps->mark, DIAG_LIMIT, "more than %d steps", TOPO_MAX_STEPS);
+		diag_add(reader->diag, steps->mark, DIAG_LIMIT, "more than %d steps",
+			TOPO_MAX_STEPS);
 		return;
 	}
 	topo->steps = arena_alloc(&topo->arena, steps->n * sizeof(*topo->steps));
@@ -118,10 +130,11 @@ void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps)
 		read_step(reader, v, &topo->steps[topo->n_steps++]);
 	for (unsigned i = 0; i < topo->n_steps; i++) {
 		for (unsigned j = 0; topo->steps[i].name && j < i; j++) {
-			if (topo->steps[j].name && !strcmp(topo->steps[i].name, topo->steps[j].name))
+			if (topo->steps[j].name &&
+				!strcmp(topo->steps[i].name, topo->steps[j].name))
 				diag_add(reader->diag, topo->steps[i].mark, DIAG_NAME_TAKEN,
-					"step \"%s\" is there already, at line %u", topo->steps[i].name,
-					topo->steps[j].mark.line);
+					"step \"%s\" is there already, at line %u",
+					topo->steps[i].name, topo->steps[j].mark.line);
 		}
 	}
 }

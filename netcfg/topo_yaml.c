@@ -16,22 +16,24 @@ struct builder {
 
 static struct diag_mark mark_of(const yaml_event_t *event)
 {
-	struct diag_mark mark = {(unsigned)event->start_mark.line + 1, (unsigned)event->start_mark.column + 1,
-		1};
+	struct diag_mark mark = {
+		(unsigned)event->start_mark.line + 1, (unsigned)event->start_mark.column + 1, 1};
 
 	if (event->type == YAML_SCALAR_EVENT && event->end_mark.line == event->start_mark.line &&
-	    event->end_mark.column > event->start_mark.column)
+		event->end_mark.column > event->start_mark.column)
 		mark.len = (unsigned)(event->end_mark.column - event->start_mark.column);
 	return mark;
 }
 
-static void check_duplicate(struct builder *b, const struct yaml_value *map, const struct yaml_value *key)
+static void check_duplicate(struct builder *b, const struct yaml_value *map,
+	const struct yaml_value *key)
 {
 	const struct yaml_value *first = topo_yaml_get(map, key->text);
 
 	if (first)
-		diag_add(b->diag, key->mark, DIAG_DUPLICATE_KEY, "key \"%.40s\" stands here twice, first at line %u",
-			key->text, first->key->mark.line);
+		diag_add(b->diag, key->mark, DIAG_DUPLICATE_KEY,
+			"key \"%.40s\" stands here twice, first at line %u", key->text,
+			first->key->mark.line);
 }
 
 /* Hang value where it belongs. A scalar in a map is a key first. */
@@ -40,7 +42,8 @@ static int attach(struct builder *b, struct yaml_value *value)
 	struct yaml_value *parent = b->depth ? b->stack[b->depth - 1] : NULL;
 
 	if (++b->n_values > TOPO_YAML_MAX_NODES) {
-		diag_add(b->diag, value->mark, DIAG_LIMIT, "more than %u values", TOPO_YAML_MAX_NODES);
+		diag_add(b->diag, value->mark, DIAG_LIMIT, "more than %u values",
+			TOPO_YAML_MAX_NODES);
 		return -E2BIG;
 	}
 	if (!parent) {
@@ -55,9 +58,10 @@ static int attach(struct builder *b, struct yaml_value *value)
 				diag_add(b->diag, value->mark, DIAG_TYPE, "a key must be a word");
 				return -EINVAL;
 			}
-			// Quadratic in the keys of one map: bounded, 4096 keys at most.
+			/* Quadratic in the keys of one map: bounded, 4096 keys at most. */
 			if (parent->n >= 4096) {
-				diag_add(b->diag, value->mark, DIAG_LIMIT, "more than 4096 keys in one map");
+				diag_add(b->diag, value->mark, DIAG_LIMIT,
+					"more than 4096 keys in one map");
 				return -E2BIG;
 			}
 			check_duplicate(b, parent, value);
@@ -79,7 +83,8 @@ static int attach(struct builder *b, struct yaml_value *value)
 static int push(struct builder *b, struct yaml_value *value)
 {
 	if (b->depth == TOPO_YAML_MAX_DEPTH) {
-		diag_add(b->diag, value->mark, DIAG_LIMIT, "nested more than %d levels deep", TOPO_YAML_MAX_DEPTH);
+		diag_add(b->diag, value->mark, DIAG_LIMIT, "nested more than %d levels deep",
+			TOPO_YAML_MAX_DEPTH);
 		return -E2BIG;
 	}
 	b->keys[b->depth] = NULL;
@@ -135,7 +140,8 @@ static int on_event(struct builder *b, const yaml_event_t *event)
 	case YAML_ALIAS_EVENT:
 		return refuse(b, event, "aliases");
 	case YAML_SCALAR_EVENT:
-		return on_value(b, event, YAML_SCALAR, event->data.scalar.anchor, event->data.scalar.tag);
+		return on_value(b, event, YAML_SCALAR, event->data.scalar.anchor,
+			event->data.scalar.tag);
 	case YAML_SEQUENCE_START_EVENT:
 		return on_value(b, event, YAML_LIST, event->data.sequence_start.anchor,
 			event->data.sequence_start.tag);
@@ -153,7 +159,7 @@ static int on_event(struct builder *b, const yaml_event_t *event)
 
 static void syntax_error(struct diag *diag, const yaml_parser_t *parser)
 {
-	// What is not closed is found at the end of the file; where it was opened tells more.
+	/* What is not closed is found at the end of the file; where it was opened tells more. */
 	bool at_end = parser->context && parser->problem_mark.index >= diag->size;
 	yaml_mark_t at = at_end ? parser->context_mark : parser->problem_mark;
 	struct diag_mark mark = {(unsigned)at.line + 1, (unsigned)at.column + 1, 1};
@@ -161,8 +167,9 @@ static void syntax_error(struct diag *diag, const yaml_parser_t *parser)
 
 	if (parser->error == YAML_READER_ERROR)
 		mark = (struct diag_mark){0};
-	item = diag_add(diag, mark, DIAG_SYNTAX, "not YAML: %s%s%s", parser->problem ? parser->problem : "?",
-		parser->context ? ", " : "", parser->context ? parser->context : "");
+	item = diag_add(diag, mark, DIAG_SYNTAX, "not YAML: %s%s%s",
+		parser->problem ? parser->problem : "?", parser->context ? ", " : "",
+		parser->context ? parser->context : "");
 	if (parser->problem && strstr(parser->problem, "cannot start any token"))
 		diag_hint(item, "a tab? indent with spaces, and quote this character");
 }
@@ -175,7 +182,8 @@ static size_t skip_byte_order_mark(const struct diag *diag)
 
 static bool is_utf16(const struct diag *diag)
 {
-	return diag->size >= 2 && (!memcmp(diag->text, "\xff\xfe", 2) || !memcmp(diag->text, "\xfe\xff", 2));
+	return diag->size >= 2 &&
+	       (!memcmp(diag->text, "\xff\xfe", 2) || !memcmp(diag->text, "\xfe\xff", 2));
 }
 
 const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
@@ -187,22 +195,25 @@ const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
 	bool done = false;
 
 	if (diag->size > TOPO_YAML_MAX_BYTES) {
-		diag_add(diag, (struct diag_mark){0}, DIAG_LIMIT, "file is larger than %u bytes", TOPO_YAML_MAX_BYTES);
+		diag_add(diag, (struct diag_mark){0}, DIAG_LIMIT, "file is larger than %u bytes",
+			TOPO_YAML_MAX_BYTES);
 		return NULL;
 	}
-	if (!diag->size) { // libyaml wants a pointer
+	if (!diag->size) { /* libyaml wants a pointer */
 		diag_add(diag, (struct diag_mark){0}, DIAG_SYNTAX, "file is empty");
 		return NULL;
 	}
 	if (is_utf16(diag)) {
-		diag_hint(diag_add(diag, (struct diag_mark){0}, DIAG_SYNTAX, "file is UTF-16"), "save it as UTF-8");
+		diag_hint(diag_add(diag, (struct diag_mark){0}, DIAG_SYNTAX, "file is UTF-16"),
+			"save it as UTF-8");
 		return NULL;
 	}
 	if (!yaml_parser_initialize(&parser)) {
 		diag_add(diag, (struct diag_mark){0}, DIAG_LIMIT, "out of memory");
 		return NULL;
 	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)diag->text + begin, diag->size - begin);
+	yaml_parser_set_input_string(&parser, (const unsigned char *)diag->text + begin,
+		diag->size - begin);
 	yaml_parser_set_encoding(&parser, YAML_UTF8_ENCODING);
 	while (!done) {
 		yaml_event_t event;
@@ -252,7 +263,8 @@ bool topo_yaml_is_null(const struct yaml_value *value)
 
 bool topo_yaml_bool(const struct yaml_value *value, bool *ret)
 {
-	static const char *const words[2][3] = {{"false", "False", "FALSE"}, {"true", "True", "TRUE"}};
+	static const char *const words[2][3] = {
+		{"false", "False", "FALSE"}, {"true", "True", "TRUE"}};
 
 	if (value->kind != YAML_SCALAR || !value->plain)
 		return false;
@@ -281,8 +293,9 @@ int topo_yaml_u64(const struct yaml_value *value, uint64_t *ret)
 	} else if (text[0] == '+') {
 		text++;
 	}
-	// strtoull() would take blanks, signs and a second 0x.
-	if (!strchr("0123456789abcdefABCDEF", text[0]) || !text[0] || (base == 16 && (text[1] | 32) == 'x'))
+	/* strtoull() would take blanks, signs and a second 0x. */
+	if (!strchr("0123456789abcdefABCDEF", text[0]) || !text[0] ||
+		(base == 16 && (text[1] | 32) == 'x'))
 		return -EINVAL;
 	errno = 0;
 	*ret = strtoull(text, &end, base);

@@ -1,14 +1,15 @@
 /**
  * topo_yaml: YAML text -> tree of values that know where they stand.
  *
- * libyaml gives events with raw scalars; typing is ours and is that of the YAML 1.2 core schema: only
- * true and false are booleans, there are no base-60 numbers, and what is quoted is text. Not read, and
- * an error: anchors, aliases, tags, more than one document, duplicate keys, keys that are no scalars.
+ * libyaml gives events with raw scalars; typing is ours and is that of the YAML 1.2 core schema:
+ * only true and false are booleans, there are no base-60 numbers, and what is quoted is text. Not
+ * read, and an error: anchors, aliases, tags, more than one document, duplicate keys, keys that are
+ * no scalars.
  *
  * Limits: TOPO_YAML_MAX_BYTES, TOPO_YAML_MAX_DEPTH, TOPO_YAML_MAX_NODES. Nothing recurses.
  */
-#ifndef NETCFG_TOPO_YAML_H
-#define NETCFG_TOPO_YAML_H
+#ifndef WEFT_NETCFG_TOPO_YAML_H
+#define WEFT_NETCFG_TOPO_YAML_H
 
 #include "arena.h"
 #include "diag.h"
@@ -25,11 +26,11 @@ enum yaml_kind { YAML_SCALAR, YAML_MAP, YAML_LIST };
 struct yaml_value {
 	enum yaml_kind kind;
 	struct diag_mark mark;
-	const char *text;          /* scalar */
-	bool plain;                /* scalar without quotes */
+	const char *text;             /* scalar */
+	bool plain;                   /* scalar without quotes */
 	const struct yaml_value *key; /* of an entry of a map */
 	struct yaml_value *first, *last, *next;
-	unsigned n;                /* entries */
+	unsigned n; /* entries */
 };
 
 /**

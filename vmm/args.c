@@ -165,7 +165,7 @@ static int args_initrd(struct args *args, const char *value, struct err *err)
 static int args_cmdline(struct args *args, const char *value, struct err *err)
 {
 	if (!*value)
-		return 0; // an empty command line is one
+		return 0; /* an empty command line is one */
 	return args_copy("--cmdline", value, args->config.cmdline, sizeof(args->config.cmdline),
 		err);
 }
@@ -340,8 +340,8 @@ static int args_disk_serial(const char *value, struct config_disk *disk, struct 
 	return args_copy("--disk serial", value, disk->serial, sizeof(disk->serial), err);
 }
 
-static int args_disk_setting(
-	struct config_disk *disk, const char *key, const char *value, struct err *err)
+static int args_disk_setting(struct config_disk *disk, const char *key, const char *value,
+	struct err *err)
 {
 	if (!strcmp(key, "ro") && !value) {
 		disk->read_only = true;
@@ -349,8 +349,8 @@ static int args_disk_setting(
 		return args_disk_serial(value, disk, err);
 	} else if (!strcmp(key, "aio")) {
 		if (!value || (strcmp(value, "auto") && strcmp(value, "threads")))
-			return err_set_field(
-				err, -EINVAL, "--disk", "--disk: aio is neither auto nor threads");
+			return err_set_field(err, -EINVAL, "--disk",
+				"--disk: aio is neither auto nor threads");
 		disk->threads = value[0] == 't';
 	} else {
 		return args_unknown_setting("--disk", key, "ro, serial, aio", err);

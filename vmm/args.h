@@ -5,8 +5,8 @@
  * the environment or from a file.
  * Errors name the option, the offending value and what is allowed; exit code 2.
  */
-#ifndef VMM_ARGS_H
-#define VMM_ARGS_H
+#ifndef WEFT_VMM_ARGS_H
+#define WEFT_VMM_ARGS_H
 
 #include "config.h"
 #include "log.h"
@@ -19,9 +19,9 @@ enum args_command { ARGS_RUN, ARGS_CHECK, ARGS_HELP, ARGS_VERSION };
 
 struct args {
 	enum args_command command;
-	bool json;                /* check */
+	bool json; /* check */
 	enum log_level log_level;
-	struct config config;     /* run */
+	struct config config; /* run */
 };
 
 /** Fill args (about 100 KiB: keep it off the stack). returns 0 or -EINVAL with err. */

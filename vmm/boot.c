@@ -35,11 +35,11 @@ unsigned boot_memory_map(const struct mem *mem, struct boot_range ranges[BOOT_MA
 
 	ranges[n++] = (struct boot_range){0, LAYOUT_EBDA, BOOT_RANGE_RAM};
 	ranges[n++] = (struct boot_range){LAYOUT_EBDA, 0xa0000 - LAYOUT_EBDA, BOOT_RANGE_RESERVED};
-	ranges[n++] = (struct boot_range){LAYOUT_ACPI_BASE, LAYOUT_KERNEL - LAYOUT_ACPI_BASE,
-		BOOT_RANGE_RESERVED};
-	ranges[n++] = (struct boot_range){LAYOUT_KERNEL, regions[0].size_bytes - LAYOUT_KERNEL,
-		BOOT_RANGE_RAM};
-	// Linux takes ECAM only if firmware says that the window belongs to nobody else.
+	ranges[n++] = (struct boot_range){
+		LAYOUT_ACPI_BASE, LAYOUT_KERNEL - LAYOUT_ACPI_BASE, BOOT_RANGE_RESERVED};
+	ranges[n++] = (struct boot_range){
+		LAYOUT_KERNEL, regions[0].size_bytes - LAYOUT_KERNEL, BOOT_RANGE_RAM};
+	/* Linux takes ECAM only if firmware says that the window belongs to nobody else. */
 	ranges[n++] = (struct boot_range){LAYOUT_ECAM_BASE, LAYOUT_ECAM_SIZE, BOOT_RANGE_RESERVED};
 	for (unsigned i = 1; i < n_regions; i++)
 		ranges[n++] =
@@ -184,7 +184,7 @@ int boot_load(struct boot *boot, struct mem *mem, uint64_t rsdp_gpa, struct boot
 	void *image, *hva;
 	int code;
 
-	// Mapped, not allocated, so that its pages go back at once.
+	/* Mapped, not allocated, so that its pages go back at once. */
 	image = mmap(NULL, boot->kernel.size_bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (image == MAP_FAILED)

@@ -9,8 +9,8 @@
  * Threads: main thread, while no vCPU runs.
  * Limits: a kernel file of BOOT_MAX_KERNEL_BYTES; an initrd that fits into low RAM.
  */
-#ifndef VMM_BOOT_H
-#define VMM_BOOT_H
+#ifndef WEFT_VMM_BOOT_H
+#define WEFT_VMM_BOOT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ struct mem;
 enum boot_mode {
 	BOOT_LINUX64, /* long mode, identity-mapped; rsi = arg (boot_params) */
 	BOOT_PVH,     /* 32-bit protected mode, no paging; ebx = arg (hvm_start_info) */
-	BOOT_USER64,  /* long mode, identity-mapped, CPL 3 with IOPL 3; rdi = arg (hvm_start_info) */
+	BOOT_USER64, /* long mode, identity-mapped, CPL 3 with IOPL 3; rdi = arg (hvm_start_info) */
 };
 
 /** How the first vCPU starts. */

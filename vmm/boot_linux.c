@@ -110,7 +110,7 @@ static int place_kernel(const struct mem *mem, const uint8_t *image, size_t code
 	(void)mem_regions(mem, &low);
 	if (size < code_bytes)
 		size = code_bytes;
-	// Not where it likes to be, if RAM is small: at 1 MiB, aligned as it asks.
+	/* Not where it likes to be, if RAM is small: at 1 MiB, aligned as it asks. */
 	if (image[HDR_RELOCATABLE] &&
 		(gpa < LAYOUT_KERNEL || gpa >= low->size_bytes || size > low->size_bytes - gpa)) {
 		uint64_t align = get_le(image + HDR_KERNEL_ALIGNMENT, 4);
@@ -155,7 +155,7 @@ static void fill_e820(const struct mem *mem, uint8_t *zero_page)
 static void fill_zero_page(uint8_t *zero_page, const uint8_t *image, size_t setup_bytes,
 	const struct boot_request *request, uint64_t initrd_gpa)
 {
-	// The header ends where its second jump byte says; the rest of the page is ours.
+	/* The header ends where its second jump byte says; the rest of the page is ours. */
 	size_t end = HDR_MAGIC + image[HDR_JUMP_OFFSET];
 
 	if (end > HDR_MAX_END)

@@ -6,8 +6,8 @@
  * Source: Linux Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header", "64-bit BOOT
  * PROTOCOL"; zero-page.rst. Needs protocol 2.12 with XLF_KERNEL_64, that is Linux 3.8 or later.
  */
-#ifndef VMM_BOOT_LINUX_H
-#define VMM_BOOT_LINUX_H
+#ifndef WEFT_VMM_BOOT_LINUX_H
+#define WEFT_VMM_BOOT_LINUX_H
 
 #include "boot.h"
 

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #define XEN_ELFNOTE_PHYS32_ENTRY 18
-#define HVM_START_MAGIC		 0x336ec578u
-#define PVH_MAX_PHDRS		 64
-#define PVH_MAX_NOTES		 256
+#define HVM_START_MAGIC          0x336ec578u
+#define PVH_MAX_PHDRS            64
+#define PVH_MAX_NOTES            256
 
 struct hvm_start_info {
 	uint32_t magic;
@@ -202,7 +202,7 @@ static int load_segments(struct mem *mem, const struct pvh_elf *elf, struct pvh_
 	uint64_t *ret_kernel_end, struct err *err)
 {
 	uint64_t budget =
-		mem_size_bytes(mem); // segments that overlap could fill RAM many times over
+		mem_size_bytes(mem); /* segments that overlap could fill RAM many times over */
 
 	for (unsigned i = 0; i < elf->n_phdrs; i++) {
 		struct pvh_phdr ph = get_phdr(elf, i);
@@ -213,8 +213,8 @@ static int load_segments(struct mem *mem, const struct pvh_elf *elf, struct pvh_
 				entries->has_kernel = find_note(elf, &ph, "Xen",
 					XEN_ELFNOTE_PHYS32_ENTRY, &entries->kernel_gpa);
 			if (!entries->has_user)
-				entries->has_user = find_note(
-					elf, &ph, "Weft", BOOT_PVH_USER_NOTE, &entries->user_gpa);
+				entries->has_user = find_note(elf, &ph, "Weft", BOOT_PVH_USER_NOTE,
+					&entries->user_gpa);
 		}
 		if (ph.type != PT_LOAD)
 			continue;
@@ -226,8 +226,8 @@ static int load_segments(struct mem *mem, const struct pvh_elf *elf, struct pvh_
 			return code;
 	}
 	if (!entries->has_kernel)
-		return err_set(
-			err, -ENOEXEC, "ELF file has no PVH entry point (note Xen/PHYS32_ENTRY)");
+		return err_set(err, -ENOEXEC,
+			"ELF file has no PVH entry point (note Xen/PHYS32_ENTRY)");
 	if (entries->has_user)
 		return check_entry("user", entries->user_gpa, *ret_kernel_end, err);
 	return check_entry("PVH", entries->kernel_gpa, *ret_kernel_end, err);
@@ -262,8 +262,9 @@ static void fill_info(const struct mem *mem, const struct boot_request *request,
 	};
 }
 
-/* Linux copies as many bytes as it has room for, the NUL or not: it would die before it can say a word. A PVH
- * file does not tell how many these are; on x86 it has always been COMMAND_LINE_SIZE, 2048. */
+/* Linux copies as many bytes as it has room for, the NUL or not: it would die before it can say a
+ * word. A PVH file does not tell how many these are; on x86 it has always been COMMAND_LINE_SIZE,
+ * 2048. */
 static int check_cmdline(size_t len, struct err *err)
 {
 	enum { LINUX_MAX = 2047 };
@@ -271,8 +272,8 @@ static int check_cmdline(size_t len, struct err *err)
 	if (len <= LINUX_MAX)
 		return 0;
 	(void)err_set_field(err, -E2BIG, "cmdline",
-		"kernel command line of %zu bytes is longer than the %d that a Linux kernel takes", len,
-		LINUX_MAX);
+		"kernel command line of %zu bytes is longer than the %d that a Linux kernel takes",
+		len, LINUX_MAX);
 	err_hint(err, "of a node, every address is a part of it");
 	return -E2BIG;
 }
@@ -297,8 +298,8 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 		code = check_cmdline(cmdline_len, err);
 	if (code < 0)
 		return code;
-	code = boot_place_initrd(
-		mem, request->initrd_bytes, kernel_end, UINT32_MAX, &initrd_gpa, err);
+	code = boot_place_initrd(mem, request->initrd_bytes, kernel_end, UINT32_MAX, &initrd_gpa,
+		err);
 	if (code < 0)
 		return code;
 	fill_info(mem, request, initrd_gpa, &info);

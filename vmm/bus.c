@@ -45,7 +45,8 @@ int bus_create(const char *name, uint64_t size, struct bus **ret_bus)
 		return -ENOMEM;
 	bus->name = name;
 	bus->size = size;
-	(void)pthread_rwlock_init(&bus->lock, NULL); // cannot fail with default attributes on Linux
+	(void)pthread_rwlock_init(&bus->lock,
+		NULL); /* cannot fail with default attributes on Linux */
 	*ret_bus = bus;
 	return 0;
 }
@@ -148,7 +149,7 @@ int bus_register(struct bus *bus, const char *name, uint64_t base, uint64_t size
 		if (base != BUS_UNMAPPED)
 			code = bus_map_locked(bus, range, base);
 		if (code < 0)
-			bus->n_ranges--; // it is still the last one
+			bus->n_ranges--; /* it is still the last one */
 	}
 	(void)pthread_rwlock_unlock(&bus->lock);
 	if (code < 0) {
@@ -234,7 +235,7 @@ static bool bus_signal_ioeventfd(struct bus *bus, uint64_t addr, unsigned size)
 			fd = e->fd;
 	}
 	if (fd >= 0)
-		(void)!write(fd, &one, sizeof(one)); // a full counter is already signalled
+		(void)!write(fd, &one, sizeof(one)); /* a full counter is already signalled */
 	(void)pthread_rwlock_unlock(&bus->lock);
 	return fd >= 0;
 }

@@ -15,8 +15,8 @@
  * Life cycle: bus_register() gives a range owned by the bus; bus_destroy() frees all of them.
  * Limits: accesses are 1, 2, 4 or 8 bytes (others are split before they come here).
  */
-#ifndef VMM_BUS_H
-#define VMM_BUS_H
+#ifndef WEFT_VMM_BUS_H
+#define WEFT_VMM_BUS_H
 
 #include <stdbool.h>
 #include <stdint.h>

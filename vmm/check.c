@@ -64,7 +64,7 @@ static int check_set_registers(int vcpu_fd)
 	data.type = 3;
 	sregs.cs = code;
 	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.cr0 |= 1; // protected mode
+	sregs.cr0 |= 1; /* protected mode */
 	if (ioctl(vcpu_fd, KVM_SET_SREGS, &sregs) < 0 || ioctl(vcpu_fd, KVM_SET_REGS, &regs) < 0)
 		return -errno;
 	return 0;
@@ -127,7 +127,7 @@ static uint64_t check_now_ns(void)
 static int check_loop(struct check_guest *g, uint64_t *ret_mips)
 {
 	static const struct itimerval alarm_off;
-	// It goes on ringing, in case the first ring comes before KVM_RUN was entered.
+	/* It goes on ringing, in case the first ring comes before KVM_RUN was entered. */
 	static const struct itimerval alarm_on = {
 		.it_value = {.tv_usec = CHECK_LOOP_MS * 1000},
 		.it_interval = {.tv_usec = CHECK_LOOP_MS * 1000},

@@ -8,8 +8,8 @@
  * in this kernel is reported beside it. Threads: main, before other threads exist (uses SIGALRM and
  * the interval timer).
  */
-#ifndef VMM_CHECK_H
-#define VMM_CHECK_H
+#ifndef WEFT_VMM_CHECK_H
+#define WEFT_VMM_CHECK_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,12 +23,12 @@ struct err;
 struct check_result {
 	bool present;
 	bool permitted;
-	bool hw_virt;    /* the processor says svm or vmx */
+	bool hw_virt; /* the processor says svm or vmx */
 	bool measured;
-	uint64_t mips;   /* millions of guest kernel instructions a second */
+	uint64_t mips; /* millions of guest kernel instructions a second */
 	bool fit;
 	unsigned landlock_version; /* 0 = none; see sandbox.h */
-	bool has_uring;		   /* for disks; see dev/disk_ring.h */
+	bool has_uring;            /* for disks; see dev/disk_ring.h */
 };
 
 /** Measure. returns 0 when fit; otherwise -errno, and err says why and what to do. */

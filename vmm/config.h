@@ -4,8 +4,8 @@
  *
  * Plain values with fixed buffers, valid on their own; nothing here refers to a running VM.
  */
-#ifndef VMM_CONFIG_H
-#define VMM_CONFIG_H
+#ifndef WEFT_VMM_CONFIG_H
+#define WEFT_VMM_CONFIG_H
 
 #include "console.h"
 #include "ether.h"
@@ -20,8 +20,8 @@
 #define CONFIG_MAX_NETS    26
 #define CONFIG_MAX_DISKS   8
 #define CONFIG_MAX_SINKS   8
-#define CONFIG_SERIAL_SIZE 21  /* 20 bytes: VIRTIO_BLK_T_GET_ID */
-#define CONFIG_MAX_QUEUES  16  /* queue pairs of one net device */
+#define CONFIG_SERIAL_SIZE 21 /* 20 bytes: VIRTIO_BLK_T_GET_ID */
+#define CONFIG_MAX_QUEUES  16 /* queue pairs of one net device */
 
 struct config_net {
 	char path[CONFIG_SOCKET_SIZE]; /* vhost-user socket */
@@ -52,17 +52,17 @@ struct config {
 	unsigned n_vcpus;
 	uint64_t memory_bytes;
 	bool hugepages;
-	bool slow_kvm;   /* run even if `vmm check` would say unfit */
+	bool slow_kvm;    /* run even if `vmm check` would say unfit */
 	bool exit_status; /* vmm's exit status is the guest's */
 	bool rng;
 	bool seccomp;
-	char digest[65];  /* opaque to us: whoever started the VM finds it again in its status */
+	char digest[65]; /* opaque to us: whoever started the VM finds it again in its status */
 	char kernel[CONFIG_PATH_SIZE];
-	char initrd[CONFIG_PATH_SIZE];       /* "" = none */
+	char initrd[CONFIG_PATH_SIZE]; /* "" = none */
 	char cmdline[CONFIG_PATH_SIZE];
-	char control[CONFIG_SOCKET_SIZE];    /* "" = none */
+	char control[CONFIG_SOCKET_SIZE]; /* "" = none */
 	struct config_console serial;
-	struct config_console console;       /* virtio-console; no sinks = no device */
+	struct config_console console; /* virtio-console; no sinks = no device */
 	struct config_net nets[CONFIG_MAX_NETS];
 	unsigned n_nets;
 	struct config_disk disks[CONFIG_MAX_DISKS];

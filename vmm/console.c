@@ -25,7 +25,7 @@ static void console_wake_locked(struct console *console)
 	if (console->wake_pending)
 		return;
 	console->wake_pending = true;
-	(void)!write(console->wake_fd, &one, sizeof(one)); // cannot fail: the counter is 0
+	(void)!write(console->wake_fd, &one, sizeof(one)); /* cannot fail: the counter is 0 */
 }
 
 /* Write what the client has not had. Returns true when there is no more to write now. */
@@ -44,7 +44,7 @@ static bool console_flush_locked(struct console *console, struct console_client 
 		if (done < 0 && (errno == EAGAIN || errno == EINTR))
 			return false;
 		if (done <= 0) {
-			client->dead = true; // a full disk or a broken pipe: the others go on
+			client->dead = true; /* a full disk or a broken pipe: the others go on */
 			return true;
 		}
 		client->position += (uint64_t)done;
@@ -71,7 +71,7 @@ void console_write(struct console *console, const void *data, size_t len)
 
 	(void)pthread_mutex_lock(&console->lock);
 	for (size_t i = 0; i < len; i++) {
-		// A file that would lose a byte is brought up to date first.
+		/* A file that would lose a byte is brought up to date first. */
 		for (struct console_client *c = console->clients; c; c = c->next) {
 			if (c->in_step && !c->dead &&
 				console->total - c->position >= CONSOLE_RING_BYTES)
@@ -124,7 +124,7 @@ static ssize_t console_read(struct console_client *client)
 {
 	ssize_t n;
 
-	// Who is connected may have sent descriptors: that ends it.
+	/* Who is connected may have sent descriptors: that ends it. */
 	if (client->closes_on_eof)
 		return unix_conn_read(client->in_fd, client->input, sizeof(client->input));
 	n = read(client->in_fd, client->input, sizeof(client->input));
@@ -136,7 +136,7 @@ static void console_read_client(struct console_client *client)
 	ssize_t n;
 
 	if (client->n_input)
-		return; // back-pressure: the source is off, this is its last event
+		return; /* back-pressure: the source is off, this is its last event */
 	n = console_read(client);
 	if (n == -EAGAIN || n == -EINTR)
 		return;
@@ -191,7 +191,7 @@ static void console_on_input(void *ctx, int fd, uint32_t events)
 	struct console *console = client->console;
 
 	console_read_client(client);
-	// A hang-up is reported whatever we wait for: a source that is off would spin on it.
+	/* A hang-up is reported whatever we wait for: a source that is off would spin on it. */
 	if (events & (EPOLLHUP | EPOLLERR) && (client->n_input || client->in_ended)) {
 		client->dead = client->dead || client->closes_on_eof;
 		ev_del(client->in_source);
@@ -238,20 +238,20 @@ int console_add_client(struct console *console, struct console_client *client)
 		code = ev_add_io(console->ev, client->in_fd, EPOLLIN, console_on_input, client,
 			&client->in_source);
 	if (code == -EPERM) {
-		code = 0; // input from a regular file or /dev/null: there is nobody to listen to
+		code = 0; /* input from a regular file or /dev/null: there is nobody to listen to */
 		client->in_source = NULL;
 	}
 	if (!code && client->out_fd >= 0 && !client->in_step)
 		code = ev_add_io(console->ev, client->out_fd, 0, console_on_output, client,
 			&client->out_source);
 	if (code == -EPERM) {
-		code = 0; // /dev/null and the like take everything at once
+		code = 0; /* /dev/null and the like take everything at once */
 		client->out_source = NULL;
 	}
 	if (code < 0)
 		return code;
 	(void)pthread_mutex_lock(&console->lock);
-	// A connection gets the scroll-back; the others were there from the start.
+	/* A connection gets the scroll-back; the others were there from the start. */
 	client->position =
 		console->total > CONSOLE_RING_BYTES ? console->total - CONSOLE_RING_BYTES : 0;
 	client->next = console->clients;
@@ -297,7 +297,7 @@ void console_destroy(struct console *console)
 		console_listener_close(listener);
 	}
 	while ((client = console->clients)) {
-		console_flush_client(console, client); // the last words of the guest
+		console_flush_client(console, client); /* the last words of the guest */
 		console->clients = client->next;
 		console_client_free(client);
 	}

@@ -16,8 +16,8 @@
  * outlives the device.
  * Limits: CONSOLE_MAX_CLIENTS attached at a time, further connections are closed at once.
  */
-#ifndef VMM_CONSOLE_H
-#define VMM_CONSOLE_H
+#ifndef WEFT_VMM_CONSOLE_H
+#define WEFT_VMM_CONSOLE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -30,11 +30,11 @@ struct ev;
 #define CONSOLE_MAX_CLIENTS 16
 
 enum console_sink_kind {
-	CONSOLE_STDIO,  /* stdin and stdout; a terminal is put into raw mode and restored */
-	CONSOLE_FILE,   /* output only, truncated at start */
-	CONSOLE_LOG,    /* output only, appended */
-	CONSOLE_PTY,    /* path: symbolic link to the slave to be made, or "" */
-	CONSOLE_UNIX,   /* path: listening socket */
+	CONSOLE_STDIO, /* stdin and stdout; a terminal is put into raw mode and restored */
+	CONSOLE_FILE,  /* output only, truncated at start */
+	CONSOLE_LOG,   /* output only, appended */
+	CONSOLE_PTY,   /* path: symbolic link to the slave to be made, or "" */
+	CONSOLE_UNIX,  /* path: listening socket */
 };
 
 struct console_sink_config {

@@ -1,8 +1,8 @@
 /**
  * console_priv: what console.c (ring and clients) and console_sink.c (how each kind opens) share.
  */
-#ifndef VMM_CONSOLE_PRIV_H
-#define VMM_CONSOLE_PRIV_H
+#ifndef WEFT_VMM_CONSOLE_PRIV_H
+#define WEFT_VMM_CONSOLE_PRIV_H
 
 #include "console.h"
 #include "ev.h"
@@ -18,21 +18,21 @@
 struct console_client {
 	struct console *console;
 	struct console_client *next;
-	int in_fd, out_fd;          /* -1 = none; never the same number */
-	bool closes_on_eof;         /* a connection; the others stay */
-	bool in_step;               /* regular file: never skipped forward */
+	int in_fd, out_fd;  /* -1 = none; never the same number */
+	bool closes_on_eof; /* a connection; the others stay */
+	bool in_step;       /* regular file: never skipped forward */
 	bool in_ended;
-	bool dead;                  /* to be freed in the loop */
-	uint64_t position;          /* next byte of the stream to write */
-	bool has_terminal;          /* termios is to be put back; escapes are looked for */
-	bool escaped;               /* Ctrl-A was typed */
+	bool dead;         /* to be freed in the loop */
+	uint64_t position; /* next byte of the stream to write */
+	bool has_terminal; /* termios is to be put back; escapes are looked for */
+	bool escaped;      /* Ctrl-A was typed */
 	struct termios termios;
-	char link_path[108];        /* pty: link to remove, "" = none */
-	char link_target[64];	    /* while it leads there */
-	int keep_fd;                /* pty: slave held open, -1 = none */
+	char link_path[108];  /* pty: link to remove, "" = none */
+	char link_target[64]; /* while it leads there */
+	int keep_fd;          /* pty: slave held open, -1 = none */
 	struct ev_source *in_source, *out_source;
 	uint8_t input[CONSOLE_INPUT_BYTES];
-	size_t n_input;             /* not yet taken by the device */
+	size_t n_input; /* not yet taken by the device */
 };
 
 struct console_listener {
@@ -52,11 +52,11 @@ struct console {
 	unsigned n_clients;                 /* connections; loop */
 	int wake_fd;
 	struct ev_source *wake_source;
-	console_input_fn *input_fn;         /* loop */
+	console_input_fn *input_fn; /* loop */
 	void *input_ctx;
-	pthread_mutex_t lock;               /* guards all below and each client's position */
+	pthread_mutex_t lock; /* guards all below and each client's position */
 	bool wake_pending;
-	uint64_t total;                     /* bytes ever written */
+	uint64_t total; /* bytes ever written */
 	uint8_t ring[CONSOLE_RING_BYTES];
 };
 

@@ -17,8 +17,8 @@
 
 LOG_MODULE("console");
 
-#define CONSOLE_SOCKET_MODE	0660
-#define CONSOLE_BACKLOG		8
+#define CONSOLE_SOCKET_MODE     0660
+#define CONSOLE_BACKLOG         8
 #define CONSOLE_ACCEPT_PAUSE_NS UINT64_C(100000000)
 
 static struct console_client *console_client_new(void)
@@ -59,10 +59,10 @@ static void console_make_raw(struct console_client *client)
 	struct termios raw;
 
 	if (tcgetattr(client->in_fd, &client->termios) < 0)
-		return; // not a terminal
+		return; /* not a terminal */
 	raw = client->termios;
 	cfmakeraw(&raw);
-	raw.c_oflag |= OPOST; // our own log lines share the screen
+	raw.c_oflag |= OPOST; /* our own log lines share the screen */
 	client->has_terminal = tcsetattr(client->in_fd, TCSADRAIN, &raw) == 0;
 }
 
@@ -70,7 +70,7 @@ static int console_open_stdio(struct console_client *client, const char *path, s
 {
 	struct stat st;
 
-	client->in_fd = console_reopen(STDIN_FILENO, O_RDONLY); // closed stdin: output only
+	client->in_fd = console_reopen(STDIN_FILENO, O_RDONLY); /* closed stdin: output only */
 	if (client->in_fd < 0)
 		client->in_fd = -1;
 	client->out_fd = console_reopen(STDOUT_FILENO, O_WRONLY);
@@ -170,7 +170,7 @@ static int console_open_pty(struct console_client *client, const char *path, str
 		code = -errno;
 		return err_set(err, code, "pty: cannot make one: %s", strerror(-code));
 	}
-	// Held open, so that the master does not hang up while nobody looks.
+	/* Held open, so that the master does not hang up while nobody looks. */
 	client->keep_fd = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	client->out_fd = fcntl(client->in_fd, F_DUPFD_CLOEXEC, 3);
 	if (client->keep_fd < 0 || client->out_fd < 0 || tcgetattr(client->keep_fd, &raw) < 0) {
@@ -210,7 +210,9 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 	}
 	in_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (in_fd < 0) {
-		// Without descriptors accept() fails at once, for ever; look again after a while.
+		/*
+		 * Without descriptors accept() fails at once, for ever; look again after a while.
+		 */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 			console_pause_accepting(listener);
 		return;
@@ -249,14 +251,14 @@ static int console_listen(struct console *console, const char *path, struct err 
 		return err_set(err, code, "socket '%s': out of memory", path);
 	listener->console = console;
 	(void)snprintf(listener->path, sizeof(listener->path), "%s", path);
-	code = unix_listen(
-		path, CONSOLE_SOCKET_MODE, CONSOLE_BACKLOG, "socket", &listener->socket, err);
+	code = unix_listen(path, CONSOLE_SOCKET_MODE, CONSOLE_BACKLOG, "socket", &listener->socket,
+		err);
 	if (code < 0) {
 		free(listener);
 		return code;
 	}
-	code = ev_add_timer(
-		console->ev, console_on_accept_timer, listener, &listener->accept_timer);
+	code = ev_add_timer(console->ev, console_on_accept_timer, listener,
+		&listener->accept_timer);
 	if (!code)
 		code = ev_add_io(console->ev, listener->socket.fd, EPOLLIN, console_on_connect,
 			listener, &listener->source);

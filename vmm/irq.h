@@ -12,8 +12,8 @@
  * Limits: IRQ_MAX_MSIS messages at a time.
  * Source: KVM_SET_GSI_ROUTING, KVM_IRQFD, KVM_IRQ_LINE.
  */
-#ifndef VMM_IRQ_H
-#define VMM_IRQ_H
+#ifndef WEFT_VMM_IRQ_H
+#define WEFT_VMM_IRQ_H
 
 #include <stdbool.h>
 #include <stdint.h>

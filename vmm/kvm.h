@@ -1,8 +1,8 @@
 /**
  * kvm: open /dev/kvm, with an answer for each way in which that fails.
  */
-#ifndef VMM_KVM_H
-#define VMM_KVM_H
+#ifndef WEFT_VMM_KVM_H
+#define WEFT_VMM_KVM_H
 
 struct err;
 

@@ -85,7 +85,7 @@ static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
 {
 	struct machine *m = ctx;
 
-	// A guest that resets itself instead of going off is still being stopped.
+	/* A guest that resets itself instead of going off is still being stopped. */
 	if (state == VM_STOPPED || state == VM_FAILED) {
 		m->stopping = false;
 		ev_timer_stop(m->plug_timer);
@@ -95,7 +95,7 @@ static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
 	if (m->event_fn)
 		m->event_fn(m->event_ctx, "vm", m->config->name, machine_state_events[state],
 			reason);
-	// With a control socket a failed machine waits to be looked at, reset or stopped.
+	/* With a control socket a failed machine waits to be looked at, reset or stopped. */
 	if (state == VM_STOPPED || (state == VM_FAILED && !m->config->control[0]))
 		ev_timer_set(m->end_timer, 0, 0);
 }
@@ -156,7 +156,7 @@ static void machine_on_disk_full(void *ctx, const char *path, int code)
 	struct machine *m = ctx;
 	size_t len = strlen(path);
 
-	// The end of a long path says more than its beginning.
+	/* The end of a long path says more than its beginning. */
 	(void)snprintf(m->pause_reason, sizeof(m->pause_reason), "disk '%s': %s",
 		len > 128 ? path + len - 128 : path, strerror(-code));
 	vm_request(m->vm, VM_REQUEST_PAUSE);
@@ -186,7 +186,7 @@ void machine_stop(struct machine *m, bool force, unsigned timeout_s)
 		vm_power_off(m->vm, "forced");
 		return;
 	}
-	// A paused guest cannot hear the button.
+	/* A paused guest cannot hear the button. */
 	if (vm_state(m->vm) == VM_STOPPED || vm_resume(m->vm, &err) < 0)
 		return;
 	pm_press_power_button(machine_devices_pm(m->devices));
@@ -279,7 +279,7 @@ static int machine_confine(struct machine *m, struct err *err)
 {
 	int code;
 
-	sandbox_init(); // before the first thread confines itself
+	sandbox_init(); /* before the first thread confines itself */
 	code = machine_sandbox_enter_files(m->config, &m->sandbox_needs, err);
 	if (code < 0)
 		return code;
@@ -294,7 +294,7 @@ int machine_start(struct machine *m, struct err *err)
 {
 	int code = m->config->seccomp ? machine_confine(m, err) : 0;
 
-	// After that: a back-end that answers may send descriptors, too.
+	/* After that: a back-end that answers may send descriptors, too. */
 	if (!code)
 		machine_devices_settle(m->devices);
 	if (!code)
@@ -307,7 +307,7 @@ void machine_destroy(struct machine *m)
 	if (!m)
 		return;
 	if (m->vm)
-		vm_halt(m->vm); // no handler of a device runs after this
+		vm_halt(m->vm); /* no handler of a device runs after this */
 	machine_devices_destroy(m->devices);
 	vm_destroy(m->vm);
 	boot_close(m->boot);

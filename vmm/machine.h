@@ -8,8 +8,8 @@
  * Threads: the loop's thread.
  * Life cycle: machine_create(), machine_start(), ev_run(), machine_destroy().
  */
-#ifndef VMM_MACHINE_H
-#define VMM_MACHINE_H
+#ifndef WEFT_VMM_MACHINE_H
+#define WEFT_VMM_MACHINE_H
 
 #include <stdbool.h>
 

@@ -69,8 +69,7 @@ static int machine_ctl_keep(struct machine_ctl *ctl, struct machine_ctl_waiter *
 	return CTL_PENDING;
 }
 
-static void machine_ctl_finish(
-	struct machine_ctl_waiter **list, int code, const struct err *err)
+static void machine_ctl_finish(struct machine_ctl_waiter **list, int code, const struct err *err)
 {
 	struct ctl_empty out = {0};
 	struct machine_ctl_waiter *waiter;
@@ -118,7 +117,7 @@ static void machine_ctl_on_event(void *ctx, const char *object, const char *name
 	CTL_SET_STR(&row, ctl_event, detail, detail);
 	for (waiter = ctl->monitors; waiter; waiter = next) {
 		next = waiter->next;
-		(void)ctl_call_send(waiter->call, &row); // a dead one is removed by on_close
+		(void)ctl_call_send(waiter->call, &row); /* a dead one is removed by on_close */
 	}
 	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
 		machine_ctl_finish(&ctl->stoppers, 0, NULL);
@@ -295,6 +294,6 @@ void machine_ctl_destroy(struct machine_ctl *ctl)
 	if (!ctl)
 		return;
 	machine_set_listener(ctl->machine, NULL, NULL);
-	ctl_server_destroy(ctl->server); // closes open calls, which forgets their waiters
+	ctl_server_destroy(ctl->server); /* closes open calls, which forgets their waiters */
 	free(ctl);
 }

@@ -7,8 +7,8 @@
  * Life cycle: machine_ctl_create() after the machine; machine_ctl_destroy() before it; accepts
  * NULL.
  */
-#ifndef VMM_MACHINE_CTL_H
-#define VMM_MACHINE_CTL_H
+#ifndef WEFT_VMM_MACHINE_CTL_H
+#define WEFT_VMM_MACHINE_CTL_H
 
 struct err;
 struct ev;

@@ -60,16 +60,16 @@ static int machine_make_console(struct machine_devices *d, const struct config_c
 	return code < 0 ? err_prefix(err, "%s", name) : 0;
 }
 
-static int machine_make_serial(
-	struct machine_devices *d, const struct config *config, struct err *err)
+static int machine_make_serial(struct machine_devices *d, const struct config *config,
+	struct err *err)
 {
 	struct console *console;
 	struct serial *serial;
 	int code = machine_make_console(d, &config->serial, "serial", &console, err);
 
 	if (!code)
-		code = serial_create(
-			&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL, console, &serial, err);
+		code = serial_create(&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL, console,
+			&serial, err);
 	if (!code)
 		machine_add(d, &serial_device_ops, serial);
 	return code;
@@ -95,8 +95,8 @@ static int machine_make_board(struct machine_devices *d, const struct config *co
 	return code;
 }
 
-static int machine_make_virtio_console(
-	struct machine_devices *d, const struct config *config, struct err *err)
+static int machine_make_virtio_console(struct machine_devices *d, const struct config *config,
+	struct err *err)
 {
 	struct virtio_console *device;
 	struct console *console;
@@ -179,8 +179,8 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 	return 0;
 }
 
-int machine_devices_start(
-	struct machine_devices *d, disk_enter_fn *enter_fn, void *enter_ctx, struct err *err)
+int machine_devices_start(struct machine_devices *d, disk_enter_fn *enter_fn, void *enter_ctx,
+	struct err *err)
 {
 	int code = 0;
 
@@ -223,7 +223,8 @@ bool machine_devices_is_quiet(struct machine_devices *d)
 		const struct machine_device *item = &d->list[i];
 
 		if (item->ops->transport)
-			is_quiet = is_quiet && virtio_pci_is_quiet(item->ops->transport(item->device));
+			is_quiet =
+				is_quiet && virtio_pci_is_quiet(item->ops->transport(item->device));
 	}
 	return is_quiet;
 }
@@ -250,7 +251,7 @@ void machine_devices_set_paused(struct machine_devices *d, bool is_paused)
 void machine_devices_reset(struct machine_devices *d)
 {
 	ev_timer_stop(d->reset_timer);
-	pci_bus_reset(d->env.pci); // and each PCI device by its pci_dev_ops
+	pci_bus_reset(d->env.pci); /* and each PCI device by its pci_dev_ops */
 	for (unsigned i = 0; i < d->n; i++) {
 		if (d->list[i].ops->reset)
 			d->list[i].ops->reset(d->list[i].device);

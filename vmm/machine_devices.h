@@ -1,15 +1,16 @@
 /**
- * machine_devices: which devices a machine has: one list, whose order is that of making, starting and
- * resetting them, and backwards of destroying (dev/device.h).
+ * machine_devices: which devices a machine has: one list, whose order is that of making, starting
+ * and resetting them, and backwards of destroying (dev/device.h).
  *
  * Threads: main, while no vCPU runs.
  *
- * A reset has two halves, as back-ends and disks may hold on to the rings for a while: begin_reset()
- * tells all of them at once, reset() follows when is_quiet(). Back-ends that still hold rings
- * MACHINE_RESET_MS later are dropped, all together; a disk is waited for as long as it takes.
+ * A reset has two halves, as back-ends and disks may hold on to the rings for a while:
+ * begin_reset() tells all of them at once, reset() follows when is_quiet(). Back-ends that still
+ * hold rings MACHINE_RESET_MS later are dropped, all together; a disk is waited for as long as it
+ * takes.
  */
-#ifndef VMM_MACHINE_DEVICES_H
-#define VMM_MACHINE_DEVICES_H
+#ifndef WEFT_VMM_MACHINE_DEVICES_H
+#define WEFT_VMM_MACHINE_DEVICES_H
 
 #include "config.h"
 #include "dev/disk_engine.h"
@@ -31,8 +32,8 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 /** Before the guest runs: know the back-ends that listen; MACHINE_SETTLE_MS in all at most. */
 void machine_devices_settle(struct machine_devices *devices);
 /** Before the guest runs: make the threads of devices, each of which calls enter_fn first. */
-int machine_devices_start(
-	struct machine_devices *devices, disk_enter_fn *enter_fn, void *enter_ctx, struct err *err);
+int machine_devices_start(struct machine_devices *devices, disk_enter_fn *enter_fn, void *enter_ctx,
+	struct err *err);
 /** What waits for room in the host's file system tries again. Also while vCPUs run. */
 void machine_devices_retry(struct machine_devices *devices);
 void machine_devices_begin_reset(struct machine_devices *devices);

@@ -35,8 +35,8 @@ static void machine_add_folder_of(struct machine_folders *folders, const char *p
 	folders->names[folders->n++] = text;
 }
 
-static void machine_add_console(
-	struct machine_folders *folders, const struct config_console *console)
+static void machine_add_console(struct machine_folders *folders,
+	const struct config_console *console)
 {
 	for (unsigned i = 0; i < console->n_sinks; i++) {
 		const struct console_sink_config *sink = &console->sinks[i];
@@ -46,8 +46,8 @@ static void machine_add_console(
 	}
 }
 
-int machine_sandbox_enter_files(
-	const struct config *config, struct sandbox_needs *ret_needs, struct err *err)
+int machine_sandbox_enter_files(const struct config *config, struct sandbox_needs *ret_needs,
+	struct err *err)
 {
 	struct machine_folders folders = {0};
 	int code;

@@ -22,7 +22,7 @@ static void main_on_signal(void *ctx, int signo)
 {
 	struct machine *machine = ctx;
 
-	// The second one is meant.
+	/* The second one is meant. */
 	machine_stop(machine, machine_is_stopping(machine), STOP_TIMEOUT_S);
 }
 
@@ -61,8 +61,8 @@ static int main_run(const struct config *config)
 	struct ev *ev = NULL;
 	int status;
 
-	(void)signal(SIGPIPE, SIG_IGN); // writes report it
-	(void)signal(SIGXFSZ, SIG_IGN); // as they do a file that may not grow (ulimit -f)
+	(void)signal(SIGPIPE, SIG_IGN); /* writes report it */
+	(void)signal(SIGXFSZ, SIG_IGN); /* as they do a file that may not grow (ulimit -f) */
 	if (ev_create(&ev) < 0)
 		return EXIT_FAILURE;
 	status = main_run_machine(config, ev, &err);

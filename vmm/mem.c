@@ -51,7 +51,7 @@ static int mem_open_fd(struct mem *mem, bool hugepages, struct err *err)
 		return err_set(err, code, "guest memory: cannot size it to %llu MiB: %s",
 			(unsigned long long)(mem->size_bytes >> 20), strerror(-code));
 	}
-	// From here a mapping of it, ours or a back-end's, can never lose its pages.
+	/* From here a mapping of it, ours or a back-end's, can never lose its pages. */
 	if (fcntl(mem->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
 		code = -errno;
 		return err_set(err, code, "guest memory: cannot seal its size: %s",
@@ -63,8 +63,10 @@ static int mem_open_fd(struct mem *mem, bool hugepages, struct err *err)
 static int mem_map_region(struct mem *mem, uint64_t gpa, uint64_t size_bytes, uint64_t fd_offset,
 	bool hugepages, struct err *err)
 {
-	// With lazy population nothing is reserved; huge pages are reserved now, or fail here and
-	// not by SIGBUS under a running guest.
+	/*
+	 * With lazy population nothing is reserved; huge pages are reserved now, or fail here and
+	 * not by SIGBUS under a running guest.
+	 */
 	int flags = MAP_SHARED | (hugepages ? 0 : MAP_NORESERVE);
 	size_t page = hugepages ? 2u << 20 : 4096;
 	void *hva = guarded_map(size_bytes, page, flags, mem->fd, (off_t)fd_offset);
@@ -79,8 +81,10 @@ static int mem_map_region(struct mem *mem, uint64_t gpa, uint64_t size_bytes, ui
 				      "leave --hugepages out");
 		return code;
 	}
-	// Advice only: without THP for shared memory the guest runs on small pages. Secrets of the
-	// guest do not belong into a core file of ours.
+	/*
+	 * Advice only: without THP for shared memory the guest runs on small pages. Secrets of the
+	 * guest do not belong into a core file of ours.
+	 */
 	(void)madvise(hva, size_bytes, MADV_HUGEPAGE);
 	(void)madvise(hva, size_bytes, MADV_DONTDUMP);
 	mem->regions[mem->n_regions++] = (struct mem_region){
@@ -148,7 +152,7 @@ int mem_gpa_to_hva(const struct mem *mem, uint64_t gpa, uint64_t size_bytes, voi
 		const struct mem_region *r = &mem->regions[i];
 		uint64_t offset = gpa - r->gpa;
 
-		// Subtractions only: no sum that a guest could make overflow.
+		/* Subtractions only: no sum that a guest could make overflow. */
 		if (gpa < r->gpa || offset >= r->size_bytes)
 			continue;
 		if (!size_bytes || size_bytes > r->size_bytes - offset)

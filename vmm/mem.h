@@ -14,8 +14,8 @@
  * Life cycle: the VM owns it; pointers into it are borrowed and valid until mem_destroy().
  * Limits: MEM_MIN_BYTES..MEM_MAX_BYTES, a multiple of 4 KiB (2 MiB with huge pages).
  */
-#ifndef VMM_MEM_H
-#define VMM_MEM_H
+#ifndef WEFT_VMM_MEM_H
+#define WEFT_VMM_MEM_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,9 +31,9 @@ struct mem;
 struct mem_region {
 	uint64_t gpa;
 	uint64_t size_bytes;
-	uint8_t *hva;        /* borrowed */
-	int fd;              /* borrowed; the same memfd in every region */
-	uint64_t fd_offset;  /* of this region's first byte in fd */
+	uint8_t *hva;       /* borrowed */
+	int fd;             /* borrowed; the same memfd in every region */
+	uint64_t fd_offset; /* of this region's first byte in fd */
 };
 
 /** Life cycle. ret_mem owned by the caller. mem_destroy() accepts NULL. */

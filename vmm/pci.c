@@ -78,7 +78,9 @@ static void pci_bar_update(struct pci_bar *bar, uint32_t command)
 	if (base == BUS_UNMAPPED) {
 		bus_unmap(pci_bar_bus(bar), bar->range);
 	} else if (bus_move(pci_bar_bus(bar), bar->range, base) < 0) {
-		// A guest that sizes a BAR while it is enabled comes here; the next write mends it.
+		/*
+		 * A guest that sizes a BAR while it is enabled comes here; the next write mends it.
+		 */
 		log_debug("%s: BAR %u cannot answer at 0x%llx", dev->name, bar->idx,
 			(unsigned long long)base);
 		base = BUS_UNMAPPED;
@@ -110,8 +112,8 @@ unsigned pci_intx_gsi(unsigned slot)
 static void pci_intx_apply(struct pci_dev *dev)
 {
 	struct pci_bus *bus = dev->bus;
-	bool assert_line = dev->intx_level && !atomic_load(&dev->intx_disabled) &&
-			   !pci_msix_enabled(dev);
+	bool assert_line =
+		dev->intx_level && !atomic_load(&dev->intx_disabled) && !pci_msix_enabled(dev);
 	unsigned *count = &bus->intx_counts[dev->slot % LAYOUT_N_PCI_GSIS];
 
 	if (assert_line == dev->intx_asserted)
@@ -194,7 +196,7 @@ static int pci_dev_place(struct pci_bus *bus, const char *name, const struct pci
 	pci_config_set(dev, 0x08, 4, ident->class_code << 8 | ident->revision);
 	pci_config_set(dev, 0x2c, 2, ident->subsys_vendor_id);
 	pci_config_set(dev, 0x2e, 2, ident->subsys_id);
-	dev->mask[0x0c] = 0xff; // cache line size, which some guests insist on writing
+	dev->mask[0x0c] = 0xff; /* cache line size, which some guests insist on writing */
 	bus->devs[slot] = dev;
 	if (ret_dev)
 		*ret_dev = dev;
@@ -300,7 +302,7 @@ static int pci_bar_allocate(struct pci_bar *bar)
 	uint64_t *next = pci_bar_is_io(bar) ? &bus->next_io_base : &bus->next_mem_base;
 	uint64_t end = pci_bar_is_io(bar) ? LAYOUT_PIO_PCI_BASE + LAYOUT_PIO_PCI_SIZE
 					  : LAYOUT_PCI_MEM_BASE + LAYOUT_PCI_MEM_SIZE;
-	// Guests that map BARs by page must not see two functions in one page.
+	/* Guests that map BARs by page must not see two functions in one page. */
 	uint64_t size = !pci_bar_is_io(bar) && bar->size < 4096 ? 4096 : bar->size;
 	uint64_t base = (*next + size - 1) & ~(size - 1);
 

@@ -14,8 +14,8 @@
  * attached, so the count stays in the eventfd: it *is* the pending bit, and unmasking replays it.
  * INTx: a function's level shows in the Interrupt Status bit whatever the command register says; it
  * drives the line only while Interrupt Disable is clear and MSI-X is off.
- * Bus mastering: nobody stands between a function and RAM here, so a function that touches RAM looks
- * at PCI_COMMAND_MASTER itself, in config_written() and reset().
+ * Bus mastering: nobody stands between a function and RAM here, so a function that touches RAM
+ * looks at PCI_COMMAND_MASTER itself, in config_written() and reset().
  *
  * Threads: configuration and BAR accesses come from vCPU threads; pci_dev_ops are called on them
  * with the PCI bus lock held (lock order: bus.h). BAR handlers are called without it.
@@ -24,10 +24,11 @@
  * Life cycle: pci_dev_create(), then BARs, capabilities and MSI-X, before the machine starts. The
  * bus frees its functions; a device frees only its own state, after the bus.
  * Source: PCI Local Bus Specification 3.0, 6.1 "Configuration Space Organization", 6.2.2 "Device
- * Control", 6.2.3 "Device Status", 6.2.5 "Base Addresses", 6.8.2 "MSI-X Capability and Table Structures".
+ * Control", 6.2.3 "Device Status", 6.2.5 "Base Addresses", 6.8.2 "MSI-X Capability and Table
+ * Structures".
  */
-#ifndef VMM_PCI_H
-#define VMM_PCI_H
+#ifndef WEFT_VMM_PCI_H
+#define WEFT_VMM_PCI_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,27 +40,27 @@ struct irq;
 struct pci_bus;
 struct pci_dev;
 
-#define PCI_MAX_SLOTS  32
-#define PCI_N_BARS     6
-#define PCI_CONFIG_SIZE 4096
+#define PCI_MAX_SLOTS        32
+#define PCI_N_BARS           6
+#define PCI_CONFIG_SIZE      4096
 #define PCI_MSIX_MAX_VECTORS 512
-#define PCI_MSIX_NO_VECTOR 0xffff
+#define PCI_MSIX_NO_VECTOR   0xffff
 
 /** Offsets in configuration space that devices use. */
-#define PCI_CFG_COMMAND   0x04
-#define PCI_COMMAND_IO     0x1
-#define PCI_COMMAND_MEMORY 0x2
-#define PCI_COMMAND_MASTER 0x4
+#define PCI_CFG_COMMAND          0x04
+#define PCI_COMMAND_IO           0x1
+#define PCI_COMMAND_MEMORY       0x2
+#define PCI_COMMAND_MASTER       0x4
 #define PCI_COMMAND_INTX_DISABLE 0x400
-#define PCI_CAP_ID_VENDOR 0x09
-#define PCI_CAP_ID_MSIX   0x11
+#define PCI_CAP_ID_VENDOR        0x09
+#define PCI_CAP_ID_MSIX          0x11
 
 struct pci_ident {
 	uint16_t vendor_id;
 	uint16_t device_id;
 	uint16_t subsys_vendor_id;
 	uint16_t subsys_id;
-	uint32_t class_code;  /* 24 bits: class, subclass, interface */
+	uint32_t class_code; /* 24 bits: class, subclass, interface */
 	uint8_t revision;
 };
 
@@ -79,9 +80,9 @@ struct pci_dev_ops {
 };
 
 enum pci_bar_kind {
-	PCI_BAR_IO,     /* size 4..256 */
-	PCI_BAR_MEM32,  /* size 16.. */
-	PCI_BAR_MEM64,  /* takes idx and idx + 1 */
+	PCI_BAR_IO,    /* size 4..256 */
+	PCI_BAR_MEM32, /* size 16.. */
+	PCI_BAR_MEM64, /* takes idx and idx + 1 */
 };
 
 /** Life cycle of the bus. pio, mmio and irq are borrowed. pci_bus_destroy() accepts NULL. */

@@ -55,7 +55,7 @@ static void pci_config_guest_write(struct pci_dev *dev, unsigned offset, unsigne
 	if (pci_config_overlaps(offset, size, PCI_CFG_COMMAND, 2))
 		pci_intx_update(dev);
 	if (dev->msix.n_vectors && pci_config_overlaps(offset, size, dev->msix.cap_offset + 2, 2))
-		pci_msix_control_written(dev); // also decides who interrupts: INTx or MSI-X
+		pci_msix_control_written(dev); /* also decides who interrupts: INTx or MSI-X */
 	if (dev->ops->config_written)
 		dev->ops->config_written(dev->ctx, offset, size);
 }

@@ -62,7 +62,7 @@ int pci_msix_add(struct pci_dev *dev, unsigned idx, uint64_t table_offset, uint6
 {
 	struct pci_msix *msix = &dev->msix;
 	uint8_t body[10] = {0};
-	uint8_t mask[10] = {0, 0xc0}; // enable and function mask
+	uint8_t mask[10] = {0, 0xc0}; /* enable and function mask */
 	uint32_t table = (uint32_t)table_offset | idx, pba = (uint32_t)pba_offset | idx;
 	int at;
 
@@ -76,7 +76,7 @@ int pci_msix_add(struct pci_dev *dev, unsigned idx, uint64_t table_offset, uint6
 		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 		if (fd < 0)
-			return -errno; // pci_msix_done() closes those that were made
+			return -errno; /* pci_msix_done() closes those that were made */
 		msix->vectors[i] = (struct pci_msix_vector){.fd = fd, .masked = true};
 		msix->n_vectors++;
 	}
@@ -125,7 +125,8 @@ void pci_msix_reset(struct pci_dev *dev)
 		v->masked = true;
 		v->msi = (struct irq_msi){0};
 		pci_msix_sync_locked(dev, i, false);
-		(void)!read(v->fd, &count, sizeof(count)); // what was pending died with the reset
+		(void)!read(v->fd, &count,
+			sizeof(count)); /* what was pending died with the reset */
 	}
 	(void)pthread_mutex_unlock(&msix->lock);
 }
@@ -195,7 +196,7 @@ static uint64_t pci_msix_read_pending_locked(const struct pci_msix *msix, uint64
 		const struct pci_msix_vector *v = &msix->vectors[first + i];
 		struct pollfd p = {.fd = v->fd, .events = POLLIN};
 
-		// An attached one is the kernel's to consume; its count is not "pending".
+		/* An attached one is the kernel's to consume; its count is not "pending". */
 		if (!v->attached && poll(&p, 1, 0) == 1)
 			bits |= 1ull << i;
 	}
@@ -265,5 +266,5 @@ void pci_msix_notify(struct pci_dev *dev, unsigned vector)
 	int fd = pci_msix_eventfd(dev, vector);
 
 	if (fd >= 0)
-		(void)!write(fd, &one, sizeof(one)); // a full counter is pending already
+		(void)!write(fd, &one, sizeof(one)); /* a full counter is pending already */
 }

@@ -4,8 +4,8 @@
  * Locks: bus->lock guards configuration bytes, BAR places and the slots. msix.lock guards a
  * function's vectors and is taken after it. intx_lock guards the line counts, a leaf.
  */
-#ifndef VMM_PCI_PRIV_H
-#define VMM_PCI_PRIV_H
+#ifndef WEFT_VMM_PCI_PRIV_H
+#define WEFT_VMM_PCI_PRIV_H
 
 #include "bus.h"
 #include "irq.h"
@@ -22,23 +22,23 @@ struct pci_bar {
 	enum pci_bar_kind kind;
 	uint64_t size;
 	uint64_t initial_base;
-	uint64_t mapped_base;       /* BUS_UNMAPPED while it does not answer */
+	uint64_t mapped_base; /* BUS_UNMAPPED while it does not answer */
 	struct bus_range *range;
-	const struct bus_ops *ops;  /* the device's */
+	const struct bus_ops *ops; /* the device's */
 	void *ctx;
 };
 
 struct pci_msix_vector {
 	struct irq_msi msi;
 	bool masked;
-	bool attached;              /* an irqfd ties fd to gsi */
+	bool attached; /* an irqfd ties fd to gsi */
 	uint32_t gsi;
 	int fd;
 };
 
 struct pci_msix {
 	pthread_mutex_t lock;
-	unsigned n_vectors;         /* 0 = no MSI-X */
+	unsigned n_vectors; /* 0 = no MSI-X */
 	unsigned bar_idx;
 	uint64_t table_offset;
 	uint64_t pba_offset;
@@ -54,8 +54,8 @@ struct pci_dev {
 	unsigned slot;
 	const struct pci_dev_ops *ops;
 	void *ctx;
-	unsigned next_cap;          /* where the next capability goes */
-	unsigned last_cap;          /* whose next pointer to fill, 0 = the header's */
+	unsigned next_cap; /* where the next capability goes */
+	unsigned last_cap; /* whose next pointer to fill, 0 = the header's */
 	struct pci_bar bars[PCI_N_BARS];
 	struct pci_msix msix;
 	bool has_intx;
@@ -74,11 +74,11 @@ struct pci_bus {
 	pthread_mutex_t lock;
 	pthread_mutex_t intx_lock;
 	unsigned intx_counts[LAYOUT_N_PCI_GSIS];
-	uint32_t config_address;    /* port 0xcf8 */
+	uint32_t config_address; /* port 0xcf8 */
 	struct pci_dev *devs[PCI_MAX_SLOTS];
 	uint64_t next_mem_base;
 	uint64_t next_io_base;
-	bool sealed;                /* initial[] was taken */
+	bool sealed;                          /* initial[] was taken */
 	const struct bus_ops *reset_port_ops; /* NULL = nobody; set before start */
 	void *reset_port_ctx;
 };

@@ -59,12 +59,12 @@ static const int sandbox_main[] = {
 	SCMP_SYS(fstat),
 	SCMP_SYS(getrandom),
 	SCMP_SYS(getsockopt),
-	SCMP_SYS(io_uring_enter), // of the rings that there are, see dev/disk_ring.h
+	SCMP_SYS(io_uring_enter), /* of the rings that there are, see dev/disk_ring.h */
 	SCMP_SYS(lseek),
 	SCMP_SYS(newfstatat),
 	SCMP_SYS(poll),
 	SCMP_SYS(pread64),
-	SCMP_SYS(readlink), // a console's link: is it still ours?
+	SCMP_SYS(readlink), /* a console's link: is it still ours? */
 	SCMP_SYS(recvfrom),
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendmsg),
@@ -82,7 +82,7 @@ static const int sandbox_disk[] = {
 
 static const int sandbox_closer[] = {
 	SCMP_SYS(close),
-	SCMP_SYS(timer_delete), // the one that it has
+	SCMP_SYS(timer_delete), /* the one that it has */
 	SCMP_SYS(timer_settime),
 };
 
@@ -100,8 +100,7 @@ static const uint32_t sandbox_main_ioctls[] = {
 	KVM_GET_SREGS, KVM_IOEVENTFD, KVM_IRQFD, KVM_IRQ_LINE, KVM_KVMCLOCK_CTRL, KVM_SET_DEBUGREGS,
 	KVM_SET_FPU, KVM_SET_GSI_ROUTING, KVM_SET_IRQCHIP, KVM_SET_LAPIC, KVM_SET_MP_STATE,
 	KVM_SET_MSRS, KVM_SET_PIT2, KVM_SET_REGS, KVM_SET_SREGS, KVM_SET_VCPU_EVENTS, KVM_SET_XCRS,
-	TCGETS,
-	TCSETSW, // our terminal gets its modes back
+	TCGETS, TCSETSW, /* our terminal gets its modes back */
 };
 
 static const uint32_t sandbox_vcpu_ioctls[] = {
@@ -127,8 +126,8 @@ static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n_call
 }
 
 /* Allow a call whose second argument is one of a list; the kernel takes 32 bits of it. */
-static int sandbox_allow_commands(
-	scmp_filter_ctx filter, int call, const uint32_t *commands, size_t n_commands)
+static int sandbox_allow_commands(scmp_filter_ctx filter, int call, const uint32_t *commands,
+	size_t n_commands)
 {
 	int code = 0;
 
@@ -140,7 +139,7 @@ static int sandbox_allow_commands(
 
 static int sandbox_allow_common(scmp_filter_ctx filter)
 {
-	// Signals to ourselves only: the kick of a vCPU, Ctrl-A x.
+	/* Signals to ourselves only: the kick of a vCPU, Ctrl-A x. */
 	static const int to_process[] = {SCMP_SYS(kill), SCMP_SYS(tgkill)};
 	static const int with_protection[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
 	int code = sandbox_allow(filter, sandbox_common, N(sandbox_common));
@@ -168,16 +167,16 @@ static int sandbox_allow_main(scmp_filter_ctx filter, const struct sandbox_needs
 	int code = sandbox_allow(filter, sandbox_main, N(sandbox_main));
 
 	if (!code)
-		code = sandbox_allow_commands(
-			filter, SCMP_SYS(fcntl), sandbox_main_fcntls, N(sandbox_main_fcntls));
+		code = sandbox_allow_commands(filter, SCMP_SYS(fcntl), sandbox_main_fcntls,
+			N(sandbox_main_fcntls));
 	if (!code)
-		code = sandbox_allow_commands(
-			filter, SCMP_SYS(ioctl), sandbox_main_ioctls, N(sandbox_main_ioctls));
-	if (!code) // the channel on which a vhost-user back-end talks to us
+		code = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_main_ioctls,
+			N(sandbox_main_ioctls));
+	if (!code) /* the channel on which a vhost-user back-end talks to us */
 		code = sandbox_allow_unix_stream(filter, SCMP_SYS(socketpair));
-	if (!code) // send(): no address
-		code = seccomp_rule_add(
-			filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_EQ, 0));
+	if (!code) /* send(): no address */
+		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
+			SCMP_A4(SCMP_CMP_EQ, 0));
 	if (!code && needs->connects) {
 		code = sandbox_allow_unix_stream(filter, SCMP_SYS(socket));
 		if (!code)
@@ -192,15 +191,15 @@ static int sandbox_allow_main(scmp_filter_ctx filter, const struct sandbox_needs
 
 static int sandbox_allow_vcpu(scmp_filter_ctx filter)
 {
-	int code = sandbox_allow_commands(
-		filter, SCMP_SYS(ioctl), sandbox_vcpu_ioctls, N(sandbox_vcpu_ioctls));
+	int code = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_vcpu_ioctls,
+		N(sandbox_vcpu_ioctls));
 
-	// Each exit of the guest goes through the filter: KVM_RUN is looked for first.
+	/* Each exit of the guest goes through the filter: KVM_RUN is looked for first. */
 	return code ? code : seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
 }
 
-static int sandbox_allow_kind(
-	scmp_filter_ctx filter, enum sandbox_kind kind, const struct sandbox_needs *needs)
+static int sandbox_allow_kind(scmp_filter_ctx filter, enum sandbox_kind kind,
+	const struct sandbox_needs *needs)
 {
 	switch (kind) {
 	case SANDBOX_MAIN:
@@ -227,7 +226,7 @@ int sandbox_enter(enum sandbox_kind kind, const struct sandbox_needs *needs)
 	if (!code)
 		code = sandbox_allow_kind(filter, kind, needs ? needs : &no_needs);
 	if (!code)
-		code = seccomp_load(filter); // sets no_new_privs first
+		code = seccomp_load(filter); /* sets no_new_privs first */
 	seccomp_release(filter);
 	return code;
 }
@@ -244,7 +243,7 @@ static char *sandbox_format_number(char *end, unsigned long value, unsigned base
 
 static void sandbox_say(const char *text, size_t len)
 {
-	(void)!write(STDERR_FILENO, text, len); // nobody left to tell
+	(void)!write(STDERR_FILENO, text, len); /* nobody left to tell */
 }
 
 /* Async-signal-safe: only write(2) and _exit(2). */
@@ -261,8 +260,8 @@ static void sandbox_on_sigsys(int signo, siginfo_t *info, void *context)
 	sandbox_say(text, sizeof(text) - 1);
 	sandbox_say(at, (size_t)(end - at));
 	if (info->si_syscall == SCMP_SYS(ioctl) || info->si_syscall == SCMP_SYS(fcntl)) {
-		at = sandbox_format_number(
-			end, (unsigned long)registers->uc_mcontext.gregs[REG_RSI], 16);
+		at = sandbox_format_number(end,
+			(unsigned long)registers->uc_mcontext.gregs[REG_RSI], 16);
 		sandbox_say(command, sizeof(command) - 1);
 		sandbox_say(at, (size_t)(end - at));
 	}
@@ -274,8 +273,11 @@ void sandbox_init(void)
 {
 	struct sigaction action = {.sa_sigaction = sandbox_on_sigsys, .sa_flags = SA_SIGINFO};
 
-	(void)sigaction(SIGSYS, &action, NULL); // cannot fail for a valid signal
-	// Or malloc() opens a file of /sys, to count processors, when the ninth thread wants a pool.
+	(void)sigaction(SIGSYS, &action, NULL); /* cannot fail for a valid signal */
+	/*
+	 * Or malloc() opens a file of /sys, to count processors, when the ninth thread wants a
+	 * pool.
+	 */
 	(void)mallopt(M_ARENA_MAX, SANDBOX_MALLOC_POOLS);
-	tzset(); // or gmtime_r() opens the time zone's file when a guest first asks for the time
+	tzset(); /* or gmtime_r() opens the time zone's file when a guest first asks for the time */
 }

@@ -15,14 +15,14 @@
  * before the other threads are made, and each thread enters its own list as its first act.
  * Source: landlock(7), seccomp(2).
  */
-#ifndef VMM_SANDBOX_H
-#define VMM_SANDBOX_H
+#ifndef WEFT_VMM_SANDBOX_H
+#define WEFT_VMM_SANDBOX_H
 
 #include <stdbool.h>
 
 enum sandbox_kind {
-	SANDBOX_MAIN, /* devices, consoles, back-ends, the control socket */
-	SANDBOX_DISK, /* waits for a disk's file */
+	SANDBOX_MAIN,   /* devices, consoles, back-ends, the control socket */
+	SANDBOX_DISK,   /* waits for a disk's file */
 	SANDBOX_CLOSER, /* closes what strangers sent (closer.h) */
 	SANDBOX_VCPU, /* runs the guest; what device handlers change about interrupts and doorbells
 		       */
@@ -30,7 +30,7 @@ enum sandbox_kind {
 
 /** What not every VM needs, for the main thread. */
 struct sandbox_needs {
-	bool connects;	    /* to Unix stream sockets: a network device in client mode */
+	bool connects;      /* to Unix stream sockets: a network device in client mode */
 	bool removes_files; /* Landlock says which; otherwise a removal fails with EACCES */
 };
 

@@ -17,14 +17,14 @@ struct landlock_rules {
 };
 
 /* Later than the kernel headers that we are built with. */
-#define LANDLOCK_FS_REFER	 (UINT64_C(1) << 13) /* version 2: to another folder */
-#define LANDLOCK_FS_TRUNCATE	 (UINT64_C(1) << 14) /* version 3 */
-#define LANDLOCK_FS_IOCTL_DEV	 (UINT64_C(1) << 15) /* version 5: devices opened from now on */
+#define LANDLOCK_FS_REFER        (UINT64_C(1) << 13) /* version 2: to another folder */
+#define LANDLOCK_FS_TRUNCATE     (UINT64_C(1) << 14) /* version 3 */
+#define LANDLOCK_FS_IOCTL_DEV    (UINT64_C(1) << 15) /* version 5: devices opened from now on */
 #define LANDLOCK_FS_OF_VERSION_1 (LANDLOCK_FS_REFER - 1)
-#define LANDLOCK_NET_BIND_TCP	 (UINT64_C(1) << 0)
+#define LANDLOCK_NET_BIND_TCP    (UINT64_C(1) << 0)
 #define LANDLOCK_NET_CONNECT_TCP (UINT64_C(1) << 1)
-#define LANDLOCK_SCOPE_ABSTRACT	 (UINT64_C(1) << 0)
-#define LANDLOCK_SCOPE_SIGNAL	 (UINT64_C(1) << 1)
+#define LANDLOCK_SCOPE_ABSTRACT  (UINT64_C(1) << 0)
+#define LANDLOCK_SCOPE_SIGNAL    (UINT64_C(1) << 1)
 
 unsigned sandbox_landlock_version(void)
 {
@@ -63,7 +63,7 @@ static int sandbox_allow_removal(int rules_fd, const char *folder)
 	int code = 0;
 
 	if (rule.parent_fd < 0)
-		return 0; // gone, and what should be removed with it
+		return 0; /* gone, and what should be removed with it */
 	if (syscall(SYS_landlock_add_rule, rules_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
 		code = -errno;
 	(void)close(rule.parent_fd);

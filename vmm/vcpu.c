@@ -44,8 +44,8 @@ struct vcpus {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* mode changed, or a thread parked */
 	enum vcpus_mode mode;   /* under lock */
-	unsigned n_entered;	/* threads that called enter_fn; under lock */
-	int enter_code;		/* what it said where it failed; under lock */
+	unsigned n_entered;     /* threads that called enter_fn; under lock */
+	int enter_code;         /* what it said where it failed; under lock */
 	unsigned n_vcpus;       /* created */
 	struct vcpu vcpus[];
 };
@@ -114,7 +114,7 @@ static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t de
 	struct kvm_regs regs = {0};
 	char reason[160];
 
-	(void)ioctl(vcpu->fd, KVM_GET_REGS, &regs); // best effort: for the message
+	(void)ioctl(vcpu->fd, KVM_GET_REGS, &regs); /* best effort: for the message */
 	(void)snprintf(reason, sizeof(reason), "vCPU %u: %s (0x%llx) at rip 0x%llx", vcpu->id, what,
 		(unsigned long long)detail, (unsigned long long)regs.rip);
 	vcpu_report(vcpu, VCPU_FAIL, reason);
@@ -137,7 +137,7 @@ static int vcpu_handle_exit(struct vcpu *vcpu)
 	case KVM_EXIT_HLT:
 		return 0;
 	case KVM_EXIT_SHUTDOWN:
-		// Without registers: on AMD they are the processor's after its own reset.
+		/* Without registers: on AMD they are the processor's after its own reset. */
 		vcpu_report(vcpu, VCPU_RESET, "triple fault");
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
@@ -170,7 +170,7 @@ static int vcpu_run_once(struct vcpu *vcpu)
 	if (!code) {
 		code = vcpu_handle_exit(vcpu);
 	} else if (code == -EAGAIN) {
-		code = 0; // an application processor was woken by INIT
+		code = 0; /* an application processor was woken by INIT */
 	} else if (code != -EINTR) {
 		vcpu_report_failure(vcpu, strerror(-code), (uint64_t)-code);
 	}
@@ -226,7 +226,7 @@ static void *vcpu_thread(void *arg)
 		return NULL;
 	while (vcpu_wait_to_run(vcpu)) {
 		while (!*(volatile uint8_t *)&vcpu->run->immediate_exit)
-			(void)vcpu_run_once(vcpu); // failures were reported and raise the flag
+			(void)vcpu_run_once(vcpu); /* failures were reported and raise the flag */
 		vcpu_finish_io(vcpu);
 	}
 	return NULL;
@@ -258,7 +258,7 @@ int vcpus_start_threads(struct vcpus *set, struct err *err)
 	int code = 0;
 
 	(void)sigaction(VCPU_KICK_SIGNAL, &action, NULL);
-	// Signals for the process are the event loop's; a vCPU thread takes the kick only.
+	/* Signals for the process are the event loop's; a vCPU thread takes the kick only. */
 	(void)sigfillset(&all);
 	(void)sigdelset(&all, VCPU_KICK_SIGNAL);
 	(void)sigdelset(&all, SIGSYS);
@@ -362,7 +362,7 @@ static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table 
 	if (code < 0)
 		return err_set(err, code, "vCPU %u: KVM refuses its CPUID: %s", id,
 			strerror(-code));
-	if (msrs_apply(vcpu->fd, &msrs) < 0) // slower for the guest, and no reason not to run
+	if (msrs_apply(vcpu->fd, &msrs) < 0) /* slower for the guest, and no reason not to run */
 		log_warn("vCPU %u: KVM refuses what firmware sets up, such as memory types", id);
 	code = state_vcpu_save(set->config.kvm_fd, vcpu->fd, &vcpu->power_on);
 	if (code < 0)
@@ -435,5 +435,5 @@ void vcpus_note_pause(struct vcpus *set)
 {
 	for (unsigned i = 0; i < set->n_vcpus; i++)
 		(void)ioctl(set->vcpus[i].fd, KVM_KVMCLOCK_CTRL,
-			0); // refused where there is no kvmclock
+			0); /* refused where there is no kvmclock */
 }

@@ -14,8 +14,8 @@
  * Guest behaviour never ends a thread: what KVM cannot carry on is reported once by event_fn and
  * the CPUs park.
  */
-#ifndef VMM_VCPU_H
-#define VMM_VCPU_H
+#ifndef WEFT_VMM_VCPU_H
+#define WEFT_VMM_VCPU_H
 
 struct boot_entry;
 struct bus;

@@ -10,8 +10,8 @@
  * Life cycle: vhost_chan_init() takes the fd over; vhost_chan_done() closes it.
  * Limits: VHOST_CHAN_MAX_QUEUED messages waiting to be sent.
  */
-#ifndef VMM_VHOST_USER_CHAN_H
-#define VMM_VHOST_USER_CHAN_H
+#ifndef WEFT_VMM_VHOST_USER_CHAN_H
+#define WEFT_VMM_VHOST_USER_CHAN_H
 
 #include "vhost_user.h"
 

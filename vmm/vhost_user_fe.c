@@ -125,12 +125,14 @@ static void fe_on_listen(void *ctx, int fd, uint32_t events)
 	}
 	conn = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (conn < 0) {
-		// Without descriptors accept() fails at once, for ever; look again after a while.
+		/*
+		 * Without descriptors accept() fails at once, for ever; look again after a while.
+		 */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
 			fe_pause_listening(fe);
 		return;
 	}
-	(void)ev_set_events(fe->listen_source, 0); // the others wait in the backlog
+	(void)ev_set_events(fe->listen_source, 0); /* the others wait in the backlog */
 	fe_connected(fe, conn);
 }
 
@@ -142,19 +144,19 @@ static void fe_try_connect(struct vhost_fe *fe)
 
 	if (!code)
 		code = unix_address(fe->config.path, &addr);
-	// On a Unix socket this completes at once or fails at once.
+	/* On a Unix socket this completes at once or fails at once. */
 	if (!code && connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
 		code = -errno;
 	if (!code) {
-		fe->last_error[0] = '\0'; // "cannot connect" is not true any more
+		fe->last_error[0] = '\0'; /* "cannot connect" is not true any more */
 		fe_connected(fe, fd);
 		return;
 	}
 	if (fd >= 0)
 		(void)close(fd);
-	// Not there yet is the normal case, and no reason for a line in the log.
-	(void)snprintf(
-		fe->last_error, sizeof(fe->last_error), "cannot connect: %s", strerror(-code));
+	/* Not there yet is the normal case, and no reason for a line in the log. */
+	(void)snprintf(fe->last_error, sizeof(fe->last_error), "cannot connect: %s",
+		strerror(-code));
 	ev_timer_set(fe->retry_timer, VHOST_FE_RETRY_MS * FE_NS_PER_MS, 0);
 	vhost_fe_set_state(fe, VHOST_FE_CONNECTING);
 }
@@ -183,8 +185,8 @@ static int fe_listen(struct vhost_fe *fe, struct err *err)
 		return code;
 	code = ev_add_io(fe->ev, fe->listener.fd, EPOLLIN, fe_on_listen, fe, &fe->listen_source);
 	if (code < 0)
-		return err_set(
-			err, code, "vhost-user socket '%s': %s", fe->config.path, strerror(-code));
+		return err_set(err, code, "vhost-user socket '%s': %s", fe->config.path,
+			strerror(-code));
 	fe->state = VHOST_FE_LISTENING;
 	return 0;
 }
@@ -216,8 +218,8 @@ int vhost_fe_create(struct ev *ev, const struct mem *mem, const struct vhost_fe_
 	if (!code)
 		code = ev_add_timer(ev, vhost_fe_on_reply_timeout, fe, &fe->reply_timer);
 	if (code < 0)
-		(void)err_set(
-			err, code, "vhost-user socket '%s': %s", config->path, strerror(-code));
+		(void)err_set(err, code, "vhost-user socket '%s': %s", config->path,
+			strerror(-code));
 	else if (config->is_server)
 		code = fe_listen(fe, err);
 	else
@@ -300,7 +302,7 @@ void vhost_fe_settle(struct vhost_fe *fe, uint64_t deadline_ns)
 		ev_timer_stop(fe->retry_timer);
 		fe_try_connect(fe);
 	}
-	while (fe->state == VHOST_FE_NEGOTIATING) { // serve this connection alone
+	while (fe->state == VHOST_FE_NEGOTIATING) { /* serve this connection alone */
 		struct pollfd pfd = {
 			.fd = fe->chan.fd,
 			.events = vhost_chan_is_blocked(&fe->chan) ? POLLIN | POLLOUT : POLLIN,

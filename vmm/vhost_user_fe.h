@@ -7,25 +7,27 @@
  *          |                                             +---------- STOPPING <--stop---+
  *          |                                           every GET_VRING_BASE  pause
  *          |                                           is answered
- *          +-- hang-up, wrong or late reply, abandon, from any connected state (BROKEN: waits longer)
+ *          +-- hang-up, wrong or late reply, abandon, from any connected state (BROKEN: waits
+ *          longer)
  *
- * Nothing here waits, but for settle: messages are sent ahead, replies come by the event loop in the
- * order of the requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS while starting or
- * VHOST_FE_STOP_TIMEOUT_MS later (where a guest waits) ends the connection, as does any reply that is
- * not the one expected. Any number of front-ends stop at the same time, each in its own state; who
- * wants a common deadline calls abandon when it has passed. Only this device suffers; last_error
- * says why.
+ * Nothing here waits, but for settle: messages are sent ahead, replies come by the event loop in
+ * the order of the requests, and a reply later than VHOST_FE_REPLY_TIMEOUT_MS while starting or
+ * VHOST_FE_STOP_TIMEOUT_MS later (where a guest waits) ends the connection, as does any reply that
+ * is not the one expected. Any number of front-ends stop at the same time, each in its own state;
+ * who wants a common deadline calls abandon when it has passed. Only this device suffers;
+ * last_error says why.
  *
  * A session is what the guest's driver asked for (features, rings). It outlives connections: when
  * the back-end comes back the session is replayed and each ring goes on where its used index
- * stands, because network back-ends finish buffers in order; then every ring is kicked once. After a
- * pause they go on where the back-end itself said (GET_VRING_BASE). A
+ * stands, because network back-ends finish buffers in order; then every ring is kicked once. After
+ * a pause they go on where the back-end itself said (GET_VRING_BASE). A
  * packed ring has no used index: its place is read from the ring itself, exact for drivers whose
  * chains take one slot each (INDIRECT_DESC, as Linux and DPDK use it).
  * A back-end gets RAM with its first session and keeps it until the connection closes.
  *
- * File descriptors of a back-end, which none has a reason to send, end the connection, and are closed
- * where nobody waits (unix_conn.h); while the loop's closer is behind, there is no other connection.
+ * File descriptors of a back-end, which none has a reason to send, end the connection, and are
+ * closed where nobody waits (unix_conn.h); while the loop's closer is behind, there is no other
+ * connection.
  *
  * Messages whose feature bit was not negotiated are never sent. With REPLY_ACK every change is
  * acknowledged; without, GET_FEATURES after the last one stands in for it.
@@ -39,8 +41,8 @@
  * Limits: VHOST_FE_MAX_RINGS rings, one back-end at a time (further ones wait in the backlog).
  * Source: "Vhost-user Protocol" of QEMU's interoperability specifications, by message name.
  */
-#ifndef VMM_VHOST_USER_FE_H
-#define VMM_VHOST_USER_FE_H
+#ifndef WEFT_VMM_VHOST_USER_FE_H
+#define WEFT_VMM_VHOST_USER_FE_H
 
 #include "ether.h"
 

@@ -2,8 +2,8 @@
  * vhost_user_fe_priv: what the two halves of the front-end share: the connection (vhost_user_fe.c)
  * and the conversation on it (vhost_user_fe_proto.c).
  */
-#ifndef VMM_VHOST_USER_FE_PRIV_H
-#define VMM_VHOST_USER_FE_PRIV_H
+#ifndef WEFT_VMM_VHOST_USER_FE_PRIV_H
+#define WEFT_VMM_VHOST_USER_FE_PRIV_H
 
 #include "unix_socket.h"
 #include "vhost_user_chan.h"
@@ -52,7 +52,7 @@ struct vhost_fe {
 	bool is_mem_sent;
 
 	bool has_session;
-	bool is_paused; /* the session waits */
+	bool is_paused;  /* the session waits */
 	bool is_resumed; /* a back-end had the session's rings before */
 	struct vhost_fe_session session;
 
@@ -60,8 +60,8 @@ struct vhost_fe {
 	char last_error[256];
 };
 
-static inline bool vhost_fe_has_protocol(
-	const struct vhost_fe *fe, enum vhost_user_protocol_feature bit)
+static inline bool vhost_fe_has_protocol(const struct vhost_fe *fe,
+	enum vhost_user_protocol_feature bit)
 {
 	return fe->protocol_features & VIRTIO_BIT(bit);
 }

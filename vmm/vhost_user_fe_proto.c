@@ -29,8 +29,8 @@ static void fe_on_backend_chan(void *ctx, int fd, uint32_t events);
 
 static void fe_watch(struct vhost_fe *fe)
 {
-	(void)ev_set_events(
-		fe->chan_source, vhost_chan_is_blocked(&fe->chan) ? EPOLLIN | EPOLLOUT : EPOLLIN);
+	(void)ev_set_events(fe->chan_source,
+		vhost_chan_is_blocked(&fe->chan) ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 static uint64_t fe_reply_timeout_ms(const struct vhost_fe *fe)
@@ -39,8 +39,8 @@ static uint64_t fe_reply_timeout_ms(const struct vhost_fe *fe)
 						  : VHOST_FE_REPLY_TIMEOUT_MS;
 
 	return fe->state >= VHOST_FE_RUNNING && ms > VHOST_FE_STOP_TIMEOUT_MS
-		? VHOST_FE_STOP_TIMEOUT_MS
-		: ms;
+		       ? VHOST_FE_STOP_TIMEOUT_MS
+		       : ms;
 }
 
 static void fe_expect(struct vhost_fe *fe, uint32_t request, unsigned ring, bool is_ack)
@@ -136,7 +136,7 @@ static void fe_set_mem_table(struct vhost_fe *fe)
 		fds[i] = regions[i].fd;
 	}
 	hdr.size = (uint32_t)(offsetof(struct vhost_user_mem_table, regions) +
-		table.n_regions * sizeof(table.regions[0]));
+			      table.n_regions * sizeof(table.regions[0]));
 	if (vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK))
 		hdr.flags |= VHOST_USER_NEED_REPLY;
 	code = vhost_chan_send(&fe->chan, &hdr, &table, fds, table.n_regions);
@@ -156,7 +156,7 @@ static void fe_set_vring_addr(struct vhost_fe *fe, unsigned i)
 	struct vhost_user_vring_addr addr = {.index = i};
 	void *desc, *driver, *device;
 
-	// The session's addresses were checked by the transport; sizes were, too.
+	/* The session's addresses were checked by the transport; sizes were, too. */
 	if (mem_gpa_to_hva(fe->mem, ring->desc_gpa, 1, &desc) < 0 ||
 		mem_gpa_to_hva(fe->mem, ring->driver_gpa, 1, &driver) < 0 ||
 		mem_gpa_to_hva(fe->mem, ring->device_gpa, 1, &device) < 0)
@@ -189,7 +189,7 @@ uint32_t vhost_fe_packed_base(const void *desc_ring, uint16_t size)
 	while (slot < size && (bool)(desc[slot].flags >> VRING_PACKED_DESC_F_USED & 1) == first)
 		slot++;
 	wrap = first;
-	if (slot == size) { // a whole lap is done, or none
+	if (slot == size) { /* a whole lap is done, or none */
 		slot = 0;
 		wrap = !first;
 	}
@@ -208,9 +208,9 @@ static uint32_t fe_ring_base(const struct vhost_fe *fe, const struct vhost_fe_ri
 		!mem_gpa_to_hva(fe->mem, ring->desc_gpa, 16ull * ring->size, &hva))
 		base = vhost_fe_packed_base(hva, ring->size);
 	else if (fe->is_resumed && !is_packed &&
-		!mem_gpa_to_hva(fe->mem, ring->device_gpa, sizeof(struct vring_used), &hva))
+		 !mem_gpa_to_hva(fe->mem, ring->device_gpa, sizeof(struct vring_used), &hva))
 		base = vhost_fe_split_base(hva);
-	// Packed: the avail position in the low half, the used position in the high one.
+	/* Packed: the avail position in the low half, the used position in the high one. */
 	return is_packed ? base | base << 16 : base;
 }
 
@@ -223,10 +223,10 @@ static void fe_set_vring_fd(struct vhost_fe *fe, uint32_t request, unsigned ring
 
 void vhost_fe_set_vring_enable(struct vhost_fe *fe, unsigned ring)
 {
-	// Without protocol features rings are enabled by their kick fd.
+	/* Without protocol features rings are enabled by their kick fd. */
 	if (fe->features & VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
-		fe_send_state(
-			fe, VHOST_USER_SET_VRING_ENABLE, ring, fe->session.rings[ring].is_enabled);
+		fe_send_state(fe, VHOST_USER_SET_VRING_ENABLE, ring,
+			fe->session.rings[ring].is_enabled);
 }
 
 /* The back-end's channel to us; fd is its end. */
@@ -289,7 +289,7 @@ static void fe_kick(const struct vhost_fe_ring *ring)
 {
 	static const uint64_t one = 1;
 
-	(void)!write(ring->kick_fd, &one, sizeof(one)); // full = kicked already
+	(void)!write(ring->kick_fd, &one, sizeof(one)); /* full = kicked already */
 }
 
 static bool fe_check_session(struct vhost_fe *fe)
@@ -311,7 +311,7 @@ static void fe_start_rings(struct vhost_fe *fe)
 {
 	const struct vhost_fe_session *s = &fe->session;
 
-	// All sizes first: some back-ends count their rings by them.
+	/* All sizes first: some back-ends count their rings by them. */
 	for (unsigned i = 0; i < s->n_rings; i++) {
 		if (s->rings[i].is_used)
 			fe_send_state(fe, VHOST_USER_SET_VRING_NUM, i, s->rings[i].size);
@@ -323,7 +323,7 @@ static void fe_start_rings(struct vhost_fe *fe)
 			continue;
 		fe_set_vring_addr(fe, i);
 		fe_send_state(fe, VHOST_USER_SET_VRING_BASE, i, fe_ring_base(fe, ring));
-		fe->session.rings[i].has_base = false; // moves on from here
+		fe->session.rings[i].has_base = false; /* moves on from here */
 		fe_set_vring_fd(fe, VHOST_USER_SET_VRING_CALL, i, ring->call_fd);
 		if (s->err_fd >= 0)
 			fe_set_vring_fd(fe, VHOST_USER_SET_VRING_ERR, i, s->err_fd);
@@ -344,11 +344,11 @@ void vhost_fe_begin_session(struct vhost_fe *fe)
 	vhost_fe_set_state(fe, VHOST_FE_STARTING);
 	fe_send_u64(fe, VHOST_USER_SET_FEATURES,
 		(fe->session.features & fe->features) | (fe->features & protocol_bit), -1);
-	fe_set_status(fe, 1 | 2 | 8); // ACKNOWLEDGE, DRIVER, FEATURES_OK
+	fe_set_status(fe, 1 | 2 | 8); /* ACKNOWLEDGE, DRIVER, FEATURES_OK */
 	fe_set_mtu(fe);
 	fe_set_mem_table(fe);
 	fe_start_rings(fe);
-	fe_set_status(fe, 1 | 2 | 4 | 8); // and DRIVER_OK
+	fe_set_status(fe, 1 | 2 | 4 | 8); /* and DRIVER_OK */
 	if (!vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK))
 		vhost_fe_send_barrier(fe);
 	fe->is_resumed = true;
@@ -357,8 +357,10 @@ void vhost_fe_begin_session(struct vhost_fe *fe)
 static void fe_session_is_running(struct vhost_fe *fe)
 {
 	fe->retry_ms = VHOST_FE_RETRY_MS;
-	// A kick that the last back-end took and did not serve would be lost; one too many does no
-	// harm.
+	/*
+	 * A kick that the last back-end took and did not serve would be lost; one too many does no
+	 * harm.
+	 */
 	for (unsigned i = 0; i < fe->session.n_rings; i++) {
 		if (fe->session.rings[i].is_used)
 			fe_kick(&fe->session.rings[i]);
@@ -380,7 +382,7 @@ static void fe_advance(struct vhost_fe *fe)
 		fe_session_is_running(fe);
 		break;
 	case VHOST_FE_RUNNING:
-		fe->changed(fe->ctx); // what was changed is done
+		fe->changed(fe->ctx); /* what was changed is done */
 		break;
 	default:
 		break;
@@ -390,7 +392,7 @@ static void fe_advance(struct vhost_fe *fe)
 void vhost_fe_end_session(struct vhost_fe *fe)
 {
 	vhost_fe_set_state(fe, VHOST_FE_STOPPING);
-	if (fe->n_expected) // what is due from before is now due sooner, too
+	if (fe->n_expected) /* what is due from before is now due sooner, too */
 		ev_timer_set(fe->reply_timer, fe_reply_timeout_ms(fe) * FE_NS_PER_MS, 0);
 	for (unsigned i = 0; i < fe->session.n_rings; i++) {
 		if (fe->session.rings[i].is_used)
@@ -398,7 +400,7 @@ void vhost_fe_end_session(struct vhost_fe *fe)
 	}
 	fe_set_status(fe, 0);
 	if (fe->state == VHOST_FE_STOPPING && !fe->n_expected)
-		fe_advance(fe); // no ring was in use
+		fe_advance(fe); /* no ring was in use */
 }
 
 /* Where the back-end gave a ring back; what cannot be a place in it is not passed on. */
@@ -408,11 +410,11 @@ static void fe_on_vring_base(struct vhost_fe *fe, unsigned i, uint32_t base)
 	bool is_packed = fe->session.features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
 
 	if (!fe->is_resumed)
-		return; // of a session that is over; the present one has not begun
+		return; /* of a session that is over; the present one has not begun */
 	ring->base = base;
-	ring->has_base = is_packed
-		? (base & 0x7fff) < ring->size && (base >> 16 & 0x7fff) < ring->size
-		: base <= UINT16_MAX;
+	ring->has_base =
+		is_packed ? (base & 0x7fff) < ring->size && (base >> 16 & 0x7fff) < ring->size
+			  : base <= UINT16_MAX;
 }
 
 /* ---- Replies --------------------------------------------------------------------------------- */
@@ -420,7 +422,7 @@ static void fe_on_vring_base(struct vhost_fe *fe, unsigned i, uint32_t base)
 static void fe_on_features(struct vhost_fe *fe, uint64_t features)
 {
 	if (fe->state != VHOST_FE_NEGOTIATING)
-		return; // the barrier of a back-end without REPLY_ACK
+		return; /* the barrier of a back-end without REPLY_ACK */
 	fe->features = features;
 	fe->has_features = true;
 	fe->max_queue_pairs = 0;
@@ -433,7 +435,7 @@ static void fe_on_protocol_features(struct vhost_fe *fe, uint64_t theirs)
 {
 	uint64_t ours = theirs & FE_PROTOCOL_FEATURES;
 
-	// The carrier needs both; one alone is of no use to us.
+	/* The carrier needs both; one alone is of no use to us. */
 	if ((theirs & FE_PROTOCOL_CARRIER) == FE_PROTOCOL_CARRIER)
 		ours |= FE_PROTOCOL_CARRIER;
 	fe_send_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, ours, -1);
@@ -482,8 +484,8 @@ static bool fe_reply_size_ok(const struct fe_expected *e, uint32_t size)
 	return size == sizeof(uint64_t);
 }
 
-static void fe_on_reply(
-	struct vhost_fe *fe, const struct fe_expected *e, const struct vhost_user_msg *msg)
+static void fe_on_reply(struct vhost_fe *fe, const struct fe_expected *e,
+	const struct vhost_user_msg *msg)
 {
 	if (e->is_ack) {
 		if (msg->payload.u64)
@@ -589,7 +591,7 @@ static void fe_answer_backend(struct vhost_fe *fe, const struct vhost_user_msg *
 	if (!(msg->hdr.flags & VHOST_USER_NEED_REPLY) ||
 		!vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK))
 		return;
-	// A back-end that does not read its answers does without this channel.
+	/* A back-end that does not read its answers does without this channel. */
 	if (vhost_chan_send(&fe->backend_chan, &hdr, &value, NULL, 0) < 0 ||
 		vhost_chan_is_blocked(&fe->backend_chan))
 		vhost_fe_drop_backend_chan(fe);
@@ -615,7 +617,7 @@ static void fe_on_backend_chan(void *ctx, int fd, uint32_t events)
 
 	(void)fd;
 	(void)events;
-	// One a round: the channel is the back-end's to fill, the loop is everybody's.
+	/* One a round: the channel is the back-end's to fill, the loop is everybody's. */
 	code = vhost_chan_recv(&fe->backend_chan, &msg);
 	if (code < 0) {
 		vhost_fe_drop_backend_chan(fe);

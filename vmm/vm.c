@@ -63,8 +63,8 @@ static void vm_raise(struct vm *vm, unsigned bits)
 	static const uint64_t one = 1;
 
 	atomic_fetch_or(&vm->requests, bits);
-	vcpus_hold(vm->vcpus); // the guest shall not run on behind its own power-off
-	(void)!write(vm->request_fd, &one, sizeof(one)); // a full counter wakes as well
+	vcpus_hold(vm->vcpus); /* the guest shall not run on behind its own power-off */
+	(void)!write(vm->request_fd, &one, sizeof(one)); /* a full counter wakes as well */
 }
 
 void vm_request(struct vm *vm, enum vm_request request)
@@ -134,21 +134,21 @@ static void vm_on_request(void *ctx, int fd, uint32_t events)
 	(void)!read(fd, &count, sizeof(count));
 	bits = atomic_exchange(&vm->requests, 0);
 	if (vm->is_resetting) {
-		(void)vm_advance_reset(vm, &err); // has set the state and logged
+		(void)vm_advance_reset(vm, &err); /* has set the state and logged */
 		return;
 	}
 	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
-		return; // overtaken by an earlier one
+		return; /* overtaken by an earlier one */
 	if (bits & VM_REQUEST_FAIL)
 		vm_take_failure(vm);
 	else if (bits & VM_REQUEST_POWER_OFF)
 		vm_power_off(vm, "guest powered off");
 	else if (bits & VM_REQUEST_RESET)
-		(void)vm_reset(vm, &err); // has set the state and logged
+		(void)vm_reset(vm, &err); /* has set the state and logged */
 	else if (bits & VM_REQUEST_PAUSE)
 		vm_hold(vm, vm->ops->pause_reason(vm->ctx));
 	else if (vm->state == VM_RUNNING && vm->ops->is_quiet(vm->ctx))
-		vcpus_run(vm->vcpus); // whoever raised this has held them
+		vcpus_run(vm->vcpus); /* whoever raised this has held them */
 }
 
 /* Creation */
@@ -295,7 +295,7 @@ int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const stru
 		code = vm_add_buses(vm, err);
 	if (!code)
 		code = vm_add_vcpus(vm, config, err);
-	(void)close(vm->kvm_fd); // nobody shall make another VM with it
+	(void)close(vm->kvm_fd); /* nobody shall make another VM with it */
 	vm->kvm_fd = -1;
 	if (code < 0) {
 		vm_destroy(vm);
@@ -325,7 +325,7 @@ void vm_destroy(struct vm *vm)
 	bus_destroy(vm->pio);
 	if (vm->vm_fd >= 0)
 		(void)close(vm->vm_fd);
-	mem_destroy(vm->mem); // after the VM that has it mapped
+	mem_destroy(vm->mem); /* after the VM that has it mapped */
 	(void)pthread_mutex_destroy(&vm->fail_lock);
 	free(vm);
 }
@@ -375,7 +375,7 @@ static int vm_power_on(struct vm *vm, struct err *err)
 		code = vcpus_reset(vm->vcpus, &entry);
 	if (code < 0)
 		return err_set(err, code, "vCPUs: KVM refuses their state: %s", strerror(-code));
-	atomic_store(&vm->requests, 0); // whatever the former life asked for
+	atomic_store(&vm->requests, 0); /* whatever the former life asked for */
 	return 0;
 }
 
@@ -398,7 +398,7 @@ static void vm_let_run(struct vm *vm)
 {
 	vm->ops->pause(vm->ctx, false);
 	if (vm->ops->is_quiet(vm->ctx))
-		vcpus_run(vm->vcpus); // else when the devices are
+		vcpus_run(vm->vcpus); /* else when the devices are */
 	vm_set_state(vm, VM_RUNNING, "");
 }
 
@@ -441,7 +441,7 @@ static int vm_advance_reset(struct vm *vm, struct err *err)
 		return code;
 	}
 	vm->n_resets++;
-	log_notice_ratelimited("machine was reset"); // a guest may do nothing else
+	log_notice_ratelimited("machine was reset"); /* a guest may do nothing else */
 	if (!vm->stays_paused) {
 		vm_let_run(vm);
 		return 0;

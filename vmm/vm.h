@@ -17,8 +17,8 @@
  * Life cycle: vm_create(), devices are made on its buses, vm_start(); vm_destroy() stops the
  * threads. Devices are destroyed after vm_halt() and before vm_destroy().
  */
-#ifndef VMM_VM_H
-#define VMM_VM_H
+#ifndef WEFT_VMM_VM_H
+#define WEFT_VMM_VM_H
 
 #include "config.h"
 

@@ -16,8 +16,8 @@
 /* A virtio device beside its queues: configuration vector, INTx, and what its kind has. */
 #define LIMITS_VIRTIO_FILES 2
 #define LIMITS_QUEUE_FILES  2 /* kick, vector */
-#define LIMITS_NET_FILES                                                                           \
-	12		      /* work, timers, listener, connection, back-end channel, in messages \
+#define LIMITS_NET_FILES \
+	12                    /* work, timers, listener, connection, back-end channel, in messages \
 			       */
 #define LIMITS_DISK_FILES   5 /* file, ring, eventfd, timer */
 #define LIMITS_CLIENT_FILES 2
@@ -43,7 +43,7 @@ unsigned vm_limits_files(const struct config *config)
 	unsigned n = LIMITS_BASE_FILES + config->n_vcpus + limits_console_files(&config->serial);
 
 	if (config->control[0])
-		n += 4 + 2 * CTL_MAX_CONNECTIONS; // each with a timer at most
+		n += 4 + 2 * CTL_MAX_CONNECTIONS; /* each with a timer at most */
 	for (unsigned i = 0; i < config->n_nets; i++)
 		n += vm_limits_net_files(&config->nets[i]);
 	n += config->n_disks * limits_virtio_files(1, LIMITS_DISK_FILES);
@@ -66,7 +66,7 @@ int vm_limits_raise(const struct config *config, struct err *err)
 	}
 	if (limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit); // what it is now is looked at next
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* what it is now is looked at next */
 		(void)getrlimit(RLIMIT_NOFILE, &limit);
 	}
 	if (limit.rlim_cur >= n_needed)

@@ -3,8 +3,8 @@
  *
  * Threads: main.
  */
-#ifndef VMM_VM_LIMITS_H
-#define VMM_VM_LIMITS_H
+#ifndef WEFT_VMM_VM_LIMITS_H
+#define WEFT_VMM_VM_LIMITS_H
 
 struct config;
 struct config_net;

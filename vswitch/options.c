@@ -13,15 +13,20 @@ const char *options_usage(void)
 {
 	return "usage: vswitch [OPTION...]\n"
 	       "\n"
-	       "A managed layer-2 switch for virtual machines. Runs as an ordinary user, without huge\n"
+	       "A managed layer-2 switch for virtual machines. Runs as an ordinary user, without "
+	       "huge\n"
 	       "pages; bridges, ports and links are added at run time, with netcfg.\n"
 	       "\n"
 	       "  --control PATH      socket that netcfg talks to (default\n"
-	       "                      $XDG_RUNTIME_DIR/weft/vswitch.sock, or /tmp/weft-UID/vswitch.sock)\n"
-	       "  --workers CPU-LIST  one packet thread on each CPU, e.g. 2,4-5 (default: one, not pinned)\n"
+	       "                      $XDG_RUNTIME_DIR/weft/vswitch.sock, or "
+	       "/tmp/weft-UID/vswitch.sock)\n"
+	       "  --workers CPU-LIST  one packet thread on each CPU, e.g. 2,4-5 (default: one, not "
+	       "pinned)\n"
 	       "  --rebalance SECONDS|off\n"
-	       "                      even out the load of packet threads, no more often (default 5)\n"
-	       "  --state DIR         keep the configuration and addresses in DIR and restore them\n"
+	       "                      even out the load of packet threads, no more often (default "
+	       "5)\n"
+	       "  --state DIR         keep the configuration and addresses in DIR and restore "
+	       "them\n"
 	       "  --busy              packet threads poll without ever sleeping\n"
 	       "  --log-level LEVEL   err, warn, notice, info or debug (default info)\n"
 	       "  --version           print the version\n"
@@ -65,8 +70,7 @@ int options_parse_cpus(const char *text, int *cpus, unsigned max, struct err *er
 		for (; first <= last; first++) {
 			for (unsigned i = 0; i < n; i++) {
 				if (cpus[i] == first)
-					return bad_cpus(err, -EINVAL, text,
-						"names a CPU twice");
+					return bad_cpus(err, -EINVAL, text, "names a CPU twice");
 			}
 			if (n == max)
 				return bad_cpus(err, -ERANGE, text, "too many workers");
@@ -181,8 +185,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, str
 	struct options *options = ret_options;
 	int opt, r = 0;
 
-	*options = (struct options){
-		.cpus = {OPTIONS_CPU_ANY},
+	*options = (struct options){.cpus = {OPTIONS_CPU_ANY},
 		.n_cpus = 1,
 		.rebalance_s = OPTIONS_REBALANCE_S,
 		.log_level = LOG_INFO};

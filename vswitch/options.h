@@ -12,17 +12,17 @@
 
 #include <stdbool.h>
 
-#define OPTIONS_MAX_WORKERS 16
-#define OPTIONS_PATH_SIZE   256
-#define OPTIONS_CPU_ANY     -1
-#define OPTIONS_REBALANCE_S 5 /* by default */
+#define OPTIONS_MAX_WORKERS     16
+#define OPTIONS_PATH_SIZE       256
+#define OPTIONS_CPU_ANY         -1
+#define OPTIONS_REBALANCE_S     5 /* by default */
 #define OPTIONS_REBALANCE_MAX_S 86400
 
 struct options {
 	bool help, version;
 	char control[OPTIONS_PATH_SIZE];
-	bool control_is_default; /* its directory may have to be made */
-	const char *state;       /* NULL: nothing is kept */
+	bool control_is_default;       /* its directory may have to be made */
+	const char *state;             /* NULL: nothing is kept */
 	int cpus[OPTIONS_MAX_WORKERS]; /* one worker each; OPTIONS_CPU_ANY: not pinned */
 	unsigned n_cpus;
 	unsigned rebalance_s; /* 0: off */

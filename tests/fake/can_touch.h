@@ -2,8 +2,8 @@
  * can_touch: may we read the byte at an address? The kernel is asked, which refuses with EFAULT
  * where we would be ended.
  */
-#ifndef TESTS_FAKE_CAN_TOUCH_H
-#define TESTS_FAKE_CAN_TOUCH_H
+#ifndef WEFT_TESTS_FAKE_CAN_TOUCH_H
+#define WEFT_TESTS_FAKE_CAN_TOUCH_H
 
 #include <fcntl.h>
 #include <stdbool.h>

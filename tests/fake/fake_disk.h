@@ -2,18 +2,18 @@
  * fake_disk: an engine of a disk (disk_engine.h) that gives the answers a test wants, and remembers
  * what it was asked.
  *
- * Threads: one; one engine at a time. A step has ended as soon as it was submitted, unless it is held
- * back. Every function fails the running cmocka test when something is wrong with it.
+ * Threads: one; one engine at a time. A step has ended as soon as it was submitted, unless it is
+ * held back. Every function fails the running cmocka test when something is wrong with it.
  */
-#ifndef TESTS_FAKE_DISK_H
-#define TESTS_FAKE_DISK_H
+#ifndef WEFT_TESTS_FAKE_FAKE_DISK_H
+#define WEFT_TESTS_FAKE_FAKE_DISK_H
 
 #include "dev/disk_engine.h"
 
 #include <limits.h>
 
 #define FAKE_DISK_MAX_STEPS 400
-#define FAKE_ALL	    INT_MAX /* an answer: as many bytes as were asked for, or success */
+#define FAKE_ALL            INT_MAX /* an answer: as many bytes as were asked for, or success */
 
 struct fake_disk {
 	unsigned n_refusals; /* set by the test: of submit() or flush() before they are accepted */

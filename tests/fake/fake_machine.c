@@ -204,8 +204,8 @@ void fake_driver_reset(struct fake_driver *drv)
 	assert_true(fake_machine_run(drv->env, fake_is_reset, drv, 5000));
 }
 
-void fake_driver_start(
-	struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp, uint64_t wanted)
+void fake_driver_start(struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp,
+	uint64_t wanted)
 {
 	fake_driver_start_at(drv, env, vp, wanted, FAKE_DRIVER_BASE);
 }
@@ -235,7 +235,7 @@ void fake_driver_start_at(struct fake_driver *drv, struct dev_env *env, struct v
 
 uint16_t fake_ring_add(struct fake_ring *ring, const struct fake_seg *segs, unsigned n)
 {
-	// Four descriptors a chain, round robin: a test keeps at most ring->size / 4 in flight.
+	/* Four descriptors a chain, round robin: a test keeps at most ring->size / 4 in flight. */
 	uint16_t head = ring->next_avail * 4 % ring->size;
 
 	assert_in_range(n, 1, 4);

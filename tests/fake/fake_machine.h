@@ -7,8 +7,8 @@
  * guest's does: status machine, features, rings in guest RAM, through the registers of BAR 0. Every
  * function fails the running cmocka test when the device breaks the rules.
  */
-#ifndef TESTS_FAKE_MACHINE_H
-#define TESTS_FAKE_MACHINE_H
+#ifndef WEFT_TESTS_FAKE_FAKE_MACHINE_H
+#define WEFT_TESTS_FAKE_FAKE_MACHINE_H
 
 #include "dev/env.h"
 #include "virtio_wire.h"
@@ -65,8 +65,8 @@ uint32_t fake_read(struct fake_driver *drv, unsigned offset, unsigned size);
 void fake_write(struct fake_driver *drv, unsigned offset, unsigned size, uint64_t value);
 uint64_t fake_driver_offered(struct fake_driver *drv);
 /** Reset, negotiate wanted & offered, set up all queues, DRIVER_OK. */
-void fake_driver_start(
-	struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp, uint64_t wanted);
+void fake_driver_start(struct fake_driver *drv, struct dev_env *env, struct virtio_pci *vp,
+	uint64_t wanted);
 /** Write 0 to the status and run the loop until it reads 0. */
 void fake_driver_reset(struct fake_driver *drv);
 /** With rings from gpa on, so that several drivers can share a machine. */

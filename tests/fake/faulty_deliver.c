@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MARK	    0xee
+#define MARK        0xee
 #define PAYLOAD_OFF 6u /* behind the EtherType: in every frame's padding or payload */
 
 uint64_t __real_deliver(struct deliver *deliver, const struct delivery *job);
@@ -44,7 +44,7 @@ __attribute__((destructor)) static void tell(void)
 	(void)fprintf(stderr, "planted %s %lu of %lu\n", fault.kind, fault.planted, fault.seen);
 }
 
-/** Another port that runs, the last one; port_id itself if there is none. */
+/* Another port that runs, the last one; port_id itself if there is none. */
 static uint16_t other_port(const struct dp_snapshot *snapshot, uint16_t port_id)
 {
 	for (unsigned i = DP_MAX_PORTS; i--;)
@@ -53,9 +53,9 @@ static uint16_t other_port(const struct dp_snapshot *snapshot, uint16_t port_id)
 	return port_id;
 }
 
-/** Deliver other frames than a job says, to another port. */
-static uint64_t deliver_other(
-	struct deliver *deliver, const struct delivery *job, uint16_t port_id, uint64_t frames)
+/* Deliver other frames than a job says, to another port. */
+static uint64_t deliver_other(struct deliver *deliver, const struct delivery *job, uint16_t port_id,
+	uint64_t frames)
 {
 	struct delivery other = *job;
 
@@ -64,7 +64,7 @@ static uint64_t deliver_other(
 	return frames ? __real_deliver(deliver, &other) : 0;
 }
 
-/** The frame of this burst that a fault is due for; 0: none. */
+/* The frame of this burst that a fault is due for; 0: none. */
 static uint64_t choose(const struct delivery *job)
 {
 	uint64_t chosen = 0;

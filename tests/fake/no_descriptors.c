@@ -23,14 +23,14 @@ int no_descriptors_connect(const char *path, struct ev *ev)
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = before;
-	none.rlim_cur = (rlim_t)fd; // the next descriptor would be above it
+	none.rlim_cur = (rlim_t)fd; /* the next descriptor would be above it */
 	assert_int_equal(connect(fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	begin_ns = ev_now_ns();
 	for (int i = 0; i < 1000; i++)
 		n_calls += (unsigned)ev_run_once(ev, 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	// The timer may have run, ten times a second.
+	/* The timer may have run, ten times a second. */
 	assert_in_range(n_calls, 1, 100 + (ev_now_ns() - begin_ns) / 10000000);
 	return fd;
 }

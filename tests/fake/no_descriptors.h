@@ -4,8 +4,8 @@
  *
  * Threads: one. Fails the running cmocka test when something is wrong with it.
  */
-#ifndef TESTS_FAKE_NO_DESCRIPTORS_H
-#define TESTS_FAKE_NO_DESCRIPTORS_H
+#ifndef WEFT_TESTS_FAKE_NO_DESCRIPTORS_H
+#define WEFT_TESTS_FAKE_NO_DESCRIPTORS_H
 
 struct ev;
 

@@ -27,8 +27,9 @@ void ping_create(struct ping *ping, struct ev *ev, const char *path)
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 
 	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
-	assert_int_equal(
-		ctl_server_create(ev, path, &iface, handlers, 1, NULL, &ping->server, NULL), 0);
+	assert_int_equal(ctl_server_create(ev, path, &iface, handlers, 1, NULL, &ping->server,
+				 NULL),
+		0);
 	ping->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	assert_int_equal(connect(ping->fd, (struct sockaddr *)&addr, sizeof(addr)), 0);
 }

@@ -1,11 +1,11 @@
 /**
- * ping: a control socket on a test's event loop, and a client that asks it something, to see whether
- * the loop still answers.
+ * ping: a control socket on a test's event loop, and a client that asks it something, to see
+ * whether the loop still answers.
  *
  * Threads: one. Every function fails the running cmocka test when something is wrong with it.
  */
-#ifndef TESTS_FAKE_PING_H
-#define TESTS_FAKE_PING_H
+#ifndef WEFT_TESTS_FAKE_PING_H
+#define WEFT_TESTS_FAKE_PING_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  * A tmpfs in a mount name space of the test's own, so that nothing stays behind. Where this process
  * may not mount, the tests that need it are skipped.
  */
-#ifndef TESTS_SMALL_FS_H
-#define TESTS_SMALL_FS_H
+#ifndef WEFT_TESTS_FAKE_SMALL_FS_H
+#define WEFT_TESTS_FAKE_SMALL_FS_H
 
 #define SMALL_FS_BYTES (128u << 10)
 

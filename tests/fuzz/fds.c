@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MAX_FDS	  1024
+#define MAX_FDS   1024
 #define MAX_LOOKS 20000
 
 static struct pollfd before[MAX_FDS];
 
-/** By one system call, since there is one for each input. */
+/* By one system call, since there is one for each input. */
 static void list(struct pollfd *fds)
 {
 	for (int i = 0; i < MAX_FDS; i++)

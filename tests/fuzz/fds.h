@@ -1,8 +1,8 @@
 /**
  * fds: descriptors that a target's code under test leaves open.
  */
-#ifndef FUZZ_FDS_H
-#define FUZZ_FDS_H
+#ifndef WEFT_TESTS_FUZZ_FDS_H
+#define WEFT_TESTS_FUZZ_FDS_H
 
 /** Remember what is open. */
 void fds_note(void);

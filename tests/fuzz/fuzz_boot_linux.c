@@ -23,10 +23,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (boot_linux_load(mem, data, size, &request, &plan, &err) < 0) {
 		if (!err.code || !err.msg[0])
-			abort(); // a refusal says why
+			abort(); /* a refusal says why */
 		return 0;
 	}
-	// What was accepted can be started: entry, boot parameters and initrd are in RAM.
+	/* What was accepted can be started: entry, boot parameters and initrd are in RAM. */
 	if (mem_gpa_to_hva(mem, plan.entry.rip_gpa, 1, &hva) < 0 ||
 		mem_gpa_to_hva(mem, plan.entry.arg_gpa, 4096, &hva) < 0 ||
 		mem_gpa_to_hva(mem, plan.initrd_gpa, request.initrd_bytes, &hva) < 0)

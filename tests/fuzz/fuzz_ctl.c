@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Words longer than this are all alike.
+/* Words longer than this are all alike. */
 #define WORD_MAX 200
 
 static void require(bool holds)

@@ -57,7 +57,7 @@ static int dial(void)
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", ctl_service.path);
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
-	(void)close(fd); // the listen queue is full
+	(void)close(fd); /* the listen queue is full */
 	return -1;
 }
 
@@ -177,7 +177,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (int i = 0; i < N_CLIENTS; i++)
 		hang_up(&fds[i]);
 	run_server();
-	end_calls(true); // those that outlived their clients
+	end_calls(true); /* those that outlived their clients */
 	fd = dial();
 	require(fd >= 0 && send(fd, request, sizeof(request), 0) == sizeof(request));
 	run_server();

@@ -16,11 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!topo_parse("/", false, &diag, &topo)) {
 		if (!state_from_topo(&topo, "/run", &wanted, &err) &&
-		    !plan_make(&wanted, &nothing, "/run", &plan, &err)) {
+			!plan_make(&wanted, &nothing, "/run", &plan, &err)) {
 			struct plan again;
 
 			plan_done(&plan);
-			// What is as wanted needs nothing.
+			/* What is as wanted needs nothing. */
 			if (!plan_make(&wanted, &wanted, "/run", &again, &err) && again.n_ops)
 				abort();
 			plan_done(&again);

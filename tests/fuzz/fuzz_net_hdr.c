@@ -1,8 +1,8 @@
 /*
  * Any virtio header on any frame, to receivers with and without offloads, tagged and not: nothing
- * is touched beyond the frame, which sanitizers see since what its buffers hold besides is poisoned;
- * every frame is counted, what a receiver without offloads gets asks for nothing, and what one with
- * offloads is asked to sum up lies in its frame. Input: options, header, frame.
+ * is touched beyond the frame, which sanitizers see since what its buffers hold besides is
+ * poisoned; every frame is counted, what a receiver without offloads gets asks for nothing, and
+ * what one with offloads is asked to sum up lies in its frame. Input: options, header, frame.
  */
 #include "fuzz.h"
 #include "rig.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Of a ring's buffers, the switch may touch what the driver sent; on: from now on. */
+/* Of a ring's buffers, the switch may touch what the driver sent; on: from now on. */
 static void fence_buffers(const struct fe_ring *ring, bool on)
 {
 	const struct vring_packed_desc *packed = ring->desc;

@@ -45,14 +45,14 @@ static void op_poke(struct rig *rig, struct program *p, uint8_t op)
 		mem[at++] = next8(p);
 }
 
-/** A second worker, for the process. */
+/* A second worker, for the process. */
 static struct fwd *second_worker(struct rig *rig)
 {
 	static struct fwd *fwd;
 
 	if (!fwd) {
-		fwd = mmap(NULL, sizeof(*fwd), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		fwd = mmap(NULL, sizeof(*fwd), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			-1, 0);
 		check(fwd != MAP_FAILED && !notify_init(&fwd->flush.calls));
 	}
 	fwd_init(fwd, rig->counters, rig->notes, 0, 0);
@@ -65,8 +65,8 @@ static void flush_both(struct rig *rig)
 	fwd_flush(second_worker(rig), &rig->snapshot);
 }
 
-/** A descriptor that is mostly right: its address lies in guest memory or just outside, or it
- *  begins or ends where a region ends. */
+/* A descriptor that is mostly right: its address lies in guest memory or just outside, or it
+ * begins or ends where a region ends. */
 static void op_desc(struct rig *rig, struct program *p, uint8_t op)
 {
 	const struct vmem *mem = &rig->port[0].vmem;
@@ -96,7 +96,7 @@ static void op_desc(struct rig *rig, struct program *p, uint8_t op)
 		(struct vring_packed_desc){gpa, len, next, flags};
 }
 
-/** Frame bytes, so that something gets past the first check. */
+/* Frame bytes, so that something gets past the first check. */
 static void op_bytes(struct rig *rig, struct program *p)
 {
 	size_t at = (size_t)next16(p) * 64, n = next8(p);
@@ -117,7 +117,7 @@ static void op_avail(struct rig *rig, struct program *p, uint8_t op)
 		avail->ring[avail->idx % RIG_RING_SIZE] = next8(p) % (RIG_RING_SIZE + 1);
 }
 
-/** Fill a ring with chains of `pieces` pieces of the same len bytes, directly or by one table. */
+/* Fill a ring with chains of `pieces` pieces of the same len bytes, directly or by one table. */
 static void op_fill(struct rig *rig, struct program *p, uint8_t op)
 {
 	struct fe_ring *ring = some_ring(rig, op >> 4);
@@ -146,11 +146,11 @@ static void op_fill(struct rig *rig, struct program *p, uint8_t op)
 	}
 	for (unsigned i = 0; indirect && i < RIG_RING_SIZE; i++) {
 		if (ring->packed)
-			((struct vring_packed_desc *)ring->desc)[i] = (struct vring_packed_desc){
-				ring->bufs_gpa, pieces * 16, (uint16_t)i,
-				(uint16_t)(VRING_DESC_F_INDIRECT |
-					   1u << (i < at ? VRING_PACKED_DESC_F_USED
-							 : VRING_PACKED_DESC_F_AVAIL))};
+			((struct vring_packed_desc *)ring->desc)[i] =
+				(struct vring_packed_desc){ring->bufs_gpa, pieces * 16, (uint16_t)i,
+					(uint16_t)(VRING_DESC_F_INDIRECT |
+						   1u << (i < at ? VRING_PACKED_DESC_F_USED
+								 : VRING_PACKED_DESC_F_AVAIL))};
 		else
 			((struct vring_desc *)ring->desc)[i] = (struct vring_desc){
 				ring->bufs_gpa, pieces * 16, VRING_DESC_F_INDIRECT, 0};
@@ -161,8 +161,8 @@ static void op_fill(struct rig *rig, struct program *p, uint8_t op)
 		avail->idx = (uint16_t)(((struct vring_used *)ring->used)->idx + at);
 }
 
-/** The header and the first bytes of a large TCP segment to port 1 or to all, where port 0's chains
- *  begin. */
+/* The header and the first bytes of a large TCP segment to port 1 or to all, where port 0's chains
+ * begin. */
 static void op_large(struct rig *rig, struct program *p)
 {
 	uint16_t what = next16(p);
@@ -191,7 +191,7 @@ static void bridge_all(struct rig *rig)
 	}
 }
 
-/**
+/*
  * Port 0's memory: its two regions whole; or the first cut short, with what is left of it behind a
  * hole, or next to it, or cut off; the second at any address, over the first or not. All of it is
  * in the mappings.
@@ -199,7 +199,8 @@ static void bridge_all(struct rig *rig)
 static void set_regions(struct rig *rig, struct program *p, bool cut, bool moved)
 {
 	struct vmem *mem = &rig->port[0].vmem;
-	uint64_t part = cut ? next16(p) * 8u + 1u : rig->ring_bytes, hole = cut ? next8(p) * 64u : 0;
+	uint64_t part = cut ? next16(p) * 8u + 1u : rig->ring_bytes,
+		 hole = cut ? next8(p) * 64u : 0;
 
 	mem->n_regions = 2;
 	for (unsigned r = 0; r < 2; r++)
@@ -217,7 +218,7 @@ static void set_regions(struct rig *rig, struct program *p, bool cut, bool moved
 	mem->n_regions = 3;
 }
 
-/**
+/*
  * What was cut out of port 0's memory is not the switch's to touch; on: from now on. Only the rings
  * are, which may lie there: whoever starts a ring looks at its addresses.
  */
@@ -226,8 +227,8 @@ static void fence_hole(const struct rig *rig, bool on)
 	const struct vmem *mem = &rig->port[0].vmem;
 	uint64_t part = mem->regions[0].size;
 	uint8_t *begin = mem->regions[0].hva + (part > RING_AREA ? part : RING_AREA);
-	uint8_t *end = mem->n_regions > 2 ? mem->regions[2].hva
-					  : mem->regions[0].hva + rig->ring_bytes;
+	uint8_t *end =
+		mem->n_regions > 2 ? mem->regions[2].hva : mem->regions[0].hva + rig->ring_bytes;
 
 	if (begin >= end)
 		return;
@@ -262,7 +263,7 @@ static void op_reset(struct rig *rig, struct program *p)
 	check(!rig_restart(rig, 0, features, size, base) == (!packed || (base & 0x7fff) < size));
 }
 
-/** The neighbours read what came, so that they have room. */
+/* The neighbours read what came, so that they have room. */
 static void drain(struct rig *rig)
 {
 	uint8_t got[1];
@@ -288,8 +289,8 @@ static void exchange(struct rig *rig, unsigned from, unsigned to, uint8_t dst)
 	check(n == (int)len);
 }
 
-/** A neighbour's burst of 1 to 64 frames to port 0 by one of the workers, which keeps it for itself;
- *  or it publishes what it has, or signals. */
+/* A neighbour's burst of 1 to 64 frames to port 0 by one of the workers, which keeps it for itself;
+ * or it publishes what it has, or signals. */
 static void op_workers(struct rig *rig, struct program *p)
 {
 	static uint8_t frame[2000];
@@ -312,7 +313,7 @@ static void op_workers(struct rig *rig, struct program *p)
 	}
 }
 
-/** Many frames in one burst from a neighbour. */
+/* Many frames in one burst from a neighbour. */
 static void op_many(struct rig *rig, struct program *p)
 {
 	static uint8_t frame[FE_BUF_SIZE];
@@ -361,7 +362,7 @@ static void op_time(struct rig *rig, struct program *p, uint8_t op)
 	rig_learn(rig);
 }
 
-/** An operation of port 0's guest on its memory. False: it is one of others. */
+/* An operation of port 0's guest on its memory. False: it is one of others. */
 static bool op_guest(struct rig *rig, struct program *p, uint8_t op)
 {
 	switch (op & 0xf) {
@@ -394,7 +395,7 @@ int fuzz_ring(bool packed, const uint8_t *data, size_t size)
 	struct rig *rig = rig_create(3, packed ? 1 : 0, RIG_FEATURES | RIG_OFFLOADS);
 	struct program program = {data, data + size};
 
-	rig->snapshot.n_workers = 2; /* one after the other, but with locks */
+	rig->snapshot.n_workers = 2;            /* one after the other, but with locks */
 	rig_set_features(rig, 2, RIG_FEATURES); /* one neighbour gets large frames in segments */
 
 	while (program.at < program.end) {

@@ -45,10 +45,10 @@
 #define HUGE_SIZE (4 << 20)
 #define PAGE_SIZE 4096
 #define MAX_KEPT  16
-#define BURST	  4
-#define WRITE	  0xf0 /* no request of the protocol */
+#define BURST     4
+#define WRITE     0xf0 /* no request of the protocol */
 
-/** What is let go of, or changed behind the switch's back, only after the messages. */
+/* What is let go of, or changed behind the switch's back, only after the messages. */
 struct kept {
 	int readers[MAX_KEPT]; /* of sockets that linger */
 	unsigned n_readers;
@@ -80,8 +80,8 @@ static void prepare(void)
 	if (strlen(path) + 2 >= sizeof(path) || !mkdtemp(path))
 		abort();
 	strcat(path, "/p");
-	work = mmap(
-		NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	work = mmap(NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		0);
 	if (work == MAP_FAILED)
 		abort();
 	/* They live as long as the process. */
@@ -123,7 +123,7 @@ static void keep(int *fds, unsigned *n, int fd)
 		fds[(*n)++] = dup(fd);
 }
 
-/** A read() of nobody empties it: the next write() of 1 would wait. */
+/* A read() of nobody empties it: the next write() of 1 would wait. */
 static int full_eventfd(void)
 {
 	const uint64_t full = UINT64_MAX - 1;
@@ -135,7 +135,7 @@ static int full_eventfd(void)
 	return fd;
 }
 
-/** Its last copy is closed by the port, who waits: see close_all(). */
+/* Its last copy is closed by the port, who waits: see close_all(). */
 static int lingering_socket(void)
 {
 	int fd;
@@ -157,7 +157,7 @@ static int shrinking_file(size_t size, unsigned flags)
 	return fd;
 }
 
-/** What nobody expects, number i. */
+/* What nobody expects, number i. */
 static int odd_fd(unsigned i)
 {
 	switch (i % 8) {
@@ -180,12 +180,12 @@ static int odd_fd(unsigned i)
 	}
 }
 
-/** What the peer does to its files while the switch has them. */
+/* What the peer does to its files while the switch has them. */
 static void spoil(void)
 {
 	for (unsigned i = 0; i < kept.n_blocking; i++)
-		(void)fcntl(
-			kept.blocking[i], F_SETFL, fcntl(kept.blocking[i], F_GETFL) & ~O_NONBLOCK);
+		(void)fcntl(kept.blocking[i], F_SETFL,
+			fcntl(kept.blocking[i], F_GETFL) & ~O_NONBLOCK);
 	for (unsigned i = 0; i < kept.n_files; i++)
 		(void)!ftruncate(kept.files[i], 0);
 }
@@ -224,7 +224,7 @@ static void let_go(void)
 	kept = (struct kept){0};
 }
 
-/** Descriptors of kind & 7, (kind >> 4) + 1 of them. Returns how many. */
+/* Descriptors of kind & 7, (kind >> 4) + 1 of them. Returns how many. */
 static unsigned make_fds(uint8_t kind, int *fds)
 {
 	unsigned n = (kind >> 4) + 1u;
@@ -264,7 +264,7 @@ static unsigned make_fds(uint8_t kind, int *fds)
 	return n;
 }
 
-/** Close our copies; where nobody has another one, without waiting for readers. */
+/* Close our copies; where nobody has another one, without waiting for readers. */
 static void close_all(const int *fds, unsigned n, bool are_sent)
 {
 	const struct linger none = {0};
@@ -276,7 +276,7 @@ static void close_all(const int *fds, unsigned n, bool are_sent)
 	}
 }
 
-/** Of the pages that regions lie in, what is not theirs: not to be touched, or again as before. */
+/* Of the pages that regions lie in, what is not theirs: not to be touched, or again as before. */
 static void fence_regions(const struct port_queues *rings, bool on)
 {
 	const struct vmem *mem = rings->n + rings->n_disabled ? vring_of(rings->rx[0])->mem : NULL;
@@ -313,7 +313,7 @@ static void call_driver(struct vring *ring)
 	notify_submit(&work->flush.calls);
 }
 
-/** What a worker may do with rings that are offered. */
+/* What a worker may do with rings that are offered. */
 static void use_rings(struct port *port)
 {
 	static struct put_plan plan;
@@ -348,7 +348,7 @@ static void use_rings(struct port *port)
 	}
 }
 
-/** What a worker may do with rings that the peer disabled. */
+/* What a worker may do with rings that the peer disabled. */
 static void drain_rings(struct port *port)
 {
 	const struct port_queues *rings = port_queues(port);
@@ -397,7 +397,7 @@ static void settle(struct ev *ev)
 		;
 }
 
-/** The message at data, to the port or to its memory. returns  where the next one begins */
+/* The message at data, to the port or to its memory. returns  where the next one begins */
 static const uint8_t *say(int fd, const uint8_t *data, const uint8_t *end)
 {
 	struct vhost_user_hdr hdr = {.request = data[0], .flags = data[1], .size = data[3]};

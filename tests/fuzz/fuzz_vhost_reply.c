@@ -63,7 +63,7 @@ static void put_fd(int to, const void *bytes, size_t size)
 	if (n_readers == MAX_SENT_FDS)
 		return;
 	readers[n_readers] = -1;
-	(void)odd_socket_send(to, bytes, size, &readers[n_readers++]); // or it has hung up
+	(void)odd_socket_send(to, bytes, size, &readers[n_readers++]); /* or it has hung up */
 }
 
 /* The messages of one connection, as long as it is told where each of them ends. */
@@ -136,7 +136,7 @@ static bool answer(int fd, const struct vhost_user_msg *msg, struct input *in)
 		(void)put(fd, payload, size);
 		return deviation & 1;
 	case 0xc8 ... 0xcf:
-		return true; // no answer
+		return true; /* no answer */
 	case 0xd0 ... 0xd7:
 		hdr.size = next(in) | (uint32_t)next(in) << 8 | (uint32_t)next(in) << 24;
 		break;
@@ -201,7 +201,7 @@ static int take(int fd, struct vhost_user_msg *msg, int *channel)
 	}
 	if (n < 0)
 		return 0;
-	// Each request is one write of the front-end: header and payload are here together.
+	/* Each request is one write of the front-end: header and payload are here together. */
 	if (n != sizeof(msg->hdr) || msg->hdr.size > sizeof(msg->payload))
 		return -1;
 	if (msg->hdr.size &&
@@ -349,7 +349,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct vhost_fe_config config = {.is_server = true};
 	struct vhost_fe_session session = {
 		.features = VIRTIO_BIT(VIRTIO_F_VERSION_1) |
-			(size & 1 ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0),
+			    (size & 1 ? VIRTIO_BIT(VIRTIO_F_RING_PACKED) : 0),
 		.mtu = 1500,
 		.err_fd = kick,
 		.n_rings = N_RINGS,
@@ -388,7 +388,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		(void)ev_run_once(ev, 0);
 	vhost_fe_get_status(fe, &status);
 	if (status.state >= VHOST_FE_NEGOTIATING)
-		abort(); // the peer is gone: so must be the connection
+		abort(); /* the peer is gone: so must be the connection */
 	vhost_fe_destroy(fe);
 	for (unsigned i = 0; i < n_readers; i++)
 		(void)close(readers[i]);

@@ -3,8 +3,8 @@
  * mastering with them, on a machine that is paused now and then.
  * Input is a list of 8-byte steps; addresses are folded into a small window so that rings, once set
  * up, are hit, or lie at the end of RAM, which a guard page follows.
- * Nothing outside guest RAM may be touched, no callback of the loop may read more descriptors than a
- * turn has, and after a machine reset every status is 0 again.
+ * Nothing outside guest RAM may be touched, no callback of the loop may read more descriptors than
+ * a turn has, and after a machine reset every status is 0 again.
  */
 #include "fuzz.h"
 
@@ -169,7 +169,7 @@ static void run_step(struct machine *m, const struct step *s)
 	case 8:
 		memcpy(m->window + s->offset % (WINDOW_SIZE - 4), &s->value, 4);
 		break;
-	case 9: // one more buffer, and a kick
+	case 9: /* one more buffer, and a kick */
 		((struct vring_avail *)(m->window + 0x1000))->ring[s->offset % 16] = s->size;
 		((struct vring_avail *)(m->window + 0x1000))->idx++;
 		virtio_pci_bar_write(vp, VIRTIO_PCI_NOTIFY + s->value % 5 * 4, 2, 0);

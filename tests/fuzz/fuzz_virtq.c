@@ -1,13 +1,14 @@
 /*
- * A ring of a virtio device that the VMM serves, filled by the input as a guest might, split or packed:
+ * A ring of a virtio device that the VMM serves, filled by the input as a guest might, split or
+ * packed:
  *
  *   byte 0    bit 0 packed, bit 1 INDIRECT_DESC, bit 2 EVENT_IDX, bits 4.. size of the queue
  *   the rest  the bytes of a window of RAM with descriptors, both ring parts and tables in it
  *
  * Addresses are folded into the window, but for those with their top bit set; those with the next
- * bit set lie at the very end of RAM, which a guard page follows. However the ring looks, no chain may
- * take more steps than its queue allows, a turn must end, every range lies in RAM, nothing is touched
- * outside, and positions stay inside the ring.
+ * bit set lie at the very end of RAM, which a guard page follows. However the ring looks, no chain
+ * may take more steps than its queue allows, a turn must end, every range lies in RAM, nothing is
+ * touched outside, and positions stay inside the ring.
  */
 #include "fuzz.h"
 
@@ -71,7 +72,7 @@ static bool take_turn(struct virtq *vq)
 		uint64_t before = virtq_steps();
 		int code = virtq_pop(vq, &turn, &chain);
 
-		// The ring's own descriptors, and a table's behind them.
+		/* The ring's own descriptors, and a table's behind them. */
 		if (virtq_steps() - before > 2u * vq->size)
 			abort();
 		if (virtq_steps() - begin > VIRTQ_TURN_STEPS + 2u * vq->size)
@@ -101,10 +102,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (!size || mem_gpa_to_hva(mem, WINDOW_GPA, WINDOW_SIZE, &window) < 0)
 		return 0;
-	queue.size = (uint16_t)(1u << (data[0] >> 4) % 7); // up to 64
+	queue.size = (uint16_t)(1u << (data[0] >> 4) % 7); /* up to 64 */
 	if (data[0] & 1) {
 		features |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
-		queue.size = (uint16_t)(queue.size + (data[0] >> 4) / 7); // any size is allowed
+		queue.size = (uint16_t)(queue.size + (data[0] >> 4) / 7); /* any size is allowed */
 	}
 	features |= data[0] & 2 ? VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) : 0;
 	features |= data[0] & 4 ? VIRTIO_BIT(VIRTIO_F_EVENT_IDX) : 0;
@@ -113,8 +114,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(window, 0, WINDOW_SIZE);
 	memcpy(window, data, size);
 	fold_addresses(window);
-	if (size > DRIVER_GPA - WINDOW_GPA) // what is no descriptor, as it came
-		memcpy((uint8_t *)window + 0x400, data + 0x400, size - 0x400 < 0x400 ? size - 0x400 : 0x400);
+	if (size > DRIVER_GPA - WINDOW_GPA) /* what is no descriptor, as it came */
+		memcpy((uint8_t *)window + 0x400, data + 0x400,
+			size - 0x400 < 0x400 ? size - 0x400 : 0x400);
 	if (virtq_init(&vq, mem, &queue, features) < 0)
 		abort();
 	for (unsigned i = 0; i < MAX_TURNS && take_turn(&vq); i++)

@@ -15,7 +15,7 @@
 static int replay_file(const char *path, size_t size)
 {
 	FILE *file = fopen(path, "rb");
-	uint8_t *data = malloc(size ? size : 1); // exactly the size, so that ASan sees overruns
+	uint8_t *data = malloc(size ? size : 1); /* exactly the size, so that ASan sees overruns */
 	int code = -1;
 
 	if (file && data && fread(data, 1, size, file) == size) {

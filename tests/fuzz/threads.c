@@ -10,17 +10,17 @@ struct start {
 	void *arg;
 };
 
-int __real_pthread_create(
-	pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg);
-int __wrap_pthread_create(
-	pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg);
+int __real_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *arg),
+	void *arg);
+int __wrap_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *arg),
+	void *arg);
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t is_waiting = PTHREAD_COND_INITIALIZER;
 static pthread_cond_t is_done = PTHREAD_COND_INITIALIZER;
 static struct start waiting[MAX_WAITING];
 static unsigned n_waiting;
-static unsigned n_idle;	   /* threads */
+static unsigned n_idle;    /* threads */
 static unsigned n_started; /* and not done */
 
 static void *run(void *arg)
@@ -43,8 +43,8 @@ static void *run(void *arg)
 	return arg;
 }
 
-int __wrap_pthread_create(
-	pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *arg), void *arg)
+int __wrap_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *arg),
+	void *arg)
 {
 	int error = 0;
 

@@ -5,8 +5,8 @@
  * a target that is linked with --wrap=pthread_create keeps them for the next input, and knows when
  * all that was started is done. For threads that are detached, and nobody's but the program's.
  */
-#ifndef FUZZ_THREADS_H
-#define FUZZ_THREADS_H
+#ifndef WEFT_TESTS_FUZZ_THREADS_H
+#define WEFT_TESTS_FUZZ_THREADS_H
 
 /** Functions that were started and have not returned; the fuzzer's own may be among them. */
 unsigned threads_count(void);

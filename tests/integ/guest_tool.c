@@ -1,6 +1,6 @@
 /*
- * guest_tool: what a test does inside a Linux guest for which the small guest has no command. Static,
- * so that it runs on whatever is there.
+ * guest_tool: what a test does inside a Linux guest for which the small guest has no command.
+ * Static, so that it runs on whatever is there.
  *
  *   guest_tool msr CPU INDEX                     print a model-specific register
  *   guest_tool rtc                               wait for three update interrupts and an alarm
@@ -64,7 +64,7 @@ static int try_rtc(void)
 	}
 	if (ioctl(fd, RTC_UIE_OFF, 0) < 0 || ioctl(fd, RTC_RD_TIME, &alarm.time) < 0)
 		return fail("time");
-	memcpy(&tm, &alarm.time, sizeof(alarm.time)); // the first members are the same
+	memcpy(&tm, &alarm.time, sizeof(alarm.time)); /* the first members are the same */
 	at = timegm(&tm) + 3;
 	(void)gmtime_r(&at, &tm);
 	memcpy(&alarm.time, &tm, sizeof(alarm.time));

@@ -1,22 +1,26 @@
 /*
- * kexec_guest: all that runs in a Linux guest which boots one kernel after the other by kexec, /init of an
- * initramfs that holds, beside it, /vmlinuz and the drivers of the NIC, /1.ko ... in the order to load them.
+ * kexec_guest: all that runs in a Linux guest which boots one kernel after the other by kexec,
+ * /init of an initramfs that holds, beside it, /vmlinuz and the drivers of the NIC, /1.ko ... in
+ * the order to load them.
  *
- * A kernel that is booted by kexec finds the devices as the one before left them. So first, without a driver,
- * it fills all memory that is free, and waits; a device that still takes frames for the kernel before writes
- * into that memory, or wrote into the files, whose sum is on the command line. Then it takes the NIC and
- * counts frames. Then the next kernel is booted at once: no interface is closed. A kernel may reset its devices
- * when it makes way for the next one, and then says nothing about bus mastering; so the first turns that off by
- * itself as well, under a driver that knows nothing of it, and looks whether frames still come in. It waits by
- * reading a line of the console, so that the test sends frames meanwhile:
+ * A kernel that is booted by kexec finds the devices as the one before left them. So first, without
+ * a driver, it fills all memory that is free, and waits; a device that still takes frames for the
+ * kernel before writes into that memory, or wrote into the files, whose sum is on the command line.
+ * Then it takes the NIC and counts frames. Then the next kernel is booted at once: no interface is
+ * closed. A kernel may reset its devices when it makes way for the next one, and then says nothing
+ * about bus mastering; so the first turns that off by itself as well, under a driver that knows
+ * nothing of it, and looks whether frames still come in. It waits by reading a line of the console,
+ * so that the test sends frames meanwhile:
  *
  *   generation N: memory is filled                 a line is waited for
  *   generation N: memory is whole | WRITTEN OVER   and the files
  *   generation 0: bus mastering is off             a line is waited for, and another one
  *   generation 0: no frame came in | FRAMES CAME IN
- *   generation N: frames come in                   a line is waited for, then kernel N + 1 is booted
+ *   generation N: frames come in                   a line is waited for, then kernel N + 1 is
+ *                                                  booted
  *
- * Arguments of the kernel: weft.ip=eth1:ADDRESS/LENGTH, generation=N and sum=HEX (both from the kernel before).
+ * Arguments of the kernel: weft.ip=eth1:ADDRESS/LENGTH, generation=N and sum=HEX (both from the
+ * kernel before).
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -36,11 +40,11 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#define MAX_FILES 16
-#define ARCHIVE "/archive"
-#define PAGE 4096
+#define MAX_FILES     16
+#define ARCHIVE       "/archive"
+#define PAGE          4096
 #define ENOUGH_FRAMES 20
-#define NIC "/sys/class/net/eth0"
+#define NIC           "/sys/class/net/eth0"
 
 struct file {
 	char name[16];
@@ -120,20 +124,24 @@ static uint64_t sum_of_files(void)
 			size_t left = files[i].size - at;
 
 			word = 0;
-			memcpy(&word, files[i].data + at, left < sizeof(word) ? left : sizeof(word));
+			memcpy(&word, files[i].data + at,
+				left < sizeof(word) ? left : sizeof(word));
 			sum = (sum ^ word) * UINT64_C(0x100000001b3);
 		}
 	}
 	return sum;
 }
 
-/* An archive as the kernel unpacks it (cpio, "newc"): a header of hexadecimal numbers, the name, the bytes. */
+/*
+ * An archive as the kernel unpacks it (cpio, "newc"): a header of hexadecimal numbers, the name,
+ * the bytes.
+ */
 static void pack_entry(FILE *out, const char *name, unsigned mode, const void *data, size_t size)
 {
 	static const char zeros[4];
 	size_t name_size = strlen(name) + 1;
-	int head = fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 0, mode, 0, 0, 1, 0, size,
-			   0, 0, 0, 0, name_size, 0);
+	int head = fprintf(out, "070701%08x%08x%08x%08x%08x%08x%08zx%08x%08x%08x%08x%08zx%08x", 0,
+		mode, 0, 0, 1, 0, size, 0, 0, 0, 0, name_size, 0);
 
 	(void)fwrite(name, 1, name_size, out);
 	(void)fwrite(zeros, 1, -((size_t)head + name_size) % 4, out);
@@ -233,7 +241,8 @@ static void await_frames(unsigned long before)
 /* In the NIC's PCI command register, behind its driver's back. */
 static void set_bus_master(bool on)
 {
-	int fd = open(NIC "/device/../config", O_RDWR | O_CLOEXEC); // of the virtio device's parent
+	int fd = open(NIC "/device/../config",
+		O_RDWR | O_CLOEXEC); /* of the virtio device's parent */
 	uint16_t command;
 
 	if (fd < 0 || pread(fd, &command, sizeof(command), PCI_COMMAND) != sizeof(command))
@@ -244,7 +253,9 @@ static void set_bus_master(bool on)
 	(void)close(fd);
 }
 
-/* Take the driver from the NIC and give it back: it resets the device, as the next kernel's does. */
+/*
+ * Take the driver from the NIC and give it back: it resets the device, as the next kernel's does.
+ */
 static void take_driver_again(void)
 {
 	static const char *const verbs[] = {"unbind", "bind"};
@@ -254,9 +265,10 @@ static void take_driver_again(void)
 	if (length < 0)
 		stop(NIC);
 	link[length] = '\0';
-	name = strrchr(link, '/') + 1; // it ends in /virtioN
+	name = strrchr(link, '/') + 1; /* it ends in /virtioN */
 	for (size_t i = 0; i < 2; i++) {
-		(void)snprintf(path, sizeof(path), "/sys/bus/virtio/drivers/virtio_net/%s", verbs[i]);
+		(void)snprintf(path, sizeof(path), "/sys/bus/virtio/drivers/virtio_net/%s",
+			verbs[i]);
 		FILE *out = fopen(path, "we");
 
 		if (!out || fputs(name, out) < 0 || fclose(out))
@@ -271,7 +283,7 @@ static void try_bus_master(void)
 	await_frames(0);
 	set_bus_master(false);
 	say("bus mastering is off");
-	await_line(); // what was on its way has come
+	await_line(); /* what was on its way has come */
 	before = n_received();
 	await_line();
 	say(n_received() == before ? "no frame came in" : "FRAMES CAME IN");
@@ -281,16 +293,19 @@ static void try_bus_master(void)
 
 static _Noreturn void boot_next(const char *cmdline, uint64_t sum)
 {
-	int kernel = open("/vmlinuz", O_RDONLY | O_CLOEXEC), archive = open(ARCHIVE, O_RDONLY | O_CLOEXEC);
+	int kernel = open("/vmlinuz", O_RDONLY | O_CLOEXEC),
+	    archive = open(ARCHIVE, O_RDONLY | O_CLOEXEC);
 	const char *end = strstr(cmdline, " generation=");
 	char next[2048];
 
 	(void)snprintf(next, sizeof(next), "%.*s generation=%lu sum=%" PRIx64,
-		       (int)(end ? (size_t)(end - cmdline) : strcspn(cmdline, "\n")), cmdline, generation + 1, sum);
+		(int)(end ? (size_t)(end - cmdline) : strcspn(cmdline, "\n")), cmdline,
+		generation + 1, sum);
 	if (syscall(SYS_kexec_file_load, kernel, archive, strlen(next) + 1, next, 0ul) < 0)
 		stop("kexec_file_load");
 	await_line();
-	(void)syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL);
+	(void)syscall(SYS_reboot, LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC,
+		NULL);
 	stop("kexec");
 }
 
@@ -303,11 +318,13 @@ int main(void)
 	FILE *in;
 	int fd;
 
-	if (mount("dev", "/dev", "devtmpfs", 0, NULL) < 0 || (fd = open("/dev/console", O_RDWR)) < 0)
-		return 1; // there is nobody to tell
+	if (mount("dev", "/dev", "devtmpfs", 0, NULL) < 0 ||
+		(fd = open("/dev/console", O_RDWR)) < 0)
+		return 1; /* there is nobody to tell */
 	for (int standard = 0; standard <= STDERR_FILENO; standard++)
 		(void)dup2(fd, standard);
-	if (mount("proc", "/proc", "proc", 0, NULL) < 0 || mount("sysfs", "/sys", "sysfs", 0, NULL) < 0)
+	if (mount("proc", "/proc", "proc", 0, NULL) < 0 ||
+		mount("sysfs", "/sys", "sysfs", 0, NULL) < 0)
 		stop("mount");
 	in = fopen("/proc/cmdline", "re");
 	if (!in || !fgets(cmdline, sizeof(cmdline), in))
@@ -322,7 +339,9 @@ int main(void)
 	sum = sum_of_files();
 	sum_before = at ? strtoull(at + strlen(" sum="), NULL, 16) : sum;
 	same = sum == sum_before;
-	say(stays && same ? "memory is whole" : stays ? "files WRITTEN OVER" : "memory WRITTEN OVER");
+	say(stays && same ? "memory is whole"
+		: stays   ? "files WRITTEN OVER"
+			  : "memory WRITTEN OVER");
 	load_drivers();
 	set_address(cmdline);
 	pack_files();

@@ -18,12 +18,12 @@
 #include <cmocka.h>
 
 #define RING_SIZE     1024
-#define WINDOW	      32  /* far below the ring: attackers may have frames flooded to it */
-#define STALL_S	      120 /* a hang, whatever the machine is busy with */
+#define WINDOW        32  /* far below the ring: attackers may have frames flooded to it */
+#define STALL_S       120 /* a hang, whatever the machine is busy with */
 #define ANSWER_MS     (STALL_S * 1000)
 #define SETTLE_FRAMES 100
 #define SETTLE_CALLS  10
-#define MAGIC	      0x6e6569676862ull
+#define MAGIC         0x6e6569676862ull
 
 struct numbered {
 	uint8_t dst[6], src[6], type[2], pad[2];
@@ -31,7 +31,7 @@ struct numbered {
 	uint8_t rest[24];
 } __attribute__((packed));
 
-/** One direction of the neighbours' traffic. */
+/* One direction of the neighbours' traffic. */
 struct flow {
 	struct fe *from, *to;
 	uint8_t from_id, to_id;
@@ -58,9 +58,9 @@ static time_t now_s(void)
 	return t.tv_sec;
 }
 
-/** The threads of this file may not fail a test themselves: cmocka jumps. */
-__attribute__((format(printf, 2, 3))) static void note_fault(
-	struct attack_neighbours *n, const char *format, ...)
+/* The threads of this file may not fail a test themselves: cmocka jumps. */
+__attribute__((format(printf, 2, 3))) static void note_fault(struct attack_neighbours *n,
+	const char *format, ...)
 {
 	va_list args;
 
@@ -106,7 +106,7 @@ static void send_window(struct attack_neighbours *n, struct flow *flow)
 	}
 }
 
-/** Receive what arrived for flow->to. Frames of others are not looked at. */
+/* Receive what arrived for flow->to. Frames of others are not looked at. */
 static void receive_window(struct attack_neighbours *n, struct flow *flow)
 {
 	static uint8_t bytes[2][FE_FRAME_MAX];
@@ -147,7 +147,7 @@ static void *pump(void *arg)
 	return NULL;
 }
 
-/** Rows, and changes that wait for every worker. */
+/* Rows, and changes that wait for every worker. */
 static void *call(void *arg)
 {
 	static const char *const calls[][2] = {
@@ -171,8 +171,8 @@ const char *attack_port(struct attack *attack, const char *name, const char *wor
 {
 	char all[256];
 
-	(void)snprintf(all, sizeof(all), "name %s bridge br0 path $/%s exist_ok true %s", name, name,
-		words);
+	(void)snprintf(all, sizeof(all), "name %s bridge br0 path $/%s exist_ok true %s", name,
+		name, words);
 	switch_must(&attack->proc, "PortAdd", all);
 	return switch_proc_path(&attack->proc, name);
 }
@@ -221,7 +221,8 @@ void attack_settle(struct attack *attack)
 			since = now_s();
 		sum = now;
 		if (now_s() - since > STALL_S)
-			fail_msg("stalled: n1 received %llu frames, n2 %llu, %llu requests answered",
+			fail_msg(
+				"stalled: n1 received %llu frames, n2 %llu, %llu requests answered",
 				(unsigned long long)n->flows[1].n_got,
 				(unsigned long long)n->flows[0].n_got,
 				(unsigned long long)n->n_answers);
@@ -230,8 +231,8 @@ void attack_settle(struct attack *attack)
 	check(attack);
 }
 
-void attack_expect(
-	struct attack *attack, const char *name, enum ctl_conn_state state, const char *text)
+void attack_expect(struct attack *attack, const char *name, enum ctl_conn_state state,
+	const char *text)
 {
 	struct ctl_port port = {0};
 	time_t since = now_s();

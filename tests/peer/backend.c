@@ -59,7 +59,7 @@ static bool receive(int fd, struct vhost_user_msg *msg, int *fds, unsigned *n_fd
 
 static void send_bytes(int fd, const void *bytes, size_t size)
 {
-	(void)!send(fd, bytes, size, MSG_NOSIGNAL); // a lost peer shows at the next read
+	(void)!send(fd, bytes, size, MSG_NOSIGNAL); /* a lost peer shows at the next read */
 }
 
 static size_t flatten(const struct vhost_user_msg *msg, uint8_t *bytes)
@@ -103,7 +103,7 @@ static bool misbehave(struct backend *be, struct vhost_user_msg *reply)
 	case FAULT_CLOSE:
 		return false;
 	case FAULT_SILENT:
-		while (!be->stop && !be->drop) // until the front-end gives up
+		while (!be->stop && !be->drop) /* until the front-end gives up */
 			if (recv(be->fd, bytes, sizeof(bytes), 0) <= 0)
 				return false;
 		return false;
@@ -151,8 +151,8 @@ static bool misbehave(struct backend *be, struct vhost_user_msg *reply)
 	return true;
 }
 
-static bool answer(
-	struct backend *be, const struct vhost_user_msg *msg, const void *payload, uint32_t size)
+static bool answer(struct backend *be, const struct vhost_user_msg *msg, const void *payload,
+	uint32_t size)
 {
 	struct vhost_user_msg reply = {
 		.hdr = {msg->hdr.request, VHOST_USER_VERSION | VHOST_USER_REPLY, size},
@@ -185,8 +185,8 @@ static void *translate(const struct backend *be, uint64_t addr, uint64_t size, b
 	return NULL;
 }
 
-static bool set_mem_table(
-	struct backend *be, const struct vhost_user_msg *msg, const int *fds, unsigned n_fds)
+static bool set_mem_table(struct backend *be, const struct vhost_user_msg *msg, const int *fds,
+	unsigned n_fds)
 {
 	be->mem = msg->payload.mem;
 	if (be->mem.n_regions > VHOST_USER_MAX_REGIONS || be->mem.n_regions != n_fds)
@@ -269,7 +269,7 @@ static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, in
 	case VHOST_USER_GET_VRING_BASE:
 		state.num = ring->next_avail;
 		ring->is_started = false;
-		replace_fd(&ring->kick_fd, fds, 0); // kicks are not for us any more
+		replace_fd(&ring->kick_fd, fds, 0); /* kicks are not for us any more */
 		*ret_answered = true;
 		count_rings(be);
 		return answer(be, msg, &state, sizeof(state));
@@ -352,14 +352,14 @@ static bool handle(struct backend *be, const struct vhost_user_msg *msg, int *fd
 	}
 	if (!answered && be->fault && msg->hdr.request == be->fault_request &&
 		be->n_connections <= be->n_faulty)
-		return false; // nothing to answer: the fault is a hang-up
+		return false; /* nothing to answer: the fault is a hang-up */
 	return ok;
 }
 
 /* ---- Frames ---------------------------------------------------------------------------------- */
 
-static const struct vring_desc *ring_next(
-	struct backend *be, struct backend_ring *ring, uint16_t *ret_head)
+static const struct vring_desc *ring_next(struct backend *be, struct backend_ring *ring,
+	uint16_t *ret_head)
 {
 	struct vring_avail *avail = translate(be, ring->avail, 4 + 2ull * ring->size, false);
 	struct vring_desc *desc = translate(be, ring->desc, 16ull * ring->size, false);

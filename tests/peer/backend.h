@@ -7,8 +7,8 @@
  * Threads: its own; backend_start() and backend_stop() from the test. The settings are fixed while
  * it runs; what it saw is read after backend_stop(), or with the accessors.
  */
-#ifndef TESTS_PEER_BACKEND_H
-#define TESTS_PEER_BACKEND_H
+#ifndef WEFT_TESTS_PEER_BACKEND_H
+#define WEFT_TESTS_PEER_BACKEND_H
 
 #include "vhost_user.h"
 
@@ -70,9 +70,9 @@ struct backend {
 	/* Its own */
 	pthread_t thread;
 	atomic_bool stop;
-	atomic_bool drop;   /* hang up now */
+	atomic_bool drop;     /* hang up now */
 	atomic_bool complain; /* say by VRING_ERR that ring 0 is wrong */
-	atomic_int carrier; /* virtio_net_cfg.status bit; changing it tells the front-end */
+	atomic_int carrier;   /* virtio_net_cfg.status bit; changing it tells the front-end */
 	int listen_fd, fd, wake_fd, request_fd;
 	uint64_t acked, acked_protocol;
 	int told_carrier;

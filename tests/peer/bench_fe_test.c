@@ -23,8 +23,8 @@
 
 static struct switch_proc proc;
 
-/** Run bench-fe on ports p0.. of the switch; returns its exit code, its result in *ret_result
- *  (owned; NULL: none). */
+/* Run bench-fe on ports p0.. of the switch; returns its exit code, its result in *ret_result
+ * (owned; NULL: none). */
 static int run(const char *options, unsigned n_ports, json_t **ret_result)
 {
 	const char *program = getenv("WEFT_BENCH_FE");
@@ -119,8 +119,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(paced_frames_all_arrive, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			frames_with_another_tag_are_missed, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(frames_with_another_tag_are_missed, set_up,
+			tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static unsigned long long now_ns(void)
 	return (unsigned long long)ts.tv_sec * 1000000000 + (unsigned long long)ts.tv_nsec;
 }
 
-/** Wait for the VM; kill it when it takes too long. Its exit status, or -1. */
+/* Wait for the VM; kill it when it takes too long. Its exit status, or -1. */
 static int wait_for(pid_t pid)
 {
 	int status = 0;
@@ -39,7 +39,7 @@ static int wait_for(pid_t pid)
 	return -1;
 }
 
-/** One boot: ns from exec to the first frame, 0 when it failed. */
+/* One boot: ns from exec to the first frame, 0 when it failed. */
 static unsigned long long boot(const char *vmm, const char *kernel, const char *path)
 {
 	static struct backend be; /* rings and maps are large, and all zero at the start */

@@ -113,13 +113,13 @@ int fe_request(struct fe *fe, uint32_t request, const void *payload, uint32_t si
 	return err ? err : read_reply(fe, request, ret_payload, reply_size);
 }
 
-/** A message that changes something: waits for the acknowledgement where that was negotiated. */
+/* A message that changes something: waits for the acknowledgement where that was negotiated. */
 static int change(struct fe *fe, uint32_t request, const void *payload, uint32_t size,
 	const int *fds, unsigned n_fds)
 {
 	bool ack = fe->protocol >> VHOST_USER_PROTOCOL_F_REPLY_ACK & 1;
-	int err = fe_message(
-		fe, request, ack ? VHOST_USER_NEED_REPLY : 0, payload, size, fds, n_fds);
+	int err =
+		fe_message(fe, request, ack ? VHOST_USER_NEED_REPLY : 0, payload, size, fds, n_fds);
 	uint64_t result = 0;
 
 	if (err || !ack)
@@ -144,8 +144,7 @@ static int open_listener(struct fe *fe)
 	if (fe->listen_fd < 0)
 		return -errno;
 	unlink(fe->path);
-	if (bind(fe->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) ||
-		listen(fe->listen_fd, 4))
+	if (bind(fe->listen_fd, (struct sockaddr *)&addr, sizeof(addr)) || listen(fe->listen_fd, 4))
 		return -errno;
 	return 0;
 }
@@ -206,7 +205,7 @@ static int negotiate(struct fe *fe)
 		if (err)
 			return err;
 		protocol &= 1u << VHOST_USER_PROTOCOL_F_MQ | 1u << VHOST_USER_PROTOCOL_F_REPLY_ACK |
-			1u << VHOST_USER_PROTOCOL_F_CONFIG;
+			    1u << VHOST_USER_PROTOCOL_F_CONFIG;
 		err = fe_message(fe, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, 8, NULL, 0);
 		if (err)
 			return err;
@@ -227,8 +226,8 @@ static int share_memory(struct fe *fe)
 		.regions = {{.gpa = FE_GPA, .size = fe->mem_size, .user_addr = (uintptr_t)fe->mem}},
 	};
 
-	return change(fe, VHOST_USER_SET_MEM_TABLE, &table,
-		8 + sizeof(struct vhost_user_region), &fe->mem_fd, 1);
+	return change(fe, VHOST_USER_SET_MEM_TABLE, &table, 8 + sizeof(struct vhost_user_region),
+		&fe->mem_fd, 1);
 }
 
 static int start_ring(struct fe *fe, unsigned i, uint32_t base)

@@ -6,13 +6,14 @@
  * and collects them. Not fast and not general: one descriptor per frame to send, one buffer per
  * descriptor to receive; merged receive buffers are put together.
  *
- * Data model: queue pair q has ring 2q (receive, device to driver) and 2q+1 (transmit). Every buffer
- * has FE_BUF_SIZE bytes at a fixed place; a ring owns ring_size of them.
+ * Data model: queue pair q has ring 2q (receive, device to driver) and 2q+1 (transmit). Every
+ * buffer has FE_BUF_SIZE bytes at a fixed place; a ring owns ring_size of them.
  * Threads: one. Nothing here blocks longer than its timeout.
- * Source: "Vhost-user Protocol" of QEMU's interoperability specifications; VIRTIO 1.2, 2.7, 2.8, 5.1.
+ * Source: "Vhost-user Protocol" of QEMU's interoperability specifications; VIRTIO 1.2, 2.7, 2.8,
+ * 5.1.
  */
-#ifndef WEFT_TESTS_FE_H
-#define WEFT_TESTS_FE_H
+#ifndef WEFT_TESTS_PEER_FE_H
+#define WEFT_TESTS_PEER_FE_H
 
 #include "vhost_user.h"
 #include "virtio_wire.h"
@@ -36,8 +37,8 @@ struct fe_config {
 	unsigned timeout_ms;  /* for connecting and for each reply; 0 = 60000 */
 };
 
-#define FE_DEFAULT_FEATURES                                                                        \
-	(VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) |                     \
+#define FE_DEFAULT_FEATURES                                                    \
+	(VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) | \
 		VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
 
 struct fe;
@@ -51,7 +52,9 @@ void fe_destroy(struct fe *fe);
 /** Drop the connection and set up a new one over the same memory and rings, as a VMM does after its
  *  back-end died: bases are taken from the used indices. */
 int fe_reconnect(struct fe *fe);
-/** Stop all rings with GET_VRING_BASE, keep the connection. 0, or -errno when a reply is missing. */
+/**
+ * Stop all rings with GET_VRING_BASE, keep the connection. 0, or -errno when a reply is missing.
+ */
 int fe_stop(struct fe *fe);
 /** Start rings again after fe_stop(). */
 int fe_start(struct fe *fe);

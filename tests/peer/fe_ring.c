@@ -53,7 +53,8 @@ static uint64_t buf_gpa(const struct fe_ring *ring, uint16_t id)
 static void offer_receive_buffer(struct fe_ring *ring, uint16_t id)
 {
 	if (ring->packed) {
-		struct vring_packed_desc *desc = &((struct vring_packed_desc *)ring->desc)[ring->avail_idx];
+		struct vring_packed_desc *desc =
+			&((struct vring_packed_desc *)ring->desc)[ring->avail_idx];
 		desc->addr = buf_gpa(ring, id);
 		desc->len = FE_BUF_SIZE;
 		desc->id = id;
@@ -117,8 +118,9 @@ void fe_ring_arm(struct fe_ring *ring)
 	if (ring->packed) {
 		struct vring_packed_event *event = ring->avail;
 
-		STORE(&event->off_wrap, (uint16_t)(ring->used_idx |
-			ring->used_wrap << VRING_PACKED_EVENT_WRAP_SHIFT));
+		STORE(&event->off_wrap,
+			(uint16_t)(ring->used_idx | ring->used_wrap
+							    << VRING_PACKED_EVENT_WRAP_SHIFT));
 		STORE(&event->flags, VRING_PACKED_EVENT_F_DESC);
 	} else {
 		struct vring_avail *avail = ring->avail;
@@ -128,11 +130,12 @@ void fe_ring_arm(struct fe_ring *ring)
 	__atomic_thread_fence(__ATOMIC_SEQ_CST); /* before the look that decides to wait */
 }
 
-/** The next returned descriptor: its id and length. False when there is none. */
+/* The next returned descriptor: its id and length. False when there is none. */
 static bool take_used(struct fe_ring *ring, uint32_t *ret_id, uint32_t *ret_len)
 {
 	if (ring->packed) {
-		struct vring_packed_desc *desc = &((struct vring_packed_desc *)ring->desc)[ring->used_idx];
+		struct vring_packed_desc *desc =
+			&((struct vring_packed_desc *)ring->desc)[ring->used_idx];
 		uint16_t flags = LOAD(&desc->flags);
 		bool avail = flags >> VRING_PACKED_DESC_F_AVAIL & 1;
 		bool used = flags >> VRING_PACKED_DESC_F_USED & 1;
@@ -215,7 +218,8 @@ int fe_ring_send(struct fe_ring *ring, const struct virtio_net_hdr_v1 *hdr, cons
 {
 	size_t total = HDR_SIZE + len, done = 0;
 	unsigned n = (unsigned)((total + FE_BUF_SIZE - 1) / FE_BUF_SIZE);
-	struct vring_packed_desc *first = &((struct vring_packed_desc *)ring->desc)[ring->avail_idx];
+	struct vring_packed_desc *first =
+		&((struct vring_packed_desc *)ring->desc)[ring->avail_idx];
 	uint16_t ids[32] = {0}, head_flags = 0;
 
 	if (n > 32 || n > ring->size)
@@ -255,7 +259,10 @@ int fe_ring_recv(struct fe_ring *ring, bool merge, struct virtio_net_hdr_v1 *ret
 
 	for (unsigned i = 0; i < n; i++) {
 		unsigned spins = 0;
-		/* A merged frame's buffers are published together; allow for the device's store order. */
+		/*
+		 * A merged frame's buffers are published together; allow for the device's store
+		 * order.
+		 */
 		while (!take_used(ring, &id, &len))
 			if (!i)
 				return -EAGAIN;
@@ -273,7 +280,8 @@ int fe_ring_recv(struct fe_ring *ring, bool merge, struct virtio_net_hdr_v1 *ret
 		}
 		size_t part = len - skip;
 		if (got < size)
-			memcpy((uint8_t *)frame + got, buf + skip, part < size - got ? part : size - got);
+			memcpy((uint8_t *)frame + got, buf + skip,
+				part < size - got ? part : size - got);
 		got += part;
 		offer_receive_buffer(ring, (uint16_t)id);
 	}

@@ -1,13 +1,13 @@
 /**
  * fe_ring: the driver's half of one virtqueue, split or packed, for fe.
  *
- * A ring and its buffers lie in one stretch of shared memory: descriptors, driver area, device area,
- * then size buffers of FE_BUF_SIZE bytes, buffer i for descriptor i. A receive ring is kept full; a
- * transmit ring reuses a descriptor when the device returned it.
+ * A ring and its buffers lie in one stretch of shared memory: descriptors, driver area, device
+ * area, then size buffers of FE_BUF_SIZE bytes, buffer i for descriptor i. A receive ring is kept
+ * full; a transmit ring reuses a descriptor when the device returned it.
  * Source: VIRTIO 1.2, 2.7.13 "Supplying Buffers to The Device", 2.8.17 for packed rings.
  */
-#ifndef WEFT_TESTS_FE_RING_H
-#define WEFT_TESTS_FE_RING_H
+#ifndef WEFT_TESTS_PEER_FE_RING_H
+#define WEFT_TESTS_PEER_FE_RING_H
 
 #include "virtio_wire.h"
 

@@ -83,7 +83,7 @@ static bool is_silent(int hold)
 	return lseek(hold, 0, SEEK_END) > 0;
 }
 
-/** Answer until the creator wants silence; end with it. Only what a fork of threads may call. */
+/* Answer until the creator wants silence; end with it. Only what a fork of threads may call. */
 static _Noreturn void serve(int dev_fd, int hold)
 {
 	static char request[REQUEST_BYTES];
@@ -112,7 +112,7 @@ static _Noreturn void serve(int dev_fd, int hold)
 	_exit(0);
 }
 
-/** In a thread, because its mounts are its own from here on. */
+/* In a thread, because its mounts are its own from here on. */
 static void *mount_and_open(void *arg)
 {
 	struct odd_file *file = arg;
@@ -205,7 +205,7 @@ void odd_file_destroy(struct odd_file *file)
 
 /* ---- A socket that lingers ---- */
 
-/** Connected to itself over the loopback. */
+/* Connected to itself over the loopback. */
 static int connect_loopback(int *ret_reader)
 {
 	struct sockaddr_in addr = {

@@ -7,8 +7,8 @@
  *
  * Threads: one. A file has a process of its own, which ends with its creator, however that ends.
  */
-#ifndef TEST_ODD_H
-#define TEST_ODD_H
+#ifndef WEFT_TESTS_PEER_ODD_H
+#define WEFT_TESTS_PEER_ODD_H
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -40,8 +40,9 @@ int odd_socket(int *ret_reader);
  */
 ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigned n);
 /**
- * Send bytes[size] to a connected Unix socket, and with them an odd_socket() that then only lies there:
- * whoever receives it without room for it, or closes the socket that it lies in, waits. Where nothing
+ * Send bytes[size] to a connected Unix socket, and with them an odd_socket() that then only lies
+ * there: whoever receives it without room for it, or closes the socket that it lies in, waits.
+ * Where nothing
  * can be sent it is closed. returns  bytes sent, or -errno
  */
 ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader);

@@ -9,17 +9,17 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BURST	  32
+#define BURST     32
 #define FRAME_MAX 9300
-#define MAGIC	  0x57454654u
-#define TYPE	  0x88b5 /* IEEE Std 802: for local experiments */
+#define MAGIC     0x57454654u
+#define TYPE      0x88b5 /* IEEE Std 802: for local experiments */
 
-/** After the Ethernet header; then words that follow from it. */
+/* After the Ethernet header; then words that follow from it. */
 struct content {
 	uint32_t magic;
 	uint8_t domain, sender, queue;
 	uint8_t forbidden; /* may pass wires only */
-	uint16_t tag;	   /* TPID 0x8100's TCI as sent; 0 where is_tagged is not set */
+	uint16_t tag;      /* TPID 0x8100's TCI as sent; 0 where is_tagged is not set */
 	uint16_t is_tagged;
 	uint32_t len; /* of the frame less its tag */
 	uint64_t seq;
@@ -33,8 +33,8 @@ const char *station_fault(void)
 	return is_faulty ? fault_text : NULL;
 }
 
-__attribute__((format(printf, 2, 3))) static void fault(
-	const struct station *station, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void fault(const struct station *station,
+	const char *format, ...)
 {
 	char what[200];
 	va_list args;
@@ -116,9 +116,9 @@ static void choose_destination(const struct station *station, const struct stati
 	}
 }
 
-/** Of every 64 frames some that no bridge may let in. */
-static void disturb(
-	const struct station *station, uint64_t *rng, uint8_t *macs, struct content *content)
+/* Of every 64 frames some that no bridge may let in. */
+static void disturb(const struct station *station, uint64_t *rng, uint8_t *macs,
+	struct content *content)
 {
 	static const uint8_t reserved[6] = {1, 0x80, 0xc2, 0, 0, 0x0e};
 
@@ -149,7 +149,7 @@ static uint32_t choose_len(uint64_t *rng)
 			: least + station_random(rng, 64);
 }
 
-/** Make the next frame of a queue; returns its length. */
+/* Make the next frame of a queue; returns its length. */
 static size_t make_frame(struct station *station, const struct station *all, unsigned n,
 	unsigned queue, uint64_t *rng, uint8_t *frame)
 {

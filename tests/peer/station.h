@@ -16,14 +16,14 @@
  *
  * Threads: one polls (the load); another may change a station while it holds its lock.
  */
-#ifndef TEST_STATION_H
-#define TEST_STATION_H
+#ifndef WEFT_TESTS_PEER_STATION_H
+#define WEFT_TESTS_PEER_STATION_H
 
 #include "fe.h"
 
 #include <pthread.h>
 
-#define STATION_MAX	   32
+#define STATION_MAX        32
 #define STATION_MAX_QUEUES 4
 
 struct station {

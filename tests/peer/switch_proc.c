@@ -22,7 +22,7 @@
 #include <cmocka.h>
 
 /* A crowded machine, or a sanitizer, may make an answer late; a switch that hangs never answers. */
-#define WAIT_MS	  60000
+#define WAIT_MS   60000
 #define ANSWER_MS 60000
 
 static void sleep_ms(unsigned ms)

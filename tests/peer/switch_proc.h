@@ -1,12 +1,12 @@
 /**
  * switch_proc: a real vswitch process under test, and requests to it in words.
  *
- * The program is named by the environment variable WEFT_VSWITCH. Each process has a directory of its
- * own for control socket, state and ports; the log goes to `log` in it.
+ * The program is named by the environment variable WEFT_VSWITCH. Each process has a directory of
+ * its own for control socket, state and ports; the log goes to `log` in it.
  * Threads: one. Whatever does not work fails the test.
  */
-#ifndef TEST_SWITCH_PROC_H
-#define TEST_SWITCH_PROC_H
+#ifndef WEFT_TESTS_PEER_SWITCH_PROC_H
+#define WEFT_TESTS_PEER_SWITCH_PROC_H
 
 #include "ctl_vswitch.h"
 
@@ -25,7 +25,9 @@ struct switch_proc {
 	const char *rebalance; /* for --rebalance; NULL: as it is by default */
 };
 
-/** Make the directory and start, with --state where keep is set; returns when requests are served. */
+/**
+ * Make the directory and start, with --state where keep is set; returns when requests are served.
+ */
 void switch_proc_start(struct switch_proc *proc, bool keep);
 /** Start again in the same directory. */
 void switch_proc_restart(struct switch_proc *proc, bool keep);
@@ -35,7 +37,9 @@ int switch_proc_stop(struct switch_proc *proc, int signo);
 void switch_proc_destroy(struct switch_proc *proc);
 /** For proc.workers: n CPUs that this process may use, as "0,1"; static. NULL: there are fewer. */
 const char *switch_proc_cpus(unsigned n);
-/** Run the program with arguments argv (NULL-terminated, without its name) and return its exit code. */
+/**
+ * Run the program with arguments argv (NULL-terminated, without its name) and return its exit code.
+ */
 int switch_proc_run(const char *const *argv);
 
 /** Path of a socket in the directory; static buffer. */
@@ -47,7 +51,8 @@ int switch_ask(struct switch_proc *proc, const char *method, const char *words, 
 /** As switch_ask(), but it has to work. */
 void switch_must(struct switch_proc *proc, const char *method, const char *words);
 /** How many rows a method answers; the last of them in ret_row, where it is not NULL. */
-unsigned switch_rows(struct switch_proc *proc, const char *method, const char *words, void *ret_row);
+unsigned switch_rows(struct switch_proc *proc, const char *method, const char *words,
+	void *ret_row);
 /** Wait up to 5 s until port name is in state. */
 void switch_wait_port(struct switch_proc *proc, const char *name, enum ctl_conn_state state);
 

@@ -233,7 +233,7 @@ static void backend_features_are_what_the_guest_is_offered(void **state)
 	assert_false(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_CSUM));
 	assert_false(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_MQ));
 	assert_true(b.drv.features & VIRTIO_BIT(VIRTIO_NET_F_STATUS));
-	assert_int_equal(fake_read(&b.drv, VIRTIO_PCI_DEVICE + 8, 2), 1); // max_virtqueue_pairs
+	assert_int_equal(fake_read(&b.drv, VIRTIO_PCI_DEVICE + 8, 2), 1); /* max_virtqueue_pairs */
 	run_and_stop(&b);
 	backend_stop(&b.be);
 	bench_destroy(&b);
@@ -270,7 +270,7 @@ static void guest_of_a_missing_or_silent_backend_starts(void **state)
 	backend_start(&b.be);
 	virtio_net_settle(b.net, ev_now_ns() + 10 * UINT64_C(1000000));
 	assert_int_equal(bench_status(&b).state, CTL_CONN_NEGOTIATING);
-	bench_destroy(&b); // hangs up, which ends the silence
+	bench_destroy(&b); /* hangs up, which ends the silence */
 	backend_stop(&b.be);
 }
 
@@ -304,7 +304,7 @@ static void backend_that_lacks_accepted_features_is_refused(void **state)
 	struct ctl_nic nic;
 
 	bench_create(&b, true);
-	start_driver(&b, UINT64_MAX); // nobody there yet: the common set
+	start_driver(&b, UINT64_MAX); /* nobody there yet: the common set */
 	b.be.features = VIRTIO_BIT(VIRTIO_F_VERSION_1);
 	backend_start(&b.be);
 	fake_machine_idle(&b.env, 500);
@@ -312,7 +312,7 @@ static void backend_that_lacks_accepted_features_is_refused(void **state)
 	assert_non_null(strstr(nic.last_error, "lacks virtio features"));
 	assert_false(nic.link);
 	backend_stop(&b.be);
-	// A better one is taken at once.
+	/* A better one is taken at once. */
 	b.be.features = NET_FEATURES;
 	backend_start(&b.be);
 	run_and_stop(&b);
@@ -336,11 +336,11 @@ static void rings_go_on_after_the_backend_died(void **state)
 	assert_int_equal(b.be.first_base, N_FRAMES);
 	exchange_frames(&b);
 	fake_machine_idle(&b.env, 20);
-	assert_int_equal(b.be.n_rarps, 1); // GUEST_ANNOUNCE was not accepted
+	assert_int_equal(b.be.n_rarps, 1); /* GUEST_ANNOUNCE was not accepted */
 	fake_driver_reset(&b.drv);
 	start_driver(&b, NET_FEATURES);
 	fake_machine_idle(&b.env, 100);
-	assert_int_equal(b.be.first_base, 0); // a new driver begins anew
+	assert_int_equal(b.be.first_base, 0); /* a new driver begins anew */
 	backend_stop(&b.be);
 	bench_destroy(&b);
 }
@@ -354,7 +354,7 @@ static void short_restart_does_not_flap_the_link(void **state)
 	backend_start(&b.be);
 	start_driver(&b, UINT64_MAX);
 	assert_true(fake_machine_run(&b.env, is_link_up, &b, 3000));
-	b.be.drop = true; // it reconnects at once
+	b.be.drop = true; /* it reconnects at once */
 	backend_wake(&b.be);
 	until_ns = ev_now_ns() + UINT64_C(200000000);
 	while (ev_now_ns() < until_ns) {
@@ -449,7 +449,7 @@ static void control_queue_sets_pairs_and_address(void **state)
 	start_driver(&b, UINT64_MAX);
 	assert_true(fake_machine_run(&b.env, is_link_up, &b, 3000));
 	assert_int_equal(b.be.n_enabled, 2);
-	for (int i = 0; i < 20; i++) { // answered once the back-end has done it, not before
+	for (int i = 0; i < 20; i++) { /* answered once the back-end has done it, not before */
 		assert_int_equal(control(&b, two_pairs, sizeof(two_pairs)), 0);
 		assert_int_equal(b.be.n_enabled, 4);
 		assert_int_equal(control(&b, one_pair, sizeof(one_pair)), 0);
@@ -505,7 +505,7 @@ static void pause_and_bus_mastering_off_take_the_rings_back(void **state)
 			assert_true(is_link_up(&b));
 			if (by_master) {
 				fake_machine_set_master(&b.env, true);
-				fake_machine_idle(&b.env, 20); // starts nothing
+				fake_machine_idle(&b.env, 20); /* starts nothing */
 				assert_int_equal(b.be.n_running, 0);
 				fake_driver_kick(&b.drv, 1);
 			} else {
@@ -517,7 +517,7 @@ static void pause_and_bus_mastering_off_take_the_rings_back(void **state)
 			exchange_frames(&b);
 		}
 		assert_int_equal(b.be.n_connections, 1);
-		// Reset and a new driver while stopped.
+		/* Reset and a new driver while stopped. */
 		fake_machine_set_master(&b.env, false);
 		fake_driver_reset(&b.drv);
 		fake_machine_set_master(&b.env, true);
@@ -673,8 +673,9 @@ static void silent_backend_is_dropped_in_time(void **state)
 	bench_create(&b, false);
 	(void)snprintf(b.path, sizeof(b.path), "%s/t", b.dir);
 	memcpy(config.path, b.path, sizeof(b.path));
-	assert_int_equal(
-		vhost_fe_create(b.env.ev, b.env.mem, &config, ignore_change, NULL, &fe, NULL), 0);
+	assert_int_equal(vhost_fe_create(b.env.ev, b.env.mem, &config, ignore_change, NULL, &fe,
+				 NULL),
+		0);
 	b.be.is_server = false;
 	b.be.fault = FAULT_SILENT;
 	b.be.fault_request = VHOST_USER_GET_PROTOCOL_FEATURES;

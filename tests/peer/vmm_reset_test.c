@@ -83,8 +83,8 @@ static void rig_create(struct rig *rig)
 			.max_queue_pairs = 1,
 		};
 	}
-	assert_int_equal(machine_devices_create(
-				 rig->config, &rig->env, ignore_pm, NULL, &rig->devices, NULL),
+	assert_int_equal(machine_devices_create(rig->config, &rig->env, ignore_pm, NULL,
+				 &rig->devices, NULL),
 		0);
 	machine_devices_reset(rig->devices);
 	ping_create(&rig->ping, rig->env.ev, rig->ctl);
@@ -143,13 +143,13 @@ static void hung_backends_are_dropped_together(void **state)
 	machine_devices_begin_reset(rig.devices);
 	assert_false(machine_devices_is_quiet(rig.devices));
 	while (!machine_devices_is_quiet(rig.devices)) {
-		// Two rounds answer a question, whatever the devices wait for.
+		/* Two rounds answer a question, whatever the devices wait for. */
 		ping_ask(&rig.ping);
 		for (unsigned round = 0; round < 3; round++) {
 			assert_true(ev_run_once(rig.env.ev, 10) >= 0);
 			if (count_quiet(&rig) != n_quiet) {
 				n_quiet = count_quiet(&rig);
-				assert_int_equal(n_quiet, N_NETS); // in one round
+				assert_int_equal(n_quiet, N_NETS); /* in one round */
 			}
 		}
 		assert_true(ping_is_answered(&rig.ping));
@@ -160,7 +160,7 @@ static void hung_backends_are_dropped_together(void **state)
 	machine_devices_reset(rig.devices);
 	for (unsigned i = 0; i < N_NETS; i++)
 		assert_int_equal(virtio_pci_bar_read(transport(&rig, i), 0x14, 1), 0);
-	start_all(&rig); // on their second connection they behave
+	start_all(&rig); /* on their second connection they behave */
 	for (unsigned i = 0; i < N_NETS; i++)
 		fake_driver_reset(&rig.drivers[i]);
 	for (unsigned i = 0; i < N_NETS; i++)
@@ -190,7 +190,7 @@ static void set_clock_register(struct rig *rig, unsigned at, unsigned value)
 	bus_write(rig->env.pio, 0x71, 1, value);
 }
 
-/** Takes the clock's interrupt away until the next. */
+/* Takes the clock's interrupt away until the next. */
 static void acknowledge_clock(struct rig *rig)
 {
 	bus_write(rig->env.pio, 0x70, 1, 12);
@@ -206,7 +206,7 @@ static void a_pause_stops_every_device(void **state)
 	for (unsigned i = 0; i < N_NETS; i++)
 		backend_start(&rig.backends[i]);
 	start_all(&rig);
-	set_clock_register(&rig, 10, 0x26); // 1,024 times a second
+	set_clock_register(&rig, 10, 0x26); /* 1,024 times a second */
 	set_clock_register(&rig, 11, 0x42);
 	for (unsigned round = 0; round < 3; round++) {
 		assert_true(fake_machine_run(&rig.env, clock_interrupts, NULL, 1000));

@@ -18,7 +18,7 @@
 
 #define N_CLIENTS 200 /* more than a server takes */
 
-/** A connection without the client library, which would not misbehave; -1: refused. */
+/* A connection without the client library, which would not misbehave; -1: refused. */
 static int connect_raw(const struct attack *attack)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -32,7 +32,7 @@ static int connect_raw(const struct attack *attack)
 	return fd;
 }
 
-/** As many bytes as the socket takes now. */
+/* As many bytes as the socket takes now. */
 static void send_some(int fd, const void *bytes, size_t len)
 {
 	(void)!send(fd, bytes, len, MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -59,8 +59,8 @@ static void wait_served(struct attack *attack)
 	int r;
 
 	do {
-		r = ctl_client_open(
-			attack->proc.control, &ctl_vswitch_interface, 60000, &client, &err);
+		r = ctl_client_open(attack->proc.control, &ctl_vswitch_interface, 60000, &client,
+			&err);
 		if (r < 0) {
 			attack_settle(attack);
 			continue;
@@ -96,8 +96,9 @@ static void clients_that_never_read_hold_up_only_themselves(struct attack *attac
 	for (unsigned i = 0; i < 32; i++) {
 		fds[i] = connect_raw(attack);
 		assert_true(fds[i] >= 0);
-		send_request(fds[i], i % 2 ? "{\"method\":\"net.weft.vswitch.Monitor\",\"more\":true}"
-					   : "{\"method\":\"net.weft.vswitch.PortDrops\",\"more\":true}");
+		send_request(fds[i],
+			i % 2 ? "{\"method\":\"net.weft.vswitch.Monitor\",\"more\":true}"
+			      : "{\"method\":\"net.weft.vswitch.PortDrops\",\"more\":true}");
 		for (unsigned n = 0; n < 500; n++)
 			send_request(fds[i],
 				"{\"method\":\"net.weft.vswitch.PortShow\",\"more\":true}");
@@ -161,15 +162,19 @@ static void requests_by_the_thousand_take_turns(struct attack *attack)
 	}
 	for (unsigned n = 0; n < 500; n++)
 		for (unsigned i = 0; i < 8; i++)
-			send_request(fds[i], n % 2
-				? "{\"method\":\"net.weft.vswitch.BridgeAdd\",\"parameters\":{\"name\":\"flip\"}}"
-				: "{\"method\":\"net.weft.vswitch.BridgeDel\",\"parameters\":{\"name\":\"flip\"}}");
+			send_request(fds[i], n % 2 ? "{\"method\":\"net.weft.vswitch.BridgeAdd\","
+						     "\"parameters\":{\"name\":\"flip\"}}"
+						   : "{\"method\":\"net.weft.vswitch.BridgeDel\","
+						     "\"parameters\":{\"name\":\"flip\"}}");
 	attack_settle(attack);
 	close_all(fds, 8);
 	wait_served(attack);
 }
 
-/* Connections whose closing would wait for an hour, far more than a server has: with one, with many. */
+/*
+ * Connections whose closing would wait for an hour, far more than a server has: with one, with
+ * many.
+ */
 static void descriptors_that_clients_send_keep_nobody_from_being_served(struct attack *attack)
 {
 	static int readers[2 * N_CLIENTS];

@@ -23,7 +23,7 @@
 
 /* ---- Call eventfds ---- */
 
-/** A read() empties it; then one more than what a write() of 1 could still add. */
+/* A read() empties it; then one more than what a write() of 1 could still add. */
 static void fill_and_block(int fd)
 {
 	const uint64_t full = UINT64_MAX - 1;
@@ -67,8 +67,9 @@ static void one_descriptor_is_call_and_kick(struct attack *attack)
 	int kick = fe_ring(evil, 1)->kick_fd;
 
 	for (uint64_t i = 0; i < 2; i++)
-		assert_int_equal(
-			fe_message(evil, VHOST_USER_SET_VRING_CALL, 0, &i, sizeof(i), &kick, 1), 0);
+		assert_int_equal(fe_message(evil, VHOST_USER_SET_VRING_CALL, 0, &i, sizeof(i),
+					 &kick, 1),
+			0);
 	(void)fe_link_status(evil); /* answered when they were handled */
 	attack_settle(attack);
 	fill_and_block(kick);
@@ -78,7 +79,7 @@ static void one_descriptor_is_call_and_kick(struct attack *attack)
 
 /* ---- Descriptors whose close() waits ---- */
 
-/** How many descriptors the switch has. */
+/* How many descriptors the switch has. */
 static unsigned count_fds(struct attack *attack)
 {
 	char path[64];
@@ -94,7 +95,7 @@ static unsigned count_fds(struct attack *attack)
 	return n;
 }
 
-/** What neighbours and control open for a moment. */
+/* What neighbours and control open for a moment. */
 #define SPARE_FDS 4
 
 static void wait_fds(struct attack *attack, unsigned at_most)
@@ -103,7 +104,7 @@ static void wait_fds(struct attack *attack, unsigned at_most)
 		attack_settle(attack); /* fails if the switch is stuck */
 }
 
-/** Until no file of ours is mapped in the switch. */
+/* Until no file of ours is mapped in the switch. */
 static void wait_unmapped(struct attack *attack)
 {
 	char path[64], line[512];
@@ -132,7 +133,7 @@ static int raw_connect(const char *path)
 	return fd;
 }
 
-/** size bytes of a message, with n copies of fd. 0, or -errno of a peer that reads no more. */
+/* size bytes of a message, with n copies of fd. 0, or -errno of a peer that reads no more. */
 static int send_copies(int to, const void *bytes, size_t size, int fd, unsigned n)
 {
 	int fds[ODD_MAX_FDS];
@@ -144,7 +145,7 @@ static int send_copies(int to, const void *bytes, size_t size, int fd, unsigned 
 	return n_sent < 0 ? (int)n_sent : 0;
 }
 
-/** What is passed: a new socket each time, whose last copy is the switch's, or one file. */
+/* What is passed: a new socket each time, whose last copy is the switch's, or one file. */
 struct oddity {
 	const char *kind;
 	struct odd_file *file; /* NULL: sockets */
@@ -152,8 +153,8 @@ struct oddity {
 	unsigned n_readers;
 };
 
-/** Send size bytes with n descriptors, over a connection of its own where to is -1. The switch sees
- *  them only when it alone has them. returns  the connection */
+/* Send size bytes with n descriptors, over a connection of its own where to is -1. The switch sees
+ * them only when it alone has them. returns  the connection */
 static int pass(struct attack *attack, struct oddity *odd, int to, const void *bytes, size_t size,
 	unsigned n)
 {
@@ -193,7 +194,7 @@ static const struct {
 };
 #define N_WAYS (sizeof(ways) / sizeof(ways[0]))
 
-/** In every way there is, each on a port of its own, and unread on one more. */
+/* In every way there is, each on a port of its own, and unread on one more. */
 static void pass_in_every_way(struct attack *attack, struct oddity *odd)
 {
 	const uint64_t protocol = 1u << VHOST_USER_PROTOCOL_F_BACKEND_REQ |
@@ -273,8 +274,8 @@ static void peer_waits_for_what_it_sent(struct attack *attack)
 	char replies[4096];
 
 	assert_true(null >= 0);
-	(void)pass(
-		attack, &odd, fe_socket(evil), &hdr, sizeof(hdr), 1); /* waits, and all behind it */
+	(void)pass(attack, &odd, fe_socket(evil), &hdr, sizeof(hdr),
+		1); /* waits, and all behind it */
 	for (unsigned i = 0; i < 1000; i++) {
 		(void)recv(fe_socket(evil), replies, sizeof(replies), MSG_DONTWAIT);
 		if (!send_copies(fe_socket(evil), &hdr, sizeof(hdr), null, 8))
@@ -295,7 +296,7 @@ static void peer_waits_for_what_it_sent(struct attack *attack)
 
 /* ---- Memory ---- */
 
-/** A memory file of size bytes. -1: not to be had. */
+/* A memory file of size bytes. -1: not to be had. */
 static int memory_file(uint64_t size, unsigned flags)
 {
 	int fd = memfd_create("evil", MFD_CLOEXEC | flags);
@@ -307,7 +308,7 @@ static int memory_file(uint64_t size, unsigned flags)
 	return fd;
 }
 
-/** Make it the memory of evil, whose rings are where it begins. */
+/* Make it the memory of evil, whose rings are where it begins. */
 static void set_memory(struct fe *evil, uint64_t size, int fd)
 {
 	const struct vhost_user_mem_table table = {
@@ -405,14 +406,14 @@ static void region_that_is_added_twice_is_there_once(struct attack *attack)
 		.region = {.gpa = UINT64_C(1) << 40, .size = 1 << 20, .user_addr = 1 << 20}};
 	int fd = memory_file(1 << 20, 0);
 
-	assert_int_equal(
-		fe_message(fe, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, 8, NULL, 0), 0);
+	assert_int_equal(fe_message(fe, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, 8, NULL, 0),
+		0);
 	for (unsigned i = 0; i < 40; i++) {
 		bool add = i / 2 % 2 == 0;
 
-		assert_int_equal(
-			fe_message(fe, add ? VHOST_USER_ADD_MEM_REG : VHOST_USER_REM_MEM_REG, 0,
-				&reg, sizeof(reg), &fd, add),
+		assert_int_equal(fe_message(fe,
+					 add ? VHOST_USER_ADD_MEM_REG : VHOST_USER_REM_MEM_REG, 0,
+					 &reg, sizeof(reg), &fd, add),
 			0);
 	}
 	assert_true(fe_link_status(fe) >= 0); /* answered: the connection is there */
@@ -463,8 +464,8 @@ static void changes_without_end_take_turns(struct attack *attack)
 		messages[i].num = num;
 	}
 	for (unsigned i = 0; i < 200; i++) {
-		(void)!send(
-			fe_socket(evil), messages, sizeof(messages), MSG_NOSIGNAL | MSG_DONTWAIT);
+		(void)!send(fe_socket(evil), messages, sizeof(messages),
+			MSG_NOSIGNAL | MSG_DONTWAIT);
 		usleep(1000);
 	}
 	attack_settle(attack);

@@ -1,5 +1,5 @@
-/* Attacks by what a guest can write, its rings and buffers, and by the positions that its VMM says they
- * start at (attack.h says what they may not do). */
+/* Attacks by what a guest can write, its rings and buffers, and by the positions that its VMM says
+ * they start at (attack.h says what they may not do). */
 #include "attack.h"
 
 #include <setjmp.h>
@@ -10,11 +10,11 @@
 
 #include <cmocka.h>
 
-#define AVAIL	  (1u << VRING_PACKED_DESC_F_AVAIL)
-#define USED	  (1u << VRING_PACKED_DESC_F_USED)
+#define AVAIL     (1u << VRING_PACKED_DESC_F_AVAIL)
+#define USED      (1u << VRING_PACKED_DESC_F_USED)
 #define RING_SIZE 256
-#define OFFLOADS                                                                  \
-	(FE_DEFAULT_FEATURES | VIRTIO_BIT(VIRTIO_NET_F_CSUM) |                    \
+#define OFFLOADS                                               \
+	(FE_DEFAULT_FEATURES | VIRTIO_BIT(VIRTIO_NET_F_CSUM) | \
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_USO))
 
 /* A descriptor outside guest memory puts its own port down, and only that. */
@@ -50,7 +50,7 @@ static void set_state(struct fe *fe, uint32_t request, unsigned i, uint32_t num)
 	(void)fe_message(fe, request, 0, &state, sizeof(state), NULL, 0);
 }
 
-/** Start both rings of a front-end that was stopped, ring i at bases[i]. */
+/* Start both rings of a front-end that was stopped, ring i at bases[i]. */
 static void start_at(struct fe *fe, const uint32_t bases[2])
 {
 	for (uint64_t i = 0; i < 2; i++) {
@@ -60,8 +60,8 @@ static void start_at(struct fe *fe, const uint32_t bases[2])
 	}
 }
 
-/* A packed ring does not start at a slot that it does not have, whether the base was too large or the
- * ring became smaller afterwards, and whichever of the two rings it is. */
+/* A packed ring does not start at a slot that it does not have, whether the base was too large or
+ * the ring became smaller afterwards, and whichever of the two rings it is. */
 static void a_position_outside_the_ring_is_refused(struct attack *attack)
 {
 	for (unsigned kind = 0; kind < 6; kind++) {
@@ -85,8 +85,8 @@ static void a_position_outside_the_ring_is_refused(struct attack *attack)
 	attack_settle(attack);
 }
 
-/** Lay a chain around the whole ring of a driver that stopped: its last slot holds `len` bytes alone,
- *  and what begins in the first slot comes round to it. */
+/* Lay a chain around the whole ring of a driver that stopped: its last slot holds `len` bytes
+ * alone, and what begins in the first slot comes round to it. */
 static void lay_lap(struct fe_ring *ring, uint32_t len)
 {
 	struct vring_packed_desc *desc = ring->desc;
@@ -137,7 +137,7 @@ static void an_index_that_runs_ahead_breaks_the_ring(struct attack *attack)
 
 /* ---- Work ---- */
 
-/** Fill a ring with chains of pieces of len bytes, all over it, while the switch uses it. */
+/* Fill a ring with chains of pieces of len bytes, all over it, while the switch uses it. */
 static void fill(struct fe_ring *ring, uint64_t gpa, uint32_t len, unsigned pieces)
 {
 	unsigned write = ring->receive ? VRING_DESC_F_WRITE : 0;
@@ -188,7 +188,7 @@ static void buffers_of_a_byte_hold_nobody_up(struct attack *attack)
 	}
 }
 
-/** Have evil send a large TCP frame to the accomplice, cut into gso_size bytes. */
+/* Have evil send a large TCP frame to the accomplice, cut into gso_size bytes. */
 static bool send_large(struct fe *evil, uint16_t gso_size)
 {
 	static const uint8_t dst[6] = ATTACK_MAC(4), src[6] = ATTACK_MAC(3);
@@ -212,7 +212,8 @@ static bool send_large(struct fe *evil, uint16_t gso_size)
 /* Frames that ask for very many segments, to a receiver that takes none undone and never reads. */
 static void tiny_segments_hold_nobody_up(struct attack *attack)
 {
-	static const uint8_t hello[60] = {[0] = 2, [5] = 3, [6] = 2, [11] = 4, [12] = 0x88, [13] = 0xb5};
+	static const uint8_t hello[60] = {
+		[0] = 2, [5] = 3, [6] = 2, [11] = 4, [12] = 0x88, [13] = 0xb5};
 	struct fe *evil = attack_join(attack, "evil", (struct fe_config){.features = OFFLOADS});
 	struct fe *accomplice =
 		attack_join(attack, "accomplice", (struct fe_config){.packed = true});

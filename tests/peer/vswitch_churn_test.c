@@ -24,11 +24,11 @@
 
 #include <cmocka.h>
 
-#define TICK_NS	  100000000
-#define WAIT_MS	  60000 /* for what hangs */
-#define N_FIXED	  14 /* stations whose ports stay; the others come and go */
-#define N_ALL	  20
-#define N_WIRES	  2
+#define TICK_NS   100000000
+#define WAIT_MS   60000 /* for what hangs */
+#define N_FIXED   14    /* stations whose ports stay; the others come and go */
+#define N_ALL     20
+#define N_WIRES   2
 #define FIRST_END 10 /* stations from here to N_FIXED are ends of wires */
 
 /* Memory that a freed object leaves behind is kept from use for a while under AddressSanitizer,
@@ -77,7 +77,7 @@ static uint32_t dice(uint32_t below)
 	return station_random(&rng, below);
 }
 
-/** Request in words, made as by printf(); it has to work. */
+/* Request in words, made as by printf(); it has to work. */
 __attribute__((format(printf, 2, 3))) static void must(const char *method, const char *format, ...)
 {
 	char words[256];
@@ -137,7 +137,7 @@ static void load_stop(void)
 
 /* ---- Peers ----------------------------------------------------------------------------------- */
 
-/** Drive the station's port with rings and features of any kind. */
+/* Drive the station's port with rings and features of any kind. */
 static void connect_peer(struct station *station, bool listen)
 {
 	static const uint64_t optional[] = {VIRTIO_BIT(VIRTIO_F_EVENT_IDX),
@@ -162,7 +162,7 @@ static void connect_peer(struct station *station, bool listen)
 	pthread_mutex_unlock(&station->lock);
 }
 
-/** Does the switch still hold the connection that is its connects-th? */
+/* Does the switch still hold the connection that is its connects-th? */
 static bool has_connection(const struct station *station, uint64_t connects)
 {
 	struct ctl_port port = show(station->name);
@@ -171,7 +171,7 @@ static bool has_connection(const struct station *station, uint64_t connects)
 	       (port.state == CTL_CONN_RUNNING || port.state == CTL_CONN_NEGOTIATING);
 }
 
-/** The connection ends as if the guest was killed; what it got is looked at when the switch
+/* The connection ends as if the guest was killed; what it got is looked at when the switch
  * noticed. */
 static void kill_peer(struct station *station, bool has_port)
 {
@@ -196,7 +196,7 @@ static bool listens(const struct station *station)
 	return show(station->name).mode == CTL_SOCK_CLIENT;
 }
 
-/** Enable or disable each of its rings, or enable all. */
+/* Enable or disable each of its rings, or enable all. */
 static void enable_rings(struct station *station, bool all)
 {
 	for (uint32_t i = 0; i < 2 * station->n_queues; i++) {
@@ -274,7 +274,7 @@ static const char *any_bridge(void)
 	return dice(2) ? "br0" : "br1";
 }
 
-/** Of a domain's ports; any, where they may be at either. */
+/* Of a domain's ports; any, where they may be at either. */
 static const char *bridge_of(unsigned domain, const char *any)
 {
 	const char *bridge = domains[domain].bridge;
@@ -396,7 +396,7 @@ static void change_something(void)
 		change_bridged_port(&stations[dice(FIRST_END)]);
 }
 
-/** One port comes or goes, one thing is configured otherwise, one guest does something. */
+/* One port comes or goes, one thing is configured otherwise, one guest does something. */
 static void tick(void)
 {
 	struct station *station = &stations[N_FIXED + dice(N_ALL - N_FIXED)];
@@ -424,7 +424,7 @@ static void churn(uint64_t duration_ns)
 	}
 }
 
-/** Each fixed station sent something and got something. */
+/* Each fixed station sent something and got something. */
 static void wait_until_heard(void)
 {
 	for (unsigned i = 0, tries = 0; i < N_FIXED; tries++) {
@@ -441,8 +441,8 @@ static void wait_until_heard(void)
 	}
 }
 
-/** Every fixed port connected, enabled and where it belongs, every guest awake, no other port; then
- *  everybody hears somebody. */
+/* Every fixed port connected, enabled and where it belongs, every guest awake, no other port; then
+ * everybody hears somebody. */
 static void calm_down(void)
 {
 	/* One for both ports that may be at any: else they would not meet. */
@@ -472,8 +472,8 @@ static void calm_down(void)
 
 /* ---- Accounts -------------------------------------------------------------------------------- */
 
-/** What the process holds: open files but kick and call of rings and listeners, and KiB of memory of its
- *  own. */
+/* What the process holds: open files but kick and call of rings and listeners, and KiB of memory of
+ * its own. */
 struct held {
 	unsigned fds, rss_kib;
 };
@@ -508,7 +508,7 @@ static struct held held_now(void)
 	return held;
 }
 
-/** Readers have nothing left. */
+/* Readers have nothing left. */
 static void wait_until_read(void)
 {
 	const struct ctl_empty empty = {0};
@@ -575,8 +575,8 @@ static void check_port(const struct station *station)
 			(unsigned long long)row.tx_frames, (unsigned long long)station->n_sent,
 			(unsigned long long)station->n_got);
 	CTL_SET_STR(&ref, ctl_ref, name, station->name);
-	assert_int_equal(
-		ctl_client_rows(proc.client, "PortDrops", &ref, add_drops, &named, NULL), 0);
+	assert_int_equal(ctl_client_rows(proc.client, "PortDrops", &ref, add_drops, &named, NULL),
+		0);
 	assert_int_equal(named, row.rx_dropped + row.tx_dropped);
 }
 
@@ -634,8 +634,8 @@ static void check_addresses(void)
 		struct err err = {0};
 
 		CTL_SET_STR(&filter, ctl_fdb, bridge, i ? "br1" : "br0");
-		assert_int_equal(
-			ctl_client_rows(proc.client, "FdbShow", &filter, check_address, &n, &err),
+		assert_int_equal(ctl_client_rows(proc.client, "FdbShow", &filter, check_address, &n,
+					 &err),
 			0);
 	}
 	assert_true(n > 0);

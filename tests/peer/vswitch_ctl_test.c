@@ -81,7 +81,8 @@ static void objects_come_and_go(void **state)
 	switch_must(&proc, "BridgeAdd", "name br0");
 	must_fail("BridgeAdd", "name br0", -EEXIST, "BridgeExists");
 	switch_must(&proc, "BridgeAdd", "name br0 exist_ok true");
-	switch_must(&proc, "PortAdd", "name p1 bridge br0 type vhost-user path $/p1 mode server tag 10");
+	switch_must(&proc, "PortAdd",
+		"name p1 bridge br0 type vhost-user path $/p1 mode server tag 10");
 	must_fail("PortAdd", "name p2 bridge br0 path $/p1", -EADDRINUSE, "PathInUse");
 	must_fail("PortAdd", "name p2 bridge nope path $/p2", -ENOENT, "BridgeNotFound");
 	switch_must(&proc, "PortSet", "name p1 tag 20");
@@ -232,8 +233,8 @@ static void bad_usage_is_told_apart(void **state)
 		{"--control", "", NULL},
 	};
 	const char *const second[] = {"--control", proc.control, NULL};
-	const char *const second_state[] = {"--control", other_state, "--state",
-		switch_proc_path(&proc, "state"), NULL};
+	const char *const second_state[] = {
+		"--control", other_state, "--state", switch_proc_path(&proc, "state"), NULL};
 	const char *const bad_cpu[] = {"--control", other_state, "--workers", "1000", NULL};
 	const char *const good[][2] = {{"--help", NULL}, {"--version", NULL}};
 
@@ -279,8 +280,9 @@ static void monitors_hear_changes(void **state)
 
 	assert_int_equal(pipe(begun), 0);
 	heard.begun_fd = begun[1];
-	assert_int_equal(
-		ctl_client_open(proc.control, &ctl_vswitch_interface, 60000, &monitor, NULL), 0);
+	assert_int_equal(ctl_client_open(proc.control, &ctl_vswitch_interface, 60000, &monitor,
+				 NULL),
+		0);
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) { /* the child asks for changes while we listen */
@@ -315,17 +317,17 @@ static void files_at_a_socket_path_stay(void **state)
 	assert_int_equal(write(fd, "keep", 4), 4);
 	close(fd);
 	switch_must(&proc, "BridgeAdd", "name br0");
-	assert_int_equal(
-		switch_ask(&proc, "PortAdd",
-			"name p1 bridge br0 type vhost-user path $/thesis mode server", &err),
+	assert_int_equal(switch_ask(&proc, "PortAdd",
+				 "name p1 bridge br0 type vhost-user path $/thesis mode server",
+				 &err),
 		-EEXIST);
 	assert_string_equal(err.field, "path");
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_size, 4);
 	/* One that took the place of the socket stays, too. */
 	assert_int_equal(unlink(path), 0);
-	switch_must(
-		&proc, "PortAdd", "name p1 bridge br0 type vhost-user path $/thesis mode server");
+	switch_must(&proc, "PortAdd",
+		"name p1 bridge br0 type vhost-user path $/thesis mode server");
 	assert_int_equal(unlink(path), 0);
 	fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
 	close(fd);
@@ -349,7 +351,7 @@ static int count_trunks(void *ctx, const void *row)
 	return 0;
 }
 
-/** Ask for a list, and begin to read it when the switch answered somebody else: until then it may
+/* Ask for a list, and begin to read it when the switch answered somebody else: until then it may
  * have written all of it. returns  how many rows come */
 static unsigned read_late(const char *method)
 {
@@ -363,8 +365,8 @@ static unsigned read_late(const char *method)
 
 	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", proc.control);
 	assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-	len = snprintf(
-		bytes, sizeof(bytes), "{\"method\":\"net.weft.vswitch.%s\",\"more\":true}", method);
+	len = snprintf(bytes, sizeof(bytes), "{\"method\":\"net.weft.vswitch.%s\",\"more\":true}",
+		method);
 	assert_int_equal(send(fd, bytes, (size_t)len + 1, 0), len + 1);
 	for (unsigned i = 0; i < 3; i++) /* its own requests take turns with the others */
 		assert_int_equal(switch_rows(&proc, "PortStats", "name p0", NULL), 1);

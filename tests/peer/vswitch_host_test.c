@@ -27,15 +27,16 @@
 #include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 
-#define SKIPPED		  77
+#define SKIPPED           77
 #define GSO_IPV4_MAX_SIZE 63 /* IFLA_GSO_IPV4_MAX_SIZE, which headers before Linux 6.3 lack */
-#define WAIT_MS		  60000
-#define N_FRAMES	  20
-#define SEGMENT		  1000
-#define PAYLOAD		  (10 * SEGMENT)
-#define TCP_LEN		  20
-#define MAX_FRAME	  (ETH_HLEN + 40 + TCP_LEN + PAYLOAD)
-#define BOTH_TSO	  (VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6))
+#define WAIT_MS           60000
+#define N_FRAMES          20
+#define SEGMENT           1000
+#define PAYLOAD           (10 * SEGMENT)
+#define TCP_LEN           20
+#define MAX_FRAME         (ETH_HLEN + 40 + TCP_LEN + PAYLOAD)
+
+#define BOTH_TSO (VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6))
 
 static struct switch_proc proc;
 static struct fe *guest;

@@ -14,9 +14,9 @@
 
 #include <cmocka.h>
 
-#define N_PORTS	  100
-#define SECONDS	  5
-#define TRIES	  10
+#define N_PORTS   100
+#define SECONDS   5
+#define TRIES     10
 #define MAX_TICKS (SECONDS * 100 / 100) /* 1 % of a core, in ticks of 10 ms */
 
 static struct switch_proc proc;

@@ -17,14 +17,14 @@
 
 #include <cmocka.h>
 
-/** A million; with AddressSanitizer fewer, since listing them takes it twenty times as long. */
+/* A million; with AddressSanitizer fewer, since listing them takes it twenty times as long. */
 #ifdef WEFT_ASAN
 #define N_MANY 100000u
 #else
 #define N_MANY 1000000u
 #endif
 #define RING_SIZE 1024
-/** Only what hangs takes so long for one frame, on however crowded a machine. */
+/* Only what hangs takes so long for one frame, on however crowded a machine. */
 #define STUCK_S 120
 
 static struct switch_proc proc;

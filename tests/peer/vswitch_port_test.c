@@ -38,7 +38,7 @@ static struct fe *join(const char *name, struct fe_config config)
 	return fe;
 }
 
-/** dst 0xff = broadcast; the rest of the frame depends on seed. */
+/* dst 0xff = broadcast; the rest of the frame depends on seed. */
 static size_t make_frame(uint8_t dst, uint8_t src, size_t payload, unsigned seed)
 {
 	const uint8_t head[14] = {2, 0, 0, 0, 0, dst, 2, 0, 0, 0, 0, src, 0x08, 0x00};
@@ -80,9 +80,9 @@ static void frames_pass_every_kind_of_ring(void **state)
 		uint64_t features = FE_DEFAULT_FEATURES | more[kind / 4];
 		struct fe *a =
 			join("a", (struct fe_config){.packed = kind & 1, .features = features});
-		struct fe *b = join(
-			"b", (struct fe_config){
-				     .packed = kind & 2, .features = features, .ring_size = 64});
+		struct fe *b = join("b",
+			(struct fe_config){
+				.packed = kind & 2, .features = features, .ring_size = 64});
 
 		pass_many(a, b);
 		fe_destroy(a);
@@ -376,10 +376,10 @@ static void front_end_hears_of_carrier(void **state)
 	assert_int_equal(fe_link_status(a), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel), 0);
 	protocol = fe_protocol_features(a) | 1u << VHOST_USER_PROTOCOL_F_BACKEND_REQ;
-	assert_int_equal(
-		fe_message(a, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, 8, NULL, 0), 0);
-	assert_int_equal(
-		fe_message(a, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &channel[1], 1), 0);
+	assert_int_equal(fe_message(a, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, 8, NULL, 0),
+		0);
+	assert_int_equal(fe_message(a, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &channel[1], 1),
+		0);
 	close(channel[1]);
 	assert_int_equal(fe_link_status(a), 0); /* and the messages before were handled */
 	config.path = switch_proc_path(&proc, "w2");
@@ -397,7 +397,7 @@ static void front_end_hears_of_carrier(void **state)
 	close(channel[0]);
 }
 
-/** What a VMM sends while its guest runs: masked vectors (QEMU), memory that comes and goes. */
+/* What a VMM sends while its guest runs: masked vectors (QEMU), memory that comes and goes. */
 static void exchange_all(struct fe *fe)
 {
 	const struct vhost_user_mem_reg reg = {
@@ -409,17 +409,20 @@ static void exchange_all(struct fe *fe)
 	for (uint64_t i = 0; i < 2; i++) {
 		struct fe_ring *ring = fe_ring(fe, (unsigned)i);
 
-		assert_int_equal(
-			fe_message(fe, VHOST_USER_SET_VRING_CALL, 0, &i, 8, &ring->call_fd, 1), 0);
-		assert_int_equal(
-			fe_message(fe, VHOST_USER_SET_VRING_ERR, 0, &i, 8, &ring->call_fd, 1), 0);
-		assert_int_equal(
-			fe_message(fe, VHOST_USER_SET_VRING_KICK, 0, &i, 8, &ring->kick_fd, 1), 0);
+		assert_int_equal(fe_message(fe, VHOST_USER_SET_VRING_CALL, 0, &i, 8, &ring->call_fd,
+					 1),
+			0);
+		assert_int_equal(fe_message(fe, VHOST_USER_SET_VRING_ERR, 0, &i, 8, &ring->call_fd,
+					 1),
+			0);
+		assert_int_equal(fe_message(fe, VHOST_USER_SET_VRING_KICK, 0, &i, 8, &ring->kick_fd,
+					 1),
+			0);
 	}
-	assert_int_equal(
-		fe_message(fe, VHOST_USER_SET_VRING_ENABLE, 0, &on, sizeof(on), NULL, 0), 0);
-	assert_int_equal(
-		fe_message(fe, VHOST_USER_ADD_MEM_REG, 0, &reg, sizeof(reg), &memory, 1), 0);
+	assert_int_equal(fe_message(fe, VHOST_USER_SET_VRING_ENABLE, 0, &on, sizeof(on), NULL, 0),
+		0);
+	assert_int_equal(fe_message(fe, VHOST_USER_ADD_MEM_REG, 0, &reg, sizeof(reg), &memory, 1),
+		0);
 	assert_int_equal(fe_message(fe, VHOST_USER_REM_MEM_REG, 0, &reg, sizeof(reg), NULL, 0), 0);
 	close(memory);
 }
@@ -452,8 +455,8 @@ static void running_ring_is_exchanged_quietly(void **state)
 		assert_int_equal(fe_message(all[i], VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol,
 					 8, NULL, 0),
 			0);
-	assert_int_equal(
-		fe_message(w2, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &channel[1], 1), 0);
+	assert_int_equal(fe_message(w2, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &channel[1], 1),
+		0);
 	close(channel[1]);
 	assert_int_equal(fe_link_status(w2), VIRTIO_NET_S_LINK_UP);
 	pass_one(a, b, 0, 2, 1, 64, 0); /* learned: 1 at a */

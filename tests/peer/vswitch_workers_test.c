@@ -22,17 +22,17 @@
 #define N_SENDERS 4
 #define RECEIVER  N_SENDERS
 #define N_GUESTS  (N_SENDERS + 1)
-#define N_SINKS	  4
+#define N_SINKS   4
 #define LOAD_LEN  (3 * FE_BUF_SIZE)
 #define RING_SIZE 256
 #define IN_FLIGHT (RING_SIZE / N_SENDERS)
-#define ROUNDS	  4096 /* of sending between two questions */
+#define ROUNDS    4096 /* of sending between two questions */
 /* In a phase: the first look sees the end of the one before, the second nothing but this one. */
-#define LOOKS	   3
+#define LOOKS      3
 #define MIN_MOVES  2
 #define MAX_PHASES 150 /* in which rings do not move: they never will */
-#define WAIT_MS	   60000
-#define HEADER	   14
+#define WAIT_MS    60000
+#define HEADER     14
 
 static struct switch_proc proc;
 static struct fe *guests[N_GUESTS], *sinks[N_SINKS];
@@ -192,8 +192,8 @@ static struct worker_sums worker_sums(void)
 	struct worker_sums sums = {0};
 	struct err err = {0};
 
-	assert_int_equal(
-		ctl_client_rows(proc.client, "WorkerShow", &none, add_worker, &sums, &err), 0);
+	assert_int_equal(ctl_client_rows(proc.client, "WorkerShow", &none, add_worker, &sums, &err),
+		0);
 	return sums;
 }
 
@@ -247,8 +247,8 @@ static void check_counts(void)
 	assert_int_equal(switch_rows(&proc, "PortStats", words, &stats), 1);
 	assert_int_equal(stats.tx_frames, n_numbered);
 	assert_int_equal(stats.rx_dropped + stats.tx_dropped, 0);
-	assert_int_equal(
-		ctl_client_rows(proc.client, "PortStats", &all, add_frames, sums, &err), 0);
+	assert_int_equal(ctl_client_rows(proc.client, "PortStats", &all, add_frames, sums, &err),
+		0);
 	/* Visitors, in a VLAN of their own, sent and got nothing. */
 	assert_int_equal(sums[0], sums[1]);
 	assert_int_equal(worker_sums().frames, sums[2]);

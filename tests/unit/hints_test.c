@@ -1,9 +1,12 @@
 /*
- * Every command that a text of the programs tells somebody to type is one that its program understands.
+ * Every command that a text of the programs tells somebody to type is one that its program
+ * understands.
  *
- * The texts are the string literals of the sources, so none is missed and a new one needs no entry here. In a text
- *   - what stands in backticks is a command of netcfg, vmm or vswitch, options of one, FIELD VALUE of an object, or
- *     a key of lab files: each is given to the parser that would read it, and nothing is run;
+ * The texts are the string literals of the sources, so none is missed and a new one needs no entry
+ * here. In a text
+ *   - what stands in backticks is a command of netcfg, vmm or vswitch, options of one, FIELD VALUE
+ *     of an object, or a key of lab files: each is given to the parser that would read it, and
+ *     nothing is run;
  *   - a command of ours stands in backticks;
  *   - an option (--word) is one of a program of ours.
  * Programs of others are quoted by apostrophes.
@@ -29,7 +32,7 @@
 #define MAX_WORDS       32
 #define MAX_CONVERSIONS 4
 
-static struct args vmm_args; // too large for the stack
+static struct args vmm_args; /* too large for the stack */
 static unsigned n_quoted, n_wrong;
 
 /* What a conversion of printf may stand for. */
@@ -166,7 +169,7 @@ static bool is_field(const struct grammar_verb *verb, const char *word, const ch
 		const struct ctl_field *field = &verb->schema->fields[i];
 
 		if (grammar_field_usable(verb, field) &&
-		    !strcmp(grammar_field_word(field, name, sizeof(name)), word))
+			!strcmp(grammar_field_word(field, name, sizeof(name)), word))
 			return !ctl_field_parse(verb->schema, &msg, field->name, value, NULL);
 	}
 	return false;
@@ -180,7 +183,8 @@ static bool are_fields(const struct command *command)
 			const struct grammar_verb *verb = &grammar_objects[o].verbs[v];
 			unsigned i = 0;
 
-			while (i + 1 < command->n && is_field(verb, command->words[i], command->words[i + 1]))
+			while (i + 1 < command->n &&
+				is_field(verb, command->words[i], command->words[i + 1]))
 				i += 2;
 			if (i == command->n)
 				return true;
@@ -207,7 +211,10 @@ static bool is_understood(const char *text)
 	return is_lab_key(command.words[0]) || are_fields(&command);
 }
 
-/* The text with sample number i for its i-th %s, and numbers for others. returns how many %s there are */
+/*
+ * The text with sample number i for its i-th %s, and numbers for others. returns how many %s there
+ * are
+ */
 static unsigned fill_in(const char *text, const unsigned *choice, char *out, size_t size)
 {
 	unsigned n = 0;
@@ -248,7 +255,8 @@ static bool is_understood_with_samples(const char *text)
 	return false;
 }
 
-__attribute__((format(printf, 3, 4))) static void wrong(const char *file, unsigned line, const char *fmt, ...)
+__attribute__((format(printf, 3, 4))) static void wrong(const char *file, unsigned line,
+	const char *fmt, ...)
 {
 	va_list args;
 
@@ -277,15 +285,16 @@ static const char *find_command(const char *text)
 				continue;
 			if (*next == '-')
 				return at;
-			(void)snprintf(word, sizeof(word), "%.*s ", (int)strspn(next, "abcdefghijklmnopqrstuvwxyz"), next);
+			(void)snprintf(word, sizeof(word), "%.*s ",
+				(int)strspn(next, "abcdefghijklmnopqrstuvwxyz"), next);
 			for (unsigned c = 0; i == 0 && c < grammar_n_commands; c++) {
 				if (!strncmp(word, grammar_commands[c].name, strlen(word) - 1) &&
-				    strlen(grammar_commands[c].name) == strlen(word) - 1)
+					strlen(grammar_commands[c].name) == strlen(word) - 1)
 					return at;
 			}
 			for (unsigned o = 0; i == 0 && o < grammar_n_objects; o++) {
 				if (!strncmp(word, grammar_objects[o].name, strlen(word) - 1) &&
-				    strlen(grammar_objects[o].name) == strlen(word) - 1)
+					strlen(grammar_objects[o].name) == strlen(word) - 1)
 					return at;
 			}
 			if (i == 1 && (!strcmp(word, of_vmm[0]) || !strcmp(word, of_vmm[1])))
@@ -309,7 +318,8 @@ static const char *usage_of_all(void)
 	args_print_usage(out);
 	fprintf(out, "%s", options_usage());
 	for (size_t i = 0; i < opts_n; i++)
-		fprintf(out, " %s %s ", opts_table[i].name, opts_table[i].alias ? opts_table[i].alias : "");
+		fprintf(out, " %s %s ", opts_table[i].name,
+			opts_table[i].alias ? opts_table[i].alias : "");
 	fclose(out);
 	return text;
 }
@@ -326,8 +336,8 @@ static bool is_option(const char *word, size_t len)
 static void check_options(const char *text, const char *file, unsigned line)
 {
 	if (!strchr(text, ' '))
-		return; // an argument for somebody
-	for (const char *at = text; (at = strstr(at, "--")); ) {
+		return; /* an argument for somebody */
+	for (const char *at = text; (at = strstr(at, "--"));) {
 		size_t len = 2 + strspn(at + 2, "abcdefghijklmnopqrstuvwxyz-");
 
 		if (len > 2 && !is_option(at, len))
@@ -340,7 +350,8 @@ static void check_text(const char *text, const char *file, unsigned line)
 {
 	char *copy = strdup(text), *part = copy, *end;
 	bool quoted = false;
-	bool shows = !strncmp(text, "usage:", 6) || text[0] == '#'; // usage, or a script: nothing but commands
+	bool shows = !strncmp(text, "usage:", 6) ||
+		     text[0] == '#'; /* usage, or a script: nothing but commands */
 
 	assert_non_null(copy);
 	check_options(text, file, line);
@@ -353,9 +364,12 @@ static void check_text(const char *text, const char *file, unsigned line)
 		if (quoted && end) {
 			n_quoted++;
 			if (!is_understood_with_samples(part))
-				wrong(file, line, "`%s` is nothing that our programs or lab files understand", part);
+				wrong(file, line,
+					"`%s` is nothing that our programs or lab files understand",
+					part);
 		} else if (!quoted && !shows && find_command(part)) {
-			wrong(file, line, "a command is not in backticks: \"%s\"", find_command(part));
+			wrong(file, line, "a command is not in backticks: \"%s\"",
+				find_command(part));
 		}
 	}
 	free(copy);
@@ -431,7 +445,8 @@ static int check_file(const char *path, const struct stat *st, int flag, struct 
 	char *source;
 	FILE *in;
 
-	if (flag != FTW_F || len < 2 || (strcmp(path + len - 2, ".c") && strcmp(path + len - 2, ".h")))
+	if (flag != FTW_F || len < 2 ||
+		(strcmp(path + len - 2, ".c") && strcmp(path + len - 2, ".h")))
 		return 0;
 	source = calloc(1, (size_t)st->st_size + 1);
 	in = fopen(path, "r");
@@ -453,7 +468,7 @@ static void what_programs_tell_to_type_is_understood(void **state)
 		(void)snprintf(path, sizeof(path), "%s/%s", SOURCE_ROOT, folders[i]);
 		assert_int_equal(nftw(path, check_file, 8, FTW_PHYS), 0);
 	}
-	assert_true(n_quoted > 100); // it found them
+	assert_true(n_quoted > 100); /* it found them */
 	assert_int_equal(n_wrong, 0);
 }
 
@@ -464,15 +479,32 @@ static void wrong_words_are_found(void **state)
 		const char *text;
 		bool good;
 	} cases[] = {
-		{"netcfg port set %s native %u", true}, {"netcfg port set %s nativ_ %u", false},
-		{"netcfg port set %s native %u x", false}, {"netcfg help %s %s", true},
-		{"netcfg help port shoe", false}, {"netcfg apply FILE", true}, {"netcfg apply A B", false},
-		{"netcfg console NAME --log", true}, {"netcfg console NAME --logs", false},
-		{"netcfg exec NAME -- COMMAND", true}, {"netcfg shwo", false}, {"vmm check", true},
-		{"vmm chek", false}, {"vmm run --kernel FILE", true}, {"vmm run --kernels FILE", false},
-		{"vswitch --help", true}, {"vswitch --hlp", false}, {"--allow %s", true}, {"--alow %s", false},
-		{"version: 1", true}, {"versoin: 1", false}, {"tag 10", true}, {"tag=10", false}, {"tag 10 trunks", false},
-		{"ulimit -l", false}, {"", false},
+		{"netcfg port set %s native %u", true},
+		{"netcfg port set %s nativ_ %u", false},
+		{"netcfg port set %s native %u x", false},
+		{"netcfg help %s %s", true},
+		{"netcfg help port shoe", false},
+		{"netcfg apply FILE", true},
+		{"netcfg apply A B", false},
+		{"netcfg console NAME --log", true},
+		{"netcfg console NAME --logs", false},
+		{"netcfg exec NAME -- COMMAND", true},
+		{"netcfg shwo", false},
+		{"vmm check", true},
+		{"vmm chek", false},
+		{"vmm run --kernel FILE", true},
+		{"vmm run --kernels FILE", false},
+		{"vswitch --help", true},
+		{"vswitch --hlp", false},
+		{"--allow %s", true},
+		{"--alow %s", false},
+		{"version: 1", true},
+		{"versoin: 1", false},
+		{"tag 10", true},
+		{"tag=10", false},
+		{"tag 10 trunks", false},
+		{"ulimit -l", false},
+		{"", false},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

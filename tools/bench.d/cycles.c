@@ -59,7 +59,7 @@ struct bench {
 	struct dp_counters *counters;
 };
 
-/** Cycles a frame, of one round. */
+/* Cycles a frame, of one round. */
 struct sample {
 	double fwd, driver;
 };
@@ -115,8 +115,8 @@ static void set_up_rings(struct bench *bench, unsigned id)
 	pump_init(&port->send, &send, mem, gpa);
 	pump_init(&port->receive, &receive, mem + pump_bytes(&send), gpa + pump_bytes(&send));
 	for (unsigned slot = 0; slot < options->ring_size; slot++)
-		traffic_fill(
-			&options->traffic, id, slot, pump_buf(&port->send, slot) + PUMP_HDR_SIZE);
+		traffic_fill(&options->traffic, id, slot,
+			pump_buf(&port->send, slot) + PUMP_HDR_SIZE);
 	port->vmem = (struct vmem){1, {{gpa, size, (uintptr_t)mem, mem}}};
 	attach(&port->rx, &port->send, &port->vmem);
 	attach(&port->tx, &port->receive, &port->vmem);
@@ -148,7 +148,7 @@ static void set_up_port(struct bench *bench, unsigned id)
 	bench->rx[id] = (struct dp_rx){.queue = &port->rx.queue, .port_id = (uint16_t)id};
 }
 
-/** All addresses of all ports are known, as after a while of traffic both ways. */
+/* All addresses of all ports are known, as after a while of traffic both ways. */
 static void fill_fdb(struct bench *bench)
 {
 	const struct traffic *traffic = &bench->options.traffic;
@@ -214,7 +214,7 @@ static void publish(struct bench *bench)
 	}
 }
 
-/** Returns the frames that arrived. */
+/* Returns the frames that arrived. */
 static unsigned collect(struct bench *bench)
 {
 	unsigned total = 0;
@@ -243,7 +243,7 @@ static void complain_about_loss(const struct bench *bench, unsigned got, unsigne
 
 /* ---- Measurement ---- */
 
-/** A loop of its own, so that a profiler can be told to look at it alone. */
+/* A loop of its own, so that a profiler can be told to look at it alone. */
 static __attribute__((noinline)) void switch_bursts(struct bench *bench)
 {
 	for (unsigned id = 0; id < bench->n_senders; id++)
@@ -251,7 +251,7 @@ static __attribute__((noinline)) void switch_bursts(struct bench *bench)
 	fwd_flush(bench->fwd, &bench->snapshot);
 }
 
-/** Everything that arrives is compared, byte for byte, over one lap of the rings. */
+/* Everything that arrives is compared, byte for byte, over one lap of the rings. */
 static void prove(struct bench *bench)
 {
 	const struct options *options = &bench->options;
@@ -283,15 +283,15 @@ static void prove(struct bench *bench)
 	}
 }
 
-/** The time stamp counter, behind all that came before. Not by RDTSCP, which valgrind does not know:
- *  without this it could not count instructions here. */
+/* The time stamp counter, behind all that came before. Not by RDTSCP, which valgrind does not know:
+ * without this it could not count instructions here. */
 static inline uint64_t read_clock(void)
 {
 	_mm_lfence();
 	return __rdtsc();
 }
 
-/** What reading the clock twice costs. */
+/* What reading the clock twice costs. */
 static uint64_t clock_cost(void)
 {
 	uint64_t best = UINT64_MAX;
@@ -340,7 +340,7 @@ static int open_instruction_counter(void)
 	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 }
 
-/** Instructions a frame in user mode, or a negative number where the machine does not tell. */
+/* Instructions a frame in user mode, or a negative number where the machine does not tell. */
 static double count_instructions(struct bench *bench)
 {
 	const struct options *options = &bench->options;
@@ -383,7 +383,7 @@ static struct summary summarize(double *values, unsigned n)
 	return (struct summary){values[0], values[n / 2]};
 }
 
-/** Frames that the switch took from the start. */
+/* Frames that the switch took from the start. */
 static uint64_t n_forwarded(const struct bench *bench)
 {
 	uint64_t n = 0;
@@ -393,8 +393,8 @@ static uint64_t n_forwarded(const struct bench *bench)
 	return n;
 }
 
-static void report(
-	const struct bench *bench, struct summary fwd, struct summary driver, double instructions)
+static void report(const struct bench *bench, struct summary fwd, struct summary driver,
+	double instructions)
 {
 	const struct options *o = &bench->options;
 	double outputs = bench->n_outputs;

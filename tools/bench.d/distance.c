@@ -13,7 +13,7 @@
 #include <x86intrin.h>
 
 #define N_TRIPS 1000
-#define N_WARM	100
+#define N_WARM  100
 /* A partner that does not get its core is waited for so long in all. */
 #define PATIENCE_NS 5e8
 
@@ -45,7 +45,7 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/** False when the partner does not answer until tsc is deadline. */
+/* False when the partner does not answer until tsc is deadline. */
 static bool play(struct court *court, uint64_t deadline)
 {
 	for (unsigned i = 0; i < N_WARM + N_TRIPS; i++) {

@@ -36,8 +36,8 @@ static void fill(struct engine *engine)
 	}
 }
 
-int engine_create(
-	const struct engine_config *config, struct vu_port *vu, struct engine **ret_engine)
+int engine_create(const struct engine_config *config, struct vu_port *vu,
+	struct engine **ret_engine)
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 	uint32_t total = config->traffic.size + (uint32_t)PUMP_HDR_SIZE;
@@ -75,9 +75,9 @@ void engine_destroy(struct engine *engine)
 
 /* ---- Sending ---- */
 
-/** How many frames the rate limit allows at now, at most max. */
-static unsigned allowed(
-	const struct engine_config *config, struct engine_port *port, unsigned max, uint64_t now)
+/* How many frames the rate limit allows at now, at most max. */
+static unsigned allowed(const struct engine_config *config, struct engine_port *port, unsigned max,
+	uint64_t now)
 {
 	double ticks = config->tsc_per_s / config->frames_per_s;
 	double due = (double)(now - port->credit_tsc) / ticks;
@@ -91,7 +91,7 @@ static unsigned allowed(
 	return n;
 }
 
-/** Write what differs from frame to frame into the next n. */
+/* Write what differs from frame to frame into the next n. */
 static void prepare(struct engine *engine, unsigned id, unsigned n)
 {
 	const struct engine_config *config = &engine->config;
@@ -144,7 +144,7 @@ static void complain(struct engine *engine, const char *what)
 		engine->first_wrong = what;
 }
 
-/** The frame that begins at slot number at, in one piece; NULL when it is cut otherwise. */
+/* The frame that begins at slot number at, in one piece; NULL when it is cut otherwise. */
 static const uint8_t *whole(struct engine *engine, const struct pump *pump, uint64_t at)
 {
 	uint32_t total = traffic_of(engine)->size + (uint32_t)PUMP_HDR_SIZE, got = 0;
@@ -183,7 +183,7 @@ static void see_order(struct engine *engine, struct engine_port *port, uint64_t 
 	port->last_number[mark->port] = mark->number;
 }
 
-/** Look at one frame: `frame` is its position in what arrived. */
+/* Look at one frame: `frame` is its position in what arrived. */
 static void look(struct engine *engine, unsigned id, uint64_t frame)
 {
 	struct engine_port *port = &engine->ports[id];
@@ -202,8 +202,8 @@ static void look(struct engine *engine, unsigned id, uint64_t frame)
 		 (traffic_of(engine)->tcp ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_NONE))
 		wrong = "wrong segmentation header";
 	else
-		wrong = traffic_check(
-			traffic_of(engine), id, bytes + PUMP_HDR_SIZE, traffic_of(engine)->size);
+		wrong = traffic_check(traffic_of(engine), id, bytes + PUMP_HDR_SIZE,
+			traffic_of(engine)->size);
 	if (wrong) {
 		complain(engine, wrong);
 		return;
@@ -218,8 +218,8 @@ static void time_frames(struct engine *engine, const struct engine_port *port, u
 
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t at = port->base_done + (port->received + i) * engine->bufs_per_frame;
-		struct traffic_mark mark = traffic_mark(
-			traffic_of(engine), pump_buf(&port->vu->receive, at) + PUMP_HDR_SIZE);
+		struct traffic_mark mark = traffic_mark(traffic_of(engine),
+			pump_buf(&port->vu->receive, at) + PUMP_HDR_SIZE);
 
 		if (mark.tsc < now) /* stamped by this thread: anything else is a broken frame */
 			hist_add(&engine->hist, now - mark.tsc);
@@ -265,7 +265,7 @@ void engine_run(struct engine *engine, uint64_t ticks)
 	}
 }
 
-/** Has the switch taken all that was sent? */
+/* Has the switch taken all that was sent? */
 static bool is_all_taken(const struct engine *engine)
 {
 	for (unsigned id = 0; id < traffic_of(engine)->n_ports; id++) {
@@ -277,7 +277,7 @@ static bool is_all_taken(const struct engine *engine)
 	return true;
 }
 
-/** Ticks of so many ms, never 0. */
+/* Ticks of so many ms, never 0. */
 static uint64_t ticks_of(const struct engine *engine, unsigned ms)
 {
 	return (uint64_t)(engine->config.tsc_per_s / 1000 * ms) + 1;
@@ -330,7 +330,7 @@ struct order engine_order(const struct engine *engine)
 
 /* ---- Learning ---- */
 
-/** Collect without looking at anything; returns the slots that came back. */
+/* Collect without looking at anything; returns the slots that came back. */
 static unsigned discard(struct engine *engine)
 {
 	unsigned total = 0;
@@ -351,7 +351,7 @@ static void discard_for(struct engine *engine, uint64_t ticks)
 		(void)discard(engine);
 }
 
-/** Until everything that was sent has come and gone. 0 or -ETIMEDOUT. */
+/* Until everything that was sent has come and gone. 0 or -ETIMEDOUT. */
 static int discard_rest(struct engine *engine, unsigned quiet_ms, unsigned timeout_ms)
 {
 	uint64_t quiet = ticks_of(engine, quiet_ms), limit = ticks_of(engine, timeout_ms);
@@ -366,7 +366,7 @@ static int discard_rest(struct engine *engine, unsigned quiet_ms, unsigned timeo
 	return 0;
 }
 
-/** One frame from address i of a port, to the same of another. False when there is no room. */
+/* One frame from address i of a port, to the same of another. False when there is no room. */
 static bool announce(struct engine *engine, unsigned id, uint32_t i)
 {
 	struct pump *pump = &engine->ports[id].vu->send;
@@ -391,7 +391,7 @@ static bool is_everyone_reached(const struct engine *engine)
 	return true;
 }
 
-/** Forget what was sent to learn; all of it is back. */
+/* Forget what was sent to learn; all of it is back. */
 static void begin_to_count(struct engine *engine)
 {
 	fill(engine);

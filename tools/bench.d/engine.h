@@ -7,8 +7,8 @@
  * where latency is wanted, every frame with every == 1.
  * Threads: one, pinned by the caller.
  */
-#ifndef WEFT_BENCH_ENGINE_H
-#define WEFT_BENCH_ENGINE_H
+#ifndef WEFT_TOOLS_BENCH_D_ENGINE_H
+#define WEFT_TOOLS_BENCH_D_ENGINE_H
 
 #include "hist.h"
 #include "order.h"
@@ -17,10 +17,10 @@
 
 struct engine_config {
 	struct traffic traffic;
-	bool both;	/* pairs: the odd ports send, too; flood: all ports send */
-	bool touch;	/* rewrite addresses in every frame even if there is one only */
-	bool latency;	/* stamp every frame, look at every stamp */
-	bool kick;	/* kick where the switch asks for it; else it has to poll */
+	bool both;      /* pairs: the odd ports send, too; flood: all ports send */
+	bool touch;     /* rewrite addresses in every frame even if there is one only */
+	bool latency;   /* stamp every frame, look at every stamp */
+	bool kick;      /* kick where the switch asks for it; else it has to poll */
 	unsigned burst; /* frames published at once at most */
 	unsigned every; /* frames from one look at order and content to the next; a power of two */
 	double frames_per_s; /* of each sender; 0 = as many as go */
@@ -29,11 +29,11 @@ struct engine_config {
 
 /** Per port. */
 struct engine_port {
-	struct vu_port *vu;			 /* borrowed */
-	struct order order;			 /* of what arrives, where it comes from one port */
+	struct vu_port *vu;                      /* borrowed */
+	struct order order;                      /* of what arrives, where it comes from one port */
 	uint32_t last_number[TRAFFIC_MAX_PORTS]; /* and where it comes from several */
 	bool any_from[TRAFFIC_MAX_PORTS];
-	uint64_t sent, received;	    /* frames */
+	uint64_t sent, received;            /* frames */
 	uint64_t base_published, base_done; /* of the pumps when counting began */
 	uint64_t next_look;
 	uint64_t credit_tsc; /* rate limit: paid up to here */
@@ -45,8 +45,8 @@ struct engine {
 	struct engine_config config;
 	unsigned bufs_per_frame;   /* receive buffers that a frame takes */
 	struct engine_port *ports; /* ports[traffic.n_ports], owned */
-	uint8_t *scratch;	   /* a frame of several buffers, put together */
-	struct hist hist;	   /* latency, in TSC ticks */
+	uint8_t *scratch;          /* a frame of several buffers, put together */
+	struct hist hist;          /* latency, in TSC ticks */
 	uint64_t looked, wrong, disordered;
 	const char *first_wrong; /* what was wrong; static */
 };
@@ -56,8 +56,8 @@ struct engine_totals {
 };
 
 /** vu[traffic.n_ports] are started. 0 or -ENOMEM, -EINVAL. */
-int engine_create(
-	const struct engine_config *config, struct vu_port *vu, struct engine **ret_engine);
+int engine_create(const struct engine_config *config, struct vu_port *vu,
+	struct engine **ret_engine);
 void engine_destroy(struct engine *engine);
 
 /**

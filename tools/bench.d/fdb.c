@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BURST	64
+#define BURST   64
 #define N_LOOKS (UINT32_C(1) << 24)
 #define N_PORTS 16
 

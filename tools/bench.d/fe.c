@@ -26,13 +26,13 @@ struct options {
 	unsigned ring_size, rx_buffer, cpu, peer_cpu, windows, timeout_ms;
 	double window_s, learn_rate, rate;
 	const char *when_learned; /* NULL: nothing */
-	int switch_pid;		  /* 0: unknown */
+	int switch_pid;           /* 0: unknown */
 };
 
 struct window {
 	double seconds;
 	uint64_t sent, received;
-	int before_ns, after_ns;	/* distance of the cores */
+	int before_ns, after_ns;        /* distance of the cores */
 	double own_share, switch_share; /* of their cores; negative: not watched */
 	uint64_t p50, p99, p999, max, timed;
 };
@@ -110,8 +110,8 @@ static int distance(const struct options *options)
 	return distance_measure((int)options->peer_cpu, options->engine.tsc_per_s / 1e9);
 }
 
-static struct window run_window(
-	struct engine *engine, const struct options *options, const struct share *share)
+static struct window run_window(struct engine *engine, const struct options *options,
+	const struct share *share)
 {
 	struct engine_totals before = engine_totals(engine), after;
 	struct window window = {0};
@@ -168,7 +168,7 @@ static void print_window(const struct options *options, const struct window *win
 	printf("}");
 }
 
-/** Frames that should have arrived of those sent. */
+/* Frames that should have arrived of those sent. */
 static uint64_t expected(const struct engine *engine, uint64_t sent)
 {
 	const struct traffic *traffic = &engine->config.traffic;
@@ -206,7 +206,7 @@ static void report(const struct options *options, const struct engine *engine,
 	printf("]}\n");
 }
 
-/** Exit code: did all arrive right, and where that was asked for, at all? */
+/* Exit code: did all arrive right, and where that was asked for, at all? */
 static int judge(const struct options *options, const struct engine *engine)
 {
 	struct engine_totals totals = engine_totals(engine);
@@ -298,8 +298,8 @@ static unsigned power_of_two(const char *name, const char *text, unsigned min, u
 	unsigned v = (unsigned)number(name, text, min, max);
 
 	if (v & (v - 1)) {
-		(void)fprintf(
-			stderr, "bench-fe: error: --%s: '%s' is no power of two\n", name, text);
+		(void)fprintf(stderr, "bench-fe: error: --%s: '%s' is no power of two\n", name,
+			text);
 		exit(2);
 	}
 	return v;
@@ -439,7 +439,7 @@ static void parse(int argc, char **argv, struct options *o, double *ret_warm_s)
 		o->paths[o->engine.traffic.n_ports++] = argv[optind];
 }
 
-/** What the options forbid together, or NULL. */
+/* What the options forbid together, or NULL. */
 static const char *contradiction(const struct options *o)
 {
 	const struct engine_config *engine = &o->engine;

@@ -5,14 +5,14 @@
  * (1.6 %) over the whole range, without a limit and without allocation while values come.
  * Threads: one.
  */
-#ifndef WEFT_BENCH_HIST_H
-#define WEFT_BENCH_HIST_H
+#ifndef WEFT_TOOLS_BENCH_D_HIST_H
+#define WEFT_TOOLS_BENCH_D_HIST_H
 
 #include <stdint.h>
 
 #define HIST_SUB_BITS 6
 #define HIST_SUB      (1u << HIST_SUB_BITS)
-#define HIST_N	      ((64 - HIST_SUB_BITS + 1) * HIST_SUB)
+#define HIST_N        ((64 - HIST_SUB_BITS + 1) * HIST_SUB)
 
 struct hist {
 	uint64_t count, max;

@@ -11,8 +11,8 @@
  * is 1.
  * Threads: one. Numbers are 32 bits and wrap.
  */
-#ifndef WEFT_BENCH_ORDER_H
-#define WEFT_BENCH_ORDER_H
+#ifndef WEFT_TOOLS_BENCH_D_ORDER_H
+#define WEFT_TOOLS_BENCH_D_ORDER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,13 +8,13 @@ static size_t round_up(size_t n, size_t to)
 	return (n + to - 1) / to * to;
 }
 
-/** Descriptors are the largest of the three areas of either kind of ring. */
+/* Descriptors are the largest of the three areas of either kind of ring. */
 static size_t area_bytes(uint16_t size)
 {
 	return round_up(size * sizeof(struct vring_desc) + LINE, PAGE);
 }
 
-/** An odd number of lines: buffers a power of two apart would share few sets of a cache. */
+/* An odd number of lines: buffers a power of two apart would share few sets of a cache. */
 static uint32_t stride_of(uint32_t len)
 {
 	uint32_t lines = (uint32_t)round_up(len, LINE) / LINE;

@@ -16,8 +16,8 @@
  * Threads: one. Limits: size a power of two up to 32768.
  * Source: VIRTIO 1.2, 2.7.13 "Supplying Buffers to The Device", 2.8.17 for packed rings.
  */
-#ifndef WEFT_BENCH_PUMP_H
-#define WEFT_BENCH_PUMP_H
+#ifndef WEFT_TOOLS_BENCH_D_PUMP_H
+#define WEFT_TOOLS_BENCH_D_PUMP_H
 
 #include "virtio_wire.h"
 
@@ -32,9 +32,9 @@ struct pump {
 	uint8_t *bufs;
 	uint64_t bufs_gpa;
 	uint64_t n_published, n_done; /* since the start; their difference is the device's */
-	uint32_t *lens;		      /* of the slot's descriptor; NULL: all are len. Borrowed */
-	uint32_t stride;	      /* from buffer to buffer, bytes */
-	uint32_t len;		      /* of every descriptor */
+	uint32_t *lens;               /* of the slot's descriptor; NULL: all are len. Borrowed */
+	uint32_t stride;              /* from buffer to buffer, bytes */
+	uint32_t len;                 /* of every descriptor */
 	uint16_t size, log2_size;
 	bool packed, receive;
 };
@@ -52,7 +52,9 @@ void pump_init(struct pump *pump, const struct pump_layout *layout, uint8_t *mem
 
 /** Bytes of the rings themselves, which come before the buffers. */
 size_t pump_ring_bytes(const struct pump_layout *layout);
-/** From now on every slot has a length of its own: lens[size], borrowed, set here to what all had. */
+/**
+ * From now on every slot has a length of its own: lens[size], borrowed, set here to what all had.
+ */
 void pump_use_lens(struct pump *pump, uint32_t *lens);
 
 /** The length of the n-th frame since the start, virtio header included, before it is published. */
@@ -110,8 +112,8 @@ static inline void pump_publish(struct pump *pump, unsigned n)
 
 		uint32_t len = pump->lens ? pump->lens[slot] : pump->len;
 
-		__atomic_store_n(
-			&words[1], len | slot << 32 | (uint64_t)flags << 48, __ATOMIC_RELEASE);
+		__atomic_store_n(&words[1], len | slot << 32 | (uint64_t)flags << 48,
+			__ATOMIC_RELEASE);
 	}
 }
 
@@ -147,8 +149,8 @@ static inline unsigned pump_collect(struct pump *pump)
 	const struct vring_packed_desc *descs = pump->desc;
 	const uint16_t both = 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED;
 	for (; pump->n_done < pump->n_published; n++, pump->n_done++) {
-		uint16_t flags = __atomic_load_n(
-			&descs[pump->n_done & (pump->size - 1)].flags, __ATOMIC_ACQUIRE);
+		uint16_t flags = __atomic_load_n(&descs[pump->n_done & (pump->size - 1)].flags,
+			__ATOMIC_ACQUIRE);
 
 		if ((flags & both) != pump_packed_flags(pump, pump->n_done, true))
 			break;

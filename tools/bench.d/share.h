@@ -8,13 +8,13 @@
  * A switch has several threads; its packet thread is the one that ran the most from share_begin()
  * to share_pick(), with load in between.
  */
-#ifndef WEFT_BENCH_SHARE_H
-#define WEFT_BENCH_SHARE_H
+#ifndef WEFT_TOOLS_BENCH_D_SHARE_H
+#define WEFT_TOOLS_BENCH_D_SHARE_H
 
 #include <stdint.h>
 
 /** Below this a window is disturbed. */
-#define SHARE_MIN	  0.97
+#define SHARE_MIN         0.97
 #define SHARE_MAX_THREADS 128
 
 struct share {

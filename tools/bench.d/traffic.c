@@ -14,7 +14,7 @@ static uint8_t pattern_byte(unsigned port, unsigned slot, uint32_t at)
 
 /* Source: RFC 791, RFC 9293. */
 #define IPV4_AT 14
-#define TCP_AT	34
+#define TCP_AT  34
 
 static void put_be16(uint8_t *at, unsigned v)
 {
@@ -94,8 +94,8 @@ static uint64_t load_be48(const uint8_t *bytes)
 	return v;
 }
 
-static const char *check_addresses(
-	const struct traffic *traffic, unsigned port, const uint8_t *frame, unsigned from)
+static const char *check_addresses(const struct traffic *traffic, unsigned port,
+	const uint8_t *frame, unsigned from)
 {
 	uint64_t dst = load_be48(frame), src = load_be48(frame + 6);
 	uint32_t i = src & (TRAFFIC_MAX_ADDRS - 1);
@@ -109,8 +109,8 @@ static const char *check_addresses(
 	return (dst & (TRAFFIC_MAX_ADDRS - 1)) == i ? NULL : "addresses that were not paired";
 }
 
-const char *traffic_check(
-	const struct traffic *traffic, unsigned port, const uint8_t *frame, uint32_t len)
+const char *traffic_check(const struct traffic *traffic, unsigned port, const uint8_t *frame,
+	uint32_t len)
 {
 	unsigned at = traffic_mark_at(traffic), type_at = traffic->tagged ? 16 : 12;
 	struct traffic_mark mark;

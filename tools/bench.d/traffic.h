@@ -10,19 +10,19 @@
  * Sizes are those of the frame in memory: no virtio header, no FCS.
  * Threads: any; pure functions on the caller's memory.
  */
-#ifndef WEFT_BENCH_TRAFFIC_H
-#define WEFT_BENCH_TRAFFIC_H
+#ifndef WEFT_TOOLS_BENCH_D_TRAFFIC_H
+#define WEFT_TOOLS_BENCH_D_TRAFFIC_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-#define TRAFFIC_TYPE	  0x88b5 /* IEEE 802, local experimental EtherType 1 */
+#define TRAFFIC_TYPE      0x88b5 /* IEEE 802, local experimental EtherType 1 */
 #define TRAFFIC_MAX_PORTS 256
 #define TRAFFIC_MAX_ADDRS (1u << 24)
 #define TRAFFIC_MIN_SIZE  60
-#define TRAFFIC_VID	  10
-#define TRAFFIC_MSS	  1448
+#define TRAFFIC_VID       10
+#define TRAFFIC_MSS       1448
 #define TRAFFIC_MAX_SIZE  65549 /* the largest IPv4 packet and its Ethernet header */
 
 enum traffic_pattern {
@@ -34,11 +34,11 @@ enum traffic_pattern {
 struct traffic {
 	enum traffic_pattern pattern;
 	unsigned n_ports;
-	uint32_t size;	      /* bytes */
+	uint32_t size;        /* bytes */
 	uint32_t n_addresses; /* of each port */
 	bool tagged;
 	bool rewritten; /* the switch writes addresses of its own: do not check them */
-	bool tcp;	/* IPv4 and TCP headers, for segmentation offload; not with tagged */
+	bool tcp;       /* IPv4 and TCP headers, for segmentation offload; not with tagged */
 };
 
 /** What a frame says about itself, after its headers. */
@@ -82,8 +82,8 @@ static inline void traffic_address(uint8_t *frame, unsigned from, unsigned to, u
 	memcpy(frame + sizeof(first), &last, sizeof(last));
 }
 
-static inline void traffic_set_number(
-	const struct traffic *traffic, uint8_t *frame, uint32_t number, uint64_t tsc)
+static inline void traffic_set_number(const struct traffic *traffic, uint8_t *frame,
+	uint32_t number, uint64_t tsc)
 {
 	struct traffic_mark *mark = (struct traffic_mark *)(frame + traffic_mark_at(traffic));
 
@@ -113,7 +113,7 @@ void traffic_fill_hdr(const struct traffic *traffic, struct virtio_net_hdr_v1 *h
  * which have to be some that were sent there?
  * returns  NULL, or what is wrong with it (static)
  */
-const char *traffic_check(
-	const struct traffic *traffic, unsigned port, const uint8_t *frame, uint32_t len);
+const char *traffic_check(const struct traffic *traffic, unsigned port, const uint8_t *frame,
+	uint32_t len);
 
 #endif

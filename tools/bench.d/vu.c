@@ -91,9 +91,9 @@ static int get_u64(struct vu_port *port, uint32_t request, uint64_t *ret_value)
 	return r ? r : read_u64(port, request, ret_value);
 }
 
-/** Change something and wait until it is done, where the switch tells. */
-static int change(
-	struct vu_port *port, uint32_t request, const void *payload, uint32_t size, int fd)
+/* Change something and wait until it is done, where the switch tells. */
+static int change(struct vu_port *port, uint32_t request, const void *payload, uint32_t size,
+	int fd)
 {
 	bool ack = port->protocol >> VHOST_USER_PROTOCOL_F_REPLY_ACK & 1;
 	int r = send_message(port, request, ack ? VHOST_USER_NEED_REPLY : 0, payload, size, fd);
@@ -177,8 +177,8 @@ static int negotiate(struct vu_port *port)
 	if (r)
 		return r;
 	protocol &= 1u << VHOST_USER_PROTOCOL_F_REPLY_ACK;
-	r = send_message(
-		port, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, sizeof(protocol), -1);
+	r = send_message(port, VHOST_USER_SET_PROTOCOL_FEATURES, 0, &protocol, sizeof(protocol),
+		-1);
 	port->protocol = protocol;
 	return r ? r
 		 : change(port, VHOST_USER_SET_FEATURES, &port->features, sizeof(port->features),
@@ -214,11 +214,11 @@ static int start_ring(struct vu_port *port, uint32_t i, const struct pump *pump)
 	if (!r)
 		r = change(port, VHOST_USER_SET_VRING_BASE, &base, sizeof(base), -1);
 	if (!r)
-		r = change(
-			port, VHOST_USER_SET_VRING_CALL, &index, sizeof(index), port->call_fds[i]);
+		r = change(port, VHOST_USER_SET_VRING_CALL, &index, sizeof(index),
+			port->call_fds[i]);
 	if (!r)
-		r = change(
-			port, VHOST_USER_SET_VRING_KICK, &index, sizeof(index), port->kick_fds[i]);
+		r = change(port, VHOST_USER_SET_VRING_KICK, &index, sizeof(index),
+			port->kick_fds[i]);
 	if (!r)
 		r = change(port, VHOST_USER_SET_VRING_ENABLE, &enable, sizeof(enable), -1);
 	if (!r && write(port->kick_fds[i], &one, sizeof(one)) != sizeof(one))

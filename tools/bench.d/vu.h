@@ -10,19 +10,19 @@
  * vu_close; when the switch went away, vu_reset and vu_start again. Threads: one.
  * Source: "Vhost-user Protocol" of QEMU's interoperability specifications.
  */
-#ifndef WEFT_BENCH_VU_H
-#define WEFT_BENCH_VU_H
+#ifndef WEFT_TOOLS_BENCH_D_VU_H
+#define WEFT_TOOLS_BENCH_D_VU_H
 
 #include "pump.h"
 #include "unix_socket.h"
 
 struct vu_config {
 	const char *path; /* Unix socket, borrowed */
-	bool listen;	  /* we listen and the switch connects */
-	bool offloads;	  /* TSO and checksums both ways, IPv4 */
+	bool listen;      /* we listen and the switch connects */
+	bool offloads;    /* TSO and checksums both ways, IPv4 */
 	struct pump_layout send, receive;
 	unsigned timeout_ms; /* for connecting, and for each answer */
-	bool once;	     /* vu_start() gives up at once when no switch is there */
+	bool once;           /* vu_start() gives up at once when no switch is there */
 };
 
 struct vu_port {

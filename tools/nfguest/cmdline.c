@@ -15,7 +15,7 @@ static bool is_end(char c)
 	return !c || c == ' ';
 }
 
-/** Is word "key=..."? Then its value. */
+/* Is word "key=..."? Then its value. */
 static const char *value_of(const char *word, const char *key)
 {
 	while (*key && *word == *key)

@@ -3,8 +3,8 @@
  *
  * Pure; also compiled for the host, where it is tested.
  */
-#ifndef NFGUEST_CMDLINE_H
-#define NFGUEST_CMDLINE_H
+#ifndef WEFT_TOOLS_NFGUEST_CMDLINE_H
+#define WEFT_TOOLS_NFGUEST_CMDLINE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,13 +13,13 @@ enum mode { MODE_IDLE, MODE_GEN, MODE_SINK, MODE_REFLECT, MODE_FWD, MODE_L3, MOD
 
 struct cmdline {
 	enum mode mode;
-	uint64_t rate;	  /* frames a second; 0: as many as go */
-	uint32_t size;	  /* with FCS */
-	uint64_t count;	  /* frames; 0: no end */
+	uint64_t rate;    /* frames a second; 0: as many as go */
+	uint32_t size;    /* with FCS */
+	uint64_t count;   /* frames; 0: no end */
 	uint64_t seconds; /* 0: no end */
 	uint64_t report;  /* seconds between lines; 0: none */
-	uint64_t slow;	  /* frames a second taken in; 0: all */
-	uint64_t noisy;	  /* bytes of memory touched for each frame */
+	uint64_t slow;    /* frames a second taken in; 0: all */
+	uint64_t noisy;   /* bytes of memory touched for each frame */
 	uint64_t tsc_hz;  /* 0: measured when needed */
 	uint32_t queues;  /* pairs */
 	uint16_t stream, vlan;

@@ -2,14 +2,14 @@
 
 #define RAM_TYPE       1u
 #define FIRST_MIB      0x100000u
-#define PAGE	       4096u
+#define PAGE           4096u
 #define PM_STATUS      0x600
 #define PM_CONTROL     0x604
 #define PM_TIMER       0x608
 #define POWER_BUTTON   (1u << 8)
 #define PM_EXIT_STATUS 0x60c
 #define PM_TIMER_HZ    3579545u
-#define PM_OFF	       (5u << 10 | 1u << 13) /* SLP_TYP of \_S5, SLP_EN */
+#define PM_OFF         (5u << 10 | 1u << 13) /* SLP_TYP of \_S5, SLP_EN */
 #define MEASURE_TICKS  (PM_TIMER_HZ / 500)
 
 struct memmap_entry {

@@ -3,8 +3,8 @@
  *
  * The guest runs at CPL 3 with IOPL 3, so that ports need no kernel; addresses are physical.
  */
-#ifndef NFGUEST_MACHINE_H
-#define NFGUEST_MACHINE_H
+#ifndef WEFT_TOOLS_NFGUEST_MACHINE_H
+#define WEFT_TOOLS_NFGUEST_MACHINE_H
 
 #include <stdbool.h>
 #include <stddef.h>

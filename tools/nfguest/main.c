@@ -5,13 +5,13 @@
 #include "packet.h"
 #include "text.h"
 
-#define MAX_NICS    8u
-#define BURST	    32u
-#define LINE	    64u
+#define MAX_NICS      8u
+#define BURST         32u
+#define LINE          64u
 #define BUTTON_ROUNDS (1u << 16) /* milliseconds */
-#define MIN_FRAME   60u /* without FCS */
-#define EXIT_USAGE  2u /* as programs of the host: wrong arguments */
-#define EXIT_FAILED 1u
+#define MIN_FRAME     60u        /* without FCS */
+#define EXIT_USAGE    2u         /* as programs of the host: wrong arguments */
+#define EXIT_FAILED   1u
 
 struct guest {
 	struct cmdline cmdline;
@@ -100,7 +100,7 @@ static _Noreturn void fail(const char *why, const char *word, unsigned code)
 
 /* ---- Frames ---- */
 
-/** How many of n frames may be taken now, at the pace that slow= sets. */
+/* How many of n frames may be taken now, at the pace that slow= sets. */
 static unsigned allowed(unsigned n)
 {
 	uint64_t rate = guest.cmdline.slow;
@@ -162,9 +162,9 @@ static bool is_sent_on(struct nic *in, struct nic *out, uint8_t *frame, uint32_t
 	return false;
 }
 
-/** A received buffer becomes one that is sent; the one that was sent before takes its place. */
-static void send_on(
-	struct virtq *rx, uint16_t rx_id, struct nic *out, struct virtq *tx, uint32_t len)
+/* A received buffer becomes one that is sent; the one that was sent before takes its place. */
+static void send_on(struct virtq *rx, uint16_t rx_id, struct nic *out, struct virtq *tx,
+	uint32_t len)
 {
 	uint16_t id;
 
@@ -181,7 +181,7 @@ static void send_on(
 	out->counts.tx_bytes += len;
 }
 
-/** Receive a burst at one queue pair and do with it what the mode says. */
+/* Receive a burst at one queue pair and do with it what the mode says. */
 static void step(struct nic *in, struct nic *out, unsigned pair)
 {
 	struct virtq *rx = &in->rx[pair], *tx = &out->tx[pair];
@@ -261,7 +261,7 @@ static void poll_nic(unsigned i)
 	}
 }
 
-/** Has the device taken everything that was sent? */
+/* Has the device taken everything that was sent? */
 static bool is_sent(struct nic *nic)
 {
 	for (unsigned pair = 0; pair < nic->n_pairs; pair++) {
@@ -277,7 +277,7 @@ static bool is_sent(struct nic *nic)
 	return true;
 }
 
-/** A generator ends when the device has all frames, or has not taken them for a second. */
+/* A generator ends when the device has all frames, or has not taken them for a second. */
 static bool is_generator_over(void)
 {
 	const struct cmdline *c = &guest.cmdline;
@@ -285,8 +285,8 @@ static bool is_generator_over(void)
 
 	guest.is_enough = (c->count && guest.n_generated >= c->count) ||
 			  (c->seconds && ticks >= c->seconds * guest.hz);
-	return guest.is_enough && (is_sent(&nics[0]) ||
-				   (c->seconds && ticks >= (c->seconds + 1) * guest.hz));
+	return guest.is_enough &&
+	       (is_sent(&nics[0]) || (c->seconds && ticks >= (c->seconds + 1) * guest.hz));
 }
 
 static bool is_over(void)
@@ -341,7 +341,7 @@ static void start_nics(void)
 	}
 }
 
-/** A frame to everybody, from which switches learn where the devices are. */
+/* A frame to everybody, from which switches learn where the devices are. */
 static void announce(struct nic *nic)
 {
 	static const uint8_t everybody[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};

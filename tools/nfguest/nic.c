@@ -3,16 +3,16 @@
 #include "machine.h"
 
 #define STATUS_ACKNOWLEDGE 1u
-#define STATUS_DRIVER	   2u
+#define STATUS_DRIVER      2u
 #define STATUS_DRIVER_OK   4u
 #define STATUS_FEATURES_OK 8u
-#define F_MAC		   (UINT64_C(1) << 5)
-#define F_CTRL_VQ	   (UINT64_C(1) << 17)
-#define F_MQ		   (UINT64_C(1) << 22)
-#define F_VERSION_1	   (UINT64_C(1) << 32)
-#define F_PACKED	   (UINT64_C(1) << 34)
-#define FEATURE_READS	   200000u /* some seconds: each leaves the guest */
-#define CTRL_MQ		   4u
+#define F_MAC              (UINT64_C(1) << 5)
+#define F_CTRL_VQ          (UINT64_C(1) << 17)
+#define F_MQ               (UINT64_C(1) << 22)
+#define F_VERSION_1        (UINT64_C(1) << 32)
+#define F_PACKED           (UINT64_C(1) << 34)
+#define FEATURE_READS      200000u /* some seconds: each leaves the guest */
+#define CTRL_MQ            4u
 #define CTRL_MQ_PAIRS_SET  0u
 #define CONFIG_MAX_PAIRS   8u /* offset in the device's configuration */
 
@@ -57,9 +57,9 @@ static uint64_t read_features(struct nic *nic)
 	return offered | (uint64_t)*reg32(nic, DEVICE_FEATURES) << 32;
 }
 
-/** needed: the device may offer it a little later, when its back-end is there. */
-static const char *negotiate(
-	struct nic *nic, uint64_t wanted, uint64_t needed, uint64_t *ret_features)
+/* needed: the device may offer it a little later, when its back-end is there. */
+static const char *negotiate(struct nic *nic, uint64_t wanted, uint64_t needed,
+	uint64_t *ret_features)
 {
 	uint64_t offered;
 
@@ -107,7 +107,7 @@ static const char *start_queue(struct nic *nic, struct virtq *q, uint16_t number
 	return NULL;
 }
 
-/** Tell the device how many pairs are used: 5.1.6.5.6. */
+/* Tell the device how many pairs are used: 5.1.6.5.6. */
 static const char *set_pairs(struct nic *nic, struct virtq *control)
 {
 	static const uint32_t lens[3] = {2, 2, 1};

@@ -2,13 +2,13 @@
  * nic: one virtio network device, polled, with its queue pairs and counters.
  * Source: VIRTIO 1.2, 3.1 "Device Initialization", 5.1 "Network Device".
  */
-#ifndef NFGUEST_NIC_H
-#define NFGUEST_NIC_H
+#ifndef WEFT_TOOLS_NFGUEST_NIC_H
+#define WEFT_TOOLS_NFGUEST_NIC_H
 
 #include "pci.h"
 #include "virtq.h"
 
-#define NIC_HDR	      12u /* struct virtio_net_hdr of a modern device */
+#define NIC_HDR       12u /* struct virtio_net_hdr of a modern device */
 #define NIC_MAX_PAIRS 16u
 
 /** Every frame that is not sent on is counted under one of these. */

@@ -10,11 +10,11 @@
 #define TYPE_ARP   0x0806
 #define TYPE_IPV4  0x0800
 #define TYPE_LOCAL 0x88b5
-#define IP_ICMP	   1
-#define ETH	   14u
-#define ARP	   28u
-#define IP	   20u
-#define MAGIC	   0x5746u
+#define IP_ICMP    1
+#define ETH        14u
+#define ARP        28u
+#define IP         20u
+#define MAGIC      0x5746u
 
 static uint16_t get16(const uint8_t *at)
 {
@@ -38,8 +38,8 @@ static void put32(uint8_t *at, uint32_t v)
 	put16(at + 2, v);
 }
 
-void packet_make(
-	uint8_t *frame, uint32_t len, const uint8_t *dst, const uint8_t *src, uint16_t vlan)
+void packet_make(uint8_t *frame, uint32_t len, const uint8_t *dst, const uint8_t *src,
+	uint16_t vlan)
 {
 	uint32_t at = 12;
 
@@ -75,7 +75,7 @@ void packet_swap(uint8_t *frame)
 	memcpy(frame + 6, dst, 6);
 }
 
-/** RFC 1624, equation 3: a word of what is summed went from old to new. */
+/* RFC 1624, equation 3: a word of what is summed went from old to new. */
 static void adjust_checksum(uint8_t *at, uint16_t old, uint16_t new)
 {
 	uint32_t sum = (uint32_t)(uint16_t)~get16(at) + (uint16_t)~old + new;
@@ -85,7 +85,7 @@ static void adjust_checksum(uint8_t *at, uint16_t old, uint16_t new)
 	put16(at, (uint16_t)~sum);
 }
 
-/** Send it back, from mac. */
+/* Send it back, from mac. */
 static void turn_to_asker(uint8_t *frame, const uint8_t *mac)
 {
 	/* Not memcpy(): gcc's sanitizer builds warn of a null pointer that cannot be. */
@@ -143,8 +143,8 @@ bool packet_answer(uint8_t *frame, uint32_t len, uint32_t ip, const uint8_t *mac
 	}
 }
 
-enum packet_fate packet_route(
-	uint8_t *frame, uint32_t len, const uint8_t *src, const uint8_t *next_hop)
+enum packet_fate packet_route(uint8_t *frame, uint32_t len, const uint8_t *src,
+	const uint8_t *next_hop)
 {
 	uint8_t *p = frame + ETH;
 

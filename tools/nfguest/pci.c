@@ -5,9 +5,9 @@
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc
 #define VIRTIO_NET     0x10411af4u /* device 0x1041 of vendor 0x1af4 */
-#define N_SLOTS	       32u
+#define N_SLOTS        32u
 #define MAX_CAPS       16u
-#define COMMAND	       0x04
+#define COMMAND        0x04
 #define COMMAND_ON     6u /* memory, bus master */
 #define CAP_POINTER    0x34
 #define CAP_VENDOR     9u

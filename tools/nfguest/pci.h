@@ -1,7 +1,7 @@
 /** pci: finds the virtio network devices on bus 0 and their registers. BARs have addresses already:
  *  vmm gives them. Source: VIRTIO 1.2, 4.1.4 "Virtio Structure PCI Capabilities". */
-#ifndef NFGUEST_PCI_H
-#define NFGUEST_PCI_H
+#ifndef WEFT_TOOLS_NFGUEST_PCI_H
+#define WEFT_TOOLS_NFGUEST_PCI_H
 
 #include <stdint.h>
 

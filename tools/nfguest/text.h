@@ -3,8 +3,8 @@
  *
  * One line at a time. What does not fit is cut, so that a line always ends.
  */
-#ifndef NFGUEST_TEXT_H
-#define NFGUEST_TEXT_H
+#ifndef WEFT_TOOLS_NFGUEST_TEXT_H
+#define WEFT_TOOLS_NFGUEST_TEXT_H
 
 #include <stdint.h>
 

@@ -88,8 +88,8 @@ void virtq_post(struct virtq *q, uint16_t id, uint32_t len)
 		desc->len = len;
 		desc->id = id;
 		/* The device acquires the flags: all else of the descriptor is there. */
-		__atomic_store_n(
-			&desc->flags, (uint16_t)(flags | packed_flags(q)), __ATOMIC_RELEASE);
+		__atomic_store_n(&desc->flags, (uint16_t)(flags | packed_flags(q)),
+			__ATOMIC_RELEASE);
 		packed_step(q, &q->next_avail, &q->wrap_avail, 1);
 		return;
 	}
@@ -105,16 +105,16 @@ void virtq_publish(struct virtq *q)
 	bool quiet;
 
 	if (!q->packed)
-		__atomic_store_n(
-			&((struct split_avail *)q->driver)->idx, q->next_avail, __ATOMIC_RELEASE);
+		__atomic_store_n(&((struct split_avail *)q->driver)->idx, q->next_avail,
+			__ATOMIC_RELEASE);
 	/* Published first, then looked: or the device goes to sleep in between. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (q->packed)
 		quiet = __atomic_load_n(&((struct packed_event *)q->device)->flags,
 				__ATOMIC_RELAXED) == NO_NOTIFY;
 	else
-		quiet = __atomic_load_n(
-				&((struct split_used *)q->device)->flags, __ATOMIC_RELAXED) &
+		quiet = __atomic_load_n(&((struct split_used *)q->device)->flags,
+				__ATOMIC_RELAXED) &
 			NO_NOTIFY;
 	if (!quiet)
 		*q->notify = q->number;

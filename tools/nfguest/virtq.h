@@ -8,8 +8,8 @@
  * queue, which is then left alone.
  * Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues". No EVENT_IDX, no INDIRECT.
  */
-#ifndef NFGUEST_VIRTQ_H
-#define NFGUEST_VIRTQ_H
+#ifndef WEFT_TOOLS_NFGUEST_VIRTQ_H
+#define WEFT_TOOLS_NFGUEST_VIRTQ_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,7 +27,7 @@ struct virtq {
 	bool wrap_avail, wrap_used;
 	uint16_t n_free;
 	uint16_t free[VIRTQ_MAX]; /* ids that are the driver's, of a queue that sends */
-	bool is_out[VIRTQ_MAX];	  /* ids that are the device's */
+	bool is_out[VIRTQ_MAX];   /* ids that are the device's */
 	uint8_t *bufs[VIRTQ_MAX];
 };
 

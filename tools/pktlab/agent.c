@@ -19,13 +19,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define AGENT_SCHEMA	1
-#define TEND_MS		5
-#define PROGRESS_S	0.25
-#define MAX_SECONDS	1e6
-#define DEFAULT_WAIT_S	10.0
+#define AGENT_SCHEMA    1
+#define TEND_MS         5
+#define PROGRESS_S      0.25
+#define MAX_SECONDS     1e6
+#define DEFAULT_WAIT_S  10.0
 #define DEFAULT_DRAIN_S 0.2
-#define MAX_INJECTED	65536u
+#define MAX_INJECTED    65536u
 
 struct agent {
 	struct engine *engine;
@@ -52,8 +52,8 @@ static void send_json(json_t *object)
 
 static void answer(json_int_t id, json_t *result)
 {
-	send_json(json_pack(
-		"{s:I,s:b,s:o}", "id", id, "ok", true, "result", result ? result : json_object()));
+	send_json(json_pack("{s:I,s:b,s:o}", "id", id, "ok", true, "result",
+		result ? result : json_object()));
 }
 
 static void refuse(json_int_t id, const struct err *err)
@@ -87,8 +87,8 @@ static void send_progress(struct agent *agent, double elapsed_s)
 		(json_int_t)agent->engine->total_tx, "rx", (json_int_t)agent->engine->total_rx));
 }
 
-/** Called by the engine once a millisecond: shall it stop? Only "stop" is obeyed at once; another
- *  request waits for the end of the run, and with it all that follow. */
+/* Called by the engine once a millisecond: shall it stop? Only "stop" is obeyed at once; another
+ * request waits for the end of the run, and with it all that follow. */
 static bool agent_hook(void *ctx, double elapsed_s)
 {
 	struct agent *agent = ctx;
@@ -115,8 +115,8 @@ static bool agent_hook(void *ctx, double elapsed_s)
 
 /* ---- Operations: each returns 0 with a result (or NULL for none), or -errno with err ---- */
 
-static int op_hello(
-	struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
+static int op_hello(struct agent *agent, const json_t *request, json_t **ret_result,
+	struct err *err)
 {
 	json_t *kinds = json_array();
 
@@ -148,8 +148,8 @@ static int op_open(struct agent *agent, const json_t *request, json_t **ret_resu
 	return 0;
 }
 
-static int op_close(
-	struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
+static int op_close(struct agent *agent, const json_t *request, json_t **ret_result,
+	struct err *err)
 {
 	engine_remove_ports(agent->engine);
 	return 0;
@@ -188,8 +188,8 @@ static int op_wait(struct agent *agent, const json_t *request, json_t **ret_resu
 	return 0;
 }
 
-static int op_streams(
-	struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
+static int op_streams(struct agent *agent, const json_t *request, json_t **ret_result,
+	struct err *err)
 {
 	const json_t *array = json_object_get(request, "streams");
 	size_t n = json_array_size(array), done = 0;
@@ -202,8 +202,8 @@ static int op_streams(
 	if (!streams)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (; !r && done < n; done += !r)
-		r = stream_from_json(
-			json_array_get(array, done), agent->engine, &streams[done], err);
+		r = stream_from_json(json_array_get(array, done), agent->engine, &streams[done],
+			err);
 	if (!r) {
 		r = engine_set_streams(agent->engine, streams, (unsigned)n, err);
 		done = 0; /* transferred */
@@ -216,8 +216,8 @@ static int op_streams(
 	return r;
 }
 
-static int op_learn(
-	struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
+static int op_learn(struct agent *agent, const json_t *request, json_t **ret_result,
+	struct err *err)
 {
 	struct engine_learn learn = {.timeout_s = 60, .hook = agent_hook, .ctx = agent};
 	int r = get_real(request, "rate", 1, RATE_MAX_PPS, &learn.pps, err);
@@ -338,7 +338,7 @@ static int hex_digit(char c)
 				      : -1;
 }
 
-/** Bytes of a frame written in hexadecimal, into owned memory. 0 or -errno. */
+/* Bytes of a frame written in hexadecimal, into owned memory. 0 or -errno. */
 static int parse_frame(const char *text, uint32_t max, struct engine_frame *frame)
 {
 	size_t len = text ? strlen(text) : 0;
@@ -359,8 +359,8 @@ static int parse_frame(const char *text, uint32_t max, struct engine_frame *fram
 	return 0;
 }
 
-static int op_inject(
-	struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
+static int op_inject(struct agent *agent, const json_t *request, json_t **ret_result,
+	struct err *err)
 {
 	const json_t *hex = json_object_get(request, "frames");
 	const char *name = json_string_value(json_object_get(request, "port"));
@@ -396,8 +396,8 @@ static int op_inject(
 	return r;
 }
 
-static int op_distance(
-	struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
+static int op_distance(struct agent *agent, const json_t *request, json_t **ret_result,
+	struct err *err)
 {
 	const json_t *cpu = json_object_get(request, "cpu");
 	int ns;
@@ -407,8 +407,8 @@ static int op_distance(
 		return err_set(err, -EINVAL, "cpu is no core");
 	ns = distance_measure((int)json_integer_value(cpu), clock_base.ticks_per_s / 1e9);
 	if (ns < 0)
-		return err_set(err, ns, "core %d does not answer: %s",
-			(int)json_integer_value(cpu), strerror(-ns));
+		return err_set(err, ns, "core %d does not answer: %s", (int)json_integer_value(cpu),
+			strerror(-ns));
 	*ret_result = json_pack("{s:i,s:b}", "ns", ns, "near", ns < DISTANCE_NEAR_NS);
 	return 0;
 }
@@ -426,8 +426,8 @@ static int op_quit(struct agent *agent, const json_t *request, json_t **ret_resu
 
 static const struct {
 	const char *name;
-	int (*run)(
-		struct agent *agent, const json_t *request, json_t **ret_result, struct err *err);
+	int (*run)(struct agent *agent, const json_t *request, json_t **ret_result,
+		struct err *err);
 } ops[] = {
 	{"hello", op_hello},
 	{"open", op_open},

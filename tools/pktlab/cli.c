@@ -13,9 +13,9 @@
 #include <time.h>
 
 #define EXIT_USAGE   2
-#define UP_S	     30
-#define NAP_NS	     50000
-#define IDLE_NS	     1000000u
+#define UP_S         30
+#define NAP_NS       50000
+#define IDLE_NS      1000000u
 #define SEND_WAIT_NS 1000000u
 
 static volatile sig_atomic_t interrupted;
@@ -38,7 +38,7 @@ int cli_fail(const struct err *err)
 
 /* ---- Values of stream options ---- */
 
-/** "FIRST+COUNT" or "FIRST", with ~ in place of + for a random one, as a range in JSON. */
+/* "FIRST+COUNT" or "FIRST", with ~ in place of + for a random one, as a range in JSON. */
 static json_t *range_of(const char *text, bool number)
 {
 	size_t len = strcspn(text, "+~");
@@ -68,8 +68,8 @@ static json_t *pair_of(const char *text, bool number)
 		return NULL;
 	memcpy(src, text, (size_t)(comma - text));
 	src[comma - text] = '\0';
-	return json_pack(
-		"{s:o,s:o}", "src", range_of(src, number), "dst", range_of(comma + 1, number));
+	return json_pack("{s:o,s:o}", "src", range_of(src, number), "dst",
+		range_of(comma + 1, number));
 }
 
 static json_t *tags_of(const char *text)
@@ -171,8 +171,8 @@ static int wrong(struct err *err, const char *option, const char *value)
 	return err_set(err, -EINVAL, "%s: '%.80s' is not understood", option, value);
 }
 
-static int add_stream_option(
-	struct cli *cli, const char *option, const char *value, struct err *err)
+static int add_stream_option(struct cli *cli, const char *option, const char *value,
+	struct err *err)
 {
 	for (unsigned i = 0; i < sizeof(stream_options) / sizeof(stream_options[0]); i++) {
 		if (strcmp(option, stream_options[i].option))
@@ -185,8 +185,8 @@ static int add_stream_option(
 	return -ENOENT;
 }
 
-static int add_number(
-	const char *option, const char *value, double max, double *ret, struct err *err)
+static int add_number(const char *option, const char *value, double max, double *ret,
+	struct err *err)
 {
 	char *end = NULL;
 
@@ -196,7 +196,7 @@ static int add_number(
 	return 0;
 }
 
-/** "SPEC" or "NAME=SPEC", where a name has no colon. */
+/* "SPEC" or "NAME=SPEC", where a name has no colon. */
 static int add_port(struct cli *cli, const char *value, struct err *err)
 {
 	const char *equals = strchr(value, '='), *colon = strchr(value, ':');
@@ -213,8 +213,8 @@ static int add_port(struct cli *cli, const char *value, struct err *err)
 	return engine_add_port(cli->engine, name, value, err);
 }
 
-static int take_option(
-	struct cli *cli, const char *option, const char *value, unsigned accepts, struct err *err)
+static int take_option(struct cli *cli, const char *option, const char *value, unsigned accepts,
+	struct err *err)
 {
 	double n = 0;
 	int r;
@@ -276,14 +276,14 @@ static int take_arguments(struct cli *cli, int argc, char **argv, unsigned accep
 		}
 		if (argv[i][0] != '-') {
 			if (!(accepts & CLI_FILE) || cli->file)
-				return err_set(
-					err, -EINVAL, "argument '%s' is not understood", argv[i]);
+				return err_set(err, -EINVAL, "argument '%s' is not understood",
+					argv[i]);
 			cli->file = argv[i];
 			continue;
 		}
 		if (i + 1 == argc)
-			return err_set(
-				err, -EINVAL, "option '%s' is unknown, or lacks a value", argv[i]);
+			return err_set(err, -EINVAL, "option '%s' is unknown, or lacks a value",
+				argv[i]);
 		r = take_option(cli, argv[i], argv[i + 1], accepts, err);
 		if (r)
 			return r;

@@ -5,8 +5,8 @@
  * description of a stream, not two.
  * Threads: one. Life cycle: cli_parse; cli_up; the verb; cli_done, also after cli_parse() failed.
  */
-#ifndef WEFT_PKTLAB_CLI_H
-#define WEFT_PKTLAB_CLI_H
+#ifndef WEFT_TOOLS_PKTLAB_CLI_H
+#define WEFT_TOOLS_PKTLAB_CLI_H
 
 #include "engine.h"
 
@@ -26,9 +26,9 @@ struct cli {
 /** Options that a verb takes besides --port, --duration, --json and --quiet. */
 enum {
 	CLI_STREAM = 1, /* --rate and all that a frame consists of, --count */
-	CLI_FILE = 2,	/* an argument: a capture file */
+	CLI_FILE = 2,   /* an argument: a capture file */
 	CLI_FILTER = 4,
-	CLI_ANSWER = 8,	 /* --ip, --mac */
+	CLI_ANSWER = 8,  /* --ip, --mac */
 	CLI_REPLAY = 16, /* --speed, --loop, --rate */
 	CLI_COUNT = 32,
 };

@@ -2,8 +2,8 @@
  * cmd: the verbs of pktlab. Each takes its arguments, argv[0] being the verb, and returns the
  * program's exit status: 0, 1 (it failed), 2 (wrong arguments).
  */
-#ifndef WEFT_PKTLAB_CMD_H
-#define WEFT_PKTLAB_CMD_H
+#ifndef WEFT_TOOLS_PKTLAB_CMD_H
+#define WEFT_TOOLS_PKTLAB_CMD_H
 
 struct cmd {
 	const char *name;

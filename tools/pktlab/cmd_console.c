@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #define BACKLOG_NS 2000000u
-#define DRAIN_S	   0.2
+#define DRAIN_S    0.2
 #define MAX_WORDS  16
 
 struct console {
@@ -202,11 +202,11 @@ static int set_stream(struct console *console)
 
 	if (!stream)
 		return 1;
-	(void)json_object_set_new(
-		cli->stream, "from", json_string(cli->engine->ports[0].port.name));
+	(void)json_object_set_new(cli->stream, "from",
+		json_string(cli->engine->ports[0].port.name));
 	if (cli->engine->n_ports > 1)
-		(void)json_object_set_new(
-			cli->stream, "to", json_string(cli->engine->ports[1].port.name));
+		(void)json_object_set_new(cli->stream, "to",
+			json_string(cli->engine->ports[1].port.name));
 	r = stream_from_json(cli->stream, cli->engine, stream, &err);
 	if (!r)
 		r = engine_set_streams(cli->engine, stream, 1, &err);

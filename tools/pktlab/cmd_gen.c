@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define DRAIN_S	   0.2
+#define DRAIN_S    0.2
 #define PROGRESS_S 0.25
 
 struct gen {
@@ -38,7 +38,7 @@ static bool gen_hook(void *ctx, double elapsed_s)
 	return cli_interrupted();
 }
 
-/** The streams of a file, or the one of the options: from the first port to the second. */
+/* The streams of a file, or the one of the options: from the first port to the second. */
 static json_t *streams_of(struct cli *cli, struct err *err)
 {
 	json_error_t error;
@@ -55,14 +55,14 @@ static json_t *streams_of(struct cli *cli, struct err *err)
 		}
 		return array;
 	}
-	(void)json_object_set_new(
-		cli->stream, "from", json_string(cli->engine->ports[0].port.name));
+	(void)json_object_set_new(cli->stream, "from",
+		json_string(cli->engine->ports[0].port.name));
 	if (cli->engine->n_ports > 1)
-		(void)json_object_set_new(
-			cli->stream, "to", json_string(cli->engine->ports[1].port.name));
+		(void)json_object_set_new(cli->stream, "to",
+			json_string(cli->engine->ports[1].port.name));
 	if (cli->count)
-		(void)json_object_set_new(
-			cli->stream, "count", json_integer((json_int_t)cli->count));
+		(void)json_object_set_new(cli->stream, "count",
+			json_integer((json_int_t)cli->count));
 	return json_pack("[O]", cli->stream);
 }
 

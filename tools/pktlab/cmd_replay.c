@@ -27,8 +27,8 @@ static int replay_open(struct replay *replay)
 
 	if (replay->pcap)
 		pcap_close(replay->pcap);
-	replay->pcap = pcap_open_offline_with_tstamp_precision(
-		replay->cli.file, PCAP_TSTAMP_PRECISION_NANO, text);
+	replay->pcap = pcap_open_offline_with_tstamp_precision(replay->cli.file,
+		PCAP_TSTAMP_PRECISION_NANO, text);
 	if (!replay->pcap)
 		(void)err_set(&err, -EIO, "replay: %s", text);
 	else if (pcap_datalink(replay->pcap) != DLT_EN10MB)
@@ -53,7 +53,7 @@ static int read_rate(struct replay *replay)
 	return 2;
 }
 
-/** Until a frame is due; false: Ctrl-C. */
+/* Until a frame is due; false: Ctrl-C. */
 static bool wait_until(struct replay *replay, uint64_t due_ns)
 {
 	uint64_t now_ns;
@@ -71,7 +71,7 @@ static bool wait_until(struct replay *replay, uint64_t due_ns)
 	return !cli_interrupted();
 }
 
-/** When the frame that follows one of len bytes is due after it, by the rate. */
+/* When the frame that follows one of len bytes is due after it, by the rate. */
 static double gap_ns(const struct replay *replay, uint32_t len)
 {
 	double pps = rate_to_pps(&replay->rate, len + STREAM_FCS, 0);
@@ -79,7 +79,7 @@ static double gap_ns(const struct replay *replay, uint32_t len)
 	return pps > 0 ? 1e9 / pps : 0;
 }
 
-/** All frames once, the first at start_ns; 0, 1 (the file is broken). *ret_ns: when the next is
+/* All frames once, the first at start_ns; 0, 1 (the file is broken). *ret_ns: when the next is
  * due. */
 static int replay_once(struct replay *replay, uint64_t start_ns, double *ret_ns)
 {

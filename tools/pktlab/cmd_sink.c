@@ -54,10 +54,10 @@ static void finish(struct sink *sink, const char *done)
 	if (sink->cli.json) {
 		result = seen_to_json(seen);
 		if (done) {
-			(void)json_object_set_new(
-				result, done, json_integer((json_int_t)sink->answered));
-			(void)json_object_set_new(
-				result, "dropped", json_integer((json_int_t)sink->dropped));
+			(void)json_object_set_new(result, done,
+				json_integer((json_int_t)sink->answered));
+			(void)json_object_set_new(result, "dropped",
+				json_integer((json_int_t)sink->dropped));
 		}
 		show_json(result);
 		return;
@@ -84,7 +84,7 @@ static void finish(struct sink *sink, const char *done)
 	}
 }
 
-/** When the ports are up; an exit status. */
+/* When the ports are up; an exit status. */
 static int run_loop(struct sink *sink,
 	void (*frame)(void *ctx, unsigned port, const uint8_t *data, uint32_t len),
 	const char *done)
@@ -198,8 +198,8 @@ static int respond_arguments(struct sink *sink)
 		(void)err_set(&err, -EINVAL, "respond: --ip: '%s' is no IPv4 address",
 			sink->cli.ip ? sink->cli.ip : "");
 	} else if (sink->cli.mac && ether_addr_parse(sink->cli.mac, &sink->mac)) {
-		(void)err_set(
-			&err, -EINVAL, "respond: --mac: '%s' is no MAC address", sink->cli.mac);
+		(void)err_set(&err, -EINVAL, "respond: --mac: '%s' is no MAC address",
+			sink->cli.mac);
 	} else {
 		sink->ip = ntohl(addr.s_addr);
 		return 0;
@@ -250,8 +250,8 @@ static int capture_open(struct sink *sink)
 {
 	struct err err = {0};
 
-	sink->pcap = pcap_open_dead_with_tstamp_precision(
-		DLT_EN10MB, PORT_FRAME_MAX, PCAP_TSTAMP_PRECISION_NANO);
+	sink->pcap = pcap_open_dead_with_tstamp_precision(DLT_EN10MB, PORT_FRAME_MAX,
+		PCAP_TSTAMP_PRECISION_NANO);
 	if (!sink->pcap) {
 		(void)err_set(&err, -ENOMEM, "capture: out of memory");
 	} else if (sink->cli.filter && pcap_compile(sink->pcap, &sink->filter, sink->cli.filter, 1,

@@ -70,8 +70,8 @@ int engine_add_port(struct engine *engine, const char *name, const char *spec, s
 	if (engine_find_port(engine, name) >= 0)
 		return err_set(err, -EEXIST, "port '%s' exists already", name);
 	if (engine->n_ports == ENGINE_MAX_PORTS)
-		return err_set(
-			err, -ENOSPC, "port '%s': there are %u already", name, ENGINE_MAX_PORTS);
+		return err_set(err, -ENOSPC, "port '%s': there are %u already", name,
+			ENGINE_MAX_PORTS);
 	struct engine_port *port = &engine->ports[engine->n_ports];
 	*port = (struct engine_port){0};
 	int r = port_open(&port->port, name, spec, err);
@@ -123,8 +123,8 @@ static int sender_init(struct engine *engine, struct sender *sender, struct err 
 	return 0;
 }
 
-static int check_streams(
-	const struct engine *engine, const struct stream *streams, unsigned n, struct err *err)
+static int check_streams(const struct engine *engine, const struct stream *streams, unsigned n,
+	struct err *err)
 {
 	unsigned n_flows = 0;
 

@@ -14,8 +14,8 @@
  * engine_set_streams in any order and number, engine_run, engine_destroy.
  * Limits: below; allocation is per stream, before a run.
  */
-#ifndef WEFT_PKTLAB_ENGINE_H
-#define WEFT_PKTLAB_ENGINE_H
+#ifndef WEFT_TOOLS_PKTLAB_ENGINE_H
+#define WEFT_TOOLS_PKTLAB_ENGINE_H
 
 #include "hist.h"
 #include "pace.h"
@@ -29,16 +29,16 @@
 #define ENGINE_MAX_FLOWS   8192u /* 40 KB each */
 #define ENGINE_MAX_STEPS   64u
 #define ENGINE_MAX_TICKS   100000u /* of a timeline */
-#define ENGINE_STRAYS	   4096u   /* of a stream, in wait */
+#define ENGINE_STRAYS      4096u   /* of a stream, in wait */
 
 /** Counted from the start of a run. */
 struct engine_counts {
-	uint64_t tx, rx;	     /* frames */
+	uint64_t tx, rx;             /* frames */
 	uint64_t tx_bytes, rx_bytes; /* without FCS */
-	uint64_t foreign;	     /* without our signature */
-	uint64_t learning;	     /* frames that teach addresses */
-	uint64_t unknown;	     /* signature of a stream that there is not */
-	uint64_t down;		     /* times the port went down */
+	uint64_t foreign;            /* without our signature */
+	uint64_t learning;           /* frames that teach addresses */
+	uint64_t unknown;            /* signature of a stream that there is not */
+	uint64_t down;               /* times the port went down */
 };
 
 struct engine_port {
@@ -63,9 +63,9 @@ struct sender {
 	struct stream stream; /* owned; `to` included */
 	struct shape *shape;
 	struct pace pace;
-	uint32_t base;	  /* number on the wire of the run's frame 0 */
-	uint64_t sent;	  /* frames; the next one's number */
-	uint64_t bytes;	  /* with FCS */
+	uint32_t base;    /* number on the wire of the run's frame 0 */
+	uint64_t sent;    /* frames; the next one's number */
+	uint64_t bytes;   /* with FCS */
 	uint64_t refused; /* frames that the port had no room for */
 	uint64_t flooded, misrouted;
 	uint64_t until_look; /* frames up to the next whose contents are compared */
@@ -89,7 +89,7 @@ struct engine_run {
 	/* In. */
 	struct engine_step steps[ENGINE_MAX_STEPS];
 	unsigned n_steps;     /* at least 1; seconds may be 0: until every stream had its count */
-	double drain_s;	      /* quiet for so long ends the run, less where nothing is awaited */
+	double drain_s;       /* quiet for so long ends the run, less where nothing is awaited */
 	unsigned check_every; /* frames from one look at contents to the next; 0: none */
 	double interval_s;    /* of the timeline; 0: none */
 	/** Called about once a millisecond; true: stop sending now. May be NULL. */
@@ -100,7 +100,7 @@ struct engine_run {
 	/* Out. */
 	double seconds; /* that frames were sent for */
 	bool stopped;
-	double run_share;	     /* of the time the thread had its core */
+	double run_share;            /* of the time the thread had its core */
 	long voluntary, involuntary; /* context switches */
 	unsigned n_ticks;
 	struct engine_tick *ticks; /* ticks[n_ticks], owned: engine_run_done() */
@@ -112,10 +112,10 @@ struct engine {
 	struct sender *senders; /* senders[n_senders] */
 	unsigned n_senders;
 	/* Private. */
-	uint32_t serial;	     /* of shapes */
+	uint32_t serial;             /* of shapes */
 	uint64_t total_tx, total_rx; /* of the run */
-	double latency_sum_ns;	     /* of the run */
-	uint16_t by_id[65536];	     /* number of a sender + 1; 0: none */
+	double latency_sum_ns;       /* of the run */
+	uint16_t by_id[65536];       /* number of a sender + 1; 0: none */
 	uint32_t next_number[65536]; /* of a stream's frames, on the wire */
 };
 
@@ -152,7 +152,7 @@ struct engine_learn {
 	bool (*hook)(void *ctx, double elapsed_s); /* as in engine_run */
 	void *ctx;
 	uint64_t n_frames; /* out */
-	double seconds;	   /* out */
+	double seconds;    /* out */
 };
 /**
  * Teach a switch where the streams' destinations are: from each port that a stream goes to, one

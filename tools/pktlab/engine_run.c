@@ -9,12 +9,12 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define TEND_NS	       1000000u
-#define BACKLOG_NS     2000000u /* what a hold-up of the tester may be made good for */
-#define DRAIN_MAX      10	/* times the quiet time, at most */
+#define TEND_NS        1000000u
+#define BACKLOG_NS     2000000u   /* what a hold-up of the tester may be made good for */
+#define DRAIN_MAX      10         /* times the quiet time, at most */
 #define ALL_HERE_NS    500000000u /* quiet time once all of a stream with a window has arrived */
-#define STAMP_SENDERS  8u	/* senders from one look at the clock to the next */
-#define NS_48	       ((UINT64_C(1) << 48) - 1)
+#define STAMP_SENDERS  8u         /* senders from one look at the clock to the next */
+#define NS_48          ((UINT64_C(1) << 48) - 1)
 #define MAX_LATENCY_NS UINT64_C(60000000000)
 
 struct phase {
@@ -28,7 +28,7 @@ struct phase {
 
 /* ---- Sending ---- */
 
-/** Frames that have not arrived everywhere yet; those that are lost are for ever under way. */
+/* Frames that have not arrived everywhere yet; those that are lost are for ever under way. */
 static uint64_t under_way(const struct sender *sender)
 {
 	uint64_t n = 0;
@@ -110,7 +110,7 @@ static void add_stray(struct sender *sender, uint64_t n)
 	sender->strays[sender->n_strays++ % ENGINE_STRAYS] = n;
 }
 
-/** Strays whose own frame is overdue, before its number is too old to tell. */
+/* Strays whose own frame is overdue, before its number is too old to tell. */
 static inline void settle_overdue(struct sender *sender, const struct track *track)
 {
 	while (sender->n_settled != sender->n_strays &&
@@ -197,8 +197,8 @@ static void take_frame(struct engine *engine, const struct engine_run *run, unsi
 		add_latency(engine, flow, sig.ns, now_ns);
 }
 
-static unsigned receive_burst(
-	struct engine *engine, const struct engine_run *run, unsigned port_no, uint64_t now_ns)
+static unsigned receive_burst(struct engine *engine, const struct engine_run *run, unsigned port_no,
+	uint64_t now_ns)
 {
 	struct engine_port *port = &engine->ports[port_no];
 	const struct port_ops *ops = port->port.ops;
@@ -278,7 +278,7 @@ static void start(struct engine *engine, const struct engine_run *run, struct ph
 	start_step(engine, run, phase);
 }
 
-/** Now and then: ports that went away or came back, the caller, the timeline. */
+/* Now and then: ports that went away or came back, the caller, the timeline. */
 static void tend(struct engine *engine, struct engine_run *run, struct phase *phase)
 {
 	phase->next_tend_ns = phase->now_ns + TEND_NS;
@@ -311,8 +311,8 @@ static void round_of(struct engine *engine, struct engine_run *run, struct phase
 		tend(engine, run, phase);
 }
 
-static bool sending_goes_on(
-	struct engine *engine, const struct engine_run *run, struct phase *phase)
+static bool sending_goes_on(struct engine *engine, const struct engine_run *run,
+	struct phase *phase)
 {
 	if (phase->stopped)
 		return false;
@@ -362,7 +362,7 @@ static bool is_pending(struct engine *engine)
 	return false;
 }
 
-/** Every stream tells by its window that all should arrive, and all has. */
+/* Every stream tells by its window that all should arrive, and all has. */
 static bool is_all_here(const struct engine *engine)
 {
 	for (unsigned i = 0; i < engine->n_senders; i++)

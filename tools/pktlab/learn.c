@@ -16,8 +16,8 @@ struct once { /* frames on their way out of one port */
 	uint64_t now_ns, end_ns, next_tend_ns;
 };
 
-static void once_start(
-	struct once *once, struct engine *engine, unsigned port, double pps, double timeout_s)
+static void once_start(struct once *once, struct engine *engine, unsigned port, double pps,
+	double timeout_s)
 {
 	*once = (struct once){
 		.engine = engine, .port = &engine->ports[port].port, .now_ns = clock_ns()};
@@ -27,7 +27,7 @@ static void once_start(
 	pace_start(&once->pace, once->now_ns);
 }
 
-/** Slots for up to n frames that are due; true in *ret_tend about once a millisecond. */
+/* Slots for up to n frames that are due; true in *ret_tend about once a millisecond. */
 static unsigned once_begin(struct once *once, uint64_t n, struct port_slot *slots, bool *ret_tend)
 {
 	unsigned due;
@@ -88,7 +88,7 @@ static uint64_t common_multiple(uint64_t a, uint64_t b)
 	return a / x * b;
 }
 
-/** What teaches where the stream's destinations are: its destination is the source here. */
+/* What teaches where the stream's destinations are: its destination is the source here. */
 static struct stream lesson_of(const struct stream *stream, unsigned port)
 {
 	struct stream lesson = *stream;
@@ -149,7 +149,7 @@ static int teach(struct engine *engine, struct engine_learn *learn, const struct
 	return r;
 }
 
-/** Where VLANs or addresses come at random, any pair may come: VLAN by VLAN, all addresses. */
+/* Where VLANs or addresses come at random, any pair may come: VLAN by VLAN, all addresses. */
 static int teach_pairs(struct engine *engine, struct engine_learn *learn, struct stream lesson,
 	bool random, uint64_t start_ns, struct err *err)
 {

@@ -3,8 +3,8 @@
  *
  * Threads: one. Limits: a line of LINES_MAX bytes; a longer one ends the stream with -EMSGSIZE.
  */
-#ifndef WEFT_PKTLAB_LINES_H
-#define WEFT_PKTLAB_LINES_H
+#ifndef WEFT_TOOLS_PKTLAB_LINES_H
+#define WEFT_TOOLS_PKTLAB_LINES_H
 
 #include <stddef.h>
 

@@ -6,14 +6,14 @@
  * (late) instead of sending a burst that nobody asked for.
  * Pure functions; one thread.
  */
-#ifndef WEFT_PKTLAB_PACE_H
-#define WEFT_PKTLAB_PACE_H
+#ifndef WEFT_TOOLS_PKTLAB_PACE_H
+#define WEFT_TOOLS_PKTLAB_PACE_H
 
 #include <stdint.h>
 
 struct pace {
-	double per_ns;	/* frames; 0: as many as go */
-	double credit;	/* frames due, as of last_ns */
+	double per_ns;  /* frames; 0: as many as go */
+	double credit;  /* frames due, as of last_ns */
 	double backlog; /* frames that may be due at most */
 	uint64_t last_ns;
 	uint64_t n_late; /* frames let go because the backlog was full */

@@ -92,8 +92,8 @@ static int parse_word(struct port_args *args, char *word, const char *known, str
 	}
 	bool wants_value = !strcmp(word, "size") || !strcmp(word, "mtu");
 	if (wants_value != (value != NULL))
-		return err_set(
-			err, -EINVAL, "option '%s' takes %s value", word, wants_value ? "a" : "no");
+		return err_set(err, -EINVAL, "option '%s' takes %s value", word,
+			wants_value ? "a" : "no");
 	if (!strcmp(word, "listen"))
 		args->listen = true;
 	else if (!strcmp(word, "packed"))

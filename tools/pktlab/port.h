@@ -15,8 +15,8 @@
  * A port whose other end is away is down: it takes and brings no frames, and comes back by itself.
  * Limits: PORT_BURST frames at a time.
  */
-#ifndef WEFT_PKTLAB_PORT_H
-#define WEFT_PKTLAB_PORT_H
+#ifndef WEFT_TOOLS_PKTLAB_PORT_H
+#define WEFT_TOOLS_PKTLAB_PORT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,11 +64,11 @@ struct port {
 	char name[PORT_MAX_NAME];
 	bool is_up;
 	uint32_t frame_max; /* bytes of the largest frame */
-	unsigned ring;	    /* slots */
+	unsigned ring;      /* slots */
 	bool huge;
 	char features[64]; /* what was negotiated, words */
 	uint64_t n_down;   /* times it went down */
-	void *priv;	   /* owned by the kind */
+	void *priv;        /* owned by the kind */
 };
 
 /** Every kind; the last is NULL. */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_MBUFS	    8191u
+#define N_MBUFS     8191u
 #define N_CACHED    256u
 #define DESCRIPTORS 1024u
 

@@ -5,8 +5,8 @@
  * What the kernel has no room for is not taken, and is the sender's to try again.
  * Threads: one.
  */
-#ifndef WEFT_PKTLAB_PORT_SOCK_H
-#define WEFT_PKTLAB_PORT_SOCK_H
+#ifndef WEFT_TOOLS_PKTLAB_PORT_SOCK_H
+#define WEFT_TOOLS_PKTLAB_PORT_SOCK_H
 
 #include "port.h"
 

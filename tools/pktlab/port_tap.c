@@ -39,7 +39,7 @@ static void tap_close(struct port *port)
 	port->priv = NULL;
 }
 
-/** Make it, or take one that exists; a new one is brought up. */
+/* Make it, or take one that exists; a new one is brought up. */
 static int open_tap(const char *name, uint32_t mtu, int *ret_fd, struct err *err)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI};

@@ -16,11 +16,11 @@
 
 struct vhost {
 	struct vu_port vu;
-	uint32_t *lens;		    /* lens[size], of the sending slots */
-	uint64_t *tags;		    /* tags[size] */
-	unsigned held;		    /* received frames that the engine looks at */
+	uint32_t *lens;             /* lens[size], of the sending slots */
+	uint64_t *tags;             /* tags[size] */
+	unsigned held;              /* received frames that the engine looks at */
 	unsigned burst[PORT_BURST]; /* buffers that each of them takes */
-	uint64_t seen;		    /* frames of the receiving ring that were given to the engine */
+	uint64_t seen;              /* frames of the receiving ring that were given to the engine */
 };
 
 static void go_down(struct port *port)
@@ -154,7 +154,7 @@ static unsigned vhost_tx_pending(struct port *port)
 	return pump->size - pump_room(pump);
 }
 
-/** Buffers that the n-th frame takes: one, unless it is larger than all that were asked for. */
+/* Buffers that the n-th frame takes: one, unless it is larger than all that were asked for. */
 static unsigned buffers_of(const struct pump *pump, uint64_t n)
 {
 	const struct virtio_net_hdr_v1 *hdr = (const void *)pump_buf(pump, n);

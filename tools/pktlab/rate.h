@@ -10,13 +10,13 @@
  * Frames a second of a rate in bits depend on the mean size of the frames.
  * Pure functions; any thread. Source of the 20 bytes: IEEE 802.3, 7 + 1 + 12.
  */
-#ifndef WEFT_PKTLAB_RATE_H
-#define WEFT_PKTLAB_RATE_H
+#ifndef WEFT_TOOLS_PKTLAB_RATE_H
+#define WEFT_TOOLS_PKTLAB_RATE_H
 
 #include <stdbool.h>
 
 #define RATE_WIRE_BYTES 20
-#define RATE_MAX_PPS	1e9
+#define RATE_MAX_PPS    1e9
 
 enum rate_unit { RATE_PPS, RATE_L2, RATE_L1, RATE_PERCENT, RATE_MAX };
 

@@ -30,11 +30,11 @@ static json_t *latency_to_json(const struct flow *flow, bool with_hist)
 	if (!hist->count)
 		return object;
 	(void)json_object_set_new(object, "min_ns", number(flow->latency_min_ns));
-	(void)json_object_set_new(
-		object, "mean_ns", json_real(flow->latency_sum_ns / (double)hist->count));
+	(void)json_object_set_new(object, "mean_ns",
+		json_real(flow->latency_sum_ns / (double)hist->count));
 	for (unsigned i = 0; i < sizeof(quantiles) / sizeof(quantiles[0]); i++)
-		(void)json_object_set_new(
-			object, quantiles[i].name, number(hist_quantile(hist, quantiles[i].q)));
+		(void)json_object_set_new(object, quantiles[i].name,
+			number(hist_quantile(hist, quantiles[i].q)));
 	if (with_hist)
 		(void)json_object_set_new(object, "hist", hist_to_json(hist));
 	return object;
@@ -60,8 +60,8 @@ static json_t *sender_to_json(const struct engine *engine, const struct sender *
 	json_t *to = json_array();
 
 	for (unsigned i = 0; i < stream->n_to; i++)
-		(void)json_array_append_new(
-			to, flow_to_json(engine, sender, &sender->flows[i], hist));
+		(void)json_array_append_new(to,
+			flow_to_json(engine, sender, &sender->flows[i], hist));
 	return json_pack("{s:i,s:s,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "id", stream->id, "from",
 		engine->ports[stream->from].port.name, "intended",
 		number(sender->sent + sender->refused + sender->pace.n_late), "sent",
@@ -105,8 +105,8 @@ json_t *result_to_json(const struct engine *engine, const struct engine_run *run
 	json_t *streams = json_array(), *ports = json_array();
 
 	for (unsigned i = 0; i < engine->n_senders; i++)
-		(void)json_array_append_new(
-			streams, sender_to_json(engine, &engine->senders[i], hist));
+		(void)json_array_append_new(streams,
+			sender_to_json(engine, &engine->senders[i], hist));
 	for (unsigned i = 0; i < engine->n_ports; i++)
 		(void)json_array_append_new(ports, counts_to_json(&engine->ports[i]));
 	json_t *result = json_pack("{s:f,s:b,s:f,s:I,s:I,s:o,s:o}", "seconds", run->seconds,

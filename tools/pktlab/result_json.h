@@ -2,8 +2,8 @@
  * result_json: what a run counted, as the JSON object that the agent answers with.
  * pktlab(1) explains the members. Threads: one.
  */
-#ifndef WEFT_PKTLAB_RESULT_JSON_H
-#define WEFT_PKTLAB_RESULT_JSON_H
+#ifndef WEFT_TOOLS_PKTLAB_RESULT_JSON_H
+#define WEFT_TOOLS_PKTLAB_RESULT_JSON_H
 
 #include "engine.h"
 

@@ -58,15 +58,15 @@ json_t *seen_to_json(const struct seen *seen)
 		const struct seen_stream *s = seen->streams[i];
 		const struct track *t = &s->track;
 
-		(void)json_array_append_new(
-			streams, json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", s->id,
-					 "received", (json_int_t)t->received, "lost",
-					 (json_int_t)(t->next - t->received), "duplicated",
-					 (json_int_t)t->duplicated, "reordered",
-					 (json_int_t)t->reordered, "bytes", (json_int_t)s->bytes,
-					 "p50_ns", (json_int_t)hist_quantile(&s->latency, 0.5),
-					 "p99_ns", (json_int_t)hist_quantile(&s->latency, 0.99),
-					 "max_ns", (json_int_t)s->latency.max));
+		(void)json_array_append_new(streams,
+			json_pack("{s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "id", s->id, "received",
+				(json_int_t)t->received, "lost",
+				(json_int_t)(t->next - t->received), "duplicated",
+				(json_int_t)t->duplicated, "reordered", (json_int_t)t->reordered,
+				"bytes", (json_int_t)s->bytes, "p50_ns",
+				(json_int_t)hist_quantile(&s->latency, 0.5), "p99_ns",
+				(json_int_t)hist_quantile(&s->latency, 0.99), "max_ns",
+				(json_int_t)s->latency.max));
 	}
 	return json_pack("{s:I,s:I,s:I,s:I,s:o}", "frames", (json_int_t)seen->frames, "bytes",
 		(json_int_t)seen->bytes, "foreign", (json_int_t)seen->foreign, "others",

@@ -5,8 +5,8 @@
  * as by the sender's own engine. Loss is what is missing below the highest number seen.
  * Threads: one. Limits: SEEN_MAX streams; frames of others are counted together.
  */
-#ifndef WEFT_PKTLAB_SEEN_H
-#define WEFT_PKTLAB_SEEN_H
+#ifndef WEFT_TOOLS_PKTLAB_SEEN_H
+#define WEFT_TOOLS_PKTLAB_SEEN_H
 
 #include "hist.h"
 #include "track.h"

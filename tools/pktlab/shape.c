@@ -5,16 +5,16 @@
 
 #include <stdlib.h>
 
-#define ETHER_TYPE_IPV4	 0x0800
+#define ETHER_TYPE_IPV4  0x0800
 #define ETHER_TYPE_LOCAL 0x88b5 /* IEEE 802, local experimental EtherType 1 */
-#define VXLAN_PORT	 4789
-#define IP_PROTO_UDP	 17
-#define IP_PROTO_NONE	 253 /* RFC 3692: for experimentation */
-#define MAX_FIELDS	 10
+#define VXLAN_PORT       4789
+#define IP_PROTO_UDP     17
+#define IP_PROTO_NONE    253 /* RFC 3692: for experimentation */
+#define MAX_FIELDS       10
 
 struct field { /* what differs from frame to frame, besides lengths */
 	uint16_t at;
-	uint8_t bytes;	/* 2, 4 or 6 */
+	uint8_t bytes;  /* 2, 4 or 6 */
 	uint16_t fixed; /* bits that stay in a field of 2 bytes: PCP of a tag */
 	struct range range;
 };
@@ -50,7 +50,7 @@ static void put48(uint8_t *at, uint64_t v)
 	put32(at + 2, (uint32_t)v);
 }
 
-/** RFC 1071, over the header of 20 bytes. */
+/* RFC 1071, over the header of 20 bytes. */
 static void ip_checksum(uint8_t *ip)
 {
 	uint32_t sum = 0;
@@ -67,15 +67,15 @@ static void ip_checksum(uint8_t *ip)
 	memcpy(ip + 10, &word, sizeof(word));
 }
 
-static void add_field(
-	struct shape *shape, uint16_t at, uint8_t bytes, uint16_t fixed, const struct range *range)
+static void add_field(struct shape *shape, uint16_t at, uint8_t bytes, uint16_t fixed,
+	const struct range *range)
 {
 	if (range->count > 1)
 		shape->fields[shape->n_fields++] = (struct field){at, bytes, fixed, *range};
 }
 
-static uint16_t write_ip(
-	uint8_t *ip, uint8_t ttl, uint8_t tos, uint8_t proto, uint32_t src, uint32_t dst)
+static uint16_t write_ip(uint8_t *ip, uint8_t ttl, uint8_t tos, uint8_t proto, uint32_t src,
+	uint32_t dst)
 {
 	ip[0] = 0x45;
 	ip[1] = tos;
@@ -163,7 +163,7 @@ void shape_destroy(struct shape *shape)
 	free(shape);
 }
 
-/** Lengths of an IPv4 and a UDP header, in a frame whose data ends at len. */
+/* Lengths of an IPv4 and a UDP header, in a frame whose data ends at len. */
 static void write_lengths(uint8_t *data, uint32_t ip_at, bool udp, uint32_t len)
 {
 	put16(data + ip_at + 2, (uint16_t)(len - ip_at));
@@ -198,8 +198,8 @@ static void write_fields(const struct shape *shape, uint8_t *data, uint64_t n)
 		ip_checksum(data + shape->ip_at);
 }
 
-uint32_t shape_render(
-	struct shape *shape, uint8_t *data, uint64_t *tag, uint64_t n, uint32_t number, uint64_t ns)
+uint32_t shape_render(struct shape *shape, uint8_t *data, uint64_t *tag, uint64_t n,
+	uint32_t number, uint64_t ns)
 {
 	uint32_t len = stream_size(&shape->stream, n) - STREAM_FCS;
 	uint64_t want = (uint64_t)shape->serial << 32 | len;

@@ -15,16 +15,16 @@
  * Threads: one. Life cycle: shape_create, shape_destroy.
  * Sources: RFC 791, 768, 7348 (VXLAN); IEEE 802.1Q-2018, 9.6.
  */
-#ifndef WEFT_PKTLAB_SHAPE_H
-#define WEFT_PKTLAB_SHAPE_H
+#ifndef WEFT_TOOLS_PKTLAB_SHAPE_H
+#define WEFT_TOOLS_PKTLAB_SHAPE_H
 
 #include "stream.h"
 
 #include <string.h>
 
 #define SHAPE_SIGNATURE 14u
-#define SHAPE_MAGIC	0x5746u
-#define SHAPE_LEARNING	0u /* stream of frames that teach addresses */
+#define SHAPE_MAGIC     0x5746u
+#define SHAPE_LEARNING  0u /* stream of frames that teach addresses */
 
 struct shape;
 

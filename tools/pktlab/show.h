@@ -1,6 +1,6 @@
 /** show: results as lines for people, and JSON for programs. Threads: one. */
-#ifndef WEFT_PKTLAB_SHOW_H
-#define WEFT_PKTLAB_SHOW_H
+#ifndef WEFT_TOOLS_PKTLAB_SHOW_H
+#define WEFT_TOOLS_PKTLAB_SHOW_H
 
 #include "cli.h"
 

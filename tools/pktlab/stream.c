@@ -97,8 +97,8 @@ static int check_sizes(const struct stream *stream, uint32_t frame_max, struct e
 		return -EINVAL;
 	}
 	if (high > max) {
-		(void)err_set(
-			err, -EINVAL, "stream %u: size %u is above %u", stream->id, high, max);
+		(void)err_set(err, -EINVAL, "stream %u: size %u is above %u", stream->id, high,
+			max);
 		err_hint(err, "open the port with mtu=%u", high - ETHER_HDR_LEN - STREAM_FCS);
 		return -EINVAL;
 	}

@@ -10,8 +10,8 @@
  * are not in memory.
  * Threads: none of its own. Limits: below.
  */
-#ifndef WEFT_PKTLAB_STREAM_H
-#define WEFT_PKTLAB_STREAM_H
+#ifndef WEFT_TOOLS_PKTLAB_STREAM_H
+#define WEFT_TOOLS_PKTLAB_STREAM_H
 
 #include "rate.h"
 
@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 #define STREAM_MAX_SIZES 64u
-#define STREAM_MAX_TAGS	 3u
-#define STREAM_FCS	 4u
-#define STREAM_MIN_SIZE	 64u
+#define STREAM_MAX_TAGS  3u
+#define STREAM_FCS       4u
+#define STREAM_MIN_SIZE  64u
 #define STREAM_MAX_COUNT (1u << 24) /* values of a range */
 
 struct err;
@@ -52,13 +52,13 @@ struct stream {
 	uint16_t *to; /* to[n_to], numbers of ports, owned; the first is the main one */
 	struct rate rate;
 	double line_bps;
-	uint32_t burst; /* frames at once, at most */
+	uint32_t burst;  /* frames at once, at most */
 	uint32_t window; /* frames under way, at most, where it should arrive; 0: no limit */
-	uint64_t count; /* frames in all; 0: no limit */
+	uint64_t count;  /* frames in all; 0: no limit */
 	uint32_t n_sizes;
 	uint16_t sizes[STREAM_MAX_SIZES]; /* frame by frame, round and round */
-	uint16_t size_from, size_to;	  /* where n_sizes is 0: one after the other */
-	struct range dst, src;		  /* addresses as numbers, first byte most significant */
+	uint16_t size_from, size_to;      /* where n_sizes is 0: one after the other */
+	struct range dst, src;            /* addresses as numbers, first byte most significant */
 	uint32_t n_tags;
 	struct stream_tag tags[STREAM_MAX_TAGS];
 	bool ip, udp;

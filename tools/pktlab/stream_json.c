@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** Reads a value of some kind, text or number. */
+/* Reads a value of some kind, text or number. */
 typedef bool value_fn(const json_t *value, uint64_t *ret_number);
 
 static bool read_mac(const json_t *value, uint64_t *ret_number)
@@ -67,7 +67,7 @@ static int get_number(const struct reader *reader, const json_t *object, const c
 	return 0;
 }
 
-/** Members of object that are not in known, which is space-separated. */
+/* Members of object that are not in known, which is space-separated. */
 static int check_members(const struct reader *reader, const json_t *object, const char *known)
 {
 	const char *key;

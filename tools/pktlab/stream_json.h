@@ -3,8 +3,8 @@
  * give them. pktlab(1) lists the members. Nothing is taken that is not understood.
  * Threads: one.
  */
-#ifndef WEFT_PKTLAB_STREAM_JSON_H
-#define WEFT_PKTLAB_STREAM_JSON_H
+#ifndef WEFT_TOOLS_PKTLAB_STREAM_JSON_H
+#define WEFT_TOOLS_PKTLAB_STREAM_JSON_H
 
 #include "engine.h"
 

@@ -6,8 +6,8 @@
  * below the highest is reordered, by as many as it is below (RFC 4737, 3 and 4.2).
  * Threads: one. Memory: TRACK_WINDOW / 8 bytes.
  */
-#ifndef WEFT_PKTLAB_TRACK_H
-#define WEFT_PKTLAB_TRACK_H
+#ifndef WEFT_TOOLS_PKTLAB_TRACK_H
+#define WEFT_TOOLS_PKTLAB_TRACK_H
 
 #include <stdbool.h>
 #include <stdint.h>

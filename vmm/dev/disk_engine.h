@@ -7,8 +7,8 @@
  * something ended.
  * Threads: all calls come from the loop's.
  */
-#ifndef VMM_DEV_DISK_ENGINE_H
-#define VMM_DEV_DISK_ENGINE_H
+#ifndef WEFT_VMM_DEV_DISK_ENGINE_H
+#define WEFT_VMM_DEV_DISK_ENGINE_H
 
 #include "disk_op.h"
 

@@ -19,7 +19,7 @@
 
 LOG_MODULE("disk");
 
-#define DISK_MAX_TRIES 64			/* EINTR or EAGAIN in a row */
+#define DISK_MAX_TRIES 64                       /* EINTR or EAGAIN in a row */
 #define DISK_PAUSE_NS  (10 * UINT64_C(1000000)) /* before the engine is asked again */
 
 struct disk_file {
@@ -31,9 +31,9 @@ struct disk_file {
 	struct ev_source *pause_timer;
 	uint64_t size;
 	struct disk_engine engine;
-	unsigned n_in_flight;	 /* in the engine, waiting or held */
+	unsigned n_in_flight;    /* in the engine, waiting or held */
 	struct disk_op *waiting; /* for the engine to take them */
-	struct disk_op *held;	 /* for room */
+	struct disk_op *held;    /* for room */
 	atomic_bool is_cancelling;
 };
 
@@ -68,7 +68,7 @@ static bool disk_take_step(struct disk_op *op)
 		return true;
 	op->result = 0;
 	if (disk_is_transfer(op)) {
-		// Nothing at all: the file ends here, though it did not when it was opened.
+		/* Nothing at all: the file ends here, though it did not when it was opened. */
 		if (!n || (uint64_t)n > op->len) {
 			op->result = -EIO;
 			return true;
@@ -76,7 +76,7 @@ static bool disk_take_step(struct disk_op *op)
 		disk_advance(op, (uint64_t)n);
 		return !op->len;
 	}
-	// fallocate() knows no RWF_DSYNC.
+	/* fallocate() knows no RWF_DSYNC. */
 	if (op->step == DISK_FLUSH || !op->is_stable)
 		return true;
 	op->step = DISK_FLUSH;
@@ -107,7 +107,7 @@ static void disk_begin(struct disk_file *file, struct disk_op *op)
 
 void disk_file_submit(struct disk_file *file, struct disk_op *op)
 {
-	if (!file->n_in_flight) // whatever is cancelled, it is not this one
+	if (!file->n_in_flight) /* whatever is cancelled, it is not this one */
 		atomic_store(&file->is_cancelling, false);
 	file->n_in_flight++;
 	op->step = op->kind;
@@ -117,7 +117,7 @@ void disk_file_submit(struct disk_file *file, struct disk_op *op)
 
 void disk_file_flush_submissions(struct disk_file *file)
 {
-	// An engine that is full or short of memory need not have anything that will end.
+	/* An engine that is full or short of memory need not have anything that will end. */
 	if (!file->engine.ops->flush(file->engine.ctx) || file->waiting)
 		ev_timer_set(file->pause_timer, DISK_PAUSE_NS, 0);
 }
@@ -140,8 +140,8 @@ static void disk_push(struct disk_op **list, struct disk_op *op)
 }
 
 /* What ended in the engine: goes on, is held, or is over and comes into ret_over. */
-static void disk_sort_ended(
-	struct disk_file *file, struct disk_op *ended, struct disk_op **ret_over)
+static void disk_sort_ended(struct disk_file *file, struct disk_op *ended,
+	struct disk_op **ret_over)
 {
 	bool is_cancelling = atomic_load(&file->is_cancelling), was_held = file->held;
 	struct disk_op *next;
@@ -199,7 +199,7 @@ static void disk_on_event(void *ctx, int fd, uint32_t events)
 	uint64_t count;
 
 	(void)events;
-	(void)!read(fd, &count, sizeof(count)); // only resets the counter
+	(void)!read(fd, &count, sizeof(count)); /* only resets the counter */
 	disk_reap(ctx);
 }
 
@@ -225,7 +225,7 @@ void disk_file_cancel(struct disk_file *file)
 	static const uint64_t one = 1;
 
 	atomic_store(&file->is_cancelling, true);
-	(void)!write(file->event_fd, &one, sizeof(one)); // full = signalled already
+	(void)!write(file->event_fd, &one, sizeof(one)); /* full = signalled already */
 }
 
 void disk_file_drain(struct disk_file *file)
@@ -234,7 +234,7 @@ void disk_file_drain(struct disk_file *file)
 	while (file->n_in_flight) {
 		struct pollfd pfd = {.fd = file->event_fd, .events = POLLIN};
 
-		// Not for ever: what waits for the engine has no event.
+		/* Not for ever: what waits for the engine has no event. */
 		if (poll(&pfd, 1, (int)(DISK_PAUSE_NS / 1000000)) > 0)
 			disk_on_event(file, file->event_fd, EPOLLIN);
 		else
@@ -253,7 +253,7 @@ static int disk_lock(struct disk_file *file, bool is_read_only, struct err *err)
 		return 0;
 	code = -errno;
 	if (code != -EAGAIN && code != -EACCES) {
-		// Some network file systems have no locks: the user's own care, then.
+		/* Some network file systems have no locks: the user's own care, then. */
 		log_warn("disk '%s': cannot be locked: %s", file->path, strerror(-code));
 		return 0;
 	}
@@ -262,8 +262,8 @@ static int disk_lock(struct disk_file *file, bool is_read_only, struct err *err)
 	return -EBUSY;
 }
 
-static int disk_open_file(
-	struct disk_file *file, const char *path, bool is_read_only, struct err *err)
+static int disk_open_file(struct disk_file *file, const char *path, bool is_read_only,
+	struct err *err)
 {
 	const char *format;
 	struct stat st;
@@ -286,7 +286,7 @@ static int disk_open_file(
 		err_hint(err, "make it raw: qemu-img convert -O raw FROM TO");
 		return -EINVAL;
 	}
-	end = lseek(file->fd, 0, SEEK_END); // works for block devices as well
+	end = lseek(file->fd, 0, SEEK_END); /* works for block devices as well */
 	if (end < 0) {
 		code = -errno;
 		return err_set(err, code, "cannot tell the size: %s", strerror(-code));
@@ -328,13 +328,13 @@ static int disk_open_parts(struct disk_file *file, struct err *err)
 		return err_set(err, code, "nobody to do its work: %s", strerror(-code));
 	code = ev_add_timer(config->ev, disk_on_pause, file, &file->pause_timer);
 	if (!code)
-		code = ev_add_io(
-			config->ev, file->event_fd, EPOLLIN, disk_on_event, file, &file->source);
+		code = ev_add_io(config->ev, file->event_fd, EPOLLIN, disk_on_event, file,
+			&file->source);
 	return code < 0 ? err_set(err, code, "event loop: %s", strerror(-code)) : 0;
 }
 
-int disk_file_open(
-	const struct disk_file_config *config, struct disk_file **ret_file, struct err *err)
+int disk_file_open(const struct disk_file_config *config, struct disk_file **ret_file,
+	struct err *err)
 {
 	struct disk_file *file = calloc(1, sizeof(*file));
 	int code;

@@ -18,8 +18,8 @@
  * Life cycle: disk_file_open(), disk_file_start() before the first operation, disk_file_close(),
  * which waits for what is in flight and reports it first. Limits: n_max operations in flight.
  */
-#ifndef VMM_DEV_DISK_FILE_H
-#define VMM_DEV_DISK_FILE_H
+#ifndef WEFT_VMM_DEV_DISK_FILE_H
+#define WEFT_VMM_DEV_DISK_FILE_H
 
 #include "disk_engine.h"
 
@@ -44,8 +44,8 @@ struct disk_file_config {
 };
 
 /** returns 0, -EBUSY (locked by another process), or what opening said */
-int disk_file_open(
-	const struct disk_file_config *config, struct disk_file **ret_file, struct err *err);
+int disk_file_open(const struct disk_file_config *config, struct disk_file **ret_file,
+	struct err *err);
 void disk_file_close(struct disk_file *file);
 /** Make the threads that the engine needs, each of which calls enter_fn first. 0 or -errno. */
 int disk_file_start(struct disk_file *file, disk_enter_fn *enter_fn, void *enter_ctx);

@@ -21,7 +21,9 @@ static int disk_ring_restrict(struct io_uring *ring)
 	struct io_uring_restriction limits[N_OPS + 3] = {
 		{.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE},
 		{.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_FIXED_FILE},
-		// A list of one that changes nothing: without a list some kernels refuse nothing.
+		/*
+		 * A list of one that changes nothing: without a list some kernels refuse nothing.
+		 */
 		{.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_PROBE},
 	};
 
@@ -29,8 +31,8 @@ static int disk_ring_restrict(struct io_uring *ring)
 		limits[3 + i].opcode = IORING_RESTRICTION_SQE_OP;
 		limits[3 + i].sqe_op = disk_ring_ops[i];
 	}
-	return io_uring_register(
-		(unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, limits, N_OPS + 3);
+	return io_uring_register((unsigned)ring->ring_fd, IORING_REGISTER_RESTRICTIONS, limits,
+		N_OPS + 3);
 }
 
 int disk_ring_open(struct io_uring *ret_ring, unsigned n_entries, int fd, int event_fd)
@@ -46,8 +48,8 @@ int disk_ring_open(struct io_uring *ret_ring, unsigned n_entries, int fd, int ev
 	if (!code)
 		code = disk_ring_restrict(&ring);
 	if (!code)
-		code = io_uring_register(
-			(unsigned)ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+		code = io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
+			0);
 	if (code < 0) {
 		io_uring_queue_exit(&ring);
 		return code;
@@ -76,7 +78,7 @@ int disk_ring_probe(void)
 
 static int ring_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
 {
-	return 0; // its threads are the kernel's
+	return 0; /* its threads are the kernel's */
 }
 
 static void ring_prepare(struct io_uring_sqe *sqe, const struct disk_op *op)
@@ -106,7 +108,7 @@ static bool ring_submit(void *engine, struct disk_op *op)
 	struct io_uring_sqe *sqe = io_uring_get_sqe(engine);
 
 	if (!sqe)
-		return false; // full, because the kernel did not take what was queued
+		return false; /* full, because the kernel did not take what was queued */
 	ring_prepare(sqe, op);
 	io_uring_sqe_set_data(sqe, op);
 	return true;
@@ -114,7 +116,7 @@ static bool ring_submit(void *engine, struct disk_op *op)
 
 static bool ring_flush(void *engine)
 {
-	// What the kernel does not take now (-EAGAIN, -EBUSY) stays queued.
+	/* What the kernel does not take now (-EAGAIN, -EBUSY) stays queued. */
 	if (io_uring_sq_ready(engine))
 		(void)io_uring_submit(engine);
 	return !io_uring_sq_ready(engine);

@@ -8,8 +8,8 @@
  * Needs Linux 5.10; an older one is refused as if it had no io_uring.
  * Source: io_uring_register(2), IORING_REGISTER_RESTRICTIONS.
  */
-#ifndef VMM_DEV_DISK_RING_H
-#define VMM_DEV_DISK_RING_H
+#ifndef WEFT_VMM_DEV_DISK_RING_H
+#define WEFT_VMM_DEV_DISK_RING_H
 
 #include "disk_engine.h"
 

@@ -14,7 +14,7 @@ struct disk_threads {
 	void *enter_ctx;
 	pthread_t threads[DISK_THREADS];
 	unsigned n_threads;
-	pthread_mutex_t lock;	/* guards all below */
+	pthread_mutex_t lock;   /* guards all below */
 	pthread_cond_t changed; /* something is queued, a thread has entered, or it is over */
 	struct disk_op *first, *last;
 	struct disk_op *ended;
@@ -40,11 +40,11 @@ static int threads_do(const struct disk_threads *t, const struct disk_op *op)
 		break;
 	case DISK_PUNCH:
 	case DISK_ZERO:
-		n = fallocate(
-			t->fd, disk_fallocate_mode(op->step), (off_t)op->offset, (off_t)op->len);
+		n = fallocate(t->fd, disk_fallocate_mode(op->step), (off_t)op->offset,
+			(off_t)op->len);
 		break;
 	}
-	return n < 0 ? -errno : (int)n; // less than 2 GiB: the kernel's limit of a transfer
+	return n < 0 ? -errno : (int)n; /* less than 2 GiB: the kernel's limit of a transfer */
 }
 
 static int threads_enter(struct disk_threads *t)
@@ -89,7 +89,7 @@ static void *threads_run(void *arg)
 		op->next = t->ended;
 		t->ended = op;
 		(void)pthread_mutex_unlock(&t->lock);
-		(void)!write(t->event_fd, &one, sizeof(one)); // full = signalled already
+		(void)!write(t->event_fd, &one, sizeof(one)); /* full = signalled already */
 	}
 	return NULL;
 }
@@ -102,7 +102,7 @@ static int threads_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
 
 	t->enter_fn = enter_fn;
 	t->enter_ctx = enter_ctx;
-	// Signals are the loop's and the vCPUs'.
+	/* Signals are the loop's and the vCPUs'. */
 	(void)sigfillset(&all);
 	(void)sigdelset(&all, SIGSYS);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -139,7 +139,7 @@ static bool threads_submit(void *engine, struct disk_op *op)
 
 static bool threads_flush(void *engine)
 {
-	(void)engine; // a thread began when it was submitted
+	(void)engine; /* a thread began when it was submitted */
 	return true;
 }
 
@@ -181,7 +181,7 @@ int disk_threads_engine(int fd, int event_fd, unsigned n_max, struct disk_engine
 	};
 	struct disk_threads *t = calloc(1, sizeof(*t));
 
-	(void)n_max; // a queue has no end
+	(void)n_max; /* a queue has no end */
 	if (!t)
 		return -ENOMEM;
 	t->fd = fd;

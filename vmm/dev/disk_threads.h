@@ -6,8 +6,8 @@
  * Threads: see disk_engine.h. Life cycle: disk_threads_engine(), start, ..., destroy, which waits
  * for the threads.
  */
-#ifndef VMM_DEV_DISK_THREADS_H
-#define VMM_DEV_DISK_THREADS_H
+#ifndef WEFT_VMM_DEV_DISK_THREADS_H
+#define WEFT_VMM_DEV_DISK_THREADS_H
 
 #include "disk_engine.h"
 

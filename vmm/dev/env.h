@@ -1,12 +1,12 @@
 /**
  * env: what a device is given to live in. All pointers are borrowed and outlive every device.
  *
- * Every device has X_create(env, ..., ret_x, err), called on the main thread while no vCPU runs, and
- * the verbs of device.h.
+ * Every device has X_create(env, ..., ret_x, err), called on the main thread while no vCPU runs,
+ * and the verbs of device.h.
  * Sources on ev run on the main thread at the same time as vCPU threads run handlers: lock.
  */
-#ifndef VMM_DEV_ENV_H
-#define VMM_DEV_ENV_H
+#ifndef WEFT_VMM_DEV_ENV_H
+#define WEFT_VMM_DEV_ENV_H
 
 #include "disk_engine.h"
 
@@ -18,8 +18,8 @@ struct pci_bus;
 
 /**
  * A device began to stop at the guest's own wish (bus mastering off), or ended a stop that somebody
- * waits for: the machine holds its vCPUs until every device is quiet. Any thread, under the device's
- * lock; never waits.
+ * waits for: the machine holds its vCPUs until every device is quiet. Any thread, under the
+ * device's lock; never waits.
  */
 typedef void dev_settle_fn(void *ctx);
 

@@ -93,7 +93,7 @@ static uint64_t mc_period_ns(const struct mc146818 *mc)
 	if (!rate || mc_is_divider_reset(mc))
 		return 0;
 	if (rate <= 2)
-		rate += 7; // at 32,768 Hz the two highest rates are those of 8 and 9
+		rate += 7; /* at 32,768 Hz the two highest rates are those of 8 and 9 */
 	ns = ((UINT64_C(1) << (rate - 1)) * MC_NS_PER_S) / 32768;
 	return ns < MC_NS_PER_S / MC146818_MAX_HZ ? MC_NS_PER_S / MC146818_MAX_HZ : ns;
 }
@@ -198,7 +198,7 @@ static void mc_pass_seconds(struct mc146818 *mc, const struct mc146818_now *now)
 		return;
 	mc->second = second;
 	if (second < from)
-		return; // the host's clock was set back
+		return; /* the host's clock was set back */
 	mc->bytes[MC_REG_C] |= MC_UPDATE;
 	if (from < second - MC_SECONDS_PER_DAY)
 		from = second - MC_SECONDS_PER_DAY;
@@ -215,7 +215,7 @@ static void mc_pass_periods(struct mc146818 *mc, const struct mc146818_now *now)
 	if (!period_ns || now->mono_ns - mc->tick_ns < period_ns)
 		return;
 	mc->bytes[MC_REG_C] |= MC_PERIODIC;
-	// On the same grid as before, however late this comes.
+	/* On the same grid as before, however late this comes. */
 	mc->tick_ns = now->mono_ns - (now->mono_ns - mc->tick_ns) % period_ns;
 }
 
@@ -233,7 +233,7 @@ bool mc146818_update(struct mc146818 *mc, const struct mc146818_now *now)
 
 uint64_t mc146818_delay_ns(const struct mc146818 *mc, const struct mc146818_now *now)
 {
-	// Enabled and not up yet: one that is up waits for the guest.
+	/* Enabled and not up yet: one that is up waits for the guest. */
 	uint8_t wanted = mc->bytes[MC_REG_B] & ~mc->bytes[MC_REG_C] & MC_INTERRUPTS;
 	uint64_t period_ns = mc_period_ns(mc), delay_ns = MC146818_NEVER;
 
@@ -288,7 +288,8 @@ void mc146818_write(struct mc146818 *mc, unsigned at, uint8_t byte, const struct
 	if (at == MC_REG_C || at == MC_REG_D)
 		return;
 	(void)mc146818_update(mc, now);
-	mc_refresh(mc, now); // the other clock bytes, before this one or how they are written changes
+	mc_refresh(mc,
+		now); /* the other clock bytes, before this one or how they are written changes */
 	if (at == MC_REG_A)
 		byte &= (uint8_t)~MC_A_UIP;
 	if (at == MC_REG_B && byte & MC_B_SET)

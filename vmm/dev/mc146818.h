@@ -3,7 +3,8 @@
  * update-ended interrupts. Pure: the time comes in with each call, nothing is waited for.
  *
  * Data model. The guest's time of day is the host's plus a difference, which may be centuries; the
- * clock bytes are made from it whenever they are looked at. While the guest sets the clock (register
+ * clock bytes are made from it whenever they are looked at. While the guest sets the clock
+ * (register
  * B: SET) or holds the divider in reset (register A), the bytes stand still; after that its time is
  * theirs, half a second before the next full one when it came out of the divider's reset.
  * Flags of register C go up as time passes, whether their interrupt is enabled or not, and go down
@@ -14,8 +15,8 @@
  * Who uses it: rtc.c, which has ports, lock, timer and interrupt line.
  * Source: Motorola MC146818A data sheet, "Registers", "Interrupts", "Update Cycle".
  */
-#ifndef VMM_DEV_MC146818_H
-#define VMM_DEV_MC146818_H
+#ifndef WEFT_VMM_DEV_MC146818_H
+#define WEFT_VMM_DEV_MC146818_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -42,8 +43,7 @@ struct mc146818 {
 void mc146818_reset(struct mc146818 *mc, const struct mc146818_now *now);
 /** at: 0..127. Reading register C takes its flags down. */
 uint8_t mc146818_read(struct mc146818 *mc, unsigned at, const struct mc146818_now *now);
-void mc146818_write(
-	struct mc146818 *mc, unsigned at, uint8_t byte, const struct mc146818_now *now);
+void mc146818_write(struct mc146818 *mc, unsigned at, uint8_t byte, const struct mc146818_now *now);
 
 /** Let time pass up to now. Returns the level of the interrupt line. */
 bool mc146818_update(struct mc146818 *mc, const struct mc146818_now *now);

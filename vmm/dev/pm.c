@@ -96,14 +96,14 @@ static bool pm_write_byte_locked(struct pm *pm, unsigned offset, uint8_t byte)
 		pm->exit_status = byte;
 	switch (offset & ~1u) {
 	case PM1_STATUS:
-		pm->status &= (uint16_t)~bits; // write one to clear
+		pm->status &= (uint16_t)~bits; /* write one to clear */
 		return false;
 	case PM1_ENABLE:
 		pm->enable = (uint16_t)((pm->enable & keep) | bits);
 		return false;
 	case PM1_CONTROL:
 		pm->control = (uint16_t)((pm->control & keep) | (bits & ~PM1_SLEEP_ENABLE));
-		// SCI_EN is always on: there is no SMI to switch it.
+		/* SCI_EN is always on: there is no SMI to switch it. */
 		pm->control |= PM1_SCI_ENABLE;
 		return bits & PM1_SLEEP_ENABLE && PM1_SLEEP_TYPE(pm->control) == PM_SLEEP_TYPE_OFF;
 	default:
@@ -143,7 +143,7 @@ static void pm_reset_write(void *ctx, uint64_t offset, unsigned size, uint64_t v
 
 	(void)pthread_mutex_lock(&pm->lock);
 	rises = value & RESET_CPU && !(pm->reset_control & RESET_CPU);
-	pm->reset_control = (uint8_t)(value & 0x0a); // the trigger bit falls back by itself
+	pm->reset_control = (uint8_t)(value & 0x0a); /* the trigger bit falls back by itself */
 	(void)pthread_mutex_unlock(&pm->lock);
 	if (rises)
 		pm->fn(pm->ctx, PM_RESET);

@@ -56,7 +56,9 @@ static void rtc_drive_line_locked(struct rtc *rtc, bool level)
 	irq_line_set(rtc->env->irq, LAYOUT_GSI_RTC, level);
 }
 
-/* After an access of the guest: the line as it is now, and the loop woken when its timer is wrong. */
+/*
+ * After an access of the guest: the line as it is now, and the loop woken when its timer is wrong.
+ */
 static void rtc_settle_locked(struct rtc *rtc, const struct mc146818_now *now)
 {
 	static const uint64_t one = 1;
@@ -64,10 +66,9 @@ static void rtc_settle_locked(struct rtc *rtc, const struct mc146818_now *now)
 
 	rtc_drive_line_locked(rtc, mc146818_update(&rtc->mc, now));
 	delay_ns = mc146818_delay_ns(&rtc->mc, now);
-	// A timer that comes too early looks again; only one that is missing or late is wrong.
-	if (delay_ns != MC146818_NEVER &&
-		(!rtc->is_armed || now->mono_ns + delay_ns < rtc->due_ns))
-		(void)!write(rtc->wake_fd, &one, sizeof(one)); // full = woken already
+	/* A timer that comes too early looks again; only one that is missing or late is wrong. */
+	if (delay_ns != MC146818_NEVER && (!rtc->is_armed || now->mono_ns + delay_ns < rtc->due_ns))
+		(void)!write(rtc->wake_fd, &one, sizeof(one)); /* full = woken already */
 }
 
 /* On the loop: let time pass, and come back when the next interrupt is due. */
@@ -96,7 +97,7 @@ static void rtc_on_wake(void *ctx, int fd, uint32_t events)
 	uint64_t count;
 
 	(void)events;
-	(void)!read(fd, &count, sizeof(count)); // only resets the counter
+	(void)!read(fd, &count, sizeof(count)); /* only resets the counter */
 	rtc_on_timer(ctx);
 }
 
@@ -107,7 +108,7 @@ static uint64_t rtc_read(void *ctx, uint64_t offset, unsigned size)
 	uint64_t value;
 
 	if (!offset)
-		return 0xff; // the index register cannot be read
+		return 0xff; /* the index register cannot be read */
 	(void)pthread_mutex_lock(&rtc->lock);
 	value = mc146818_read(&rtc->mc, rtc->index, &now);
 	rtc_settle_locked(rtc, &now);
@@ -122,7 +123,7 @@ static void rtc_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 
 	(void)pthread_mutex_lock(&rtc->lock);
 	if (!offset) {
-		rtc->index = (uint8_t)value & 0x7f; // bit 7 masks NMI on a PC; there is none
+		rtc->index = (uint8_t)value & 0x7f; /* bit 7 masks NMI on a PC; there is none */
 	} else {
 		mc146818_write(&rtc->mc, rtc->index, (uint8_t)value, &now);
 		rtc_settle_locked(rtc, &now);
@@ -138,8 +139,7 @@ static int rtc_create_parts(struct rtc *rtc)
 	rtc->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (rtc->wake_fd < 0)
 		return -errno;
-	code = ev_add_io(
-		rtc->env->ev, rtc->wake_fd, EPOLLIN, rtc_on_wake, rtc, &rtc->wake_source);
+	code = ev_add_io(rtc->env->ev, rtc->wake_fd, EPOLLIN, rtc_on_wake, rtc, &rtc->wake_source);
 	if (!code)
 		code = ev_add_timer(rtc->env->ev, rtc_on_timer, rtc, &rtc->timer);
 	if (!code)
@@ -157,7 +157,7 @@ int rtc_create(const struct dev_env *env, unsigned n_vcpus, struct rtc **ret_rtc
 	if (!rtc)
 		return err_set(err, -ENOMEM, "RTC: out of memory");
 	(void)pthread_mutex_init(&rtc->lock, NULL);
-	tzset(); // reads files now; the sandbox forbids it later
+	tzset(); /* reads files now; the sandbox forbids it later */
 	rtc->env = env;
 	rtc->n_vcpus = n_vcpus;
 	rtc->wake_fd = -1;
@@ -204,7 +204,7 @@ void rtc_set_paused(struct rtc *rtc, bool is_paused)
 	(void)pthread_mutex_lock(&rtc->lock);
 	rtc->is_paused = is_paused;
 	(void)pthread_mutex_unlock(&rtc->lock);
-	rtc_on_timer(rtc); // stops, or sees what was due
+	rtc_on_timer(rtc); /* stops, or sees what was due */
 }
 
 void rtc_destroy(struct rtc *rtc)

@@ -4,12 +4,12 @@
  * The clock follows the host's, in UTC; what a guest sets it to is kept as a difference. Memory
  * sizes are where firmware looks for them. The chip is mc146818.h; here are its ports, its timer
  * and its line. While the machine is paused no interrupt comes; what was due comes once after it.
- * Threads: vCPU threads; one lock inside (before irq in the order of bus.h). The timer is the loop's:
- * a vCPU that changes when it is due wakes the loop.
+ * Threads: vCPU threads; one lock inside (before irq in the order of bus.h). The timer is the
+ * loop's: a vCPU that changes when it is due wakes the loop.
  * Source: Motorola MC146818A data sheet; CMOS addresses as SeaBIOS and OVMF read them.
  */
-#ifndef VMM_DEV_RTC_H
-#define VMM_DEV_RTC_H
+#ifndef WEFT_VMM_DEV_RTC_H
+#define WEFT_VMM_DEV_RTC_H
 
 #include "device.h"
 

@@ -105,7 +105,7 @@ static uint8_t serial_read_iir(struct serial *s)
 	uint8_t pending = serial_pending(s);
 
 	if (pending == IIR_THRE)
-		s->thre_pending = false; // reading it acknowledges
+		s->thre_pending = false; /* reading it acknowledges */
 	return (uint8_t)(pending | (s->fcr & FCR_ENABLE ? IIR_FIFO_ON : 0));
 }
 
@@ -149,14 +149,14 @@ static void serial_write_locked(struct serial *s, unsigned reg, uint8_t value)
 	}
 	switch (reg) {
 	case REG_DATA:
-		s->thre_pending = true; // sent already
+		s->thre_pending = true; /* sent already */
 		if (s->mcr & MCR_LOOP)
 			(void)serial_queue_put(s,
-				value); // an overrun loses the byte, as in hardware
+				value); /* an overrun loses the byte, as in hardware */
 		break;
 	case REG_IER:
 		if (value & ~s->ier & IER_THRE)
-			s->thre_pending = true; // enabling it reports an empty transmitter
+			s->thre_pending = true; /* enabling it reports an empty transmitter */
 		s->ier = value & IER_MASK;
 		break;
 	case REG_IIR_FCR:
@@ -174,7 +174,7 @@ static void serial_write_locked(struct serial *s, unsigned reg, uint8_t value)
 		s->scr = value;
 		break;
 	default:
-		break; // LSR and MSR are read-only
+		break; /* LSR and MSR are read-only */
 	}
 }
 
@@ -219,7 +219,7 @@ static size_t serial_input(void *ctx, const uint8_t *data, size_t len)
 	size_t n = 0;
 
 	(void)pthread_mutex_lock(&s->lock);
-	// Behind a loop-back nobody hears what comes in.
+	/* Behind a loop-back nobody hears what comes in. */
 	while (n < len && ((s->mcr & MCR_LOOP) || serial_queue_put(s, data[n])))
 		n++;
 	s->full = n < len;
@@ -258,7 +258,7 @@ void serial_reset(struct serial *s)
 {
 	(void)pthread_mutex_lock(&s->lock);
 	s->ier = s->fcr = s->lcr = s->mcr = s->scr = 0;
-	s->divisor[0] = 12; // 9600 baud
+	s->divisor[0] = 12; /* 9600 baud */
 	s->divisor[1] = 0;
 	s->thre_pending = false;
 	s->tail = s->head;

@@ -6,8 +6,8 @@
  * Threads: register accesses on vCPU threads, input on the loop's thread; one lock inside.
  * Source: National Semiconductor PC16550D data sheet, 8 "Registers".
  */
-#ifndef VMM_DEV_SERIAL_H
-#define VMM_DEV_SERIAL_H
+#ifndef WEFT_VMM_DEV_SERIAL_H
+#define WEFT_VMM_DEV_SERIAL_H
 
 #include "device.h"
 

@@ -97,7 +97,7 @@ struct virtio_blk {
 	char id[BLK_ID_BYTES];
 	bool is_read_only;
 	/* Under the transport's lock: */
-	bool is_sync; /* FLUSH was not accepted: what changes the disk is stable when done */
+	bool is_sync;    /* FLUSH was not accepted: what changes the disk is stable when done */
 	bool is_stopped; /* set_running(false) */
 	bool is_resetting;
 	bool is_closing;
@@ -122,8 +122,8 @@ static void blk_finish(struct virtio_blk *blk, struct blk_request *req, uint8_t 
 }
 
 /* segs[n] without the first skip bytes and cut to len, into ret; returns the number of ranges. */
-static unsigned blk_slice(
-	const struct iovec *segs, unsigned n, size_t skip, size_t len, struct iovec *ret)
+static unsigned blk_slice(const struct iovec *segs, unsigned n, size_t skip, size_t len,
+	struct iovec *ret)
 {
 	unsigned n_ret = 0;
 
@@ -171,9 +171,9 @@ static bool blk_do_transfer(struct virtio_blk *blk, struct blk_request *req,
 	req->op.offset = h->sector * BLK_SECTOR;
 	req->op.len = len;
 	req->op.segs = req->segs;
-	req->op.n_segs = is_read
-		? blk_slice(chain->segs + chain->n_out, chain->n_in, 0, len, req->segs)
-		: blk_slice(chain->segs, chain->n_out, sizeof(*h), len, req->segs);
+	req->op.n_segs =
+		is_read ? blk_slice(chain->segs + chain->n_out, chain->n_in, 0, len, req->segs)
+			: blk_slice(chain->segs, chain->n_out, sizeof(*h), len, req->segs);
 	req->written_bytes = (uint32_t)(is_read ? len + 1 : 1);
 	return true;
 }
@@ -188,7 +188,7 @@ static bool blk_do_zero(struct virtio_blk *blk, struct blk_request *req,
 		return false;
 	(void)virtq_read(chain, sizeof(*h), &range, sizeof(range));
 	if (range.flags & ~1u || (h->type == BLK_T_DISCARD && range.flags)) {
-		*ret_status = BLK_S_UNSUPP; // 5.2.6.2: reserved flags, and unmap of a discard
+		*ret_status = BLK_S_UNSUPP; /* 5.2.6.2: reserved flags, and unmap of a discard */
 		return false;
 	}
 	if (range.n_sectors > BLK_MAX_ZERO_SECTORS ||
@@ -263,13 +263,13 @@ static int blk_serve(struct virtio_blk *blk, bool *ret_has_pushed)
 		int code = virtq_pop(&blk->vq, &turn, &chain);
 
 		if (code == -EAGAIN) {
-			virtio_pci_kick(blk->vp, BLK_QUEUE); // more may wait; others come first
+			virtio_pci_kick(blk->vp, BLK_QUEUE); /* more may wait; others come first */
 			return 0;
 		}
 		if (code <= 0)
 			return code;
 		if (!chain.in_bytes)
-			return -EPROTO; // nowhere to put the status
+			return -EPROTO; /* nowhere to put the status */
 		blk->free = req->next_free;
 		req->op = (struct disk_op){0};
 		req->id = chain.id;
@@ -342,11 +342,11 @@ static void blk_on_done(void *ctx, struct disk_op *ops)
 		blk_complete(blk, req);
 	}
 	if (blk->is_closing) {
-		// The machine is going down: neither ring nor PCI function are there any more.
+		/* The machine is going down: neither ring nor PCI function are there any more. */
 	} else if (virtio_pci_is_served(blk->vp)) {
 		blk_serve_and_notify(blk, true);
 	} else if (blk->n_in_flight) {
-		// Whoever waits for the end of it goes on waiting.
+		/* Whoever waits for the end of it goes on waiting. */
 	} else if (blk->is_resetting) {
 		blk->is_resetting = false;
 		virtio_pci_reset_done(blk->vp);
@@ -361,8 +361,8 @@ static void blk_on_full(void *ctx, int code)
 {
 	struct virtio_blk *blk = ctx;
 
-	log_warn_ratelimited(
-		"disk '%s': %s, the machine pauses", disk_file_path(blk->file), strerror(-code));
+	log_warn_ratelimited("disk '%s': %s, the machine pauses", disk_file_path(blk->file),
+		strerror(-code));
 	blk->env->disk_full(blk->env->disk_full_ctx, disk_file_path(blk->file), code);
 }
 
@@ -372,7 +372,8 @@ static uint64_t blk_get_features(void *ctx)
 {
 	const struct virtio_blk *blk = ctx;
 	uint64_t features = VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC) | VIRTIO_BIT(VIRTIO_F_EVENT_IDX) |
-		VIRTIO_BIT(BLK_F_SEG_MAX) | VIRTIO_BIT(BLK_F_BLK_SIZE) | VIRTIO_BIT(BLK_F_FLUSH);
+			    VIRTIO_BIT(BLK_F_SEG_MAX) | VIRTIO_BIT(BLK_F_BLK_SIZE) |
+			    VIRTIO_BIT(BLK_F_FLUSH);
 
 	if (blk->is_read_only)
 		return features | VIRTIO_BIT(BLK_F_RO);
@@ -451,8 +452,8 @@ static void blk_fill_config(struct virtio_blk *blk, const struct config_disk *co
 			config->path, (unsigned)(disk_file_size(blk->file) % BLK_SECTOR));
 }
 
-static int blk_create_parts(
-	struct virtio_blk *blk, const struct config_disk *config, struct err *err)
+static int blk_create_parts(struct virtio_blk *blk, const struct config_disk *config,
+	struct err *err)
 {
 	static const struct virtio_dev_ops ops = {
 		.get_features = blk_get_features,
@@ -465,7 +466,7 @@ static int blk_create_parts(
 	const struct virtio_pci_config transport = {
 		.name = "virtio-blk",
 		.type = VIRTIO_ID_BLOCK,
-		.class_code = 0x018000, // mass storage, other
+		.class_code = 0x018000, /* mass storage, other */
 		.n_queues = 1,
 		.queue_size = VIRTIO_BLK_QUEUE_SIZE,
 		.config_size = sizeof(struct blk_config),
@@ -478,7 +479,7 @@ static int blk_create_parts(
 		.is_read_only = config->read_only,
 		.n_max = VIRTIO_BLK_MAX_IN_FLIGHT,
 		.engine = blk->env->disk_engine ? blk->env->disk_engine
-			  : config->threads	? disk_threads_engine
+			  : config->threads     ? disk_threads_engine
 						: NULL,
 		.done = blk_on_done,
 		.full = blk->env->disk_full ? blk_on_full : NULL,
@@ -522,7 +523,7 @@ void virtio_blk_destroy(struct virtio_blk *blk)
 {
 	if (!blk)
 		return;
-	// What is in flight may write to guest RAM, which goes away after us.
+	/* What is in flight may write to guest RAM, which goes away after us. */
 	if (blk->vp) {
 		virtio_pci_lock(blk->vp);
 		blk->is_closing = true;
@@ -560,8 +561,8 @@ static struct virtio_pci *virtio_blk_device_transport(void *device)
 	return virtio_blk_transport(device);
 }
 
-static int virtio_blk_device_start(
-	void *device, disk_enter_fn *enter_fn, void *enter_ctx, struct err *err)
+static int virtio_blk_device_start(void *device, disk_enter_fn *enter_fn, void *enter_ctx,
+	struct err *err)
 {
 	struct virtio_blk *blk = device;
 	int code = virtio_blk_start(blk, enter_fn, enter_ctx);

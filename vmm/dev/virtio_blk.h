@@ -6,8 +6,8 @@
  * says so, threads carry them out. The file is locked (open-file-description lock) against a second
  * VM: shared when read only, exclusive otherwise.
  * Data integrity: with FLUSH accepted, writes go to the page cache and FLUSH syncs them; without,
- * every write, discard and write-zeroes is synced before it completes. A size that is not a multiple
- * of 512 is rounded down.
+ * every write, discard and write-zeroes is synced before it completes. A size that is not a
+ * multiple of 512 is rounded down.
  * No room in the host's file system: the request waits, and env's disk_full() pauses the machine;
  * virtio_blk_retry() tries again. Without disk_full() it fails.
  * Discard punches holes; write-zeroes zeroes the range, and may punch when the driver says so.
@@ -18,8 +18,8 @@
  * Limits: VIRTIO_BLK_MAX_IN_FLIGHT requests, VIRTIO_BLK_MAX_DATA_SEGS ranges each.
  * Source: VIRTIO 1.2, 5.2 "Block Device".
  */
-#ifndef VMM_DEV_VIRTIO_BLK_H
-#define VMM_DEV_VIRTIO_BLK_H
+#ifndef WEFT_VMM_DEV_VIRTIO_BLK_H
+#define WEFT_VMM_DEV_VIRTIO_BLK_H
 
 #include "device.h"
 #include "disk_engine.h"

@@ -88,7 +88,7 @@ static void vcon_kicked_tx(struct virtio_console *dev)
 	if (has_pushed && virtq_should_notify(vq))
 		virtio_pci_notify_queue(dev->vp, CONSOLE_TX);
 	if (code == -EAGAIN)
-		virtio_pci_kick(dev->vp, CONSOLE_TX); // more waits; others come first
+		virtio_pci_kick(dev->vp, CONSOLE_TX); /* more waits; others come first */
 	else if (code < 0)
 		virtio_pci_mark_broken(dev->vp);
 }
@@ -100,7 +100,7 @@ static void vcon_kicked(void *ctx, unsigned queue)
 	if (queue == CONSOLE_TX)
 		vcon_kicked_tx(dev);
 	else
-		console_input_ready(dev->console); // comes back as vcon_input() on the loop
+		console_input_ready(dev->console); /* comes back as vcon_input() on the loop */
 }
 
 /* Lock held. */
@@ -121,7 +121,7 @@ static size_t vcon_fill(struct virtio_console *dev, const uint8_t *data, size_t 
 		n = virtq_write(&chain, 0, data + done, len - done);
 		virtq_push(vq, chain.id, chain.n_slots, (uint32_t)n);
 		if (!n) {
-			code = -EPROTO; // a buffer for input with no room for any
+			code = -EPROTO; /* a buffer for input with no room for any */
 			break;
 		}
 		done += n;
@@ -129,7 +129,7 @@ static size_t vcon_fill(struct virtio_console *dev, const uint8_t *data, size_t 
 	if (done && virtq_should_notify(vq))
 		virtio_pci_notify_queue(dev->vp, CONSOLE_RX);
 	if (code == -EAGAIN) {
-		virtio_pci_kick(dev->vp, CONSOLE_RX); // is offered the rest of the input again
+		virtio_pci_kick(dev->vp, CONSOLE_RX); /* is offered the rest of the input again */
 	} else if (code < 0) {
 		dev->has_rx = false;
 		virtio_pci_mark_broken(dev->vp);
@@ -169,8 +169,8 @@ static int vcon_activate(void *ctx, uint64_t features)
 	for (unsigned i = 0; i < CONSOLE_N_QUEUES; i++) {
 		const struct virtio_queue *queue = virtio_pci_queue(dev->vp, i);
 		int code = queue->enabled
-			? virtq_init(&dev->queues[i], dev->env->mem, queue, features)
-			: 0;
+				   ? virtq_init(&dev->queues[i], dev->env->mem, queue, features)
+				   : 0;
 
 		if (code < 0)
 			return code;

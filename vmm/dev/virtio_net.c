@@ -47,13 +47,13 @@ _Static_assert(2 * CONFIG_MAX_QUEUES <= VHOST_FE_MAX_RINGS, "pairs");
 		VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO6) | VIRTIO_BIT(VIRTIO_F_IN_ORDER))
 
 /* What offload=off takes away. */
-#define NET_OFFLOADS                                                                                \
-	(VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |                      \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |           \
-		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) |         \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) |            \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_UFO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_UFO) |            \
-		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) |           \
+#define NET_OFFLOADS                                                                        \
+	(VIRTIO_BIT(VIRTIO_NET_F_CSUM) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_CSUM) |              \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) |   \
+		VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO4) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6) | \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_ECN) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) |    \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_UFO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_UFO) |    \
+		VIRTIO_BIT(VIRTIO_NET_F_HOST_USO) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO4) |   \
 		VIRTIO_BIT(VIRTIO_NET_F_GUEST_USO6))
 
 struct virtio_net {
@@ -81,14 +81,14 @@ struct virtio_net {
 	struct virtq ctrl;
 	bool has_pending_pairs; /* a command whose answer waits for the back-end: */
 	uint16_t pending_id, pending_n_slots;
-	uint8_t *pending_ack; /* in guest RAM */
+	uint8_t *pending_ack;      /* in guest RAM */
 	struct vhost_fe_status be; /* copy of the back-end's status, for vCPU threads */
 
 	/* Loop only: */
-	bool is_enabled; /* set-link */
-	bool is_held;    /* rings away for a moment, carrier still shown */
-	bool has_data_kicks; /* the data rings' kicks are ours to see, as no back-end has the rings */
-	uint64_t runs;   /* times the rings were started in this session */
+	bool is_enabled;     /* set-link */
+	bool is_held;        /* rings away for a moment, carrier still shown */
+	bool has_data_kicks; /* the data rings' kicks come here: no back-end has the rings */
+	uint64_t runs;       /* times the rings were started in this session */
 };
 
 /* Lock held. */
@@ -96,7 +96,7 @@ static void net_wake_loop(struct virtio_net *net)
 {
 	static const uint64_t one = 1;
 
-	(void)!write(net->work_fd, &one, sizeof(one)); // full = woken already
+	(void)!write(net->work_fd, &one, sizeof(one)); /* full = woken already */
 }
 
 /* ---- Carrier --------------------------------------------------------------------------------- */
@@ -148,8 +148,8 @@ static void net_on_running(struct virtio_net *net)
 		net_set_status_bits(net, VIRTIO_NET_S_ANNOUNCE, VIRTIO_NET_S_ANNOUNCE);
 	virtio_pci_unlock(net->vp);
 	if (is_again && !asks_guest)
-		(void)vhost_fe_send_rarp(
-			net->fe, &mac); // a back-end without RARP just learns later
+		(void)vhost_fe_send_rarp(net->fe,
+			&mac); /* a back-end without RARP just learns later */
 }
 
 /* Watch the kicks of the data rings, which the back-end does while it has them. */
@@ -160,7 +160,8 @@ static void net_watch_data_kicks(struct virtio_net *net, bool is_wanted)
 	net->has_data_kicks = is_wanted;
 	for (unsigned i = 0; i < 2u * net->config.n_queue_pairs; i++) {
 		if (i != net->ctrl_queue && virtio_pci_watch_kicks(net->vp, i, is_wanted) < 0)
-			log_warn_ratelimited("nic '%s': cannot watch queue %u", net->config.path, i);
+			log_warn_ratelimited("nic '%s': cannot watch queue %u", net->config.path,
+				i);
 	}
 }
 
@@ -187,7 +188,7 @@ static void net_on_fe_changed(void *ctx)
 	virtio_pci_lock(net->vp);
 	before = net->be.state;
 	net->be = be;
-	// The back-end is gone, the session is not: keep the carrier for a moment.
+	/* The back-end is gone, the session is not: keep the carrier for a moment. */
 	if (before == VHOST_FE_RUNNING && be.state < VHOST_FE_NEGOTIATING &&
 		net->cfg.status & VIRTIO_NET_S_LINK_UP) {
 		net->is_held = true;
@@ -267,18 +268,18 @@ static void net_kicked(void *ctx, unsigned queue)
 		uint8_t ack;
 
 		if (!chain.in_bytes) {
-			code = -EPROTO; // nowhere to answer
+			code = -EPROTO; /* nowhere to answer */
 			break;
 		}
 		ack = net_ctrl_command(net, &chain);
-		if (net->has_pending_pairs) { // this one's answer comes later, and then the others'
+		if (net->has_pending_pairs) { /* its answer comes later, and the others' */
 			last = &chain.segs[chain.n_out + chain.n_in - 1];
 			net->pending_id = chain.id;
 			net->pending_n_slots = chain.n_slots;
 			net->pending_ack = (uint8_t *)last->iov_base + last->iov_len - 1;
 			break;
 		}
-		// The answer is the last byte the driver made writable.
+		/* The answer is the last byte the driver made writable. */
 		virtq_push(&net->ctrl, chain.id, chain.n_slots,
 			(uint32_t)virtq_write(&chain, chain.in_bytes - 1, &ack, 1));
 		has_pushed = true;
@@ -286,14 +287,16 @@ static void net_kicked(void *ctx, unsigned queue)
 	if (has_pushed && virtq_should_notify(&net->ctrl))
 		virtio_pci_notify_queue(net->vp, net->ctrl_queue);
 	if (code == -EAGAIN) {
-		virtio_pci_kick(net->vp, queue); // more may wait; others come first
+		virtio_pci_kick(net->vp, queue); /* more may wait; others come first */
 	} else if (code < 0) {
 		net->is_ctrl_ready = false;
 		virtio_pci_mark_broken(net->vp);
 	}
 }
 
-/* Answer the change of pairs once the back-end has carried it out, or there is none. On the loop. */
+/*
+ * Answer the change of pairs once the back-end has carried it out, or there is none. On the loop.
+ */
 static void net_finish_pairs(struct virtio_net *net)
 {
 	virtio_pci_lock(net->vp);
@@ -304,7 +307,7 @@ static void net_finish_pairs(struct virtio_net *net)
 		virtq_push(&net->ctrl, net->pending_id, net->pending_n_slots, 1);
 		if (virtq_should_notify(&net->ctrl))
 			virtio_pci_notify_queue(net->vp, net->ctrl_queue);
-		virtio_pci_kick(net->vp, net->ctrl_queue); // commands behind it
+		virtio_pci_kick(net->vp, net->ctrl_queue); /* commands behind it */
 	}
 	virtio_pci_unlock(net->vp);
 }
@@ -356,7 +359,7 @@ static void net_stop(struct virtio_net *net)
 {
 	struct vhost_fe_status be;
 
-	(void)virtio_pci_watch_kicks(net->vp, net->ctrl_queue, false); // taking away cannot fail
+	(void)virtio_pci_watch_kicks(net->vp, net->ctrl_queue, false); /* taking away cannot fail */
 	ev_timer_stop(net->hold_timer);
 	net->is_held = false;
 	net->runs = 0;
@@ -366,7 +369,7 @@ static void net_stop(struct virtio_net *net)
 	virtio_pci_lock(net->vp);
 	net_update_link(net);
 	if (be.state != VHOST_FE_STOPPING)
-		virtio_pci_reset_done(net->vp); // no back-end had the rings
+		virtio_pci_reset_done(net->vp); /* no back-end had the rings */
 	virtio_pci_unlock(net->vp);
 }
 
@@ -375,7 +378,7 @@ static void net_apply_running(struct virtio_net *net, bool is_running)
 {
 	ev_timer_stop(net->hold_timer);
 	virtio_pci_lock(net->vp);
-	// The guest sees no change of carrier; after the stop it is up to the back-end again.
+	/* The guest sees no change of carrier; after the stop it is up to the back-end again. */
 	net->is_held = net->cfg.status & VIRTIO_NET_S_LINK_UP;
 	virtio_pci_unlock(net->vp);
 	if (is_running) {
@@ -395,7 +398,7 @@ static void net_on_work(void *ctx, int fd, uint32_t events)
 	uint64_t count;
 
 	(void)events;
-	(void)!read(fd, &count, sizeof(count)); // only resets the counter
+	(void)!read(fd, &count, sizeof(count)); /* only resets the counter */
 	virtio_pci_lock(net->vp);
 	wants_start = net->wants_start;
 	wants_stop = net->wants_stop;
@@ -411,11 +414,11 @@ static void net_on_work(void *ctx, int fd, uint32_t events)
 		net_fill_session(net, &session);
 	virtio_pci_unlock(net->vp);
 	if (wants_stop) {
-		net_stop(net); // a start that was not carried out yet is void with it
+		net_stop(net); /* a start that was not carried out yet is void with it */
 		return;
 	}
 	if (wants_start) {
-		// On failure commands stay unanswered; drivers have a time-out for that.
+		/* On failure commands stay unanswered; drivers have a time-out for that. */
 		if (has_ctrl && virtio_pci_watch_kicks(net->vp, net->ctrl_queue, true) < 0)
 			log_warn("nic '%s': cannot watch the control queue", net->config.path);
 		vhost_fe_set_paused(net->fe, !is_running);
@@ -451,7 +454,9 @@ static void net_on_ring_error(void *ctx, int fd, uint32_t events)
 	virtio_pci_unlock(net->vp);
 }
 
-/* ---- Device operations: lock held, but for abandon --------------------------------------------- */
+/*
+ * ---- Device operations: lock held, but for abandon ---------------------------------------------
+ */
 
 static uint64_t net_get_features(void *ctx)
 {
@@ -461,10 +466,10 @@ static uint64_t net_get_features(void *ctx)
 
 	if (net->be.has_features)
 		passed = (NET_COMMON_FEATURES | NET_EXTRA_FEATURES) & net->be.features;
-	// Not before a back-end said that it can: many cannot, and the driver's choice is final.
+	/* Not before a back-end said that it can: many cannot, and the driver's choice is final. */
 	if (net->config.packed && net->be.has_features &&
 		net->be.features & VIRTIO_BIT(VIRTIO_F_RING_PACKED)) {
-		// A packed ring in order may skip slots: its place could not be found again.
+		/* A packed ring in order may skip slots: its place could not be found again. */
 		passed |= VIRTIO_BIT(VIRTIO_F_RING_PACKED);
 		passed &= ~VIRTIO_BIT(VIRTIO_F_IN_ORDER);
 	}
@@ -537,7 +542,7 @@ static void net_abandon(void *ctx)
 {
 	struct virtio_net *net = ctx;
 
-	net_on_work(net, net->work_fd, EPOLLIN); // the stop, if it was not carried out yet
+	net_on_work(net, net->work_fd, EPOLLIN); /* the stop, if it was not carried out yet */
 	vhost_fe_abandon(net->fe);
 }
 
@@ -576,7 +581,7 @@ static int net_create_parts(struct virtio_net *net, struct err *err)
 	const struct virtio_pci_config transport = {
 		.name = "virtio-net",
 		.type = VIRTIO_ID_NET,
-		.class_code = 0x020000, // network, Ethernet
+		.class_code = 0x020000, /* network, Ethernet */
 		.n_queues = 2u * net->config.n_queue_pairs + 1,
 		.queue_size = net->config.queue_size,
 		.config_size = sizeof(struct virtio_net_cfg),
@@ -602,8 +607,8 @@ static int net_create_parts(struct virtio_net *net, struct err *err)
 	code = virtio_pci_create(net->env, &transport, &net->vp, err);
 	if (code < 0)
 		return code;
-	code = vhost_fe_create(
-		net->env->ev, net->env->mem, &fe, net_on_fe_changed, net, &net->fe, err);
+	code = vhost_fe_create(net->env->ev, net->env->mem, &fe, net_on_fe_changed, net, &net->fe,
+		err);
 	if (code < 0)
 		return code;
 	vhost_fe_get_status(net->fe, &net->be);

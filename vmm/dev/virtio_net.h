@@ -13,8 +13,8 @@
  * announces the address. set-link down also disables the rings, so that no frame passes meanwhile.
  *
  * Stops. While the machine is paused, or the driver does not let the device master the bus, no
- * back-end has the rings and the control queue waits; the guest sees no change of carrier. Then they
- * go on where they were.
+ * back-end has the rings and the control queue waits; the guest sees no change of carrier. Then
+ * they go on where they were.
  * The number of pairs is answered (VIRTIO_NET_CTRL_MQ) once the back-end has acknowledged that the
  * rings concerned run or do not. A ring that the back-end finds broken (VRING_ERR) is the driver's
  * fault: the device needs a reset.
@@ -29,8 +29,8 @@
  * bus.
  * Source: VIRTIO 1.2, 5.1 "Network Device".
  */
-#ifndef VMM_DEV_VIRTIO_NET_H
-#define VMM_DEV_VIRTIO_NET_H
+#ifndef WEFT_VMM_DEV_VIRTIO_NET_H
+#define WEFT_VMM_DEV_VIRTIO_NET_H
 
 #include "device.h"
 

@@ -53,16 +53,16 @@ static bool ctrl_decode(const uint8_t *cmd, size_t len, uint64_t features, unsig
 	switch (class) {
 	case CLASS_RX:
 		return features & VIRTIO_BIT(VIRTIO_NET_F_CTRL_RX) &&
-			(command == RX_PROMISC || command == RX_ALLMULTI);
+		       (command == RX_PROMISC || command == RX_ALLMULTI);
 	case CLASS_MAC:
 		return ctrl_mac(cmd + 2, len - 2, command, features, ctrl);
 	case CLASS_VLAN:
 		return features & VIRTIO_BIT(VIRTIO_NET_F_CTRL_VLAN) &&
-			(command == VLAN_ADD || command == VLAN_DEL);
+		       (command == VLAN_ADD || command == VLAN_DEL);
 	case CLASS_ANNOUNCE:
 		ctrl->op = VIRTIO_NET_CTRL_ANNOUNCED;
 		return features & VIRTIO_BIT(VIRTIO_NET_F_GUEST_ANNOUNCE) &&
-			command == ANNOUNCE_ACK;
+		       command == ANNOUNCE_ACK;
 	case CLASS_MQ:
 		return ctrl_mq(cmd + 2, len - 2, command, features, max_pairs, ctrl);
 	default:

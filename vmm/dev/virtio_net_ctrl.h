@@ -4,8 +4,8 @@
  * Pure: no queue, no device. The device applies what comes out.
  * Source: VIRTIO 1.2, 5.1.6.5 "Control Virtqueue".
  */
-#ifndef VMM_DEV_VIRTIO_NET_CTRL_H
-#define VMM_DEV_VIRTIO_NET_CTRL_H
+#ifndef WEFT_VMM_DEV_VIRTIO_NET_CTRL_H
+#define WEFT_VMM_DEV_VIRTIO_NET_CTRL_H
 
 #include "ether.h"
 

@@ -87,18 +87,18 @@ static void virtio_pci_forget_kicks(struct virtio_pci *vp)
 static void virtio_pci_update_running(struct virtio_pci *vp)
 {
 	bool is_running = vp->is_active && !vp->is_resetting && vp->is_master && !vp->is_stalled &&
-		!vp->is_paused;
+			  !vp->is_paused;
 
 	if (is_running == vp->is_running)
 		return;
 	vp->is_running = is_running;
 	if (!vp->is_active || vp->is_resetting)
-		return; // reset() tells the rest
+		return; /* reset() tells the rest */
 	vp->is_stopping = vp->config.ops->set_running &&
-		!vp->config.ops->set_running(vp->config.ctx, is_running) && !is_running;
+			  !vp->config.ops->set_running(vp->config.ctx, is_running) && !is_running;
 	for (unsigned i = 0; is_running && i < vp->config.n_queues; i++) {
 		if (vp->queues[i].enabled && vp->kicks[i].source)
-			virtio_pci_kick(vp, i); // what came meanwhile
+			virtio_pci_kick(vp, i); /* what came meanwhile */
 	}
 }
 
@@ -129,7 +129,7 @@ void virtio_pci_kick(struct virtio_pci *vp, unsigned queue)
 {
 	static const uint64_t one = 1;
 
-	(void)!write(vp->kick_fds[queue], &one, sizeof(one)); // full = kicked already
+	(void)!write(vp->kick_fds[queue], &one, sizeof(one)); /* full = kicked already */
 }
 
 static void virtio_pci_kick_event(void *ctx, int fd, uint32_t events)
@@ -144,7 +144,7 @@ static void virtio_pci_kick_event(void *ctx, int fd, uint32_t events)
 		return;
 	virtio_pci_lock(vp);
 	if (vp->is_stalled && vp->is_master) {
-		vp->is_stalled = false; // the driver goes on as it was
+		vp->is_stalled = false; /* the driver goes on as it was */
 		virtio_pci_update_running(vp);
 	}
 	if (virtio_pci_is_served(vp) && vp->queues[queue].enabled)
@@ -172,14 +172,14 @@ int virtio_pci_watch_kicks(struct virtio_pci *vp, unsigned queue, bool is_wanted
 static void virtio_pci_set_isr(struct virtio_pci *vp, uint8_t isr)
 {
 	vp->isr = isr;
-	pci_intx_set(vp->pci, isr); // drives no line while MSI-X is on
+	pci_intx_set(vp->pci, isr); /* drives no line while MSI-X is on */
 }
 
 static void virtio_pci_raise(struct virtio_pci *vp, uint8_t isr, uint16_t vector)
 {
 	bool has_msix = pci_msix_enabled(vp->pci);
 
-	// 4.1.4.5.1: the configuration bit also goes up under MSI-X, the queue bit does not.
+	/* 4.1.4.5.1: the configuration bit also goes up under MSI-X, the queue bit does not. */
 	if (!has_msix || isr == ISR_CONFIG)
 		virtio_pci_set_isr(vp, vp->isr | isr);
 	if (has_msix)
@@ -214,8 +214,8 @@ void virtio_pci_mark_broken(struct virtio_pci *vp)
 {
 	if (vp->status & VIRTIO_STATUS_NEEDS_RESET)
 		return;
-	log_warn_ratelimited(
-		"%s: driver broke the rules, device stops until it is reset", vp->config.name);
+	log_warn_ratelimited("%s: driver broke the rules, device stops until it is reset",
+		vp->config.name);
 	vp->status |= VIRTIO_STATUS_NEEDS_RESET;
 	virtio_pci_notify_config(vp);
 }
@@ -284,7 +284,7 @@ static void virtio_pci_clear(struct virtio_pci *vp)
 	vp->is_running = false;
 	vp->is_stopping = false;
 	virtio_pci_set_isr(vp, 0);
-	virtio_pci_config_changed(vp); // reset() may have put it back
+	virtio_pci_config_changed(vp); /* reset() may have put it back */
 	for (unsigned i = 0; i < vp->config.n_queues; i++) {
 		vp->queues[i] = (struct virtio_queue){
 			.size = vp->config.queue_size,
@@ -349,9 +349,9 @@ uint64_t virtio_pci_offered(struct virtio_pci *vp)
 {
 	if (!vp->is_offered_latched) {
 		vp->offered = vp->config.ops->get_features(vp->config.ctx) |
-			VIRTIO_BIT(VIRTIO_F_VERSION_1);
+			      VIRTIO_BIT(VIRTIO_F_VERSION_1);
 		vp->is_offered_latched = true;
-		virtio_pci_config_changed(vp); // what the back-end can do shows there as well
+		virtio_pci_config_changed(vp); /* what the back-end can do shows there as well */
 	}
 	return vp->offered;
 }
@@ -369,8 +369,8 @@ static bool virtio_pci_queue_valid(const struct virtio_pci *vp, const struct vir
 	if (q->desc_gpa % 16 || q->driver_gpa % (is_packed ? 4 : 2) || q->device_gpa % 4)
 		return false;
 	return !mem_gpa_to_hva(vp->env->mem, q->desc_gpa, 16ull * q->size, &hva) &&
-		!mem_gpa_to_hva(vp->env->mem, q->driver_gpa, driver_size, &hva) &&
-		!mem_gpa_to_hva(vp->env->mem, q->device_gpa, device_size, &hva);
+	       !mem_gpa_to_hva(vp->env->mem, q->driver_gpa, driver_size, &hva) &&
+	       !mem_gpa_to_hva(vp->env->mem, q->device_gpa, device_size, &hva);
 }
 
 static void virtio_pci_activate(struct virtio_pci *vp)
@@ -378,8 +378,8 @@ static void virtio_pci_activate(struct virtio_pci *vp)
 	for (unsigned i = 0; i < vp->config.n_queues; i++) {
 		if (!vp->queues[i].enabled || virtio_pci_queue_valid(vp, &vp->queues[i]))
 			continue;
-		log_warn_ratelimited(
-			"%s: queue %u does not lie in guest memory", vp->config.name, i);
+		log_warn_ratelimited("%s: queue %u does not lie in guest memory", vp->config.name,
+			i);
 		virtio_pci_mark_broken(vp);
 		return;
 	}
@@ -388,7 +388,7 @@ static void virtio_pci_activate(struct virtio_pci *vp)
 		return;
 	}
 	vp->is_active = true;
-	vp->is_running = true; // activate() took it so
+	vp->is_running = true; /* activate() took it so */
 	vp->is_stalled = !vp->is_master;
 	virtio_pci_update_running(vp);
 }
@@ -401,7 +401,7 @@ void virtio_pci_write_status(struct virtio_pci *vp, uint8_t value)
 		virtio_pci_reset(vp);
 		return;
 	}
-	// Bits are only ever added; NEEDS_RESET is ours.
+	/* Bits are only ever added; NEEDS_RESET is ours. */
 	vp->status |=
 		added & (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FAILED);
 	if (added & VIRTIO_STATUS_FEATURES_OK) {
@@ -429,8 +429,8 @@ static int virtio_pci_open_fds(struct virtio_pci *vp)
 	vp->intx_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vp->intx_fd < 0)
 		return -errno;
-	return ev_add_io(
-		vp->env->ev, vp->intx_fd, EPOLLIN, virtio_pci_intx_event, vp, &vp->intx_source);
+	return ev_add_io(vp->env->ev, vp->intx_fd, EPOLLIN, virtio_pci_intx_event, vp,
+		&vp->intx_source);
 }
 
 int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config *config,
@@ -446,7 +446,8 @@ int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config 
 	vp->notify_base = BUS_UNMAPPED;
 	vp->intx_fd = -1;
 	memset(vp->kick_fds, -1, sizeof(vp->kick_fds));
-	(void)pthread_mutex_init(&vp->lock, NULL); // cannot fail with default attributes on Linux
+	(void)pthread_mutex_init(&vp->lock,
+		NULL); /* cannot fail with default attributes on Linux */
 	code = virtio_pci_open_fds(vp);
 	if (!code)
 		code = virtio_pci_add_function(vp);

@@ -27,8 +27,9 @@
  * queue's notify address and moved with the BAR. The device reads it on the loop or hands it to a
  * back-end.
  * Calls: the eventfd of the queue's MSI-X vector, or, while MSI-X is off, one eventfd that the loop
- * turns into INTx and the ISR bit. When MSI-X goes on or off under a running device, vector_changed()
- * moves the calls, and one interrupt more goes out for what may have come by the old way.
+ * turns into INTx and the ISR bit. When MSI-X goes on or off under a running device,
+ * vector_changed() moves the calls, and one interrupt more goes out for what may have come by the
+ * old way.
  *
  * BAR 0: 0x0000 common, 0x2000 ISR, 0x4000 device, 0x6000 notify (4 bytes a queue), 0x8000 MSI-X
  * table, 0x48000 pending bits.
@@ -42,8 +43,8 @@
  * Source: VIRTIO 1.2, 2.1 "Device Status Field", 3.1 "Device Initialization", 4.1 "Virtio Over PCI
  * Bus".
  */
-#ifndef VMM_DEV_VIRTIO_PCI_H
-#define VMM_DEV_VIRTIO_PCI_H
+#ifndef WEFT_VMM_DEV_VIRTIO_PCI_H
+#define WEFT_VMM_DEV_VIRTIO_PCI_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -34,7 +34,9 @@ static void virtio_pci_bar_moved(void *ctx, unsigned idx, uint64_t base)
 	if (base != BUS_UNMAPPED) {
 		vp->notify_base = base + VIRTIO_PCI_NOTIFY;
 		for (unsigned i = 0; i < vp->config.n_queues; i++) {
-			// If the kernel refuses, kicks come by the BAR handler: slower, not broken.
+			/*
+			 * If the kernel refuses, kicks come by the BAR handler: slower, not broken.
+			 */
 			if (bus_ioeventfd_assign(vp->env->mmio,
 				    vp->notify_base + i * VIRTIO_PCI_NOTIFY_STRIDE, 0,
 				    vp->kick_fds[i]) < 0)
@@ -47,8 +49,8 @@ static void virtio_pci_bar_moved(void *ctx, unsigned idx, uint64_t base)
 }
 
 /* Where the PCI_CFG window points; false if not into the registers of BAR 0 with a legal length. */
-static bool virtio_pci_window_target(
-	const struct virtio_pci *vp, uint32_t *ret_offset, uint32_t *ret_len)
+static bool virtio_pci_window_target(const struct virtio_pci *vp, uint32_t *ret_offset,
+	uint32_t *ret_len)
 {
 	uint32_t offset = pci_config_get(vp->pci, vp->window + WINDOW_OFFSET, 4);
 	uint32_t len = pci_config_get(vp->pci, vp->window + WINDOW_LEN, 4);
@@ -87,8 +89,8 @@ static void virtio_pci_config_written(void *ctx, unsigned offset, unsigned size)
 	virtio_pci_update_msix(vp);
 	virtio_pci_unlock(vp);
 	if (virtio_pci_hits_window(vp, offset, size) && virtio_pci_window_target(vp, &at, &len))
-		virtio_pci_bar_write(
-			vp, at, len, pci_config_get(vp->pci, vp->window + WINDOW_DATA, len));
+		virtio_pci_bar_write(vp, at, len,
+			pci_config_get(vp->pci, vp->window + WINDOW_DATA, len));
 }
 
 /* 4.1.4: cap_len, cfg_type, bar, id, padding[2], offset, length, then what the type adds. */
@@ -107,7 +109,7 @@ static int virtio_pci_add_cap(struct virtio_pci *vp, uint8_t type, uint32_t offs
 
 static int virtio_pci_add_caps(struct virtio_pci *vp)
 {
-	// Of the window, the guest writes bar, offset, length and data.
+	/* Of the window, the guest writes bar, offset, length and data. */
 	static const uint8_t window_mask[18] = {
 		[2] = 0xff,
 		[6] = 0xff,
@@ -123,14 +125,14 @@ static int virtio_pci_add_caps(struct virtio_pci *vp)
 		0xff,
 		0xff,
 	};
-	int code = virtio_pci_add_cap(
-		vp, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_SIZE, 0, 0, NULL);
+	int code = virtio_pci_add_cap(vp, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_SIZE, 0,
+		0, NULL);
 
 	if (code >= 0)
 		code = virtio_pci_add_cap(vp, CAP_ISR, VIRTIO_PCI_ISR, 1, 0, 0, NULL);
 	if (code >= 0 && vp->config.config_size)
-		code = virtio_pci_add_cap(
-			vp, CAP_DEVICE, VIRTIO_PCI_DEVICE, vp->config.config_size, 0, 0, NULL);
+		code = virtio_pci_add_cap(vp, CAP_DEVICE, VIRTIO_PCI_DEVICE, vp->config.config_size,
+			0, 0, NULL);
 	if (code >= 0)
 		code = virtio_pci_add_cap(vp, CAP_NOTIFY, VIRTIO_PCI_NOTIFY,
 			vp->config.n_queues * VIRTIO_PCI_NOTIFY_STRIDE, 4, VIRTIO_PCI_NOTIFY_STRIDE,
@@ -163,8 +165,8 @@ int virtio_pci_add_function(struct virtio_pci *vp)
 	int code = pci_dev_create(vp->env->pci, vp->config.name, &ident, &dev_ops, vp, &vp->pci);
 
 	if (!code)
-		code = pci_dev_add_bar(
-			vp->pci, 0, PCI_BAR_MEM32, VIRTIO_PCI_BAR_SIZE, &bar_ops, vp);
+		code = pci_dev_add_bar(vp->pci, 0, PCI_BAR_MEM32, VIRTIO_PCI_BAR_SIZE, &bar_ops,
+			vp);
 	if (!code)
 		code = virtio_pci_add_caps(vp);
 	if (!code)

@@ -7,8 +7,8 @@
  *
  * Threads: as virtio_pci.h says; "lock held" is virtio_pci_lock().
  */
-#ifndef VMM_DEV_VIRTIO_PCI_PRIV_H
-#define VMM_DEV_VIRTIO_PCI_PRIV_H
+#ifndef WEFT_VMM_DEV_VIRTIO_PCI_PRIV_H
+#define WEFT_VMM_DEV_VIRTIO_PCI_PRIV_H
 
 #include "virtio_pci.h"
 

@@ -128,8 +128,8 @@ static void virtio_pci_write_addr(uint64_t *addr, unsigned half, unsigned size, 
 		*addr = (*addr & 0xffffffff) | value << 32;
 }
 
-static void virtio_pci_write_queue(
-	struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
+static void virtio_pci_write_queue(struct virtio_pci *vp, unsigned offset, unsigned size,
+	uint64_t value)
 {
 	struct virtio_queue *q;
 
@@ -142,7 +142,7 @@ static void virtio_pci_write_queue(
 			vp->config.ops->vector_changed(vp->config.ctx, vp->queue_select);
 		return;
 	}
-	// From enabling on, a queue is fixed until reset.
+	/* From enabling on, a queue is fixed until reset. */
 	if (q->enabled || vp->status & VIRTIO_STATUS_DRIVER_OK)
 		return;
 	switch (offset) {
@@ -168,8 +168,8 @@ static void virtio_pci_write_queue(
 	}
 }
 
-static void virtio_pci_write_common(
-	struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
+static void virtio_pci_write_common(struct virtio_pci *vp, unsigned offset, unsigned size,
+	uint64_t value)
 {
 	if (vp->is_resetting)
 		return;
@@ -203,8 +203,8 @@ static uint64_t virtio_pci_read_device(struct virtio_pci *vp, unsigned offset, u
 	return value;
 }
 
-static void virtio_pci_write_device(
-	struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
+static void virtio_pci_write_device(struct virtio_pci *vp, unsigned offset, unsigned size,
+	uint64_t value)
 {
 	uint8_t buf[8];
 
@@ -237,7 +237,7 @@ void virtio_pci_bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t va
 	struct virtio_pci *vp = ctx;
 
 	if (offset >= VIRTIO_PCI_NOTIFY && offset < VIRTIO_PCI_MSIX_TABLE) {
-		// Only when the kernel did not take the address as an ioeventfd.
+		/* Only when the kernel did not take the address as an ioeventfd. */
 		uint64_t queue = (offset - VIRTIO_PCI_NOTIFY) / VIRTIO_PCI_NOTIFY_STRIDE;
 
 		if (queue < vp->config.n_queues)

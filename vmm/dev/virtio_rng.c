@@ -39,7 +39,7 @@ static uint32_t rng_fill(struct virtio_rng *rng, const struct virtq_chain *chain
 		written += (uint32_t)n;
 		rng->budget_bytes -= (size_t)n;
 		if ((size_t)n < chain->segs[i].iov_len)
-			break; // what is written has no gaps
+			break; /* what is written has no gaps */
 	}
 	return written;
 }
@@ -66,10 +66,10 @@ static void rng_kicked(void *ctx, unsigned queue)
 	if (has_pushed && virtq_should_notify(&rng->vq))
 		virtio_pci_notify_queue(rng->vp, queue);
 	if (code == -EAGAIN)
-		virtio_pci_kick(rng->vp, queue); // more may wait; others come first
+		virtio_pci_kick(rng->vp, queue); /* more may wait; others come first */
 	else if (code < 0)
 		virtio_pci_mark_broken(rng->vp);
-	// Refill even when only part was used, so that the budget is per tick.
+	/* Refill even when only part was used, so that the budget is per tick. */
 	if (has_pushed)
 		ev_timer_set(rng->tick, VIRTIO_RNG_TICK_MS * UINT64_C(1000000), 0);
 }
@@ -92,7 +92,7 @@ static uint64_t rng_get_features(void *ctx)
 
 static void rng_config_read(void *ctx, unsigned offset, unsigned size, uint8_t *buf)
 {
-	(void)ctx; // the device has no configuration: never called with config_size 0
+	(void)ctx; /* the device has no configuration: never called with config_size 0 */
 	(void)offset;
 	memset(buf, 0, size);
 }
@@ -108,7 +108,7 @@ static int rng_activate(void *ctx, uint64_t features)
 
 static bool rng_reset(void *ctx)
 {
-	(void)ctx; // buffers are served within one kick: nothing is under way
+	(void)ctx; /* buffers are served within one kick: nothing is under way */
 	return true;
 }
 

@@ -6,8 +6,8 @@
  * bus.
  * Source: VIRTIO 1.2, 5.4 "Entropy Device".
  */
-#ifndef VMM_DEV_VIRTIO_RNG_H
-#define VMM_DEV_VIRTIO_RNG_H
+#ifndef WEFT_VMM_DEV_VIRTIO_RNG_H
+#define WEFT_VMM_DEV_VIRTIO_RNG_H
 
 #include "device.h"
 

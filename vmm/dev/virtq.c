@@ -73,8 +73,8 @@ static int virtq_add_seg(const struct virtq *vq, struct virtq_chain *chain, uint
  * An indirect table: gpa and number of descriptors. 2.7.5.3.1: at least one, no larger than the
  * queue.
  */
-static int virtq_indirect(
-	const struct virtq *vq, uint64_t gpa, uint32_t len, void **ret_table, unsigned *ret_n)
+static int virtq_indirect(const struct virtq *vq, uint64_t gpa, uint32_t len, void **ret_table,
+	unsigned *ret_n)
 {
 	if (!vq->has_indirect || !len || len % sizeof(struct vring_desc) ||
 		len / sizeof(struct vring_desc) > vq->size)
@@ -90,8 +90,7 @@ static int virtq_indirect(
  * source. Descriptors of both layouts are 16 bytes; an indirect table may lie at any address. This
  * is the step that is counted.
  */
-static void virtq_copy_desc(
-	const void *table, unsigned at, struct virtq_turn *turn, void *ret_desc)
+static void virtq_copy_desc(const void *table, unsigned at, struct virtq_turn *turn, void *ret_desc)
 {
 	turn->steps_left--;
 	memcpy(ret_desc, (const uint8_t *)table + at * sizeof(struct vring_desc),
@@ -106,7 +105,7 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 	unsigned table_len = vq->size, at = head;
 	bool is_indirect = false;
 
-	// A chain visits each descriptor of its table at most once, or it is a loop.
+	/* A chain visits each descriptor of its table at most once, or it is a loop. */
 	for (unsigned steps = 0; steps < table_len; steps++) {
 		struct vring_desc d;
 		int code;
@@ -115,7 +114,7 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 			return -EPROTO;
 		virtq_copy_desc(table, at, turn, &d);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
-			void *inner; // its table: no alignment is promised
+			void *inner; /* its table: no alignment is promised */
 
 			if (is_indirect || d.flags & VRING_DESC_F_NEXT)
 				return -EPROTO;
@@ -125,7 +124,7 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 			table = inner;
 			is_indirect = true;
 			at = 0;
-			steps = UINT32_MAX; // the count begins anew in the inner table
+			steps = UINT32_MAX; /* the count begins anew in the inner table */
 			continue;
 		}
 		code = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
@@ -138,10 +137,11 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 	return -EPROTO;
 }
 
-static int virtq_pop_split(
-	struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
+static int virtq_pop_split(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
 {
-	// Acquire: pairs with the driver's release of idx; ring and descriptors are read after it.
+	/*
+	 * Acquire: pairs with the driver's release of idx; ring and descriptors are read after it.
+	 */
 	uint16_t idx = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
 	uint16_t waiting = (uint16_t)(idx - vq->next_avail);
 	uint16_t head;
@@ -150,8 +150,10 @@ static int virtq_pop_split(
 		uint16_t *avail_event = (uint16_t *)&vq->used->ring[vq->size];
 
 		__atomic_store_n(avail_event, vq->next_avail, __ATOMIC_RELAXED);
-		// Full barrier: the driver stores idx, then reads avail_event. One of us sees the
-		// other.
+		/*
+		 * Full barrier: the driver stores idx, then reads avail_event. One of us sees the
+		 * other.
+		 */
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 		idx = __atomic_load_n(&vq->avail->idx, __ATOMIC_ACQUIRE);
 		waiting = (uint16_t)(idx - vq->next_avail);
@@ -185,16 +187,17 @@ static int virtq_walk_packed_inner(const struct virtq *vq, uint64_t gpa, uint32_
 	return code;
 }
 
-static int virtq_pop_packed(
-	struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
+static int virtq_pop_packed(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
 {
 	uint16_t slot = vq->next_avail;
-	// Acquire: pairs with the driver's release of the head's flags; the rest is read after it.
+	/*
+	 * Acquire: pairs with the driver's release of the head's flags; the rest is read after it.
+	 */
 	uint16_t head_flags = __atomic_load_n(&vq->packed[slot].flags, __ATOMIC_ACQUIRE);
 	bool avail = head_flags >> VRING_PACKED_DESC_F_AVAIL & 1;
 	bool used = head_flags >> VRING_PACKED_DESC_F_USED & 1;
 
-	// Kicks are never suppressed on packed rings (device_event stays 0 = enable).
+	/* Kicks are never suppressed on packed rings (device_event stays 0 = enable). */
 	if (avail != vq->avail_wrap || used == vq->avail_wrap)
 		return 0;
 	for (uint16_t n = 1; n <= vq->size; n++) {
@@ -206,11 +209,11 @@ static int virtq_pop_packed(
 		is_last = !(d.flags & VRING_DESC_F_NEXT);
 		if (d.flags & VRING_DESC_F_INDIRECT)
 			code = n > 1 || !is_last
-				? -EPROTO
-				: virtq_walk_packed_inner(vq, d.addr, d.len, turn, chain);
+				       ? -EPROTO
+				       : virtq_walk_packed_inner(vq, d.addr, d.len, turn, chain);
 		else
-			code = virtq_add_seg(
-				vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+			code = virtq_add_seg(vq, chain, d.addr, d.len,
+				d.flags & VRING_DESC_F_WRITE);
 		if (code < 0)
 			return -EPROTO;
 		if (++slot == vq->size) {
@@ -248,19 +251,19 @@ int virtq_pop(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *ret
 
 /* ---- Used ------------------------------------------------------------------------------------ */
 
-static void virtq_push_packed(
-	struct virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written_bytes)
+static void virtq_push_packed(struct virtq *vq, uint16_t id, uint16_t n_slots,
+	uint32_t written_bytes)
 {
 	struct vring_packed_desc *d = &vq->packed[vq->next_used];
 	uint16_t flags = vq->used_wrap
-		? 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED
-		: 0;
+				 ? 1u << VRING_PACKED_DESC_F_AVAIL | 1u << VRING_PACKED_DESC_F_USED
+				 : 0;
 
 	if (written_bytes)
 		flags |= VRING_DESC_F_WRITE;
 	d->id = id;
 	d->len = written_bytes;
-	// Release: the driver reads flags first and then the rest.
+	/* Release: the driver reads flags first and then the rest. */
 	__atomic_store_n(&d->flags, flags, __ATOMIC_RELEASE);
 	vq->next_used += n_slots;
 	if (vq->next_used >= vq->size) {
@@ -281,7 +284,7 @@ void virtq_push(struct virtq *vq, uint16_t id, uint16_t n_slots, uint32_t writte
 	elem->id = id;
 	elem->len = written_bytes;
 	vq->next_used++;
-	// Release: the driver reads idx first and then the element.
+	/* Release: the driver reads idx first and then the element. */
 	__atomic_store_n(&vq->used->idx, vq->next_used, __ATOMIC_RELEASE);
 }
 
@@ -293,7 +296,7 @@ static bool virtq_should_notify_packed(struct virtq *vq)
 
 	if (flags != VRING_PACKED_EVENT_F_DESC || !vq->has_event_idx)
 		return flags != VRING_PACKED_EVENT_F_DISABLE;
-	// 2.8.10: interrupt when the slot the driver named was among those just pushed.
+	/* 2.8.10: interrupt when the slot the driver named was among those just pushed. */
 	event = off_wrap & 0x7fff;
 	if ((off_wrap >> VRING_PACKED_EVENT_WRAP_SHIFT) != vq->used_wrap)
 		event -= vq->size;
@@ -307,16 +310,16 @@ bool virtq_should_notify(struct virtq *vq)
 {
 	bool wanted;
 
-	// Full barrier: used was stored before the driver's wish is read; it does the reverse.
+	/* Full barrier: used was stored before the driver's wish is read; it does the reverse. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (vq->is_packed) {
 		wanted = virtq_should_notify_packed(vq);
 	} else if (vq->has_event_idx) {
 		uint16_t event = READ_ONCE(vq->avail->ring[vq->size]);
 
-		// 2.7.10: has next_used passed event since the last interrupt? (modulo 2^16)
+		/* 2.7.10: has next_used passed event since the last interrupt? (modulo 2^16) */
 		wanted = (uint16_t)(vq->next_used - event - 1) <
-			(uint16_t)(vq->next_used - vq->signalled_used);
+			 (uint16_t)(vq->next_used - vq->signalled_used);
 	} else {
 		wanted = !(READ_ONCE(vq->avail->flags) & VRING_AVAIL_F_NO_INTERRUPT);
 	}
@@ -358,10 +361,10 @@ size_t virtq_read(const struct virtq_chain *chain, size_t offset, void *dst, siz
 	return virtq_copy(chain->segs, chain->n_out, offset, dst, size_bytes, false);
 }
 
-size_t virtq_write(
-	const struct virtq_chain *chain, size_t offset, const void *src, size_t size_bytes)
+size_t virtq_write(const struct virtq_chain *chain, size_t offset, const void *src,
+	size_t size_bytes)
 {
-	// virtq_copy() only reads buf when it writes to the chain.
+	/* virtq_copy() only reads buf when it writes to the chain. */
 	return virtq_copy(chain->segs + chain->n_out, chain->n_in, offset, (void *)(uintptr_t)src,
 		size_bytes, true);
 }

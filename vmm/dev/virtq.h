@@ -23,8 +23,8 @@
  * Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.7.5.3.1 "Driver Requirements: Indirect
  * Descriptors", 2.8 "Packed Virtqueues".
  */
-#ifndef VMM_DEV_VIRTQ_H
-#define VMM_DEV_VIRTQ_H
+#ifndef WEFT_VMM_DEV_VIRTQ_H
+#define WEFT_VMM_DEV_VIRTQ_H
 
 #include "virtio_wire.h"
 
@@ -43,7 +43,10 @@ struct virtio_queue;
 struct virtq_turn {
 	int steps_left;
 };
-#define VIRTQ_TURN {.steps_left = VIRTQ_TURN_STEPS}
+#define VIRTQ_TURN                             \
+	{                                      \
+		.steps_left = VIRTQ_TURN_STEPS \
+	}
 
 struct virtq {
 	const struct mem *mem;
@@ -95,8 +98,8 @@ bool virtq_should_notify(struct virtq *vq);
 
 /** Copy between a chain and a buffer, from byte offset on; return the bytes copied. */
 size_t virtq_read(const struct virtq_chain *chain, size_t offset, void *dst, size_t size_bytes);
-size_t virtq_write(
-	const struct virtq_chain *chain, size_t offset, const void *src, size_t size_bytes);
+size_t virtq_write(const struct virtq_chain *chain, size_t offset, const void *src,
+	size_t size_bytes);
 
 /** Steps that this thread has taken so far, in all queues: tests bound the work of a call by it. */
 uint64_t virtq_steps(void);

@@ -189,8 +189,8 @@ static void acpi_add_routing(struct aml *aml)
 		struct aml_block entry = aml_begin_package(aml, 4);
 
 		aml_integer(aml, (uint64_t)slot << 16 | 0xffff);
-		aml_integer(aml, 0); // INTA
-		aml_integer(aml, 0); // no link device: the next one is a GSI
+		aml_integer(aml, 0); /* INTA */
+		aml_integer(aml, 0); /* no link device: the next one is a GSI */
 		aml_integer(aml, pci_intx_gsi(slot));
 		aml_end(aml, entry);
 	}
@@ -277,7 +277,7 @@ static size_t acpi_fill_dsdt(uint8_t *bytes, size_t size)
 	acpi_add_legacy(&aml, "COM1", "PNP0501", 1, LAYOUT_PIO_SERIAL, 8, LAYOUT_GSI_SERIAL);
 	acpi_add_legacy(&aml, "RTC0", "PNP0B00", 0, 0x70, 2, LAYOUT_GSI_RTC);
 	aml_end(&aml, scope);
-	aml_name(&aml, "\\_S5"); // the sleep type that dev/pm.c takes for "off"
+	aml_name(&aml, "\\_S5"); /* the sleep type that dev/pm.c takes for "off" */
 	package = aml_begin_package(&aml, 4);
 	aml_integer(&aml, 5);
 	aml_integer(&aml, 5);
@@ -322,7 +322,7 @@ static int acpi_add_fadt(struct acpi_area *area, uint64_t dsdt_gpa, uint64_t *re
 		return -ENOSPC;
 	memcpy(facs->signature, "FACS", 4);
 	facs->length = sizeof(*facs);
-	facs->rest[24] = 2; // version
+	facs->rest[24] = 2; /* version */
 	*fadt = (struct acpi_fadt){
 		.facs = (uint32_t)facs_gpa,
 		.dsdt = (uint32_t)dsdt_gpa,
@@ -334,10 +334,12 @@ static int acpi_add_fadt(struct acpi_area *area, uint64_t dsdt_gpa, uint64_t *re
 		.pm1_evt_len = 4,
 		.pm1_cnt_len = 2,
 		.pm_tmr_len = 4,
-		.p_lvl2_lat = 0xffff, // no C2, no C3
+		.p_lvl2_lat = 0xffff, /* no C2, no C3 */
 		.p_lvl3_lat = 0xffff,
 		.century = 0x32,
-		// No 8042: what answers at its ports knows the reset only, so nobody need probe it.
+		/*
+		 * No 8042: what answers at its ports knows the reset only, so nobody need probe it.
+		 */
 		.boot_arch = BOOT_ARCH_LEGACY | BOOT_ARCH_NO_VGA | BOOT_ARCH_NO_ASPM,
 		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLEEP_BUTTON_OFF | FADT_TMR_VAL_EXT |
 			 FADT_RESET_REG,
@@ -348,7 +350,7 @@ static int acpi_add_fadt(struct acpi_area *area, uint64_t dsdt_gpa, uint64_t *re
 		.x_pm1a_cnt = acpi_port(PM_CONTROL_PORT, 2),
 		.x_pm_tmr = acpi_port(PM_TIMER_PORT, 4),
 	};
-	fadt->x_pm1a_evt.access_size = 2; // two registers of 16 bits
+	fadt->x_pm1a_evt.access_size = 2; /* two registers of 16 bits */
 	acpi_finish(&fadt->header, "FACP", 6, sizeof(*fadt));
 	return 0;
 }
@@ -392,7 +394,7 @@ static int acpi_add_madt(struct acpi_area *area, unsigned n_vcpus, uint64_t *ret
 		.length = sizeof(*sci),
 		.source = LAYOUT_GSI_SCI,
 		.gsi = LAYOUT_GSI_SCI,
-		.flags = 0xd, // level, active high
+		.flags = 0xd, /* level, active high */
 	};
 	nmi = (struct acpi_madt_nmi *)(sci + 1);
 	*nmi = (struct acpi_madt_nmi){
@@ -446,7 +448,7 @@ static void acpi_fill_rsdp(struct acpi_rsdp *rsdp, uint64_t xsdt_gpa)
 static int acpi_fill(struct acpi_area *area, unsigned n_vcpus)
 {
 	uint64_t rsdp_gpa = 0, dsdt_gpa = 0, xsdt_gpa = 0, gpas[3] = {0};
-	// First of all, where a guest that searches for it begins.
+	/* First of all, where a guest that searches for it begins. */
 	struct acpi_rsdp *rsdp = acpi_reserve(area, sizeof(*rsdp), &rsdp_gpa);
 	int code = rsdp ? acpi_add_dsdt(area, &dsdt_gpa) : -ENOSPC;
 

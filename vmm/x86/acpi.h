@@ -7,8 +7,8 @@
  * Source: ACPI 6.4, 5.2 "ACPI System Description Tables"; PCI Firmware Specification 3.2, 4.1.2
  * MCFG.
  */
-#ifndef VMM_X86_ACPI_H
-#define VMM_X86_ACPI_H
+#ifndef WEFT_VMM_X86_ACPI_H
+#define WEFT_VMM_X86_ACPI_H
 
 #include <stdint.h>
 

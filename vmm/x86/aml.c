@@ -61,7 +61,7 @@ static struct aml_block aml_begin(struct aml *aml)
 
 void aml_end(struct aml *aml, struct aml_block block)
 {
-	size_t len = aml->len - block.at; // counts its own bytes
+	size_t len = aml->len - block.at; /* counts its own bytes */
 
 	if (aml->full)
 		return;
@@ -110,7 +110,7 @@ void aml_name(struct aml *aml, const char *name)
 void aml_integer(struct aml *aml, uint64_t value)
 {
 	if (value <= 1) {
-		aml_put(aml, value, 1); // ZeroOp, OneOp
+		aml_put(aml, value, 1); /* ZeroOp, OneOp */
 	} else if (value <= UINT8_MAX) {
 		aml_put(aml, AML_BYTE, 1);
 		aml_put(aml, value, 1);
@@ -146,7 +146,7 @@ void aml_eisaid(struct aml *aml, const char *id)
 			 aml_hex(id[4]) << 8 | aml_hex(id[5]) << 4 | aml_hex(id[6]);
 
 	aml_put(aml, AML_DWORD, 1);
-	aml_put(aml, __builtin_bswap32(value), 4); // big-endian in an AML DWord
+	aml_put(aml, __builtin_bswap32(value), 4); /* big-endian in an AML DWord */
 }
 
 /* Resources (ACPI 6.4, 6.4.2 and 6.4.3) */
@@ -167,8 +167,8 @@ void aml_end_resources(struct aml *aml, struct aml_resources r)
 {
 	size_t size;
 
-	aml_put(aml, 0x79, 1); // end tag
-	aml_put(aml, 0, 1);    // checksum 0: "treat as correct"
+	aml_put(aml, 0x79, 1); /* end tag */
+	aml_put(aml, 0, 1);    /* checksum 0: "treat as correct" */
 	size = aml->len - r.size_at - 2;
 	if (!aml->full) {
 		aml->bytes[r.size_at] = (uint8_t)size;
@@ -180,7 +180,7 @@ void aml_end_resources(struct aml *aml, struct aml_resources r)
 void aml_res_io(struct aml *aml, uint16_t base, uint8_t len)
 {
 	aml_put(aml, 0x47, 1);
-	aml_put(aml, 1, 1); // decodes 16 bits
+	aml_put(aml, 1, 1); /* decodes 16 bits */
 	aml_put(aml, base, 2);
 	aml_put(aml, base, 2);
 	aml_put(aml, 1, 1);
@@ -189,7 +189,7 @@ void aml_res_io(struct aml *aml, uint16_t base, uint8_t len)
 
 void aml_res_irq(struct aml *aml, uint8_t irq)
 {
-	aml_put(aml, 0x22, 1); // edge, active high
+	aml_put(aml, 0x22, 1); /* edge, active high */
 	aml_put(aml, 1u << irq, 2);
 }
 
@@ -197,7 +197,7 @@ void aml_res_fixed_memory(struct aml *aml, uint32_t base, uint32_t len)
 {
 	aml_put(aml, 0x86, 1);
 	aml_put(aml, 9, 2);
-	aml_put(aml, 1, 1); // read-write
+	aml_put(aml, 1, 1); /* read-write */
 	aml_put(aml, base, 4);
 	aml_put(aml, len, 4);
 }
@@ -227,16 +227,16 @@ void aml_res_bus_window(struct aml *aml, uint16_t first, uint16_t last)
 
 void aml_res_io_window(struct aml *aml, uint16_t first, uint16_t last)
 {
-	aml_res_word_window(aml, 1, 3, first, last); // entire range
+	aml_res_word_window(aml, 1, 3, first, last); /* entire range */
 }
 
 void aml_res_memory_window(struct aml *aml, uint32_t first, uint32_t last)
 {
 	aml_put(aml, 0x87, 1);
 	aml_put(aml, 23, 2);
-	aml_put(aml, 0, 1); // memory
+	aml_put(aml, 0, 1); /* memory */
 	aml_put(aml, AML_WINDOW_FIXED, 1);
-	aml_put(aml, 1, 1); // not cached, read-write
+	aml_put(aml, 1, 1); /* not cached, read-write */
 	aml_put(aml, 0, 4);
 	aml_put(aml, first, 4);
 	aml_put(aml, last, 4);

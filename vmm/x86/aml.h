@@ -7,8 +7,8 @@
  * Pure; belongs to one thread.
  * Source: ACPI 6.4, 20 "ACPI Machine Language (AML) Specification"; 6.4 "Resource Data Types".
  */
-#ifndef VMM_X86_AML_H
-#define VMM_X86_AML_H
+#ifndef WEFT_VMM_X86_AML_H
+#define WEFT_VMM_X86_AML_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ struct aml_block {
 
 static inline struct aml aml_init(void *bytes, size_t size)
 {
-	return (struct aml){ .bytes = bytes, .size = size };
+	return (struct aml){.bytes = bytes, .size = size};
 }
 
 /** Blocks. name: up to four characters per segment, "\\_SB" or "PCI0". */

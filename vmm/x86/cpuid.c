@@ -69,9 +69,9 @@ static void cpuid_fill_basic(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsig
 	bool tsc_deadline)
 {
 	e->ebx = (e->ebx & 0xff00) | vcpu_id << 24 | (1u << cpuid_id_bits(n_vcpus)) << 16;
-	e->ecx &= ~(BIT(3) | BIT(5) | BIT(24));           // MONITOR, VMX, TSC deadline
-	e->ecx |= BIT(31) | (tsc_deadline ? BIT(24) : 0); // hypervisor present
-	e->edx &= ~BIT(28);                               // HTT: more than one logical processor
+	e->ecx &= ~(BIT(3) | BIT(5) | BIT(24));           /* MONITOR, VMX, TSC deadline */
+	e->ecx |= BIT(31) | (tsc_deadline ? BIT(24) : 0); /* hypervisor present */
+	e->edx &= ~BIT(28);                               /* HTT: more than one logical processor */
 	e->edx |= n_vcpus > 1 ? BIT(28) : 0;
 }
 
@@ -132,19 +132,20 @@ static void cpuid_fill_entry(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsig
 		break;
 	case 0x7:
 		if (!e->index)
-			e->ebx &= ~(BIT(2) | BIT(25)); // SGX, processor trace
+			e->ebx &= ~(BIT(2) | BIT(25)); /* SGX, processor trace */
 		if (!e->index)
-			e->ecx &= ~BIT(30); // SGX launch control
+			e->ecx &= ~BIT(30); /* SGX launch control */
 		break;
-	case 0xa:        // performance counters
-	case 0x12:       // SGX
-	case 0x14:       // processor trace
-	case 0x8000000a: // SVM
-	case 0x80000022: // AMD performance counters
+	case 0xa:        /* performance counters */
+	case 0x12:       /* SGX */
+	case 0x14:       /* processor trace */
+	case 0x8000000a: /* SVM */
+	case 0x80000022: /* AMD performance counters */
 		e->eax = e->ebx = e->ecx = e->edx = 0;
 		break;
 	case 0x80000001:
-		e->ecx &= ~(BIT(1) | BIT(2) | BIT(23) | BIT(24)); // CmpLegacy, SVM, PMU extensions
+		e->ecx &=
+			~(BIT(1) | BIT(2) | BIT(23) | BIT(24)); /* CmpLegacy, SVM, PMU extensions */
 		e->ecx |= n_vcpus > 1 ? BIT(1) : 0;
 		break;
 	case 0x80000008:
@@ -155,7 +156,7 @@ static void cpuid_fill_entry(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsig
 		break;
 	case 0x8000001e:
 		e->eax = vcpu_id;
-		e->ebx = (e->ebx & ~0xffffu) | vcpu_id; // core id, one thread per core
+		e->ebx = (e->ebx & ~0xffffu) | vcpu_id; /* core id, one thread per core */
 		e->ecx = 0;
 		break;
 	default:

@@ -9,8 +9,8 @@
  * Source: Intel SDM vol. 2A "CPUID"; AMD APM vol. 3, appendix E; Linux
  * Documentation/virt/kvm/x86/cpuid.rst.
  */
-#ifndef VMM_X86_CPUID_H
-#define VMM_X86_CPUID_H
+#ifndef WEFT_VMM_X86_CPUID_H
+#define WEFT_VMM_X86_CPUID_H
 
 #include <linux/kvm.h>
 #include <stdbool.h>

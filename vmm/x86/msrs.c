@@ -9,34 +9,34 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 
-#define MSR_MISC_ENABLE	     0x1a0
+#define MSR_MISC_ENABLE      0x1a0
 #define MSR_MTRR_PHYS_BASE_0 0x200
 #define MSR_MTRR_PHYS_MASK_0 0x201
 #define MSR_MTRR_FIX_64K     0x250
-#define MSR_MTRR_FIX_16K_8	 0x258
-#define MSR_MTRR_FIX_16K_A	 0x259
+#define MSR_MTRR_FIX_16K_8   0x258
+#define MSR_MTRR_FIX_16K_A   0x259
 #define MSR_MTRR_FIX_4K_C0   0x268 /* eight of them, 32 KiB each */
 #define MSR_MTRR_DEF_TYPE    0x2ff
-#define MSR_PAT		     0x277
+#define MSR_PAT              0x277
 
 #define MISC_ENABLE_FAST_STRINGS 1ull
-#define MTRR_UNCACHEABLE	 0ull
-#define MTRR_WRITE_BACK		 6ull
-#define MTRR_ALL_WRITE_BACK	 0x0606060606060606ull /* eight ranges */
-#define MTRR_MASK_VALID		 (1ull << 11)
-#define MTRR_DEF_FIXED		 (1ull << 10)
-#define MTRR_DEF_ENABLED	 (1ull << 11)
-#define PAT_AFTER_RESET		 0x0007040600070406ull
+#define MTRR_UNCACHEABLE         0ull
+#define MTRR_WRITE_BACK          6ull
+#define MTRR_ALL_WRITE_BACK      0x0606060606060606ull /* eight ranges */
+#define MTRR_MASK_VALID          (1ull << 11)
+#define MTRR_DEF_FIXED           (1ull << 10)
+#define MTRR_DEF_ENABLED         (1ull << 11)
+#define PAT_AFTER_RESET          0x0007040600070406ull
 
 #define CPUID_1_EDX_MTRR (1u << 12)
-#define CPUID_1_EDX_PAT	 (1u << 16)
+#define CPUID_1_EDX_PAT  (1u << 16)
 
 /* 4 GiB less the hole is a power of two, so that one variable range does. */
 _Static_assert(LAYOUT_PCI_MEM_BASE == 0xc0000000ull, "the hole is its last GiB");
 _Static_assert(LAYOUT_LOW_RAM_END <= LAYOUT_PCI_MEM_BASE, "no RAM is uncacheable");
 
-static const struct kvm_cpuid_entry2 *msrs_find_leaf(
-	const struct cpuid_table *cpuid, uint32_t function)
+static const struct kvm_cpuid_entry2 *msrs_find_leaf(const struct cpuid_table *cpuid,
+	uint32_t function)
 {
 	for (unsigned i = 0; i < cpuid->n_entries; i++) {
 		if (cpuid->entries[i].function == function)
@@ -56,8 +56,8 @@ static void msrs_add_mtrrs(struct msrs_table *table, unsigned physical_bits)
 
 	msrs_add(table, MSR_MTRR_FIX_64K, MTRR_ALL_WRITE_BACK);
 	msrs_add(table, MSR_MTRR_FIX_16K_8, MTRR_ALL_WRITE_BACK);
-	msrs_add(table, MSR_MTRR_FIX_16K_A, MTRR_UNCACHEABLE); // where VGA would be
-	// Plain RAM here, with the tables of ACPI in it.
+	msrs_add(table, MSR_MTRR_FIX_16K_A, MTRR_UNCACHEABLE); /* where VGA would be */
+	/* Plain RAM here, with the tables of ACPI in it. */
 	for (uint32_t i = 0; i < 8; i++)
 		msrs_add(table, MSR_MTRR_FIX_4K_C0 + i, MTRR_ALL_WRITE_BACK);
 	msrs_add(table, MSR_MTRR_PHYS_BASE_0, LAYOUT_PCI_MEM_BASE | MTRR_UNCACHEABLE);

@@ -6,11 +6,11 @@
  * what a PC's firmware leaves: fast strings on, RAM write-back, the VGA window and the PCI hole
  * uncacheable, PAT as after reset.
  * msrs_fill() is pure and is tested without KVM. Threads: main, while no vCPU runs.
- * Source: Intel SDM vol. 3, 12.11 "Memory Type Range Registers (MTRRs)", 12.12 "Page Attribute Table
- * (PAT)"; vol. 4, IA32_MISC_ENABLE.
+ * Source: Intel SDM vol. 3, 12.11 "Memory Type Range Registers (MTRRs)", 12.12 "Page Attribute
+ * Table (PAT)"; vol. 4, IA32_MISC_ENABLE.
  */
-#ifndef VMM_X86_MSRS_H
-#define VMM_X86_MSRS_H
+#ifndef WEFT_VMM_X86_MSRS_H
+#define WEFT_VMM_X86_MSRS_H
 
 #include <linux/kvm.h>
 

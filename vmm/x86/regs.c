@@ -10,11 +10,11 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define CR0_PE	 (1ull << 0)
-#define CR0_ET	 (1ull << 4)
-#define CR0_NE	 (1ull << 5)
-#define CR0_PG	 (1ull << 31)
-#define CR4_PAE	 (1ull << 5)
+#define CR0_PE   (1ull << 0)
+#define CR0_ET   (1ull << 4)
+#define CR0_NE   (1ull << 5)
+#define CR0_PG   (1ull << 31)
+#define CR4_PAE  (1ull << 5)
 #define EFER_LME (1ull << 8)
 #define EFER_LMA (1ull << 10)
 
@@ -24,7 +24,7 @@
 #define PTE_LARGE   0x80ull
 #define PT_ENTRIES  512
 #define MAPPED_GIB  4
-#define PAGE	    4096ull
+#define PAGE        4096ull
 #define LARGE_PAGE  (2ull << 20)
 
 /* Selectors that the Linux boot protocol asks for: __BOOT_CS and __BOOT_DS. */
@@ -34,11 +34,11 @@
 /* And for user mode those that Linux itself has: __USER_DS and __USER_CS. */
 #define SELECTOR_USER_DATA 0x2b
 #define SELECTOR_USER_CODE 0x33
-#define N_DESCRIPTORS	   7
+#define N_DESCRIPTORS      7
 
-#define TSS_IO_MAP	 104
+#define TSS_IO_MAP       104
 #define TSS_IO_MAP_BYTES (65536 / 8)
-#define TSS_USER_BYTES	 (TSS_IO_MAP + TSS_IO_MAP_BYTES + 1)
+#define TSS_USER_BYTES   (TSS_IO_MAP + TSS_IO_MAP_BYTES + 1)
 
 #define FLAGS_FIXED 2ull
 #define FLAGS_IOPL3 0x3000ull

@@ -100,13 +100,15 @@ int state_vcpu_restore(int vcpu_fd, const struct state_vcpu *s)
 {
 	struct kvm_mp_state mp_state = s->mp_state;
 
-	// Control registers before MSRs (EFER), the LAPIC after its base MSR, the run state last.
+	/*
+	 * Control registers before MSRs (EFER), the LAPIC after its base MSR, the run state last.
+	 */
 	if (ioctl(vcpu_fd, KVM_SET_SREGS, &s->sregs) < 0)
 		return -errno;
 	for (unsigned i = 0; i < s->n_msrs; i++) {
 		struct kvm_msr_entry entry = s->msrs[i];
 
-		(void)state_msr(vcpu_fd, KVM_SET_MSRS, &entry); // read-only ones refuse
+		(void)state_msr(vcpu_fd, KVM_SET_MSRS, &entry); /* read-only ones refuse */
 	}
 	if (ioctl(vcpu_fd, KVM_SET_REGS, &s->regs) < 0 ||
 		ioctl(vcpu_fd, KVM_SET_FPU, &s->fpu) < 0 ||

@@ -5,8 +5,8 @@
  * that KVM lists; one that it does not take back is left as it is.
  * Threads: main, while no vCPU runs. Life cycle: saved state is owned by the caller.
  */
-#ifndef VMM_X86_STATE_H
-#define VMM_X86_STATE_H
+#ifndef WEFT_VMM_X86_STATE_H
+#define WEFT_VMM_X86_STATE_H
 
 struct state_vcpu;
 struct state_chips;

@@ -9,8 +9,8 @@ struct plan {
 	unsigned n_workers;
 };
 
-static void plan_init(
-	struct plan *plan, const struct balance_ring *rings, unsigned n_rings, unsigned n_workers)
+static void plan_init(struct plan *plan, const struct balance_ring *rings, unsigned n_rings,
+	unsigned n_workers)
 {
 	*plan = (struct plan){.n_workers = n_workers};
 	for (unsigned i = 0; i < n_rings; i++) {
@@ -77,7 +77,7 @@ void balance_place(struct balance_ring *rings, unsigned n_rings, unsigned n_work
 	}
 }
 
-/**
+/*
  * The ring whose move leaves least with the busier of the two workers: its load is nearest to half
  * of what they differ by. NULL: none is worth moving.
  */
@@ -127,8 +127,8 @@ static unsigned move_rings(struct plan *plan, struct balance_ring *rings, unsign
 	return n;
 }
 
-unsigned balance_improve(
-	struct balance_ring *rings, unsigned n_rings, unsigned n_workers, uint64_t min_load)
+unsigned balance_improve(struct balance_ring *rings, unsigned n_rings, unsigned n_workers,
+	uint64_t min_load)
 {
 	uint64_t before, after;
 	struct plan plan;

@@ -15,8 +15,8 @@
  * ring is its own.
  * Threads: any. Limits: BALANCE_MAX_MOVES rings a plan.
  */
-#ifndef WEFT_VSWITCH_BALANCE_H
-#define WEFT_VSWITCH_BALANCE_H
+#ifndef WEFT_VSWITCH_CONTROL_BALANCE_H
+#define WEFT_VSWITCH_CONTROL_BALANCE_H
 
 #include <stdint.h>
 
@@ -32,8 +32,8 @@
 struct balance_ring {
 	uint16_t port_id, queue;
 	uint16_t worker; /* BALANCE_NO_WORKER: new */
-	uint16_t was;	 /* out: its worker before balance_improve() */
-	uint64_t load;	 /* of a new ring: not looked at; the sum over all, times 100, fits */
+	uint16_t was;    /* out: its worker before balance_improve() */
+	uint64_t load;   /* of a new ring: not looked at; the sum over all, times 100, fits */
 };
 
 /** Give every new ring of rings[n_rings] to one of n_workers (1..BALANCE_MAX_WORKERS). */
@@ -43,7 +43,7 @@ void balance_place(struct balance_ring *rings, unsigned n_rings, unsigned n_work
  * Move rings, all of which have workers, if it is worth it: never when no worker has min_load.
  * returns  how many were moved, each of them once
  */
-unsigned balance_improve(
-	struct balance_ring *rings, unsigned n_rings, unsigned n_workers, uint64_t min_load);
+unsigned balance_improve(struct balance_ring *rings, unsigned n_rings, unsigned n_workers,
+	uint64_t min_load);
 
 #endif

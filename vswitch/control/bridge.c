@@ -4,8 +4,8 @@
 
 #include <errno.h>
 
-#define SETTABLE                                                                                   \
-	(CONF_BIT(ctl_bridge, ageing_s) | CONF_BIT(ctl_bridge, vlans) |                            \
+#define SETTABLE                                                        \
+	(CONF_BIT(ctl_bridge, ageing_s) | CONF_BIT(ctl_bridge, vlans) | \
 		CONF_BIT(ctl_bridge, reserved) | CONF_BIT(ctl_bridge, fdb_max))
 
 int bridge_conf_new(const struct ctl_bridge *req, struct ctl_bridge *ret_conf, struct err *err)
@@ -30,8 +30,8 @@ int bridge_conf_new(const struct ctl_bridge *req, struct ctl_bridge *ret_conf, s
 int bridge_conf_set(const struct model_bridge *bridge, const struct ctl_bridge *req,
 	struct ctl_bridge *ret_conf, struct err *err)
 {
-	int r = conf_check_writable(&ctl_bridge_schema, req,
-		CONF_BIT(ctl_bridge, exist_ok), "bridge", req->name, err);
+	int r = conf_check_writable(&ctl_bridge_schema, req, CONF_BIT(ctl_bridge, exist_ok),
+		"bridge", req->name, err);
 
 	if (r < 0)
 		return r;

@@ -10,8 +10,8 @@
  *
  * Pure functions; threads: any.
  */
-#ifndef WEFT_VSWITCH_BRIDGE_H
-#define WEFT_VSWITCH_BRIDGE_H
+#ifndef WEFT_VSWITCH_CONTROL_BRIDGE_H
+#define WEFT_VSWITCH_CONTROL_BRIDGE_H
 
 #include "model.h"
 

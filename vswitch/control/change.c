@@ -169,7 +169,7 @@ static int change_port_add(struct vswitch *sw, const void *in, void *out, struct
 static bool same_vlans(const struct ctl_port *a, const struct ctl_port *b)
 {
 	return a->vlan_mode == b->vlan_mode && a->tag == b->tag && a->native == b->native &&
-		vlan_set_equal(&a->trunks, &b->trunks);
+	       vlan_set_equal(&a->trunks, &b->trunks);
 }
 
 static void apply_port_conf(struct vswitch *sw, struct model_port *port,
@@ -420,7 +420,7 @@ static void resolve_card(const struct model *model, struct ctl_port *req)
 	if (!pci_bind_find(NULL, req->dev, &card, NULL))
 		CTL_SET_STR(req, ctl_port, dev, card.address);
 	else if (port && port->conf.type == CTL_PORT_NIC && port_kind_pci_ok(port->conf.dev) &&
-		pci_bind_may_be(NULL, req->dev, port->conf.dev))
+		 pci_bind_may_be(NULL, req->dev, port->conf.dev))
 		CTL_SET_STR(req, ctl_port, dev, port->conf.dev);
 	if (port && !strcmp(req->dev, port->conf.dev) && !CTL_HAS(req, ctl_port, give_back))
 		CTL_SET(req, ctl_port, give_back, port->conf.give_back);
@@ -447,8 +447,7 @@ static const struct {
 	{"LinkDel", change_link_del},
 };
 
-int change_apply(struct vswitch *sw, const char *method, const void *in, void *out,
-	struct err *err)
+int change_apply(struct vswitch *sw, const char *method, const void *in, void *out, struct err *err)
 {
 	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		struct ctl_port port;

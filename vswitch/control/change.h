@@ -8,8 +8,8 @@
  *
  * Threads: the control thread.
  */
-#ifndef WEFT_VSWITCH_CHANGE_H
-#define WEFT_VSWITCH_CHANGE_H
+#ifndef WEFT_VSWITCH_CONTROL_CHANGE_H
+#define WEFT_VSWITCH_CONTROL_CHANGE_H
 
 #include "switch.h"
 

@@ -75,8 +75,7 @@ const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const 
 }
 
 int conf_check_exists(const struct ctl_struct *schema, const void *old, const void *wanted,
-	bool exist_ok, const char *kind, const char *name, const char *error_name,
-	struct err *err)
+	bool exist_ok, const char *kind, const char *name, const char *error_name, struct err *err)
 {
 	for (unsigned i = 0; exist_ok && i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
@@ -84,8 +83,8 @@ int conf_check_exists(const struct ctl_struct *schema, const void *old, const vo
 		if (ctl_field_is_set(old, i) == ctl_field_is_set(wanted, i) &&
 			(!ctl_field_is_set(old, i) || ctl_field_equal(field, old, wanted)))
 			continue;
-		(void)err_set_field(err, -EEXIST, field->name,
-			"%s '%s': exists with another %s", kind, name, field->name);
+		(void)err_set_field(err, -EEXIST, field->name, "%s '%s': exists with another %s",
+			kind, name, field->name);
 		err_name(err, error_name);
 		err_hint(err, "change it with `netcfg %s set %s`", kind, name);
 		return -EEXIST;

@@ -3,8 +3,8 @@
  *
  * Pure functions over messages of the control protocol. Threads: any.
  */
-#ifndef WEFT_VSWITCH_CONF_H
-#define WEFT_VSWITCH_CONF_H
+#ifndef WEFT_VSWITCH_CONTROL_CONF_H
+#define WEFT_VSWITCH_CONTROL_CONF_H
 
 #include "ctl_vswitch.h"
 #include "err.h"
@@ -15,7 +15,8 @@
 #define CONF_BIT(T, f) (UINT64_C(1) << (T##__##f))
 
 /**
- * Refuse a request that sets a field which is only shown: ignoring it would let a misunderstanding pass.
+ * Refuse a request that sets a field which is only shown: ignoring it would let a misunderstanding
+ * pass.
  * besides: a mask of CONF_BIT(), others that the request may not set. returns 0 or -EINVAL
  */
 int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t besides,
@@ -35,8 +36,7 @@ const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const 
  *          differs and error_name
  */
 int conf_check_exists(const struct ctl_struct *schema, const void *old, const void *wanted,
-	bool exist_ok, const char *kind, const char *name, const char *error_name,
-	struct err *err);
+	bool exist_ok, const char *kind, const char *name, const char *error_name, struct err *err);
 
 /** Can a new object be called so? On a command line it has to be told from options and is one word.
  * returns 0 or -EINVAL */

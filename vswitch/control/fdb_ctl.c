@@ -290,8 +290,8 @@ int fdb_ctl_add(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 }
 
 /* Does an entry pass the filters of a request, of which the port is known by its id? */
-static bool entry_matches(
-	const struct ctl_fdb *req, uint32_t port_id, const struct fdb_entry *entry)
+static bool entry_matches(const struct ctl_fdb *req, uint32_t port_id,
+	const struct fdb_entry *entry)
 {
 	if (CTL_HAS(req, ctl_fdb, vlan) && req->vlan != entry->vid)
 		return false;
@@ -322,8 +322,8 @@ static int resolve_match(const struct model *model, const struct ctl_fdb *req,
 }
 
 /* Delete one address from every VLAN in which it matches; returns from how many. */
-static uint64_t delete_address(
-	struct fdb *fdb, const struct ctl_fdb *req, uint32_t port_id, uint32_t now_s)
+static uint64_t delete_address(struct fdb *fdb, const struct ctl_fdb *req, uint32_t port_id,
+	uint32_t now_s)
 {
 	uint64_t mac48 = ether_addr_to_u64(&req->mac), n = 0;
 
@@ -375,8 +375,7 @@ int fdb_ctl_flush(struct fdb_ctl *ctl, const struct model *model, const struct c
 		return r;
 	if (CTL_HAS(req, ctl_fdb, mac)) {
 		CTL_SET(&typed, ctl_fdb, type, statics ? CTL_FDB_STATIC : CTL_FDB_DYNAMIC);
-		*ret_count =
-			delete_address(ctl->tables[bridge->id], &typed, filter.port_id, now_s);
+		*ret_count = delete_address(ctl->tables[bridge->id], &typed, filter.port_id, now_s);
 		return 0;
 	}
 	if (CTL_HAS(req, ctl_fdb, vlan))
@@ -450,9 +449,8 @@ int fdb_list_next(struct fdb_list *list, const struct fdb_ctl *ctl, const struct
 	}
 	if (CTL_HAS(filter, ctl_fdb, type) && filter->type == CTL_FDB_STATIC && !fdb->n_static)
 		return 0;
-	while (CTL_HAS(filter, ctl_fdb, mac)
-			? next_of_address(list, fdb, now_s, &list->at, &entry)
-			: fdb_next(fdb, now_s, &list->at, &budget, &entry)) {
+	while (CTL_HAS(filter, ctl_fdb, mac) ? next_of_address(list, fdb, now_s, &list->at, &entry)
+					     : fdb_next(fdb, now_s, &list->at, &budget, &entry)) {
 		const struct model_port *port = model->ports[entry.port_id];
 
 		/* By name: the port of a filter may have gone, and another got its id. */

@@ -10,8 +10,8 @@
  * snapshot without the bridge was published.
  * Limits: fdb_max of the bridge; of a port, where set.
  */
-#ifndef WEFT_VSWITCH_FDB_CTL_H
-#define WEFT_VSWITCH_FDB_CTL_H
+#ifndef WEFT_VSWITCH_CONTROL_FDB_CTL_H
+#define WEFT_VSWITCH_CONTROL_FDB_CTL_H
 
 #include "model.h"
 
@@ -34,8 +34,8 @@ int fdb_ctl_open(struct fdb_ctl *ctl, const struct model_bridge *bridge, struct 
 void fdb_ctl_close(struct fdb_ctl *ctl, uint16_t bridge_id);
 void fdb_ctl_done(struct fdb_ctl *ctl);
 /**
- * A table for fdb_max entries with what the bridge knows, static entries first. The caller publishes
- * it, then frees the old one, which is returned.
+ * A table for fdb_max entries with what the bridge knows, static entries first. The caller
+ * publishes it, then frees the old one, which is returned.
  * returns 0, -ENOMEM, -ENOSPC (fewer than there are static entries); err set
  */
 int fdb_ctl_resize(struct fdb_ctl *ctl, const struct model_bridge *bridge, uint32_t fdb_max,

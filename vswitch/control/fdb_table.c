@@ -5,9 +5,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/** How many slots a search for a victim looks at: enough to meet every port that fills a table. */
+/* How many slots a search for a victim looks at: enough to meet every port that fills a table. */
 #define EVICT_SCAN_BUCKETS 256
-#define HUGE_PAGE	   (UINT64_C(2) << 20)
+#define HUGE_PAGE          (UINT64_C(2) << 20)
 
 /* ---- Life cycle ---- */
 
@@ -16,15 +16,15 @@ static size_t n_buckets(const struct fdb *fdb)
 	return (size_t)fdb->mask + 1;
 }
 
-/**
+/*
  * Zeroed memory. More than a huge page of it is in huge pages, or random look-ups in a large table
  * would miss the TLB as well as the cache. A small table stays small while it holds little.
  */
 static void *pages_create(size_t size)
 {
 	size_t slack = size > HUGE_PAGE ? HUGE_PAGE : 0, before;
-	uint8_t *mem = mmap(
-		NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *mem = mmap(NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		-1, 0);
 
 	if (mem == MAP_FAILED)
 		return NULL;
@@ -75,7 +75,7 @@ void fdb_destroy(struct fdb *fdb)
 
 /* ---- Slots ---- */
 
-/** Where an entry is; bucket NULL = nowhere. */
+/* Where an entry is; bucket NULL = nowhere. */
 struct place {
 	struct fdb_bucket *bucket;
 	unsigned slot;
@@ -106,7 +106,7 @@ static void clear_seen(const struct place *at)
 			memory_order_relaxed);
 }
 
-/** Is a the better one to forget? Of the port that holds more; then, unused for longer. */
+/* Is a the better one to forget? Of the port that holds more; then, unused for longer. */
 static bool is_better_victim(const struct fdb *fdb, const struct place *a, const struct place *b)
 {
 	uint32_t a_port = fdb->per_port[value_at(a) & FDB_PORT_MASK & (FDB_MAX_PORTS - 1)];
@@ -115,7 +115,7 @@ static bool is_better_victim(const struct fdb *fdb, const struct place *a, const
 	return a_port != b_port ? a_port > b_port : *last_at(fdb, a) < *last_at(fdb, b);
 }
 
-/** Write a slot under the bucket's sequence number (invariant: odd while inside). */
+/* Write a slot under the bucket's sequence number (invariant: odd while inside). */
 static void write_slot(const struct place *at, uint64_t key, uint16_t value)
 {
 	struct fdb_bucket *b = at->bucket;
@@ -180,7 +180,7 @@ static void forget(struct fdb *fdb, const struct place *at)
 	fdb->n_entries--;
 }
 
-/** A learned entry of port (any port when -1) in one of n buckets from evict_at on; oldest first.
+/* A learned entry of port (any port when -1) in one of n buckets from evict_at on; oldest first.
  */
 static struct place find_victim(struct fdb *fdb, int port_id, unsigned n)
 {
@@ -214,7 +214,7 @@ static int busiest_port(const struct fdb *fdb)
 	return fdb->per_port[best] ? (int)best : -1;
 }
 
-/** Make room for one entry by forgetting one of the port that holds the most. */
+/* Make room for one entry by forgetting one of the port that holds the most. */
 static bool evict_fairly(struct fdb *fdb)
 {
 	int port_id = busiest_port(fdb);
@@ -232,7 +232,7 @@ static bool evict_fairly(struct fdb *fdb)
 	return true;
 }
 
-/** The other bucket that the address of a slot may be in; may be the same one. */
+/* The other bucket that the address of a slot may be in; may be the same one. */
 static struct fdb_bucket *other_bucket(const struct fdb *fdb, const struct place *at)
 {
 	uint64_t hash = fdb_hash(key_at(at));
@@ -241,7 +241,7 @@ static struct fdb_bucket *other_bucket(const struct fdb *fdb, const struct place
 	return first == at->bucket ? fdb_second(fdb, hash) : first;
 }
 
-/** Put the address of a slot into the free slot `to` of its other bucket, then free the slot. */
+/* Put the address of a slot into the free slot `to` of its other bucket, then free the slot. */
 static void move(struct fdb *fdb, const struct place *from, const struct place *to)
 {
 	struct fdb_bucket *first = fdb_first(fdb, fdb_hash(key_at(from)));
@@ -251,8 +251,8 @@ static void move(struct fdb *fdb, const struct place *from, const struct place *
 		change_overflow(first, 1); /* before it is needed */
 	*last_at(fdb, to) = *last_at(fdb, from);
 	if (atomic_load_explicit(&from->bucket->seen, memory_order_relaxed) >> from->slot & 1)
-		atomic_store_explicit(
-			&to->bucket->seen, (uint8_t)(seen | 1u << to->slot), memory_order_relaxed);
+		atomic_store_explicit(&to->bucket->seen, (uint8_t)(seen | 1u << to->slot),
+			memory_order_relaxed);
 	write_slot(to, key_at(from), value_at(from));
 	write_slot(from, FDB_KEY_EMPTY, 0);
 	clear_seen(from);
@@ -260,7 +260,7 @@ static void move(struct fdb *fdb, const struct place *from, const struct place *
 		change_overflow(first, -1);
 }
 
-/** Free a slot of b, which is full, by moving an address to its other bucket. */
+/* Free a slot of b, which is full, by moving an address to its other bucket. */
 static struct place make_slot_by_moving(struct fdb *fdb, struct fdb_bucket *b)
 {
 	for (unsigned slot = 0; slot < FDB_SLOTS; slot++) {
@@ -275,7 +275,7 @@ static struct place make_slot_by_moving(struct fdb *fdb, struct fdb_bucket *b)
 	return (struct place){NULL, 0};
 }
 
-/** Free a slot of one of two full buckets by forgetting a learned address. */
+/* Free a slot of one of two full buckets by forgetting a learned address. */
 static struct place make_slot_by_forgetting(struct fdb *fdb, struct fdb_bucket *const buckets[2])
 {
 	struct place victim = {NULL, 0};
@@ -294,7 +294,7 @@ static struct place make_slot_by_forgetting(struct fdb *fdb, struct fdb_bucket *
 	return victim;
 }
 
-/** A free slot in one of the two buckets of a hash. Bucket NULL: all are static, and stay. */
+/* A free slot in one of the two buckets of a hash. Bucket NULL: all are static, and stay. */
 static struct place make_slot(struct fdb *fdb, uint64_t hash)
 {
 	struct fdb_bucket *const buckets[2] = {fdb_first(fdb, hash), fdb_second(fdb, hash)};
@@ -404,8 +404,8 @@ static unsigned full_slots(const struct fdb_bucket *b)
 	return ~fdb_bucket_hits(b, FDB_KEY_EMPTY) & ((1u << FDB_SLOTS) - 1);
 }
 
-static void describe(
-	const struct fdb *fdb, const struct place *at, uint32_t now_s, struct fdb_entry *ret_entry)
+static void describe(const struct fdb *fdb, const struct place *at, uint32_t now_s,
+	struct fdb_entry *ret_entry)
 {
 	uint64_t key = key_at(at);
 	uint8_t seen = atomic_load_explicit(&at->bucket->seen, memory_order_relaxed);
@@ -418,8 +418,8 @@ static void describe(
 	ret_entry->age_s = seen >> at->slot & 1 || now_s < last ? 0 : now_s - last;
 }
 
-int fdb_get(
-	struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry)
+int fdb_get(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s,
+	struct fdb_entry *ret_entry)
 {
 	struct place at = find(fdb, fdb_key(vid, mac48));
 
@@ -429,9 +429,9 @@ int fdb_get(
 	return 0;
 }
 
-/** Age the addresses of one bucket; returns how many were forgotten. */
-static unsigned age_bucket(
-	struct fdb *fdb, struct fdb_bucket *b, unsigned full, uint32_t ageing_s, uint32_t now_s)
+/* Age the addresses of one bucket; returns how many were forgotten. */
+static unsigned age_bucket(struct fdb *fdb, struct fdb_bucket *b, unsigned full, uint32_t ageing_s,
+	uint32_t now_s)
 {
 	uint8_t seen = atomic_load_explicit(&b->seen, memory_order_relaxed);
 	unsigned n = 0;
@@ -491,7 +491,7 @@ static bool passes(const struct fdb_filter *filter, const struct place *at)
 	return is_static ? filter->with_static || filter->only_static : !filter->only_static;
 }
 
-/** No more entries than these can pass a filter. */
+/* No more entries than these can pass a filter. */
 static uint32_t most_that_pass(const struct fdb *fdb, const struct fdb_filter *filter)
 {
 	uint32_t n_static = filter->with_static || filter->only_static ? fdb->n_static : 0;

@@ -5,8 +5,8 @@
  * Threads: the control thread, the only writer.
  * Source: IEEE 802.1Q-2018, 8.7 "The Learning Process", 8.8 "The Filtering Database".
  */
-#ifndef WEFT_VSWITCH_FDB_TABLE_H
-#define WEFT_VSWITCH_FDB_TABLE_H
+#ifndef WEFT_VSWITCH_CONTROL_FDB_TABLE_H
+#define WEFT_VSWITCH_CONTROL_FDB_TABLE_H
 
 #include "datapath/fdb.h"
 
@@ -36,8 +36,8 @@ int fdb_add_static(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_
 /** 0 or -ENOENT. */
 int fdb_del(struct fdb *fdb, uint16_t vid, uint64_t mac48);
 /** 0 or -ENOENT; age from the last sweep. */
-int fdb_get(
-	struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s, struct fdb_entry *ret_entry);
+int fdb_get(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint32_t now_s,
+	struct fdb_entry *ret_entry);
 
 /**
  * Turn seen bits into ages and forget learned addresses idle for ageing_s (0 = never). One sweep a

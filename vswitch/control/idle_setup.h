@@ -4,8 +4,8 @@
  * Threads: the control thread. Descriptors are watched and unwatched while the worker sleeps or
  * not.
  */
-#ifndef WEFT_VSWITCH_IDLE_SETUP_H
-#define WEFT_VSWITCH_IDLE_SETUP_H
+#ifndef WEFT_VSWITCH_CONTROL_IDLE_SETUP_H
+#define WEFT_VSWITCH_CONTROL_IDLE_SETUP_H
 
 #include "datapath/idle.h"
 

@@ -70,8 +70,8 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 		return err_set_field(err, -EINVAL, CTL_HAS(req, ctl_link, a) ? "b" : "a",
 			"link '%s': a wire needs two ports", req->name);
 	if (!strcmp(req->a, req->b))
-		return err_set_field(err, -EINVAL, "b",
-			"link '%s': both ends are port '%s'", req->name, req->a);
+		return err_set_field(err, -EINVAL, "b", "link '%s': both ends are port '%s'",
+			req->name, req->a);
 	r = check_end(model, req, "a", req->a, &ends[0], err);
 	if (r == 0)
 		r = check_end(model, req, "b", req->b, &ends[1], err);
@@ -107,8 +107,8 @@ int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 	struct ctl_link *ret_conf, struct err *err)
 {
 	const struct model_port *ends[2] = {link->ends[0], link->ends[1]};
-	int r = conf_check_writable(&ctl_link_schema, req,
-		CONF_BIT(ctl_link, exist_ok), "link", req->name, err);
+	int r = conf_check_writable(&ctl_link_schema, req, CONF_BIT(ctl_link, exist_ok), "link",
+		req->name, err);
 
 	if (r == 0)
 		r = check_ends_same(link, req, err);
@@ -133,7 +133,7 @@ uint32_t link_mtu(const struct model_link *link)
 bool link_carrier(const struct model_link *link)
 {
 	return link->conf.enabled && link->ends[0]->conf.enabled && link->ends[1]->conf.enabled &&
-		link->ends[0]->running && link->ends[1]->running;
+	       link->ends[0]->running && link->ends[1]->running;
 }
 
 bool link_port_carrier(const struct model_port *port)

@@ -11,8 +11,8 @@
  *
  * Pure functions; threads: the control thread, which owns the model.
  */
-#ifndef WEFT_VSWITCH_LINK_H
-#define WEFT_VSWITCH_LINK_H
+#ifndef WEFT_VSWITCH_CONTROL_LINK_H
+#define WEFT_VSWITCH_CONTROL_LINK_H
 
 #include "model.h"
 

@@ -268,8 +268,7 @@ int model_vlan_name_set(struct model_bridge *bridge, uint16_t vid, const char *n
 		if (!names)
 			return -ENOMEM;
 		bridge->vlan_names = names;
-		memmove(&names[i + 1], &names[i],
-			(bridge->n_vlan_names - i) * sizeof(names[0]));
+		memmove(&names[i + 1], &names[i], (bridge->n_vlan_names - i) * sizeof(names[0]));
 		bridge->n_vlan_names++;
 		names[i].vid = vid;
 	}

@@ -17,8 +17,8 @@
  * Threads: the control thread. Life cycle: init, add/del in any order, done frees everything.
  * Limits: MODEL_MAX_*. Names and numbers were bounded by the codec before they come here.
  */
-#ifndef WEFT_VSWITCH_MODEL_H
-#define WEFT_VSWITCH_MODEL_H
+#ifndef WEFT_VSWITCH_CONTROL_MODEL_H
+#define WEFT_VSWITCH_CONTROL_MODEL_H
 
 #include "ctl_vswitch.h"
 #include "err.h"
@@ -55,7 +55,7 @@ struct model_port {
 	struct ctl_port conf;
 	struct model_bridge *bridge; /* NULL: in no bridge */
 	struct model_link *link;     /* NULL: end of no wire */
-	uint32_t dev_mtu;	     /* of its device on the host; 0 = none, or not known */
+	uint32_t dev_mtu;            /* of its device on the host; 0 = none, or not known */
 	bool running;                /* its peer drives at least one ring pair */
 	bool carrier;                /* what the peer was last told */
 };

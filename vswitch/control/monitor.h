@@ -1,13 +1,13 @@
 /**
  * monitor: who wants to know what happens in the switch, and telling them.
  *
- * Data model: the open Monitor calls, at most one per client connection. What a client does not read
- * is bounded by the control server, which cuts a slow reader off; so telling never waits.
+ * Data model: the open Monitor calls, at most one per client connection. What a client does not
+ * read is bounded by the control server, which cuts a slow reader off; so telling never waits.
  * Threads: the control thread. Life cycle: init, done; calls leave by themselves when their client
  * goes away.
  */
-#ifndef WEFT_VSWITCH_MONITOR_H
-#define WEFT_VSWITCH_MONITOR_H
+#ifndef WEFT_VSWITCH_CONTROL_MONITOR_H
+#define WEFT_VSWITCH_CONTROL_MONITOR_H
 
 #include "ctl_limits.h"
 #include "ctl_vswitch.h"

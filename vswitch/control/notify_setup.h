@@ -4,8 +4,8 @@
  * Threads: the control thread, while the worker does not run.
  * Limits: /proc/sys/fs/aio-max-nr counts NOTIFY_EVENTS for each worker.
  */
-#ifndef WEFT_VSWITCH_NOTIFY_SETUP_H
-#define WEFT_VSWITCH_NOTIFY_SETUP_H
+#ifndef WEFT_VSWITCH_CONTROL_NOTIFY_SETUP_H
+#define WEFT_VSWITCH_CONTROL_NOTIFY_SETUP_H
 
 #include "datapath/notify.h"
 

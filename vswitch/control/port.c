@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#define SETTABLE                                                                                   \
-	(CONF_BIT(ctl_port, bridge) | CONF_BIT(ctl_port, enabled) | CONF_BIT(ctl_port, mtu) |      \
+#define SETTABLE                                                                              \
+	(CONF_BIT(ctl_port, bridge) | CONF_BIT(ctl_port, enabled) | CONF_BIT(ctl_port, mtu) | \
 		CONF_BIT(ctl_port, fdb_max))
 
 /* What a port is cannot change while it exists. */
@@ -69,7 +69,7 @@ static enum ctl_vlan_mode wanted_role(const struct ctl_port *conf, const struct 
 		return CTL_VLAN_ACCESS;
 	if (native)
 		return conf->vlan_mode == CTL_VLAN_NATIVE_TAGGED ? CTL_VLAN_NATIVE_TAGGED
-								  : CTL_VLAN_NATIVE_UNTAGGED;
+								 : CTL_VLAN_NATIVE_UNTAGGED;
 	if (CTL_HAS(req, ctl_port, native))
 		return conf->vlan_mode == CTL_VLAN_ACCESS ? CTL_VLAN_ACCESS : CTL_VLAN_TRUNK;
 	if (CTL_HAS(req, ctl_port, tag) || CTL_HAS(req, ctl_port, trunks))
@@ -83,7 +83,8 @@ static int refuse_native(const struct ctl_port *conf, const struct ctl_port *req
 	(void)err_set_field(err, -EINVAL, "native",
 		"port '%s': is an access port of VLAN %u, which has no native VLAN", req->name,
 		conf->tag);
-	err_hint(err, "for a trunk say what it carries: `netcfg port set %s native %u trunks VLANS`",
+	err_hint(err,
+		"for a trunk say what it carries: `netcfg port set %s native %u trunks VLANS`",
 		req->name, req->native);
 	return -EINVAL;
 }
@@ -186,11 +187,11 @@ int port_check_bridge_vlans(const struct model *model, const struct model_bridge
 		vid = find_missing_vlan(&port->conf, vlans);
 		if (vid == VLAN_NONE)
 			continue;
-		(void)err_set_field(err, -EBUSY, "vlans", "bridge '%s': VLAN %u is in use by port '%s'",
-			bridge->conf.name, vid, port->conf.name);
-		err_name(err, "VlanInUse");
-		err_hint(err, "change that port first, see `netcfg port show %s`",
+		(void)err_set_field(err, -EBUSY, "vlans",
+			"bridge '%s': VLAN %u is in use by port '%s'", bridge->conf.name, vid,
 			port->conf.name);
+		err_name(err, "VlanInUse");
+		err_hint(err, "change that port first, see `netcfg port show %s`", port->conf.name);
 		return -EBUSY;
 	}
 	return 0;
@@ -204,7 +205,8 @@ static int refuse_path(const struct ctl_port *conf, const struct ctl_port *other
 		"port '%s': path '%s' is the socket of port '%s'", conf->name, conf->path,
 		other->name);
 	err_name(err, "PathInUse");
-	err_hint(err, conf->type == CTL_PORT_MEMIF && other->type == CTL_PORT_MEMIF
+	err_hint(err,
+		conf->type == CTL_PORT_MEMIF && other->type == CTL_PORT_MEMIF
 			? "on one socket, memif ports have the same mode and different memif_id"
 			: "give every port a socket of its own");
 	return -EADDRINUSE;
@@ -245,7 +247,8 @@ static int check_absolute(const struct ctl_port *conf, struct err *err)
 
 	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		if (paths[i].path[0] && paths[i].path[0] != '/')
-			return bad(err, paths[i].field, conf, paths[i].why, "begin it with a slash");
+			return bad(err, paths[i].field, conf, paths[i].why,
+				"begin it with a slash");
 	}
 	return 0;
 }
@@ -321,8 +324,9 @@ static int check_wire_end(const struct model_port *port, const struct ctl_port *
 		: !strcmp(field, "mtu")  ? "has a larger mtu"
 					 : "has no VLANs");
 	err_name(err, "PortInUse");
-	err_hint(err, !strcmp(field, "mtu") ? "lower the mtu of the link first"
-					    : "delete the link first: `netcfg link del %s`",
+	err_hint(err,
+		!strcmp(field, "mtu") ? "lower the mtu of the link first"
+				      : "delete the link first: `netcfg link del %s`",
 		link->conf.name);
 	return -EBUSY;
 }
@@ -330,8 +334,8 @@ static int check_wire_end(const struct model_port *port, const struct ctl_port *
 int port_conf_set(const struct model *model, const struct model_port *port,
 	const struct ctl_port *req, struct ctl_port *ret_conf, struct err *err)
 {
-	int r = conf_check_writable(&ctl_port_schema, req,
-		CONF_BIT(ctl_port, exist_ok), "port", req->name, err);
+	int r = conf_check_writable(&ctl_port_schema, req, CONF_BIT(ctl_port, exist_ok), "port",
+		req->name, err);
 
 	if (r == 0)
 		r = check_fixed(port, req, err);

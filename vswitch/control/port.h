@@ -11,23 +11,23 @@
  *   native-tagged    the same, but `native` leaves tagged
  * A port that says nothing is a trunk of all VLANs. What is given decides the role:
  *   tag -> access;  native -> native-untagged;  trunks or tag 0 -> trunk;  vlan_mode overrides
- * tag excludes trunks and native. Changing to a role forgets the settings of the other. native alone
- * makes no trunk of an access port: nobody said which VLANs that is to carry.
+ * tag excludes trunks and native. Changing to a role forgets the settings of the other. native
+ * alone makes no trunk of an access port: nobody said which VLANs that is to carry.
  * VLANs that a port in a bridge names exist on the bridge; a trunk of all carries those that do.
  *
  * Kind, what only some kinds take (port_kind.h: path, dev, ...) and queues stay for a port's life:
  * they are what it is. All else changes live. Pure functions; threads: any.
  */
-#ifndef WEFT_VSWITCH_PORT_CONF_H
-#define WEFT_VSWITCH_PORT_CONF_H
+#ifndef WEFT_VSWITCH_CONTROL_PORT_H
+#define WEFT_VSWITCH_CONTROL_PORT_H
 
 #include "model.h"
 
 /**
  * The complete configuration of a new port. A port of the same name in the model is left out of the
  * checks for conflict, so that the result can be compared with it.
- * returns  0, -EINVAL, -ERANGE, -ENOENT (bridge, VLAN), -EADDRINUSE (path of another port), -EBUSY (device
- *          or file of another port)
+ * returns  0, -EINVAL, -ERANGE, -ENOENT (bridge, VLAN), -EADDRINUSE (path of another port), -EBUSY
+ *          (device or file of another port)
  */
 int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
 	struct err *err);

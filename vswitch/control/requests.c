@@ -15,15 +15,17 @@
 
 /* ---- Changes --------------------------------------------------------------------------------- */
 
+/* clang-format off */
 #define CHANGES(X)                                                                                 \
 	X(BridgeAdd) X(BridgeSet) X(BridgeDel) X(PortAdd) X(PortSet) X(PortDel) X(VlanAdd)         \
 	X(VlanDel) X(VlanSet) X(FdbAdd) X(FdbDel) X(FdbFlush) X(LinkAdd) X(LinkSet) X(LinkDel)
+/* clang-format on */
 
-#define CHANGE_HANDLER(method)                                                                     \
-	static int handle_##method(struct ctl_call *call, void *ctx, const void *in, void *out,    \
-		struct err *err)                                                                   \
-	{                                                                                          \
-		return change_apply(ctx, #method, in, out, err);                                   \
+#define CHANGE_HANDLER(method)                                                                  \
+	static int handle_##method(struct ctl_call *call, void *ctx, const void *in, void *out, \
+		struct err *err)                                                                \
+	{                                                                                       \
+		return change_apply(ctx, #method, in, out, err);                                \
 	}
 CHANGES(CHANGE_HANDLER)
 
@@ -44,8 +46,8 @@ struct show {
 };
 
 /* Answer with the rows that next() makes, from a copy of `from` on. */
-static int show_rows(
-	struct ctl_call *call, const struct show *from, ctl_next_fn *next, struct err *err)
+static int show_rows(struct ctl_call *call, const struct show *from, ctl_next_fn *next,
+	struct err *err)
 {
 	struct show *show = malloc(sizeof(*show));
 
@@ -261,8 +263,8 @@ static int next_fdb_row(void *state, void *row, struct err *err)
 {
 	struct fdb_pull *pull = state;
 
-	return fdb_list_next(
-		&pull->list, &pull->sw->fdbs, &pull->sw->model, switch_now_s(), row, err);
+	return fdb_list_next(&pull->list, &pull->sw->fdbs, &pull->sw->model, switch_now_s(), row,
+		err);
 }
 
 static int handle_fdb_show(struct ctl_call *call, void *ctx, const void *in, void *out,
@@ -314,8 +316,8 @@ static int handle_link_show(struct ctl_call *call, void *ctx, const void *in, vo
 
 		if (!link)
 			return ref.missing_ok ? 0 : -ENOENT;
-		CTL_SET_STR(
-			&ref, ctl_ref, name, link->conf.name); /* it may be the name of an end */
+		CTL_SET_STR(&ref, ctl_ref, name,
+			link->conf.name); /* it may be the name of an end */
 	}
 	return show_named(call, sw, &ref, next_link_row, err);
 }
@@ -326,7 +328,8 @@ static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void
 	struct vswitch *sw = ctx;
 
 	if (monitor_subscribe(&sw->monitor, call) < 0)
-		return err_set(err, -ENOSPC, "monitor: %u clients listen already, the most there are",
+		return err_set(err, -ENOSPC,
+			"monitor: %u clients listen already, the most there are",
 			CTL_MAX_CONNECTIONS);
 	return CTL_PENDING;
 }
@@ -336,8 +339,7 @@ int requests_serve(struct vswitch *sw, const char *path, struct ctl_server **ret
 {
 #define CHANGE_ENTRY(method) {#method, handle_##method},
 	static const struct ctl_handler handlers[] = {
-		CHANGES(CHANGE_ENTRY)
-		{"SwitchShow", handle_switch_show},
+		CHANGES(CHANGE_ENTRY){"SwitchShow", handle_switch_show},
 		{"WorkerShow", handle_worker_show},
 		{"BridgeShow", handle_bridge_show},
 		{"PortShow", handle_port_show},

@@ -6,8 +6,8 @@
  *
  * Threads: the control thread.
  */
-#ifndef WEFT_VSWITCH_REQUESTS_H
-#define WEFT_VSWITCH_REQUESTS_H
+#ifndef WEFT_VSWITCH_CONTROL_REQUESTS_H
+#define WEFT_VSWITCH_CONTROL_REQUESTS_H
 
 #include "switch.h"
 

@@ -18,7 +18,7 @@ struct snapshot {
 	struct dp_bridge bridges[MODEL_MAX_BRIDGES];
 	struct vlan_set vlans[MODEL_MAX_PORTS];
 	uint16_t members[MODEL_MAX_PORTS]; /* of all bridges, one after the other */
-	struct queue *tx[MAX_RINGS];	   /* PORT_MAX_QUEUES for each port */
+	struct queue *tx[MAX_RINGS];       /* PORT_MAX_QUEUES for each port */
 	struct dp_rx rx[MAX_RINGS];        /* of all workers, one after the other */
 };
 
@@ -70,8 +70,8 @@ static void build_bridged_port(struct snapshot *s, const struct model_port *port
 		dp->flags |= DP_PORT_PVID_TAGGED;
 }
 
-static void build_port(
-	struct snapshot *s, const struct model_port *port, const struct port_queues *queues)
+static void build_port(struct snapshot *s, const struct model_port *port,
+	const struct port_queues *queues)
 {
 	static const struct vlan_set no_vlans;
 	struct dp_port *dp = &s->ports[port->id];

@@ -2,13 +2,13 @@
  * snapshot_build: from the model to what workers forward by.
  *
  * A struct snapshot has room for the largest configuration there can be, in one block that is made
- * at start (pages that are never used are never backed). So building cannot fail: a request that was
- * accepted takes effect, and a port whose peer vanished gets its rings back without asking for
+ * at start (pages that are never used are never backed). So building cannot fail: a request that
+ * was accepted takes effect, and a port whose peer vanished gets its rings back without asking for
  * memory. Two of them are enough: one published, one to build.
  *
  * How settings become rules (IEEE 802.1Q-2018, 8.6):
- *   - member VLANs of a port = its own, cut down to those of its bridge; bit 0 stands for "no VLAN",
- *     which exists on a bridge with all VLANs only
+ *   - member VLANs of a port = its own, cut down to those of its bridge; bit 0 stands for "no
+ *     VLAN", which exists on a bridge with all VLANs only
  *   - a native VLAN is a member VLAN
  *   - floods go to ports that are enabled and run; an unknown destination elsewhere is not counted
  *   - both ends of a wire get the wire's MTU
@@ -16,8 +16,8 @@
  *
  * Threads: the control thread; pure but for the block it fills.
  */
-#ifndef WEFT_VSWITCH_SNAPSHOT_BUILD_H
-#define WEFT_VSWITCH_SNAPSHOT_BUILD_H
+#ifndef WEFT_VSWITCH_CONTROL_SNAPSHOT_BUILD_H
+#define WEFT_VSWITCH_CONTROL_SNAPSHOT_BUILD_H
 
 #include "model.h"
 
@@ -29,8 +29,8 @@ struct snapshot;
 struct snapshot_input {
 	const struct model *model;
 	const struct port_queues *queues[MODEL_MAX_PORTS]; /* by port id; NULL: nothing runs */
-	struct fdb *fdbs[MODEL_MAX_BRIDGES];             /* by bridge id */
-	const uint16_t *ring_workers;			 /* of each of `queues`, in their order */
+	struct fdb *fdbs[MODEL_MAX_BRIDGES];               /* by bridge id */
+	const uint16_t *ring_workers;                      /* of each of `queues`, in their order */
 	uint16_t n_workers;
 };
 

@@ -33,8 +33,8 @@ struct spread {
 struct spread *spread_create(const struct worker_pool *pool, unsigned n_workers, uint64_t now_ns)
 {
 	/* Mapped: pages that no ring needs are never there. */
-	struct spread *spread = mmap(
-		NULL, sizeof(*spread), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct spread *spread = mmap(NULL, sizeof(*spread), PROT_READ | PROT_WRITE,
+		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (spread == MAP_FAILED)
 		return NULL;
@@ -114,8 +114,8 @@ unsigned spread_improve(struct spread *spread, uint64_t now_ns)
 		list->rings[i].load = busy_ns - list->past[i].seen_ns;
 		list->past[i].seen_ns = busy_ns;
 	}
-	n_moves = balance_improve(
-		list->rings, list->n, spread->n_workers, passed_ns * SPREAD_MIN_BUSY_PERCENT / 100);
+	n_moves = balance_improve(list->rings, list->n, spread->n_workers,
+		passed_ns * SPREAD_MIN_BUSY_PERCENT / 100);
 	for (unsigned i = 0; n_moves > 0 && i < list->n; i++)
 		spread->n_moves[list->rings[i].worker] +=
 			list->rings[i].worker != list->rings[i].was;

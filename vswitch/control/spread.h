@@ -13,8 +13,8 @@
  * All memory is taken at creation, so that nothing here can fail later.
  * Threads: the control thread.
  */
-#ifndef WEFT_VSWITCH_SPREAD_H
-#define WEFT_VSWITCH_SPREAD_H
+#ifndef WEFT_VSWITCH_CONTROL_SPREAD_H
+#define WEFT_VSWITCH_CONTROL_SPREAD_H
 
 #include "model.h"
 

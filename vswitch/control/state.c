@@ -16,8 +16,8 @@
 
 LOG_MODULE("state");
 
-#define HEADER         "weft-vswitch-state 1"
-#define JOURNAL_MAX    (1024 * 1024) /* bytes appended before it is rewritten, at least */
+#define HEADER      "weft-vswitch-state 1"
+#define JOURNAL_MAX (1024 * 1024) /* bytes appended before it is rewritten, at least */
 static const char *const file_names[] = {"config", "fdb"};
 
 struct state {
@@ -223,7 +223,10 @@ void state_append(struct state *state, const char *method, const void *in)
 		if (n > 0 && ftruncate(state->journal_fd, state->journal_size) < 0)
 			r = errno;
 		log_warn_ratelimited("directory '%s': a change is in force but not saved: %s",
-			state->dir, len < 0 ? "out of memory" : r ? strerror(r) : "disk full");
+			state->dir,
+			len < 0 ? "out of memory"
+			: r     ? strerror(r)
+				: "disk full");
 	} else {
 		state->journal_size += n;
 		state->journal_dirty = true;
@@ -243,7 +246,7 @@ void state_sync(struct state *state)
 bool state_is_long(const struct state *state)
 {
 	return state->journal_fd >= 0 &&
-		state->journal_size - state->journal_base > JOURNAL_MAX + state->journal_base;
+	       state->journal_size - state->journal_base > JOURNAL_MAX + state->journal_base;
 }
 
 /* ---- Rewriting ------------------------------------------------------------------------------- */
@@ -308,8 +311,8 @@ int state_end(struct state *state)
 
 	temp_name(state->out_file, temp);
 	if (r == 0 && (fflush(state->out) != 0 || fsync(fileno(state->out)) < 0 ||
-			renameat(state->dir_fd, temp, state->dir_fd, name) < 0 ||
-			fsync(state->dir_fd) < 0))
+			      renameat(state->dir_fd, temp, state->dir_fd, name) < 0 ||
+			      fsync(state->dir_fd) < 0))
 		r = -errno;
 	if (r == 0 && state->out_file == STATE_CONFIG)
 		adopt_journal(state);
@@ -318,8 +321,8 @@ int state_end(struct state *state)
 	state->out = NULL;
 	if (r < 0) {
 		(void)unlinkat(state->dir_fd, temp, 0);
-		log_warn_ratelimited("file '%s/%s': cannot save: %s; the old one stays",
-			state->dir, name, strerror(-r));
+		log_warn_ratelimited("file '%s/%s': cannot save: %s; the old one stays", state->dir,
+			name, strerror(-r));
 	}
 	return r;
 }

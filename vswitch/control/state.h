@@ -20,8 +20,8 @@
  * Threads: the control thread. Limits: STATE_MAX_LINE bytes a line. The directory is locked while
  * open, so that two switches cannot share one.
  */
-#ifndef WEFT_VSWITCH_STATE_H
-#define WEFT_VSWITCH_STATE_H
+#ifndef WEFT_VSWITCH_CONTROL_STATE_H
+#define WEFT_VSWITCH_CONTROL_STATE_H
 
 #include "ctl_iface.h"
 #include "err.h"

@@ -82,5 +82,5 @@ void stats_add(struct dp_counters *sum, const struct dp_counters *from)
 int64_t stats_missing(const struct dp_counters *sum)
 {
 	return (int64_t)(sum->rx_frames + sum->copies - sum->tx_frames - sum_drops(sum, true) -
-		sum_drops(sum, false));
+			 sum_drops(sum, false));
 }

@@ -1,14 +1,14 @@
 /**
  * stats: counters, added up over the workers, as rows of the control protocol.
  *
- * rx = received from the port's peer by the switch, tx = delivered to it. A frame that was dropped is
- * counted at one port, with one reason, whose direction says whether that is the port it came from or
- * the one it was meant for.
+ * rx = received from the port's peer by the switch, tx = delivered to it. A frame that was dropped
+ * is counted at one port, with one reason, whose direction says whether that is the port it came
+ * from or the one it was meant for.
  *
  * Threads: the control thread; pure.
  */
-#ifndef WEFT_VSWITCH_STATS_H
-#define WEFT_VSWITCH_STATS_H
+#ifndef WEFT_VSWITCH_CONTROL_STATS_H
+#define WEFT_VSWITCH_CONTROL_STATS_H
 
 #include "ctl_vswitch.h"
 

@@ -118,8 +118,8 @@ static void on_port_status(void *ctx, struct port *dev)
 	port_status(dev, &status);
 	if (status.state != sp->state) {
 		sp->state = status.state;
-		log_write_limited(&sp->log, LOG_INFO, log_module, "port '%s': %s",
-			port->conf.name, ctl_conn_states[status.state]);
+		log_write_limited(&sp->log, LOG_INFO, log_module, "port '%s': %s", port->conf.name,
+			ctl_conn_states[status.state]);
 		monitor_tell(&sp->sw->monitor, "port", port->conf.name, state_event(sp->state),
 			status.last_error);
 	}
@@ -281,7 +281,8 @@ static void on_attention(void *ctx, const struct note *notes, unsigned n_notes)
 		if (fdb_ctl_learn(&sw->fdbs, &sw->model, notes, n_notes, switch_now_s()) > 0)
 			sw->fdb_changed = true;
 		if (sw->fdbs.n_limited != n_limited)
-			log_notice_ratelimited("learn limit reached, refused=%llu, their frames flood",
+			log_notice_ratelimited(
+				"learn limit reached, refused=%llu, their frames flood",
 				(unsigned long long)sw->fdbs.n_limited);
 		return;
 	}

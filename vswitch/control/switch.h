@@ -14,8 +14,8 @@
  * frees them in reverse. Threads: the control thread (the event loop's); workers are its servants.
  * Limits: MODEL_MAX_*; SWITCH_FDB_SAVED learned addresses are kept over a restart.
  */
-#ifndef WEFT_VSWITCH_SWITCH_H
-#define WEFT_VSWITCH_SWITCH_H
+#ifndef WEFT_VSWITCH_CONTROL_SWITCH_H
+#define WEFT_VSWITCH_CONTROL_SWITCH_H
 
 #include "fdb_ctl.h"
 #include "model.h"
@@ -32,7 +32,7 @@ struct ctl_server;
 
 #define SWITCH_FDB_SAVED      16384
 #define SWITCH_FDB_SAVE_EVERY 60 /* s */
-#define SWITCH_REOPEN_EVERY   3	 /* s: a port that waits for its socket or device tries again */
+#define SWITCH_REOPEN_EVERY   3  /* s: a port that waits for its socket or device tries again */
 
 struct switch_params {
 	const char *control_path;
@@ -49,8 +49,8 @@ struct switch_port {
 	struct port *dev; /* NULL while it is made, or waits for what it was refused */
 	uint16_t id;
 	enum ctl_conn_state state; /* as last told to monitors */
-	struct log_bucket log;	   /* its peer comes and goes as it likes */
-	char last_error[256];	   /* why it waits */
+	struct log_bucket log;     /* its peer comes and goes as it likes */
+	char last_error[256];      /* why it waits */
 };
 
 /** Addresses on their way to a file. */

@@ -71,8 +71,8 @@ static int check_port_del(const struct ctl_port *conf, const struct ctl_vlan *re
 {
 	if (conf->native == VLAN_NONE || !vlan_set_has(&req->vlans, conf->native))
 		return check_del(&conf->trunks, &req->vlans, "port", req->port, err);
-	(void)err_set_field(err, -EBUSY, "vlans", "port '%s': VLAN %u is its native VLAN", req->port,
-		conf->native);
+	(void)err_set_field(err, -EBUSY, "vlans", "port '%s': VLAN %u is its native VLAN",
+		req->port, conf->native);
 	err_name(err, "VlanInUse");
 	err_hint(err, "take that away first: `netcfg port set %s native 0`", req->port);
 	return -EBUSY;
@@ -115,9 +115,9 @@ int vlan_plan(const struct model *model, enum vlan_verb verb, const struct ctl_v
 		return r;
 	*ret_change = (struct vlan_change){0};
 	if (bridge == port)
-		return err_set_field(err, -EINVAL, "bridge", bridge
-			? "vlan: name either a bridge or a port, not both"
-			: "vlan: name the bridge or the port that it is about");
+		return err_set_field(err, -EINVAL, "bridge",
+			bridge ? "vlan: name either a bridge or a port, not both"
+			       : "vlan: name the bridge or the port that it is about");
 	if (!CTL_HAS(req, ctl_vlan, vlans))
 		return err_set_field(err, -EINVAL, "vlans", "%s '%s': which VLANs is missing",
 			bridge ? "bridge" : "port", bridge ? req->bridge : req->port);

@@ -1,13 +1,14 @@
 /**
- * vlan: VLANs seen from bridges (which exist, what people call them) and ports (which pass a trunk).
+ * vlan: VLANs seen from bridges (which exist, what people call them) and ports (which pass a
+ * trunk).
  *
  * Each change is worked out as a complete new configuration of the bridge or port, which the caller
  * then applies like any other; so VlanAdd has no rules of its own.
  *
  * Pure functions; threads: the control thread, which owns the model.
  */
-#ifndef WEFT_VSWITCH_VLAN_H
-#define WEFT_VSWITCH_VLAN_H
+#ifndef WEFT_VSWITCH_CONTROL_VLAN_H
+#define WEFT_VSWITCH_CONTROL_VLAN_H
 
 #include "model.h"
 
@@ -33,7 +34,7 @@ int vlan_plan(const struct model *model, enum vlan_verb verb, const struct ctl_v
 /** Where a list of VLANs is; begins as zeroes. The model may change between two rows. */
 struct vlan_list {
 	unsigned object; /* ids of bridges, then those of ports */
-	unsigned part;	 /* the next row of that one */
+	unsigned part;   /* the next row of that one */
 };
 /**
  * The next row that VlanShow answers. Of a bridge: one for each named VLAN and one for the others.

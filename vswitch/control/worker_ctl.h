@@ -8,8 +8,8 @@
  *
  * Threads: the control thread. Life cycle: start, publish..., stop.
  */
-#ifndef WEFT_VSWITCH_WORKER_CTL_H
-#define WEFT_VSWITCH_WORKER_CTL_H
+#ifndef WEFT_VSWITCH_CONTROL_WORKER_CTL_H
+#define WEFT_VSWITCH_CONTROL_WORKER_CTL_H
 
 #include "ctl_vswitch.h"
 #include "err.h"
@@ -27,8 +27,10 @@ struct worker_ctl_params {
 	const int *cpus; /* cpus[n_workers], or NULL: not pinned */
 	bool busy;
 	unsigned rebalance_s; /* rings are moved no more often; 0 = never */
-	/** Workers have notes for the owner, or saw a ring break. Bursts of notes[n_notes]; the last
-	 *  call of a round has none and means "look at the ports". */
+	/**
+	 * Workers have notes for the owner, or saw a ring break. Bursts of notes[n_notes]; the last
+	 *  call of a round has none and means "look at the ports".
+	 */
 	void (*attend)(void *ctx, const struct note *notes, unsigned n_notes);
 	void *ctx;
 };
@@ -46,8 +48,7 @@ bool worker_ctl_tick(struct worker_ctl *workers, uint64_t now_ns);
 void worker_ctl_drain(struct worker_ctl *workers);
 
 /** What worker index does: its load is that of the second before the last tick. */
-void worker_ctl_row(
-	const struct worker_ctl *workers, unsigned index, struct ctl_worker *ret_row);
+void worker_ctl_row(const struct worker_ctl *workers, unsigned index, struct ctl_worker *ret_row);
 unsigned worker_ctl_count(const struct worker_ctl *workers);
 /** Borrowed, for counters. */
 struct worker_pool *worker_ctl_pool(const struct worker_ctl *workers);

@@ -15,11 +15,11 @@
 #include <sys/mman.h>
 #include <time.h>
 
-/** How long a worker goes on polling after the last frame. */
+/* How long a worker goes on polling after the last frame. */
 #define SPIN_US 50
-/** How long a receiver without buffers keeps large frames waiting. */
+/* How long a receiver without buffers keeps large frames waiting. */
 #define PATIENCE_US 500
-/** A note about the same address is repeated after this. */
+/* A note about the same address is repeated after this. */
 #define NOTE_INTERVAL_US 10000
 
 struct worker_pool {
@@ -33,7 +33,7 @@ struct worker_pool {
 
 /* ---- Life cycle ---- */
 
-/** Zeroed, page-aligned; pages that are never touched are never there. */
+/* Zeroed, page-aligned; pages that are never touched are never there. */
 static void *map_memory(size_t size)
 {
 	void *mem = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -47,7 +47,7 @@ static void unmap_memory(void *mem, size_t size)
 		munmap(mem, size);
 }
 
-/** TSC ticks in a microsecond, measured for about a millisecond. */
+/* TSC ticks in a microsecond, measured for about a millisecond. */
 static uint64_t tsc_per_us(void)
 {
 	struct timespec begin, now;
@@ -188,9 +188,9 @@ void worker_pool_destroy(struct worker_pool *pool)
 
 /* ---- Control ---- */
 
-/** Bring the epoll sets from the rings of `before` to those of `after`. */
-static void update_watches(
-	struct worker_pool *pool, const struct dp_snapshot *before, const struct dp_snapshot *after)
+/* Bring the epoll sets from the rings of `before` to those of `after`. */
+static void update_watches(struct worker_pool *pool, const struct dp_snapshot *before,
+	const struct dp_snapshot *after)
 {
 	/* One mark for each worker: a ring that moves leaves one set and joins another. */
 	uint32_t base = pool->publish_mark + 1, done = base + pool->n_workers;
@@ -220,8 +220,8 @@ static void update_watches(
 	pool->publish_mark = done;
 }
 
-const struct dp_snapshot *worker_publish(
-	struct worker_pool *pool, const struct dp_snapshot *snapshot)
+const struct dp_snapshot *worker_publish(struct worker_pool *pool,
+	const struct dp_snapshot *snapshot)
 {
 	const struct dp_snapshot *before =
 		atomic_exchange_explicit(&pool->shared.snapshot, snapshot, memory_order_seq_cst);
@@ -256,8 +256,8 @@ void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp
 }
 
 READS_COUNTERS
-static void add_spent(
-	const struct worker_pool *pool, const struct worker_spent *spent, struct worker_load *load)
+static void add_spent(const struct worker_pool *pool, const struct worker_spent *spent,
+	struct worker_load *load)
 {
 	uint64_t tsc = __atomic_load_n(&spent->tsc, __ATOMIC_RELAXED);
 
@@ -289,7 +289,7 @@ void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)
 		pool->workers[w]->counters[port_id] = (struct dp_counters){0};
 }
 
-/** Notes of all workers, another one first each time. */
+/* Notes of all workers, another one first each time. */
 static unsigned take_notes(struct worker_pool *pool, struct note *notes, unsigned max)
 {
 	unsigned first = pool->notes_turn++, n = 0;

@@ -7,8 +7,8 @@
  * Threads: the control thread. Life cycle: create (nothing published), publish..., destroy (joins
  * the threads; the last snapshot is the caller's to free).
  */
-#ifndef WEFT_VSWITCH_WORKER_POOL_H
-#define WEFT_VSWITCH_WORKER_POOL_H
+#ifndef WEFT_VSWITCH_CONTROL_WORKER_POOL_H
+#define WEFT_VSWITCH_CONTROL_WORKER_POOL_H
 
 #include "datapath/counters.h"
 #include "datapath/note.h"
@@ -21,7 +21,7 @@ struct worker_pool;
 struct worker_config {
 	unsigned n_workers;
 	const int *cpus;  /* cpus[n_workers] to pin to; NULL = not pinned */
-	bool busy;	  /* never sleep */
+	bool busy;        /* never sleep */
 	int attention_fd; /* eventfd (borrowed) written when notes or broken rings wait for control
 			   */
 };
@@ -36,8 +36,8 @@ void worker_pool_destroy(struct worker_pool *pool);
  * one round of each worker: microseconds. Meanwhile some go by the old one and some by the new: a
  * ring that changes its worker has to be in nobody's list of one snapshot in between.
  */
-const struct dp_snapshot *worker_publish(
-	struct worker_pool *pool, const struct dp_snapshot *snapshot);
+const struct dp_snapshot *worker_publish(struct worker_pool *pool,
+	const struct dp_snapshot *snapshot);
 
 /** Sum over workers of what was counted at port_id. */
 void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp_counters *ret_sum);

@@ -9,8 +9,8 @@
  * drops[RX_HOST_FULL] (port_missed()), so that the sum holds and a frame in is one that was sent to
  * the port.
  */
-#ifndef WEFT_DATAPATH_COUNTERS_H
-#define WEFT_DATAPATH_COUNTERS_H
+#ifndef WEFT_VSWITCH_DATAPATH_COUNTERS_H
+#define WEFT_VSWITCH_DATAPATH_COUNTERS_H
 
 #include "drop.h"
 

@@ -7,16 +7,16 @@
 #include <rte_cycles.h>
 #include <string.h>
 
-/** A burst's frames for one queue, sorted. */
+/* A burst's frames for one queue, sorted. */
 struct sorted {
 	uint64_t todo;
 	uint64_t unfinished; /* of todo: ask for offloads that the receiver does not take */
-	uint64_t large;	     /* of todo: to be cut, by whoever receives them */
+	uint64_t large;      /* of todo: to be cut, by whoever receives them */
 };
 
 /* ---- MTU ---- */
 
-/** Bytes before the layer-3 packet of a canonical frame: tags inside (QinQ, or on a wire) count. */
+/* Bytes before the layer-3 packet of a canonical frame: tags inside (QinQ, or on a wire) count. */
 static uint32_t l2_len(const struct frame *frame)
 {
 	uint32_t at = frame->rest_off, len = ETHER_HDR_LEN;
@@ -30,7 +30,7 @@ static uint32_t l2_len(const struct frame *frame)
 	return len;
 }
 
-/** Largest layer-3 packet that this frame becomes on a wire: of a large frame, one segment. */
+/* Largest layer-3 packet that this frame becomes on a wire: of a large frame, one segment. */
 static uint32_t l3_size(const struct frame *frame)
 {
 	uint32_t l2 = l2_len(frame), headers;
@@ -54,13 +54,13 @@ static bool fits_mtu(const struct frame *frame, uint32_t mtu)
 
 /* ---- Sorting ---- */
 
-/** Does the burst hold nothing but frames that any receiver takes as they are? */
+/* Does the burst hold nothing but frames that any receiver takes as they are? */
 static inline bool needs_no_sorting(const struct burst *burst, uint32_t mtu)
 {
 	return !(burst->bits >> 8) && burst->max_len <= mtu + ETHER_HDR_LEN;
 }
 
-/** Look at each frame; drop those that exceed the MTU. */
+/* Look at each frame; drop those that exceed the MTU. */
 static struct sorted sort_frames(const struct burst *burst, uint64_t frames, uint64_t features,
 	uint32_t mtu, struct dp_counters *counters)
 {
@@ -84,7 +84,7 @@ static struct sorted sort_frames(const struct burst *burst, uint64_t frames, uin
 
 /* ---- Software offloads ---- */
 
-/** The canonical frame in one piece. Its bytes no longer change. */
+/* The canonical frame in one piece. Its bytes no longer change. */
 static void linearize(const struct frame *frame, uint8_t *out)
 {
 	memcpy(out, frame->head, 12);
@@ -92,9 +92,9 @@ static void linearize(const struct frame *frame, uint8_t *out)
 	frame_copy_tail(frame, out + 12 + frame->head_len - frame->rest_off);
 }
 
-/** A frame of plain bytes in our own memory, in the VLAN of another. */
-static void frame_of_bytes(
-	struct frame *frame, uint8_t *bytes, uint32_t len, const struct frame *like)
+/* A frame of plain bytes in our own memory, in the VLAN of another. */
+static void frame_of_bytes(struct frame *frame, uint8_t *bytes, uint32_t len,
+	const struct frame *like)
 {
 	uint32_t head_len = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
 
@@ -111,9 +111,9 @@ static void frame_of_bytes(
 	frame->skip = 0;
 }
 
-/** Cut the next segments, DELIVER_SEGMENTS at most. Returns how many, 0: there are no more. */
-static unsigned cut_segments(
-	struct deliver *deliver, struct offload_cut *cut, const struct frame *frame)
+/* Cut the next segments, DELIVER_SEGMENTS at most. Returns how many, 0: there are no more. */
+static unsigned cut_segments(struct deliver *deliver, struct offload_cut *cut,
+	const struct frame *frame)
 {
 	uint32_t most = cut->header_len + cut->gso_size, at = 0, len;
 	unsigned n = 0;
@@ -130,7 +130,7 @@ static unsigned cut_segments(
 	return n;
 }
 
-/**
+/*
  * Cut a frame and send its segments. The first segment that cannot be sent ends it: what is left of
  * the frame is dropped with it, as one.
  */
@@ -162,7 +162,7 @@ static void send_segments(struct deliver *deliver, struct queue *q, struct tx_bu
 	counters->copies += n_sent - 1;
 }
 
-/** Finish what the receiver did not negotiate, then send the result: one frame, or its segments. */
+/* Finish what the receiver did not negotiate, then send the result: one frame, or its segments. */
 static void send_finished(struct deliver *deliver, struct queue *q, struct tx_burst *whole,
 	const struct frame *frame, bool tagged)
 {
@@ -190,7 +190,7 @@ static void send_finished(struct deliver *deliver, struct queue *q, struct tx_bu
 
 /* ---- Bursts ---- */
 
-/** May frames go on waiting for a queue that is full? */
+/* May frames go on waiting for a queue that is full? */
 static bool may_wait(const struct deliver *deliver, struct queue *q)
 {
 	uint64_t now_tsc = rte_rdtsc();
@@ -200,7 +200,7 @@ static bool may_wait(const struct deliver *deliver, struct queue *q)
 	return now_tsc - q->full_tsc < deliver->timeout_tsc;
 }
 
-/** Send what was sorted, in order. Returns those of job->may_wait that have to wait. */
+/* Send what was sorted, in order. Returns those of job->may_wait that have to wait. */
 static uint64_t send_sorted(struct deliver *deliver, const struct delivery *job, struct queue *q,
 	struct tx_burst *tx, struct sorted sorted)
 {

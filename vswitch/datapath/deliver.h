@@ -14,8 +14,8 @@
  * Threads: a struct deliver belongs to one worker. Life cycle: zeroed, then counters and
  * timeout_tsc. Limits: see fwd.h.
  */
-#ifndef WEFT_DATAPATH_DELIVER_H
-#define WEFT_DATAPATH_DELIVER_H
+#ifndef WEFT_VSWITCH_DATAPATH_DELIVER_H
+#define WEFT_VSWITCH_DATAPATH_DELIVER_H
 
 #include "counters.h"
 #include "flush.h"
@@ -30,7 +30,7 @@
 /** What delivering needs of a worker, from burst to burst. */
 struct deliver {
 	struct dp_counters *counters; /* [DP_MAX_PORTS], borrowed */
-	uint64_t timeout_tsc;	      /* how long a receiver without buffers keeps frames waiting */
+	uint64_t timeout_tsc;         /* how long a receiver without buffers keeps frames waiting */
 	/* Software offloads: a whole frame, segments of it. */
 	struct frame segments[DELIVER_SEGMENTS];
 	alignas(64) uint8_t bounce[DELIVER_BOUNCE_SIZE];

@@ -6,8 +6,8 @@
  * names that users see and the manual come from this one list: X(NAME, "name", direction,
  * "meaning").
  */
-#ifndef WEFT_DATAPATH_DROP_H
-#define WEFT_DATAPATH_DROP_H
+#ifndef WEFT_VSWITCH_DATAPATH_DROP_H
+#define WEFT_VSWITCH_DATAPATH_DROP_H
 
 #define DROP_REASONS(X)                                                                           \
 	X(RX_TOO_SHORT, "too-short", "rx", "shorter than an Ethernet header")                     \

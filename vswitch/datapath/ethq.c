@@ -18,12 +18,12 @@ static struct ethq *to_ethq(struct queue *q)
 }
 
 #define MAC_BYTES 12 /* both addresses */
-/** What an mbuf can say of it. */
+/* What an mbuf can say of it. */
 #define MAX_L3_LEN 511
 
 /* ---- In ---- */
 
-/** The pieces of a frame, as far as they fit. Returns how many, or 0: too many. */
+/* The pieces of a frame, as far as they fit. Returns how many, or 0: too many. */
 static unsigned pieces_of(struct rte_mbuf *mbuf, struct frame_seg *segs, unsigned max)
 {
 	unsigned n = 0;
@@ -36,7 +36,7 @@ static unsigned pieces_of(struct rte_mbuf *mbuf, struct frame_seg *segs, unsigne
 	return n;
 }
 
-/** Copy the head out of the pieces and refer to the rest. */
+/* Copy the head out of the pieces and refer to the rest. */
 static void load(struct frame *frame, const struct rte_mbuf *mbuf, const struct frame_seg *segs,
 	unsigned n_segs)
 {
@@ -102,13 +102,13 @@ static void rx_done(struct queue *queue, const struct frame *frames, unsigned n)
 
 /* ---- Out ---- */
 
-/** Where the next byte of a frame goes: the last of a chain of mbufs. */
+/* Where the next byte of a frame goes: the last of a chain of mbufs. */
 struct filling {
 	struct ethq *q;
 	struct rte_mbuf *first, *last;
 };
 
-/** The pool has no cache for threads that are not DPDK's: a queue takes many at once. */
+/* The pool has no cache for threads that are not DPDK's: a queue takes many at once. */
 static struct rte_mbuf *new_mbuf(struct ethq *q)
 {
 	if (q->n_spare)
@@ -119,7 +119,7 @@ static struct rte_mbuf *new_mbuf(struct ethq *q)
 	return q->spare[q->n_spare];
 }
 
-/** Append n bytes. False: no mbuf. */
+/* Append n bytes. False: no mbuf. */
 static bool append(struct filling *to, const uint8_t *src, uint32_t n)
 {
 	while (n) {
@@ -163,7 +163,7 @@ static bool fill(struct filling *to, const struct frame *frame, bool tagged)
 
 /* ---- Offloads ---- */
 
-/** Finish a checksum that no device is asked for; start and offset count in the mbuf. */
+/* Finish a checksum that no device is asked for; start and offset count in the mbuf. */
 static void finish_checksum(struct rte_mbuf *mbuf, uint32_t start, uint32_t offset)
 {
 	uint16_t sum = 0;
@@ -177,7 +177,7 @@ static void finish_checksum(struct rte_mbuf *mbuf, uint32_t start, uint32_t offs
 	memcpy(rte_pktmbuf_mtod_offset(mbuf, uint8_t *, start + offset), &sum, sizeof(sum));
 }
 
-/** What a device that cuts expects: no length in the pseudo-header's sum, IPv4's checksum zero. */
+/* What a device that cuts expects: no length in the pseudo-header's sum, IPv4's checksum zero. */
 static void prepare_cut(struct rte_mbuf *mbuf, bool ipv6)
 {
 	uint8_t *ip = rte_pktmbuf_mtod_offset(mbuf, uint8_t *, mbuf->l2_len);
@@ -191,7 +191,7 @@ static void prepare_cut(struct rte_mbuf *mbuf, bool ipv6)
 	}
 }
 
-/**
+/*
  * Ask the device for what the header asks for; start counts in the mbuf. False: to be cut, but not
  * as a device can, whatever its sender meant by that.
  */
@@ -236,14 +236,14 @@ static void refuse_mbuf(struct rte_mbuf *mbuf, struct tx_tally *refused)
 	rte_pktmbuf_free(mbuf);
 }
 
-/** Let the driver look at frames with offloads. Those that it cannot send are refused. */
+/* Let the driver look at frames with offloads. Those that it cannot send are refused. */
 static void prepare(struct ethq *q, struct tx_tally *refused)
 {
 	unsigned good = 0;
 
 	while (good < q->n_out) {
-		good += rte_eth_tx_prepare(
-			q->dev_id, q->queue_id, q->out + good, (uint16_t)(q->n_out - good));
+		good += rte_eth_tx_prepare(q->dev_id, q->queue_id, q->out + good,
+			(uint16_t)(q->n_out - good));
 		if (good == q->n_out)
 			break;
 		refuse_mbuf(q->out[good], refused);
@@ -265,7 +265,7 @@ static void send_out(struct ethq *q, struct tx_tally *refused)
 	q->n_out = 0;
 }
 
-/** Make an mbuf of a frame, to be sent with the others: TX_SENT, or why not. */
+/* Make an mbuf of a frame, to be sent with the others: TX_SENT, or why not. */
 static enum drop_reason add_frame(struct ethq *q, const struct frame *frame, bool tagged)
 {
 	uint32_t tag_len = tagged ? TAG_LEN : 0;

@@ -15,8 +15,8 @@
  * relied on. Control starts and stops the device only while the queue is in no published snapshot,
  * and gives the spare mbufs back to the pool before it closes the device.
  */
-#ifndef WEFT_DATAPATH_ETHQ_H
-#define WEFT_DATAPATH_ETHQ_H
+#ifndef WEFT_VSWITCH_DATAPATH_ETHQ_H
+#define WEFT_VSWITCH_DATAPATH_ETHQ_H
 
 #include "queue.h"
 
@@ -27,7 +27,7 @@ struct rte_mbuf;
 struct rte_mempool;
 
 struct ethq {
-	struct queue queue;	   /* first member; rx_features: CSUM at most */
+	struct queue queue;        /* first member; rx_features: CSUM at most */
 	uint16_t dev_id, queue_id; /* DPDK's numbers */
 	uint32_t
 		max_len; /* largest frame that it sends, bytes without FCS; segments of TSO aside */

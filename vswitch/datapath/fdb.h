@@ -22,8 +22,8 @@
  * push its neighbours out. Source: IEEE 802.1Q-2018, 8.8 "The Filtering Database", 8.7 "The
  * Learning Process".
  */
-#ifndef WEFT_DATAPATH_FDB_H
-#define WEFT_DATAPATH_FDB_H
+#ifndef WEFT_VSWITCH_DATAPATH_FDB_H
+#define WEFT_VSWITCH_DATAPATH_FDB_H
 
 #include "ether.h"
 
@@ -58,8 +58,8 @@ struct fdb {
 	uint32_t *last_s; /* [bucket * FDB_SLOTS + slot] when last seen */
 	uint32_t n_static;
 	uint32_t per_port[FDB_MAX_PORTS]; /* learned addresses at a port */
-	uint32_t ports_end;		  /* above every port that ever had one */
-	uint32_t evict_at;		  /* where the next search for a victim begins */
+	uint32_t ports_end;               /* above every port that ever had one */
+	uint32_t evict_at;                /* where the next search for a victim begins */
 	uint32_t age_at; /* the bucket where the sweep goes on; 0 = none is under way */
 };
 
@@ -111,8 +111,8 @@ static inline unsigned fdb_bucket_pairs(const struct fdb_bucket *b, uint64_t key
 	const __m128i want = _mm_set1_epi64x((long long)key);
 	__m128i low = _mm_packs_epi32(_mm_cmpeq_epi64(_mm_load_si128(&pairs[0]), want),
 		_mm_cmpeq_epi64(_mm_load_si128(&pairs[1]), want));
-	__m128i high = _mm_packs_epi32(
-		_mm_cmpeq_epi64(_mm_load_si128(&pairs[2]), want), _mm_setzero_si128());
+	__m128i high = _mm_packs_epi32(_mm_cmpeq_epi64(_mm_load_si128(&pairs[2]), want),
+		_mm_setzero_si128());
 
 	return (unsigned)_mm_movemask_epi8(_mm_packs_epi16(low, high));
 }
@@ -133,15 +133,15 @@ static inline uint16_t fdb_lookup_bucket(struct fdb_bucket *b, uint64_t key, boo
 	if (mark) {
 		unsigned seen = atomic_load_explicit(&b->seen, memory_order_relaxed);
 		if (!(seen >> slot & 1)) /* a lost bit only makes the address look older */
-			atomic_store_explicit(
-				&b->seen, (uint8_t)(seen | 1u << slot), memory_order_relaxed);
+			atomic_store_explicit(&b->seen, (uint8_t)(seen | 1u << slot),
+				memory_order_relaxed);
 	}
 	return value;
 }
 
 /** As fdb_lookup(), where the bucket of the first choice is known already. */
-static inline uint16_t fdb_lookup_from(
-	const struct fdb *fdb, struct fdb_bucket *first, uint64_t key, bool mark)
+static inline uint16_t fdb_lookup_from(const struct fdb *fdb, struct fdb_bucket *first,
+	uint64_t key, bool mark)
 {
 	uint16_t value = fdb_lookup_bucket(first, key, mark);
 

@@ -13,8 +13,8 @@
  * Threads: a struct flush belongs to one worker. shared: there are several workers.
  * Life cycle: zeroed, with calls made by notify_init(). Limits: FLUSH_MAX queues.
  */
-#ifndef WEFT_DATAPATH_FLUSH_H
-#define WEFT_DATAPATH_FLUSH_H
+#ifndef WEFT_VSWITCH_DATAPATH_FLUSH_H
+#define WEFT_VSWITCH_DATAPATH_FLUSH_H
 
 #include "notify.h"
 #include "queue.h"

@@ -10,8 +10,8 @@
  * rest_off (12, or 16 when a tag was taken off), then the tail. A tag for the receiver goes
  * between. Threads: one worker; lives for one burst.
  */
-#ifndef WEFT_DATAPATH_FRAME_H
-#define WEFT_DATAPATH_FRAME_H
+#ifndef WEFT_VSWITCH_DATAPATH_FRAME_H
+#define WEFT_VSWITCH_DATAPATH_FRAME_H
 
 #include "steps.h"
 #include "virtio_wire.h"
@@ -23,7 +23,7 @@
 #include <string.h>
 
 #define FRAME_HEAD_SIZE 128
-#define FRAME_MAX_LEN                                                              \
+#define FRAME_MAX_LEN \
 	(65535 + 22) /* 64 KiB of IP below Ethernet and one tag, as TSO makes them \
 		      */
 #define FRAME_MAX_SEGS 1024
@@ -36,16 +36,16 @@ struct frame_seg {
 
 struct frame {
 	alignas(64) uint32_t len; /* canonical length, without virtio header and tag */
-	uint32_t tail_len;	  /* bytes in segs */
-	uint16_t head_len;	  /* bytes in head: min(frame, FRAME_HEAD_SIZE) */
-	uint16_t rest_off;	  /* where head goes on after the addresses: 12 or 16 */
-	uint16_t vid;		  /* VLAN it is in; 0 = none */
-	uint16_t tci;		  /* priority bits and vid, for a tagged receiver */
+	uint32_t tail_len;        /* bytes in segs */
+	uint16_t head_len;        /* bytes in head: min(frame, FRAME_HEAD_SIZE) */
+	uint16_t rest_off;        /* where head goes on after the addresses: 12 or 16 */
+	uint16_t vid;             /* VLAN it is in; 0 = none */
+	uint16_t tci;             /* priority bits and vid, for a tagged receiver */
 	const struct frame_seg *segs;
 	struct frame_seg piece; /* for segs to refer to, of a frame in one piece */
 	uint16_t n_segs;
-	uint16_t skip;	 /* bytes of segs[0] that head has already */
-	uint16_t id;	 /* descriptor to return */
+	uint16_t skip;   /* bytes of segs[0] that head has already */
+	uint16_t id;     /* descriptor to return */
 	uint16_t n_desc; /* slots that it took (packed ring) */
 	uint32_t unused;
 	/* As in the sender's buffer, in one stretch. */

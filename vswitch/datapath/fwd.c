@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-/** 01:80:c2:00:00:00-0f: IEEE 802.1Q-2018, table 8-1 "reserved addresses". */
+/* 01:80:c2:00:00:00-0f: IEEE 802.1Q-2018, table 8-1 "reserved addresses". */
 #define RESERVED_PREFIX UINT64_C(0x0180c2000000)
-#define MAC_MASK	UINT64_C(0xffffffffffff)
-#define MAC_GROUP	(UINT64_C(1) << 40)
+#define MAC_MASK        UINT64_C(0xffffffffffff)
+#define MAC_GROUP       (UINT64_C(1) << 40)
 
 static uint64_t load_be64(const uint8_t *p)
 {
@@ -28,7 +28,7 @@ static uint64_t frame_src(const struct frame *frame)
 	return load_be64(frame->head + 4) & MAC_MASK;
 }
 
-/** Send the frames of mask to port_id. */
+/* Send the frames of mask to port_id. */
 static inline void send_to(struct fwd_out *out, uint16_t port_id, uint64_t mask, uint64_t tagged)
 {
 	if (!out->frames[port_id])
@@ -39,7 +39,7 @@ static inline void send_to(struct fwd_out *out, uint16_t port_id, uint64_t mask,
 
 /* ---- Bridges ---- */
 
-/** Frames of a burst with the same addresses and tag: decided about once. */
+/* Frames of a burst with the same addresses and tag: decided about once. */
 struct flow {
 	uint64_t frames; /* bit i: frames[i] */
 	struct frame *first;
@@ -50,7 +50,7 @@ struct flow {
 #define FLOW_SLOTS 64
 _Static_assert(FRAME_BURST < UINT8_MAX, "the number of a flow is a byte");
 
-/** A burst on its way through a bridge. */
+/* A burst on its way through a bridge. */
 struct pass {
 	const struct dp_snapshot *snapshot;
 	const struct dp_port *port; /* where it came from */
@@ -65,7 +65,7 @@ struct pass {
 	struct flow flows[FRAME_BURST];
 };
 
-/** Admit or refuse a frame. If admitted it begins a flow, and its look-ups. A reason, or TAG_PASS.
+/* Admit or refuse a frame. If admitted it begins a flow, and its look-ups. A reason, or TAG_PASS.
  */
 static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
 {
@@ -101,7 +101,7 @@ static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigne
 	return TAG_PASS;
 }
 
-/** The first 16 bytes of a frame: addresses, EtherType and what may be a tag. */
+/* The first 16 bytes of a frame: addresses, EtherType and what may be a tag. */
 struct prefix {
 	uint64_t words[2];
 };
@@ -114,7 +114,7 @@ static inline struct prefix frame_prefix(const struct frame *frame)
 	return prefix;
 }
 
-/**
+/*
  * Is frame of the same flow as one that was admitted, which had prefix last? If so its tag is taken
  * off as that one's was.
  */
@@ -138,18 +138,18 @@ static inline bool join_flow(struct frame *frame, const struct frame *first, str
 	return true;
 }
 
-/** Where in a burst's index of flows a prefix is looked for; a tag need not tell flows apart there.
+/* Where in a burst's index of flows a prefix is looked for; a tag need not tell flows apart there.
  */
 static inline unsigned flow_slot(struct prefix prefix)
 {
 	return (unsigned)_mm_crc32_u64(prefix.words[0], prefix.words[1] << 16) % FLOW_SLOTS;
 }
 
-/** Sort the burst into flows; what is refused is counted. */
+/* Sort the burst into flows; what is refused is counted. */
 static void make_flows(struct fwd *fwd, struct pass *pass)
 {
 	uint8_t index[FLOW_SLOTS] = {0}; /* number of the flow that came by last, from 1 */
-	struct frame *first = NULL;	 /* of the flow that the last frame was in */
+	struct frame *first = NULL;      /* of the flow that the last frame was in */
 	struct prefix last = {{0, 0}};
 	uint64_t *joined = NULL;
 
@@ -186,8 +186,8 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 	}
 }
 
-/** Control did not know the source of a flow, or not here: tell it, unless the address is static:
- *  such a one stays where it was put, whoever uses it. */
+/* Control did not know the source of a flow, or not here: tell it, unless the address is static:
+ * such a one stays where it was put, whoever uses it. */
 static void learn(struct fwd *fwd, const struct pass *pass, const struct flow *flow, uint16_t value)
 {
 	if (value != FDB_NONE && value & FDB_STATIC)
@@ -195,7 +195,7 @@ static void learn(struct fwd *fwd, const struct pass *pass, const struct flow *f
 	learn_source(&fwd->learn, pass->port->bridge, pass->port->id, flow->src_key);
 }
 
-/** Which of these frames of VLAN vid carry a tag when they leave by a port? */
+/* Which of these frames of VLAN vid carry a tag when they leave by a port? */
 static inline uint64_t tagged_frames(const struct fwd *fwd, const struct pass *pass,
 	const struct dp_port *to, uint16_t vid, uint64_t mask)
 {
@@ -211,9 +211,9 @@ static inline uint64_t tagged_frames(const struct fwd *fwd, const struct pass *p
 	return tagged;
 }
 
-/** Send frames to the port that their address is known to be at; nobody knows it: flood. */
-static void send_known(
-	struct fwd *fwd, struct pass *pass, uint64_t frames, uint16_t vid, uint16_t value)
+/* Send frames to the port that their address is known to be at; nobody knows it: flood. */
+static void send_known(struct fwd *fwd, struct pass *pass, uint64_t frames, uint16_t vid,
+	uint16_t value)
 {
 	uint16_t port_id = value & FDB_PORT_MASK;
 	const struct dp_port *to = &pass->snapshot->ports[port_id];
@@ -231,7 +231,7 @@ static void send_known(
 		send_to(&fwd->out, port_id, frames, tagged_frames(fwd, pass, to, vid, frames));
 }
 
-/** Send frames, all of VLAN vid, to every member port but the one they came from. */
+/* Send frames, all of VLAN vid, to every member port but the one they came from. */
 static void flood(struct fwd *fwd, const struct pass *pass, uint64_t mask, uint16_t vid)
 {
 	const struct dp_bridge *bridge = pass->port->bridge;
@@ -308,9 +308,9 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 
 /* ---- Bursts ---- */
 
-/** Look at each frame of a burst: drop those that are none. Returns the mask of the others. */
-static uint64_t inspect_each(
-	struct fwd *fwd, unsigned n, uint64_t features, struct dp_counters *counters)
+/* Look at each frame of a burst: drop those that are none. Returns the mask of the others. */
+static uint64_t inspect_each(struct fwd *fwd, unsigned n, uint64_t features,
+	struct dp_counters *counters)
 {
 	uint64_t good = 0;
 
@@ -342,9 +342,9 @@ static uint64_t inspect_each(
 	return good;
 }
 
-/** Count a burst's frames; drop those that are none. Returns the mask of the others. */
-static inline uint64_t inspect(
-	struct fwd *fwd, unsigned n, uint64_t features, struct dp_counters *counters)
+/* Count a burst's frames; drop those that are none. Returns the mask of the others. */
+static inline uint64_t inspect(struct fwd *fwd, unsigned n, uint64_t features,
+	struct dp_counters *counters)
 {
 	const struct burst *burst = &fwd->burst;
 
@@ -356,7 +356,7 @@ static inline uint64_t inspect(
 	return inspect_each(fwd, n, features, counters);
 }
 
-/** Why nothing of this port goes anywhere, or TAG_PASS. */
+/* Why nothing of this port goes anywhere, or TAG_PASS. */
 static enum drop_reason port_obstacle(const struct dp_port *port)
 {
 	if (!(port->flags & DP_PORT_ENABLED))
@@ -381,14 +381,14 @@ static void forward(struct fwd *fwd, struct pass *pass)
 		forward_bridge(fwd, pass);
 }
 
-/** May a burst exceed what one is allowed to cost? Cheap. Few bytes cannot make many segments. */
+/* May a burst exceed what one is allowed to cost? Cheap. Few bytes cannot make many segments. */
 static inline bool burst_may_be_long(const struct burst *burst)
 {
 	return burst->bytes > FWD_BURST_BYTES ||
 	       (burst->bits >> 8 && burst->bytes > FWD_BURST_SEGMENTS * OFFLOAD_MIN_SEGMENT);
 }
 
-/** Put the frames that exceed it back; the first one never does. Returns how many stay in the
+/* Put the frames that exceed it back; the first one never does. Returns how many stay in the
  * burst.
  */
 static unsigned shorten_burst(struct fwd *fwd, struct queue *q, unsigned n)
@@ -413,7 +413,7 @@ static unsigned shorten_burst(struct fwd *fwd, struct queue *q, unsigned n)
 	return keep;
 }
 
-/** A burst of a queue's frames. Returns how many. */
+/* A burst of a queue's frames. Returns how many. */
 static inline unsigned receive(struct fwd *fwd, struct queue *q)
 {
 	unsigned n;
@@ -426,15 +426,15 @@ static inline unsigned receive(struct fwd *fwd, struct queue *q)
 	return n;
 }
 
-/** Frames that have to wait for ports, by frame. */
+/* Frames that have to wait for ports, by frame. */
 struct waiting {
 	uint64_t frames;
 	uint16_t ports[FRAME_BURST];
 };
 
-/** Deliver to every port that frames of the burst go to. */
-static void deliver_all(
-	struct fwd *fwd, const struct pass *pass, uint16_t pair, struct waiting *ret_waiting)
+/* Deliver to every port that frames of the burst go to. */
+static void deliver_all(struct fwd *fwd, const struct pass *pass, uint16_t pair,
+	struct waiting *ret_waiting)
 {
 	struct fwd_out *out = &fwd->out;
 	struct delivery job = {.snapshot = pass->snapshot,
@@ -459,10 +459,10 @@ static void deliver_all(
 	out->n_ports = 0;
 }
 
-/** Put waiting frames at the end of the burst back and drop the others. Returns how many of the n
- *  frames are done with. */
-static unsigned requeue(
-	struct fwd *fwd, const struct dp_rx *rx, struct waiting *waiting, unsigned n)
+/* Put waiting frames at the end of the burst back and drop the others. Returns how many of the n
+ * frames are done with. */
+static unsigned requeue(struct fwd *fwd, const struct dp_rx *rx, struct waiting *waiting,
+	unsigned n)
 {
 	struct dp_counters *counters = &fwd->counters[rx->port_id];
 	unsigned keep = n;

@@ -23,8 +23,8 @@
  * Invariant, per worker: frames received + copies = frames sent + drops (counters.h).
  * Threads: a struct fwd belongs to one worker. Nothing here allocates, waits or fails.
  */
-#ifndef WEFT_DATAPATH_FWD_H
-#define WEFT_DATAPATH_FWD_H
+#ifndef WEFT_VSWITCH_DATAPATH_FWD_H
+#define WEFT_VSWITCH_DATAPATH_FWD_H
 
 #include "counters.h"
 #include "deliver.h"
@@ -37,7 +37,7 @@
 /** Frames that a worker may have forwarded and not flushed. */
 #define FWD_FLUSH 256
 /* Where a burst ends. */
-#define FWD_BURST_BYTES	   (1u << 20)
+#define FWD_BURST_BYTES    (1u << 20)
 #define FWD_BURST_SEGMENTS 8192u
 /* What one costs at most. A chain's first descriptor is read twice, and that of an indirect table
  * is none of its pieces. Not more than half of the segments go unnoticed by the sums over a burst.
@@ -45,7 +45,7 @@
 #define FWD_MAX_TAKE_DESCS (FWD_MAX_SEGS + 2 * FRAME_BURST + 2)
 #define FWD_MAX_PUT_DESCS  (FRAME_BURST + PUT_MAX_DESCS + 2 * PUT_MAX_SEGS + PUT_MAX_CHAINS + 1)
 #define FWD_MAX_SEGMENTS   (2 * FWD_BURST_SEGMENTS)
-#define FWD_MAX_BYTES	   (16u << 20)
+#define FWD_MAX_BYTES      (16u << 20)
 
 /** Where a burst goes: frames (bit i = frames[i]) by port, and the ports with any. */
 struct fwd_out {

@@ -2,9 +2,9 @@
 
 #include "sys.h"
 
-/** Events are thrown away: what woke us is found by looking at the rings. */
+/* Events are thrown away: what woke us is found by looking at the rings. */
 #define IDLE_EVENTS 16
-/** Naps between polls: what a frame waits for at most, after the longest (IDLE_FIRST_NAP_NS). */
+/* Naps between polls: what a frame waits for at most, after the longest (IDLE_FIRST_NAP_NS). */
 #define IDLE_LAST_NAP_NS 400000
 
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)

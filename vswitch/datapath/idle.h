@@ -10,8 +10,8 @@
  *
  * Threads: the worker; control makes it and says what to watch (control/idle_setup.h).
  */
-#ifndef WEFT_DATAPATH_IDLE_H
-#define WEFT_DATAPATH_IDLE_H
+#ifndef WEFT_VSWITCH_DATAPATH_IDLE_H
+#define WEFT_VSWITCH_DATAPATH_IDLE_H
 
 #include "snapshot.h"
 
@@ -24,7 +24,7 @@ struct idle {
 	int epoll_fd;
 	int wake_fd;
 	_Atomic unsigned n_unwatched; /* rings without a kick: they must be polled */
-	long nap_ns;		      /* the worker's: how long to leave them alone */
+	long nap_ns;                  /* the worker's: how long to leave them alone */
 };
 
 /** Worker: ask for wake-ups by rx[n_rx]. True if it may sleep: nothing is pending. */

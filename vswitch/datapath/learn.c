@@ -4,8 +4,8 @@
 
 #define MAC_MASK UINT64_C(0xffffffffffff)
 
-void learn_source(
-	struct learn *learn, const struct dp_bridge *bridge, uint16_t port_id, uint64_t key)
+void learn_source(struct learn *learn, const struct dp_bridge *bridge, uint16_t port_id,
+	uint64_t key)
 {
 	uint64_t now_tsc = rte_rdtsc();
 	unsigned at = fdb_hash(key) % LEARN_FILTER;

@@ -7,8 +7,8 @@
  *
  * Threads: a struct learn belongs to one worker. Life cycle: zeroed, then events and interval_tsc.
  */
-#ifndef WEFT_DATAPATH_LEARN_H
-#define WEFT_DATAPATH_LEARN_H
+#ifndef WEFT_VSWITCH_DATAPATH_LEARN_H
+#define WEFT_VSWITCH_DATAPATH_LEARN_H
 
 #include "note.h"
 #include "snapshot.h"
@@ -17,8 +17,8 @@
 
 struct learn {
 	struct note_ring *notes; /* borrowed */
-	uint64_t interval_tsc;	 /* the same source not more often than this */
-	bool wants_control;	 /* control has something to read */
+	uint64_t interval_tsc;   /* the same source not more often than this */
+	bool wants_control;      /* control has something to read */
 	struct {
 		uint64_t key;
 		uint64_t tsc;
@@ -27,7 +27,7 @@ struct learn {
 };
 
 /** The address of key (fdb.h) was seen as a source at port_id. */
-void learn_source(
-	struct learn *learn, const struct dp_bridge *bridge, uint16_t port_id, uint64_t key);
+void learn_source(struct learn *learn, const struct dp_bridge *bridge, uint16_t port_id,
+	uint64_t key);
 
 #endif

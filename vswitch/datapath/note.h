@@ -5,8 +5,8 @@
  * loses them, counted, and losing one only means that the next frame floods and tells again.
  * Each side looks at the other's index as rarely as it can: a look costs a transfer between cores.
  */
-#ifndef WEFT_DATAPATH_NOTE_H
-#define WEFT_DATAPATH_NOTE_H
+#ifndef WEFT_VSWITCH_DATAPATH_NOTE_H
+#define WEFT_VSWITCH_DATAPATH_NOTE_H
 
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -24,7 +24,7 @@ struct note {
 
 struct note_ring {
 	alignas(64) _Atomic uint32_t head; /* producer */
-	uint32_t tail_seen;		   /* producer: where the consumer was at the last look */
+	uint32_t tail_seen;                /* producer: where the consumer was at the last look */
 	uint64_t lost;
 	alignas(64) _Atomic uint32_t tail; /* consumer */
 	alignas(64) struct note notes[NOTE_RING_SIZE];

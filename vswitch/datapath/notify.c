@@ -4,10 +4,10 @@
 
 #include <errno.h>
 
-/** Collecting makes room, so that a second try is one too many already. */
+/* Collecting makes room, so that a second try is one too many already. */
 #define SUBMIT_TRIES 4
 
-/** The results say nothing, but take room. */
+/* The results say nothing, but take room. */
 static void collect(struct notify *notify)
 {
 	struct io_event events[NOTIFY_EVENTS];

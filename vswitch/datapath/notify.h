@@ -12,8 +12,8 @@
  * (control/notify_setup.h).
  * Source: io_submit(2), "aio_resfd"; linux/aio_abi.h.
  */
-#ifndef WEFT_DATAPATH_NOTIFY_H
-#define WEFT_DATAPATH_NOTIFY_H
+#ifndef WEFT_VSWITCH_DATAPATH_NOTIFY_H
+#define WEFT_VSWITCH_DATAPATH_NOTIFY_H
 
 #include <linux/aio_abi.h>
 
@@ -24,8 +24,8 @@
 
 struct notify {
 	aio_context_t context;
-	int null_fd;	  /* what the requests read nothing from */
-	unsigned n;	  /* calls[n] wait for notify_submit() */
+	int null_fd;      /* what the requests read nothing from */
+	unsigned n;       /* calls[n] wait for notify_submit() */
 	unsigned n_ended; /* since they were last collected */
 	struct iocb calls[NOTIFY_BATCH];
 	struct iocb *list[NOTIFY_BATCH]; /* &calls[i]: it may not move */

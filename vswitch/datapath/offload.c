@@ -4,11 +4,11 @@
 
 #include <string.h>
 
-#define IP_PROTO_TCP	6
-#define IP_PROTO_UDP	17
-#define UDP_HDR_LEN	8u
-#define TCP_FIN_PSH	0x09
-#define TCP_CWR		0x80
+#define IP_PROTO_TCP 6
+#define IP_PROTO_UDP 17
+#define UDP_HDR_LEN  8u
+#define TCP_FIN_PSH  0x09
+#define TCP_CWR      0x80
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -32,7 +32,7 @@ static void put32(uint8_t *p, uint32_t v)
 	put16(p + 2, v & 0xffff);
 }
 
-/** RFC 1071: the sum of big-endian words, not folded. */
+/* RFC 1071: the sum of big-endian words, not folded. */
 static uint64_t sum(const uint8_t *p, uint32_t len, uint64_t start)
 {
 	uint64_t s = start;
@@ -55,7 +55,7 @@ static uint16_t fold(uint64_t s)
 	return (uint16_t)~s;
 }
 
-/** Feature bits that a header makes use of; guest = those of a receiver, else of a sender. */
+/* Feature bits that a header makes use of; guest = those of a receiver, else of a sender. */
 static uint64_t features_of(const struct virtio_net_hdr_v1 *hdr, bool guest)
 {
 	uint64_t need = 0;

@@ -5,8 +5,8 @@
  * from the bytes and are checked against the frame.
  * Source: VIRTIO 1.2, 5.1.6.2 "Packet Transmission"; RFC 1071, 9293 (TCP), 768 (UDP), 791, 8200.
  */
-#ifndef WEFT_DATAPATH_OFFLOAD_H
-#define WEFT_DATAPATH_OFFLOAD_H
+#ifndef WEFT_VSWITCH_DATAPATH_OFFLOAD_H
+#define WEFT_VSWITCH_DATAPATH_OFFLOAD_H
 
 #include "frame.h"
 
@@ -46,8 +46,8 @@ void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_
 
 /** Bytes of Ethernet, IP and TCP or UDP headers; 0 when frame[len] is not what hdr says. len may be
  *  less than the frame's length as long as it holds the headers. */
-uint32_t offload_header_len(
-	const uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr);
+uint32_t offload_header_len(const uint8_t *frame, uint32_t len,
+	const struct virtio_net_hdr_v1 *hdr);
 
 #define ETHER_TYPE_IPV4 0x0800
 #define ETHER_TYPE_IPV6 0x86dd

@@ -40,8 +40,8 @@
  * Limits: FRAME_BURST frames a call; nothing waits, allocates or fails; what a queue does for one
  * delivery is bounded by the implementation (tx_burst.effort).
  */
-#ifndef WEFT_DATAPATH_QUEUE_H
-#define WEFT_DATAPATH_QUEUE_H
+#ifndef WEFT_VSWITCH_DATAPATH_QUEUE_H
+#define WEFT_VSWITCH_DATAPATH_QUEUE_H
 
 #include "counters.h"
 #include "frame.h"
@@ -75,11 +75,11 @@ struct queue {
 /** Frames of a burst that are to be sent to one queue, and what became of them. */
 struct tx_burst {
 	const struct frame *frames; /* frames[FRAME_BURST] */
-	uint64_t todo;	 /* bit i: frames[i] is to be sent; cleared when it is done with */
+	uint64_t todo;   /* bit i: frames[i] is to be sent; cleared when it is done with */
 	uint64_t tagged; /* and with a VLAN tag */
-	uint64_t keep;	 /* not to be dropped; see tx */
+	uint64_t keep;   /* not to be dropped; see tx */
 	struct dp_counters *counters; /* of the port */
-	bool is_plain;		      /* none asks for an offload or has a group address */
+	bool is_plain;                /* none asks for an offload or has a group address */
 	enum drop_reason reason;      /* why one was kept */
 	uint32_t
 		effort; /* spent so far, as the queue counts it; 0 before a delivery's first call */
@@ -120,8 +120,8 @@ struct queue_ops {
 	void (*set_wakeup)(struct queue *q, bool on);
 };
 
-static inline unsigned queue_rx(
-	struct queue *q, struct burst *burst, unsigned max, struct frame_seg *segs, unsigned n_segs)
+static inline unsigned queue_rx(struct queue *q, struct burst *burst, unsigned max,
+	struct frame_seg *segs, unsigned n_segs)
 {
 	return q->ops->rx(q, burst, max, segs, n_segs);
 }

@@ -7,8 +7,8 @@
  * model: ports by id; a port is in a bridge, or an end of a wire, or neither. Source: IEEE
  * 802.1Q-2018, 8.6.1 to 8.6.4 (PVID, ingress and egress rules).
  */
-#ifndef WEFT_DATAPATH_SNAPSHOT_H
-#define WEFT_DATAPATH_SNAPSHOT_H
+#ifndef WEFT_VSWITCH_DATAPATH_SNAPSHOT_H
+#define WEFT_VSWITCH_DATAPATH_SNAPSHOT_H
 
 #include "ether.h"
 #include "fdb.h"
@@ -23,11 +23,11 @@
 #define DP_MAX_QUEUES  16 /* of a port */
 #define DP_NO_PORT     0xffff
 
-#define DP_PORT_ENABLED	    0x01 /* administratively up */
+#define DP_PORT_ENABLED     0x01 /* administratively up */
 #define DP_PORT_UNTAGGED    0x02 /* untagged frames pass, in VLAN pvid (which may be 0 = none) */
-#define DP_PORT_TAGGED	    0x04 /* tagged frames of `vlans` pass */
+#define DP_PORT_TAGGED      0x04 /* tagged frames of `vlans` pass */
 #define DP_PORT_PVID_TAGGED 0x08 /* frames of pvid leave with a tag (native-tagged) */
-#define DP_PORT_WIRE	    0x10 /* end of a wire; wire_peer is the other, if the wire is up */
+#define DP_PORT_WIRE        0x10 /* end of a wire; wire_peer is the other, if the wire is up */
 
 struct dp_bridge {
 	struct fdb *fdb;
@@ -40,11 +40,11 @@ struct dp_bridge {
 struct dp_port {
 	/* First line: what every frame needs. */
 	alignas(64) struct queue *const *tx; /* to send to; tx[n_tx] */
-	const struct dp_bridge *bridge;	     /* NULL: in none */
-	const struct vlan_set *vlans;	     /* member VLANs, the bridge's limits applied */
-	uint32_t mtu;			     /* largest layer-3 packet, bytes */
+	const struct dp_bridge *bridge;      /* NULL: in none */
+	const struct vlan_set *vlans;        /* member VLANs, the bridge's limits applied */
+	uint32_t mtu;                        /* largest layer-3 packet, bytes */
 	uint16_t pvid;
-	uint16_t n_tx;	    /* 0: not running */
+	uint16_t n_tx;      /* 0: not running */
 	uint16_t wire_peer; /* DP_NO_PORT: the wire is down */
 	uint16_t id;
 	uint16_t flags;
@@ -55,13 +55,13 @@ _Static_assert(sizeof(struct dp_port) == 64, "what a frame needs of a port is on
 struct dp_rx {
 	struct queue *queue;
 	uint16_t port_id;
-	uint16_t pair;	  /* its number at the port: frames of one queue stay in one queue */
+	uint16_t pair;    /* its number at the port: frames of one queue stay in one queue */
 	bool is_disabled; /* what is received is dropped */
 };
 
 struct dp_snapshot {
 	const struct dp_port *ports; /* by id; flags == 0 && bridge == NULL where there is none */
-	uint16_t n_ports;	     /* ids in use are below this */
+	uint16_t n_ports;            /* ids in use are below this */
 	uint16_t n_workers;
 	struct {
 		const struct dp_rx *rx; /* rx[n_rx]: the queues of this worker */

@@ -10,11 +10,11 @@
 
 #define HDR_SIZE  SOCKQ_HDR_SIZE
 #define MAC_BYTES 12 /* both addresses */
-/** Frames up to this length are copied; a larger one waits for nobody. */
+/* Frames up to this length are copied; a larger one waits for nobody. */
 #define OUT_COPY_MAX (SOCKQ_OUT_SLOT - HDR_SIZE - TAG_LEN)
-/** Header, and frame in pieces. */
+/* Header, and frame in pieces. */
 #define OUT_MAX_PIECES 128
-/** About 2 us. */
+/* About 2 us. */
 #define REST_TSC 5000
 
 static struct sockq *to_sockq(struct queue *q)
@@ -24,7 +24,7 @@ static struct sockq *to_sockq(struct queue *q)
 
 /* ---- In ---- */
 
-/** The tag that the kernel took out of a frame. False: it had none. */
+/* The tag that the kernel took out of a frame. False: it had none. */
 static bool stripped_tag(const struct msghdr *msg, uint8_t tag[TAG_LEN])
 {
 	const struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
@@ -45,7 +45,7 @@ static bool stripped_tag(const struct msghdr *msg, uint8_t tag[TAG_LEN])
 	return true;
 }
 
-/** Make a frame of n bytes in a slot, header included; with tag, where there is one. */
+/* Make a frame of n bytes in a slot, header included; with tag, where there is one. */
 static void load(struct frame *frame, uint8_t *slot, uint32_t n, const uint8_t *tag)
 {
 	uint8_t *bytes = slot + HDR_SIZE, *head = frame->head;
@@ -143,7 +143,7 @@ static bool pending(struct queue *queue)
 
 /* ---- Out ---- */
 
-/** Header, addresses, tag and the rest of the head in one stretch. Returns its length. */
+/* Header, addresses, tag and the rest of the head in one stretch. Returns its length. */
 static uint32_t store_head(const struct frame *frame, bool tagged, uint8_t *out)
 {
 	uint32_t at = HDR_SIZE + MAC_BYTES, rest = frame->head_len - frame->rest_off;
@@ -176,14 +176,14 @@ static void put_small(struct sockq *q, const struct frame *frame, bool tagged)
 	q->out_iov[q->n_out++].iov_len = at + frame->tail_len;
 }
 
-/** Why the kernel did not take a frame, by its error. */
+/* Why the kernel did not take a frame, by its error. */
 static enum drop_reason why_refused(int error)
 {
 	switch (error) {
 	case EMSGSIZE:
 		return DROP_TX_MTU; /* the device's became smaller, and control has not been told */
-	case EBADFD: /* a tap without an interface, ... */
-	case EIO:    /* ... one that is down, ... */
+	case EBADFD:                /* a tap without an interface, ... */
+	case EIO:                   /* ... one that is down, ... */
 	case ENETDOWN:
 	case ENODEV:
 	case ENXIO:
@@ -195,7 +195,7 @@ static enum drop_reason why_refused(int error)
 	}
 }
 
-/** Straight from the sender's memory. */
+/* Straight from the sender's memory. */
 static enum drop_reason put_large(struct sockq *q, const struct frame *frame, bool tagged)
 {
 	uint8_t head[HDR_SIZE + TAG_LEN + FRAME_HEAD_SIZE];
@@ -222,7 +222,7 @@ static enum drop_reason put_large(struct sockq *q, const struct frame *frame, bo
 	return sent < 0 ? why_refused(errno) : TX_SENT;
 }
 
-/** Send slots from..n_out. Returns how many went; at least the first is refused if that is 0. */
+/* Send slots from..n_out. Returns how many went; at least the first is refused if that is 0. */
 static unsigned send_slots(struct sockq *q, unsigned from)
 {
 	int n;
@@ -234,7 +234,7 @@ static unsigned send_slots(struct sockq *q, unsigned from)
 	return sys_write_tap(q->fd, &q->out_iov[from], 1) < 0 ? 0 : 1;
 }
 
-/** Send the slots that are filled; drop, and count so, what the kernel does not take. */
+/* Send the slots that are filled; drop, and count so, what the kernel does not take. */
 static void send_small(struct sockq *q, struct dp_counters *counters, struct tx_tally *refused)
 {
 	for (unsigned at = 0, n; at < q->n_out; at += n) {

@@ -23,8 +23,8 @@
  * once touched. Source: Linux, packet(7); include/uapi/linux/if_packet.h (PACKET_VNET_HDR,
  * PACKET_AUXDATA).
  */
-#ifndef WEFT_DATAPATH_SOCKQ_H
-#define WEFT_DATAPATH_SOCKQ_H
+#ifndef WEFT_VSWITCH_DATAPATH_SOCKQ_H
+#define WEFT_VSWITCH_DATAPATH_SOCKQ_H
 
 #include "queue.h"
 

@@ -2,8 +2,8 @@
  * spin: the lock of a ring that several workers put into. Taken once per burst, held for the time
  * of some copies; nobody sleeps with it.
  */
-#ifndef WEFT_DATAPATH_SPIN_H
-#define WEFT_DATAPATH_SPIN_H
+#ifndef WEFT_VSWITCH_DATAPATH_SPIN_H
+#define WEFT_VSWITCH_DATAPATH_SPIN_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -7,8 +7,8 @@
  * host is a file descriptor, once per burst, or for a tap, which has no other way, once per frame.
  * None waits but sys_sleep(). Errors are errno's, as each caller knows.
  */
-#ifndef WEFT_DATAPATH_SYS_H
-#define WEFT_DATAPATH_SYS_H
+#ifndef WEFT_VSWITCH_DATAPATH_SYS_H
+#define WEFT_VSWITCH_DATAPATH_SYS_H
 
 #include <linux/aio_abi.h>
 #include <stdint.h>
@@ -70,8 +70,8 @@ static inline void sys_wake(int fd)
 }
 
 /** Wait for an event of the set; NULL: for ever. Returns how many there are, or -1. */
-static inline int sys_sleep(
-	int epoll_fd, struct epoll_event *events, int n, const struct timespec *timeout)
+static inline int sys_sleep(int epoll_fd, struct epoll_event *events, int n,
+	const struct timespec *timeout)
 {
 	return epoll_pwait2(epoll_fd, events, n, timeout, NULL);
 }

@@ -7,16 +7,16 @@
  *   in:  untagged or priority-tagged (VID 0) -> pvid, if the port takes untagged frames;
  *        tagged -> its VID, if the port takes tagged frames; then membership is checked
  *   out: members only; VLAN 0 leaves untagged; the pvid as the port says; every other VLAN tagged
- *        inner: a frame in whose data another tag follows keeps one in front of it (its VLAN's, or a
- *        priority tag in VLAN 0) where it would leave a port of tagged VLANs untagged: the receiver
- *        would take the inner tag for the frame's VLAN, which is how a sender hops from a native VLAN
- *        into one that it may not be in
+ *        inner: a frame in whose data another tag follows keeps one in front of it (its VLAN's, or
+ *        a priority tag in VLAN 0) where it would leave a port of tagged VLANs untagged: the
+ *        receiver would take the inner tag for the frame's VLAN, which is how a sender hops from a
+ *        native VLAN into one that it may not be in
  * The priority of a tag that was taken off is kept for a receiver that gets one.
  * Source: IEEE 802.1Q-2018, 6.9 "Support of the EISS", 8.6.2 "Ingress filtering", 8.6.4 "Egress
  * filtering", 9.6 "VLAN Tag Control Information".
  */
-#ifndef WEFT_DATAPATH_TAG_H
-#define WEFT_DATAPATH_TAG_H
+#ifndef WEFT_VSWITCH_DATAPATH_TAG_H
+#define WEFT_VSWITCH_DATAPATH_TAG_H
 
 #include "drop.h"
 #include "frame.h"

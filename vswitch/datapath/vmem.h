@@ -5,8 +5,8 @@
  * vmem, swapped while no worker uses the port.
  * Threads: any, read only.
  */
-#ifndef WEFT_DATAPATH_VMEM_H
-#define WEFT_DATAPATH_VMEM_H
+#ifndef WEFT_VSWITCH_DATAPATH_VMEM_H
+#define WEFT_VSWITCH_DATAPATH_VMEM_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -14,10 +14,10 @@
 #define VMEM_MAX_REGIONS 32
 
 struct vmem_region {
-	uint64_t gpa;	    /* guest-physical start */
-	uint64_t size;	    /* bytes */
+	uint64_t gpa;       /* guest-physical start */
+	uint64_t size;      /* bytes */
 	uint64_t user_addr; /* the front-end's address of the start (ring addresses use these) */
-	uint8_t *hva;	    /* where it is mapped here */
+	uint8_t *hva;       /* where it is mapped here */
 };
 
 struct vmem {
@@ -63,8 +63,8 @@ static inline void *vmem_translate_near(const struct vmem *mem, struct vmem_regi
 }
 
 /** As vmem_translate(), and how many bytes follow in the region (at most size). */
-static inline void *vmem_translate_part(
-	const struct vmem *mem, uint64_t gpa, uint64_t size, uint64_t *ret_size)
+static inline void *vmem_translate_part(const struct vmem *mem, uint64_t gpa, uint64_t size,
+	uint64_t *ret_size)
 {
 	for (unsigned i = 0; i < mem->n_regions; i++) {
 		const struct vmem_region *r = &mem->regions[i];

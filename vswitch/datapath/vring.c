@@ -1,12 +1,12 @@
 #include "vring_priv.h"
 
-/** Are all positions inside the ring, and no more of it used than there is? At any time. */
+/* Are all positions inside the ring, and no more of it used than there is? At any time. */
 static inline bool is_inside(const struct vring *ring)
 {
 	return ring->n_unpublished <= ring->size &&
-	       (!ring->packed || (ring->next_avail < ring->size && ring->next_used < ring->size &&
-					 ring->published < ring->size &&
-					 ring->publish_slot < ring->size));
+	       (!ring->packed ||
+		       (ring->next_avail < ring->size && ring->next_used < ring->size &&
+			       ring->published < ring->size && ring->publish_slot < ring->size));
 }
 
 bool vring_is_sound(const struct vring *ring)
@@ -17,9 +17,9 @@ bool vring_is_sound(const struct vring *ring)
 
 /* ---- Copies ---- */
 
-/** Move n bytes out of segs, from byte `skip` of segs[*at] on. */
-static void gather(
-	uint8_t *dst, uint32_t n, const struct frame_seg *segs, unsigned *at, uint32_t *skip)
+/* Move n bytes out of segs, from byte `skip` of segs[*at] on. */
+static void gather(uint8_t *dst, uint32_t n, const struct frame_seg *segs, unsigned *at,
+	uint32_t *skip)
 {
 	while (n) {
 		uint32_t room = segs[*at].len - *skip;
@@ -64,7 +64,7 @@ void frame_gather(struct frame *frame, uint32_t len)
 	frame->skip = (uint16_t)skip;
 }
 
-/** Where the next byte of a frame goes. */
+/* Where the next byte of a frame goes. */
 struct cursor {
 	const struct frame_seg *seg;
 	uint32_t used;
@@ -88,7 +88,7 @@ static void put_bytes(struct cursor *to, const uint8_t *src, uint32_t n)
 	}
 }
 
-/** Header, addresses, tag and rest of the head as one stretch of bytes. Returns its length. */
+/* Header, addresses, tag and rest of the head as one stretch of bytes. Returns its length. */
 static uint32_t build_head(const struct frame *frame, bool tagged, uint16_t n_buffers, uint8_t *out)
 {
 	struct virtio_net_hdr_v1 hdr = {0};
@@ -167,9 +167,9 @@ void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 	STEP_CHECK(is_inside(ring));
 }
 
-/** Collect writable chains until they hold need bytes. */
-static enum drop_reason plan_put(
-	struct vring *ring, uint32_t need, struct put_plan *plan, uint16_t *ret_ahead)
+/* Collect writable chains until they hold need bytes. */
+static enum drop_reason plan_put(struct vring *ring, uint32_t need, struct put_plan *plan,
+	uint16_t *ret_ahead)
 {
 	uint32_t room = 0;
 
@@ -214,8 +214,8 @@ uint64_t vring_put_plain(struct vring *ring, struct put_plan *plan, const struct
 			    : split_put_plain(ring, plan, tx, tally);
 }
 
-enum drop_reason vring_put(
-	struct vring *ring, struct put_plan *plan, const struct frame *frame, bool tagged)
+enum drop_reason vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
+	bool tagged)
 {
 	uint32_t need = (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
 	uint16_t n;
@@ -295,8 +295,8 @@ bool vring_signal_needed(struct vring *ring)
 
 /* ---- The queue ---- */
 
-static unsigned rx(
-	struct queue *q, struct burst *burst, unsigned max, struct frame_seg *segs, unsigned n_segs)
+static unsigned rx(struct queue *q, struct burst *burst, unsigned max, struct frame_seg *segs,
+	unsigned n_segs)
 {
 	return vring_take(vring_of(q), burst, max, segs, n_segs);
 }

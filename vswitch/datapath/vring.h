@@ -23,8 +23,8 @@
  * in a chain to transmit, PUT_MAX_SEGS in one to receive, the ring's size at most; none without
  * bytes. Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues".
  */
-#ifndef WEFT_DATAPATH_VRING_H
-#define WEFT_DATAPATH_VRING_H
+#ifndef WEFT_VSWITCH_DATAPATH_VRING_H
+#define WEFT_VSWITCH_DATAPATH_VRING_H
 
 #include "queue.h"
 #include "vmem.h"
@@ -36,7 +36,7 @@
 enum vring_fault {
 	VRING_OK,
 	VRING_BAD_AVAIL,    /* more available than the ring holds */
-	VRING_BAD_HEAD,	    /* descriptor index out of range */
+	VRING_BAD_HEAD,     /* descriptor index out of range */
 	VRING_BAD_CHAIN,    /* chain too long or looping */
 	VRING_BAD_ADDRESS,  /* outside guest memory */
 	VRING_BAD_INDIRECT, /* nested, empty, odd-sized or not negotiated */
@@ -54,27 +54,27 @@ struct vring {
 	void *used;  /* split: device area; packed: device event structure */
 	const struct vmem *mem;
 	uint64_t features; /* negotiated; the queue's rx_features and tx_features, too */
-	uint32_t near;	   /* region of mem that the last buffer lay in */
+	uint32_t near;     /* region of mem that the last buffer lay in */
 	uint16_t size;
 	uint16_t next_avail; /* split: free-running index; packed: slot */
 	uint16_t next_used;
 	bool packed;
 	bool avail_wrap, used_wrap; /* packed */
-	bool mergeable;		    /* VIRTIO_NET_F_MRG_RXBUF */
+	bool mergeable;             /* VIRTIO_NET_F_MRG_RXBUF */
 	bool event_idx;
-	bool notify_on;	     /* the driver was asked to kick, */
-	uint16_t notify_at;  /* EVENT_IDX: at this position */
-	uint16_t avail_seen; /* split: the driver's index when last read */
+	bool notify_on;         /* the driver was asked to kick, */
+	uint16_t notify_at;     /* EVENT_IDX: at this position */
+	uint16_t avail_seen;    /* split: the driver's index when last read */
 	uint16_t n_unpublished; /* positions used, and not yet visible */
 	/* What the driver can see: an interrupt is decided about for that alone, since another
 	 * worker may have put more and signals it itself. */
-	uint16_t published;	 /* next_used when it was last published, */
-	bool published_wrap;	 /* packed: and its lap */
-	uint32_t n_unsignalled;	 /* positions published since the last vring_signal_needed() */
-	uint16_t publish_slot;	/* packed: the first of them, */
+	uint16_t published;     /* next_used when it was last published, */
+	bool published_wrap;    /* packed: and its lap */
+	uint32_t n_unsignalled; /* positions published since the last vring_signal_needed() */
+	uint16_t publish_slot;  /* packed: the first of them, */
 	uint16_t publish_flags; /* and the flags that make it visible */
 	_Atomic uint8_t broken; /* enum vring_fault */
-	int call_fd;		/* owned by the port; -1 = none */
+	int call_fd;            /* owned by the port; -1 = none */
 };
 
 static inline bool vring_is_broken(const struct vring *ring)

@@ -8,7 +8,7 @@ static bool is_available(uint16_t flags, bool wrap)
 	return !!(flags & FLAG_AVAIL) == wrap && !!(flags & FLAG_USED) != wrap;
 }
 
-/** A position in the ring: slot and wrap counter. */
+/* A position in the ring: slot and wrap counter. */
 struct position {
 	uint32_t slot;
 	bool wrap;
@@ -17,7 +17,7 @@ struct position {
 /* A position changes in these two functions and nowhere else. Both keep slot below the ring's size
  * for n up to that size: a lap is the most that a burst may cover (slots_left()). */
 
-/** The position n slots after p. */
+/* The position n slots after p. */
 static inline struct position advance(const struct vring *ring, struct position p, uint32_t n)
 {
 	p.slot += n;
@@ -28,7 +28,7 @@ static inline struct position advance(const struct vring *ring, struct position 
 	return p;
 }
 
-/** The position n slots before p. */
+/* The position n slots before p. */
 static inline struct position retreat(const struct vring *ring, struct position p, uint32_t n)
 {
 	if (n > p.slot) {
@@ -66,7 +66,7 @@ static inline void set_used(struct vring *ring, struct position p)
 	ring->used_wrap = p.wrap;
 }
 
-/** Slots that the driver can have made available while nothing is received but not returned. */
+/* Slots that the driver can have made available while nothing is received but not returned. */
 static inline uint32_t slots_left(const struct vring *ring)
 {
 	return (uint32_t)ring->size - ring->n_unpublished;
@@ -115,8 +115,8 @@ static int walk_indirect(struct vring *ring, uint64_t addr, uint32_t len, uint16
 	return (int)n;
 }
 
-/** The chain at p, whose first flags were read, over max_slots > 0 at most. As walk() of the split
- *  ring; p moves past it. */
+/* The chain at p, whose first flags were read, over max_slots > 0 at most. As walk() of the split
+ * ring; p moves past it. */
 static int walk(struct vring *ring, struct position *p, uint16_t flags, uint32_t max_slots,
 	uint16_t direction, struct frame_seg *segs, unsigned n, unsigned max,
 	struct vring_chain *chain)
@@ -149,8 +149,8 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint32_t
 				return ring_fault(ring, VRING_BAD_LENGTH);
 			got = seg_append(ring->mem, segs, n, max, gpa, size);
 			if (got < 0)
-				return ring_fault(
-					ring, n >= max ? VRING_BAD_CHAIN : VRING_BAD_ADDRESS);
+				return ring_fault(ring,
+					n >= max ? VRING_BAD_CHAIN : VRING_BAD_ADDRESS);
 			chain->len += size;
 		}
 		n = (unsigned)got;
@@ -163,7 +163,7 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint32_t
 	return (int)n;
 }
 
-/** The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
+/* The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
 static inline bool take_simple(struct vring *ring, struct vmem_region near,
 	const struct position *p, uint16_t flags, struct frame *frame)
 {
@@ -184,7 +184,7 @@ static inline bool take_simple(struct vring *ring, struct vmem_region near,
 	return true;
 }
 
-/** Any chain; p moves past it. Returns the pieces of segs then in use, or -1: the ring is broken.
+/* Any chain; p moves past it. Returns the pieces of segs then in use, or -1: the ring is broken.
  */
 static int take_chain(struct vring *ring, struct position *p, uint16_t flags, uint32_t max_slots,
 	struct frame *frame, struct frame_seg *segs, unsigned used)
@@ -283,10 +283,10 @@ void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 	plan->n_ahead = i;
 }
 
-/** A chain of n slots from p on is used, in one store; the first of a burst is withheld until
- *  packed_publish(): the driver reads in order, so that it hides all behind it. */
-static inline void use_slots(
-	struct vring *ring, struct position p, uint32_t n, uint16_t id, uint32_t len)
+/* A chain of n slots from p on is used, in one store; the first of a burst is withheld until
+ * packed_publish(): the driver reads in order, so that it hides all behind it. */
+static inline void use_slots(struct vring *ring, struct position p, uint32_t n, uint16_t id,
+	uint32_t len)
 {
 	struct vring_packed_desc *desc = (struct vring_packed_desc *)ring->desc + p.slot;
 	uint16_t flags = p.wrap ? FLAG_AVAIL | FLAG_USED : 0;

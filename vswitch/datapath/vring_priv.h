@@ -4,8 +4,8 @@
  * A chain is a list of pieces of guest memory; how it is found differs between layouts, what is
  * done with it does not.
  */
-#ifndef WEFT_DATAPATH_VRING_PRIV_H
-#define WEFT_DATAPATH_VRING_PRIV_H
+#ifndef WEFT_VSWITCH_DATAPATH_VRING_PRIV_H
+#define WEFT_VSWITCH_DATAPATH_VRING_PRIV_H
 
 #include "steps.h"
 #include "vring.h"
@@ -58,8 +58,8 @@ void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n);
 uint64_t vring_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
 	struct tx_tally *tally);
 /** Any frame, with a VLAN tag if tagged: TX_SENT, or why not: nothing was used then. */
-enum drop_reason vring_put(
-	struct vring *ring, struct put_plan *plan, const struct frame *frame, bool tagged);
+enum drop_reason vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
+	bool tagged);
 /** Make what was sent or returned visible; vring_signal_needed() then covers it. */
 void vring_publish(struct vring *ring);
 
@@ -83,7 +83,7 @@ static inline int ring_fault(struct vring *ring, enum vring_fault fault)
 }
 
 /** Ring memory is written by somebody else at any time: each field is loaded exactly once. */
-#define LOAD_ONCE(lvalue)	  (*(const volatile __typeof__(lvalue) *)&(lvalue))
+#define LOAD_ONCE(lvalue)         (*(const volatile __typeof__(lvalue) *)&(lvalue))
 #define STORE_ONCE(lvalue, value) (*(volatile __typeof__(lvalue) *)&(lvalue) = (value))
 
 /** A 64-bit word at any address: indirect tables need not be aligned. */
@@ -194,8 +194,8 @@ static inline void frame_load(struct frame *frame)
 }
 
 /** A frame of any chain, whose pieces are segs: what burst_load() needs. */
-static inline void frame_refer(
-	struct frame *frame, const struct vring_chain *chain, const struct frame_seg *segs)
+static inline void frame_refer(struct frame *frame, const struct vring_chain *chain,
+	const struct frame_seg *segs)
 {
 	__builtin_prefetch(segs[0].hva);
 	frame->id = chain->id;

@@ -21,7 +21,7 @@ static struct vring_desc desc_load(const struct vring_desc *desc)
 	return copy;
 }
 
-/**
+/*
  * Read the chain that begins at head. direction: VRING_DESC_F_WRITE or 0. segs holds max pieces,
  * n of them in use. returns the pieces then in use, or -1 with the ring broken.
  */
@@ -76,9 +76,9 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 	return (int)n;
 }
 
-/** The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
-static inline bool take_simple(
-	struct vring *ring, struct vmem_region near, uint16_t head, struct frame *frame)
+/* The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
+static inline bool take_simple(struct vring *ring, struct vmem_region near, uint16_t head,
+	struct frame *frame)
 {
 	const struct vring_desc *table = ring->desc;
 
@@ -96,7 +96,7 @@ static inline bool take_simple(
 	return true;
 }
 
-/** Any chain. Returns the pieces of segs then in use, or -1 with the ring broken. */
+/* Any chain. Returns the pieces of segs then in use, or -1 with the ring broken. */
 static int take_chain(struct vring *ring, uint16_t head, struct frame *frame,
 	struct frame_seg *segs, unsigned used)
 {
@@ -109,7 +109,7 @@ static int take_chain(struct vring *ring, uint16_t head, struct frame *frame,
 	return got;
 }
 
-/** Heads made available and not taken, max at most; -1: the ring is broken. */
+/* Heads made available and not taken, max at most; -1: the ring is broken. */
 static int available(struct vring *ring, unsigned max)
 {
 	uint16_t ready = (uint16_t)(ring->avail_seen - ring->next_avail);
@@ -125,7 +125,7 @@ static int available(struct vring *ring, unsigned max)
 	return ready < max ? ready : (int)max;
 }
 
-/** Read the next n heads and have their descriptors fetched. */
+/* Read the next n heads and have their descriptors fetched. */
 static inline void load_heads(const struct vring *ring, uint16_t *heads, unsigned n)
 {
 	const struct vring_avail *avail = ring->avail;
@@ -213,7 +213,7 @@ void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
 	plan->n_ahead = i;
 }
 
-/** One entry of the used ring, in one store. */
+/* One entry of the used ring, in one store. */
 static inline void used_store(struct vring_used_elem *elem, uint32_t id, uint32_t len)
 {
 	const uint64_t both = id | (uint64_t)len << 32;

@@ -5,9 +5,9 @@
 #include <rte_cycles.h>
 #include <rte_rcu_qsbr.h>
 
-/** Polls without a frame after which the clock is read again: no more are charged to a burst. */
+/* Polls without a frame after which the clock is read again: no more are charged to a burst. */
 #define CLOCK_POLLS 8
-/** A frame costs no more than this many usual ones; the rest was somebody else's turn on the CPU.
+/* A frame costs no more than this many usual ones; the rest was somebody else's turn on the CPU.
  */
 #define FRAME_MAX_COST 16
 
@@ -18,7 +18,7 @@ static void raise_attention(struct worker_shared *shared)
 		sys_wake(shared->attention_fd);
 }
 
-/** Charge what passed since the clock was last read to the ring that frames came from. */
+/* Charge what passed since the clock was last read to the ring that frames came from. */
 static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 {
 	struct worker_spent *ring = &worker->queue_spent[rx->port_id][rx->pair];
@@ -44,7 +44,7 @@ static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 	ring->frames += n;
 }
 
-/** Forward one burst of each ring. Returns the number of frames. */
+/* Forward one burst of each ring. Returns the number of frames. */
 static unsigned worker_round(struct worker *worker, const struct dp_snapshot *snapshot)
 {
 	const struct dp_rx *rx = snapshot->workers[worker->index].rx;
@@ -73,7 +73,7 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 	return n;
 }
 
-/** False: nothing happened, but it is time to poll. */
+/* False: nothing happened, but it is time to poll. */
 static bool worker_sleep(struct worker *worker, const struct dp_snapshot *snapshot)
 {
 	struct worker_shared *shared = worker->shared;

@@ -9,8 +9,8 @@
  * Threads: a struct worker is its thread's while that runs; what control reads of it meanwhile is
  * counted by plain stores. struct worker_shared is all workers'. Life cycle: control/worker_pool.h.
  */
-#ifndef WEFT_DATAPATH_WORKER_H
-#define WEFT_DATAPATH_WORKER_H
+#ifndef WEFT_VSWITCH_DATAPATH_WORKER_H
+#define WEFT_VSWITCH_DATAPATH_WORKER_H
 
 #include "fwd.h"
 #include "idle.h"
@@ -32,7 +32,7 @@ struct worker_shared {
 	atomic_bool stop;
 	/* Fixed while workers run. */
 	alignas(64) struct rte_rcu_qsbr *qsbr;
-	bool busy;	   /* never sleep */
+	bool busy;         /* never sleep */
 	int attention_fd;  /* eventfd by which control is told */
 	uint64_t spin_tsc; /* how long to go on polling after the last frame */
 	/* Workers raise it, control lowers it. */

@@ -260,25 +260,25 @@ static void eth_check(struct port *port)
 	/* Nothing that a device does breaks its queues. */
 }
 
-#define ETH_KIND(kind, ctl_type, kind_backend)                                                     \
-	static int kind##_create(struct ev *ev, const struct ctl_port *conf,                       \
-		const struct port_events *events, void *ctx, struct port **ret_port,               \
-		struct err *err)                                                                   \
-	{                                                                                          \
-		return eth_create(                                                                 \
-			&eth_##kind##_ops, &(kind_backend), ev, conf, events, ctx, ret_port, err); \
-	}                                                                                          \
-	const struct port_ops eth_##kind##_ops = {                                                 \
-		.type = ctl_type,                                                                  \
-		.create = kind##_create,                                                           \
-		.destroy = eth_destroy,                                                            \
-		.queues = eth_queues,                                                              \
-		.status = eth_status,                                                              \
-		.set_carrier = eth_set_carrier,                                                    \
-		.set_mtu = eth_set_mtu,                                                            \
-		.check = eth_check,                                                                \
-		.device_mtu = eth_device_mtu,                                                      \
-		.missed = eth_missed,                                                              \
+#define ETH_KIND(kind, ctl_type, kind_backend)                                               \
+	static int kind##_create(struct ev *ev, const struct ctl_port *conf,                 \
+		const struct port_events *events, void *ctx, struct port **ret_port,         \
+		struct err *err)                                                             \
+	{                                                                                    \
+		return eth_create(&eth_##kind##_ops, &(kind_backend), ev, conf, events, ctx, \
+			ret_port, err);                                                      \
+	}                                                                                    \
+	const struct port_ops eth_##kind##_ops = {                                           \
+		.type = ctl_type,                                                            \
+		.create = kind##_create,                                                     \
+		.destroy = eth_destroy,                                                      \
+		.queues = eth_queues,                                                        \
+		.status = eth_status,                                                        \
+		.set_carrier = eth_set_carrier,                                              \
+		.set_mtu = eth_set_mtu,                                                      \
+		.check = eth_check,                                                          \
+		.device_mtu = eth_device_mtu,                                                \
+		.missed = eth_missed,                                                        \
 	}
 
 ETH_KIND(nic, CTL_PORT_NIC, eth_dpdk_backend);

@@ -15,8 +15,8 @@
  * What is not there when the port is made is an error; what goes away later comes back by itself.
  * Threads: the control thread.
  */
-#ifndef WEFT_PORT_ETH_H
-#define WEFT_PORT_ETH_H
+#ifndef WEFT_VSWITCH_PORT_ETH_H
+#define WEFT_VSWITCH_PORT_ETH_H
 
 #include "port.h"
 

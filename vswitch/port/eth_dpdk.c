@@ -26,14 +26,14 @@
 
 LOG_MODULE("eth");
 
-/** Slots of a device's rings; within what it takes. */
+/* Slots of a device's rings; within what it takes. */
 #define RING_SIZE 512
-/** Bursts that may be under way in each direction beside what the rings hold. */
+/* Bursts that may be under way in each direction beside what the rings hold. */
 #define SPARE_MBUFS 2048
 #define MBUF_SIZE   2048
-/** A capture file that is replayed for ever lies in mbufs: of this many at most. */
+/* A capture file that is replayed for ever lies in mbufs: of this many at most. */
 #define MAX_HELD_FRAMES 65536
-/** How often a device is looked at that does not tell of its link itself. */
+/* How often a device is looked at that does not tell of its link itself. */
 #define LOOK_NS UINT64_C(250000000)
 
 /* A checksum that came in is the receiver's to judge; see ethq.h. */
@@ -67,7 +67,7 @@ static int on_removed(uint16_t id, enum rte_eth_event_type type, void *arg, void
 	return 0;
 }
 
-/**
+/*
  * Tells a card from the one that is at its address next: the kernel makes new files for each, and
  * numbers them. 0 = there is none.
  */
@@ -112,7 +112,7 @@ static void on_change(void *ctx, const struct host_watch_state *state)
 	eth_link_set(ep, state->up && state->carrier);
 }
 
-/** An interface tells of its link; of other devices it is asked. */
+/* An interface tells of its link; of other devices it is asked. */
 static int follow_link(struct eth_port *ep, const char *ifname, struct err *err)
 {
 	struct dpdk_dev *dev = ep->dev;
@@ -167,7 +167,7 @@ static void set_conf(struct rte_eth_conf *conf, const struct rte_eth_dev_info *i
 	conf->intr_conf.rmv = !!(*info->dev_flags & RTE_ETH_DEV_INTR_RMV);
 }
 
-/** What the port's MTU means for this device. */
+/* What the port's MTU means for this device. */
 static uint32_t device_mtu(const struct eth_port *ep, const struct rte_eth_dev_info *info)
 {
 	uint32_t mtu = ep->conf.mtu, most = info->max_mtu;
@@ -179,7 +179,7 @@ static uint32_t device_mtu(const struct eth_port *ep, const struct rte_eth_dev_i
 	return mtu < info->min_mtu ? info->min_mtu : mtu;
 }
 
-/** The largest frame of a packet that long: with header and tag. */
+/* The largest frame of a packet that long: with header and tag. */
 static uint32_t frame_len(uint32_t mtu)
 {
 	return mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
@@ -214,7 +214,7 @@ static int setup_queues(struct eth_port *ep, const struct rte_eth_dev_info *info
 	return r < 0 ? err_set(err, r, "its queues: %s", strerror(-r)) : 0;
 }
 
-/** Mbufs that a replayed file keeps: no fewer than it has frames. */
+/* Mbufs that a replayed file keeps: no fewer than it has frames. */
 static unsigned held_frames(const struct ctl_port *conf)
 {
 	const size_t least = 16 + 14; /* a record's header and a frame's */
@@ -226,7 +226,7 @@ static unsigned held_frames(const struct ctl_port *conf)
 						      : MAX_HELD_FRAMES;
 }
 
-/**
+/*
  * May a worker sleep until the device kicks? Virtual devices cannot kick, and say so loudly. Cards
  * of net_e1000_em (82574 with MSI-X, DPDK 22.11) kick for few of the frames that come: measured,
  * frames waited for seconds. They are polled.
@@ -267,21 +267,22 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 	set_conf(&conf, &info, n_queues, mtu, dev->has_interrupts);
 	r = rte_eth_dev_configure(dev->id, n_queues, n_queues, &conf);
 	if (r < 0)
-		return err_set(
-			err, r, "configuring %u queues, mtu %u: %s", n_queues, mtu, strerror(-r));
+		return err_set(err, r, "configuring %u queues, mtu %u: %s", n_queues, mtu,
+			strerror(-r));
 	return setup_queues(ep, &info, &conf, err);
 }
 
 /* ---- Back-end ---- */
 
-/** DPDK's driver only says that something is not permitted. */
+/* DPDK's driver only says that something is not permitted. */
 static int check_files(const struct ctl_port *conf, struct err *err)
 {
 	struct err why = {0};
 	int fd, r = conf->rx_file[0] ? capture_file_check(conf->rx_file, &why) : 0;
 
 	if (r < 0) {
-		(void)err_set_field(err, r, "rx_file", "capture file '%s': %s", conf->rx_file, why.msg);
+		(void)err_set_field(err, r, "rx_file", "capture file '%s': %s", conf->rx_file,
+			why.msg);
 		err_hint(err, "%s", why.hint);
 		return r;
 	}
@@ -296,7 +297,7 @@ static int check_files(const struct ctl_port *conf, struct err *err)
 	return 0;
 }
 
-/**
+/*
  * netcfg took the card, as a rule. A switch that starts again takes what it gave back, and a card
  * that was unplugged when another one, or the same, is plugged in. Not one that the host asked
  * back and still has: somebody wanted it so.
@@ -316,7 +317,7 @@ static int take_card(const struct eth_port *ep, struct pci_bind_card *card, stru
 	return r == -ENODEV ? -EIO : r; /* the card is there */
 }
 
-/** The card that the operator names has to be ours before DPDK looks at it. */
+/* The card that the operator names has to be ours before DPDK looks at it. */
 static int check_card(struct eth_port *ep, struct eth_spec *spec, struct err *err)
 {
 	struct pci_bind_card card;
@@ -424,7 +425,7 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 	return follow_link(ep, spec.ifname, err);
 }
 
-/** To the pool, before the device is closed. */
+/* To the pool, before the device is closed. */
 static void give_spares_back(struct ethq *q)
 {
 	rte_pktmbuf_free_bulk(q->spare, q->n_spare);
@@ -442,8 +443,8 @@ static void dpdk_close(struct eth_port *ep)
 	eth_unplug_done(&dev->unplug);
 	if (dev->is_probed) {
 		/* -EAGAIN: it runs in this moment, and is short. */
-		while (rte_eth_dev_callback_unregister(
-			       dev->id, RTE_ETH_EVENT_INTR_RMV, on_removed, dev) == -EAGAIN)
+		while (rte_eth_dev_callback_unregister(dev->id, RTE_ETH_EVENT_INTR_RMV, on_removed,
+			       dev) == -EAGAIN)
 			;
 		if (dev->is_started)
 			(void)rte_eth_dev_stop(dev->id);

@@ -18,7 +18,7 @@ static void add(struct eth_spec *spec, const char *fmt, ...)
 	va_end(args);
 }
 
-/** DPDK has no way to quote a comma or a bracket in a value. */
+/* DPDK has no way to quote a comma or a bracket in a value. */
 static int check_value(const char *field, const char *value, struct err *err)
 {
 	if (!strpbrk(value, ",[]()"))
@@ -35,8 +35,8 @@ static void begin(struct eth_spec *spec, const char *driver, unsigned id)
 	add(spec, "%s", spec->name);
 }
 
-static int spec_pcap(
-	const struct ctl_port *conf, unsigned id, struct eth_spec *spec, struct err *err)
+static int spec_pcap(const struct ctl_port *conf, unsigned id, struct eth_spec *spec,
+	struct err *err)
 {
 	begin(spec, "net_pcap", id);
 	if (conf->rx_file[0])
@@ -50,8 +50,8 @@ static int spec_pcap(
 		       : check_value("tx_file", conf->tx_file, err);
 }
 
-static int spec_memif(
-	const struct ctl_port *conf, unsigned id, struct eth_spec *spec, struct err *err)
+static int spec_memif(const struct ctl_port *conf, unsigned id, struct eth_spec *spec,
+	struct err *err)
 {
 	begin(spec, "net_memif", id);
 	add(spec, ",role=%s,id=%u,rsize=%u,socket-abstract=no,socket=%s",

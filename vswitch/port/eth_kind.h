@@ -12,8 +12,8 @@
  *
  * Source: DPDK 22.11, "Network Interface Controller Drivers".
  */
-#ifndef WEFT_PORT_ETH_KIND_H
-#define WEFT_PORT_ETH_KIND_H
+#ifndef WEFT_VSWITCH_PORT_ETH_KIND_H
+#define WEFT_VSWITCH_PORT_ETH_KIND_H
 
 #include "ctl_vswitch.h"
 #include "err.h"
@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 struct eth_spec {
-	char name[64];	    /* as DPDK calls the device: "net_pcap3", "0000:03:00.0" */
+	char name[64];      /* as DPDK calls the device: "net_pcap3", "0000:03:00.0" */
 	char devargs[640];  /* name and arguments */
 	const char *ifname; /* interface of the host whose link is the port's; NULL: the device's;
 			       borrowed from conf */

@@ -20,7 +20,7 @@ static void unmap(struct rte_mempool_memhdr *memhdr, void *opaque)
 	munmap(memhdr->addr, (size_t)(uintptr_t)opaque);
 }
 
-/** Whole pages for n objects, on the safe side of alignment. */
+/* Whole pages for n objects, on the safe side of alignment. */
 static size_t memory_size(const struct rte_mempool *pool, unsigned n, size_t page)
 {
 	size_t object = pool->header_size + pool->elt_size + pool->trailer_size;
@@ -28,13 +28,14 @@ static size_t memory_size(const struct rte_mempool *pool, unsigned n, size_t pag
 	return (n * object + 2 * page - 1) / page * page;
 }
 
-/**
+/*
  * Anonymous memory. For a card it is at an address below 2^39: a device is told our own addresses,
  * and the IOMMU of many machines takes no longer ones. MAP_FAILED with errno set.
  */
 static char *get_memory(size_t size, bool dma)
 {
-	const uintptr_t first = UINT64_C(1) << 35, step = UINT64_C(1) << 30, end = UINT64_C(1) << 39;
+	const uintptr_t first = UINT64_C(1) << 35, step = UINT64_C(1) << 30,
+			end = UINT64_C(1) << 39;
 	const int prot = PROT_READ | PROT_WRITE, flags = MAP_PRIVATE | MAP_ANONYMOUS;
 	void *mem = MAP_FAILED;
 
@@ -51,13 +52,13 @@ static int map_for_dma(void *mem, size_t size, size_t page, struct err *err)
 	if (rte_extmem_register(mem, size, NULL, (unsigned)(size / page), page) < 0)
 		return err_set(err, -rte_errno, "mbufs: registering their memory: %s",
 			rte_strerror(rte_errno));
-	if (!rte_vfio_container_dma_map(
-		    RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)mem, (uintptr_t)mem, size))
+	if (!rte_vfio_container_dma_map(RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)mem,
+		    (uintptr_t)mem, size))
 		return 0;
 	(void)err_set(err, -rte_errno, "mbufs: mapping %zu KiB for the card's DMA: %s", size / 1024,
 		rte_strerror(rte_errno));
-	err_hint(
-		err, "raise the limit of locked memory: 'ulimit -l', or LimitMEMLOCK= of the unit");
+	err_hint(err,
+		"raise the limit of locked memory: 'ulimit -l', or LimitMEMLOCK= of the unit");
 	(void)rte_extmem_unregister(mem, size);
 	return err->code;
 }
@@ -73,8 +74,8 @@ static int populate(struct rte_mempool *pool, unsigned n, bool dma, struct err *
 	if (dma)
 		r = map_for_dma(mem, size, page, err);
 	if (!r) {
-		int got = rte_mempool_populate_iova(
-			pool, mem, (uintptr_t)mem, size, unmap, (void *)(uintptr_t)size);
+		int got = rte_mempool_populate_iova(pool, mem, (uintptr_t)mem, size, unmap,
+			(void *)(uintptr_t)size);
 
 		if (got >= 0 && (unsigned)got == n)
 			return 0;

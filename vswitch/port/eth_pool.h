@@ -7,8 +7,8 @@
  *
  * Threads: made and freed by the control thread while no worker uses the device.
  */
-#ifndef WEFT_PORT_ETH_POOL_H
-#define WEFT_PORT_ETH_POOL_H
+#ifndef WEFT_VSWITCH_PORT_ETH_POOL_H
+#define WEFT_VSWITCH_PORT_ETH_POOL_H
 
 #include "err.h"
 

@@ -4,8 +4,8 @@
  * eth.c owns the life cycle and what the operator is told; a back-end opens the device, fills in
  * `queues` and the facts, and reports the link with eth_link_set() and eth_gone().
  */
-#ifndef WEFT_PORT_ETH_PRIV_H
-#define WEFT_PORT_ETH_PRIV_H
+#ifndef WEFT_VSWITCH_PORT_ETH_PRIV_H
+#define WEFT_VSWITCH_PORT_ETH_PRIV_H
 
 #include "eth.h"
 
@@ -48,7 +48,8 @@ struct eth_port {
 	uint32_t speed_mbps; /* 0 = not known */
 	char driver[32];
 	void *dev;
-	struct ether_addr48 host_mac; /* tap, veth: of the host's side when it was made; 0 = not yet */
+	struct ether_addr48
+		host_mac;   /* tap, veth: of the host's side when it was made; 0 = not yet */
 	uint64_t lost_card; /* nic: the card that the host asked back, see eth_dpdk.c; 0 = none */
 };
 

@@ -26,7 +26,7 @@
 
 LOG_MODULE("eth");
 
-/** For a window of large frames; without it a packet socket holds three of them. */
+/* For a window of large frames; without it a packet socket holds three of them. */
 #define SOCKET_BUFFER (8 * 1024 * 1024)
 #define VNET_HDR_SIZE 10
 
@@ -51,7 +51,7 @@ struct sock_dev {
 
 /* ---- Queues ---- */
 
-/**
+/*
  * Checksums the kernel finishes where the device does not. TCP in one piece it cuts as well, for a
  * tap and for those who send through its queues: a packet socket sends directly
  * (PACKET_QDISC_BYPASS), and then it drops what the device cannot cut.
@@ -64,7 +64,7 @@ static uint64_t tx_features(uint32_t tso)
 	       (tso & HOST_TSO_ECN ? VIRTIO_BIT(VIRTIO_NET_F_GUEST_ECN) : 0);
 }
 
-/** The device can cut this now. */
+/* The device can cut this now. */
 static void set_tso(struct eth_port *ep, uint32_t tso)
 {
 	if (ep->conf.type == CTL_PORT_TAP)
@@ -93,7 +93,7 @@ static int set_option(int fd, int option, int value, const char *what, struct er
 	return err_set(err, -errno, "packet socket: %s: %s", what, strerror(errno));
 }
 
-/** More than the system's limit where we may, up to it where not. */
+/* More than the system's limit where we may, up to it where not. */
 static void set_buffer(int fd, int forced, int usual)
 {
 	const int size = SOCKET_BUFFER;
@@ -102,7 +102,7 @@ static void set_buffer(int fd, int forced, int usual)
 		(void)setsockopt(fd, SOL_SOCKET, usual, &size, sizeof(size));
 }
 
-/** Several sockets share the frames of one interface, by flow. */
+/* Several sockets share the frames of one interface, by flow. */
 static int join_fanout(int fd, unsigned queue, uint16_t *group, struct err *err)
 {
 	int r, arg = *group | PACKET_FANOUT_HASH << 16;
@@ -153,8 +153,8 @@ static int open_packet_socket(const struct host_link_info *info, int *ret_fd, st
 	return 0;
 }
 
-static int open_packet_queues(
-	struct eth_port *ep, const struct host_link_info *info, unsigned n_queues, struct err *err)
+static int open_packet_queues(struct eth_port *ep, const struct host_link_info *info,
+	unsigned n_queues, struct err *err)
 {
 	struct sock_dev *dev = ep->dev;
 	uint16_t group = 0;
@@ -172,7 +172,7 @@ static int open_packet_queues(
 
 /* ---- Link ---- */
 
-/** A tap's carrier is ours to tell; what the host decides is whether it is up. */
+/* A tap's carrier is ours to tell; what the host decides is whether it is up. */
 static bool is_link_up(const struct eth_port *ep, bool up, bool carrier)
 {
 	return up && (carrier || ep->conf.type == CTL_PORT_TAP);
@@ -221,8 +221,8 @@ static int open_interface(struct eth_port *ep, struct err *err)
 
 	if (r < 0)
 		return r;
-	(void)snprintf(
-		ep->driver, sizeof(ep->driver), "%s", info.driver[0] ? info.driver : info.kind);
+	(void)snprintf(ep->driver, sizeof(ep->driver), "%s",
+		info.driver[0] ? info.driver : info.kind);
 	ep->speed_mbps = info.speed_mbps;
 	r = open_packet_queues(ep, &info, eth_wanted_queues(ep), err);
 	if (!r && !info.up)
@@ -230,7 +230,7 @@ static int open_interface(struct eth_port *ep, struct err *err)
 	return r;
 }
 
-/**
+/*
  * Only one switch at a time has this interface. A name of Unix sockets that are no files belongs to
  * the network namespace, as the interface does, and goes with the process, which the interface does
  * not.
@@ -238,8 +238,8 @@ static int open_interface(struct eth_port *ep, struct err *err)
 static int claim(struct sock_dev *dev, struct err *err)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
-	int len = snprintf(
-		addr.sun_path + 1, sizeof(addr.sun_path) - 1, "weft/interface/%s", dev->ifname);
+	int len = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1, "weft/interface/%s",
+		dev->ifname);
 	socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)len);
 
 	dev->claim_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -249,7 +249,7 @@ static int claim(struct sock_dev *dev, struct err *err)
 		errno == EADDRINUSE ? "another switch has it" : strerror(errno));
 }
 
-/**
+/*
  * Make the pair, or take over the one that a killed switch left: what it made for this port, which
  * the alias tells, and nothing else. Called with the claim, so that whoever made it does not live.
  */
@@ -273,9 +273,9 @@ static int make_veth(const struct eth_port *ep, const struct host_link_veth *vet
 	return host_link_add_veth(veth, err);
 }
 
-/**
- * The address for the host's side of what is made: the user's, or what it was the last time, since others
- * have it in their tables. NULL: the kernel chooses.
+/*
+ * The address for the host's side of what is made: the user's, or what it was the last time, since
+ * others have it in their tables. NULL: the kernel chooses.
  */
 static const struct ether_addr48 *wanted_mac(const struct eth_port *ep)
 {
@@ -284,7 +284,7 @@ static const struct ether_addr48 *wanted_mac(const struct eth_port *ep)
 	return ether_addr_to_u64(&ep->host_mac) ? &ep->host_mac : NULL;
 }
 
-/** A name for our end of a veth pair: no one else's. */
+/* A name for our end of a veth pair: no one else's. */
 static int free_name(char name[HOST_LINK_NAME_SIZE], struct err *err)
 {
 	struct host_link_info info;
@@ -332,7 +332,7 @@ static int open_veth(struct eth_port *ep, struct err *err)
 	return r < 0 ? r : open_interface(ep, err);
 }
 
-/** A user's name or number. */
+/* A user's name or number. */
 static int find_user(const char *owner, uid_t *ret_uid, struct err *err)
 {
 	const struct passwd *user = getpwnam(owner);
@@ -394,8 +394,8 @@ static int sock_open(struct eth_port *ep, struct err *err)
 	for (unsigned q = 0; q < PORT_MAX_QUEUES; q++)
 		dev->fds[q] = -1;
 	if (CTL_HAS(&ep->conf, ctl_port, dev) && !host_link_name_ok(ep->conf.dev))
-		return err_set_field(
-			err, -EINVAL, "dev", "'%s' is no name of an interface", ep->conf.dev);
+		return err_set_field(err, -EINVAL, "dev", "'%s' is no name of an interface",
+			ep->conf.dev);
 	(void)snprintf(dev->ifname, sizeof(dev->ifname), "%.15s", ep->conf.dev);
 	switch (ep->conf.type) {
 	case CTL_PORT_VETH:
@@ -454,7 +454,7 @@ static int sock_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)
 	return host_link_set(NULL, dev->ifname, &link, err);
 }
 
-/** What our sockets had no room for; the kernel begins anew with each question. */
+/* What our sockets had no room for; the kernel begins anew with each question. */
 static uint64_t missed_by_sockets(const struct eth_port *ep)
 {
 	const struct sock_dev *dev = ep->dev;
@@ -470,7 +470,7 @@ static uint64_t missed_by_sockets(const struct eth_port *ep)
 	return n;
 }
 
-/** What the host sent to a tap and its queues had no room for. */
+/* What the host sent to a tap and its queues had no room for. */
 static uint64_t missed_by_tap(struct sock_dev *dev)
 {
 	struct host_link_info info;

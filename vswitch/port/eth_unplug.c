@@ -10,7 +10,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct eth_unplug *watched; /* under the lock, with what it leads to */
 
-/** In DPDK's interrupt thread. */
+/* In DPDK's interrupt thread. */
 static void on_event(const char *card, enum rte_dev_event_type type, void *arg)
 {
 	(void)arg;

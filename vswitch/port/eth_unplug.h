@@ -12,8 +12,8 @@
  * Threads: the control thread; a lock keeps DPDK's out.
  * Source: Linux, include/uapi/linux/vfio.h, VFIO_PCI_REQ_IRQ_INDEX; DPDK 22.11, rte_dev.h.
  */
-#ifndef WEFT_PORT_ETH_UNPLUG_H
-#define WEFT_PORT_ETH_UNPLUG_H
+#ifndef WEFT_VSWITCH_PORT_ETH_UNPLUG_H
+#define WEFT_VSWITCH_PORT_ETH_UNPLUG_H
 
 #include "err.h"
 

@@ -18,9 +18,9 @@
 #include <linux/veth.h>
 
 #define MAX_ADDRS 8
-/** Of a device, as ethtool counts them; Linux 6.1 has 62. */
+/* Of a device, as ethtool counts them; Linux 6.1 has 62. */
 #define MAX_FEATURES 256
-/** IFLA_GSO_IPV4_MAX_SIZE of Linux 6.3: headers of before have no name for it. */
+/* IFLA_GSO_IPV4_MAX_SIZE of Linux 6.3: headers of before have no name for it. */
 #define LINK_GSO_IPV4_MAX_SIZE 63
 
 bool host_link_name_ok(const char *text)
@@ -47,7 +47,7 @@ static int check_name(const char *name, struct err *err)
 
 /* ethtool */
 
-/** Ask or tell the driver; data starts with its command. 0 or -errno. */
+/* Ask or tell the driver; data starts with its command. 0 or -errno. */
 static int ethtool(int fd, const char *name, void *data)
 {
 	struct ifreq ifr = {.ifr_data = data};
@@ -59,10 +59,12 @@ static int ethtool(int fd, const char *name, void *data)
 static const struct offload {
 	uint32_t bit;
 	uint32_t get, set; /* ethtool commands */
-	uint32_t flag;	   /* of ETHTOOL_[GS]FLAGS, 0 = the command's value is a boolean */
+	uint32_t flag;     /* of ETHTOOL_[GS]FLAGS, 0 = the command's value is a boolean */
 	const char *name;  /* as ethtool -k shows it */
 } offload_table[] = {
-	// A stack without checksum offload cannot segment, so the order of switching off is this.
+	/*
+	 * A stack without checksum offload cannot segment, so the order of switching off is this.
+	 */
 	{HOST_OFFLOAD_LRO, ETHTOOL_GFLAGS, ETHTOOL_SFLAGS, ETH_FLAG_LRO, "large-receive-offload"},
 	{HOST_OFFLOAD_GRO, ETHTOOL_GGRO, ETHTOOL_SGRO, 0, "generic-receive-offload"},
 	{HOST_OFFLOAD_TSO, ETHTOOL_GTSO, ETHTOOL_STSO, 0, "tcp-segmentation-offload"},
@@ -73,7 +75,7 @@ static const struct offload {
 };
 #define N_OFFLOADS (sizeof(offload_table) / sizeof(offload_table[0]))
 
-/** 0 or -errno; an offload that the driver does not know is off. */
+/* 0 or -errno; an offload that the driver does not know is off. */
 static int offload_get(int fd, const char *name, const struct offload *offload, bool *ret_on)
 {
 	struct ethtool_value value = {.cmd = offload->get};
@@ -99,8 +101,8 @@ static int offload_set(int fd, const char *name, const struct offload *offload, 
 	return ethtool(fd, name, &value);
 }
 
-int host_link_get_offloads(
-	const char *netns, const char *name, uint32_t *ret_offloads, struct err *err)
+int host_link_get_offloads(const char *netns, const char *name, uint32_t *ret_offloads,
+	struct err *err)
 {
 	int fd, code = check_name(name, err);
 
@@ -122,16 +124,16 @@ int host_link_get_offloads(
 	return code;
 }
 
-/** Bring one offload to where it should be. 0 or -errno with err set. */
-static int offload_change(
-	int fd, const char *name, const struct offload *offload, bool enabled, struct err *err)
+/* Bring one offload to where it should be. 0 or -errno with err set. */
+static int offload_change(int fd, const char *name, const struct offload *offload, bool enabled,
+	struct err *err)
 {
 	bool on;
 	int code = offload_get(fd, name, offload, &on);
 
 	if (!code && on != enabled)
 		code = offload_set(fd, name, offload, enabled);
-	// Drivers report success and keep what they cannot change.
+	/* Drivers report success and keep what they cannot change. */
 	if (!code && !offload_get(fd, name, offload, &on) && on != enabled)
 		code = -EOPNOTSUPP;
 	if (!code)
@@ -142,8 +144,8 @@ static int offload_change(
 	return code;
 }
 
-int host_link_set_offloads(
-	const char *netns, const char *name, uint32_t offloads, bool enabled, struct err *err)
+int host_link_set_offloads(const char *netns, const char *name, uint32_t offloads, bool enabled,
+	struct err *err)
 {
 	int fd, code = check_name(name, err);
 
@@ -162,7 +164,7 @@ int host_link_set_offloads(
 	return code;
 }
 
-/** Which of TCP's segmentations are active, by the names that ethtool -k shows. */
+/* Which of TCP's segmentations are active, by the names that ethtool -k shows. */
 static uint32_t ask_tso(int fd, const char *name)
 {
 	static const struct {
@@ -208,7 +210,7 @@ static bool is_below(uint32_t limit, uint32_t wanted)
 	return limit && limit < wanted;
 }
 
-/**
+/*
  * The segmentations of TCP that the device's limits let be used. Linux holds IPv4 to gso_max_size
  * or to gso_ipv4_max_size, depending on its age: here to both.
  */
@@ -220,11 +222,13 @@ static uint32_t allowed_tso(const struct host_link_gso *gso)
 							   : HOST_TSO_ALL;
 }
 
-/** What only the driver knows: its name, the bus address, the speed. Unknown stays empty. */
+/* What only the driver knows: its name, the bus address, the speed. Unknown stays empty. */
 static void ask_driver(int fd, struct host_link_info *info)
 {
 	struct ethtool_drvinfo drv = {.cmd = ETHTOOL_GDRVINFO};
-	// A driver answers a first ask with the (negated) number of words that its link modes take.
+	/*
+	 * A driver answers a first ask with the (negated) number of words that its link modes take.
+	 */
 	struct {
 		struct ethtool_link_settings head;
 		uint32_t modes[3 * 127];
@@ -396,20 +400,20 @@ static int add_name(void *ctx, const struct host_link_info *info)
 	return 0;
 }
 
-/** -ENODEV, with what there is. */
+/* -ENODEV, with what there is. */
 static int no_interface(struct host_nl *nl, const char *name, struct err *err)
 {
 	struct name_list list = {.len = 0};
 	struct each each = {.fn = add_name, .ctx = &list, .fd = -1};
 
-	(void)dump(nl, &each, NULL); // what it cannot list stays unnamed
+	(void)dump(nl, &each, NULL); /* what it cannot list stays unnamed */
 	(void)err_set(err, -ENODEV, "interface '%s': there is none of this name", name);
 	if (list.len)
 		err_hint(err, "there are: %s", list.text);
 	return -ENODEV;
 }
 
-/** Look it up on an open session, without the driver's words. */
+/* Look it up on an open session, without the driver's words. */
 static int find(struct host_nl *nl, const char *name, struct host_link_info *ret, struct err *err)
 {
 	struct ifinfomsg *ifi;
@@ -427,8 +431,8 @@ static int find(struct host_nl *nl, const char *name, struct host_link_info *ret
 	return code;
 }
 
-int host_link_peek(
-	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err)
+int host_link_peek(const char *netns, const char *name, struct host_link_info *ret_info,
+	struct err *err)
 {
 	struct host_nl *nl;
 	int code = host_nl_open(netns, &nl, err);
@@ -440,8 +444,8 @@ int host_link_peek(
 	return code;
 }
 
-int host_link_get(
-	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err)
+int host_link_get(const char *netns, const char *name, struct host_link_info *ret_info,
+	struct err *err)
 {
 	int fd, code = host_link_peek(netns, name, ret_info, err);
 
@@ -475,8 +479,8 @@ static int parse_addr(char *text, struct addr *ret, struct err *err)
 		prefix > (ret->family == AF_INET ? 32 : 128)) {
 		if (slash)
 			*slash = '/';
-		(void)err_set_field(
-			err, -EINVAL, "ip", "ip '%s': not an address with its prefix length", text);
+		(void)err_set_field(err, -EINVAL, "ip",
+			"ip '%s': not an address with its prefix length", text);
 		err_hint(err, "as in 192.0.2.1/24 or 2001:db8::1/64");
 		return -EINVAL;
 	}
@@ -484,7 +488,7 @@ static int parse_addr(char *text, struct addr *ret, struct err *err)
 	return 0;
 }
 
-/** Number of addresses in "A/P,B/P", or -errno with err set. */
+/* Number of addresses in "A/P,B/P", or -errno with err set. */
 static int parse_addrs(const char *text, struct addr addrs[MAX_ADDRS], struct err *err)
 {
 	char copy[MAX_ADDRS * HOST_LINK_ADDR_SIZE], *rest = copy, *word;
@@ -493,8 +497,8 @@ static int parse_addrs(const char *text, struct addr addrs[MAX_ADDRS], struct er
 	if (!text || !text[0])
 		return 0;
 	if (strlen(text) >= sizeof(copy))
-		return err_set_field(
-			err, -EINVAL, "ip", "ip: longer than %zu bytes", sizeof(copy) - 1);
+		return err_set_field(err, -EINVAL, "ip", "ip: longer than %zu bytes",
+			sizeof(copy) - 1);
 	(void)str_copy(copy, sizeof(copy), text);
 	while ((word = strsep(&rest, ", "))) {
 		int code;
@@ -502,8 +506,8 @@ static int parse_addrs(const char *text, struct addr addrs[MAX_ADDRS], struct er
 		if (!word[0])
 			continue;
 		if (n == MAX_ADDRS)
-			return err_set_field(
-				err, -EINVAL, "ip", "ip: more than %d addresses", MAX_ADDRS);
+			return err_set_field(err, -EINVAL, "ip", "ip: more than %d addresses",
+				MAX_ADDRS);
 		code = parse_addr(word, &addrs[n++], err);
 		if (code)
 			return code;
@@ -522,7 +526,7 @@ static int add_addr(struct host_nl *nl, const struct host_link_info *info, const
 	ifa->ifa_family = (uint8_t)addr->family;
 	ifa->ifa_prefixlen = addr->prefix;
 	ifa->ifa_index = info->ifindex;
-	// The address was chosen by hand: to look for its double would only delay its first use.
+	/* The address was chosen by hand: to look for its double would only delay its first use. */
 	ifa->ifa_flags = addr->family == AF_INET6 ? IFA_F_NODAD : 0;
 	mnl_attr_put(nl->req, IFA_LOCAL, size, addr->bytes);
 	mnl_attr_put(nl->req, IFA_ADDRESS, size, addr->bytes);
@@ -546,12 +550,12 @@ static struct ifinfomsg *request_set(struct host_nl *nl, const struct host_link_
 	return ifi;
 }
 
-static int set_admin(
-	struct host_nl *nl, const struct host_link_info *info, bool up, struct err *err)
+static int set_admin(struct host_nl *nl, const struct host_link_info *info, bool up,
+	struct err *err)
 {
 	put_flag(request_set(nl, info), IFF_UP, up);
-	return host_nl_talk(
-		nl, NULL, NULL, err, "interface '%s': %s", info->name, up ? "up" : "down");
+	return host_nl_talk(nl, NULL, NULL, err, "interface '%s': %s", info->name,
+		up ? "up" : "down");
 }
 
 static int set_mac(struct host_nl *nl, const struct host_link_info *info,
@@ -567,7 +571,7 @@ static int set_mac(struct host_nl *nl, const struct host_link_info *info,
 		mnl_attr_put(nl->req, IFLA_ADDRESS, sizeof(mac->bytes), mac->bytes);
 		code = host_nl_talk(nl, NULL, NULL, err, "interface '%s': address %s", info->name,
 			ether_addr_format(mac, text));
-		// -EBUSY: the driver changes it only while the interface is down.
+		/* -EBUSY: the driver changes it only while the interface is down. */
 		if (code != -EBUSY || attempt || !info->up || set_admin(nl, info, false, err))
 			break;
 	}
@@ -576,8 +580,8 @@ static int set_mac(struct host_nl *nl, const struct host_link_info *info,
 	return code;
 }
 
-static int set_mtu(
-	struct host_nl *nl, const struct host_link_info *info, uint32_t mtu, struct err *err)
+static int set_mtu(struct host_nl *nl, const struct host_link_info *info, uint32_t mtu,
+	struct err *err)
 {
 	int code;
 
@@ -591,15 +595,15 @@ static int set_mtu(
 	return code;
 }
 
-static int set_alias(
-	struct host_nl *nl, const struct host_link_info *info, const char *alias, struct err *err)
+static int set_alias(struct host_nl *nl, const struct host_link_info *info, const char *alias,
+	struct err *err)
 {
 	(void)request_set(nl, info);
 	mnl_attr_put_str(nl->req, IFLA_IFALIAS, alias);
 	return host_nl_talk(nl, NULL, NULL, err, "interface '%s': alias", info->name);
 }
 
-/** No link-local address, so that IPv6 says nothing by itself. Before the interface goes up. */
+/* No link-local address, so that IPv6 says nothing by itself. Before the interface goes up. */
 static int quiet_ipv6(struct host_nl *nl, const struct host_link_info *info, struct err *err)
 {
 	struct nlattr *spec, *inet6;
@@ -612,7 +616,7 @@ static int quiet_ipv6(struct host_nl *nl, const struct host_link_info *info, str
 	mnl_attr_nest_end(nl->req, inet6);
 	mnl_attr_nest_end(nl->req, spec);
 	code = host_nl_talk(nl, NULL, NULL, err, "interface '%s': no IPv6 address", info->name);
-	// No IPv6 on this host, or the MTU is below its 1280: then there is nobody to be quiet.
+	/* No IPv6 on this host, or the MTU is below its 1280: then there is nobody to be quiet. */
 	if (code != -EAFNOSUPPORT)
 		return code;
 	err_clear(err);
@@ -635,7 +639,7 @@ static int set_flags(struct host_nl *nl, const struct host_link_info *info,
 	return host_nl_talk(nl, NULL, NULL, err, "interface '%s': set up", info->name);
 }
 
-/** On an open session, with the addresses parsed. */
+/* On an open session, with the addresses parsed. */
 static int apply(struct host_nl *nl, const char *name, const struct host_link_conf *conf,
 	const struct addr *addrs, int n_addrs, struct err *err)
 {
@@ -657,8 +661,8 @@ static int apply(struct host_nl *nl, const char *name, const struct host_link_co
 	return code;
 }
 
-int host_link_set(
-	const char *netns, const char *name, const struct host_link_conf *conf, struct err *err)
+int host_link_set(const char *netns, const char *name, const struct host_link_conf *conf,
+	struct err *err)
 {
 	struct addr addrs[MAX_ADDRS];
 	struct host_nl *nl;
@@ -693,9 +697,9 @@ int host_link_delete(const char *netns, const char *name, struct err *err)
 
 /* veth */
 
-/** One request makes both ends where they belong, so that no name is ever taken in passing. */
-static int create_veth(
-	struct host_nl *nl, const struct host_link_veth *veth, int netns_fd, struct err *err)
+/* One request makes both ends where they belong, so that no name is ever taken in passing. */
+static int create_veth(struct host_nl *nl, const struct host_link_veth *veth, int netns_fd,
+	struct err *err)
 {
 	struct nlattr *linkinfo, *data, *peer;
 	struct nlmsghdr *req;
@@ -709,15 +713,15 @@ static int create_veth(
 	mnl_attr_put_strz(req, IFLA_INFO_KIND, "veth");
 	data = mnl_attr_nest_start(req, IFLA_INFO_DATA);
 	peer = mnl_attr_nest_start(req, VETH_INFO_PEER);
-	// The far end has a header of its own inside the attribute (struct ifinfomsg, zero).
+	/* The far end has a header of its own inside the attribute (struct ifinfomsg, zero). */
 	memset(mnl_nlmsg_get_payload_tail(req), 0, sizeof(struct ifinfomsg));
 	req->nlmsg_len += NLMSG_ALIGN(sizeof(struct ifinfomsg));
 	mnl_attr_put_strz(req, IFLA_IFNAME, veth->peer);
 	if (veth->mtu)
 		mnl_attr_put_u32(req, IFLA_MTU, veth->mtu);
 	if (veth->peer_mac)
-		mnl_attr_put(
-			req, IFLA_ADDRESS, sizeof(veth->peer_mac->bytes), veth->peer_mac->bytes);
+		mnl_attr_put(req, IFLA_ADDRESS, sizeof(veth->peer_mac->bytes),
+			veth->peer_mac->bytes);
 	if (netns_fd >= 0)
 		mnl_attr_put_u32(req, IFLA_NET_NS_FD, (uint32_t)netns_fd);
 	mnl_attr_nest_end(req, peer);
@@ -726,7 +730,7 @@ static int create_veth(
 	return host_nl_talk(nl, NULL, NULL, err, "veth pair '%s', '%s'", veth->name, veth->peer);
 }
 
-/** After the pair exists: both ends ready for a switch port. What is so already costs nothing. */
+/* After the pair exists: both ends ready for a switch port. What is so already costs nothing. */
 static int set_up_veth(const struct host_link_veth *veth, struct err *err)
 {
 	struct host_link_conf near = {
@@ -738,14 +742,14 @@ static int set_up_veth(const struct host_link_veth *veth, struct err *err)
 	int code = host_link_set(NULL, veth->name, &near, err);
 
 	if (!code)
-		code = host_link_set_offloads(
-			veth->netns, veth->peer, HOST_OFFLOADS_TX, false, err);
+		code = host_link_set_offloads(veth->netns, veth->peer, HOST_OFFLOADS_TX, false,
+			err);
 	if (!code)
 		code = host_link_set(veth->netns, veth->peer, &far, err);
 	return code;
 }
 
-/** The kernel does not say which end's name is taken. */
+/* The kernel does not say which end's name is taken. */
 static int refuse_taken(const struct host_link_veth *veth, bool elsewhere, struct err *err)
 {
 	struct host_link_info info;
@@ -785,8 +789,8 @@ int host_link_add_veth(const struct host_link_veth *veth, struct err *err)
 		if (!code) {
 			code = set_up_veth(veth, err);
 			if (code)
-				(void)host_link_delete(
-					NULL, veth->name, NULL); // err tells the first fault
+				(void)host_link_delete(NULL, veth->name,
+					NULL); /* err tells the first fault */
 		}
 	}
 	if (netns_fd >= 0)

@@ -26,8 +26,8 @@
  * capability.
  * Threads: the control thread.
  */
-#ifndef WEFT_PORT_HOST_LINK_H
-#define WEFT_PORT_HOST_LINK_H
+#ifndef WEFT_VSWITCH_PORT_HOST_LINK_H
+#define WEFT_VSWITCH_PORT_HOST_LINK_H
 
 #include "err.h"
 #include "ether.h"
@@ -35,9 +35,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HOST_LINK_NAME_SIZE  16	 /* IFNAMSIZ */
+#define HOST_LINK_NAME_SIZE  16  /* IFNAMSIZ */
 #define HOST_LINK_ALIAS_SIZE 256 /* IFALIASZ */
-#define HOST_LINK_ADDR_SIZE  50	 /* an IPv6 address with its prefix length */
+#define HOST_LINK_ADDR_SIZE  50  /* an IPv6 address with its prefix length */
 
 enum host_offloads {
 	HOST_OFFLOAD_RX_CSUM = 1 << 0,
@@ -83,16 +83,16 @@ struct host_link_info {
 	char name[HOST_LINK_NAME_SIZE];
 	struct ether_addr48 mac;
 	uint32_t mtu, min_mtu, max_mtu; /* max_mtu 0 = the driver says none */
-	bool up;			/* administrative */
+	bool up;                        /* administrative */
 	bool carrier;
 	bool promiscuous;    /* asked for by flag; a packet socket's wish is not seen */
 	uint32_t speed_mbps; /* 0 = not known */
 	struct host_link_gso gso;
-	uint32_t tso;	     /* enum host_tso */
+	uint32_t tso;        /* enum host_tso */
 	uint64_t tx_dropped; /* frames to it that the kernel dropped, of a tap: for want of room */
-	char kind[16];	     /* "veth", "tun", "bridge", ..., "" = a device */
+	char kind[16];       /* "veth", "tun", "bridge", ..., "" = a device */
 	char driver[32];     /* "" = none */
-	char pci[16];	     /* "0000:03:00.0", "" = not a PCI device */
+	char pci[16];        /* "0000:03:00.0", "" = not a PCI device */
 	char alias[HOST_LINK_ALIAS_SIZE]; /* what somebody wrote on it, "" = nothing */
 };
 
@@ -100,10 +100,10 @@ struct host_link_info {
 struct host_link_conf {
 	enum { HOST_LINK_KEEP, HOST_LINK_UP, HOST_LINK_DOWN } admin;
 	enum { HOST_LINK_PROMISC_KEEP, HOST_LINK_PROMISC_ON, HOST_LINK_PROMISC_OFF } promisc;
-	bool quiet;			/* the host's stack keeps out of it, see above */
-	uint32_t mtu;			/* 0 = keep */
+	bool quiet;                     /* the host's stack keeps out of it, see above */
+	uint32_t mtu;                   /* 0 = keep */
 	const struct ether_addr48 *mac; /* NULL = keep */
-	const char *alias;		/* NULL = keep */
+	const char *alias;              /* NULL = keep */
 	const char *ip; /* "ADDR/PREFIX", several after commas; NULL = none to add */
 };
 
@@ -112,22 +112,22 @@ struct host_link_veth {
 	const char *name;
 	const char *peer;
 	const char *netns;
-	const char *alias;		     /* of our end; NULL = none */
-	uint32_t mtu;			     /* of both ends; 0 = the kernel's default */
+	const char *alias;                   /* of our end; NULL = none */
+	uint32_t mtu;                        /* of both ends; 0 = the kernel's default */
 	const struct ether_addr48 *peer_mac; /* NULL = the kernel's choice */
-	const char *peer_ip;		     /* as host_link_conf.ip; NULL = none */
+	const char *peer_ip;                 /* as host_link_conf.ip; NULL = none */
 };
 
 /** Is text a name that the kernel takes for an interface? (1..15 bytes, no '/', ':' or space.) */
 bool host_link_name_ok(const char *text);
 
 /** Look it up. 0, -ENODEV, ... with err set. */
-int host_link_get(
-	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err);
+int host_link_get(const char *netns, const char *name, struct host_link_info *ret_info,
+	struct err *err);
 /** The same without what only its driver can answer, which may take its time: driver, pci,
  * speed_mbps and tso. */
-int host_link_peek(
-	const char *netns, const char *name, struct host_link_info *ret_info, struct err *err);
+int host_link_peek(const char *netns, const char *name, struct host_link_info *ret_info,
+	struct err *err);
 /** Call fn for each interface, loopback included, until it returns nonzero. 0, that, or -errno. */
 int host_link_each(const char *netns, int (*fn)(void *ctx, const struct host_link_info *info),
 	void *ctx, struct err *err);
@@ -137,8 +137,8 @@ int host_link_each(const char *netns, int (*fn)(void *ctx, const struct host_lin
  * A change of MAC takes the interface down for the moment where the driver needs that.
  * returns  0, -ENODEV, -EINVAL (address, MTU), -EPERM, ... with err set
  */
-int host_link_set(
-	const char *netns, const char *name, const struct host_link_conf *conf, struct err *err);
+int host_link_set(const char *netns, const char *name, const struct host_link_conf *conf,
+	struct err *err);
 
 /**
  * Make the pair, both ends up, our end quiet, the far end without HOST_OFFLOADS_TX. On an error
@@ -156,13 +156,13 @@ int host_link_take_veth(const struct host_link_veth *veth, struct err *err);
 int host_link_delete(const char *netns, const char *name, struct err *err);
 
 /** The offloads (enum host_offloads) that are on. */
-int host_link_get_offloads(
-	const char *netns, const char *name, uint32_t *ret_offloads, struct err *err);
+int host_link_get_offloads(const char *netns, const char *name, uint32_t *ret_offloads,
+	struct err *err);
 /**
  * Switch offloads on or off. What the driver does not have counts as off; what it cannot switch
  * off is -EOPNOTSUPP, with err naming it.
  */
-int host_link_set_offloads(
-	const char *netns, const char *name, uint32_t offloads, bool enabled, struct err *err);
+int host_link_set_offloads(const char *netns, const char *name, uint32_t offloads, bool enabled,
+	struct err *err);
 
 #endif

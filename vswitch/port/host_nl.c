@@ -21,7 +21,7 @@ void host_nl_hint(struct err *err, int code)
 			      "setcap cap_net_admin,cap_net_raw+ep on vswitch");
 }
 
-/** The hint of a namespace that is not there: those that are. */
+/* The hint of a namespace that is not there: those that are. */
 static void hint_netns(struct err *err, const char *netns)
 {
 	char names[160] = "";
@@ -62,7 +62,7 @@ int host_nl_open_netns(const char *netns, struct err *err)
 	return code;
 }
 
-/** Enter target, make the socket, come back. */
+/* Enter target, make the socket, come back. */
 static int socket_there(int home, int target, int domain, int type, int protocol)
 {
 	int fd;
@@ -72,8 +72,10 @@ static int socket_there(int home, int target, int domain, int type, int protocol
 	fd = socket(domain, type | SOCK_CLOEXEC, protocol);
 	if (fd < 0)
 		fd = -errno;
-	// The way back is to where this thread was a moment ago; without it the thread would open
-	// its next socket in a stranger's namespace, so there is no going on.
+	/*
+	 * The way back is to where this thread was a moment ago; without it the thread would open
+	 * its next socket in a stranger's namespace, so there is no going on.
+	 */
 	if (setns(home, CLONE_NEWNET) < 0)
 		abort();
 	return fd;
@@ -117,7 +119,7 @@ int host_nl_open(const char *netns, struct host_nl **ret_nl, struct err *err)
 		free(nl);
 		return code;
 	}
-	// Without these an error has no words and carries the request; old kernels lack them.
+	/* Without these an error has no words and carries the request; old kernels lack them. */
 	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
 	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
 	*ret_nl = nl;
@@ -137,13 +139,13 @@ void *host_nl_request(struct host_nl *nl, uint16_t type, uint16_t flags, size_t 
 	nl->req = mnl_nlmsg_put_header(nl->buf.bytes);
 	nl->req->nlmsg_type = type;
 	nl->req->nlmsg_flags = NLM_F_REQUEST | flags;
-	if ((flags & NLM_F_DUMP) != NLM_F_DUMP) // its bits mean other things in other requests
+	if ((flags & NLM_F_DUMP) != NLM_F_DUMP) /* its bits mean other things in other requests */
 		nl->req->nlmsg_flags |= NLM_F_ACK;
 	nl->req->nlmsg_seq = ++nl->seq;
 	return mnl_nlmsg_put_extra_header(nl->req, size);
 }
 
-/** The kernel's words in an NLMSG_ERROR, NULL = none. */
+/* The kernel's words in an NLMSG_ERROR, NULL = none. */
 static const char *ext_ack(const struct nlmsghdr *msg)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(msg);
@@ -162,7 +164,7 @@ static const char *ext_ack(const struct nlmsghdr *msg)
 	return NULL;
 }
 
-/** One message of the answer. 1 = go on, 0 = the end, or -errno; ret_words from the kernel. */
+/* One message of the answer. 1 = go on, 0 = the end, or -errno; ret_words from the kernel. */
 static int take(struct host_nl *nl, const struct nlmsghdr *msg, host_nl_fn *fn, void *ctx,
 	const char **ret_words)
 {
@@ -206,8 +208,8 @@ static int read_answer(struct host_nl *nl, host_nl_fn *fn, void *ctx, const char
 	}
 }
 
-int host_nl_talk(
-	struct host_nl *nl, host_nl_fn *fn, void *ctx, struct err *err, const char *what, ...)
+int host_nl_talk(struct host_nl *nl, host_nl_fn *fn, void *ctx, struct err *err, const char *what,
+	...)
 {
 	const char *words = NULL;
 	char text[160];

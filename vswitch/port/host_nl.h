@@ -12,8 +12,8 @@
  * namespace and back.
  * Source: netlink(7), rtnetlink(7), network_namespaces(7).
  */
-#ifndef WEFT_PORT_HOST_NL_H
-#define WEFT_PORT_HOST_NL_H
+#ifndef WEFT_VSWITCH_PORT_HOST_NL_H
+#define WEFT_VSWITCH_PORT_HOST_NL_H
 
 #include "err.h"
 

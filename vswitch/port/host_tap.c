@@ -13,7 +13,7 @@
 
 #define TUN_DEV "/dev/net/tun"
 
-/** One more queue of the tap that ifr names; the kernel fills in a name that is missing. */
+/* One more queue of the tap that ifr names; the kernel fills in a name that is missing. */
 static int open_queue(struct ifreq *ifr, struct err *err)
 {
 	int fd = open(TUN_DEV, O_RDWR | O_NONBLOCK | O_CLOEXEC), code;
@@ -30,7 +30,7 @@ static int open_queue(struct ifreq *ifr, struct err *err)
 	code = -errno;
 	close(fd);
 	(void)err_set(err, code, "tap '%s': %s", ifr->ifr_name,
-		code == -EBUSY	  ? "somebody else has it open"
+		code == -EBUSY    ? "somebody else has it open"
 		: code == -EINVAL ? "there is an interface of this name, and it is no such tap"
 				  : strerror(-code));
 	if (code == -EINVAL)
@@ -40,7 +40,7 @@ static int open_queue(struct ifreq *ifr, struct err *err)
 	return code;
 }
 
-/** What holds for the tap as a whole, by its first queue. */
+/* What holds for the tap as a whole, by its first queue. */
 static int set_device(int fd, const struct host_tap_conf *conf, const char *name, struct err *err)
 {
 	const char *what = NULL;
@@ -55,7 +55,7 @@ static int set_device(int fd, const struct host_tap_conf *conf, const char *name
 	return code;
 }
 
-/** What each queue is told by itself. */
+/* What each queue is told by itself. */
 static int set_queue(int fd, const struct host_tap_conf *conf, const char *name, struct err *err)
 {
 	int size = conf->vnet_hdr_size, little = 1;
@@ -65,8 +65,8 @@ static int set_queue(int fd, const struct host_tap_conf *conf, const char *name,
 		return err_set(err, -errno, "tap '%s': virtio header of %d bytes: %s", name, size,
 			strerror(errno));
 	if (ioctl(fd, TUNSETVNETLE, &little) < 0)
-		return err_set(
-			err, -errno, "tap '%s': little-endian headers: %s", name, strerror(errno));
+		return err_set(err, -errno, "tap '%s': little-endian headers: %s", name,
+			strerror(errno));
 	code = host_tap_set_offloads(fd, conf->offloads);
 	if (code)
 		(void)err_set(err, code, "tap '%s': offloads 0x%x: %s", name, conf->offloads,

@@ -14,8 +14,8 @@
  * Threads: the control thread.
  * Source: Linux, Documentation/networking/tuntap.rst and include/uapi/linux/if_tun.h.
  */
-#ifndef WEFT_PORT_HOST_TAP_H
-#define WEFT_PORT_HOST_TAP_H
+#ifndef WEFT_VSWITCH_PORT_HOST_TAP_H
+#define WEFT_VSWITCH_PORT_HOST_TAP_H
 
 #include "err.h"
 #include "host_link.h"
@@ -27,11 +27,11 @@
 #define HOST_TAP_MAX_QUEUES 16
 
 struct host_tap_conf {
-	const char *name;	/* NULL or "" = the kernel's choice, tapN */
-	uint16_t n_queues;	/* 1..HOST_TAP_MAX_QUEUES; more than 1 makes it multi-queue */
+	const char *name;       /* NULL or "" = the kernel's choice, tapN */
+	uint16_t n_queues;      /* 1..HOST_TAP_MAX_QUEUES; more than 1 makes it multi-queue */
 	uint16_t vnet_hdr_size; /* 10, or 12 for VIRTIO_NET_F_MRG_RXBUF and virtio 1 */
-	uint32_t offloads;	/* TUN_F_*: what we take unfinished from the host's stack */
-	bool persistent;	/* stays when the last queue is closed; one that does so already
+	uint32_t offloads;      /* TUN_F_*: what we take unfinished from the host's stack */
+	bool persistent;        /* stays when the last queue is closed; one that does so already
 				   goes on doing so: it is somebody else's */
 	bool has_owner;
 	uid_t owner; /* may open it without a capability */

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #include <linux/rtnetlink.h>
 
-/** Between looks for what no message tells. */
+/* Between looks for what no message tells. */
 #define LOOK_NS UINT64_C(1000000000)
 
 struct host_watch {
@@ -24,7 +24,7 @@ struct host_watch {
 	void *ctx;
 };
 
-/** Subscribed before the first look, so that no change falls between. Owned fd or -errno. */
+/* Subscribed before the first look, so that no change falls between. Owned fd or -errno. */
 static int subscribe(struct err *err)
 {
 	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
@@ -46,7 +46,7 @@ static struct host_watch_state state_of(const struct host_link_info *info)
 		.up = info->up, .carrier = info->carrier, .mtu = info->mtu, .tso = info->tso};
 }
 
-/** Tell, if there is news. The watch may be gone afterwards. */
+/* Tell, if there is news. The watch may be gone afterwards. */
 static void tell(struct host_watch *watch, const struct host_watch_state *now)
 {
 	if (watch->told.gone == now->gone && watch->told.up == now->up &&
@@ -57,19 +57,19 @@ static void tell(struct host_watch *watch, const struct host_watch_state *now)
 	watch->fn(watch->ctx, now);
 }
 
-/** Is a message about the watched interface? */
+/* Is a message about the watched interface? */
 static bool is_about(const struct host_watch *watch, const struct nlmsghdr *msg)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(msg);
 
-	// A bridge reports its ports by messages of its own family, deletion from it included.
+	/* A bridge reports its ports by messages of its own family, deletion from it included. */
 	return (msg->nlmsg_type == RTM_NEWLINK || msg->nlmsg_type == RTM_DELLINK) &&
 	       mnl_nlmsg_get_payload_len(msg) >= sizeof(*ifi) && ifi->ifi_family == AF_UNSPEC &&
 	       (uint32_t)ifi->ifi_index == watch->ifindex;
 }
 
-/** Look how the interface is now, and tell: a message says that something changed, and not all of
- *  what. The watch may be gone afterwards. */
+/* Look how the interface is now, and tell: a message says that something changed, and not all of
+ * what. The watch may be gone afterwards. */
 static void look(struct host_watch *watch)
 {
 	struct host_watch_state now = {.gone = true};
@@ -83,7 +83,7 @@ static void look(struct host_watch *watch)
 	tell(watch, &now);
 }
 
-/** Read what is queued, at most a few messages: a storm must not keep the loop. True: the interface
+/* Read what is queued, at most a few messages: a storm must not keep the loop. True: the interface
  * may have changed. */
 static bool drain(const struct host_watch *watch)
 {
@@ -99,7 +99,7 @@ static bool drain(const struct host_watch *watch)
 		int left = (int)n;
 
 		if (n < 0 && errno == ENOBUFS) {
-			changed = true; // messages were lost
+			changed = true; /* messages were lost */
 			continue;
 		}
 		if (n <= 0)
@@ -118,7 +118,7 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 		look(watch);
 }
 
-/** Only of the kernel: a driver may take its time. */
+/* Only of the kernel: a driver may take its time. */
 static void on_timer(void *ctx)
 {
 	struct host_watch *watch = ctx;
@@ -152,8 +152,8 @@ int host_watch_create(struct ev *ev, const char *name, host_watch_fn *fn, void *
 		if (!code)
 			code = ev_add_timer(ev, on_timer, watch, &watch->timer);
 		if (code)
-			(void)err_set(
-				err, code, "interface '%s': watch: %s", name, strerror(-code));
+			(void)err_set(err, code, "interface '%s': watch: %s", name,
+				strerror(-code));
 	}
 	if (code) {
 		host_watch_destroy(watch);

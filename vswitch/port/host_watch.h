@@ -9,8 +9,8 @@
  *
  * Threads: the control thread. Callbacks come from the loop, one per change of what they tell.
  */
-#ifndef WEFT_PORT_HOST_WATCH_H
-#define WEFT_PORT_HOST_WATCH_H
+#ifndef WEFT_VSWITCH_PORT_HOST_WATCH_H
+#define WEFT_VSWITCH_PORT_HOST_WATCH_H
 
 #include "err.h"
 #include "ev.h"

@@ -21,8 +21,8 @@
  *
  * Threads: the control thread.
  */
-#ifndef WEFT_PORT_PORT_H
-#define WEFT_PORT_PORT_H
+#ifndef WEFT_VSWITCH_PORT_PORT_H
+#define WEFT_VSWITCH_PORT_PORT_H
 
 #include "ctl_vswitch.h"
 #include "err.h"
@@ -40,7 +40,7 @@ struct port_queues {
 	uint16_t n_disabled; /* behind those n: only rx, and what is received from it is dropped */
 	struct queue *rx[PORT_MAX_QUEUES]; /* received from (a guest's transmit ring) */
 	struct queue *tx[PORT_MAX_QUEUES]; /* sent to (a guest's receive ring) */
-	uint16_t pair[PORT_MAX_QUEUES];	   /* number of each pair */
+	uint16_t pair[PORT_MAX_QUEUES];    /* number of each pair */
 };
 
 struct port;
@@ -66,7 +66,7 @@ struct port_ops {
 	/** A worker found one of its queues broken, perhaps: look. */
 	void (*check)(struct port *port);
 	uint32_t (*device_mtu)(const struct port *port); /* NULL: a kind without devices */
-	uint64_t (*missed)(struct port *port); /* NULL: a kind that loses none this way */
+	uint64_t (*missed)(struct port *port);           /* NULL: a kind that loses none this way */
 };
 
 /** First member of every kind. */

@@ -3,8 +3,8 @@
  *
  * Threads: the control thread, while the queue is in no published snapshot.
  */
-#ifndef WEFT_PORT_SOCKQ_SETUP_H
-#define WEFT_PORT_SOCKQ_SETUP_H
+#ifndef WEFT_VSWITCH_PORT_SOCKQ_SETUP_H
+#define WEFT_VSWITCH_PORT_SOCKQ_SETUP_H
 
 #include "sockq.h"
 

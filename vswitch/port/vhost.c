@@ -40,13 +40,13 @@ void vhost_ring_reset(struct vhost_ring *ring)
 	ring->ring.call_fd = ring->ring.queue.wake_fd = -1;
 }
 
-/** A ring that was broken from the start is in nobody's hands. */
+/* A ring that was broken from the start is in nobody's hands. */
 static bool is_usable(const struct vhost_ring *ring)
 {
 	return ring->offered && !vring_is_broken(&ring->ring);
 }
 
-/** List what is offered, and give it to the workers: when this returns they use nothing else. */
+/* List what is offered, and give it to the workers: when this returns they use nothing else. */
 static void publish(struct vhost_port *vp)
 {
 	struct port_queues *running = &vp->running;
@@ -74,7 +74,7 @@ static void publish(struct vhost_port *vp)
 	vp->port.events->queues(vp->port.ctx, &vp->port);
 }
 
-/** Withdraw rings[first .. first + n). */
+/* Withdraw rings[first .. first + n). */
 static void withdraw(struct vhost_port *vp, unsigned first, unsigned n)
 {
 	uint64_t gone = 0;
@@ -103,7 +103,7 @@ void vhost_withdraw_pair(struct vhost_port *vp, unsigned i)
 	withdraw(vp, i & ~1u, 2);
 }
 
-/** Find the ring in the peer's memory. NULL, or why it cannot be used. */
+/* Find the ring in the peer's memory. NULL, or why it cannot be used. */
 static const char *locate(struct vhost_port *vp, struct vhost_ring *ring)
 {
 	bool packed = vp->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
@@ -137,12 +137,12 @@ static bool is_started(struct vhost_port *vp, struct vhost_ring *ring)
 	/* The peer may still mend it: until then it can be read why nothing passes. */
 	(void)snprintf(vp->last_error, sizeof(vp->last_error), "ring %u waits: it %s",
 		(unsigned)(ring - vp->rings), why);
-	log_write_limited(
-		&vp->log, LOG_WARN, log_module, "port '%s': %s", vp->name, vp->last_error);
+	log_write_limited(&vp->log, LOG_WARN, log_module, "port '%s': %s", vp->name,
+		vp->last_error);
 	return false;
 }
 
-/** False: the peer's position is outside the ring, which is broken from the start
+/* False: the peer's position is outside the ring, which is broken from the start
  * (vhost_find_fault()). */
 static bool start(struct vhost_port *vp, struct vhost_ring *ring)
 {
@@ -152,7 +152,7 @@ static bool start(struct vhost_port *vp, struct vhost_ring *ring)
 	return !vring_init(&ring->ring, packed, vp->features, ring->size, ring->base);
 }
 
-/** Offer what of a pair can run and is not offered. True: something is new. */
+/* Offer what of a pair can run and is not offered. True: something is new. */
 static bool offer_pair(struct vhost_port *vp, struct vhost_ring *to_guest)
 {
 	struct vhost_ring *from_guest = to_guest + 1;
@@ -197,7 +197,7 @@ int vhost_find_fault(const struct vhost_port *vp, struct err *err)
 
 /* ---- Connection ---- */
 
-/**
+/*
  * Let go of the peer's socket or listener for a while: descriptors have run
  * out, or much of what the peer left waits to be closed. on_retry() looks
  * again.
@@ -208,7 +208,7 @@ static void pause_source(struct vhost_port *vp, struct ev_source *source)
 	ev_timer_set(vp->retry, VHOST_RETRY_NS, VHOST_RETRY_NS);
 }
 
-/** End the connection, if there is one, and look for the next. */
+/* End the connection, if there is one, and look for the next. */
 static void hang_up(struct vhost_port *vp)
 {
 	bool was_connected = vp->chan.fd >= 0;
@@ -231,7 +231,7 @@ static void hang_up(struct vhost_port *vp)
 		tell_status(vp);
 }
 
-/** The peer did what cannot be: say so once, drop it. */
+/* The peer did what cannot be: say so once, drop it. */
 static void give_up(struct vhost_port *vp, const struct err *err)
 {
 	bool gone = err->code == -ECONNRESET;
@@ -246,7 +246,7 @@ static void give_up(struct vhost_port *vp, const struct err *err)
 	hang_up(vp);
 }
 
-/** Read no more of the peer: what it sent is not closed yet. */
+/* Read no more of the peer: what it sent is not closed yet. */
 static void wait_for_closer(struct vhost_port *vp, uint32_t events)
 {
 	struct err err = {0};
@@ -290,7 +290,7 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 	}
 }
 
-/** fd is transferred. */
+/* fd is transferred. */
 static void connected(struct vhost_port *vp, int fd)
 {
 	vhost_chan_init(&vp->chan, fd, vp->closer);
@@ -306,7 +306,7 @@ static void connected(struct vhost_port *vp, int fd)
 	tell_status(vp);
 }
 
-/** Without descriptors accept() fails at once, for ever. */
+/* Without descriptors accept() fails at once, for ever. */
 static bool is_shortage(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOMEM || error == ENOBUFS;
@@ -340,7 +340,7 @@ static void on_accept(void *ctx, int listen_fd, uint32_t events)
 	connected(vp, fd);
 }
 
-/** Returns a connected socket or -errno. Connecting to a Unix socket never waits unless full. */
+/* Returns a connected socket or -errno. Connecting to a Unix socket never waits unless full. */
 static int try_connect(const struct vhost_port *vp)
 {
 	struct sockaddr_un addr;
@@ -417,7 +417,7 @@ static void on_memory_lost(void *ctx, int fd, uint32_t events)
 		port_check(&vp->port);
 }
 
-/** Add the port to those whose memory is watched. 0 or -errno. */
+/* Add the port to those whose memory is watched. 0 or -errno. */
 static int watch_memory(struct vhost_port *vp)
 {
 	int r = 0;

@@ -6,7 +6,7 @@
 #include <sys/socket.h>
 
 #define HDR_SIZE sizeof(struct vhost_user_hdr)
-/** The most descriptors that the kernel lets a message carry (SCM_MAX_FD).
+/* The most descriptors that the kernel lets a message carry (SCM_MAX_FD).
  * There is room for all: what does not fit is closed within recvmsg(), which
  * may wait. */
 #define MSG_MAX_FDS 253
@@ -46,7 +46,7 @@ int vhost_chan_take_fd(struct vhost_chan *chan, unsigned i)
 	return fd;
 }
 
-/** Keep what the peer sent along; false when there was more than a message may carry. */
+/* Keep what the peer sent along; false when there was more than a message may carry. */
 static bool keep_fds(struct vhost_chan *chan, struct msghdr *msg)
 {
 	bool fits = !(msg->msg_flags & MSG_CTRUNC);
@@ -69,7 +69,7 @@ static bool keep_fds(struct vhost_chan *chan, struct msghdr *msg)
 	return fits;
 }
 
-/**
+/*
  * Receive until `want` bytes of the message are here; want ends with the header or with the
  * payload. As vhost_chan_read(); 1 = they are here.
  */
@@ -97,8 +97,8 @@ static int receive(struct vhost_chan *chan, size_t want, struct err *err)
 		if (n < 0 && errno == EAGAIN)
 			return 0;
 		if (n < 0)
-			return err_set(
-				err, -errno, "reading from the peer failed: %s", strerror(errno));
+			return err_set(err, -errno, "reading from the peer failed: %s",
+				strerror(errno));
 		bool fits = keep_fds(chan, &msg);
 		if (n == 0)
 			return err_set(err, -ECONNRESET, "the peer closed the connection");

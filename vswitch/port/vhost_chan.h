@@ -11,8 +11,8 @@
  * socket (transferred), done closes it. Limits: VHOST_USER_MAX_PAYLOAD,
  * VHOST_USER_MAX_FDS. Source: "Vhost-user Protocol", "Message Specification".
  */
-#ifndef WEFT_PORT_VHOST_CHAN_H
-#define WEFT_PORT_VHOST_CHAN_H
+#ifndef WEFT_VSWITCH_PORT_VHOST_CHAN_H
+#define WEFT_VSWITCH_PORT_VHOST_CHAN_H
 
 #include "closer.h"
 

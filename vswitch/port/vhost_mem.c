@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/** One mapping, as the signal handler needs to know it. base 0 = free. */
+/* One mapping, as the signal handler needs to know it. base 0 = free. */
 struct slot {
 	_Atomic uintptr_t base; /* of the whole mapping */
 	_Atomic size_t size;
@@ -38,7 +38,7 @@ static struct slot *find_slot(uintptr_t addr)
 	return NULL;
 }
 
-/** Zeroes in place of size bytes at base. mmap is not on the list of
+/* Zeroes in place of size bytes at base. mmap is not on the list of
  * async-signal-safe functions, but is a plain system call. */
 static bool replace_by_zeroes(uintptr_t base, size_t size)
 {
@@ -109,7 +109,7 @@ static bool overlaps(const struct vmem *mem, const struct vhost_user_region *reg
 	return false;
 }
 
-/**
+/*
  * Is it a file of tmpfs or hugetlbfs? No other file system is asked anything
  * before this is known: its answer may never come. The kernel knows of seals by
  * itself, for these two only.
@@ -119,8 +119,8 @@ static bool is_memory_file(int fd)
 	return fd >= 0 && fcntl(fd, F_GET_SEALS) >= 0;
 }
 
-static int check_region(
-	const struct vmem *mem, const struct vhost_user_region *region, int fd, struct err *err)
+static int check_region(const struct vmem *mem, const struct vhost_user_region *region, int fd,
+	struct err *err)
 {
 	uint64_t end = region->mmap_offset + region->size;
 
@@ -156,7 +156,7 @@ static void give_bytes_back(size_t size)
 	atomic_fetch_sub_explicit(&mapped_bytes, size, memory_order_relaxed);
 }
 
-/** Count size bytes as mapped, if there may be as many. */
+/* Count size bytes as mapped, if there may be as many. */
 static int take_bytes(const struct vmem *mem, uint64_t size, struct err *err)
 {
 	if (size > VHOST_MEM_PORT_BYTES - sum_bytes(mem))
@@ -170,7 +170,7 @@ static int take_bytes(const struct vmem *mem, uint64_t size, struct err *err)
 	return 0;
 }
 
-/**
+/*
  * What of the file is mapped for a region: from *ret_start on, *ret_size bytes,
  * both multiples of *ret_page, a page of the file. Half a huge page can neither
  * be mapped nor unmapped.
@@ -239,7 +239,7 @@ static void unmap(const struct vmem_region *region, struct closer *closer)
 	closer_unmap(closer, base, size, give_bytes_back);
 }
 
-/** Index in mem->regions of the region with these addresses; n_regions: there
+/* Index in mem->regions of the region with these addresses; n_regions: there
  * is none. */
 static unsigned find_region(const struct vmem *mem, const struct vhost_user_region *region)
 {
@@ -259,8 +259,8 @@ bool vhost_mem_has(const struct vmem *mem, const struct vhost_user_region *regio
 	return find_region(mem, region) < mem->n_regions;
 }
 
-void vhost_mem_remove(
-	struct vmem *mem, const struct vhost_user_region *region, struct closer *closer)
+void vhost_mem_remove(struct vmem *mem, const struct vhost_user_region *region,
+	struct closer *closer)
 {
 	unsigned i = find_region(mem, region);
 

@@ -26,8 +26,8 @@
  * unmapped included. Source: "Vhost-user Protocol", "Memory region
  * description"; fcntl(2), "File Sealing".
  */
-#ifndef WEFT_PORT_VHOST_MEM_H
-#define WEFT_PORT_VHOST_MEM_H
+#ifndef WEFT_VSWITCH_PORT_VHOST_MEM_H
+#define WEFT_VSWITCH_PORT_VHOST_MEM_H
 
 #include "closer.h"
 #include "vmem.h"
@@ -49,14 +49,14 @@ int vhost_mem_lost_fd(void);
 
 /** Map one region more and append it to mem. fd is borrowed. 0, -EPROTO,
  * -ENOSPC, -errno. */
-int vhost_mem_add(
-	struct vmem *mem, const struct vhost_user_region *region, int fd, struct err *err);
+int vhost_mem_add(struct vmem *mem, const struct vhost_user_region *region, int fd,
+	struct err *err);
 /** Is there a region with these addresses? */
 bool vhost_mem_has(const struct vmem *mem, const struct vhost_user_region *region);
 /** Unmap the region with these addresses, if there is one. No ring uses mem
  * now. */
-void vhost_mem_remove(
-	struct vmem *mem, const struct vhost_user_region *region, struct closer *closer);
+void vhost_mem_remove(struct vmem *mem, const struct vhost_user_region *region,
+	struct closer *closer);
 /** Unmap all. No ring uses mem any more. */
 void vhost_mem_clear(struct vmem *mem, struct closer *closer);
 /** Did a mapping of mem lose its file? */

@@ -41,8 +41,8 @@ static struct vhost_ring *get_ring(struct vhost_port *vp, uint32_t index, struct
 {
 	if (index < 2u * vp->max_pairs)
 		return &vp->rings[index];
-	(void)err_set(
-		err, -EPROTO, "ring %u does not exist; the port has %u", index, 2u * vp->max_pairs);
+	(void)err_set(err, -EPROTO, "ring %u does not exist; the port has %u", index,
+		2u * vp->max_pairs);
 	return NULL;
 }
 
@@ -78,14 +78,14 @@ static int set_features(struct vhost_port *vp, const union vhost_user_payload *p
 	return 0;
 }
 
-static int get_protocol_features(
-	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
+static int get_protocol_features(struct vhost_port *vp, const union vhost_user_payload *p,
+	struct err *err)
 {
 	return reply_u64(vp, PROTOCOL);
 }
 
-static int set_protocol_features(
-	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
+static int set_protocol_features(struct vhost_port *vp, const union vhost_user_payload *p,
+	struct err *err)
 {
 	if (p->u64 & ~PROTOCOL)
 		return err_set(err, -EPROTO, "protocol features %#llx were not offered",
@@ -138,8 +138,8 @@ static int set_mem_table(struct vhost_port *vp, const union vhost_user_payload *
 	return 0;
 }
 
-static int get_max_mem_slots(
-	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
+static int get_max_mem_slots(struct vhost_port *vp, const union vhost_user_payload *p,
+	struct err *err)
 {
 	return reply_u64(vp, VMEM_MAX_REGIONS);
 }
@@ -235,8 +235,8 @@ static int get_vring_base(struct vhost_port *vp, const union vhost_user_payload 
 	return vhost_chan_reply(&vp->chan, &state, sizeof(state));
 }
 
-static int set_vring_enable(
-	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
+static int set_vring_enable(struct vhost_port *vp, const union vhost_user_payload *p,
+	struct err *err)
 {
 	struct vhost_ring *ring = get_ring(vp, p->state.index, err);
 	bool on = p->state.num == 1;
@@ -252,7 +252,7 @@ static int set_vring_enable(
 	return 0;
 }
 
-/** An eventfd that we may write to without ever waiting for the peer. */
+/* An eventfd that we may write to without ever waiting for the peer. */
 static int check_eventfd(int fd, struct err *err)
 {
 	char link[64], target[64];
@@ -268,14 +268,14 @@ static int check_eventfd(int fd, struct err *err)
 	/* The flag belongs to the open file, so the peer has it, too; eventfd users expect either.
 	 */
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK))
-		return err_set(
-			err, -errno, "eventfd cannot be made non-blocking: %s", strerror(errno));
+		return err_set(err, -errno, "eventfd cannot be made non-blocking: %s",
+			strerror(errno));
 	return 0;
 }
 
-/** The ring and the descriptor of a SET_VRING_KICK, CALL or ERR. ret_fd is owned, -1 = none. */
-static struct vhost_ring *take_ring_fd(
-	struct vhost_port *vp, const union vhost_user_payload *p, int *ret_fd, struct err *err)
+/* The ring and the descriptor of a SET_VRING_KICK, CALL or ERR. ret_fd is owned, -1 = none. */
+static struct vhost_ring *take_ring_fd(struct vhost_port *vp, const union vhost_user_payload *p,
+	int *ret_fd, struct err *err)
 {
 	struct vhost_ring *ring = get_ring(vp, p->u64 & VHOST_USER_VRING_IDX_MASK, err);
 
@@ -293,7 +293,7 @@ static struct vhost_ring *take_ring_fd(
 	return ring;
 }
 
-/** Of eventfds, which are closed at once: check_eventfd() knows that they are.
+/* Of eventfds, which are closed at once: check_eventfd() knows that they are.
  */
 static void replace_fd(int *fd, int new_fd)
 {
@@ -320,7 +320,7 @@ static int set_vring_kick(struct vhost_port *vp, const union vhost_user_payload 
 	return 0;
 }
 
-/**
+/*
  * QEMU sends this whenever the guest masks or unmasks a vector, so a ring that runs goes on: the
  * new eventfd takes the number of the old one. Who signals that number reaches either of the two.
  */
@@ -372,7 +372,7 @@ static int net_set_mtu(struct vhost_port *vp, const union vhost_user_payload *p,
 	return 0; /* the guest's own limit; ours is the port's */
 }
 
-/** Asks the kernel alone: fstat() would ask a file system. */
+/* Asks the kernel alone: fstat() would ask a file system. */
 static bool is_unix_stream(int fd)
 {
 	int domain = 0, type = 0;
@@ -383,8 +383,8 @@ static bool is_unix_stream(int fd)
 	       type == SOCK_STREAM;
 }
 
-static int set_backend_req_fd(
-	struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
+static int set_backend_req_fd(struct vhost_port *vp, const union vhost_user_payload *p,
+	struct err *err)
 {
 	if (vp->chan.n_fds != 1 || !is_unix_stream(vp->chan.fds[0]))
 		return err_set(err, -EPROTO, "back-end channel is not one Unix stream socket");
@@ -443,7 +443,7 @@ static const struct handler {
 	const char *name;
 	uint32_t size; /* payload bytes; ANY_SIZE: the handler checks, at least min_size */
 	uint32_t min_size;
-	bool replies;	   /* has an answer of its own */
+	bool replies;      /* has an answer of its own */
 	uint64_t protocol; /* protocol features it needs */
 } handlers[] = {
 	[VHOST_USER_GET_FEATURES] = {get_features, "GET_FEATURES", 0, 0, true, 0},
@@ -527,8 +527,8 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err)
 		ret = vhost_find_fault(vp, err);
 	if (ret < 0) {
 		if (!err->code)
-			return err_set(
-				err, ret, "%s could not be answered: %s", h->name, strerror(-ret));
+			return err_set(err, ret, "%s could not be answered: %s", h->name,
+				strerror(-ret));
 		if (ack && !h->replies)
 			(void)reply_u64(vp, 1); /* the connection ends anyhow */
 		return err_prefix(err, "%s", h->name);

@@ -13,8 +13,8 @@
  * message may withdraw a pair, change it and offer it again: whether the port runs is looked at
  * after the message, so that nobody hears of it.
  */
-#ifndef WEFT_PORT_VHOST_PRIV_H
-#define WEFT_PORT_VHOST_PRIV_H
+#ifndef WEFT_VSWITCH_PORT_VHOST_PRIV_H
+#define WEFT_VSWITCH_PORT_VHOST_PRIV_H
 
 #include "port.h"
 #include "unix_socket.h"
@@ -24,7 +24,7 @@
 
 #include "log.h"
 
-#define VHOST_RETRY_NS	UINT64_C(100000000)
+#define VHOST_RETRY_NS  UINT64_C(100000000)
 #define VHOST_MAX_RINGS (2 * PORT_MAX_QUEUES)
 /** Before other ports and control get their turn: messages handled, */
 #define VHOST_MSGS_A_TURN 64
@@ -57,9 +57,9 @@ struct vhost_port {
 	struct unix_listener listener; /* fd -1: connects */
 	struct ev_source *listen_source, *conn_source;
 	struct ev_source *retry; /* to connect, accept or read again */
-	struct closer *closer;	 /* of what the peer sent */
-	struct vhost_chan chan;	 /* chan.fd -1: not connected */
-	int backend_fd;		 /* channel to the front-end; -1 = none */
+	struct closer *closer;   /* of what the peer sent */
+	struct vhost_chan chan;  /* chan.fd -1: not connected */
+	int backend_fd;          /* channel to the front-end; -1 = none */
 
 	uint64_t features, protocol;
 	bool features_set;

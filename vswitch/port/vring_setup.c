@@ -42,8 +42,8 @@ int vring_init(struct vring *ring, bool packed, uint64_t features, uint16_t size
 	ring->next_avail = has_slot ? at : 0;
 	ring->next_used = ring->avail_seen = ring->published = ring->next_avail;
 	ring->avail_wrap = ring->used_wrap = ring->published_wrap = packed && base >> 15 & 1;
-	atomic_store_explicit(
-		&ring->broken, has_slot ? VRING_OK : VRING_BAD_POSITION, memory_order_relaxed);
+	atomic_store_explicit(&ring->broken, has_slot ? VRING_OK : VRING_BAD_POSITION,
+		memory_order_relaxed);
 	atomic_store_explicit(&ring->queue.wants_control, !has_slot, memory_order_relaxed);
 	atomic_store_explicit(&ring->queue.tx_lock, false, memory_order_relaxed);
 	/* Whatever an earlier device left in the suppression fields, from now on it is known. */

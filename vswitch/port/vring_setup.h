@@ -4,8 +4,8 @@
  *
  * Threads: the control thread, while the ring is in no published snapshot.
  */
-#ifndef WEFT_PORT_VRING_SETUP_H
-#define WEFT_PORT_VRING_SETUP_H
+#ifndef WEFT_VSWITCH_PORT_VRING_SETUP_H
+#define WEFT_VSWITCH_PORT_VRING_SETUP_H
 
 #include "vring.h"
 

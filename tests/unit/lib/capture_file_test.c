@@ -45,7 +45,8 @@ static uint32_t word(uint32_t value, bool swapped)
 
 static void write_pcap(uint32_t magic, uint32_t link_type, bool swapped)
 {
-	uint32_t head[6] = {word(magic, swapped), 0, 0, 0, word(65535, swapped), word(link_type, swapped)};
+	uint32_t head[6] = {
+		word(magic, swapped), 0, 0, 0, word(65535, swapped), word(link_type, swapped)};
 
 	write_file(head, sizeof(head));
 }
@@ -56,7 +57,8 @@ static void expect(int code, const char *msg, const char *hint)
 	int r = capture_file_check(path, &err);
 
 	if (r != code || !strstr(err.msg, msg) || !strstr(err.hint, hint))
-		fail_msg("%d: %s (%s), expected %d: %s (%s)", r, err.msg, err.hint, code, msg, hint);
+		fail_msg("%d: %s (%s), expected %d: %s (%s)", r, err.msg, err.hint, code, msg,
+			hint);
 }
 
 static void captures_of_ethernet_pass(void **state)
@@ -81,12 +83,15 @@ static void other_link_types_are_named(void **state)
 	expect(-EINVAL, "its frames are of link type 147", "");
 }
 
-/* A section of two blocks that are none of an interface, then one of link type; cut to size bytes. */
+/*
+ * A section of two blocks that are none of an interface, then one of link type; cut to size bytes.
+ */
 static void write_pcapng(uint32_t link_type, bool swapped, size_t size)
 {
-	uint32_t words[] = {0x0a0d0d0au, word(28, swapped), word(0x1a2b3c4du, swapped), word(1, swapped), ~0u, ~0u,
-		word(28, swapped), word(4, swapped), word(12, swapped), word(12, swapped), word(1, swapped),
-		word(20, swapped), swapped ? word(link_type << 16, true) : link_type, 0, word(20, swapped)};
+	uint32_t words[] = {0x0a0d0d0au, word(28, swapped), word(0x1a2b3c4du, swapped),
+		word(1, swapped), ~0u, ~0u, word(28, swapped), word(4, swapped), word(12, swapped),
+		word(12, swapped), word(1, swapped), word(20, swapped),
+		swapped ? word(link_type << 16, true) : link_type, 0, word(20, swapped)};
 
 	assert_true(size <= sizeof(words));
 	write_file(words, size ? size : sizeof(words));

@@ -26,7 +26,7 @@ static void on_unmapped(size_t size)
 	unmapped_by = gettid();
 }
 
-/** Memory with room around it, as there is around that of guests. */
+/* Memory with room around it, as there is around that of guests. */
 static void unmap_something(struct closer *closer)
 {
 	uint8_t *base = mmap(NULL, SIZE + 2 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

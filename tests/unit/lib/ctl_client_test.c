@@ -40,8 +40,9 @@ static int setup(void **state)
 	if (ctl_service_setup(state))
 		return -1;
 	assert_int_equal(pthread_create(&thread, NULL, serve, ctl_service.ev), 0);
-	assert_int_equal(
-		ctl_client_open(ctl_service.path, &ctl_service_interface, 2000, &client, &err), 0);
+	assert_int_equal(ctl_client_open(ctl_service.path, &ctl_service_interface, 2000, &client,
+				 &err),
+		0);
 	return 0;
 }
 
@@ -90,8 +91,8 @@ static void errors_arrive_whole(void **state)
 	assert_int_equal(call("Own", 0, NULL), -EXDEV);
 	assert_string_equal(err.name, "OwnError");
 	assert_int_equal(call("Echo", 1, NULL), 0);
-	assert_int_equal(
-		ctl_client_call(client, "Fail", &(struct row){.set = 1, .number = 2}, NULL, NULL),
+	assert_int_equal(ctl_client_call(client, "Fail", &(struct row){.set = 1, .number = 2}, NULL,
+				 NULL),
 		-ENOENT);
 }
 
@@ -153,8 +154,8 @@ static void a_large_table_is_pulled_through(void **state)
 {
 	struct counter counter = {0};
 
-	assert_int_equal(
-		rows("Pull", 60000, "0123456789012345678901234567890123456789", &counter), 0);
+	assert_int_equal(rows("Pull", 60000, "0123456789012345678901234567890123456789", &counter),
+		0);
 	assert_int_equal(counter.n, 60000);
 }
 
@@ -196,8 +197,9 @@ static void no_answer_in_time_is_an_error_and_the_next_call_works(void **state)
 	struct ctl_client *hasty;
 	struct row out, in = {.set = 1, .number = 1};
 
-	assert_int_equal(
-		ctl_client_open(ctl_service.path, &ctl_service_interface, 30, &hasty, &err), 0);
+	assert_int_equal(ctl_client_open(ctl_service.path, &ctl_service_interface, 30, &hasty,
+				 &err),
+		0);
 	assert_int_equal(ctl_client_call(hasty, "Wait", &in, &out, &err), -ETIMEDOUT);
 	assert_non_null(strstr(err.msg, "no answer in 30 ms"));
 	/* A busy machine may need longer for an answer that does come. */
@@ -263,7 +265,7 @@ static void signal_ends_the_wait_for_events(void **state)
 	struct counter counter = {0};
 	sigset_t set;
 
-	// The serving thread shall not take the signal.
+	/* The serving thread shall not take the signal. */
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGALRM);
 	stop_serving();
@@ -285,13 +287,13 @@ static void wrong_paths_are_explained(void **state)
 	char path[200] = "/tmp/";
 	struct ctl_client *other;
 
-	assert_int_equal(
-		ctl_client_open("/nowhere/s.sock", &ctl_service_interface, 0, &other, &err),
+	assert_int_equal(ctl_client_open("/nowhere/s.sock", &ctl_service_interface, 0, &other,
+				 &err),
 		-ENOENT);
 	assert_non_null(strstr(err.msg, "control socket '/nowhere/s.sock': cannot connect"));
 	memset(path + 5, 'x', 150);
-	assert_int_equal(
-		ctl_client_open(path, &ctl_service_interface, 0, &other, &err), -ENAMETOOLONG);
+	assert_int_equal(ctl_client_open(path, &ctl_service_interface, 0, &other, &err),
+		-ENAMETOOLONG);
 	assert_int_equal(ctl_client_open("/dev/null", &ctl_service_interface, 0, &other, &err),
 		-ECONNREFUSED);
 }
@@ -336,8 +338,9 @@ static int call_liar(const char *reply, size_t len)
 	assert_int_equal(bind(liar.fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	assert_int_equal(listen(liar.fd, 1), 0);
 	assert_int_equal(pthread_create(&liar_thread, NULL, lie, &liar), 0);
-	assert_int_equal(
-		ctl_client_open(address.sun_path, &ctl_service_interface, 1000, &other, &err), 0);
+	assert_int_equal(ctl_client_open(address.sun_path, &ctl_service_interface, 1000, &other,
+				 &err),
+		0);
 	err_clear(&err);
 	code = ctl_client_call(other, "Echo", &in, &out, &err);
 	ctl_client_close(other);
@@ -356,7 +359,7 @@ static void lying_servers_are_found_out(void **state)
 		{"{\"parameters\":{\"number\":5}}", 0},
 		{"{}", 0},
 		{"{\"parameters\":null}", 0},
-		{"{\"parameters\":{\"number\":5,\"news\":[1,{}]}}", 0}, // from a newer program
+		{"{\"parameters\":{\"number\":5,\"news\":[1,{}]}}", 0}, /* from a newer program */
 		{"", -EPROTO},
 		{"nonsense", -EPROTO},
 		{"{\"parameters\":5}", -EPROTO},

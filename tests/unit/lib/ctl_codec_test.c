@@ -142,7 +142,7 @@ static void bad_objects_are_refused(void **state)
 			strcmp(err.field, cases[i].field) || !strstr(err.msg, cases[i].msg))
 			fail_msg("'%s' gave %d, field '%s', '%s'", cases[i].text, code, err.field,
 				err.msg);
-		// A caller that passes no err gets the same answer.
+		/* A caller that passes no err gets the same answer. */
 		assert_int_equal(decode(cases[i].text, &msg, NULL), code);
 	}
 }
@@ -204,7 +204,7 @@ static void encode_writes_present_fields_in_table_order(void **state)
 	CTL_SET(&msg, sample, big, UINT64_C(1) << 63);
 	CTL_SET(&msg, sample, some, 7);
 	CTL_SET_STR(&msg, sample, name, "a\"b\\c");
-	msg.tag = 9; // not marked
+	msg.tag = 9; /* not marked */
 	assert_int_equal(ctl_encode(&sample_schema, &msg, &text), 0);
 	assert_string_equal(text,
 		"{\"name\":\"a\\\"b\\\\c\",\"big\":\"9223372036854775808\",\"some\":7,"
@@ -277,7 +277,7 @@ static void equal_compares_presence_and_values(void **state)
 	struct sample a = {0}, b = {0};
 
 	assert_true(ctl_msg_equal(&sample_schema, &a, &b));
-	a.tag = 5; // absent fields do not count
+	a.tag = 5; /* absent fields do not count */
 	assert_true(ctl_msg_equal(&sample_schema, &a, &b));
 	CTL_MARK(&a, sample, tag);
 	assert_false(ctl_msg_equal(&sample_schema, &a, &b));
@@ -287,7 +287,7 @@ static void equal_compares_presence_and_values(void **state)
 	assert_true(ctl_msg_equal(&sample_schema, &a, &b));
 	CTL_SET_STR(&a, sample, name, "x");
 	CTL_SET_STR(&b, sample, name, "x");
-	b.name[5] = 'z'; // behind the end
+	b.name[5] = 'z'; /* behind the end */
 	assert_true(ctl_msg_equal(&sample_schema, &a, &b));
 	CTL_SET_STR(&b, sample, name, "xy");
 	assert_false(ctl_msg_equal(&sample_schema, &a, &b));

@@ -26,8 +26,8 @@
 #error "GOLDEN_DIR is the folder of the golden files"
 #endif
 
-static void golden_path(
-	const struct ctl_interface *iface, const char *method, char *path, size_t size)
+static void golden_path(const struct ctl_interface *iface, const char *method, char *path,
+	size_t size)
 {
 	(void)snprintf(path, size, "%s/%s.%s.json", GOLDEN_DIR, iface->name, method);
 }
@@ -55,7 +55,7 @@ static void golden_compare(const char *path, const char *want)
 		fail_msg("%s differs\nfile: %scode: %s", path, text, want);
 }
 
-// What was encoded decodes to the same values, in the direction in which it travels.
+/* What was encoded decodes to the same values, in the direction in which it travels. */
 static void check_request_back(const struct ctl_interface *iface, const struct ctl_method *method,
 	const char *text, const void *in)
 {
@@ -85,8 +85,8 @@ static void check_reply_back(const struct ctl_interface *iface, const struct ctl
 	json_t *json;
 
 	assert_non_null(back);
-	assert_int_equal(
-		ctl_wire_parse_reply(iface, text, strlen(text), &json, &params, &continues, &err),
+	assert_int_equal(ctl_wire_parse_reply(iface, text, strlen(text), &json, &params, &continues,
+				 &err),
 		0);
 	assert_int_equal(continues, method->reply != CTL_ONE);
 	if (ctl_json_decode(method->out, params, false, back, &err))
@@ -104,8 +104,8 @@ static void check_method(const struct ctl_interface *iface, const struct ctl_met
 	size_t len, len_both;
 	FILE *file;
 
-	assert_int_equal(
-		ctl_wire_format_request(iface, method->name, method->in, in, many, &request, &len),
+	assert_int_equal(ctl_wire_format_request(iface, method->name, method->in, in, many,
+				 &request, &len),
 		0);
 	assert_int_equal(len, strlen(request));
 	assert_int_equal(ctl_wire_format_reply(method->out, out, many, &reply, &len), 0);
@@ -129,8 +129,8 @@ static void every_message_has_its_golden_file(void **state)
 {
 	for (int i = 0; ctl_sample_interfaces[i]; i++) {
 		for (unsigned m = 0; m < ctl_sample_interfaces[i]->n_methods; m++)
-			check_method(
-				ctl_sample_interfaces[i], &ctl_sample_interfaces[i]->methods[m]);
+			check_method(ctl_sample_interfaces[i],
+				&ctl_sample_interfaces[i]->methods[m]);
 	}
 	if (getenv("CTL_GOLDEN_WRITE"))
 		fail_msg("golden files written; look at them, and run again without "
@@ -155,8 +155,8 @@ static void errors_have_their_golden_file(void **state)
 	(void)snprintf(line, sizeof(line), "%s\n", text);
 	golden_path(iface, "error", path, sizeof(path));
 	golden_compare(path, line);
-	assert_int_equal(
-		ctl_wire_parse_reply(iface, text, len, &json, &params, &continues, &back), -EEXIST);
+	assert_int_equal(ctl_wire_parse_reply(iface, text, len, &json, &params, &continues, &back),
+		-EEXIST);
 	assert_int_equal(back.code, err.code);
 	assert_string_equal(back.name, err.name);
 	assert_string_equal(back.field, err.field);
@@ -174,7 +174,7 @@ static void *scarce_malloc(size_t size)
 	return allocations_left && allocations_left-- ? malloc(size) : NULL;
 }
 
-// Format and parse a message both ways; 0, or what failed.
+/* Format and parse a message both ways; 0, or what failed. */
 static int there_and_back(const struct ctl_interface *iface, const struct ctl_method *method,
 	const void *in, const void *out, void *back)
 {

@@ -22,7 +22,7 @@ static void for_each_schema(void (*check)(const struct ctl_struct *schema))
 	}
 }
 
-// One line for people: not empty, no line break, no final period.
+/* One line for people: not empty, no line break, no final period. */
 static void check_help(const char *owner, const char *name, const char *help, bool sentence)
 {
 	size_t len = help ? strlen(help) : 0;
@@ -85,7 +85,8 @@ static void check_schema(const struct ctl_struct *schema)
 		assert_int_equal(field->idx, i);
 		assert_true(field->offset >= sizeof(uint64_t));
 		assert_true(field->offset + kind_size(field) <= schema->size);
-		assert_ptr_equal(ctl_field_find(schema, field->name), field); // so names are unique
+		assert_ptr_equal(ctl_field_find(schema, field->name),
+			field); /* so names are unique */
 		assert_int_equal(strspn(field->name, "abcdefghijklmnopqrstuvwxyz0123456789_"),
 			strlen(field->name));
 		if (field->kind == CTL_KIND_ENUM)
@@ -128,8 +129,8 @@ static void every_error_has_help_and_a_code_that_comes_back(void **state)
 		for (unsigned e = 0; e < iface->n_errors; e++) {
 			struct err err = {.code = -EIO};
 
-			check_help(
-				iface->name, iface->errors[e].name, iface->errors[e].help, false);
+			check_help(iface->name, iface->errors[e].name, iface->errors[e].help,
+				false);
 			assert_true(iface->errors[e].code < 0);
 			assert_int_equal(ctl_error_code(iface, iface->errors[e].name),
 				iface->errors[e].code);
@@ -139,7 +140,7 @@ static void every_error_has_help_and_a_code_that_comes_back(void **state)
 	}
 }
 
-// In varlink's language methods and errors share one name space.
+/* In varlink's language methods and errors share one name space. */
 static void names_are_unique_across_methods_and_errors(void **state)
 {
 	for (int i = 0; ctl_sample_interfaces[i]; i++) {
@@ -194,7 +195,7 @@ static void codes_have_common_names(void **state)
 		assert_string_equal(ctl_error_name(iface, &plain), cases[i].name);
 		assert_int_equal(ctl_error_code(iface, cases[i].name), cases[i].back);
 	}
-	// A name that the interface does not declare never gets out.
+	/* A name that the interface does not declare never gets out. */
 	assert_string_equal(ctl_error_name(iface, &err), "NotFound");
 	assert_int_equal(ctl_error_code(iface, "NoSuchName"), -EIO);
 }
@@ -206,8 +207,8 @@ static void wrong_names_find_their_neighbour(void **state)
 	assert_string_equal(ctl_method_nearest(iface, "PortAd"), "PortAdd");
 	assert_string_equal(ctl_method_nearest(iface, "bridgeshow"), "BridgeShow");
 	assert_null(ctl_method_nearest(iface, "Reboot"));
-	assert_string_equal(
-		ctl_field_nearest(ctl_method_find(iface, "PortAdd")->in, "bridg"), "bridge");
+	assert_string_equal(ctl_field_nearest(ctl_method_find(iface, "PortAdd")->in, "bridg"),
+		"bridge");
 	assert_null(ctl_field_nearest(&ctl_empty_schema, "bridge"));
 }
 
@@ -227,8 +228,8 @@ static void description_names_everything(void **state)
 			assert_non_null(strstr(text, line));
 			assert_non_null(strstr(text, method->help));
 			for (unsigned f = 0; f < method->in->n_fields; f++) {
-				(void)snprintf(
-					line, sizeof(line), "\n\t%s: ", method->in->fields[f].name);
+				(void)snprintf(line, sizeof(line),
+					"\n\t%s: ", method->in->fields[f].name);
 				assert_non_null(strstr(text, line));
 				assert_non_null(strstr(text, method->in->fields[f].help));
 			}
@@ -254,8 +255,8 @@ static void bounds_units_and_choices_are_described(void **state)
 	assert_non_null(strstr(text, "# process id\n\tpid: ?int"));
 	assert_non_null(strstr(text, "# seconds since start [s]\n\tuptime_s: ?int"));
 	assert_non_null(strstr(text, "[like 10,20-29 or all]\n\ttrunks: ?string"));
-	assert_non_null(
-		strstr(text, "(read, stable; with more: one reply per row)\nmethod PortShow"));
+	assert_non_null(strstr(text,
+		"(read, stable; with more: one reply per row)\nmethod PortShow"));
 	free(text);
 }
 

@@ -90,7 +90,7 @@ static void paths_are_checked(void **state)
 	assert_non_null(strstr(err.msg, "has 108 bytes, at most 107 fit"));
 	assert_int_equal(create("", &server, &err), -EINVAL);
 	assert_int_equal(create("/nowhere/at/all/s.sock", &server, &err), -ENOENT);
-	path[107] = '\0'; // exactly as long as it may be
+	path[107] = '\0'; /* exactly as long as it may be */
 	assert_int_equal(create(path, &server, &err), 0);
 	ctl_server_destroy(server);
 }
@@ -125,7 +125,7 @@ static void end_unlinks_only_its_own_socket(void **state)
 	(void)snprintf(path, sizeof(path), "%s/mine.sock", ctl_service.folder);
 	assert_int_equal(create(path, &server, &err), 0);
 	assert_int_equal(unlink(path), 0);
-	leave_stale_socket(path); // somebody else's
+	leave_stale_socket(path); /* somebody else's */
 	ctl_server_destroy(server);
 	assert_int_equal(unlink(path), 0);
 }

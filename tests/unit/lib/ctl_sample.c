@@ -15,8 +15,8 @@
 const struct ctl_interface *const ctl_sample_interfaces[] = {
 	&ctl_vswitch_interface, &ctl_vmm_interface, NULL};
 
-static void sample_fill_field(
-	const struct ctl_struct *schema, const struct ctl_field *field, void *msg)
+static void sample_fill_field(const struct ctl_struct *schema, const struct ctl_field *field,
+	void *msg)
 {
 	char word[64] = "true";
 	struct err err = {0};

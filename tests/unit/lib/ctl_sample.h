@@ -1,8 +1,8 @@
 /**
  * ctl_sample: messages with every field filled, and the list of both interfaces; for tests of lib.
  */
-#ifndef CTL_SAMPLE_H
-#define CTL_SAMPLE_H
+#ifndef WEFT_TESTS_UNIT_LIB_CTL_SAMPLE_H
+#define WEFT_TESTS_UNIT_LIB_CTL_SAMPLE_H
 
 #include "ctl_iface.h"
 

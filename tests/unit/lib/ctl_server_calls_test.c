@@ -121,7 +121,7 @@ static void pending_call_is_answered_later_and_holds_the_next(void **state)
 	check_heard(fd, "{\"parameters\":{\"number\":77}}\n{\"parameters\":{\"number\":2}}\n");
 	(void)close(fd);
 	pump();
-	assert_int_equal(ctl_service.n_closed, 0); // it had ended before
+	assert_int_equal(ctl_service.n_closed, 0); /* it had ended before */
 }
 
 static void pending_call_may_fail_later(void **state)
@@ -132,8 +132,8 @@ static void pending_call_may_fail_later(void **state)
 	say(fd, "{\"method\":\"net.weft.test.Wait\",\"parameters\":{\"number\":1}}");
 	(void)err_set(&err, -EBUSY, "later");
 	ctl_call_finish(ctl_service.calls[0], -EBUSY, NULL, &err);
-	check_heard(
-		fd, "{\"error\":\"net.weft.test.Busy\",\"parameters\":{\"message\":\"later\"}}\n");
+	check_heard(fd,
+		"{\"error\":\"net.weft.test.Busy\",\"parameters\":{\"message\":\"later\"}}\n");
 	say(fd, "{\"method\":\"net.weft.test.Wait\",\"parameters\":{\"number\":1}}");
 	ctl_call_finish(ctl_service.calls[1], -EBUSY, NULL, NULL);
 	check_heard_part(fd, "\"Device or resource busy\"");

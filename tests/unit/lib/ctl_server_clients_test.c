@@ -129,7 +129,7 @@ static void client_that_does_not_read_is_not_served_further(void **state)
 		assert_int_equal(send(fd, request, sizeof(request), 0), sizeof(request));
 	pump();
 	assert_in_range(ctl_service.n_handled, 1, 4);
-	say(other, ECHO(6)); // it holds up itself, nobody else
+	say(other, ECHO(6)); /* it holds up itself, nobody else */
 	check_heard(other, "{\"parameters\":{\"number\":6}}\n");
 	for (int i = 0; i < 200 && ctl_service.n_handled < 51; i++)
 		(void)heard(fd);
@@ -156,7 +156,7 @@ static void subscriber_that_does_not_read_is_cut_off(void **state)
 	}
 	assert_int_equal(code, -EPIPE);
 	assert_in_range(n, 4000, 5000);
-	assert_int_equal(ctl_service.n_closed, 0); // never from within ctl_call_send()
+	assert_int_equal(ctl_service.n_closed, 0); /* never from within ctl_call_send() */
 	assert_int_equal(ctl_call_send(ctl_service.calls[0], &row), -EPIPE);
 	pump();
 	assert_int_equal(ctl_service.n_closed, 1);
@@ -234,7 +234,7 @@ static bool child_calls(const char *method, const char *part)
 		return !strcmp(part, "refused") && errno == EACCES;
 	(void)snprintf(text, sizeof(text),
 		"{\"method\":\"net.weft.test.%s\",\"parameters\":{\"number\":1}}", method);
-	// The server may have closed already, leaving its reason to be read.
+	/* The server may have closed already, leaving its reason to be read. */
 	(void)!send(fd, text, strlen(text) + 1, MSG_NOSIGNAL);
 	text[0] = '\0';
 	if (recv(fd, text, sizeof(text) - 1, 0) <= 0)
@@ -279,7 +279,7 @@ static void other_users_may_read_but_not_change(void **state)
 	if (geteuid())
 		skip();
 	assert_int_equal(chmod(ctl_service.folder, 0755), 0);
-	assert_true(as_nobody(child_is_refused)); // mode 0660 keeps strangers out
+	assert_true(as_nobody(child_is_refused)); /* mode 0660 keeps strangers out */
 	assert_int_equal(chmod(ctl_service.path, 0666), 0);
 	assert_true(as_nobody(child_reads));
 	assert_true(as_nobody(child_is_denied_change));
@@ -293,7 +293,7 @@ static void other_users_leave_room_for_the_owner(void **state)
 	assert_int_equal(chmod(ctl_service.folder, 0755), 0);
 	assert_int_equal(chmod(ctl_service.path, 0666), 0);
 	assert_true(as_nobody(child_gets_half_of_the_connections));
-	assert_true(as_nobody(child_gets_half_of_the_connections)); // slots came back
+	assert_true(as_nobody(child_gets_half_of_the_connections)); /* slots came back */
 	check_served();
 }
 

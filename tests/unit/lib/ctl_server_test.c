@@ -159,8 +159,8 @@ static void wrong_messages_get_an_answer_and_the_next_is_served(void **state)
 		char want[128];
 		const char *text;
 
-		(void)snprintf(
-			want, sizeof(want), "{\"error\":\"net.weft.test.%s\",", cases[i].name);
+		(void)snprintf(want, sizeof(want), "{\"error\":\"net.weft.test.%s\",",
+			cases[i].name);
 		say(fd, cases[i].text);
 		text = heard(fd);
 		if (strncmp(text, want, strlen(want)) || !strstr(text, cases[i].msg))

@@ -4,8 +4,8 @@
  * Its methods do what a handler can do: answer, fail, list, pull, wait, subscribe. What happened is
  * counted in struct ctl_service, of which there is one.
  */
-#ifndef CTL_SERVICE_H
-#define CTL_SERVICE_H
+#ifndef WEFT_TESTS_UNIT_LIB_CTL_SERVICE_H
+#define WEFT_TESTS_UNIT_LIB_CTL_SERVICE_H
 
 #include "ctl_server.h"
 

@@ -4,8 +4,8 @@
  * A conversation is in bytes: dial, say, and check what was heard. The service runs in between, in
  * this thread, until it has nothing left to do.
  */
-#ifndef CTL_TALK_H
-#define CTL_TALK_H
+#ifndef WEFT_TESTS_UNIT_LIB_CTL_TALK_H
+#define WEFT_TESTS_UNIT_LIB_CTL_TALK_H
 
 #include <stddef.h>
 

@@ -87,7 +87,7 @@ static void long_texts_are_cut_and_terminated(void **state)
 	assert_int_equal(strlen(err.name), sizeof(err.name) - 1);
 }
 
-// What err_print() writes, by way of a file in place of stderr.
+/* What err_print() writes, by way of a file in place of stderr. */
 static void printed(const struct err *err, char *text, size_t size)
 {
 	FILE *file = tmpfile();
@@ -118,8 +118,8 @@ static void print_gives_message_then_hint(void **state)
 	assert_string_equal(text, "netcfg: error: bridge 'br0': there is none\n");
 	err_hint(&err, "add it");
 	printed(&err, text, sizeof(text));
-	assert_string_equal(
-		text, "netcfg: error: bridge 'br0': there is none\nnetcfg: hint: add it\n");
+	assert_string_equal(text,
+		"netcfg: error: bridge 'br0': there is none\nnetcfg: hint: add it\n");
 	err.msg[0] = err.hint[0] = '\0';
 	printed(&err, text, sizeof(text));
 	assert_string_equal(text, "netcfg: error: No such file or directory\n");
@@ -130,7 +130,8 @@ static void last_words_are_read_back(void **state)
 	static const struct {
 		const char *text, *msg, *hint;
 	} cases[] = {
-		{"vmm: error: kernel 'k': none\nvmm: hint: give it one\n", "kernel 'k': none", "give it one"},
+		{"vmm: error: kernel 'k': none\nvmm: hint: give it one\n", "kernel 'k': none",
+			"give it one"},
 		{"info net: connected\nvmm: error: a: b: c\n\n", "a: b: c", ""},
 		{"vmm: error: old\nvmm: error: new\n", "new", ""},
 		{"vmm: error: tab\there", "tab here", ""},

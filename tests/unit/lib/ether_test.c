@@ -204,7 +204,7 @@ static void sets_add_and_delete_within_bounds(void **state)
 	vlan_set_del(&set, 2, 4093);
 	assert_true(vlan_set_has(&set, 1) && vlan_set_has(&set, 4094));
 	assert_int_equal(vlan_set_count(&set), 2);
-	vlan_set_add(&set, 20, 10); // an empty range
+	vlan_set_add(&set, 20, 10); /* an empty range */
 	assert_int_equal(vlan_set_count(&set), 2);
 	assert_false(vlan_set_equal(&set, &other));
 }
@@ -258,7 +258,7 @@ static void format_of_the_longest_set_fits_the_size(void **state)
 	assert_int_equal(vlan_set_parse(buf, &back, NULL), 0);
 	assert_true(vlan_set_equal(&set, &back));
 	assert_int_equal(vlan_set_format(&set, NULL, 0), strlen(buf));
-	// Cut, but terminated and true about the length.
+	/* Cut, but terminated and true about the length. */
 	assert_int_equal(vlan_set_format(&set, small, sizeof(small)), strlen(buf));
 	assert_string_equal(small, "1,3,5,7");
 	free(buf);

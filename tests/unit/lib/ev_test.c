@@ -101,7 +101,7 @@ static void del_self(void *ctx, int fd, uint32_t events)
 {
 	fx.n_a++;
 	ev_del(fx.a);
-	ev_del(fx.a); // twice is once while the round lasts
+	ev_del(fx.a); /* twice is once while the round lasts */
 	assert_int_equal(ev_set_events(fx.a, EPOLLIN), 0);
 }
 
@@ -137,7 +137,7 @@ static void nest(void *ctx, int fd, uint32_t events)
 
 	assert_int_equal(read(fd, &byte, 1), 1);
 	fx.n_a++;
-	ev_del(fx.b); // its event was fetched by the outer round
+	ev_del(fx.b); /* its event was fetched by the outer round */
 	ev_del(fx.a);
 	assert_int_equal(ev_run_once(fx.ev, 0), 0);
 }

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#define PAGE	   4096
+#define PAGE       4096
 #define LARGE_PAGE (2u << 20)
 
 static int memory_file(size_t size)

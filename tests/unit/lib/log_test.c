@@ -32,7 +32,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-// All that was logged so far.
+/* All that was logged so far. */
 static const char *logged(void)
 {
 	static char text[8192];
@@ -114,7 +114,7 @@ static void bucket_gives_burst_then_one_a_second(void **state)
 	assert_true(log_bucket_take(&bucket, 6 * SEC, &held));
 	assert_int_equal(held, 8);
 	assert_false(log_bucket_take(&bucket, 6 * SEC + SEC / 2, &held));
-	// Half a second is not lost: the next token comes at 7 s, not at 7.5 s.
+	/* Half a second is not lost: the next token comes at 7 s, not at 7.5 s. */
 	assert_true(log_bucket_take(&bucket, 7 * SEC, &held));
 	assert_int_equal(held, 1);
 }
@@ -168,14 +168,14 @@ int main(void)
 		cmocka_unit_test_setup_teardown(line_has_level_module_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(lines_above_the_level_are_dropped, setup, teardown),
 		cmocka_unit_test(levels_parse_by_name),
-		cmocka_unit_test_setup_teardown(
-			control_characters_cannot_forge_a_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(control_characters_cannot_forge_a_line, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(long_lines_are_cut_but_end, setup, teardown),
 		cmocka_unit_test(bucket_gives_burst_then_one_a_second),
 		cmocka_unit_test(bucket_never_holds_more_than_the_burst),
 		cmocka_unit_test(bucket_survives_a_clock_that_stands_or_goes_back),
-		cmocka_unit_test_setup_teardown(
-			call_sites_are_limited_apart_and_say_what_was_held, setup, teardown),
+		cmocka_unit_test_setup_teardown(call_sites_are_limited_apart_and_say_what_was_held,
+			setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,8 +28,8 @@ static struct err err;
 
 /* Building the tree */
 
-__attribute__((format(printf, 2, 3))) static void root_path(
-	char path[PATH_MAX], const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void root_path(char path[PATH_MAX], const char *fmt,
+	...)
 {
 	int n = snprintf(path, PATH_MAX, "%s/", root);
 	va_list ap;
@@ -81,15 +81,15 @@ static void make_link(const char *target, const char *file)
 }
 
 /* A device with driver ("" = none) in a group (-1 = none), with one interface ("" = none). */
-static void make_device(
-	const char *address, const char *class, const char *driver, int group, const char *iface)
+static void make_device(const char *address, const char *class, const char *driver, int group,
+	const char *iface)
 {
 	char file[PATH_MAX], target[PATH_MAX];
 
 	make_dir("sys/devices/pci0000:00/0000:00:1c.0/%s", address);
 	make_dir("sys/bus/pci/devices");
-	(void)snprintf(
-		target, sizeof(target), "../../../devices/pci0000:00/0000:00:1c.0/%s", address);
+	(void)snprintf(target, sizeof(target), "../../../devices/pci0000:00/0000:00:1c.0/%s",
+		address);
 	(void)snprintf(file, sizeof(file), "sys/bus/pci/devices/%s", address);
 	make_link(target, file);
 	(void)snprintf(file, sizeof(file), "sys/bus/pci/devices/%s/class", address);
@@ -132,8 +132,8 @@ static void read_override(const char *address, char *buf, size_t size)
 	char path[PATH_MAX];
 	FILE *in;
 
-	(void)snprintf(
-		path, sizeof(path), "%s/bus/pci/devices/%s/driver_override", sys_dir, address);
+	(void)snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/driver_override", sys_dir,
+		address);
 	in = fopen(path, "re");
 	assert_non_null(in);
 	if (!fgets(buf, (int)size, in))
@@ -154,8 +154,8 @@ static int kernel_write(void *ctx, const char *path, const char *text)
 		return 0;
 	}
 	if (strstr(path, "/driver/unbind")) {
-		(void)snprintf(
-			file, sizeof(file), "%.*s", (int)(strlen(path) - strlen("/unbind")), path);
+		(void)snprintf(file, sizeof(file), "%.*s", (int)(strlen(path) - strlen("/unbind")),
+			path);
 		make_link(NULL, file);
 		return 0;
 	}
@@ -164,8 +164,8 @@ static int kernel_write(void *ctx, const char *path, const char *text)
 	if (!strcmp(override, "vfio-pci"))
 		driver = vfio_refuses ? NULL : "vfio-pci";
 	(void)snprintf(file, sizeof(file), "sys/bus/pci/devices/%s/driver", text);
-	(void)snprintf(
-		target, sizeof(target), "../../../../bus/pci/drivers/%s", driver ? driver : "");
+	(void)snprintf(target, sizeof(target), "../../../../bus/pci/drivers/%s",
+		driver ? driver : "");
 	make_link(driver ? target : NULL, file);
 	return 0;
 }
@@ -227,7 +227,7 @@ static void a_card_is_found_by_any_of_its_names(void **state)
 		assert_int_equal(card.vendor, 0x8086);
 		assert_int_equal(card.class, 0x020000);
 		assert_int_equal(card.group, 7);
-		assert_int_equal(card.n_others, 0); // the bridge above it does not count
+		assert_int_equal(card.n_others, 0); /* the bridge above it does not count */
 	}
 }
 
@@ -237,14 +237,14 @@ static void a_name_that_is_gone_tells_what_it_can(void **state)
 		const char *dev, *address;
 		bool may_be;
 	} cases[] = {
-		// Of what is there the system tells.
+		/* Of what is there the system tells. */
 		{CARD, CARD, true},
 		{"03:00.0", CARD, true},
 		{"0000:03:00.1", CARD, false},
 		{"enp3s0", CARD, true},
 		{"enp3s0", "0000:05:00.0", false},
-		{"eth0", CARD, false}, // it is not taken, and called otherwise
-		// Of what is gone only names by location do.
+		{"eth0", CARD, false}, /* it is not taken, and called otherwise */
+		/* Of what is gone only names by location do. */
 		{"enp5s0", "0000:05:00.0", true},
 		{"enp5s0", "0000:06:00.0", false},
 		{"enp16s2f3", "0000:10:02.3", true},
@@ -253,7 +253,7 @@ static void a_name_that_is_gone_tells_what_it_can(void **state)
 		{"enP1p5s0", "0000:05:00.0", false},
 		{"enp5s0f0np0", "0000:05:00.0", true},
 		{"enp5s0f1np1", "0000:05:00.0", false},
-		{"enp5s0f0v2", "0000:05:02.1", true}, // a virtual function may be anywhere
+		{"enp5s0f0v2", "0000:05:02.1", true}, /* a virtual function may be anywhere */
 		{"enp5s99", "0000:05:00.0", true},
 		{"eth0", "0000:05:00.0", true},
 		{"", "0000:05:00.0", true},
@@ -323,7 +323,7 @@ static void a_card_is_taken_and_given_back(void **state)
 	find();
 	assert_true(pci_bind_is_taken(&card));
 	assert_true(card.overridden);
-	assert_int_equal(pci_bind_take(&env, &card, &err), 0); // twice is fine
+	assert_int_equal(pci_bind_take(&env, &card, &err), 0); /* twice is fine */
 	assert_int_equal(pci_bind_give_back(&env, CARD, driver, &err), 0);
 	assert_string_equal(driver, "e1000e");
 	find();
@@ -457,13 +457,13 @@ static void the_only_address_holds_the_card(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			a_card_is_found_by_any_of_its_names, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			a_name_that_is_gone_tells_what_it_can, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_card_is_found_by_any_of_its_names, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(a_name_that_is_gone_tells_what_it_can, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(what_is_no_card_is_named, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(
-			an_interface_of_virtio_belongs_to_its_card, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_interface_of_virtio_belongs_to_its_card, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(only_network_cards_are_listed, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_card_is_taken_and_given_back, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_taking_that_fails_is_undone, set_up, tear_down),

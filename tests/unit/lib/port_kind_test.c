@@ -80,8 +80,7 @@ static void bad_settings_are_named(void **state)
 		{"name p type nic dev eth0 path /s/p", "path", "a nic port has no path"},
 		{"name p path /s/p dev eth0", "dev", "a vhost-user port has no dev"},
 		{"name p type tap netns blue", "netns", "a tap port has no netns"},
-		{"name p type veth netns b peer e owner joe", "owner",
-			"a veth port has no owner"},
+		{"name p type veth netns b peer e owner joe", "owner", "a veth port has no owner"},
 		{"name p type af-xdp dev e give_back true", "give_back",
 			"an af-xdp port has no give-back"},
 		{"name p type nic dev 0000:05:00", "dev",
@@ -95,8 +94,7 @@ static void bad_settings_are_named(void **state)
 		{"name p type tap dev sixteen-letters-", "dev", NULL},
 		{"name p type tap dev a/b", "dev", NULL},
 		{"name p type tap dev ..", "dev", NULL},
-		{"name r1:eth1 type tap", "dev",
-			"its interface cannot have the name of the port"},
+		{"name r1:eth1 type tap", "dev", "its interface cannot have the name of the port"},
 		{"name sixteen-letters- type tap", "dev", NULL},
 		{"name p type tap ip 192.0.2.1", "ip",
 			"ip '192.0.2.1' is not an address with a prefix length"},
@@ -115,8 +113,7 @@ static void bad_settings_are_named(void **state)
 			"netns 'a/b' is neither a name nor an absolute path"},
 		{"name p type veth netns blue peer a/b", "peer",
 			"peer 'a/b' is not the name of an interface"},
-		{"name p type pcap tx_file o loop true", "loop",
-			"loop 'true' replays nothing"},
+		{"name p type pcap tx_file o loop true", "loop", "loop 'true' replays nothing"},
 		{"name p type pcap rx_file o tx_file o", "tx_file",
 			"tx-file 'o' is replayed by the same port"},
 	};
@@ -251,8 +248,8 @@ static void document_agrees(void **state)
 			bool need = port_kind_needs(type) >> i & 1;
 			bool take = port_kind_takes(type) >> i & 1;
 
-			(void)snprintf(
-				field, sizeof(field), "`%s`", ctl_port_schema.fields[i].name);
+			(void)snprintf(field, sizeof(field), "`%s`",
+				ctl_port_schema.fields[i].name);
 			if (!strstr(needs, field) == need ||
 				!strstr(takes, field) == (take && !need))
 				fail_msg("%s: %s", ctl_port_types[type], field);

@@ -87,8 +87,8 @@ struct number_case {
 	uint64_t value;
 };
 
-static void check_numbers(
-	int (*parse)(const char *, uint64_t *), const struct number_case *cases, size_t n)
+static void check_numbers(int (*parse)(const char *, uint64_t *), const struct number_case *cases,
+	size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t value = 12345;

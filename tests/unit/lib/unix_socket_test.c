@@ -44,7 +44,7 @@ static int connect_to(const char *path)
 	return r;
 }
 
-/** As a process leaves it that was killed. */
+/* As a process leaves it that was killed. */
 static void leave_dead(const char *path)
 {
 	struct sockaddr_un address;
@@ -55,7 +55,7 @@ static void leave_dead(const char *path)
 	close(fd);
 }
 
-/** Number of files in the folder. */
+/* Number of files in the folder. */
 static unsigned n_files(void)
 {
 	DIR *dir = opendir(folder);
@@ -231,8 +231,8 @@ static void folder_need_not_be_named_or_unlocked(void **state)
 int __real_connect(int fd, const struct sockaddr *address, socklen_t len);
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len);
 
-/** A program that does not know of the folder's lock: it takes the place of a dead socket while
- *  somebody else finds it dead. */
+/* A program that does not know of the folder's lock: it takes the place of a dead socket while
+ * somebody else finds it dead. */
 static struct unix_listener late = {.fd = -1};
 static bool is_late_due;
 

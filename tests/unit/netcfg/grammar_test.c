@@ -1,4 +1,6 @@
-/* The command table: shortenings, word order, ambiguity, values, and that the manual lists it all. */
+/*
+ * The command table: shortenings, word order, ambiguity, values, and that the manual lists it all.
+ */
 #include "ctl_field.h"
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
@@ -106,8 +108,11 @@ static void fields_reach_the_message(void **state)
 	const struct ctl_bridge *bridge = (const void *)&req.msg;
 	const struct ctl_vlan *vlan = (const void *)&req.msg;
 
-	assert_int_equal(parse("port add p2 bridge br0 type vhost-user path /s/p2 mode client trunks "
-			       "10,20-29 native 10", &req), 0);
+	assert_int_equal(
+		parse("port add p2 bridge br0 type vhost-user path /s/p2 mode client trunks "
+		      "10,20-29 native 10",
+			&req),
+		0);
 	assert_string_equal(req.verb->method, "PortAdd");
 	assert_string_equal(port->name, "p2");
 	assert_string_equal(port->bridge, "br0");
@@ -116,15 +121,21 @@ static void fields_reach_the_message(void **state)
 	assert_int_equal(vlan_set_count(&port->trunks), 11);
 	assert_false(CTL_HAS(port, ctl_port, tag));
 
-	assert_int_equal(parse("port add up0 bridge br0 type nic dev enp5s0f0 give-back on", &req), 0);
+	assert_int_equal(parse("port add up0 bridge br0 type nic dev enp5s0f0 give-back on", &req),
+		0);
 	assert_int_equal(port->type, CTL_PORT_NIC);
 	assert_string_equal(port->dev, "enp5s0f0");
 	assert_true(port->give_back);
-	assert_int_equal(parse("port add host0 type tap ip 192.0.2.1/24 mac 52:54:00:00:00:01 owner joe", &req), 0);
+	assert_int_equal(
+		parse("port add host0 type tap ip 192.0.2.1/24 mac 52:54:00:00:00:01 owner joe",
+			&req),
+		0);
 	assert_int_equal(port->type, CTL_PORT_TAP);
 	assert_string_equal(port->ip, "192.0.2.1/24");
 	assert_string_equal(port->owner, "joe");
-	assert_int_equal(parse("port add c type pcap rx-file in.pcap tx_file out.pcap loop on", &req), 0);
+	assert_int_equal(parse("port add c type pcap rx-file in.pcap tx_file out.pcap loop on",
+				 &req),
+		0);
 	assert_string_equal(port->rx_file, "in.pcap");
 	assert_string_equal(port->tx_file, "out.pcap");
 	assert_true(port->loop);
@@ -196,15 +207,17 @@ static void verbs_fit_the_protocol(void **state)
 	for (unsigned o = 0; o < grammar_n_objects; o++) {
 		for (unsigned v = 0; v < grammar_objects[o].n_verbs; v++) {
 			const struct grammar_verb *verb = &grammar_objects[o].verbs[v];
-			const struct ctl_interface *iface =
-				verb->target == GRAMMAR_VSWITCH ? &ctl_vswitch_interface : &ctl_vmm_interface;
+			const struct ctl_interface *iface = verb->target == GRAMMAR_VSWITCH
+								    ? &ctl_vswitch_interface
+								    : &ctl_vmm_interface;
 			const struct ctl_method *method;
 
 			if (verb->target == GRAMMAR_LAB || verb->target == GRAMMAR_HOST)
 				continue;
 			method = ctl_method_find(iface, verb->method);
 			if (!method)
-				fail_msg("%s %s: no method %s", grammar_objects[o].name, verb->name, verb->method);
+				fail_msg("%s %s: no method %s", grammar_objects[o].name, verb->name,
+					verb->method);
 			if (strcmp(verb->method, "Monitor"))
 				assert_ptr_equal(method->in, verb->schema);
 			for (unsigned i = 0; i < GRAMMAR_MAX_POSITIONS && verb->positions[i]; i++)
@@ -287,7 +300,7 @@ static void words_of_other_tools_lead_on(void **state)
 	check_hint("bridge create br0", "did you mean 'add'?");
 	check_hint("bridge rm br0", "did you mean 'del'?");
 	check_hint("fdb clear br0", "did you mean 'flush'?");
-	check_hint("node create h1", "netcfg help"); // nodes are not made so
+	check_hint("node create h1", "netcfg help"); /* nodes are not made so */
 	check_hint("port set p1 master br0", "bridge BRIDGE");
 	check_hint("port set p1 access 10", "vlan-mode access tag 10");
 	check_hint("port set p1 vlan 20", "vlan-mode access tag 10");
@@ -342,7 +355,8 @@ static void hints_lead_to_commands(void **state)
 			const struct grammar_object *object = &grammar_objects[i];
 			char before[64];
 
-			if (grammar_find_verb(object, row->ours, &verb, NULL) || strcmp(verb->name, row->ours))
+			if (grammar_find_verb(object, row->ours, &verb, NULL) ||
+				strcmp(verb->name, row->ours))
 				continue;
 			(void)snprintf(before, sizeof(before), "%s ", object->name);
 			check_row(row, before);
@@ -352,7 +366,10 @@ static void hints_lead_to_commands(void **state)
 	}
 }
 
-/* A name that is short for a word, or one: the exact word wins, and what the words come out even with. */
+/*
+ * A name that is short for a word, or one: the exact word wins, and what the words come out even
+ * with.
+ */
 static void names_may_be_like_words(void **state)
 {
 	static const struct {

@@ -116,7 +116,7 @@ static void interfaces_come_first_and_then_bare_cards(void **state)
 	assert_string_equal(list.nics[2].name, "");
 	assert_true(list.nics[2].is_card);
 	assert_string_equal(list.nics[2].card.address, "0000:05:00.0");
-	assert_int_equal(list.nics[2].why.code, -ENODEV); // no vfio-pci here
+	assert_int_equal(list.nics[2].why.code, -ENODEV); /* no vfio-pci here */
 }
 
 /* The explanation, owned. */
@@ -185,7 +185,7 @@ static void what_cannot_be_taken_is_left_alone(void **state)
 	assert_int_equal(nic_take(&frozen, "05:00.0", true, false, NULL, &card, &err), -ENODEV);
 	assert_string_equal(err.hint, "load it: 'modprobe vfio-pci'");
 	assert_int_equal(nic_take(&frozen, "eth9", true, false, NULL, &card, &err), -ENOTSUP);
-	assert_int_equal(nic_give_back(&frozen, "05:00.0", true, NULL, &err), 0); // a dry run
+	assert_int_equal(nic_give_back(&frozen, "05:00.0", true, NULL, &err), 0); /* a dry run */
 	assert_int_equal(nic_give_back(&frozen, "eth77", false, NULL, &err), -ENODEV);
 }
 

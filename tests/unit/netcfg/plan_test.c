@@ -41,10 +41,10 @@ static void unmake(struct lab *lab)
 
 /* The model */
 
-#define FORGET(array, n, idx)                                                                      \
-	do {                                                                                       \
-		unsigned idx_ = (idx);                                                             \
-		(array)[idx_] = (array)[--(n)];                                                    \
+#define FORGET(array, n, idx)                   \
+	do {                                    \
+		unsigned idx_ = (idx);          \
+		(array)[idx_] = (array)[--(n)]; \
 	} while (0)
 
 static unsigned find(const struct state *s, const char *name, enum plan_kind kind)
@@ -88,7 +88,7 @@ static void check_vlans(const struct ctl_bridge *bridge, const struct ctl_port *
 	if (strcmp(port->bridge, bridge->name))
 		return;
 	if ((port->tag && !vlan_set_has(&bridge->vlans, port->tag)) ||
-	    (port->native && !vlan_set_has(&bridge->vlans, port->native)))
+		(port->native && !vlan_set_has(&bridge->vlans, port->native)))
 		fail_msg("bridge '%s' lacks a VLAN of port '%s'", bridge->name, port->name);
 	for (unsigned i = 0; !all && i < 64; i++) {
 		if (port->trunks.words[i] & ~bridge->vlans.words[i])
@@ -119,7 +119,8 @@ static void add_wire(struct state *s, const struct ctl_link *link)
 			fail_msg("wire '%s': '%s' is on a bridge", link->name, ends[e]);
 		for (unsigned i = 0; i < s->n_links; i++) {
 			if (!strcmp(s->links[i].a, ends[e]) || !strcmp(s->links[i].b, ends[e]))
-				fail_msg("wire '%s': '%s' is in wire '%s'", link->name, ends[e], s->links[i].name);
+				fail_msg("wire '%s': '%s' is in wire '%s'", link->name, ends[e],
+					s->links[i].name);
 		}
 	}
 	*(struct ctl_link *)STATE_ADD(s->links, s->n_links) = *link;
@@ -137,7 +138,8 @@ static void check_free_bridge(const struct state *s, const char *name)
 {
 	for (unsigned i = 0; i < s->n_ports; i++) {
 		if (!strcmp(s->ports[i].bridge, name))
-			fail_msg("bridge '%s' goes while port '%s' is on it", name, s->ports[i].name);
+			fail_msg("bridge '%s' goes while port '%s' is on it", name,
+				s->ports[i].name);
 	}
 }
 
@@ -205,13 +207,14 @@ static enum plan_cost settle(struct state *actual, const struct lab *lab, unsign
 	plan_done(&plan);
 	assert_int_equal(plan_make(&lab->state, actual, DIR_NAME, &plan, &err), 0);
 	if (plan.n_ops)
-		fail_msg("second plan: %s %s %s", plan_object(&plan.ops[0]), plan.ops[0].name, plan.ops[0].text);
+		fail_msg("second plan: %s %s %s", plan_object(&plan.ops[0]), plan.ops[0].name,
+			plan.ops[0].text);
 	plan_done(&plan);
 	return cost;
 }
 
 #define HEAD "version: 1\nname: t\nimages:\n  i: { kernel: /k }\ndefaults:\n  node: { image: i }\n"
-#define TWO HEAD "nodes:\n  h1: {}\n  h2: {}\nbridges:\n  br0: {}\nlinks:\n"
+#define TWO  HEAD "nodes:\n  h1: {}\n  h2: {}\nbridges:\n  br0: {}\nlinks:\n"
 
 /* Applies first, then second; expects the cost and the number of operations of the second. */
 static void check_change(const char *first, const char *second, enum plan_cost cost, unsigned n)
@@ -226,46 +229,56 @@ static void check_change(const char *first, const char *second, enum plan_cost c
 	(void)settle(&actual, &a, &n_ops);
 	got = settle(&actual, &b, &n_ops);
 	if (got != cost || n_ops != n)
-		fail_msg("cost %s with %u operations, not %s with %u:\n%s", plan_costs[got], n_ops, plan_costs[cost], n,
-			second);
+		fail_msg("cost %s with %u operations, not %s with %u:\n%s", plan_costs[got], n_ops,
+			plan_costs[cost], n, second);
 	state_done(&actual);
 	unmake(&a);
 	unmake(&b);
 }
 
-static const char on_bridge[] = TWO "  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h2:eth1, br0] }\n";
+static const char on_bridge[] =
+	TWO "  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h2:eth1, br0] }\n";
 
 static void costs_are_as_promised(void **state)
 {
 	check_change(on_bridge, on_bridge, PLAN_LIVE, 0);
-	// A VLAN, a new bridge port on a spare interface: nobody notices.
+	/* A VLAN, a new bridge port on a spare interface: nobody notices. */
 	check_change(on_bridge,
-		TWO "  - { endpoints: [h1:eth1, br0], access-vlan: 10 }\n  - { endpoints: [h2:eth1, br0] }\n",
+		TWO "  - { endpoints: [h1:eth1, br0], access-vlan: 10 }\n  - { endpoints: "
+		    "[h2:eth1, br0] }\n",
 		PLAN_LIVE, 1);
-	// A cable pulled.
+	/* A cable pulled. */
 	check_change(on_bridge,
-		TWO "  - { endpoints: [h1:eth1, br0], enabled: false }\n  - { endpoints: [h2:eth1, br0] }\n",
+		TWO "  - { endpoints: [h1:eth1, br0], enabled: false }\n  - { endpoints: [h2:eth1, "
+		    "br0] }\n",
 		PLAN_CARRIER, 1);
-	// A link taken away keeps the port, connected to nothing, and restarts nobody.
+	/* A link taken away keeps the port, connected to nothing, and restarts nobody. */
 	check_change(on_bridge, TWO "  - { endpoints: [h2:eth1, br0] }\n", PLAN_CARRIER, 1);
-	// From the bridge to a wire.
+	/* From the bridge to a wire. */
 	check_change(on_bridge, TWO "  - { endpoints: [h1:eth1, h2:eth1] }\n", PLAN_CARRIER, 3);
-	// A node that is gone, or is called otherwise.
-	check_change(on_bridge, HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n  - { endpoints: [h1:eth1, br0] }\n",
+	/* A node that is gone, or is called otherwise. */
+	check_change(on_bridge,
+		HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n  - { endpoints: [h1:eth1, "
+		     "br0] }\n",
 		PLAN_STOP, 2);
-	check_change(on_bridge, HEAD "nodes:\n  h1: {}\n  h3: {}\nbridges:\n  br0: {}\nlinks:\n"
-		"  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h3:eth1, br0] }\n", PLAN_STOP, 4);
-	// One interface more than the guest has.
+	check_change(on_bridge,
+		HEAD "nodes:\n  h1: {}\n  h3: {}\nbridges:\n  br0: {}\nlinks:\n"
+		     "  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h3:eth1, br0] }\n",
+		PLAN_STOP, 4);
+	/* One interface more than the guest has. */
 	check_change(on_bridge,
 		TWO "  - { endpoints: [h1:eth1, br0] }\n  - { endpoints: [h2:eth1, br0] }\n"
-		    "  - { endpoints: [h1:eth2, br0] }\n", PLAN_RESTART, 2);
-	// Another MTU is another device to the guest.
+		    "  - { endpoints: [h1:eth2, br0] }\n",
+		PLAN_RESTART, 2);
+	/* Another MTU is another device to the guest. */
 	check_change(on_bridge,
-		TWO "  - { endpoints: [h1:eth1, br0], mtu: 9000 }\n  - { endpoints: [h2:eth1, br0] }\n",
+		TWO
+		"  - { endpoints: [h1:eth1, br0], mtu: 9000 }\n  - { endpoints: [h2:eth1, br0] }\n",
 		PLAN_RESTART, 2);
 }
 
-#define VLANS(list, links) HEAD "nodes:\n  h1: {}\n  h2: {}\nbridges:\n  br0: { vlans: " list " }\nlinks:\n" links
+#define VLANS(list, links) \
+	HEAD "nodes:\n  h1: {}\n  h2: {}\nbridges:\n  br0: { vlans: " list " }\nlinks:\n" links
 #define IN_VLAN(host, vlan) "  - { endpoints: [" host ":eth1, br0], access-vlan: " vlan " }\n"
 
 /* A VLAN comes before the first port in it and goes after the last one. */
@@ -285,7 +298,8 @@ static void vlans_change_around_their_ports(void **state)
 static void spare_interfaces_take_links_live(void **state)
 {
 	check_change(HEAD "nodes:\n  h1: { interfaces: 3 }\nbridges:\n  br0: {}\n",
-		HEAD "nodes:\n  h1: { interfaces: 3 }\nbridges:\n  br0: {}\nlinks:\n  - { endpoints: [h1:eth2, br0] }\n",
+		HEAD "nodes:\n  h1: { interfaces: 3 }\nbridges:\n  br0: {}\nlinks:\n  - { "
+		     "endpoints: [h1:eth2, br0] }\n",
 		PLAN_CARRIER, 1);
 }
 
@@ -298,15 +312,20 @@ static const char with_tap[] = HEAD HOST TAP H1 "  - { endpoints: [host0, br0] }
 static void host_ports_have_their_costs(void **state)
 {
 	check_change(with_tap, with_tap, PLAN_LIVE, 0);
-	// A new one disturbs nobody.
-	check_change(HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n" H1, with_tap, PLAN_LIVE, 1);
-	// Its VLAN.
-	check_change(with_tap, HEAD HOST TAP H1 "  - { endpoints: [host0, br0], access-vlan: 10 }\n", PLAN_LIVE, 1);
-	// Another MTU is no restart: nobody behind it boots.
-	check_change(with_tap, HEAD HOST TAP H1 "  - { endpoints: [host0, br0], mtu: 1500 }\n", PLAN_LIVE, 1);
-	// What it is: one goes, another comes.
+	/* A new one disturbs nobody. */
+	check_change(HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n" H1, with_tap, PLAN_LIVE,
+		1);
+	/* Its VLAN. */
 	check_change(with_tap,
-		HEAD HOST "  host0: { type: tap, ip: 10.0.0.2/24 }\nlinks:\n" H1 "  - { endpoints: [host0, br0] }\n",
+		HEAD HOST TAP H1 "  - { endpoints: [host0, br0], access-vlan: 10 }\n", PLAN_LIVE,
+		1);
+	/* Another MTU is no restart: nobody behind it boots. */
+	check_change(with_tap, HEAD HOST TAP H1 "  - { endpoints: [host0, br0], mtu: 1500 }\n",
+		PLAN_LIVE, 1);
+	/* What it is: one goes, another comes. */
+	check_change(with_tap,
+		HEAD HOST "  host0: { type: tap, ip: 10.0.0.2/24 }\nlinks:\n" H1
+			  "  - { endpoints: [host0, br0] }\n",
 		PLAN_CARRIER, 2);
 	check_change(with_tap,
 		HEAD HOST "  host0: { type: tap }\nlinks:\n" H1 "  - { endpoints: [host0, br0] }\n",
@@ -316,18 +335,24 @@ static void host_ports_have_their_costs(void **state)
 			  "  - { endpoints: [host0, br0] }\n",
 		PLAN_CARRIER, 2);
 	check_change(with_tap,
-		HEAD HOST "  host0: { type: af-packet, dev: eth0 }\nlinks:\n" H1 "  - { endpoints: [host0, br0] }\n",
+		HEAD HOST "  host0: { type: af-packet, dev: eth0 }\nlinks:\n" H1
+			  "  - { endpoints: [host0, br0] }\n",
 		PLAN_CARRIER, 2);
-	// It goes.
-	check_change(with_tap, HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n" H1, PLAN_CARRIER, 1);
-	// From the bridge to a wire with the node: both leave the bridge.
-	check_change(with_tap, HEAD HOST TAP "  - { endpoints: [h1:eth1, host0] }\n", PLAN_CARRIER, 3);
-	// A wire's end that is replaced: the wire goes first and comes last.
+	/* It goes. */
+	check_change(with_tap, HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n" H1,
+		PLAN_CARRIER, 1);
+	/* From the bridge to a wire with the node: both leave the bridge. */
+	check_change(with_tap, HEAD HOST TAP "  - { endpoints: [h1:eth1, host0] }\n", PLAN_CARRIER,
+		3);
+	/* A wire's end that is replaced: the wire goes first and comes last. */
 	check_change(HEAD HOST TAP "  - { endpoints: [h1:eth1, host0] }\n",
-		HEAD HOST "  host0: { type: tap }\nlinks:\n  - { endpoints: [h1:eth1, host0] }\n", PLAN_CARRIER, 4);
+		HEAD HOST "  host0: { type: tap }\nlinks:\n  - { endpoints: [h1:eth1, host0] }\n",
+		PLAN_CARRIER, 4);
 }
 
-#define CARD(dev) HEAD HOST "  up0: { type: nic, dev: \"" dev "\" }\nlinks:\n" H1 "  - { endpoints: [up0, br0] }\n"
+#define CARD(dev)                                                       \
+	HEAD HOST "  up0: { type: nic, dev: \"" dev "\" }\nlinks:\n" H1 \
+		  "  - { endpoints: [up0, br0] }\n"
 
 /* The switch calls a card that it has by its address, whatever the file says. */
 static void cards_are_told_by_any_of_their_names(void **state)
@@ -385,14 +410,18 @@ static void check_text(const char *first, const char *second, const char *text)
 
 static void changes_say_from_what_to_what(void **state)
 {
-	static const char node[] = HEAD "nodes:\n  h1: {}\n", bridge[] = HEAD "bridges:\n  br0: {}\n";
+	static const char node[] = HEAD "nodes:\n  h1: {}\n",
+			  bridge[] = HEAD "bridges:\n  br0: {}\n";
 
 	check_text(node, HEAD "nodes:\n  h1: { vcpus: 2 }\n", "1 -> 2 vcpus");
 	check_text(node, HEAD "nodes:\n  h1: { memory: 1G }\n", "memory 256M -> 1024M");
-	check_text(node, HEAD "nodes:\n  h1: { cmdline: x }\n", "another image, disk, command line or offload");
-	check_text(node, HEAD "nodes:\n  h1: { interfaces: 2 }\n", "0 -> 2 interfaces (see `interfaces`)");
+	check_text(node, HEAD "nodes:\n  h1: { cmdline: x }\n",
+		"another image, disk, command line or offload");
+	check_text(node, HEAD "nodes:\n  h1: { interfaces: 2 }\n",
+		"0 -> 2 interfaces (see `interfaces`)");
 	check_text(on_bridge,
-		TWO "  - { endpoints: [h1:eth1, br0], mtu: 9000 }\n  - { endpoints: [h2:eth1, br0] }\n",
+		TWO
+		"  - { endpoints: [h1:eth1, br0], mtu: 9000 }\n  - { endpoints: [h2:eth1, br0] }\n",
 		"eth1: mtu 0 -> 9000");
 	check_text(bridge, HEAD "bridges:\n  br0: { ageing: 60 }\n", "ageing 300s -> 60s");
 	check_text(bridge, HEAD "bridges:\n  br0: { vlans: [10, 20], reserved: drop }\n",
@@ -438,7 +467,9 @@ static void nodes_are_cabled_before_others_wait_for_them(void **state)
 	struct lab lab;
 	struct err err;
 
-	make(&lab, HEAD "nodes:\n  late: { after: [client] }\n  server: {}\n  client: {}\nbridges:\n  br0: {}\nlinks:\n"
+	make(&lab, HEAD
+		"nodes:\n  late: { after: [client] }\n  server: {}\n  client: {}\nbridges:\n  br0: "
+		"{}\nlinks:\n"
 		"  - { endpoints: [server:eth1, br0] }\n  - { endpoints: [client:eth1, br0] }\n"
 		"  - { endpoints: [client:eth2, late:eth1] }\n");
 	assert_int_equal(plan_make(&lab.state, &nothing, DIR_NAME, &plan, &err), 0);
@@ -468,11 +499,13 @@ static void macs_are_stable_and_distinct(void **state)
 /* 32 bits of a hash come to the same for these two; the second one gets another address. */
 static void macs_that_collide_are_parted(void **state)
 {
-	static const char alone[] = "version: 1\nname: lab165840\nimages:\n  i: { kernel: /k }\ndefaults:\n"
-				    "  node: { image: i }\nnodes:\n  n190: { interfaces: 2 }\n";
-	static const char both[] = "version: 1\nname: lab165840\nimages:\n  i: { kernel: /k }\ndefaults:\n"
-				   "  node: { image: i }\nnodes:\n  n1: {}\n  n190: {}\nbridges:\n  br0: {}\nlinks:\n"
-				   "  - { endpoints: [n1:eth1, br0] }\n  - { endpoints: [n190:eth2, br0] }\n";
+	static const char alone[] =
+		"version: 1\nname: lab165840\nimages:\n  i: { kernel: /k }\ndefaults:\n"
+		"  node: { image: i }\nnodes:\n  n190: { interfaces: 2 }\n";
+	static const char both[] =
+		"version: 1\nname: lab165840\nimages:\n  i: { kernel: /k }\ndefaults:\n"
+		"  node: { image: i }\nnodes:\n  n1: {}\n  n190: {}\nbridges:\n  br0: {}\nlinks:\n"
+		"  - { endpoints: [n1:eth1, br0] }\n  - { endpoints: [n190:eth2, br0] }\n";
 	struct lab a, b;
 
 	make(&a, alone);
@@ -510,34 +543,43 @@ static void random_lab(char *text, size_t size)
 	size_t len = (size_t)snprintf(text, size, HEAD "nodes:\n");
 
 	for (unsigned i = 0; i < n_nodes; i++)
-		len += (size_t)snprintf(text + len, size - len, "  h%u: { interfaces: %u, vcpus: %u }\n", i, below(4),
-			1 + (below(6) == 0));
+		len += (size_t)snprintf(text + len, size - len,
+			"  h%u: { interfaces: %u, vcpus: %u }\n", i, below(4), 1 + (below(6) == 0));
 	len += (size_t)snprintf(text + len, size - len, "bridges:%s\n", n_bridges ? "" : " {}");
 	for (unsigned i = 0; i < n_bridges; i++)
-		len += (size_t)snprintf(text + len, size - len, "  br%u: { ageing: %u }\n", i, 10 * below(3));
-	// Of two taps each has one of two addresses, and an end on a bridge, on each other, or nowhere.
+		len += (size_t)snprintf(text + len, size - len, "  br%u: { ageing: %u }\n", i,
+			10 * below(3));
+	/*
+	 * Of two taps each has one of two addresses, and an end on a bridge, on each other, or
+	 * nowhere.
+	 */
 	len += (size_t)snprintf(text + len, size - len,
-		"ports:\n  t0: { type: tap, ip: 10.0.0.%u/8 }\n  t1: { type: tap, ip: 10.0.1.%u/8 }\n", 1 + below(2),
-		1 + below(2));
+		"ports:\n  t0: { type: tap, ip: 10.0.0.%u/8 }\n  t1: { type: tap, ip: 10.0.1.%u/8 "
+		"}\n",
+		1 + below(2), 1 + below(2));
 	len += (size_t)snprintf(text + len, size - len, "links:\n");
 	if (below(3) == 0)
 		len += (size_t)snprintf(text + len, size - len, "  - { endpoints: [t0, t1] }\n");
 	else if (n_bridges)
-		len += (size_t)snprintf(text + len, size - len, "  - { endpoints: [t%u, br%u], access-vlan: %u }\n",
-			below(2), below(n_bridges), 1 + below(3));
-	// Interface k of node i: to a bridge, or to interface k of node i + 1, or nowhere.
+		len += (size_t)snprintf(text + len, size - len,
+			"  - { endpoints: [t%u, br%u], access-vlan: %u }\n", below(2),
+			below(n_bridges), 1 + below(3));
+	/* Interface k of node i: to a bridge, or to interface k of node i + 1, or nowhere. */
 	for (unsigned k = 1; k <= 3; k++) {
 		for (unsigned i = 0; i < n_nodes; i++) {
 			unsigned what = below(4);
 
 			if (what == 0 && n_bridges)
 				len += (size_t)snprintf(text + len, size - len,
-					"  - { endpoints: [h%u:eth%u, br%u], %s: %u, enabled: %s }\n", i, k, below(n_bridges),
-					below(2) ? "access-vlan" : "native-vlan", 1 + below(3), below(4) ? "true" : "false");
+					"  - { endpoints: [h%u:eth%u, br%u], %s: %u, enabled: %s "
+					"}\n",
+					i, k, below(n_bridges),
+					below(2) ? "access-vlan" : "native-vlan", 1 + below(3),
+					below(4) ? "true" : "false");
 			else if (what == 1 && i + 1 < n_nodes) {
 				len += (size_t)snprintf(text + len, size - len,
-					"  - { endpoints: [h%u:eth%u, h%u:eth%u], enabled: %s }\n", i, k, i + 1, k,
-					below(4) ? "true" : "false");
+					"  - { endpoints: [h%u:eth%u, h%u:eth%u], enabled: %s }\n",
+					i, k, i + 1, k, below(4) ? "true" : "false");
 				i++;
 			}
 		}
@@ -557,7 +599,7 @@ static void random_edits_converge(void **state)
 		random_lab(text, sizeof(text));
 		make(&lab, text);
 		(void)settle(&actual, &lab, &n);
-		// The model keeps pointers to the lab's nodes: it must not outlive it.
+		/* The model keeps pointers to the lab's nodes: it must not outlive it. */
 		for (unsigned v = 0; v < actual.n_vms; v++)
 			actual.vms[v].node = NULL;
 		unmake(&lab);

@@ -37,14 +37,15 @@ static int tear_down(void **state)
 
 static void a_daemon_lives_and_ends(void **state)
 {
-	char *argv[] = {(char *)"/bin/sh", (char *)"-c", (char *)"echo; echo hello; echo; exec sleep 30", NULL};
+	char *argv[] = {(char *)"/bin/sh", (char *)"-c",
+		(char *)"echo; echo hello; echo; exec sleep 30", NULL};
 	struct err err;
 	char line[64];
 	pid_t pid;
 
 	assert_int_equal(proc_start(argv, log_file, pid_file, &pid, &err), 0);
 	assert_int_equal(proc_find(pid_file), pid);
-	assert_int_equal(getsid(pid), pid); // a session of its own
+	assert_int_equal(getsid(pid), pid); /* a session of its own */
 	assert_false(proc_wait_gone(pid_file, 30));
 	for (int i = 0; i < 200 && (proc_last_line(log_file, line, sizeof(line)), !line[0]); i++)
 		proc_sleep_ms(10);
@@ -78,7 +79,7 @@ static void what_cannot_be_noted_does_not_run(void **state)
 	small_fs_fill();
 	assert_int_equal(proc_start(argv, log_file, full, &pid, &err), -ENOSPC);
 	assert_int_equal(access(full, F_OK), -1);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); // no child of ours
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no child of ours */
 	assert_int_equal(access(ran, F_OK), -1);
 	small_fs_make_room();
 	assert_int_equal(proc_start(argv, log_file, full, &pid, &err), 0);
@@ -114,7 +115,7 @@ static void a_reused_process_id_is_not_found(void **state)
 	fprintf(out, "%d 1\n", (int)getpid());
 	fclose(out);
 	assert_int_equal(proc_find(pid_file), 0);
-	proc_signal(pid_file, SIGKILL); // would end this test
+	proc_signal(pid_file, SIGKILL); /* would end this test */
 	out = fopen(pid_file, "w");
 	assert_non_null(out);
 	fprintf(out, "1 0\n");

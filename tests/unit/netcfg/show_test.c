@@ -28,7 +28,8 @@ static char *draw(const struct opts *opts, int *ret_code)
 	struct show *show = show_begin(out, opts, cols, 3);
 
 	err_clear(&draw_err);
-	show_row(show, json_pack("{s:s, s:i, s:b}", "name", "a-long-name", "count", 3, "state", 1), texts);
+	show_row(show, json_pack("{s:s, s:i, s:b}", "name", "a-long-name", "count", 3, "state", 1),
+		texts);
 	show_row(show, json_pack("{s:s, s:i}", "name", "b", "count", 1234567), NULL);
 	*ret_code = show_end(show, &draw_err);
 	fclose(out);
@@ -53,9 +54,10 @@ static void tables_line_up(void **state)
 	check(&(struct opts){.brief = true}, "a-long-name    three\nb            1234567\n");
 	check(&(struct opts){.no_header = true, .columns = "count,NAME"},
 		"  three  a-long-name\n1234567  b\n");
-	check(&(struct opts){.oneline = true}, "name a-long-name count 3 state yes\nname b count 1234567\n");
-	check(&(struct opts){.json = true},
-		"[{\"name\":\"a-long-name\",\"count\":3,\"state\":true},{\"name\":\"b\",\"count\":1234567}]\n");
+	check(&(struct opts){.oneline = true},
+		"name a-long-name count 3 state yes\nname b count 1234567\n");
+	check(&(struct opts){.json = true}, "[{\"name\":\"a-long-name\",\"count\":3,\"state\":true}"
+					    ",{\"name\":\"b\",\"count\":1234567}]\n");
 }
 
 /* The hint lists the columns, and says first which of them may be meant. */
@@ -107,19 +109,23 @@ static void check_json(json_t *json, const char *expected)
 /* The keys of `bridge -j fdb show` and `bridge -j vlan show`. */
 static void fdb_and_vlan_are_as_iproute2_prints_them(void **state)
 {
-	struct ctl_fdb fdb = {.vlan = 10, .type = CTL_FDB_DYNAMIC, .age_s = 12,
+	struct ctl_fdb fdb = {.vlan = 10,
+		.type = CTL_FDB_DYNAMIC,
+		.age_s = 12,
 		.mac = {{0x52, 0x54, 0, 0xa, 0, 1}}};
 	struct ctl_vlan vlan = {.pvid = true};
 	json_t *rows = json_array();
 
 	CTL_SET_STR(&fdb, ctl_fdb, bridge, "br0");
 	CTL_SET_STR(&fdb, ctl_fdb, port, "h1:eth1");
-	check_json(show_fdb_json(&fdb), "{\"mac\":\"52:54:00:0a:00:01\",\"ifname\":\"h1:eth1\",\"flags\":[],"
-					"\"master\":\"br0\",\"state\":\"\",\"vlan\":10,\"age\":12}");
+	check_json(show_fdb_json(&fdb),
+		"{\"mac\":\"52:54:00:0a:00:01\",\"ifname\":\"h1:eth1\",\"flags\":[],"
+		"\"master\":\"br0\",\"state\":\"\",\"vlan\":10,\"age\":12}");
 	fdb.type = CTL_FDB_STATIC;
 	fdb.vlan = 0;
-	check_json(show_fdb_json(&fdb), "{\"mac\":\"52:54:00:0a:00:01\",\"ifname\":\"h1:eth1\",\"flags\":[],"
-					"\"master\":\"br0\",\"state\":\"static\"}");
+	check_json(show_fdb_json(&fdb),
+		"{\"mac\":\"52:54:00:0a:00:01\",\"ifname\":\"h1:eth1\",\"flags\":[],"
+		"\"master\":\"br0\",\"state\":\"static\"}");
 
 	CTL_SET_STR(&vlan, ctl_vlan, bridge, "br0");
 	CTL_SET_STR(&vlan, ctl_vlan, port, "p2");
@@ -130,7 +136,8 @@ static void fdb_and_vlan_are_as_iproute2_prints_them(void **state)
 	vlan_set_clear(&vlan.vlans);
 	vlan_set_add(&vlan.vlans, 20, 29);
 	assert_int_equal(show_vlan_add(rows, &vlan), 0);
-	check_json(rows, "[{\"ifname\":\"p2\",\"vlans\":[{\"vlan\":10,\"flags\":[\"PVID\",\"Egress Untagged\"]},"
+	check_json(rows, "[{\"ifname\":\"p2\",\"vlans\":[{\"vlan\":10,\"flags\":[\"PVID\",\"Egress "
+			 "Untagged\"]},"
 			 "{\"vlan\":20,\"vlanEnd\":29,\"flags\":[]}],\"master\":\"br0\"}]");
 }
 
@@ -147,7 +154,7 @@ static void roles_read_as_people_say_them(void **state)
 	port.vlan_mode = CTL_VLAN_TRUNK;
 	port.native = 0;
 	assert_string_equal(show_port_vlans(&port, buf, sizeof(buf)), "trunk all");
-	for (unsigned vid = 2; vid < 4094; vid += 2) // longer than any line
+	for (unsigned vid = 2; vid < 4094; vid += 2) /* longer than any line */
 		vlan_set_del(&port.trunks, (uint16_t)vid, (uint16_t)vid);
 	assert_true(strlen(show_port_vlans(&port, buf, sizeof(buf))) < sizeof(buf));
 	assert_non_null(strstr(buf, "..."));
@@ -165,28 +172,41 @@ static void ends_read_by_kind(void **state)
 	char buf[16];
 
 	check_end(&(struct ctl_port){.path = "/run/a.sock"}, "/run/a.sock");
-	check_end(&(struct ctl_port){.type = CTL_PORT_NIC, .dev = "0000:05:00.0", .driver = "net_e1000_em"},
+	check_end(&(struct ctl_port){.type = CTL_PORT_NIC,
+			  .dev = "0000:05:00.0",
+			  .driver = "net_e1000_em"},
 		"0000:05:00.0 (net_e1000_em)");
 	check_end(&(struct ctl_port){.type = CTL_PORT_AF_XDP, .dev = "eth1"}, "eth1");
 	check_end(&(struct ctl_port){.type = CTL_PORT_AF_PACKET, .dev = "eth2"}, "eth2");
 	check_end(&(struct ctl_port){.type = CTL_PORT_TAP, .dev = "host0", .ip = "192.0.2.1/24"},
 		"host0 192.0.2.1/24");
 	check_end(&(struct ctl_port){.type = CTL_PORT_TAP, .dev = "host0"}, "host0");
-	check_end(&(struct ctl_port){.type = CTL_PORT_VETH, .dev = "v0", .netns = "/run/netns/blue",
-			  .peer = "eth0", .ip = "2001:db8::1/64"},
+	check_end(&(struct ctl_port){.type = CTL_PORT_VETH,
+			  .dev = "v0",
+			  .netns = "/run/netns/blue",
+			  .peer = "eth0",
+			  .ip = "2001:db8::1/64"},
 		"v0 -- blue:eth0 2001:db8::1/64");
-	check_end(&(struct ctl_port){.type = CTL_PORT_PCAP, .rx_file = "/c/in", .tx_file = "/c/out"},
+	check_end(&(struct ctl_port){.type = CTL_PORT_PCAP,
+			  .rx_file = "/c/in",
+			  .tx_file = "/c/out"},
 		"from in, to out");
 	check_end(&(struct ctl_port){.type = CTL_PORT_PCAP, .rx_file = "/c/in"}, "from in");
 	check_end(&(struct ctl_port){.type = CTL_PORT_PCAP, .tx_file = "/c/out"}, "to out");
-	check_end(&(struct ctl_port){.type = CTL_PORT_MEMIF, .path = "/s/m", .memif_id = 3}, "/s/m #3");
-	check_end(&(struct ctl_port){.type = CTL_PORT_DPDK, .devargs = "net_ring0", .driver = "net_ring"},
+	check_end(&(struct ctl_port){.type = CTL_PORT_MEMIF, .path = "/s/m", .memif_id = 3},
+		"/s/m #3");
+	check_end(&(struct ctl_port){.type = CTL_PORT_DPDK,
+			  .devargs = "net_ring0",
+			  .driver = "net_ring"},
 		"net_ring0 (net_ring)");
 	check_end(&(struct ctl_port){.name = "p"}, "-");
 
-	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 100}, buf, sizeof(buf)), "100M");
-	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 2500}, buf, sizeof(buf)), "2500M");
-	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 10000}, buf, sizeof(buf)), "10G");
+	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 100}, buf, sizeof(buf)),
+		"100M");
+	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 2500}, buf, sizeof(buf)),
+		"2500M");
+	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 10000}, buf, sizeof(buf)),
+		"10G");
 	assert_string_equal(show_port_speed(&(struct ctl_port){.speed = 0}, buf, sizeof(buf)), "-");
 }
 

@@ -34,7 +34,8 @@ static void check(const char *stream, const char *expected, bool done, int statu
 		n_got = 0;
 		got[0] = '\0';
 		for (size_t at = 0; at < len; at += piece)
-			ended = term_filter_feed(&filter, stream + at, len - at < piece ? len - at : piece);
+			ended = term_filter_feed(&filter, stream + at,
+				len - at < piece ? len - at : piece);
 		assert_int_equal(ended, done);
 		assert_string_equal(got, expected);
 		if (done)
@@ -44,10 +45,14 @@ static void check(const char *stream, const char *expected, bool done, int statu
 
 static void output_is_found(void **state)
 {
-	check("boot\r\nweft:h1# printf '\\033_b%s\\033\\134' 7; ...\r\n" BEGIN "hello\r\n" END "0\033\\", "hello\n", true, 0);
+	check("boot\r\nweft:h1# printf '\\033_b%s\\033\\134' 7; ...\r\n" BEGIN "hello\r\n" END
+	      "0\033\\",
+		"hello\n", true, 0);
 	check(BEGIN END "7\033\\", "", true, 7);
-	check(BEGIN "no newline at the end" END "1\033\\weft:h1# ", "no newline at the end", true, 1);
-	check(BEGIN "\033_e8:0\033\\\r\n\033" END "255\033\\more", "\033_e8:0\033\\\n\033", true, 255);
+	check(BEGIN "no newline at the end" END "1\033\\weft:h1# ", "no newline at the end", true,
+		1);
+	check(BEGIN "\033_e8:0\033\\\r\n\033" END "255\033\\more", "\033_e8:0\033\\\n\033", true,
+		255);
 	check(BEGIN "a\rb\r\r\n" END "0\r\n", "a\rb\r\n", true, 0);
 	check(END "0\033\\" BEGIN "x\r\n" END, "x\n", false, 0);
 	check(END "0\033\\" BEGIN "x\r\n" END "12", "x\n", false, 0);
@@ -110,7 +115,7 @@ static void check_same(const char *line, const char *prints)
 		_exit(127);
 	}
 	close(fds[1]);
-	// Each line of the shell's is a write of its own, and may come by itself.
+	/* Each line of the shell's is a write of its own, and may come by itself. */
 	while ((n = read(fds[0], out + n_out, sizeof(out) - 1 - n_out)) > 0)
 		n_out += (size_t)n;
 	close(fds[0]);

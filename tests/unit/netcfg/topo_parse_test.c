@@ -1,4 +1,6 @@
-/* Lab files: every wrong one gives exactly its message file; right ones give the lab they describe. */
+/*
+ * Lab files: every wrong one gives exactly its message file; right ones give the lab they describe.
+ */
 #include "topo.h"
 #include "topo_schema.h"
 
@@ -34,7 +36,8 @@ static void check_bad(const char *name)
 	FILE *out;
 
 	text = read_file(LABS_DIR "/bad", name, &size);
-	(void)snprintf(expected_name, sizeof(expected_name), "%.*s.txt", (int)strlen(name) - 5, name);
+	(void)snprintf(expected_name, sizeof(expected_name), "%.*s.txt", (int)strlen(name) - 5,
+		name);
 	expected = read_file(LABS_DIR "/bad", expected_name, &expected_size);
 	struct diag diag = {.file = name, .text = text, .size = size};
 
@@ -100,23 +103,23 @@ static void ranges_groups_and_meshes_resolve(void **state)
 	assert_int_equal(topo.n_links, 8);
 	node = &topo.nodes[topo_find_node(&topo, "spine2")];
 	assert_int_equal(node->vcpus, 2);
-	assert_true(node->memory_bytes == 512ull << 20); // the group's
+	assert_true(node->memory_bytes == 512ull << 20); /* the group's */
 	assert_int_equal(node->n_nics, 2);
 	node = &topo.nodes[topo_find_node(&topo, "leaf1")];
-	assert_true(node->memory_bytes == 128ull << 20); // the image's
-	assert_int_equal(node->n_nics, 10);              // gaps are filled
+	assert_true(node->memory_bytes == 128ull << 20); /* the image's */
+	assert_int_equal(node->n_nics, 10);              /* gaps are filled */
 	assert_true(node->nics[0].used && node->nics[1].used && node->nics[9].used);
 	assert_false(node->nics[5].used);
 	assert_int_equal(node->n_after, 2);
 	node = &topo.nodes[topo_find_node(&topo, "h2")];
-	assert_int_equal(node->nics[0].mtu, 1500); // the link's, before the default
+	assert_int_equal(node->nics[0].mtu, 1500); /* the link's, before the default */
 
-	link = &topo.links[2]; // h3 on br0
+	link = &topo.links[2]; /* h3 on br0 */
 	assert_false(link->is_wire);
 	assert_int_equal(link->vlan_mode, CTL_VLAN_ACCESS);
 	assert_int_equal(link->tag, 10);
 	assert_int_equal(link->mtu, 9216);
-	link = &topo.links[3]; // h4, its ends the other way round
+	link = &topo.links[3]; /* h4, its ends the other way round */
 	assert_int_equal(link->vlan_mode, CTL_VLAN_NATIVE_UNTAGGED);
 	assert_int_equal(link->native, 10);
 	assert_int_equal(vlan_set_count(&link->trunks), 10);
@@ -128,17 +131,19 @@ static void ranges_groups_and_meshes_resolve(void **state)
 
 static void addresses_become_kernel_arguments(void **state)
 {
-	static const char text[] = "version: 1\nname: t\nimages:\n  i: { kernel: /dev/null }\n"
-				   "nodes:\n  r1: { image: i, interfaces: 2, forwarding: true, gateway: 10.0.0.9,\n"
-				   "        ipv4: { eth1: [10.0.0.1/24, 10.0.1.1/24], eth2.10: 10.1.0.1/24 },\n"
-				   "        ipv6: { eth2.10: '2001:db8::1/64' } }\n";
+	static const char text[] =
+		"version: 1\nname: t\nimages:\n  i: { kernel: /dev/null }\n"
+		"nodes:\n  r1: { image: i, interfaces: 2, forwarding: true, gateway: 10.0.0.9,\n"
+		"        ipv4: { eth1: [10.0.0.1/24, 10.0.1.1/24], eth2.10: 10.1.0.1/24 },\n"
+		"        ipv6: { eth2.10: '2001:db8::1/64' } }\n";
 	struct diag diag = {.file = "t", .text = text, .size = sizeof(text) - 1};
 	struct topo topo;
 
 	assert_int_equal(topo_parse("/", true, &diag, &topo), 0);
 	assert_string_equal(topo.nodes[0].guest_args,
 		"hostname=r1 weft.ip=eth1:10.0.0.1/24 weft.ip=eth1:10.0.1.1/24 weft.vlan=eth2:10 "
-		"weft.ip=eth2.10:10.1.0.1/24 weft.ip=eth2.10:2001:db8::1/64 weft.gw=10.0.0.9 weft.fwd=1");
+		"weft.ip=eth2.10:10.1.0.1/24 weft.ip=eth2.10:2001:db8::1/64 weft.gw=10.0.0.9 "
+		"weft.fwd=1");
 	topo_done(&topo);
 }
 
@@ -160,7 +165,7 @@ static void ports_of_the_host_have_their_settings(void **state)
 	assert_int_equal(topo.n_ports, 7);
 	conf = conf_of(&topo, "host0");
 	assert_int_equal(conf->type, CTL_PORT_TAP);
-	assert_string_equal(conf->dev, "host0"); // its own name
+	assert_string_equal(conf->dev, "host0"); /* its own name */
 	assert_string_equal(conf->ip, "192.0.2.1/24,2001:db8::1/64");
 	assert_string_equal(conf->owner, "joe");
 	assert_int_equal(conf->mac.bytes[5], 1);
@@ -173,7 +178,8 @@ static void ports_of_the_host_have_their_settings(void **state)
 	assert_string_equal(conf->netns, "blue");
 	assert_string_equal(conf->peer, "eth0");
 	conf = conf_of(&topo, "cap");
-	assert_string_equal(conf->rx_file, LABS_DIR "/good/frames.pcap"); // from the file's directory
+	assert_string_equal(conf->rx_file,
+		LABS_DIR "/good/frames.pcap"); /* from the file's directory */
 	assert_string_equal(conf->tx_file, "/tmp/out.pcap");
 	assert_true(conf->loop);
 	conf = conf_of(&topo, "mem");
@@ -188,7 +194,7 @@ static void ports_of_the_host_have_their_settings(void **state)
 	assert_string_equal(topo.ports[link->a.port].name, "host0");
 	assert_false(link->is_wire);
 	assert_int_equal(link->tag, 10);
-	assert_string_equal(topo.ports[topo.links[1].a.port].name, "up0"); // the other way round
+	assert_string_equal(topo.ports[topo.links[1].a.port].name, "up0"); /* the other way round */
 	assert_int_equal(topo.ports[topo.links[1].a.port].mtu, 9000);
 	link = &topo.links[3];
 	assert_true(link->is_wire && !link->a.is_port && link->b.is_port);
@@ -210,7 +216,7 @@ static void nfguest_nodes_and_test_steps(void **state)
 	node = &topo.nodes[topo_find_node(&topo, "fw2")];
 	assert_true(node->image->is_nfguest);
 	assert_string_equal(node->cmdline, "mode=fwd");
-	assert_string_equal(node->guest_args, ""); // it would not understand them
+	assert_string_equal(node->guest_args, ""); /* it would not understand them */
 	assert_true(node->memory_bytes == 32ull << 20);
 	assert_int_equal(node->n_nics, 2);
 	assert_true(topo.nodes[topo_find_node(&topo, "gen")].memory_bytes == 64ull << 20);
@@ -236,7 +242,8 @@ static void manual_lists_every_key(void **state)
 		for (unsigned f = 0; f < topo_schemas[i]->n_fields; f++) {
 			(void)snprintf(word, sizeof(word), "*%s*", topo_schemas[i]->fields[f].name);
 			if (!strstr(page, word))
-				fail_msg("weft-lab(5) does not mention the key %s of a %s", word, topo_schemas[i]->what);
+				fail_msg("weft-lab(5) does not mention the key %s of a %s", word,
+					topo_schemas[i]->what);
 		}
 	}
 	free(page);

@@ -20,12 +20,33 @@ static void types_are_those_of_the_core_schema(void **state)
 	static const struct {
 		const char *text, *kind;
 	} cases[] = {
-		{"true", "a boolean"}, {"True", "a boolean"}, {"FALSE", "a boolean"}, {"yes", "text"},
-		{"on", "text"}, {"off", "text"}, {"No", "text"}, {"y", "text"}, {"'true'", "text"},
-		{"1", "a number"}, {"0x10", "a number"}, {"0o17", "a number"}, {"+5", "a number"},
-		{"1:30", "text"}, {"10:20", "text"}, {"1_000", "text"}, {"0b11", "text"}, {"'1'", "text"},
-		{"0x", "text"}, {"0x0x1", "text"}, {"", "nothing"}, {"~", "nothing"}, {"null", "nothing"},
-		{"'~'", "text"}, {"52:54:00:00:00:01", "text"}, {"[1]", "a list"}, {"{ a: 1 }", "a map"},
+		{"true", "a boolean"},
+		{"True", "a boolean"},
+		{"FALSE", "a boolean"},
+		{"yes", "text"},
+		{"on", "text"},
+		{"off", "text"},
+		{"No", "text"},
+		{"y", "text"},
+		{"'true'", "text"},
+		{"1", "a number"},
+		{"0x10", "a number"},
+		{"0o17", "a number"},
+		{"+5", "a number"},
+		{"1:30", "text"},
+		{"10:20", "text"},
+		{"1_000", "text"},
+		{"0b11", "text"},
+		{"'1'", "text"},
+		{"0x", "text"},
+		{"0x0x1", "text"},
+		{"", "nothing"},
+		{"~", "nothing"},
+		{"null", "nothing"},
+		{"'~'", "text"},
+		{"52:54:00:00:00:01", "text"},
+		{"[1]", "a list"},
+		{"{ a: 1 }", "a map"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -39,7 +60,8 @@ static void types_are_those_of_the_core_schema(void **state)
 		assert_non_null(root);
 		value = topo_yaml_get(root, "k");
 		if (strcmp(topo_yaml_kind(value), cases[i].kind))
-			fail_msg("'%s' is %s, not %s", cases[i].text, topo_yaml_kind(value), cases[i].kind);
+			fail_msg("'%s' is %s, not %s", cases[i].text, topo_yaml_kind(value),
+				cases[i].kind);
 		arena_done(&arena);
 	}
 }
@@ -49,8 +71,9 @@ static void numbers_have_bounds(void **state)
 	struct arena arena = {0};
 	struct diag diag;
 	uint64_t n;
-	const struct yaml_value *list =
-		read_text(&arena, &diag, "[18446744073709551615, 18446744073709551616, 0o17, 017]"), *v;
+	const struct yaml_value *list = read_text(&arena, &diag,
+					"[18446744073709551615, 18446744073709551616, 0o17, 017]"),
+				*v;
 
 	assert_non_null(list);
 	v = list->first;
@@ -63,7 +86,7 @@ static void numbers_have_bounds(void **state)
 	assert_int_equal(n, 15);
 	v = v->next;
 	assert_int_equal(topo_yaml_u64(v, &n), 0);
-	assert_int_equal(n, 17); // no C octal in YAML 1.2
+	assert_int_equal(n, 17); /* no C octal in YAML 1.2 */
 	arena_done(&arena);
 }
 

@@ -55,7 +55,7 @@ static void buckets_cover_every_value_in_order(void **state)
 
 #define RING 64
 
-/** What a receiver that looks as it is told sees of frames[n] with these numbers. */
+/* What a receiver that looks as it is told sees of frames[n] with these numbers. */
 static struct order watch(const uint32_t *numbers, unsigned n, uint32_t every)
 {
 	struct order order;
@@ -238,7 +238,7 @@ static void mesh_reaches_every_other_port(void **state)
 
 /* ---- pump ---- */
 
-/** What a device does to slot i of a packed ring. */
+/* What a device does to slot i of a packed ring. */
 static void use_packed(struct pump *pump, uint64_t n, uint16_t id)
 {
 	struct vring_packed_desc *desc =

@@ -140,7 +140,7 @@ static void no_two_disks_have_one_serial(void **state)
 			assert_string_not_equal(serial, args.config.disks[j].serial);
 		memcpy(before[i], serial, sizeof(before[i]));
 	}
-	assert_int_equal(parse(line), 0); // the same at every start
+	assert_int_equal(parse(line), 0); /* the same at every start */
 	for (unsigned i = 0; i < 7; i++)
 		assert_string_equal(before[i], args.config.disks[i].serial);
 }
@@ -153,7 +153,7 @@ static void too_many_devices_are_counted(void **state)
 		(void)snprintf(line + strlen(line), sizeof(line) - strlen(line),
 			" --net vhost-user=s%u", i);
 	(void)strcat(line, " --disk a --disk b --disk c");
-	assert_int_equal(parse(line), 0); // 31 of them
+	assert_int_equal(parse(line), 0); /* 31 of them */
 	(void)strcat(line, " --disk d");
 	assert_int_equal(parse(line), -EINVAL);
 	assert_non_null(strstr(err.msg, "32 PCI devices (26 network devices, 4 disks, a console, "

@@ -24,7 +24,7 @@ static void put(unsigned at, unsigned size, uint64_t value)
 static int setup(void **state)
 {
 	memset(image, 0, sizeof(image));
-	image[0x1f1] = 1; // one sector of setup beside the first
+	image[0x1f1] = 1; /* one sector of setup beside the first */
 	put(0x1fe, 2, 0xaa55);
 	image[0x200] = 0xeb;
 	image[0x201] = 0x66;
@@ -80,7 +80,7 @@ static void kernel_is_placed_where_it_prefers(void **state)
 	assert_int_equal(plan.entry.rip_gpa, 0x1000200);
 	assert_int_equal(plan.entry.arg_gpa, LAYOUT_BOOT_PARAMS);
 	assert_int_equal(get(0x1000000, 4), 0x90909090);
-	// As high as it goes, on a page.
+	/* As high as it goes, on a page. */
 	assert_int_equal(plan.initrd_gpa, (64u << 20) - 8192);
 	assert_int_equal(get(LAYOUT_BOOT_PARAMS + 0x218, 4), plan.initrd_gpa);
 	assert_int_equal(get(LAYOUT_BOOT_PARAMS + 0x21c, 4), 5000);
@@ -108,7 +108,7 @@ static void memory_map_covers_ram_and_reserves_tables(void **state)
 			 size = get(at + 8, 8);
 		bool is_ram = get(at + 16, 4) == BOOT_RANGE_RAM;
 
-		assert_true(gpa >= end); // ascending, no overlap
+		assert_true(gpa >= end); /* ascending, no overlap */
 		end = gpa + size;
 		ram += is_ram ? size : 0;
 		has_acpi |= !is_ram && gpa <= LAYOUT_ACPI_BASE &&
@@ -118,7 +118,7 @@ static void memory_map_covers_ram_and_reserves_tables(void **state)
 	assert_true(has_acpi);
 	assert_true(has_ecam);
 	assert_int_equal(ram, (64u << 20) - LAYOUT_KERNEL + LAYOUT_EBDA);
-	assert_int_equal(get(LAYOUT_BOOT_PARAMS + 0x218, 8), 0); // no initrd
+	assert_int_equal(get(LAYOUT_BOOT_PARAMS + 0x218, 8), 0); /* no initrd */
 }
 
 static void small_ram_moves_a_relocatable_kernel(void **state)
@@ -126,7 +126,7 @@ static void small_ram_moves_a_relocatable_kernel(void **state)
 	struct boot_plan plan;
 	struct err err;
 
-	put(0x258, 8, 0x10000000); // 256 MiB
+	put(0x258, 8, 0x10000000); /* 256 MiB */
 	assert_int_equal(load(IMAGE_BYTES, "", 0, &plan, &err), 0);
 	assert_int_equal(plan.entry.rip_gpa, 0x200200);
 	image[0x234] = 0;
@@ -170,12 +170,12 @@ static void hostile_addresses_are_refused(void **state)
 	struct err err;
 
 	put(0x258, 8, UINT64_MAX - 4095);
-	put(0x230, 4, 0x1234); // and an alignment that is none
+	put(0x230, 4, 0x1234); /* and an alignment that is none */
 	assert_int_equal(load(IMAGE_BYTES, "", 0, &plan, &err), -ENOEXEC);
 	put(0x230, 4, 0);
 	assert_int_equal(load(IMAGE_BYTES, "", 0, &plan, &err), -ENOEXEC);
 	image[0x234] = 0;
-	put(0x258, 8, 0x1000); // would overwrite its own parameters
+	put(0x258, 8, 0x1000); /* would overwrite its own parameters */
 	assert_int_equal(load(IMAGE_BYTES, "", 0, &plan, &err), -ENOEXEC);
 	assert_non_null(strstr(err.msg, "below 1 MiB"));
 }
@@ -202,7 +202,7 @@ static void command_line_and_initrd_must_fit(void **state)
 	assert_int_equal(load(IMAGE_BYTES, "1234", 0, &plan, &err), 0);
 	assert_int_equal(load(IMAGE_BYTES, "", 60u << 20, &plan, &err), -ENOSPC);
 	assert_int_equal(load(IMAGE_BYTES, "", UINT64_MAX, &plan, &err), -ENOSPC);
-	put(0x22c, 4, 0x1401fff); // the highest address an initrd may touch
+	put(0x22c, 4, 0x1401fff); /* the highest address an initrd may touch */
 	assert_int_equal(load(IMAGE_BYTES, "", 4096, &plan, &err), 0);
 	assert_int_equal(plan.initrd_gpa, 0x1401000);
 	put(0x22c, 4, 0);

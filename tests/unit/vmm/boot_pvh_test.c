@@ -55,7 +55,8 @@ static int setup(void **state)
 	kernel.entry.header = (Elf64_Nhdr){.n_namesz = 4, .n_descsz = 4, .n_type = 18};
 	memcpy(kernel.entry.name, "Xen", 4);
 	kernel.entry.entry = 0x200010;
-	kernel.user.header = (Elf64_Nhdr){.n_namesz = 5, .n_descsz = 4, .n_type = BOOT_PVH_USER_NOTE};
+	kernel.user.header =
+		(Elf64_Nhdr){.n_namesz = 5, .n_descsz = 4, .n_type = BOOT_PVH_USER_NOTE};
 	memcpy(kernel.user.name, "Weft", 4);
 	kernel.user.entry = 0x200020;
 	return mem_create(32u << 20, false, &mem, NULL);
@@ -101,14 +102,14 @@ static void kernel_and_start_info_are_placed(void **state)
 	assert_int_equal(plan.entry.mode, BOOT_PVH);
 	assert_int_equal(plan.entry.rip_gpa, 0x200010);
 	assert_int_equal(get(0x2000ff, 1), 0xf4);
-	assert_int_equal(get(0x200100, 8), 0); // .bss is cleared
+	assert_int_equal(get(0x200100, 8), 0); /* .bss is cleared */
 	assert_int_equal(get(LAYOUT_PVH_INFO, 4), 0x336ec578);
 	assert_int_equal(get(LAYOUT_PVH_INFO + 4, 4), 1);
 	assert_int_equal(get(LAYOUT_PVH_INFO + 12, 4), 1);
 	modules = get(LAYOUT_PVH_INFO + 16, 8);
 	assert_int_equal(get(modules, 8), plan.initrd_gpa);
 	assert_int_equal(get(modules + 8, 8), 5000);
-	assert_int_equal(get(get(LAYOUT_PVH_INFO + 24, 8), 4), 0x746f6f72); // "root"
+	assert_int_equal(get(get(LAYOUT_PVH_INFO + 24, 8), 4), 0x746f6f72); /* "root" */
 	assert_int_equal(get(LAYOUT_PVH_INFO + 32, 8), 0xe0000);
 	map = get(LAYOUT_PVH_INFO + 40, 8);
 	assert_int_equal(get(map, 8), 0);
@@ -131,7 +132,7 @@ static void a_command_line_that_linux_cannot_take_is_refused(void **state)
 	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), 0);
 	text[2047] = 'x';
 	kernel.note.p_filesz += sizeof(kernel.user);
-	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), 0); // not Linux
+	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), 0); /* not Linux */
 	cmdline = "root=x";
 }
 
@@ -145,10 +146,10 @@ static void a_user_entry_is_taken_where_there_is_one(void **state)
 	assert_int_equal(plan.entry.mode, BOOT_USER64);
 	assert_int_equal(plan.entry.rip_gpa, 0x200020);
 	assert_int_equal(plan.entry.arg_gpa, LAYOUT_PVH_INFO);
-	kernel.user.entry = 0x300000; // outside
+	kernel.user.entry = 0x300000; /* outside */
 	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), -ENOEXEC);
 	assert_non_null(strstr(err.msg, "user entry point 0x300000"));
-	kernel.entry.header.n_type = 17; // alone it does not do
+	kernel.entry.header.n_type = 17; /* alone it does not do */
 	assert_int_equal(load(sizeof(kernel), 0, &plan, &err), -ENOEXEC);
 	assert_non_null(strstr(err.msg, "no PVH entry point"));
 }
@@ -183,7 +184,7 @@ static void broken_files_are_refused(void **state)
 static void hostile_segments_are_refused(void **state)
 {
 	kernel.load.p_filesz = UINT64_MAX;
-	expect_refusal(-ENOEXEC, "past the end of the file"); // filesz > memsz
+	expect_refusal(-ENOEXEC, "past the end of the file"); /* filesz > memsz */
 	kernel.load.p_memsz = UINT64_MAX;
 	expect_refusal(-ENOSPC, "larger than guest RAM");
 	kernel.load.p_filesz = 16;
@@ -234,10 +235,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(kernel_and_start_info_are_placed, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_command_line_that_linux_cannot_take_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_user_entry_is_taken_where_there_is_one, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_command_line_that_linux_cannot_take_is_refused,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(a_user_entry_is_taken_where_there_is_one, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(broken_files_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(hostile_segments_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(entry_point_is_checked, setup, teardown),

@@ -47,7 +47,7 @@ static void accesses_reach_their_range(void **state)
 	bus_write(bus, 0x204, 4, 0xdeadbeef);
 	assert_int_equal(b.offset, 4);
 	assert_int_equal(b.value, 0xdeadbeef);
-	// Outside, and over the end: all ones, nobody is called.
+	/* Outside, and over the end: all ones, nobody is called. */
 	assert_int_equal(bus_read(bus, 0xff, 1), 0xff);
 	assert_int_equal(bus_read(bus, 0x10e, 4), 0xffffffff);
 	assert_int_equal(bus_read(bus, 0xffff, 8), UINT64_MAX);
@@ -138,7 +138,7 @@ static void ioeventfds_are_signalled_or_handed_on(void **state)
 	assert_int_equal(bus_ioeventfd_assign(bus, 0x100, 2, fd), 0);
 	assert_int_equal(bus_ioeventfd_assign(bus, 0x100, 2, fd), -EEXIST);
 	bus_write(bus, 0x100, 2, 7);
-	bus_write(bus, 0x100, 4, 7); // another length is an ordinary write
+	bus_write(bus, 0x100, 4, 7); /* another length is an ordinary write */
 	assert_int_equal(read(fd, &count, sizeof(count)), sizeof(count));
 	assert_int_equal(count, 1);
 	assert_int_equal(p.n_writes, 1);
@@ -149,7 +149,7 @@ static void ioeventfds_are_signalled_or_handed_on(void **state)
 	assert_int_equal(n_assigned, 1);
 	assert_int_equal(bus_ioeventfd_assign(bus, 0x666, 0, fd), -ENOSPC);
 	bus_ioeventfd_release(bus, 0x104, 0, fd);
-	assert_int_equal(n_assigned, 1); // 2 calls with assign, one without
+	assert_int_equal(n_assigned, 1); /* 2 calls with assign, one without */
 	bus_destroy(bus);
 	(void)close(fd);
 }

@@ -1,6 +1,6 @@
 /** cmocka_all: what cmocka.h needs before it, in the order it needs. */
-#ifndef TESTS_CMOCKA_ALL_H
-#define TESTS_CMOCKA_ALL_H
+#ifndef WEFT_TESTS_UNIT_VMM_CMOCKA_ALL_H
+#define WEFT_TESTS_UNIT_VMM_CMOCKA_ALL_H
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -77,14 +77,14 @@ static void run(struct fixture *f)
 {
 	int n = 1;
 
-	// Both ends are in this process: what can happen has happened when a round is empty.
+	/* Both ends are in this process: what can happen has happened when a round is empty. */
 	for (int i = 0; n && i < 20; i++) {
 		n = ev_run_once(f->ev, 0);
 		assert_true(n >= 0);
 	}
 }
 
-// A terminal's bytes go through a thread of the kernel: give them up to 2 s.
+/* A terminal's bytes go through a thread of the kernel: give them up to 2 s. */
 static void run_until_readable(struct fixture *f, int fd)
 {
 	struct pollfd pfd = {.fd = fd, .events = POLLIN};
@@ -141,7 +141,7 @@ static void all_sinks_see_the_output(void **state)
 	console_write(f->console, "world", 5);
 	b = attach(f, "sock");
 	run(f);
-	assert_int_equal(recv(a, text, sizeof(text), 0), 11); // with what came before it
+	assert_int_equal(recv(a, text, sizeof(text), 0), 11); /* with what came before it */
 	assert_memory_equal(text, "hello world", 11);
 	assert_int_equal(recv(b, text, sizeof(text), 0), 11);
 	assert_int_equal(file_size(f, "out", text, sizeof(text)), 11);
@@ -169,7 +169,7 @@ static void who_does_not_read_is_skipped_and_files_are_not(void **state)
 		char line[16];
 
 		(void)snprintf(line, sizeof(line), "%07d\n", i);
-		console_write(f->console, line, LINE); // returns although nobody reads
+		console_write(f->console, line, LINE); /* returns although nobody reads */
 		if (i % 1000 == 0)
 			run(f);
 	}
@@ -184,8 +184,8 @@ static void who_does_not_read_is_skipped_and_files_are_not(void **state)
 			n += (size_t)len;
 		run(f);
 	}
-	assert_in_range(n, CONSOLE_RING_BYTES, LINES * LINE - 1); // lost the middle
-	assert_memory_equal(got + n - LINE, "0099999\n", LINE);   // but not the end
+	assert_in_range(n, CONSOLE_RING_BYTES, LINES * LINE - 1); /* lost the middle */
+	assert_memory_equal(got + n - LINE, "0099999\n", LINE);   /* but not the end */
 	(void)close(lazy);
 }
 
@@ -206,7 +206,7 @@ static void input_waits_until_the_device_has_room(void **state)
 	run(f);
 	assert_int_equal(f->n_input, 6);
 	assert_memory_equal(f->input, "abcdef", 6);
-	assert_int_equal(send(fd, "gh", 2, 0), 2); // reading goes on
+	assert_int_equal(send(fd, "gh", 2, 0), 2); /* reading goes on */
 	run(f);
 	assert_memory_equal(f->input, "abcdefgh", 8);
 	(void)close(fd);
@@ -223,7 +223,7 @@ static void clients_are_limited_and_make_room_again(void **state)
 	for (unsigned i = 0; i < CONSOLE_MAX_CLIENTS; i++)
 		fds[i] = attach(f, "sock");
 	extra = attach(f, "sock");
-	assert_int_equal(recv(extra, &byte, 1, 0), 0); // closed at once
+	assert_int_equal(recv(extra, &byte, 1, 0), 0); /* closed at once */
 	(void)close(extra);
 	(void)close(fds[0]);
 	run(f);
@@ -266,12 +266,12 @@ static void a_link_that_was_left_is_taken_and_nothing_else(void **state)
 	char target[64] = "";
 	int fd;
 
-	assert_int_equal(symlink("/dev/pts/4095", pty.path), 0); // of a VM that was killed
+	assert_int_equal(symlink("/dev/pts/4095", pty.path), 0); /* of a VM that was killed */
 	assert_int_equal(console_add_sink(f->console, &pty, &err), 0);
 	assert_true(readlink(pty.path, target, sizeof(target) - 1) > 0);
 	assert_string_not_equal(target, "/dev/pts/4095");
 	assert_int_equal(unlink(pty.path), 0);
-	assert_int_equal(symlink("/etc/passwd", pty.path), 0); // not ours any more
+	assert_int_equal(symlink("/etc/passwd", pty.path), 0); /* not ours any more */
 	console_destroy(f->console);
 	assert_int_equal(console_create(f->ev, "serial", &f->console), 0);
 	assert_int_equal(readlink(pty.path, target, sizeof(target)), strlen("/etc/passwd"));
@@ -296,7 +296,7 @@ static void nothing_spins_without_descriptors(void **state)
 	console_write(f->console, "x", 1);
 	for (int i = 0; i < 10000 && recv(fd, &byte, 1, 0) != 1; i++)
 		assert_true(ev_run_once(f->ev, 1) >= 0);
-	assert_int_equal(byte, 'x'); // served once there are some
+	assert_int_equal(byte, 'x'); /* served once there are some */
 	(void)close(fd);
 	run(f);
 }
@@ -314,7 +314,7 @@ static void a_served_socket_is_not_taken_and_a_stale_one_is(void **state)
 	assert_int_equal(listen(fd, 1), 0);
 	assert_int_equal(console_add_sink(f->console, &sock, &err), -EADDRINUSE);
 	assert_non_null(strstr(err.msg, "a running program serves it"));
-	(void)close(fd); // the file stays behind
+	(void)close(fd); /* the file stays behind */
 	assert_int_equal(console_add_sink(f->console, &sock, NULL), 0);
 	(void)close(attach(f, "sock"));
 	run(f);
@@ -344,8 +344,8 @@ static void send_odd(struct fixture *f, int fd, int *ret_reader)
 	(void)close(fd);
 }
 
-/* More of them than there may be clients, one while the device takes nothing; where the console waited
- * for one to be closed, this test would, for an hour. */
+/* More of them than there may be clients, one while the device takes nothing; where the console
+ * waited for one to be closed, this test would, for an hour. */
 static void descriptors_of_a_client_hold_nobody(void **state)
 {
 	struct fixture *f = *state;
@@ -377,21 +377,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(all_sinks_see_the_output, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			who_does_not_read_is_skipped_and_files_are_not, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			input_waits_until_the_device_has_room, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			clients_are_limited_and_make_room_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			pty_has_a_link_and_works_both_ways, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_link_that_was_left_is_taken_and_nothing_else, setup, teardown),
+		cmocka_unit_test_setup_teardown(who_does_not_read_is_skipped_and_files_are_not,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(input_waits_until_the_device_has_room, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(clients_are_limited_and_make_room_again, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(pty_has_a_link_and_works_both_ways, setup,
+			teardown),
+		cmocka_unit_test_setup_teardown(a_link_that_was_left_is_taken_and_nothing_else,
+			setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_spins_without_descriptors, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			a_served_socket_is_not_taken_and_a_stale_one_is, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			descriptors_of_a_client_hold_nobody, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_served_socket_is_not_taken_and_a_stale_one_is,
+			setup, teardown),
+		cmocka_unit_test_setup_teardown(descriptors_of_a_client_hold_nobody, setup,
+			teardown),
 		cmocka_unit_test_setup_teardown(a_bad_path_says_which, setup, teardown),
 	};
 

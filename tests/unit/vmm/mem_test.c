@@ -37,7 +37,7 @@ static void file_is_sealed(void **state)
 
 static void translation_stays_inside_a_region(void **state)
 {
-	// 4 GiB of lazily populated RAM: 3 GiB low, 1 GiB high, nothing between.
+	/* 4 GiB of lazily populated RAM: 3 GiB low, 1 GiB high, nothing between. */
 	static const struct {
 		uint64_t gpa, size;
 		int code;

@@ -31,7 +31,7 @@ static int rec_set_routes(void *ctx, const struct irq_route *routes, unsigned n_
 
 static int rec_irqfd(void *ctx, int fd, uint32_t gsi, bool assign)
 {
-	// Invariant (1) of irq.h: the route is there before the irqfd.
+	/* Invariant (1) of irq.h: the route is there before the irqfd. */
 	if (assign)
 		assert_true(gsi - LAYOUT_N_LINES < rec.n_routes);
 	assert_int_equal(rec.fd_of_gsi[gsi], assign ? 0 : fd);
@@ -188,16 +188,16 @@ static void config_space_is_there_both_ways(void **state)
 	assert_int_equal(bus_read(f->mmio, ecam(1, 0), 4), 0x10411af4);
 	assert_int_equal(bus_read(f->mmio, ecam(1, 0), 8), 0x0010000010411af4ull);
 	assert_int_equal(bus_read(f->mmio, ecam(2, 0), 4), 0xffffffff);
-	assert_int_equal(bus_read(f->mmio, ecam(1, 0) + 0x1000, 4), 0xffffffff); // function 1
+	assert_int_equal(bus_read(f->mmio, ecam(1, 0) + 0x1000, 4), 0xffffffff); /* function 1 */
 	assert_int_equal(bus_read(f->mmio, LAYOUT_ECAM_BASE + (1 << 20), 4), 0xffffffff);
-	assert_int_equal(bus_read(f->mmio, ecam(1, 1), 4), 0xffffffff); // not aligned
+	assert_int_equal(bus_read(f->mmio, ecam(1, 1), 4), 0xffffffff); /* not aligned */
 	bus_write(f->pio, 0xcf8, 4, 0x80000000 | 1 << 11);
 	assert_int_equal(bus_read(f->pio, 0xcf8, 4), 0x80000000 | 1 << 11);
 	assert_int_equal(bus_read(f->pio, 0xcfc, 4), 0x10411af4);
 	assert_int_equal(bus_read(f->pio, 0xcfe, 2), 0x1041);
 	assert_int_equal(bus_read(f->pio, 0xcff, 1), 0x10);
 	assert_int_equal(bus_read(f->pio, 0xcff, 2), 0xffff);
-	bus_write(f->pio, 0xcf8, 4, 1 << 11); // disabled
+	bus_write(f->pio, 0xcf8, 4, 1 << 11); /* disabled */
 	assert_int_equal(bus_read(f->pio, 0xcfc, 4), 0xffffffff);
 }
 
@@ -232,7 +232,7 @@ static void bars_are_sized_moved_and_switched(void **state)
 	enable_memory(f);
 	assert_int_equal(f->device.base, 0x1000000000ull);
 	assert_int_equal(bus_read(f->mmio, 0x1000000010ull, 4), 0x42);
-	// Onto ECAM: it answers nowhere rather than there, and comes back.
+	/* Onto ECAM: it answers nowhere rather than there, and comes back. */
 	bus_write(f->mmio, ecam(1, 0x14), 4, 0);
 	bus_write(f->mmio, ecam(1, 0x10), 4, LAYOUT_ECAM_BASE);
 	assert_int_equal(f->device.base, BUS_UNMAPPED);
@@ -248,16 +248,16 @@ static void vectors_follow_enable_and_masks(void **state)
 	uint64_t base = enable_memory(f);
 
 	set_vector(f, base, 1, 0x31, false);
-	assert_int_equal(rec.n_attached, 0); // MSI-X is off
+	assert_int_equal(rec.n_attached, 0); /* MSI-X is off */
 	enable_msix(f, 0x8000);
 	assert_true(pci_msix_enabled(f->dev));
-	assert_int_equal(rec.n_attached, 1); // the others are masked from reset
+	assert_int_equal(rec.n_attached, 1); /* the others are masked from reset */
 	assert_true(attached(f, 1, 0x31));
 	enable_msix(f, 0xc000);
-	assert_int_equal(rec.n_attached, 0); // function mask
+	assert_int_equal(rec.n_attached, 0); /* function mask */
 	enable_msix(f, 0x8000);
 	assert_true(attached(f, 1, 0x31));
-	bus_write(f->mmio, base + TABLE_OFFSET + 16 + 8, 4, 0x55); // a new message, live
+	bus_write(f->mmio, base + TABLE_OFFSET + 16 + 8, 4, 0x55); /* a new message, live */
 	assert_true(attached(f, 1, 0x55));
 	set_vector(f, base, 1, 0x55, true);
 	assert_int_equal(rec.n_attached, 0);
@@ -280,10 +280,10 @@ static void masked_messages_are_pending_and_replayed(void **state)
 	bus_write(f->mmio, base + TABLE_OFFSET + 2 * 16 + 12, 4, 0);
 	assert_true(attached(f, 2, 0x32));
 	assert_int_equal(poll(&p, 1, 0),
-		1); // the kernel finds the count when the irqfd is attached
+		1); /* the kernel finds the count when the irqfd is attached */
 	pci_bus_reset(f->pci);
 	assert_int_equal(rec.n_attached, 0);
-	assert_int_equal(poll(&p, 1, 0), 0); // and what was pending dies with a reset
+	assert_int_equal(poll(&p, 1, 0), 0); /* and what was pending dies with a reset */
 }
 
 static void odd_table_accesses_are_ignored(void **state)

@@ -58,10 +58,10 @@ static void write_kernel(const uint8_t *code, size_t len)
 	image[0x1ff] = 0xaa;
 	memcpy(image + 0x200, "\xeb\x66HdrS\x0f\x02", 8);
 	image[0x211] = 1;
-	image[0x22f] = 0x7f; // initrd_addr_max
+	image[0x22f] = 0x7f; /* initrd_addr_max */
 	image[0x236] = 1;
-	image[0x239] = 8;    // cmdline_size
-	image[0x25a] = 0x10; // pref_address 1 MiB
+	image[0x239] = 8;    /* cmdline_size */
+	image[0x25a] = 0x10; /* pref_address 1 MiB */
 	memcpy(image + 1024 + 0x200, code, len);
 	(void)snprintf(path, sizeof(path), "%s/kernel", dir);
 	file = fopen(path, "w");
@@ -72,35 +72,36 @@ static void write_kernel(const uint8_t *code, size_t len)
 
 static void guest_prints_resets_and_powers_off(void **state)
 {
-	// clang-format off
+	/* clang-format off */
 	static const uint8_t code[] = {
-		0x66, 0xba, 0xf8, 0x03,       // mov dx, 0x3f8
-		0xb0, 'h', 0xee,              // mov al, 'h'; out dx, al
+		0x66, 0xba, 0xf8, 0x03,       /* mov dx, 0x3f8 */
+		0xb0, 'h', 0xee,              /* mov al, 'h'; out dx, al */
 		0xb0, 'i', 0xee,
-		0xb8, 0x00, 0x00, 0x08, 0x00, // mov eax, 0x80000: RAM survives a reset
-		0xff, 0x00,                   // inc dword [rax]
-		0x83, 0x38, 0x03,             // cmp dword [rax], 3
-		0x73, 0x0a,                   // jae off
-		0x66, 0xba, 0xf9, 0x0c,       // mov dx, 0xcf9
+		0xb8, 0x00, 0x00, 0x08, 0x00, /* mov eax, 0x80000: RAM survives a reset */
+		0xff, 0x00,                   /* inc dword [rax] */
+		0x83, 0x38, 0x03,             /* cmp dword [rax], 3 */
+		0x73, 0x0a,                   /* jae off */
+		0x66, 0xba, 0xf9, 0x0c,       /* mov dx, 0xcf9 */
 		0xb0, 0x06, 0xee, 0xf4, 0xeb, 0xfd,
-		0x66, 0xba, 0x04, 0x06,       // off: mov dx, 0x604
-		0x66, 0xb8, 0x00, 0x34,       // mov ax, S5 and enable
+		0x66, 0xba, 0x04, 0x06,       /* off: mov dx, 0x604 */
+		0x66, 0xb8, 0x00, 0x34,       /* mov ax, S5 and enable */
 		0x66, 0xef, 0xf4, 0xeb, 0xfd,
 	};
-	// clang-format on
+	/* clang-format on */
 	char text[1024];
 
 	need_kvm();
 	write_kernel(code, sizeof(code));
-	assert_int_equal(
-		run(text, sizeof(text),
-			"timeout 30 %s run " VMM_SANDBOX "--slow-kvm --vcpus 2 --memory 32M --kernel %s/kernel"
-			" --serial stdio 2>&1 </dev/null",
-			vmm, dir),
+	assert_int_equal(run(text, sizeof(text),
+				 "timeout 30 %s run " VMM_SANDBOX
+				 "--slow-kvm --vcpus 2 --memory 32M --kernel %s/kernel"
+				 " --serial stdio 2>&1 </dev/null",
+				 vmm, dir),
 		0);
 	assert_non_null(strstr(text, "guest powered off"));
 	assert_int_equal(run(text, sizeof(text),
-				 "timeout 30 %s run " VMM_SANDBOX "--slow-kvm --memory 32M --kernel %s/kernel"
+				 "timeout 30 %s run " VMM_SANDBOX
+				 "--slow-kvm --memory 32M --kernel %s/kernel"
 				 " --serial stdio 2>/dev/null </dev/null",
 				 vmm, dir),
 		0);
@@ -109,23 +110,24 @@ static void guest_prints_resets_and_powers_off(void **state)
 
 static void unknown_ports_read_all_ones(void **state)
 {
-	// clang-format off
+	/* clang-format off */
 	static const uint8_t code[] = {
-		0x66, 0xba, 0x34, 0x12,       // mov dx, 0x1234
-		0xed,                         // in eax, dx
-		0x66, 0xba, 0xf8, 0x03,       // mov dx, 0x3f8
-		0x83, 0xf8, 0xff,             // cmp eax, -1
-		0xb0, 'n', 0x75, 0x02,        // mov al, 'n'; jne +2
-		0xb0, 'y', 0xee,              // mov al, 'y'; out dx, al
+		0x66, 0xba, 0x34, 0x12,       /* mov dx, 0x1234 */
+		0xed,                         /* in eax, dx */
+		0x66, 0xba, 0xf8, 0x03,       /* mov dx, 0x3f8 */
+		0x83, 0xf8, 0xff,             /* cmp eax, -1 */
+		0xb0, 'n', 0x75, 0x02,        /* mov al, 'n'; jne +2 */
+		0xb0, 'y', 0xee,              /* mov al, 'y'; out dx, al */
 		0x66, 0xba, 0x04, 0x06, 0x66, 0xb8, 0x00, 0x34, 0x66, 0xef, 0xf4, 0xeb, 0xfd,
 	};
-	// clang-format on
+	/* clang-format on */
 	char text[64];
 
 	need_kvm();
 	write_kernel(code, sizeof(code));
 	assert_int_equal(run(text, sizeof(text),
-				 "timeout 30 %s run " VMM_SANDBOX "--slow-kvm --memory 32M --kernel %s/kernel"
+				 "timeout 30 %s run " VMM_SANDBOX
+				 "--slow-kvm --memory 32M --kernel %s/kernel"
 				 " --serial stdio 2>/dev/null </dev/null",
 				 vmm, dir),
 		0);
@@ -134,13 +136,14 @@ static void unknown_ports_read_all_ones(void **state)
 
 static void a_deaf_guest_is_unplugged_by_the_second_signal(void **state)
 {
-	static const uint8_t code[] = {0xfa, 0xf4, 0xeb, 0xfd}; // cli; hlt; jmp
+	static const uint8_t code[] = {0xfa, 0xf4, 0xeb, 0xfd}; /* cli; hlt; jmp */
 	char text[1024];
 
 	need_kvm();
 	write_kernel(code, sizeof(code));
 	assert_int_equal(run(text, sizeof(text),
-				 "%s run " VMM_SANDBOX "--slow-kvm --memory 32M --kernel %s/kernel 2>&1 & p=$!;"
+				 "%s run " VMM_SANDBOX
+				 "--slow-kvm --memory 32M --kernel %s/kernel 2>&1 & p=$!;"
 				 " sleep 1; kill -TERM $p; sleep 0.3; kill -TERM $p; wait $p",
 				 vmm, dir),
 		0);
@@ -159,13 +162,15 @@ static void mistakes_are_explained(void **state)
 		{"%s run " VMM_SANDBOX "--slow-kvm --kernel %s/nothing 2>&1", 1,
 			"nothing': cannot open it: No such file"},
 		{"%s run " VMM_SANDBOX "--slow-kvm --kernel %s 2>&1", 1, "not a regular file"},
-		{"%s run " VMM_SANDBOX "--slow-kvm --kernel /bin/sh 2>&1 # %s", 1, "kernel '/bin/sh': "},
+		{"%s run " VMM_SANDBOX "--slow-kvm --kernel /bin/sh 2>&1 # %s", 1,
+			"kernel '/bin/sh': "},
 		{"%s run " VMM_SANDBOX "--slow-kvm --kernel %s/kernel --initrd /proc/none 2>&1", 1,
 			"initrd '/proc/none'"},
-		{"%s run " VMM_SANDBOX "--slow-kvm --kernel %s/kernel --serial file=/no/where 2>&1", 1,
-			"serial: file '/no/where'"},
-		{"%s run " VMM_SANDBOX "--slow-kvm --kernel %s/kernel --memory 17000K --hugepages 2>&1", 1,
-			"multiple of 2048 KiB"},
+		{"%s run " VMM_SANDBOX "--slow-kvm --kernel %s/kernel --serial file=/no/where 2>&1",
+			1, "serial: file '/no/where'"},
+		{"%s run " VMM_SANDBOX
+		 "--slow-kvm --kernel %s/kernel --memory 17000K --hugepages 2>&1",
+			1, "multiple of 2048 KiB"},
 	};
 	char text[1024];
 

@@ -45,7 +45,7 @@
 
 enum { FD_FILE = 100, FD_TTY, FD_STREAM, FD_DGRAM, FD_TCP, FD_EVENT };
 #define NO_NUMBER    (-1L)
-#define PARENT	     0x7001L /* an argument: the process that forked us */
+#define PARENT       0x7001L /* an argument: the process that forked us */
 #define THIS_PROCESS 0x7002L
 
 static char folder[] = "/tmp/weft-sandbox-XXXXXX";
@@ -85,13 +85,13 @@ static void scene_restore(void)
 		if (unlink(made[i]) < 0)
 			(void)rmdir(made[i]);
 	}
-	(void)mkdir("empty", 0755); // there already, as a rule
+	(void)mkdir("empty", 0755); /* there already, as a rule */
 	write_file("secret");
 }
 
 static void listen_at(int type, const struct sockaddr_un *addr, socklen_t size)
 {
-	int fd = socket(AF_UNIX, type, 0); // stays open for the life of this process
+	int fd = socket(AF_UNIX, type, 0); /* stays open for the life of this process */
 
 	assert_int_equal(bind(fd, (const struct sockaddr *)addr, size), 0);
 	if (type == SOCK_STREAM)
@@ -130,7 +130,7 @@ static int scene_destroy(void **state)
 
 #define LAYER_CALLS 1u /* seccomp */
 #define LAYER_FILES 2u /* Landlock */
-#define DIED	    LONG_MIN
+#define DIED        LONG_MIN
 
 struct trial {
 	unsigned layers;
@@ -147,14 +147,14 @@ struct outcome {
 };
 
 #define MAX_RESULTS 160
-#define TRAPPED	    (-LONG_MAX) /* the filter said no, in a child that is told and goes on */
+#define TRAPPED     (-LONG_MAX) /* the filter said no, in a child that is told and goes on */
 
 static long *shared_result; /* shared_result[MAX_RESULTS], with the children */
-static pid_t parent;	    /* of a child */
+static pid_t parent;        /* of a child */
 
 static void enter_layers(const struct trial *trial)
 {
-	(void)signal(SIGSEGV, SIG_DFL); // cmocka's handler would go on with the tests in here
+	(void)signal(SIGSEGV, SIG_DFL); /* cmocka's handler would go on with the tests in here */
 	(void)signal(SIGILL, SIG_DFL);
 	sandbox_init();
 	if (trial->layers & LAYER_FILES && sandbox_enter_files(removable, 1) < 0)
@@ -207,7 +207,7 @@ struct attempt {
 };
 
 #define P(pointer) ((long)(uintptr_t)(pointer))
-#define HIGH	   (1L << 32) /* of a 32-bit argument: the kernel does not look at it */
+#define HIGH       (1L << 32) /* of a 32-bit argument: the kernel does not look at it */
 
 static const struct attempt attempts[] = {
 	/* files */
@@ -389,7 +389,7 @@ static long run_attempts(const void *arg)
 	(void)sigaction(SIGSYS, &action, NULL);
 	for (size_t i = 0; i < N_ATTEMPTS; i++) {
 		if (attempts[i].nr & X32(0))
-			continue; // kills without a signal that can be taken
+			continue; /* kills without a signal that can be taken */
 		shared_result[1 + i] = run_attempt(&attempts[i]);
 		if (shared_result[1 + i] == -ENOTRECOVERABLE)
 			shared_result[1 + i] = TRAPPED;
@@ -526,7 +526,9 @@ static void nothing_refuses_without_layers(void **state)
 		if (a->landlock != 1)
 			continue;
 		out = try(&trial);
-		// A program that was started ends with 0; openat2() here has no flags: read only.
+		/*
+		 * A program that was started ends with 0; openat2() here has no flags: read only.
+		 */
 		if (out.result == DIED ? out.status != 0 : out.result < 0)
 			fail_msg("%s: result %ld, status 0x%x", a->name, out.result, out.status);
 		scene_restore();
@@ -560,7 +562,7 @@ static void *allocate(void *arg)
 {
 	if (sandbox_enter(SANDBOX_VCPU, NULL) < 0)
 		_exit(97);
-	(void)pthread_barrier_wait(arg); // each with a pool of its own
+	(void)pthread_barrier_wait(arg); /* each with a pool of its own */
 	for (size_t i = 0; i < 100; i++)
 		free(malloc((size_t)1 << (i % 20)));
 	return NULL;
@@ -666,7 +668,7 @@ static int ring_do(struct io_uring *ring, const struct ring_attempt *a, unsigned
 	int r;
 
 	if (!sqe)
-		return -EBUSY; // the ring has room for more than one: never
+		return -EBUSY; /* the ring has room for more than one: never */
 	memset(sqe, 0, sizeof(*sqe));
 	sqe->opcode = a->op;
 	sqe->fd = a->fd;
@@ -708,7 +710,7 @@ static void the_ring_alone_refuses(void **state)
 		int is_refused = ring_do(&disk_ring, a, 0);
 		int is_free = ring_do(&free_ring, a, 0);
 
-		// An older kernel may not have the operation at all.
+		/* An older kernel may not have the operation at all. */
 		(void)printf("# ring: %-48s %s; %s without\n", a->name,
 			is_refused < 0 ? "refused" : "DONE", is_free < 0 ? "refused" : "done");
 		if (is_refused != -EACCES && !(is_refused == -EINVAL && is_free == -EINVAL))
@@ -764,7 +766,7 @@ static void the_ring_has_one_file_for_good(void **state)
 			op == IORING_REGISTER_FILES_UPDATE ? (void *)&update : (void *)other_fds,
 			1);
 
-		// One does nothing and is allowed, others exist only in other kernels.
+		/* One does nothing and is allowed, others exist only in other kernels. */
 		if (r >= 0 || (op != IORING_REGISTER_PROBE && r != -EACCES && r != -EINVAL &&
 				      r != -EBADFD))
 			fail_msg("register operation %u: %d", op, r);

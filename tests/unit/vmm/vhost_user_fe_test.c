@@ -142,8 +142,8 @@ static void nothing_spins_without_descriptors(void **state)
  * A connection in which n bytes come, and then a descriptor that nobody else has any more: whoever
  * closes it waits for an hour, and this test with it.
  */
-static void send_lingering_socket(
-	const struct sockaddr_un *addr, struct ev *ev, struct vhost_fe *fe, const void *bytes, size_t n)
+static void send_lingering_socket(const struct sockaddr_un *addr, struct ev *ev,
+	struct vhost_fe *fe, const void *bytes, size_t n)
 {
 	int reader, fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct vhost_fe_status status;
@@ -181,7 +181,8 @@ static void descriptors_of_a_back_end_hold_nobody(void **state)
 	const struct {
 		const void *bytes;
 		size_t n;
-	} before[] = {{NULL, 0}, {&good, sizeof(good)}, {&good, sizeof(good) / 2}, {&bad, sizeof(bad)}};
+	} before[] = {
+		{NULL, 0}, {&good, sizeof(good)}, {&good, sizeof(good) / 2}, {&bad, sizeof(bad)}};
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
 	char dir[] = "/tmp/weft-fe-XXXXXX";
 	struct vhost_fe_status status;

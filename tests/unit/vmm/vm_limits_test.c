@@ -49,9 +49,11 @@ static void a_network_device_has_no_more_files_than_counted(void **state)
 		before = count_files();
 		assert_int_equal(virtio_net_create(&env, &config, &net, NULL), 0);
 		n = count_files() - before;
-		// Its back-end: a connection, a channel of two ends, and a descriptor in a message.
+		/*
+		 * Its back-end: a connection, a channel of two ends, and a descriptor in a message.
+		 */
 		assert_in_range(n + 4, 1, vm_limits_net_files(&config));
-		// Nor are far fewer counted than there are: the number means something.
+		/* Nor are far fewer counted than there are: the number means something. */
 		assert_in_range(vm_limits_net_files(&config), n, n + 12);
 		pci_bus_destroy(env.pci);
 		virtio_net_destroy(net);

@@ -48,7 +48,8 @@ static void options_are_taken(void **state)
 	struct err err;
 
 	assert_int_equal(parse("--control /c --state /s --workers 2,4-5 --busy --log-level debug",
-				 &options, &err), 0);
+				 &options, &err),
+		0);
 	assert_string_equal(options.control, "/c");
 	assert_false(options.control_is_default);
 	assert_string_equal(options.state, "/s");
@@ -71,7 +72,8 @@ static void bad_words_are_refused_with_a_hint(void **state)
 		"--workers 2-1", "--workers 1,1", "--workers 1-3,2", "--workers 0-16",
 		"--workers 1x", "--workers 99999999999999999999", "--log-level", "--log-level x",
 		"--busy=1", "--rebalance", "--rebalance 0", "--rebalance -1", "--rebalance 1s",
-		"--rebalance 86401", "--rebalance 99999999999999999999", "--rebalance on", "word", "-x", "--control /a b"};
+		"--rebalance 86401", "--rebalance 99999999999999999999", "--rebalance on", "word",
+		"-x", "--control /a b"};
 	struct options options;
 	struct err err;
 

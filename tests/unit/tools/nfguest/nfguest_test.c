@@ -63,7 +63,7 @@ static uint16_t checksum(const uint8_t *data, unsigned len)
 	return (uint16_t)~sum;
 }
 
-/** An ICMP echo request from 10.0.0.1 to 10.0.0.2, 98 bytes. */
+/* An ICMP echo request from 10.0.0.1 to 10.0.0.2, 98 bytes. */
 static void make_ping(uint8_t *frame, uint8_t ttl)
 {
 	static const uint8_t head[] = {2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 8, 0, 0x45, 0, 0, 84, 1,

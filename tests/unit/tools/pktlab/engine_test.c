@@ -27,7 +27,7 @@ static struct engine *engine_of(unsigned n_ports)
 	return engine;
 }
 
-/** text: streams as JSON with ' in place of ". */
+/* text: streams as JSON with ' in place of ". */
 static int set_streams(struct engine *engine, const char *text)
 {
 	struct stream streams[8];
@@ -86,9 +86,9 @@ static void a_frame_at_a_port_where_it_should_not_be_is_misrouted(void **state)
 	struct engine_run run = {.n_steps = 1, .steps = {{0, 1}}};
 
 	/* p0 is joined with p1. */
-	assert_int_equal(
-		set_streams(engine, "[{'id':1,'from':'p0','to':['p2'],'rate':'max','count':"
-				    "9000}]"),
+	assert_int_equal(set_streams(engine,
+				 "[{'id':1,'from':'p0','to':['p2'],'rate':'max','count':"
+				 "9000}]"),
 		0);
 	assert_int_equal(engine_run(engine, &run), 0);
 	assert_int_equal(engine->senders[0].misrouted, 9000);
@@ -104,9 +104,9 @@ static void a_window_waits_for_what_is_under_way(void **state)
 	struct engine *engine = engine_of(2);
 	struct engine_run run = {.n_steps = 1, .steps = {{0, 1}}, .drain_s = 600};
 
-	assert_int_equal(
-		set_streams(engine, "[{'from':'p0','to':['p1'],'rate':'10Mpps','window':32,"
-				    "'count':5000}]"),
+	assert_int_equal(set_streams(engine,
+				 "[{'from':'p0','to':['p1'],'rate':'10Mpps','window':32,"
+				 "'count':5000}]"),
 		0);
 	engine->ports[1].is_slow = true;
 	pace_set(&engine->ports[1].slow, 100e3, 1000000);
@@ -143,8 +143,8 @@ static void frames_of_others_are_shown_to_the_caller(void **state)
 	struct engine_frame frames[3] = {{data, 60}, {data, 60}, {data, 60}};
 	struct engine_run run = {.n_steps = 1, .steps = {{0, 1}}, .drain_s = 0.01};
 
-	assert_int_equal(
-		set_streams(engine, "[{'from':'p0','to':['p1'],'rate':'max','count':1}]"), 0);
+	assert_int_equal(set_streams(engine, "[{'from':'p0','to':['p1'],'rate':'max','count':1}]"),
+		0);
 	assert_int_equal(engine_inject(engine, 1, frames, 3, 1e6, 1), 3);
 	assert_int_equal(engine_run(engine, &run), 0);
 	assert_int_equal(engine->senders[0].flows[0].track.received, 1);
@@ -156,10 +156,10 @@ static void every_pair_of_vlan_and_address_is_taught_once(void **state)
 	struct engine *engine = engine_of(2);
 	struct engine_learn learn = {.timeout_s = 10};
 
-	assert_int_equal(
-		set_streams(engine, "[{'from':'p0','to':['p1'],'dst':{'first':'02:00:00:00:01:00',"
-				    "'count':6},'vlan':{'first':10,'count':4}},"
-				    "{'id':2,'from':'p0','to':['p1'],'dst':'ff:ff:ff:ff:ff:ff'}]"),
+	assert_int_equal(set_streams(engine,
+				 "[{'from':'p0','to':['p1'],'dst':{'first':'02:00:00:00:01:00',"
+				 "'count':6},'vlan':{'first':10,'count':4}},"
+				 "{'id':2,'from':'p0','to':['p1'],'dst':'ff:ff:ff:ff:ff:ff'}]"),
 		0);
 	assert_int_equal(engine_learn(engine, &learn, &err), 0);
 	assert_int_equal(learn.n_frames, 12); /* the least common multiple; broadcast is nobody's */

@@ -33,8 +33,8 @@ static void rates_are_read(void **state)
 		assert_int_equal(rate_parse(cases[i].text, &rate), 0);
 		assert_int_equal(rate.unit, cases[i].unit);
 		assert_true(fabs(rate.value - cases[i].value) <= 1e-9 * cases[i].value);
-		assert_true(
-			fabs(rate_to_pps(&rate, 64, 10e9) - cases[i].pps) <= 1e-9 * cases[i].pps);
+		assert_true(fabs(rate_to_pps(&rate, 64, 10e9) - cases[i].pps) <=
+			    1e-9 * cases[i].pps);
 	}
 }
 

@@ -9,7 +9,7 @@
 
 static uint8_t frame[PORT_FRAME_MAX];
 
-/** RFC 1071: over a right header the sum is 0. */
+/* RFC 1071: over a right header the sum is 0. */
 static uint16_t checksum(const uint8_t *data, unsigned len)
 {
 	uint32_t sum = 0;

@@ -58,7 +58,7 @@ static void what_is_too_old_is_stale(void **state)
 	assert_int_equal(track_see(&track, TRACK_WINDOW), TRACK_STALE);
 }
 
-/** Against a table of all numbers, with gaps, repetitions and disorder. */
+/* Against a table of all numbers, with gaps, repetitions and disorder. */
 static void agrees_with_a_table(void **state)
 {
 	enum { N = 200000 };

@@ -122,12 +122,12 @@ static void serial_sends_and_interrupts(void **state)
 {
 	char text[8] = "";
 
-	assert_int_equal(in(COM + 5), 0x60); // empty, ready
+	assert_int_equal(in(COM + 5), 0x60); /* empty, ready */
 	out(COM + 4, 0x08);
-	out(COM + 1, 0x02); // transmitter interrupt: empty, so at once
+	out(COM + 1, 0x02); /* transmitter interrupt: empty, so at once */
 	assert_true(lines[LAYOUT_GSI_SERIAL]);
 	assert_int_equal(in(COM + 2), 0x02);
-	assert_false(lines[LAYOUT_GSI_SERIAL]); // reading it acknowledges
+	assert_false(lines[LAYOUT_GSI_SERIAL]); /* reading it acknowledges */
 	assert_int_equal(in(COM + 2), 0x01);
 	out(COM, 'h');
 	assert_true(lines[LAYOUT_GSI_SERIAL]);
@@ -141,10 +141,10 @@ static void serial_receives(void **state)
 {
 	out(COM + 4, 0x08);
 	out(COM + 1, 0x01);
-	out(COM + 2, 0x81); // FIFO on, trigger 8
+	out(COM + 2, 0x81); /* FIFO on, trigger 8 */
 	type("abc");
 	assert_true(lines[LAYOUT_GSI_SERIAL]);
-	assert_int_equal(in(COM + 2), 0xcc); // fewer than the trigger: time-out
+	assert_int_equal(in(COM + 2), 0xcc); /* fewer than the trigger: time-out */
 	assert_int_equal(in(COM + 5) & 1, 1);
 	assert_int_equal(in(COM), 'a');
 	type("defghijk");
@@ -154,7 +154,7 @@ static void serial_receives(void **state)
 	assert_false(lines[LAYOUT_GSI_SERIAL]);
 	assert_int_equal(in(COM + 5) & 1, 0);
 	type("x");
-	out(COM + 2, 0x03); // clear the receiver
+	out(COM + 2, 0x03); /* clear the receiver */
 	assert_int_equal(in(COM + 5) & 1, 0);
 }
 
@@ -180,12 +180,12 @@ static void serial_loops_back(void **state)
 {
 	char text[8];
 
-	out(COM + 4, 0x1e);                  // loop, OUT2, OUT1, RTS
-	assert_int_equal(in(COM + 6), 0xd0); // DCD, RI, CTS
+	out(COM + 4, 0x1e);                  /* loop, OUT2, OUT1, RTS */
+	assert_int_equal(in(COM + 6), 0xd0); /* DCD, RI, CTS */
 	out(COM, 'z');
 	assert_int_equal(in(COM), 'z');
 	run();
-	assert_int_equal(read(user_fd, text, sizeof(text)), -1); // nothing went out
+	assert_int_equal(read(user_fd, text, sizeof(text)), -1); /* nothing went out */
 	out(COM + 3, 0x80);
 	out(COM, 0x34);
 	out(COM + 1, 0x12);
@@ -200,21 +200,21 @@ static void serial_loops_back(void **state)
 
 static void power_button_raises_the_sci(void **state)
 {
-	assert_int_equal(bus_read(env.pio, PM + 4, 2), 1); // SCI_EN
+	assert_int_equal(bus_read(env.pio, PM + 4, 2), 1); /* SCI_EN */
 	pm_press_power_button(pm);
-	assert_false(lines[LAYOUT_GSI_SCI]); // not enabled yet
+	assert_false(lines[LAYOUT_GSI_SCI]); /* not enabled yet */
 	bus_write(env.pio, PM + 2, 2, 0x100);
 	assert_true(lines[LAYOUT_GSI_SCI]);
 	assert_int_equal(bus_read(env.pio, PM, 2), 0x100);
-	bus_write(env.pio, PM, 2, 0x100); // write one to clear
+	bus_write(env.pio, PM, 2, 0x100); /* write one to clear */
 	assert_false(lines[LAYOUT_GSI_SCI]);
 	assert_int_equal(bus_read(env.pio, PM, 4), 0x01000000);
 }
 
 static void only_s5_powers_off(void **state)
 {
-	bus_write(env.pio, PM + 4, 2, 5 << 10);           // type without enable
-	bus_write(env.pio, PM + 4, 2, 3 << 10 | 1 << 13); // another type
+	bus_write(env.pio, PM + 4, 2, 5 << 10);           /* type without enable */
+	bus_write(env.pio, PM + 4, 2, 3 << 10 | 1 << 13); /* another type */
 	assert_int_equal(n_power_offs, 0);
 	bus_write(env.pio, PM + 4, 2, 5 << 10 | 1 << 13);
 	assert_int_equal(n_power_offs, 1);
@@ -227,9 +227,9 @@ static void a_guest_leaves_an_exit_status(void **state)
 	bus_write(env.pio, PM + 12, 1, 0x2a);
 	assert_int_equal(pm_exit_status(pm), 0x2a);
 	assert_int_equal(bus_read(env.pio, PM + 12, 1), 0x2a);
-	bus_write(env.pio, PM + 13, 1, 0xff); // its neighbour is nothing
+	bus_write(env.pio, PM + 13, 1, 0xff); /* its neighbour is nothing */
 	assert_int_equal(pm_exit_status(pm), 0x2a);
-	bus_write(env.pio, PM + 8, 4, 0xffffffff); // and neither is the timer
+	bus_write(env.pio, PM + 8, 4, 0xffffffff); /* and neither is the timer */
 	assert_int_equal(pm_exit_status(pm), 0x2a);
 	pm_reset(pm);
 	assert_int_equal(pm_exit_status(pm), 0);
@@ -249,7 +249,7 @@ static void every_reset_works(void **state)
 	out(0x64, 0xaa);
 	out(0xcf9, 0x00);
 	assert_int_equal(n_resets, 3);
-	bus_write(env.pio, 0xcf8, 4, 0x80000600); // byte 1 of this is not a reset
+	bus_write(env.pio, 0xcf8, 4, 0x80000600); /* byte 1 of this is not a reset */
 	assert_int_equal(n_resets, 3);
 }
 
@@ -260,8 +260,8 @@ static void pm_timer_counts(void **state)
 
 	(void)nanosleep(&pause, NULL);
 	ticks = (uint32_t)bus_read(env.pio, PM + 8, 4) - first;
-	assert_in_range(
-		ticks, 3579545 / 50, 4 * 3579545); // at least 20 ms, less than a round of it
+	assert_in_range(ticks, 3579545 / 50,
+		4 * 3579545); /* at least 20 ms, less than a round of it */
 }
 
 static unsigned cmos(unsigned at)
@@ -306,7 +306,7 @@ static void rtc_keeps_what_the_guest_sets(void **state)
 	assert_int_equal(cmos(4), 0x12);
 	assert_int_equal(cmos(2), 0x15);
 	rtc_reset(rtc);
-	assert_int_equal(cmos(9), 0x30); // a battery keeps it
+	assert_int_equal(cmos(9), 0x30); /* a battery keeps it */
 }
 
 /* The line of the DSDT's promise, by a real timer; paused it stays down. */

@@ -23,9 +23,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define BLOCK	   4096u
+#define BLOCK      4096u
 #define FILE_BYTES (64 * BLOCK)
-#define N_MAX	   16
+#define N_MAX      16
 
 struct rig {
 	struct ev *ev;
@@ -146,14 +146,14 @@ static void check_operations(disk_engine_open_fn *engine)
 		op = (struct disk_op){
 			.kind = DISK_PUNCH, .is_stable = stable, .offset = 2 * BLOCK, .len = BLOCK};
 		if (finish(&rig, &op) == -EOPNOTSUPP)
-			continue; // a file system that cannot
+			continue; /* a file system that cannot */
 		op = transfer(DISK_READ, BLOCK, segs);
 		assert_int_equal(finish(&rig, &op), 0);
 		assert_int_equal(data[0][BLOCK - 1], 1 + stable);
 		assert_int_equal(data[1][0], 0);
 		assert_int_equal(data[2][0], 3 + stable);
 	}
-	op = transfer(DISK_READ, FILE_BYTES - BLOCK, segs); // the file ends within
+	op = transfer(DISK_READ, FILE_BYTES - BLOCK, segs); /* the file ends within */
 	assert_int_equal(finish(&rig, &op), -EIO);
 	rig_destroy(&rig);
 }
@@ -181,12 +181,12 @@ static void check_many(disk_engine_open_fn *engine)
 		if (round % 4 < 2)
 			wait_for(&rig, N_MAX);
 		else
-			disk_file_drain(rig.file); // reset or teardown
+			disk_file_drain(rig.file); /* reset or teardown */
 		assert_int_equal(rig.n_done, N_MAX);
 		for (unsigned i = 0; i < N_MAX; i++)
 			assert_int_equal(ops[i].result, 0);
 	}
-	disk_file_submit(rig.file, &ops[0]); // is in flight when the file is closed
+	disk_file_submit(rig.file, &ops[0]); /* is in flight when the file is closed */
 	rig_destroy(&rig);
 }
 
@@ -204,9 +204,9 @@ static void check_no_room(disk_engine_open_fn *engine)
 	wait_for(&rig, 0);
 	assert_int_equal(rig.full_code, -ENOSPC);
 	assert_int_equal(rig.n_done, 0);
-	assert_int_equal(finish(&rig, &other), 0); // others go on meanwhile
+	assert_int_equal(finish(&rig, &other), 0); /* others go on meanwhile */
 	rig.n_done = 0;
-	disk_file_retry(rig.file); // still no room
+	disk_file_retry(rig.file); /* still no room */
 	wait_for(&rig, 0);
 	assert_int_equal(rig.n_done, 0);
 	small_fs_make_room();
@@ -251,7 +251,7 @@ static void operations_work_by_threads(void **state)
 	check_many(disk_threads_engine);
 }
 
-/** Forbid io_uring to this process, as a kernel without it does. */
+/* Forbid io_uring to this process, as a kernel without it does. */
 static bool forbid_io_uring(void)
 {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -406,7 +406,7 @@ static void check_stable(disk_engine_open_fn *engine)
 		op.is_stable = cases[i].is_stable;
 		memset(asked, 0, sizeof(asked));
 		if (finish(&rig, &op) == -EOPNOTSUPP)
-			continue; // a file system that cannot
+			continue; /* a file system that cannot */
 		assert_int_equal(op.result, 0);
 		if (strcmp(asked, cases[i].want) != 0)
 			fail_msg("case %zu: asked '%s', not '%s'", i, asked, cases[i].want);
@@ -440,7 +440,7 @@ static void short_transfers_go_on(void **state)
 		assert_int_equal(fake_disk.steps[i].offset, BLOCK + done);
 		assert_int_equal(fake_disk.steps[i].len, 4 * BLOCK - done);
 		assert_int_equal(fake_disk.steps[i].n_bytes, 4 * BLOCK - done);
-		assert_true(fake_disk.steps[i].is_stable); // each part of it
+		assert_true(fake_disk.steps[i].is_stable); /* each part of it */
 		done += shorts[i] > 0 && i < 7 ? (uint64_t)shorts[i] : 0;
 	}
 	rig_destroy(&rig);
@@ -499,7 +499,7 @@ static void ranges_are_stable_when_they_have_to_be(void **state)
 
 		fake_disk_answer(retried);
 		assert_int_equal(finish(&rig, &op), 0);
-		assert_int_equal(fake_disk.n_steps, 2); // no flush follows
+		assert_int_equal(fake_disk.n_steps, 2); /* no flush follows */
 		op.is_stable = true;
 		fake_disk_answer(retried);
 		assert_int_equal(finish(&rig, &op), 0);
@@ -527,7 +527,7 @@ static void only_what_needs_room_is_held(void **state)
 	assert_int_equal(finish(&rig, &op), -ENOSPC);
 	op = (struct disk_op){.kind = DISK_FLUSH};
 	fake_disk_answer(full);
-	assert_int_equal(finish(&rig, &op), -ENOSPC); // a second one could say that all is well
+	assert_int_equal(finish(&rig, &op), -ENOSPC); /* a second one could say that all is well */
 	op = (struct disk_op){.kind = DISK_ZERO, .len = BLOCK, .is_stable = true};
 	fake_disk_answer(flushed);
 	assert_int_equal(finish(&rig, &op), -ENOSPC);
@@ -552,7 +552,7 @@ static void only_what_needs_room_is_held(void **state)
 	wait_for(&rig, 1);
 	assert_int_equal(op.result, 0);
 	assert_int_equal(fake_disk.n_steps, 3);
-	assert_int_equal(fake_disk.steps[2].offset, BLOCK); // not what was written before
+	assert_int_equal(fake_disk.steps[2].offset, BLOCK); /* not what was written before */
 	rig_destroy(&rig);
 }
 
@@ -577,7 +577,7 @@ static void what_is_cancelled_does_not_go_on(void **state)
 	disk_file_drain(rig.file);
 	assert_int_equal(rig.n_done, 1);
 	assert_int_equal(rig.n_full, 0);
-	op = transfer(DISK_WRITE, 0, segs); // the next one is not meant
+	op = transfer(DISK_WRITE, 0, segs); /* the next one is not meant */
 	fake_disk_answer(half);
 	assert_int_equal(finish(&rig, &op), 0);
 	rig_destroy(&rig);
@@ -592,7 +592,7 @@ static void an_engine_that_takes_nothing_is_asked_again(void **state)
 	rig_create(&rig, fake_disk_engine, "/tmp");
 	fake_disk_answer(NULL);
 	fake_disk.n_refusals = 3;
-	assert_int_equal(finish(&rig, &op), 0); // and nothing else is in flight
+	assert_int_equal(finish(&rig, &op), 0); /* and nothing else is in flight */
 	op = transfer(DISK_WRITE, 0, segs);
 	fake_disk.n_refusals = 3;
 	rig.n_done = 0;

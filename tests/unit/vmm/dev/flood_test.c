@@ -31,7 +31,7 @@ enum { RNG, BLK, CONSOLE_RX, CONSOLE_TX, NET_CTRL, N_FLOODS };
 #define DRIVER_BYTES (4u << 20) /* of RAM for each */
 
 /* Descriptors that one callback may read: a turn, and what its last chain has beyond it. */
-#define MOST_STEPS (VIRTQ_TURN_STEPS + 2 * FAKE_RING_SIZE)
+#define MOST_STEPS     (VIRTQ_TURN_STEPS + 2 * FAKE_RING_SIZE)
 #define NET_CTRL_QUEUE 2
 
 struct rig {
@@ -54,10 +54,10 @@ static const struct flood {
 	uint32_t n_in; /* bytes at its end that the device writes */
 } floods[N_FLOODS] = {
 	[RNG] = {"rng", 0, 0, 0, {0}, 1},
-	[BLK] = {"disk", 1, 0, 16, {8}, 1}, // GET_ID, with room for the status only
+	[BLK] = {"disk", 1, 0, 16, {8}, 1}, /* GET_ID, with room for the status only */
 	[CONSOLE_RX] = {"console input", 2, 0, 0, {0}, 1},
 	[CONSOLE_TX] = {"console output", 2, 1, 1, {'x'}, 0},
-	[NET_CTRL] = {"network control", 3, NET_CTRL_QUEUE, 3, {0, 0, 0}, 1}, // promiscuous
+	[NET_CTRL] = {"network control", 3, NET_CTRL_QUEUE, 3, {0, 0, 0}, 1}, /* promiscuous */
 };
 
 static void rig_create(struct rig *rig)
@@ -79,8 +79,8 @@ static void rig_create(struct rig *rig)
 	assert_int_equal(virtio_blk_create(&rig->env, &disk, &rig->blk, NULL), 0);
 	assert_int_equal(virtio_blk_start(rig->blk, NULL, NULL), 0);
 	assert_int_equal(console_create(rig->env.ev, "test", &rig->console), 0);
-	assert_int_equal(
-		virtio_console_create(&rig->env, rig->console, &rig->virtio_console, NULL), 0);
+	assert_int_equal(virtio_console_create(&rig->env, rig->console, &rig->virtio_console, NULL),
+		0);
 	assert_int_equal(virtio_net_create(&rig->env, &net, &rig->net, NULL), 0);
 	struct virtio_pci *const transports[N_DRIVERS] = {virtio_rng_transport(rig->rng),
 		virtio_blk_transport(rig->blk), virtio_console_transport(rig->virtio_console),
@@ -89,7 +89,7 @@ static void rig_create(struct rig *rig)
 	for (unsigned i = 0; i < N_DRIVERS; i++)
 		fake_driver_start_at(&rig->drivers[i], &rig->env, transports[i],
 			~VIRTIO_BIT(VIRTIO_F_EVENT_IDX), FAKE_DRIVER_BASE + i * DRIVER_BYTES);
-	fake_machine_idle(&rig->env, 10); // the network device watches its queue from here on
+	fake_machine_idle(&rig->env, 10); /* the network device watches its queue from here on */
 }
 
 static void rig_destroy(struct rig *rig)
@@ -123,8 +123,8 @@ static void fill_ring(struct rig *rig, const struct flood *f)
 	for (unsigned i = 0; i < ring->size; i++)
 		table[i] = (struct vring_desc){data_gpa, 0, VRING_DESC_F_NEXT, (uint16_t)(i + 1)};
 	table[0].len = f->n_out;
-	table[ring->size - 1] = (struct vring_desc){
-		data_gpa + 512, f->n_in, f->n_in ? VRING_DESC_F_WRITE : 0, 0};
+	table[ring->size - 1] =
+		(struct vring_desc){data_gpa + 512, f->n_in, f->n_in ? VRING_DESC_F_WRITE : 0, 0};
 	for (unsigned i = 0; i + 1u < ring->size; i++)
 		ring->desc[i] =
 			(struct vring_desc){data_gpa, 0, VRING_DESC_F_NEXT, (uint16_t)(i + 1)};
@@ -166,11 +166,11 @@ static void turn_of_each_device_is_bounded(void **state)
 		struct rig rig;
 
 		if (i == CONSOLE_RX)
-			continue; // served as input comes; the next test has it
+			continue; /* served as input comes; the next test has it */
 		rig_create(&rig);
 		fill_ring(&rig, f);
 		ring = flood_ring(&rig, f);
-		// More than a ring's worth is served in the end, however many turns it takes.
+		/* More than a ring's worth is served in the end, however many turns it takes. */
 		for (unsigned round = 0; served < 3 * FAKE_RING_SIZE; round++) {
 			before = ring->used->idx;
 			offer_all(&rig, f);
@@ -202,7 +202,7 @@ static void control_request_is_answered_under_a_flood(void **state)
 		bool is_answered = false;
 
 		ping_ask(&ping);
-		// Accepting takes a round, reading the request one, and the reply may take one.
+		/* Accepting takes a round, reading the request one, and the reply may take one. */
 		for (unsigned round = 0; round < 4 && !is_answered; round++) {
 			for (unsigned i = 0; i < N_FLOODS; i++)
 				offer_all(&rig, &floods[i]);

@@ -54,7 +54,7 @@ static void nothing_is_due_unless_enabled(void **state)
 	assert_true(delay() == MC146818_NEVER);
 	pass(10 * S);
 	assert_false(line());
-	assert_int_equal(get(REG_C), PF | UF | 0); // flags go up all the same, and tell nobody
+	assert_int_equal(get(REG_C), PF | UF | 0); /* flags go up all the same, and tell nobody */
 	assert_int_equal(get(REG_C), 0);
 }
 
@@ -68,20 +68,20 @@ static void update_interrupt_comes_each_second(void **state)
 	assert_false(line());
 	pass(1 * MS);
 	assert_true(line());
-	// Until it is read nothing more is due, however long that takes.
+	/* Until it is read nothing more is due, however long that takes. */
 	assert_true(delay() == MC146818_NEVER);
 	pass(100 * S);
 	assert_true(line());
 	assert_int_equal(get(REG_C) & (IRQF | UF), IRQF | UF);
 	assert_false(line());
 	assert_true(delay() == S);
-	// One that is up already interrupts when it is enabled.
+	/* One that is up already interrupts when it is enabled. */
 	put(REG_B, H24);
 	pass(1 * S);
 	assert_false(line());
 	put(REG_B, H24 | UF);
 	assert_true(line());
-	// Setting the clock takes the interrupt away.
+	/* Setting the clock takes the interrupt away. */
 	(void)get(REG_C);
 	put(REG_B, H24 | UF | SET);
 	assert_int_equal(get(REG_B), H24 | SET);
@@ -118,12 +118,12 @@ static void alarm_matches_time_or_any(void **state)
 		assert_int_equal(get(REG_C) & (IRQF | AF), IRQF | AF);
 	}
 	(void)setup(NULL);
-	put(5, 0x25); // there is no such hour
+	put(5, 0x25); /* there is no such hour */
 	put(REG_B, H24 | AF);
 	pass(1000 * 86400 * S);
 	assert_false(line());
 	(void)setup(NULL);
-	put(5, 0x23); // missed by days: it comes once
+	put(5, 0x23); /* missed by days: it comes once */
 	put(REG_B, H24 | AF);
 	pass(1000 * 86400 * S);
 	assert_true(line());
@@ -137,7 +137,7 @@ static void periodic_interrupt_keeps_its_grid(void **state)
 		uint8_t rate;
 		uint64_t period_ns;
 	} cases[] = {{15, S / 2}, {6, 976562}, {9, 7812500}, {2, 7812500}, {1, 3906250},
-		{3, S / MC146818_MAX_HZ}}; // 8,192 Hz is more than a guest gets
+		{3, S / MC146818_MAX_HZ}}; /* 8,192 Hz is more than a guest gets */
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		uint64_t period_ns = cases[i].period_ns;
@@ -153,7 +153,7 @@ static void periodic_interrupt_keeps_its_grid(void **state)
 			assert_int_equal(get(REG_C) & (IRQF | PF), IRQF | PF);
 			assert_false(line());
 		}
-		// Late by ten and a half: one comes, and the next is half a period away.
+		/* Late by ten and a half: one comes, and the next is half a period away. */
 		pass(10 * period_ns + period_ns / 2);
 		assert_true(line());
 		(void)get(REG_C);
@@ -193,7 +193,7 @@ static void guest_sets_the_clock(void **state)
 	pass(5 * S);
 	assert_int_equal(get(0), 0x10);
 	put(REG_B, H24);
-	assert_int_equal(get(0), 0x10); // the divider still stands
+	assert_int_equal(get(0), 0x10); /* the divider still stands */
 	put(REG_A, 0x26);
 	pass(499 * MS);
 	assert_int_equal(get(0), 0x10);
@@ -201,9 +201,9 @@ static void guest_sets_the_clock(void **state)
 	assert_int_equal(get(0), 0x11);
 	pass(86400 * S);
 	assert_int_equal(get(7), 0x02);
-	assert_int_equal(get(6), 1); // a Sunday
+	assert_int_equal(get(6), 1); /* a Sunday */
 	mc146818_reset(&mc, &now);
-	assert_int_equal(get(9), 0x31); // a battery keeps it
+	assert_int_equal(get(9), 0x31); /* a battery keeps it */
 }
 
 static void any_byte_may_be_written(void **state)
@@ -215,7 +215,8 @@ static void any_byte_may_be_written(void **state)
 			(void)line();
 			(void)get(at);
 			(void)delay();
-			now.wall_ns -= byte % 2 ? 86400 * (int64_t)S : 0; // the host's clock is set back
+			now.wall_ns -= byte % 2 ? 86400 * (int64_t)S
+						: 0; /* the host's clock is set back */
 		}
 	}
 }
@@ -223,7 +224,7 @@ static void any_byte_may_be_written(void **state)
 static void twelve_hours_and_binary(void **state)
 {
 	put(REG_B, 0);
-	assert_int_equal(get(4), 0x90); // 10 pm
+	assert_int_equal(get(4), 0x90); /* 10 pm */
 	put(REG_B, 0x04);
 	assert_int_equal(get(4), 0x8a);
 	put(REG_B, H24 | 0x04);

@@ -23,7 +23,7 @@
 
 enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_DISCARD = 11, T_WRITE_ZEROES = 13 };
 enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2 };
-#define SECTORS 64
+#define SECTORS     64
 #define BLK_F_FLUSH 9
 
 struct blk_range {
@@ -43,7 +43,7 @@ struct rig {
 	unsigned n_full; /* calls of disk_full() */
 };
 
-static bool use_threads; /* both engines pass the same tests */
+static bool use_threads;                   /* both engines pass the same tests */
 static disk_engine_open_fn *wanted_engine; /* instead of these two */
 static const char *folder = "/tmp";
 
@@ -76,7 +76,7 @@ static void rig_create(struct rig *rig, bool is_read_only, uint64_t wanted)
 		memset(sector, (int)i, sizeof(sector));
 		assert_int_equal(write(fd, sector, sizeof(sector)), 512);
 	}
-	assert_int_equal(write(fd, "tail", 4), 4); // beyond the last whole sector
+	assert_int_equal(write(fd, "tail", 4), 4); /* beyond the last whole sector */
 	(void)close(fd);
 	log_set_level(LOG_ERR);
 	(void)snprintf(rig->config.path, sizeof(rig->config.path), "%s", rig->path);
@@ -215,7 +215,7 @@ static void ranges_are_zeroed(void **state)
 	rig_create(&rig, false, UINT64_MAX);
 	memcpy(rig.data, &range, sizeof(range));
 	status = request(&rig, T_DISCARD, 0, sizeof(range));
-	assert_true(status == S_OK || status == S_UNSUPP); // as the file system can
+	assert_true(status == S_OK || status == S_UNSUPP); /* as the file system can */
 	if (status == S_OK) {
 		read_file(&rig, 0, bytes, sizeof(bytes));
 		assert_int_equal(bytes[7 * 512], 7);
@@ -249,7 +249,7 @@ static void wrong_requests_fail_alone(void **state)
 	assert_int_equal(request(&rig, T_OUT, SECTORS, 512), S_IOERR);
 	assert_int_equal(request(&rig, 99, 0, 512), S_UNSUPP);
 	assert_int_equal(request(&rig, T_IN, SECTORS - 1, 512), S_OK);
-	assert_int_equal(truncate(rig.path, 512), 0); // the file shrinks under us
+	assert_int_equal(truncate(rig.path, 512), 0); /* the file shrinks under us */
 	assert_int_equal(request(&rig, T_IN, 5, 512), S_IOERR);
 	assert_int_equal(fake_read(&rig.drv, 0x14, 1), 15);
 	rig_destroy(&rig);
@@ -281,7 +281,7 @@ static void buffer_without_status_breaks_the_device(void **state)
 	fake_driver_kick(&rig.drv, 0);
 	fake_machine_idle(&rig.env, 20);
 	assert_int_equal(fake_read(&rig.drv, 0x14, 1), 15 | 0x40);
-	rig_start(&rig, UINT64_MAX); // reset heals
+	rig_start(&rig, UINT64_MAX); /* reset heals */
 	assert_int_equal(request(&rig, T_IN, 0, 512), S_OK);
 	rig_destroy(&rig);
 }
@@ -295,7 +295,7 @@ static void broken_device_completes_nothing(void **state)
 	rig_create(&rig, false, UINT64_MAX);
 	seg = (struct fake_seg){rig.gpa, 16, 0};
 	submit(&rig, T_IN, 0, 32 * 512);
-	(void)fake_ring_add(&rig.drv.rings[0], &seg, 1); // without a status
+	(void)fake_ring_add(&rig.drv.rings[0], &seg, 1); /* without a status */
 	fake_driver_kick(&rig.drv, 0);
 	fake_machine_idle(&rig.env, 50);
 	assert_int_equal(fake_read(&rig.drv, 0x14, 1), 15 | 0x40);
@@ -318,7 +318,7 @@ static void broken_device_begins_nothing(void **state)
 	fake_disk_answer(NULL);
 	seg = (struct fake_seg){rig.gpa, 16, 0};
 	submit(&rig, T_OUT, 0, 512);
-	(void)fake_ring_add(&rig.drv.rings[0], &seg, 1); // without a status
+	(void)fake_ring_add(&rig.drv.rings[0], &seg, 1); /* without a status */
 	submit(&rig, T_OUT, 0, 512);
 	fake_machine_idle(&rig.env, 50);
 	assert_int_equal(fake_read(&rig.drv, 0x14, 1), 15 | 0x40);
@@ -436,14 +436,14 @@ static void a_write_without_room_waits_for_it(void **state)
 	folder = small_fs_folder();
 	rig_create(&rig, false, UINT64_MAX);
 	folder = "/tmp";
-	assert_int_equal(request(&rig, T_DISCARD, 0, 0), S_IOERR); // no range
+	assert_int_equal(request(&rig, T_DISCARD, 0, 0), S_IOERR); /* no range */
 	memcpy(rig.data, &all, sizeof(all));
-	assert_int_equal(request(&rig, T_DISCARD, 0, 16), S_OK); // tmpfs can
+	assert_int_equal(request(&rig, T_DISCARD, 0, 16), S_OK); /* tmpfs can */
 	small_fs_fill();
 	memset(rig.data, 0x77, 8192);
 	submit(&rig, T_OUT, 0, 8192);
 	assert_true(fake_machine_run(&rig.env, is_full, &rig, 30000));
-	assert_false(is_done(&rig)); // the guest sees nothing of it
+	assert_false(is_done(&rig)); /* the guest sees nothing of it */
 	small_fs_make_room();
 	virtio_blk_retry(rig.blk);
 	assert_true(fake_machine_run(&rig.env, is_done, &rig, 30000));
@@ -472,7 +472,7 @@ static void a_write_without_room_waits_for_it(void **state)
 	submit(&rig, T_OUT, 0, 512);
 	fake_machine_idle(&rig.env, 1);
 	small_fs_make_room();
-	rig_destroy(&rig); // nor does the end
+	rig_destroy(&rig); /* nor does the end */
 }
 
 static void reset_waits_for_what_is_in_flight(void **state)

@@ -89,8 +89,8 @@ static void output_reaches_the_client(void **state)
 
 	rig_create(&rig);
 	memcpy(fake_machine_ram(&rig.env, rig.gpa, 64), "hello, world\n", 13);
-	(void)fake_ring_add(
-		&rig.drv.rings[TX], (struct fake_seg[]){{rig.gpa, 6, 0}, {rig.gpa + 6, 7, 0}}, 2);
+	(void)fake_ring_add(&rig.drv.rings[TX],
+		(struct fake_seg[]){{rig.gpa, 6, 0}, {rig.gpa + 6, 7, 0}}, 2);
 	fake_driver_kick(&rig.drv, TX);
 	assert_true(fake_machine_run(&rig.env, has_seen_hello, &rig, 1000));
 	assert_true(fake_ring_take(&rig.drv.rings[TX], &rig.elem));
@@ -121,7 +121,7 @@ static void long_output_takes_several_turns(void **state)
 		(struct fake_seg[]){{gpa, 1, 0}, {gpa + 1, (8 << 20) - 1, 0}}, 2);
 	fake_driver_kick(&rig.drv, TX);
 	assert_true(ev_run_once(rig.env.ev, 0) >= 0);
-	assert_false(fake_ring_take(&rig.drv.rings[TX], &rig.elem)); // others come first
+	assert_false(fake_ring_take(&rig.drv.rings[TX], &rig.elem)); /* others come first */
 	assert_true(fake_machine_run(&rig.env, is_written, &rig, 30000));
 	rig_destroy(&rig);
 }
@@ -134,13 +134,13 @@ static void input_waits_for_buffers(void **state)
 	assert_int_equal(write(rig.client, "abcdef", 6), 6);
 	fake_machine_idle(&rig.env, 20);
 	assert_false(has_input(&rig));
-	(void)fake_ring_add(
-		&rig.drv.rings[RX], &(struct fake_seg){rig.gpa, 4, VRING_DESC_F_WRITE}, 1);
+	(void)fake_ring_add(&rig.drv.rings[RX], &(struct fake_seg){rig.gpa, 4, VRING_DESC_F_WRITE},
+		1);
 	fake_driver_kick(&rig.drv, RX);
 	assert_true(fake_machine_run(&rig.env, has_input, &rig, 1000));
 	assert_int_equal(rig.elem.len, 4);
-	(void)fake_ring_add(
-		&rig.drv.rings[RX], &(struct fake_seg){rig.gpa + 4, 64, VRING_DESC_F_WRITE}, 1);
+	(void)fake_ring_add(&rig.drv.rings[RX],
+		&(struct fake_seg){rig.gpa + 4, 64, VRING_DESC_F_WRITE}, 1);
 	fake_driver_kick(&rig.drv, RX);
 	assert_true(fake_machine_run(&rig.env, has_input, &rig, 1000));
 	assert_int_equal(rig.elem.len, 2);

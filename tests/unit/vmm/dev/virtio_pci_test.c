@@ -25,7 +25,8 @@ struct toy {
 	struct virtio_pci *vp;
 	uint64_t offered;
 	uint8_t config[8];
-	unsigned n_activated, n_resets, n_abandoned, n_kicks, n_started, n_stopped, n_moved, n_settles;
+	unsigned n_activated, n_resets, n_abandoned, n_kicks, n_started, n_stopped, n_moved,
+		n_settles;
 	uint64_t features;
 	bool is_slow; /* reset and stop complete later */
 	int activate_code;
@@ -162,8 +163,8 @@ static uint32_t config_get(struct toy *toy, unsigned slot, unsigned offset, unsi
 	return (uint32_t)bus_read(toy->env.pio, DATA + (offset & 3), size);
 }
 
-static void config_put(
-	struct toy *toy, unsigned slot, unsigned offset, unsigned size, uint32_t value)
+static void config_put(struct toy *toy, unsigned slot, unsigned offset, unsigned size,
+	uint32_t value)
 {
 	bus_write(toy->env.pio, CONFIG, 4, 0x80000000u | slot << 11 | (offset & ~3u));
 	bus_write(toy->env.pio, DATA + (offset & 3), size, value);
@@ -236,7 +237,7 @@ static void queue_outside_ram_needs_reset(void **state)
 		put(&toy, 0x1c, 2, 1);
 		put(&toy, REG_STATUS, 1, 3 | 8 | 4);
 		assert_int_equal(get(&toy, REG_STATUS, 1), 3 | 8 | 4 | 0x40);
-		assert_int_equal(toy.n_activated, 1); // the good one before
+		assert_int_equal(toy.n_activated, 1); /* the good one before */
 		toy_destroy(&toy);
 	}
 }
@@ -272,7 +273,7 @@ static void enabled_queue_is_fixed(void **state)
 	assert_int_equal(get(&toy, 0x18, 2), 64);
 	assert_int_equal(get(&toy, 0x20, 4), drv.rings[1].gpa);
 	assert_int_equal(get(&toy, 0x1c, 2), 1);
-	put(&toy, 0x16, 2, 2); // no such queue
+	put(&toy, 0x16, 2, 2); /* no such queue */
 	assert_int_equal(get(&toy, 0x18, 2), 0);
 	put(&toy, 0x18, 2, 8);
 	assert_int_equal(get(&toy, 0x18, 2), 0);
@@ -291,12 +292,12 @@ static void slow_reset_keeps_the_status_until_done(void **state)
 	put(&toy, REG_STATUS, 1, 0);
 	assert_int_equal(toy.n_resets, 1);
 	assert_int_not_equal(get(&toy, REG_STATUS, 1), 0);
-	put(&toy, REG_STATUS, 1, 3); // ignored meanwhile
+	put(&toy, REG_STATUS, 1, 3); /* ignored meanwhile */
 	virtio_pci_lock(toy.vp);
 	virtio_pci_reset_done(toy.vp);
 	virtio_pci_unlock(toy.vp);
 	assert_int_equal(get(&toy, REG_STATUS, 1), 0);
-	// The machine's reset waits for it, and may give up on whoever holds it up.
+	/* The machine's reset waits for it, and may give up on whoever holds it up. */
 	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
 	virtio_pci_begin_reset(toy.vp);
 	assert_false(virtio_pci_is_quiet(toy.vp));
@@ -304,7 +305,7 @@ static void slow_reset_keeps_the_status_until_done(void **state)
 	assert_int_equal(toy.n_abandoned, 1);
 	assert_int_equal(toy.n_settles, 1);
 	assert_true(virtio_pci_is_quiet(toy.vp));
-	virtio_pci_abandon(toy.vp); // nobody any more
+	virtio_pci_abandon(toy.vp); /* nobody any more */
 	assert_int_equal(toy.n_abandoned, 1);
 	pci_bus_reset(toy.env.pci);
 	assert_int_equal(get(&toy, REG_STATUS, 1), 0);
@@ -328,11 +329,12 @@ static void kicks_reach_the_device_by_register_and_by_ioeventfd(void **state)
 	bus_write(toy.env.mmio, base + VIRTIO_PCI_NOTIFY, 2, 0);
 	fake_machine_idle(&toy.env, 10);
 	assert_int_equal(toy.n_kicks, 2);
-	config_put(&toy, slot, 0x10, 4, (uint32_t)base + VIRTIO_PCI_BAR_SIZE); // and after a move
+	config_put(&toy, slot, 0x10, 4,
+		(uint32_t)base + VIRTIO_PCI_BAR_SIZE); /* and after a move */
 	bus_write(toy.env.mmio, base + VIRTIO_PCI_BAR_SIZE + VIRTIO_PCI_NOTIFY, 4, 0);
 	fake_machine_idle(&toy.env, 10);
 	assert_int_equal(toy.n_kicks, 3);
-	bus_write(toy.env.mmio, base + VIRTIO_PCI_NOTIFY, 2, 0); // nobody there any more
+	bus_write(toy.env.mmio, base + VIRTIO_PCI_NOTIFY, 2, 0); /* nobody there any more */
 	fake_machine_idle(&toy.env, 10);
 	assert_int_equal(toy.n_kicks, 3);
 	toy_destroy(&toy);
@@ -392,7 +394,7 @@ static uint64_t count_of(struct toy *toy, unsigned vector)
 	int fd;
 
 	virtio_pci_lock(toy->vp);
-	fd = virtio_pci_call_fd(toy->vp, vector); // queue i has vector i
+	fd = virtio_pci_call_fd(toy->vp, vector); /* queue i has vector i */
 	virtio_pci_unlock(toy->vp);
 	return read(fd, &count, sizeof(count)) == sizeof(count) ? count : 0;
 }
@@ -420,17 +422,17 @@ static void msix_goes_on_and_off_under_a_running_device(void **state)
 
 	config_put(&toy, 1, cap + 2, 2, 0x8000);
 	assert_int_equal(toy.n_moved, 2);
-	assert_int_equal(count_of(&toy, 0), 1); // for what came by the old way
+	assert_int_equal(count_of(&toy, 0), 1); /* for what came by the old way */
 	assert_int_equal(count_of(&toy, 1), 1);
 	virtio_pci_lock(toy.vp);
 	virtio_pci_notify_queue(toy.vp, 1);
 	virtio_pci_notify_config(toy.vp);
 	virtio_pci_unlock(toy.vp);
 	assert_int_equal(count_of(&toy, 1), 1);
-	assert_int_equal(config_get(&toy, 1, 6, 2) & 8, 0); // INTx is out of use
-	assert_int_equal(get(&toy, VIRTIO_PCI_ISR, 1), 2);  // configuration, not the queue
+	assert_int_equal(config_get(&toy, 1, 6, 2) & 8, 0); /* INTx is out of use */
+	assert_int_equal(get(&toy, VIRTIO_PCI_ISR, 1), 2);  /* configuration, not the queue */
 
-	// A back-end that did not hear of it yet still calls by INTx's eventfd.
+	/* A back-end that did not hear of it yet still calls by INTx's eventfd. */
 	assert_int_equal(write(intx, &(uint64_t){1}, 8), 8);
 	fake_machine_idle(&toy.env, 5);
 	assert_int_equal(count_of(&toy, 0), 1);
@@ -465,16 +467,16 @@ static void bus_mastering_off_stops_the_device(void **state)
 	assert_true(virtio_pci_is_quiet(toy.vp));
 	kick(&toy, &drv);
 	assert_int_equal(toy.n_kicks, 1);
-	// On again: a kernel that came by kexec has not reset the device yet.
+	/* On again: a kernel that came by kexec has not reset the device yet. */
 	fake_machine_set_master(&toy.env, true);
 	fake_machine_idle(&toy.env, 5);
 	assert_int_equal(toy.n_started, 0);
 	assert_int_equal(toy.n_kicks, 1);
-	// The driver that was there before goes on by itself.
+	/* The driver that was there before goes on by itself. */
 	kick(&toy, &drv);
 	assert_int_equal(toy.n_started, 1);
 	assert_true(toy.n_kicks > 1);
-	// A device that stops later: vCPUs are held until it has.
+	/* A device that stops later: vCPUs are held until it has. */
 	toy.is_slow = true;
 	fake_machine_set_master(&toy.env, false);
 	assert_false(virtio_pci_is_quiet(toy.vp));
@@ -484,7 +486,7 @@ static void bus_mastering_off_stops_the_device(void **state)
 	virtio_pci_unlock(toy.vp);
 	assert_int_equal(toy.n_settles, 2);
 	assert_true(virtio_pci_is_quiet(toy.vp));
-	// Reset ends all that.
+	/* Reset ends all that. */
 	toy.is_slow = false;
 	fake_machine_set_master(&toy.env, true);
 	put(&toy, REG_STATUS, 1, 0);
@@ -510,7 +512,7 @@ static void paused_device_keeps_its_kicks(void **state)
 	assert_int_equal(toy.n_started, 1);
 	fake_machine_idle(&toy.env, 5);
 	assert_int_equal(toy.n_kicks, 1);
-	// Reset while paused: the next driver's device stands still as well.
+	/* Reset while paused: the next driver's device stands still as well. */
 	virtio_pci_set_paused(toy.vp, true);
 	fake_machine_reset(&toy.env, &toy.vp, 1);
 	fake_driver_start(&drv, &toy.env, toy.vp, UINT64_MAX);
@@ -531,7 +533,7 @@ static void config_space_is_bounded_and_has_a_generation(void **state)
 	assert_int_equal(get(&toy, VIRTIO_PCI_DEVICE, 4), 0x04030201);
 	assert_int_equal(get(&toy, VIRTIO_PCI_DEVICE + 6, 4), 0x0807);
 	assert_int_equal(get(&toy, VIRTIO_PCI_DEVICE + 8, 4), 0);
-	put(&toy, VIRTIO_PCI_DEVICE + 6, 4, 0xffffffff); // runs over the end: dropped
+	put(&toy, VIRTIO_PCI_DEVICE + 6, 4, 0xffffffff); /* runs over the end: dropped */
 	assert_int_equal(toy.config[7], 8);
 	put(&toy, VIRTIO_PCI_DEVICE + 4, 4, 0x11223344);
 	assert_int_equal(toy.config[7], 0x11);
@@ -563,7 +565,7 @@ static void window_reaches_the_registers(void **state)
 	config_put(&toy, slot, cap + 8, 4, VIRTIO_PCI_DEVICE + 4);
 	config_put(&toy, slot, cap + 12, 4, 4);
 	assert_int_equal(config_get(&toy, slot, cap + 16, 4), 0x08070605);
-	config_put(&toy, slot, cap + 8, 4, UINT32_MAX); // far outside: nothing happens
+	config_put(&toy, slot, cap + 8, 4, UINT32_MAX); /* far outside: nothing happens */
 	(void)config_get(&toy, slot, cap + 16, 4);
 	config_put(&toy, slot, cap + 16, 4, 0);
 	toy_destroy(&toy);

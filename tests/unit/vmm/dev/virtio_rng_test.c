@@ -77,10 +77,10 @@ static void rate_is_bounded(void **state)
 		assert_in_range(rig.elem.len, 1, VIRTIO_RNG_BURST_BYTES);
 		total += rig.elem.len;
 	}
-	// One burst at once, the others a tick each.
+	/* One burst at once, the others a tick each. */
 	assert_true(total > VIRTIO_RNG_BURST_BYTES);
 	assert_true(ev_now_ns() - start_ns >=
-		(total / VIRTIO_RNG_BURST_BYTES - 1) * VIRTIO_RNG_TICK_MS * UINT64_C(1000000));
+		    (total / VIRTIO_RNG_BURST_BYTES - 1) * VIRTIO_RNG_TICK_MS * UINT64_C(1000000));
 	rig_destroy(&rig);
 }
 

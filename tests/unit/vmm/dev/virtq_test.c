@@ -252,8 +252,8 @@ static void turn_ends_after_its_steps(void **state)
 				packed ? 0 : (uint16_t)(i + 1)};
 		}
 		if (!packed)
-			rig.desc[0] = (struct vring_desc){
-				TABLE, 16 * SIZE, VRING_DESC_F_INDIRECT, 0};
+			rig.desc[0] =
+				(struct vring_desc){TABLE, 16 * SIZE, VRING_DESC_F_INDIRECT, 0};
 		while ((code = virtq_pop(&rig.vq, &turn, &rig.chain)) > 0)
 			n_chains++;
 		assert_int_equal(code, -EAGAIN);
@@ -291,7 +291,7 @@ static void interrupts_and_kicks_follow_event_idx(void **state)
 	used_event = &rig.avail->ring[SIZE];
 	avail_event = (uint16_t *)&rig.used->ring[SIZE];
 	rig.desc[0] = (struct vring_desc){DATA, 1, 0, 0};
-	*used_event = 2; // "when the third one is done"
+	*used_event = 2; /* "when the third one is done" */
 	for (int i = 0; i < 5; i++) {
 		offer(&rig, 0);
 		assert_int_equal(pop(&rig), 1);
@@ -299,7 +299,7 @@ static void interrupts_and_kicks_follow_event_idx(void **state)
 		assert_int_equal(virtq_should_notify(&rig.vq), i == 2);
 	}
 	assert_int_equal(pop(&rig), 0);
-	assert_int_equal(*avail_event, 5); // the next one kicks
+	assert_int_equal(*avail_event, 5); /* the next one kicks */
 	rig_done(&rig);
 }
 
@@ -317,13 +317,14 @@ static void packed_ring_goes_round(void **state)
 	bool wrap = true, used_wrap = true;
 
 	rig_init(&rig, PACKED);
-	for (unsigned round = 0; round < 20; round++) { // chains of three slots in a ring of eight
+	for (unsigned round = 0; round < 20;
+		round++) { /* chains of three slots in a ring of eight */
 		uint16_t head = slot;
 		uint16_t head_flags = 0;
 
 		for (unsigned i = 0; i < 3; i++) {
 			uint16_t flags = packed_avail(wrap) |
-				(i < 2 ? VRING_DESC_F_NEXT : VRING_DESC_F_WRITE);
+					 (i < 2 ? VRING_DESC_F_NEXT : VRING_DESC_F_WRITE);
 
 			rig.packed[slot] = (struct vring_packed_desc){DATA, 10,
 				(uint16_t)(round + 7), i ? flags : rig.packed[slot].flags};
@@ -343,10 +344,10 @@ static void packed_ring_goes_round(void **state)
 		virtq_push(&rig.vq, rig.chain.id, 3, 5);
 		assert_int_equal(rig.packed[used_slot].id, round + 7);
 		assert_int_equal(rig.packed[used_slot].len, 5);
-		assert_int_equal(
-			rig.packed[used_slot].flags >> VRING_PACKED_DESC_F_AVAIL & 1, used_wrap);
-		assert_int_equal(
-			rig.packed[used_slot].flags >> VRING_PACKED_DESC_F_USED & 1, used_wrap);
+		assert_int_equal(rig.packed[used_slot].flags >> VRING_PACKED_DESC_F_AVAIL & 1,
+			used_wrap);
+		assert_int_equal(rig.packed[used_slot].flags >> VRING_PACKED_DESC_F_USED & 1,
+			used_wrap);
 		used_slot += 3;
 		if (used_slot >= SIZE) {
 			used_slot -= SIZE;
@@ -399,7 +400,7 @@ static void packed_interrupts_follow_the_event(void **state)
 		rig.packed[i] = (struct vring_packed_desc){DATA, 1, 0, packed_avail(true)};
 		assert_int_equal(pop(&rig), 1);
 		virtq_push(&rig.vq, 0, 1, 0);
-		// enabled, disabled, then only for slot 4
+		/* enabled, disabled, then only for slot 4 */
 		assert_int_equal(virtq_should_notify(&rig.vq), i == 0 || i == 4);
 	}
 	rig_done(&rig);

@@ -94,7 +94,7 @@ static void every_cpu_is_listed(void **state)
 	for (at = 44; at + 2 <= len; at += madt[at + 1]) {
 		assert_int_not_equal(madt[at + 1], 0);
 		if (madt[at] == 0) {
-			assert_int_equal(madt[at + 3], n_cpus); // APIC id
+			assert_int_equal(madt[at + 3], n_cpus); /* APIC id */
 			assert_int_equal(get(madt + at + 4, 4), 1);
 			n_cpus++;
 		}
@@ -148,7 +148,7 @@ static void iasl_disassembles_all(void **state)
 	disassemble(find("APIC"), dir);
 	disassemble(find("MCFG"), dir);
 	disassemble(table_at(get(find("FACP") + 140, 8)), dir);
-	// What it disassembled to must compile again.
+	/* What it disassembled to must compile again. */
 	(void)snprintf(command, sizeof(command), "cd %s && iasl -p again DSDT.dsl >again.out 2>&1",
 		dir);
 	assert_int_equal(system(command), 0);

@@ -44,15 +44,15 @@ static unsigned type_of(uint64_t addr)
 {
 	uint64_t def = get(0x2ff), base = get(0x200), mask = get(0x201);
 
-	assert_true(def & 1 << 11); // MTRRs are on
+	assert_true(def & 1 << 11); /* MTRRs are on */
 	assert_true(mask & 1 << 11);
 	if (addr < 0x100000 && def & 1 << 10) {
-		uint32_t index = addr < 0x80000 ? 0x250
-			: addr < 0xc0000	? 0x258 + (uint32_t)(addr - 0x80000) / 0x20000
-						: 0x268 + (uint32_t)(addr - 0xc0000) / 0x8000;
-		unsigned range = addr < 0x80000 ? (unsigned)(addr / 0x10000)
-			: addr < 0xc0000	? (unsigned)(addr / 0x4000 % 8)
-						: (unsigned)(addr / 0x1000 % 8);
+		uint32_t index = addr < 0x80000   ? 0x250
+				 : addr < 0xc0000 ? 0x258 + (uint32_t)(addr - 0x80000) / 0x20000
+						  : 0x268 + (uint32_t)(addr - 0xc0000) / 0x8000;
+		unsigned range = addr < 0x80000   ? (unsigned)(addr / 0x10000)
+				 : addr < 0xc0000 ? (unsigned)(addr / 0x4000 % 8)
+						  : (unsigned)(addr / 0x1000 % 8);
 
 		return get(index) >> (8 * range) & 0xff;
 	}
@@ -78,8 +78,8 @@ static void memory_has_the_types_that_firmware_leaves(void **state)
 		{0xfffff, WRITE_BACK},
 		{0x100000, WRITE_BACK},
 		{0xbfffffff, WRITE_BACK},
-		{0xc0000000, UNCACHEABLE}, // BARs
-		{0xe0000000, UNCACHEABLE}, // ECAM
+		{0xc0000000, UNCACHEABLE}, /* BARs */
+		{0xe0000000, UNCACHEABLE}, /* ECAM */
 		{0xfee00000, UNCACHEABLE},
 		{0xffffffff, UNCACHEABLE},
 		{0x100000000, WRITE_BACK},
@@ -89,7 +89,7 @@ static void memory_has_the_types_that_firmware_leaves(void **state)
 
 	for (uint32_t bits = 36; bits <= 52; bits++) {
 		fill(UINT32_MAX, bits);
-		assert_int_equal(get(0x201) >> bits, 0); // reserved bits: KVM would refuse them
+		assert_int_equal(get(0x201) >> bits, 0); /* reserved bits: KVM would refuse them */
 		for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 			if (type_of(cases[i].addr) != cases[i].type)
 				fail_msg("0x%llx with %u bits: type %u",
@@ -112,7 +112,7 @@ static void only_what_cpuid_promises(void **state)
 	assert_true(has(0x1a0));
 	assert_false(has(0x277));
 	assert_false(has(0x2ff));
-	fill(1u << 12, 60); // no such processor
+	fill(1u << 12, 60); /* no such processor */
 	assert_false(has(0x2ff));
 }
 

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #define MAX_RINGS (BALANCE_MAX_MOVES + 500)
-#define NEW	  BALANCE_NO_WORKER
+#define NEW       BALANCE_NO_WORKER
 
 static struct balance_ring rings[MAX_RINGS];
 

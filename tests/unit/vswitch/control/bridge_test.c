@@ -91,14 +91,17 @@ static void add_again_is_judged_by_settings(void **state)
 
 	words_to_msg(&ctl_bridge_schema, &req, "name br0 vlans 5-6");
 	assert_int_equal(bridge_conf_new(&req, &conf, &err), 0);
-	assert_int_equal(conf_check_exists(&ctl_bridge_schema, &bridge->conf, &conf, false, "bridge",
-		"br0", "BridgeExists", &err), -EEXIST);
+	assert_int_equal(conf_check_exists(&ctl_bridge_schema, &bridge->conf, &conf, false,
+				 "bridge", "br0", "BridgeExists", &err),
+		-EEXIST);
 	assert_string_equal(err.field, "name");
 	assert_int_equal(conf_check_exists(&ctl_bridge_schema, &bridge->conf, &conf, true, "bridge",
-		"br0", "BridgeExists", &err), 0);
+				 "br0", "BridgeExists", &err),
+		0);
 	conf.ageing_s++;
 	assert_int_equal(conf_check_exists(&ctl_bridge_schema, &bridge->conf, &conf, true, "bridge",
-		"br0", "BridgeExists", &err), -EEXIST);
+				 "br0", "BridgeExists", &err),
+		-EEXIST);
 	assert_string_equal(err.field, "ageing_s");
 	assert_string_equal(err.name, "BridgeExists");
 }

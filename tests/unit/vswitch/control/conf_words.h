@@ -3,8 +3,8 @@
  *
  * Threads: one. A word that the schema refuses fails the test that uses it.
  */
-#ifndef TEST_CONF_WORDS_H
-#define TEST_CONF_WORDS_H
+#ifndef WEFT_TESTS_UNIT_VSWITCH_CONTROL_CONF_WORDS_H
+#define WEFT_TESTS_UNIT_VSWITCH_CONTROL_CONF_WORDS_H
 
 #include "bridge.h"
 #include "ctl_field.h"
@@ -78,16 +78,20 @@ static inline struct model_link *add_link(struct model *model, const char *words
 	return link;
 }
 
-/** What conf has of numbers, words and switches that req did not ask for, help tells: "default VALUE". */
-static inline void check_help_tells_defaults(const struct ctl_struct *schema, const void *req, const void *conf)
+/**
+ * What conf has of numbers, words and switches that req did not ask for, help tells: "default
+ * VALUE".
+ */
+static inline void check_help_tells_defaults(const struct ctl_struct *schema, const void *req,
+	const void *conf)
 {
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 		char value[64], said[80];
 		const char *at;
 
-		if (field->kind == CTL_KIND_STR || field->kind == CTL_KIND_VLANS || ctl_field_is_set(req, i) ||
-			!ctl_field_is_set(conf, i))
+		if (field->kind == CTL_KIND_STR || field->kind == CTL_KIND_VLANS ||
+			ctl_field_is_set(req, i) || !ctl_field_is_set(conf, i))
 			continue;
 		(void)ctl_field_format(field, conf, value, sizeof(value));
 		if (field->kind == CTL_KIND_BOOL)

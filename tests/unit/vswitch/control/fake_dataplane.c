@@ -265,7 +265,8 @@ static int consumer(const struct dp_snapshot *snapshot, const struct queue *q)
 	return found;
 }
 
-const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct dp_snapshot *snapshot)
+const struct dp_snapshot *worker_publish(struct worker_pool *pool,
+	const struct dp_snapshot *snapshot)
 {
 	const struct dp_snapshot *old = published;
 
@@ -275,7 +276,8 @@ const struct dp_snapshot *worker_publish(struct worker_pool *pool, const struct 
 			int before = consumer(old, snapshot->workers[w].rx[i].queue);
 
 			if (before >= 0 && before != (int)w)
-				fail_msg("a ring went from worker %d to %u without a rest", before, w);
+				fail_msg("a ring went from worker %d to %u without a rest", before,
+					w);
 			assert_int_equal(consumer(snapshot, snapshot->workers[w].rx[i].queue), w);
 		}
 	}

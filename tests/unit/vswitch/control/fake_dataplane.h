@@ -1,13 +1,14 @@
 /**
  * fake_dataplane: ports without peers and workers without threads, for tests of the whole switch.
  *
- * Takes the place of port/ and of datapath/worker.c at link time (the seams port.h and worker.h). The
- * test plays the peer (fake_port_run) and the workers (fake_note), and looks at what was published.
- * It checks the contract, too: a ring that a port takes back is in no snapshot afterwards, a port
- * that is destroyed has left it before, and a ring that changes its worker is left out of one.
+ * Takes the place of port/ and of datapath/worker.c at link time (the seams port.h and worker.h).
+ * The test plays the peer (fake_port_run) and the workers (fake_note), and looks at what was
+ * published. It checks the contract, too: a ring that a port takes back is in no snapshot
+ * afterwards, a port that is destroyed has left it before, and a ring that changes its worker is
+ * left out of one.
  */
-#ifndef TEST_FAKE_DATAPLANE_H
-#define TEST_FAKE_DATAPLANE_H
+#ifndef WEFT_TESTS_UNIT_VSWITCH_CONTROL_FAKE_DATAPLANE_H
+#define WEFT_TESTS_UNIT_VSWITCH_CONTROL_FAKE_DATAPLANE_H
 
 #include "worker_pool.h"
 #include "port/port.h"

@@ -67,11 +67,11 @@ static void list(const char *filter, uint32_t now_s, char *buf, size_t size)
 			rows[i].type == CTL_FDB_STATIC ? "*" : "");
 }
 
-#define ASSERT_LIST(filter, now_s, expected)                                                       \
-	do {                                                                                       \
-		char got_[1024];                                                                   \
-		list(filter, now_s, got_, sizeof(got_));                                           \
-		assert_string_equal(got_, expected);                                               \
+#define ASSERT_LIST(filter, now_s, expected)             \
+	do {                                             \
+		char got_[1024];                         \
+		list(filter, now_s, got_, sizeof(got_)); \
+		assert_string_equal(got_, expected);     \
 	} while (0)
 
 static int fdb_request(int (*fn)(struct fdb_ctl *, const struct model *, const struct ctl_fdb *,
@@ -134,8 +134,8 @@ static void static_addresses_stay(void **state)
 {
 	struct err err;
 
-	assert_int_equal(
-		fdb_request(fdb_ctl_add, "bridge br0 mac 02:00:00:00:00:01 port a", &err), 0);
+	assert_int_equal(fdb_request(fdb_ctl_add, "bridge br0 mac 02:00:00:00:00:01 port a", &err),
+		0);
 	learn(ports[2], 10, UINT64_C(0x020000000001), 101);
 	assert_int_equal(fdb_ctl_age(&fdbs, &model, 100000), 0);
 	ASSERT_LIST("bridge br0", 100000, "10/1@a*");
@@ -200,12 +200,12 @@ static void add_is_idempotent_if_asked(void **state)
 
 	assert_int_equal(fdb_request(fdb_ctl_add, again, &err), 0);
 	assert_int_equal(fdb_request(fdb_ctl_add, again, &err), 0);
-	assert_int_equal(
-		fdb_request(fdb_ctl_add, "bridge br0 mac 02:00:00:00:00:01 port a", &err), -EEXIST);
+	assert_int_equal(fdb_request(fdb_ctl_add, "bridge br0 mac 02:00:00:00:00:01 port a", &err),
+		-EEXIST);
 	assert_string_equal(err.name, "FdbEntryExists");
-	assert_int_equal(
-		fdb_request(fdb_ctl_add,
-			"bridge br0 mac 02:00:00:00:00:01 port b vlan 10 exist_ok true", &err),
+	assert_int_equal(fdb_request(fdb_ctl_add,
+				 "bridge br0 mac 02:00:00:00:00:01 port b vlan 10 exist_ok true",
+				 &err),
 		-EEXIST);
 	ASSERT_LIST("bridge br0", 1, "10/1@a*");
 }
@@ -223,10 +223,12 @@ static void del_removes_from_the_vlans_it_names(void **state)
 	ASSERT_LIST("bridge br0", 1, "0/1@c 0/2@c 10/1@c");
 	assert_int_equal(fdb_request(fdb_ctl_del, "bridge br0 mac 00:00:00:00:00:01", &err), 0);
 	ASSERT_LIST("bridge br0", 1, "0/2@c");
-	assert_int_equal(fdb_request(fdb_ctl_del, "bridge br0 mac 00:00:00:00:00:01", &err), -ENOENT);
+	assert_int_equal(fdb_request(fdb_ctl_del, "bridge br0 mac 00:00:00:00:00:01", &err),
+		-ENOENT);
 	assert_string_equal(err.name, "FdbEntryNotFound");
-	assert_int_equal(
-		fdb_request(fdb_ctl_del, "bridge br0 mac 00:00:00:00:00:01 missing_ok true", &err), 0);
+	assert_int_equal(fdb_request(fdb_ctl_del,
+				 "bridge br0 mac 00:00:00:00:00:01 missing_ok true", &err),
+		0);
 	assert_int_equal(fdb_request(fdb_ctl_del, "bridge br0", &err), -EINVAL);
 }
 
@@ -253,7 +255,9 @@ static void flush_obeys_filters(void **state)
 		learn(ports[2], 10, 2, 1);
 		learn(ports[2], 20, 2, 1);
 		assert_int_equal(fdb_request(fdb_ctl_add,
-			"bridge br0 mac 00:00:00:00:00:09 port a exist_ok true", &err), 0);
+					 "bridge br0 mac 00:00:00:00:00:09 port a exist_ok true",
+					 &err),
+			0);
 		words_to_msg(&ctl_fdb_schema, &req, cases[i].filter);
 		assert_int_equal(fdb_ctl_flush(&fdbs, &model, &req, 2, &count, &err), 0);
 		assert_int_equal(count, cases[i].count);
@@ -266,8 +270,10 @@ static void resize_keeps_what_fits(void **state)
 	struct fdb *old;
 	struct err err;
 
-	assert_int_equal(fdb_request(fdb_ctl_add, "bridge br0 mac 00:00:00:00:00:09 port a", &err), 0);
-	assert_int_equal(fdb_request(fdb_ctl_add, "bridge br0 mac 00:00:00:00:00:0a port a", &err), 0);
+	assert_int_equal(fdb_request(fdb_ctl_add, "bridge br0 mac 00:00:00:00:00:09 port a", &err),
+		0);
+	assert_int_equal(fdb_request(fdb_ctl_add, "bridge br0 mac 00:00:00:00:00:0a port a", &err),
+		0);
 	learn(ports[2], 10, 1, 1);
 	assert_int_equal(fdb_ctl_resize(&fdbs, bridge, 1, 2, &old, &err), -ENOSPC);
 	ASSERT_LIST("bridge br0", 2, "10/1@c 10/9@a* 10/a@a*");
@@ -285,7 +291,8 @@ static void deleted_port_leaves_nothing(void **state)
 
 	learn(ports[0], 10, 1, 1);
 	learn(ports[2], 10, 2, 1);
-	assert_int_equal(fdb_request(fdb_ctl_add, "bridge br0 mac 00:00:00:00:00:09 port a", &err), 0);
+	assert_int_equal(fdb_request(fdb_ctl_add, "bridge br0 mac 00:00:00:00:00:09 port a", &err),
+		0);
 	assert_int_equal(fdb_ctl_flush_port(&fdbs, ports[0], false), 1);
 	ASSERT_LIST("bridge br0", 2, "10/2@c 10/9@a*");
 	assert_int_equal(fdb_ctl_flush_port(&fdbs, ports[0], true), 1);

@@ -101,7 +101,8 @@ static void set_port_changes_vlan_role(void **state)
 		{"trunks 5 native 6", "native 7", "native-untagged trunks 5 native 7"},
 		{"trunks 5 native 6", "trunks 8", "native-untagged trunks 8 native 6"},
 		{"trunks 5 native 6", "vlan_mode native-tagged", "native-tagged trunks 5 native 6"},
-		{"vlan_mode native-tagged native 6", "native 7", "native-tagged trunks all native 7"},
+		{"vlan_mode native-tagged native 6", "native 7",
+			"native-tagged trunks all native 7"},
 		{"trunks 5 native 6", "vlan_mode trunk", "trunk trunks 5"},
 	};
 	struct fixture *f = *state;
@@ -297,8 +298,8 @@ static void host_port_configuration_is_complete(void **state)
 /* Roles in VLANs are left out: they follow from each other. */
 static void help_tells_the_defaults(void **state)
 {
-	static const char *const ports[] = {
-		"name p path /s/p", "name t type tap", "name m type memif path /s/m", "name n type nic dev eth0"};
+	static const char *const ports[] = {"name p path /s/p", "name t type tap",
+		"name m type memif path /s/m", "name n type nic dev eth0"};
 	struct fixture *f = *state;
 	struct ctl_port req, conf;
 	struct err err = {0};

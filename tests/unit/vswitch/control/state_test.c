@@ -199,8 +199,8 @@ static void bad_directories_are_errors(void **unused)
 	struct err err = {0};
 
 	assert_int_equal(state_open("/dev/null", &ctl_vswitch_interface, &state, &err), -ENOTDIR);
-	assert_int_equal(
-		state_open("/nonexistent/state", &ctl_vswitch_interface, &state, &err), -ENOENT);
+	assert_int_equal(state_open("/nonexistent/state", &ctl_vswitch_interface, &state, &err),
+		-ENOENT);
 	assert_true(err.msg[0]);
 }
 

@@ -84,7 +84,7 @@ static void every_reason_fits_its_row(void **state)
 		assert_true(strlen(drop_infos[i].name) <= 63);
 		assert_true(strlen(drop_infos[i].help) <= 127);
 		assert_true(!strcmp(drop_infos[i].direction, "rx") ||
-			!strcmp(drop_infos[i].direction, "tx"));
+			    !strcmp(drop_infos[i].direction, "tx"));
 	}
 }
 

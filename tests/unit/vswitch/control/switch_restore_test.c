@@ -268,10 +268,11 @@ static char *describe(void)
 				bridge->vlan_names[v].vid, bridge->vlan_names[v].name);
 		CTL_SET_STR(&filter, ctl_fdb, bridge, bridge->conf.name);
 		CTL_SET(&filter, ctl_fdb, type, CTL_FDB_STATIC);
-		assert_int_equal(
-			fdb_list_begin(&rig.sw->fdbs, &rig.sw->model, &filter, &list, NULL), 0);
-		for (int r; (r = fdb_list_next(
-				     &list, &rig.sw->fdbs, &rig.sw->model, 0, &row, NULL)) > 0;)
+		assert_int_equal(fdb_list_begin(&rig.sw->fdbs, &rig.sw->model, &filter, &list,
+					 NULL),
+			0);
+		for (int r; (r = fdb_list_next(&list, &rig.sw->fdbs, &rig.sw->model, 0, &row,
+				     NULL)) > 0;)
 			if (r == 1)
 				add_text(out, &ctl_fdb_schema, &row);
 	}

@@ -6,8 +6,8 @@
  * control socket and state are in a directory of its own.
  * Threads: one. A helper that fails fails the test.
  */
-#ifndef TEST_SWITCH_RIG_H
-#define TEST_SWITCH_RIG_H
+#ifndef WEFT_TESTS_UNIT_VSWITCH_CONTROL_SWITCH_RIG_H
+#define WEFT_TESTS_UNIT_VSWITCH_CONTROL_SWITCH_RIG_H
 
 #include "conf_words.h"
 #include "fake_dataplane.h"
@@ -16,7 +16,7 @@
 struct switch_rig {
 	char dir[32], control_path[64], state_dir[64];
 	struct ev *ev;
-	struct vswitch *sw;	  /* may be destroyed and started again */
+	struct vswitch *sw;       /* may be destroyed and started again */
 	const char *refused_path; /* of a port, at the next start only */
 };
 extern struct switch_rig rig;

@@ -141,7 +141,7 @@ static void collect(FILE *out, const struct ctl_vlan *row)
 	(void)fprintf(out, "%s%s:%s%s%s%s;", row->bridge, row->port[0] ? "/p" : "", vlans,
 		row->name[0] ? "=" : "", row->name,
 		!CTL_HAS(row, ctl_vlan, pvid) ? ""
-		: row->pvid		      ? row->tagged ? " pvid tagged" : " pvid"
+		: row->pvid                   ? row->tagged ? " pvid tagged" : " pvid"
 					      : " tagged");
 }
 
@@ -150,7 +150,8 @@ static void rows_tell_names_and_roles(void **state)
 	static const struct {
 		const char *filter, *expected;
 	} cases[] = {
-		{"", "br0:10=red;br0:20=blue;br0:21-22;br0/p:10 pvid;br0/p:21 pvid;br0/p:10,20 tagged;"},
+		{"", "br0:10=red;br0:20=blue;br0:21-22;br0/p:10 pvid;br0/p:21 pvid;br0/p:10,20 "
+		     "tagged;"},
 		{"vlans 20", "br0:20=blue;br0/p:20 tagged;"},
 		{"port access", "br0/p:10 pvid;"},
 		{"bridge br0 vlans 22", "br0:22;"},

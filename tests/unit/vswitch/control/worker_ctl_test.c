@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#define SECOND	UINT64_C(1000000000)
+#define SECOND  UINT64_C(1000000000)
 #define N_PORTS 8
 
 static struct ev *ev;

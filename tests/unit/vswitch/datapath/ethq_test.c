@@ -16,9 +16,9 @@
 
 #include <cmocka.h>
 
-#define N_MBUFS	  4095
+#define N_MBUFS   4095
 #define RING_SIZE 1024 /* net_ring's own */
-#define MAX_LEN	  9234
+#define MAX_LEN   9234
 #define TCP_CSUM  16
 #define UDP_CSUM  6
 
@@ -58,7 +58,7 @@ static int stop(void **state)
 	return 0;
 }
 
-/** A frame of len bytes: addresses, type and a pattern; its tail in one piece. */
+/* A frame of len bytes: addresses, type and a pattern; its tail in one piece. */
 static void make_frame(struct frame *frame, uint8_t *bytes, uint32_t len)
 {
 	uint32_t head = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
@@ -77,7 +77,7 @@ static void make_frame(struct frame *frame, uint8_t *bytes, uint32_t len)
 	frame->n_segs = 1;
 }
 
-/** What a taken frame holds, in one stretch. */
+/* What a taken frame holds, in one stretch. */
 static uint32_t flatten(const struct frame *frame, uint8_t *out)
 {
 	uint32_t at = frame->head_len, skip = frame->skip;
@@ -104,7 +104,7 @@ static void done(void)
 	queue_rx_done(&queue.queue, NULL, 0);
 }
 
-/** Send the same frame n times: TX_SENT, or why one was not, and what follows it. */
+/* Send the same frame n times: TX_SENT, or why one was not, and what follows it. */
 static enum drop_reason put_many(const struct frame *frame, bool tagged, unsigned n)
 {
 	static struct frame frames[FRAME_BURST];
@@ -198,7 +198,7 @@ static void full_device_refuses_and_all_are_counted(void **state)
 	assert_int_equal(counters.tx_multicast, n_got);
 }
 
-/** IPv4 and TCP or UDP at their places, an IPv4 header of 20 bytes. */
+/* IPv4 and TCP or UDP at their places, an IPv4 header of 20 bytes. */
 static void make_ip(struct frame *frame, uint8_t *bytes, uint32_t len, uint16_t csum_offset)
 {
 	make_frame(frame, bytes, len);
@@ -212,7 +212,7 @@ static void make_ip(struct frame *frame, uint8_t *bytes, uint32_t len, uint16_t 
 	frame->hdr.csum_offset = csum_offset;
 }
 
-/** Put a frame and look at the mbuf that the device got. */
+/* Put a frame and look at the mbuf that the device got. */
 static const struct rte_mbuf *pass(const struct frame *frame, bool tagged)
 {
 	static struct frame frames[FRAME_BURST];
@@ -281,7 +281,7 @@ static void nonsense_to_cut_is_dropped(void **state)
 	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
 }
 
-/** RFC 1071 over bytes[n], which hold the checksum: zero when that is right. */
+/* RFC 1071 over bytes[n], which hold the checksum: zero when that is right. */
 static uint16_t check_sum(const uint8_t *bytes, uint32_t n)
 {
 	uint32_t sum = 0;

@@ -94,8 +94,8 @@ static void port_limit_holds(void **state)
 	struct fdb *fdb = make(100);
 
 	for (unsigned i = 0; i < 10; i++)
-		assert_int_equal(
-			fdb_learn(fdb, 0, MAC(i), 1, 4, 0), i < 4 ? FDB_ADDED : FDB_LIMITED);
+		assert_int_equal(fdb_learn(fdb, 0, MAC(i), 1, 4, 0),
+			i < 4 ? FDB_ADDED : FDB_LIMITED);
 	assert_int_equal(fdb_learn(fdb, 0, MAC(20), 2, 4, 0), FDB_ADDED);
 	assert_int_equal(fdb_learn(fdb, 0, MAC(20), 1, 4, 0), FDB_LIMITED);
 	assert_int_equal(fdb_learn(fdb, 0, MAC(0), 1, 4, 0), FDB_KNOWN);
@@ -156,17 +156,17 @@ static void flush_takes_what_the_filter_says(void **state)
 	(void)fdb_add_static(fdb, 10, MAC(100), 1, 0);
 	assert_int_equal(fdb_flush(fdb, &(struct fdb_filter){.vid = 10, .port_id = 1}), 2);
 	assert_int_equal(fdb_flush(fdb, &(struct fdb_filter){.vid = FDB_ANY, .port_id = 2}), 4);
-	assert_int_equal(
-		fdb_flush(fdb,
-			&(struct fdb_filter){.vid = 20, .port_id = FDB_ANY, .with_static = true}),
+	assert_int_equal(fdb_flush(fdb,
+				 &(struct fdb_filter){
+					 .vid = 20, .port_id = FDB_ANY, .with_static = true}),
 		8);
 	assert_int_equal(look(fdb, 10, MAC(100), false), 1 | FDB_STATIC);
 	assert_int_equal(fdb_flush(fdb,
 				 &(struct fdb_filter){
 					 .vid = FDB_ANY, .port_id = FDB_ANY, .only_static = true}),
 		1);
-	assert_int_equal(
-		fdb_flush(fdb, &(struct fdb_filter){.vid = FDB_ANY, .port_id = FDB_ANY}), 6);
+	assert_int_equal(fdb_flush(fdb, &(struct fdb_filter){.vid = FDB_ANY, .port_id = FDB_ANY}),
+		6);
 	assert_int_equal(fdb->n_entries, 0);
 	fdb_destroy(fdb);
 }
@@ -378,8 +378,8 @@ static void full_table_agrees(void **state)
 	assert_int_equal(fdb_walk(fdb, 0, count_at_port, at_port), 0);
 	assert_memory_equal(at_port, in_model, sizeof(at_port));
 	assert_memory_equal(at_port, fdb->per_port, sizeof(at_port));
-	assert_int_equal(
-		fdb_flush(fdb, &(struct fdb_filter){.vid = FDB_ANY, .port_id = 3}), at_port[3]);
+	assert_int_equal(fdb_flush(fdb, &(struct fdb_filter){.vid = FDB_ANY, .port_id = 3}),
+		at_port[3]);
 	fdb_destroy(fdb);
 	free(model);
 }

@@ -175,7 +175,7 @@ static void set_role(struct rig *rig, unsigned port, enum role role)
 	}
 }
 
-#define DROPPED	 (-2)
+#define DROPPED  (-2)
 #define UNTAGGED (-1)
 
 /* What comes in at a port of one role leaves a port of another with which tag? Open vSwitch's
@@ -256,7 +256,9 @@ static void inner_tag_does_not_become_the_vlan(void **state)
 		{TRUNK, NATIVE_UNTAGGED, 0x600a, 0x600a},
 		{ALL, ALL, 0xe000, 0xe000},
 		{ALL, ALL, 10, 10},
-		/* An access port has no VLANs to hop into; what is inside is its host's business. */
+		/*
+		 * An access port has no VLANs to hop into; what is inside is its host's business.
+		 */
 		{TRUNK, ACCESS10, 10, UNTAGGED},
 		{ACCESS10, ACCESS10, 0xa000, UNTAGGED},
 	};
@@ -271,10 +273,12 @@ static void inner_tag_does_not_become_the_vlan(void **state)
 		set_role(rig, 1, rows[row].out);
 		set_role(rig, 2, NONE);
 		rig->bridge.n_ports = 2;
-		/* One with nothing inside, then two with a tag inside: of one flow, and both ways. */
+		/*
+		 * One with nothing inside, then two with a tag inside: of one flow, and both ways.
+		 */
 		for (unsigned n = 0; n < 3; n++) {
-			size_t len = rig_frame(
-				sent, i & 1 ? 0xff : 2, 1, rows[row].outer, n ? 0x8100 : 0x0800, 0);
+			size_t len = rig_frame(sent, i & 1 ? 0xff : 2, 1, rows[row].outer,
+				n ? 0x8100 : 0x0800, 0);
 
 			memcpy(sent + len, inner + 14, inner_len - 14);
 			rig_send(rig, 0, sent, len + inner_len - 14);
@@ -499,7 +503,7 @@ static void unmergeable_large_frame_is_dropped(void **state)
 	done(rig);
 }
 
-/** Send a large TCP segment of 8 descriptors from port 0 to the address, marked with number. */
+/* Send a large TCP segment of 8 descriptors from port 0 to the address, marked with number. */
 static void send_large(struct rig *rig, uint8_t dst, uint8_t number)
 {
 	const struct virtio_net_hdr_v1 hdr = {.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
@@ -629,8 +633,8 @@ static void counts_add_up_whatever_happens(void **state)
 {
 	srandom(7);
 	for (unsigned round = 0; round < 60; round++) {
-		struct rig *rig = rig_create(
-			5, (unsigned)random() & 31, RIG_FEATURES | (round & 1 ? RIG_OFFLOADS : 0));
+		struct rig *rig = rig_create(5, (unsigned)random() & 31,
+			RIG_FEATURES | (round & 1 ? RIG_OFFLOADS : 0));
 
 		for (unsigned i = 0; i < 5; i++) {
 			set_role(rig, i, (enum role)(random() % 6));

@@ -17,8 +17,8 @@
 #define N_WORKERS  4
 #define N_SENDERS  4
 #define RECEIVER   N_SENDERS
-#define N_PORTS	   (N_SENDERS + 1)
-#define RESTS	   N_WORKERS		       /* no worker has it */
+#define N_PORTS    (N_SENDERS + 1)
+#define RESTS      N_WORKERS                   /* no worker has it */
 #define IN_FLIGHT  (RIG_RING_SIZE / N_SENDERS) /* of a sender: the receiver keeps up */
 #define PAYLOAD_AT 14
 
@@ -71,8 +71,8 @@ static void move_ring(struct worker_pool *pool, const struct rig *rig, unsigned 
 static void send_numbered(struct rig *rig, unsigned sender)
 {
 	uint8_t frame[256];
-	size_t len = rig_frame(
-		frame, RECEIVER + 1, (uint8_t)(sender + 1), -1, 0x88b5, 46 + n_sent[sender] % 100);
+	size_t len = rig_frame(frame, RECEIVER + 1, (uint8_t)(sender + 1), -1, 0x88b5,
+		46 + n_sent[sender] % 100);
 
 	memcpy(frame + PAYLOAD_AT, &n_sent[sender], sizeof(n_sent[sender]));
 	rig_send(rig, sender, frame, len);

@@ -50,14 +50,14 @@ static unsigned long get32(const uint8_t *p)
 
 struct shape {
 	bool v6, tcp;
-	unsigned tags;	  /* VLAN tags before the IP header */
+	unsigned tags;    /* VLAN tags before the IP header */
 	unsigned ip_opts; /* bytes of IPv4 options or IPv6 extension header */
 	unsigned tcp_opts;
 };
 
-/** A frame as a guest with offloads makes it: lengths for the whole, pseudo-header sum in place. */
-static size_t build(
-	const struct shape *s, size_t payload, unsigned gso_size, struct virtio_net_hdr_v1 *hdr)
+/* A frame as a guest with offloads makes it: lengths for the whole, pseudo-header sum in place. */
+static size_t build(const struct shape *s, size_t payload, unsigned gso_size,
+	struct virtio_net_hdr_v1 *hdr)
 {
 	size_t l3 = 14 + 4 * s->tags, l4 = l3 + (s->v6 ? 40 : 20) + s->ip_opts;
 	size_t l4_hdr = s->tcp ? 20 + s->tcp_opts : 8, len = l4 + l4_hdr + payload;
@@ -202,8 +202,8 @@ static void segments_make_the_whole(void **state)
 			if (s->tcp) {
 				assert_int_equal(get32(seg + l4 + 4),
 					(UINT64_C(0xffffff00) + at) & 0xffffffff);
-				assert_int_equal(
-					seg[l4 + 13], 0x10 | (n ? 0 : 0x80) | (last ? 0x09 : 0));
+				assert_int_equal(seg[l4 + 13],
+					0x10 | (n ? 0 : 0x80) | (last ? 0x09 : 0));
 			} else {
 				assert_int_equal(get16(seg + l4 + 4), out - l4);
 			}
@@ -251,7 +251,7 @@ static void impossible_headers_are_refused(void **state)
 	assert_false(offload_cut_begin(&cut, big, len, &good));
 }
 
-/** Is the frame in big, of so many bytes and none behind them, cut? */
+/* Is the frame in big, of so many bytes and none behind them, cut? */
 static bool is_cut(uint32_t len, const struct virtio_net_hdr_v1 *hdr)
 {
 	struct offload_cut cut;

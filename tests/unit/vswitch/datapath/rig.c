@@ -12,7 +12,7 @@
 
 #define GUARD 4096
 
-/** Zeroes, a page multiple, between two pages that may not be touched. */
+/* Zeroes, a page multiple, between two pages that may not be touched. */
 static void *map(size_t size)
 {
 	size_t whole = (size + GUARD - 1) / GUARD * GUARD;
@@ -139,8 +139,7 @@ void rig_destroy(struct rig *rig)
 	unmap(rig, sizeof(*rig));
 }
 
-int rig_restart(
-	struct rig *rig, unsigned port, uint64_t features, uint16_t size, uint32_t base)
+int rig_restart(struct rig *rig, unsigned port, uint64_t features, uint16_t size, uint32_t base)
 {
 	struct rig_port *p = &rig->port[port];
 	int r = attach(p, &p->send, &p->rx, features, size, base);
@@ -172,8 +171,8 @@ void rig_access(struct rig *rig, unsigned port, uint16_t vid)
 	rig->ports[port].flags = DP_PORT_ENABLED | DP_PORT_UNTAGGED;
 }
 
-void rig_trunk(
-	struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native, bool native_tagged)
+void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
+	bool native_tagged)
 {
 	set_vlans(rig, port, vids);
 	rig->port[port].vlans.words[native >> 6] |= native ? UINT64_C(1) << (native & 63) : 0;
@@ -224,7 +223,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/** Did the last burst cost no more than fwd.h says, and than its frames account for? */
+/* Did the last burst cost no more than fwd.h says, and than its frames account for? */
 static void check_steps(const struct rig *rig, unsigned port)
 {
 	const uint64_t frame_descs = 2 * PUT_MAX_SEGS + PUT_MAX_CHAINS, head_bytes = 512;
@@ -235,8 +234,9 @@ static void check_steps(const struct rig *rig, unsigned port)
 	uint64_t descs = least(FWD_MAX_PUT_DESCS, FRAME_BURST + puts * frame_descs);
 	uint64_t segments = least(FWD_MAX_SEGMENTS,
 		frames * OFFLOAD_MAX_DATAGRAMS + steps_taken.frame_bytes / OFFLOAD_MIN_SEGMENT);
-	uint64_t bytes = least(FWD_MAX_BYTES, 4 * steps_taken.frame_bytes + frames * head_bytes +
-						      3 * steps_taken.segments * OFFLOAD_MAX_HEADERS);
+	uint64_t bytes =
+		least(FWD_MAX_BYTES, 4 * steps_taken.frame_bytes + frames * head_bytes +
+					     3 * steps_taken.segments * OFFLOAD_MAX_HEADERS);
 
 	/* A frame ends with the segments of which one finds no buffer, a burst where it gets long.
 	 */
@@ -269,11 +269,11 @@ unsigned rig_run(struct rig *rig, unsigned port)
 	return n;
 }
 
-int rig_receive(
-	struct rig *rig, unsigned port, struct virtio_net_hdr_v1 *ret_hdr, void *frame, size_t size)
+int rig_receive(struct rig *rig, unsigned port, struct virtio_net_hdr_v1 *ret_hdr, void *frame,
+	size_t size)
 {
-	return fe_ring_recv(
-		&rig->port[port].receive, rig->port[port].tx.mergeable, ret_hdr, frame, size);
+	return fe_ring_recv(&rig->port[port].receive, rig->port[port].tx.mergeable, ret_hdr, frame,
+		size);
 }
 
 void rig_learn(struct rig *rig)

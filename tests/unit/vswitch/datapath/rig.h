@@ -5,8 +5,8 @@
  * tests/peer, written apart from the device's. One bridge, one snapshot that tests may edit, and
  * fwd_burst() called by hand.
  */
-#ifndef WEFT_TESTS_RIG_H
-#define WEFT_TESTS_RIG_H
+#ifndef WEFT_TESTS_UNIT_VSWITCH_DATAPATH_RIG_H
+#define WEFT_TESTS_UNIT_VSWITCH_DATAPATH_RIG_H
 
 #include "fe.h"
 #include "fe_ring.h"
@@ -16,7 +16,7 @@
 
 #define RIG_MAX_PORTS 8
 #define RIG_RING_SIZE 128
-#define RIG_GPA	      UINT64_C(0x100000)
+#define RIG_GPA       UINT64_C(0x100000)
 
 #define RIG_FEATURES                                                           \
 	(VIRTIO_BIT(VIRTIO_F_VERSION_1) | VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF) | \
@@ -27,9 +27,9 @@
 		VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6) | VIRTIO_BIT(VIRTIO_NET_F_GUEST_TSO6))
 
 struct rig_port {
-	uint8_t *mem[2]; /* of each ring: a region of its own, between guard pages */
+	uint8_t *mem[2];              /* of each ring: a region of its own, between guard pages */
 	struct fe_ring send, receive; /* the driver's halves */
-	struct vring rx, tx;	      /* ours */
+	struct vring rx, tx;          /* ours */
 	struct queue *tx_list[1];
 	struct vlan_set vlans;
 	struct vmem vmem; /* a port's rings and buffers, and nothing of its neighbours */
@@ -57,18 +57,19 @@ void rig_set_features(struct rig *rig, unsigned port, uint64_t features);
 
 void rig_access(struct rig *rig, unsigned port, uint16_t vid);
 /** vids: 0-terminated; native 0 = untagged frames are refused. */
-void rig_trunk(
-	struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native, bool native_tagged);
+void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
+	bool native_tagged);
 void rig_wire(struct rig *rig, unsigned a, unsigned b);
 
 /** Queue a frame at a port's driver. */
 void rig_send(struct rig *rig, unsigned port, const void *frame, size_t len);
 void rig_send_hdr(struct rig *rig, unsigned port, const struct virtio_net_hdr_v1 *hdr,
 	const void *frame, size_t len);
-/** Have a port's rings begin anew, over `size` entries, at a position as in SET_VRING_BASE, with the
- *  memory that port.vmem says. returns  what vring_init() does, of the first that it refuses */
-int rig_restart(
-	struct rig *rig, unsigned port, uint64_t features, uint16_t size, uint32_t base);
+/**
+ * Have a port's rings begin anew, over `size` entries, at a position as in SET_VRING_BASE, with the
+ *  memory that port.vmem says. returns  what vring_init() does, of the first that it refuses
+ */
+int rig_restart(struct rig *rig, unsigned port, uint64_t features, uint16_t size, uint32_t base);
 /** One burst by a worker, which has to flush. Checks the same as rig_run(). */
 unsigned rig_burst(struct rig *rig, struct fwd *fwd, unsigned port);
 /** One burst from a port; returns the frames taken. Aborts when a ring's positions are not sound

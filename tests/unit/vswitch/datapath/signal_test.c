@@ -1,10 +1,10 @@
 /*
  * Interrupts of a ring that two workers put into: the real code in every order of its steps.
  *
- * Each worker puts a frame into port 0's ring, publishes and signals; the driver of port 0 takes what
- * it sees, asks for an interrupt, looks again and sleeps. Every schedule of these steps is run: what
- * tests/model/signal.pml says about the protocol, here about the code (but for the order of stores,
- * which only the model can turn round).
+ * Each worker puts a frame into port 0's ring, publishes and signals; the driver of port 0 takes
+ * what it sees, asks for an interrupt, looks again and sleeps. Every schedule of these steps is
+ * run: what tests/model/signal.pml says about the protocol, here about the code (but for the order
+ * of stores, which only the model can turn round).
  */
 #include "notify_setup.h"
 #include "rig.h"
@@ -63,7 +63,7 @@ static void world_done(struct world *world)
 
 /* ---- The driver's steps ---- */
 
-/** Split: asked by a flag; packed: by the event structure. */
+/* Split: asked by a flag; packed: by the event structure. */
 static void ask(struct world *world, bool on)
 {
 	struct fe_ring *ring = &world->rig->port[0].receive;
@@ -81,7 +81,7 @@ static void ask(struct world *world, bool on)
 	}
 }
 
-/** Take all that is there; was there anything? */
+/* Take all that is there; was there anything? */
 static bool take(struct world *world)
 {
 	uint8_t frame[256];
@@ -93,7 +93,7 @@ static bool take(struct world *world)
 	return n;
 }
 
-/** False: it sleeps, and nobody called. */
+/* False: it sleeps, and nobody called. */
 static bool driver_step(struct world *world)
 {
 	uint64_t calls;
@@ -150,7 +150,7 @@ static void worker_step(struct world *world, unsigned worker)
 
 /* ---- Schedules ---- */
 
-/** Do the steps of a schedule; then nothing may wait for a driver that sleeps. */
+/* Do the steps of a schedule; then nothing may wait for a driver that sleeps. */
 static void run_schedule(struct world *world)
 {
 	for (const char *step = world->schedule; *step; step++) {
@@ -168,11 +168,12 @@ static void run_schedule(struct world *world)
 	world->n_schedules++;
 	if (world->received != world->sent)
 		fail_msg("%s ring, %s: the driver sleeps with %u of %u frames (schedule %s)",
-			world->packed ? "packed" : "split", world->event_idx ? "event index" : "flag",
-			world->received, world->sent, world->schedule);
+			world->packed ? "packed" : "split",
+			world->event_idx ? "event index" : "flag", world->received, world->sent,
+			world->schedule);
 }
 
-/** Every schedule that begins with the first n steps. */
+/* Every schedule that begins with the first n steps. */
 static void run_all(struct world *world, const unsigned left[N_ACTORS], unsigned n)
 {
 	bool is_leaf = true;
@@ -213,8 +214,8 @@ static void no_interrupt_is_lost_between_two_workers(void **state)
 	}
 }
 
-/* A worker that publishes more than a lap of a packed ring before it signals: the driver took its time,
- * then slept. */
+/* A worker that publishes more than a lap of a packed ring before it signals: the driver took its
+ * time, then slept. */
 static void interrupt_survives_a_lap(void **state)
 {
 	struct world world;

@@ -1,5 +1,5 @@
-/* What the kernel does not take from a tap or a packet socket is dropped under the reason that it gave, and
- * what comes behind goes out. */
+/* What the kernel does not take from a tap or a packet socket is dropped under the reason that it
+ * gave, and what comes behind goes out. */
 #include "sockq_setup.h"
 
 #include <errno.h>
@@ -13,8 +13,8 @@
 
 #include <cmocka.h>
 
-#define SMALL	100
-#define LARGE	9000 /* more than a slot: it is sent by itself */
+#define SMALL   100
+#define LARGE   9000 /* more than a slot: it is sent by itself */
 #define N_SMALL 3
 
 static uint8_t bytes[LARGE];
@@ -72,12 +72,16 @@ static struct frame frame_of(uint32_t len)
 	return frame;
 }
 
-/* Small frames, a large one and small ones again; the kernel refuses the first of them, or only the large one. */
+/*
+ * Small frames, a large one and small ones again; the kernel refuses the first of them, or only the
+ * large one.
+ */
 static void check(enum sockq_kind kind, int error, bool of_large, enum drop_reason reason)
 {
 	static struct frame frames[2 * N_SMALL + 1];
 	unsigned n = of_large ? 1 + N_SMALL : 2 * N_SMALL + 1, large = of_large ? 0 : N_SMALL;
-	struct tx_burst tx = {.frames = frames, .todo = UINT64_MAX >> (FRAME_BURST - n), .counters = &counters};
+	struct tx_burst tx = {
+		.frames = frames, .todo = UINT64_MAX >> (FRAME_BURST - n), .counters = &counters};
 	struct queue *q;
 
 	assert_int_equal(sockq_create(kind, -1, &q), 0);

@@ -24,9 +24,9 @@ static void done(struct rig *rig)
 	rig_destroy(rig);
 }
 
-/** Descriptor `at` of a table in either layout. */
-static void put_desc(
-	void *table, bool packed, unsigned at, uint64_t gpa, uint32_t len, unsigned flags)
+/* Descriptor `at` of a table in either layout. */
+static void put_desc(void *table, bool packed, unsigned at, uint64_t gpa, uint32_t len,
+	unsigned flags)
 {
 	if (packed)
 		((struct vring_packed_desc *)table)[at] = (struct vring_packed_desc){
@@ -36,7 +36,7 @@ static void put_desc(
 			(struct vring_desc){gpa, len, (uint16_t)flags, (uint16_t)(at + 1)};
 }
 
-/** Make the first n descriptors available, each the head of a chain. */
+/* Make the first n descriptors available, each the head of a chain. */
 static void offer(struct fe_ring *ring, unsigned n)
 {
 	struct vring_avail *avail = ring->avail;
@@ -48,9 +48,9 @@ static void offer(struct fe_ring *ring, unsigned n)
 	avail->idx = (uint16_t)n;
 }
 
-/** Fill a ring with chains of which each says `len` bytes n times, directly or by a table. */
-static void fill_with_chains(
-	struct fe_ring *ring, unsigned n, uint64_t gpa, uint32_t len, bool indirect)
+/* Fill a ring with chains of which each says `len` bytes n times, directly or by a table. */
+static void fill_with_chains(struct fe_ring *ring, unsigned n, uint64_t gpa, uint32_t len,
+	bool indirect)
 {
 	unsigned write = ring->receive ? VRING_DESC_F_WRITE : 0;
 
@@ -65,8 +65,8 @@ static void fill_with_chains(
 		put_desc(ring->bufs, ring->packed, i, gpa, len,
 			write | (i + 1 < n ? VRING_DESC_F_NEXT : 0));
 	for (unsigned i = 0; i < ring->size; i++)
-		put_desc(
-			ring->desc, ring->packed, i, ring->bufs_gpa, n * 16, VRING_DESC_F_INDIRECT);
+		put_desc(ring->desc, ring->packed, i, ring->bufs_gpa, n * 16,
+			VRING_DESC_F_INDIRECT);
 	offer(ring, ring->size);
 }
 
@@ -104,8 +104,8 @@ static void small_receive_buffers_are_bounded(void **state)
 		for (unsigned i = 0; i < FRAME_BURST; i++)
 			rig_send(rig, 0, sent, len);
 		assert_int_equal(rig_run(rig, 0), FRAME_BURST);
-		assert_in_range(
-			steps_taken.descriptors, FRAME_BURST, FWD_MAX_TAKE_DESCS + FWD_MAX_PUT_DESCS);
+		assert_in_range(steps_taken.descriptors, FRAME_BURST,
+			FWD_MAX_TAKE_DESCS + FWD_MAX_PUT_DESCS);
 		assert_int_equal(port->tx.broken, VRING_OK);
 		if (kind & 2)
 			assert_true(rig_drops(rig, 1, DROP_TX_NO_ROOM) > 0);
@@ -126,8 +126,8 @@ static void long_receive_chains_are_bounded(void **state)
 		size_t len = rig_frame(sent, 0xff, 1, -1, 0x0800, 900);
 
 		/* The table's descriptors, and the one that says where it is. */
-		fill_with_chains(
-			&port->receive, chain_descs - 1, port->receive.bufs_gpa + 65536, 2, true);
+		fill_with_chains(&port->receive, chain_descs - 1, port->receive.bufs_gpa + 65536, 2,
+			true);
 		for (unsigned i = 0; i < FRAME_BURST; i++)
 			rig_send(rig, 0, sent, len);
 		assert_int_equal(rig_run(rig, 0), FRAME_BURST);
@@ -148,8 +148,8 @@ static void receive_chain_has_a_most(void **state)
 		struct rig_port *port = &rig->port[1];
 		size_t len = rig_frame(sent, 0xff, 1, -1, 0x0800, 1000);
 
-		fill_with_chains(
-			&port->receive, PUT_MAX_SEGS + 1, port->receive.bufs_gpa + 65536, 8, true);
+		fill_with_chains(&port->receive, PUT_MAX_SEGS + 1, port->receive.bufs_gpa + 65536,
+			8, true);
 		rig_send(rig, 0, sent, len);
 		assert_int_equal(rig_run(rig, 0), 1);
 		assert_int_equal(port->tx.broken, VRING_BAD_CHAIN);
@@ -176,7 +176,7 @@ static void long_sent_chains_are_bounded(void **state)
 	}
 }
 
-/** An IPv4 TCP or UDP frame of len bytes to dst, to be cut by gso_size. */
+/* An IPv4 TCP or UDP frame of len bytes to dst, to be cut by gso_size. */
 static struct virtio_net_hdr_v1 large_frame(uint8_t dst, bool udp, size_t len, uint16_t gso_size)
 {
 	(void)rig_frame(sent, dst, 7, -1, 0x0800, len - 14);
@@ -194,7 +194,7 @@ static struct virtio_net_hdr_v1 large_frame(uint8_t dst, bool udp, size_t len, u
 
 #define USO (VIRTIO_BIT(VIRTIO_NET_F_HOST_USO))
 
-/** A rig whose port 0 may send large frames and whose others take none. */
+/* A rig whose port 0 may send large frames and whose others take none. */
 static struct rig *rig_of_cutting(unsigned n_ports, unsigned packed)
 {
 	struct rig *rig = rig_create(n_ports, packed, RIG_FEATURES);
@@ -245,8 +245,8 @@ static void segmentation_stops_at_a_full_ring(void **state)
 	for (unsigned round = 0; round < 2; round++) {
 		rig_send_hdr(rig, 0, &hdr, sent, 65000);
 		assert_int_equal(rig_run(rig, 0), 1);
-		assert_int_equal(
-			steps_taken.segments, round ? 0 : 7 * (RIG_RING_SIZE + DELIVER_SEGMENTS));
+		assert_int_equal(steps_taken.segments,
+			round ? 0 : 7 * (RIG_RING_SIZE + DELIVER_SEGMENTS));
 	}
 	for (unsigned i = 1; i < 8; i++) {
 		assert_int_equal(rig->counters[i].tx_frames, RIG_RING_SIZE);
@@ -255,7 +255,7 @@ static void segmentation_stops_at_a_full_ring(void **state)
 	done(rig);
 }
 
-/** Have port 0's driver send the same bytes n times, with one descriptor each. */
+/* Have port 0's driver send the same bytes n times, with one descriptor each. */
 static void send_many(struct rig *rig, const struct virtio_net_hdr_v1 *hdr, size_t len, unsigned n)
 {
 	struct fe_ring *ring = &rig->port[0].send;
@@ -317,8 +317,8 @@ static void repeated_headers_have_a_most(void **state)
 		rig_send_hdr(rig, 0, &hdr, sent, 3000);
 		assert_int_equal(rig_run(rig, 0), 1);
 		assert_int_equal(rig_drops(rig, 1, DROP_TX_OFFLOAD), over);
-		assert_int_equal(
-			rig->counters[1].tx_frames, over ? 0 : (3000 - headers + 99) / 100);
+		assert_int_equal(rig->counters[1].tx_frames,
+			over ? 0 : (3000 - headers + 99) / 100);
 		done(rig);
 	}
 }

@@ -21,7 +21,7 @@ static unsigned take(struct rig *rig)
 	return vring_take(&rig->port[0].rx, &burst, FRAME_BURST, segs, FWD_MAX_SEGS);
 }
 
-/** Buffer i of port 0's transmit ring: its guest address and where it is. */
+/* Buffer i of port 0's transmit ring: its guest address and where it is. */
 static uint64_t buf_gpa(const struct rig *rig, unsigned i)
 {
 	return rig->port[0].send.bufs_gpa + (uint64_t)i * FE_BUF_SIZE;
@@ -42,7 +42,7 @@ static void offer(struct rig *rig, uint16_t head)
 
 /* ---- Framing: no assumption on how a frame is cut (VIRTIO 1.2, 2.7.4) ---- */
 
-/** Lay n bytes over pieces of the given size, chained directly or by an indirect table. */
+/* Lay n bytes over pieces of the given size, chained directly or by an indirect table. */
 static void lay_split(struct rig *rig, const uint8_t *data, size_t n, size_t piece, bool indirect)
 {
 	struct vring_desc *desc = rig->port[0].send.desc;
@@ -179,18 +179,18 @@ static void split_faults_are_told_apart(void **state)
 	rig = rig_create(1, 0, RIG_FEATURES);
 	offer(rig, RIG_RING_SIZE);
 	expect_fault(rig, VRING_BAD_HEAD, 0);
-	expect_fault(
-		split_with((struct vring_desc){ok, 12, VRING_DESC_F_NEXT, 0}), VRING_BAD_CHAIN, 0);
-	expect_fault(
-		split_with((struct vring_desc){ok, 0, VRING_DESC_F_NEXT, 0}), VRING_BAD_LENGTH, 0);
+	expect_fault(split_with((struct vring_desc){ok, 12, VRING_DESC_F_NEXT, 0}), VRING_BAD_CHAIN,
+		0);
+	expect_fault(split_with((struct vring_desc){ok, 0, VRING_DESC_F_NEXT, 0}), VRING_BAD_LENGTH,
+		0);
 	expect_fault(split_with((struct vring_desc){ok, 12, VRING_DESC_F_NEXT, RIG_RING_SIZE}),
 		VRING_BAD_HEAD, 0);
 	expect_fault(split_with((struct vring_desc){RIG_GPA - 1, 12, 0, 0}), VRING_BAD_ADDRESS, 0);
-	expect_fault(
-		split_with((struct vring_desc){UINT64_MAX - 4, 12, 0, 0}), VRING_BAD_ADDRESS, 0);
+	expect_fault(split_with((struct vring_desc){UINT64_MAX - 4, 12, 0, 0}), VRING_BAD_ADDRESS,
+		0);
 	expect_fault(split_with((struct vring_desc){ok, UINT32_MAX, 0, 0}), VRING_BAD_ADDRESS, 0);
-	expect_fault(
-		split_with((struct vring_desc){ok, 12, VRING_DESC_F_WRITE, 0}), VRING_BAD_FLAGS, 0);
+	expect_fault(split_with((struct vring_desc){ok, 12, VRING_DESC_F_WRITE, 0}),
+		VRING_BAD_FLAGS, 0);
 	expect_fault(split_with((struct vring_desc){ok, 0, VRING_DESC_F_INDIRECT, 0}),
 		VRING_BAD_INDIRECT, 0);
 	expect_fault(split_with((struct vring_desc){ok, 24, VRING_DESC_F_INDIRECT, 0}),
@@ -412,11 +412,12 @@ static void split_ring_resumes_at_its_used_index(void **state)
 	rig_destroy(rig);
 }
 
-/** Begin anew at the last slot, so that the next chain begins another lap. */
+/* Begin anew at the last slot, so that the next chain begins another lap. */
 static void start_at_last_slot(struct vring *ring, uint64_t features)
 {
-	assert_int_equal(
-		vring_init(ring, true, features, RIG_RING_SIZE, (RIG_RING_SIZE - 1) | 1u << 15), 0);
+	assert_int_equal(vring_init(ring, true, features, RIG_RING_SIZE,
+				 (RIG_RING_SIZE - 1) | 1u << 15),
+		0);
 }
 
 #define PACKED_AVAIL(wrap) (1u << ((wrap) ? VRING_PACKED_DESC_F_AVAIL : VRING_PACKED_DESC_F_USED))

@@ -137,8 +137,8 @@ static void published_rings_can_go(void **state)
 		rig->snapshot.workers[1].rx = &rig->rx[1];
 		worker_publish(pool, &rig->snapshot);
 		for (unsigned k = 0; k < 10; k++)
-			send_and_kick(
-				rig, k % 2, rig_frame(sent, 0xff, (uint8_t)k, -1, 0x0800, 64));
+			send_and_kick(rig, k % 2,
+				rig_frame(sent, 0xff, (uint8_t)k, -1, 0x0800, 64));
 		if (i % 3 == 0)
 			usleep(200);
 		worker_publish(pool, NULL);
@@ -182,7 +182,10 @@ static void idle_pool_uses_no_processor(void **state)
 	rig_destroy(rig);
 }
 
-/* Time is charged to the worker and the ring that had the frames, and to nobody while nothing comes. */
+/*
+ * Time is charged to the worker and the ring that had the frames, and to nobody while nothing
+ * comes.
+ */
 static void load_is_charged_to_the_ring(void **state)
 {
 	struct worker_pool *pool = make_pool(2, -1);

@@ -62,7 +62,7 @@ static void link_of_an_interface_is_the_ports(void **state)
 	assert_null(spec_of(&nic, 1).ifname);
 }
 
-/** A value that DPDK would take for more arguments must not get to it. */
+/* A value that DPDK would take for more arguments must not get to it. */
 static void values_cannot_add_arguments(void **state)
 {
 	const struct ctl_port cases[] = {

@@ -26,7 +26,7 @@
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 
-#define SKIPPED		  77
+#define SKIPPED           77
 #define GSO_IPV4_MAX_SIZE 63 /* IFLA_GSO_IPV4_MAX_SIZE, which headers before Linux 6.3 lack */
 
 static char there[64]; /* the other namespace */
@@ -123,7 +123,7 @@ static void a_pair_that_fails_leaves_nothing(void **state)
 		{{.name = "a name", .peer = "eth7", .netns = there}, -EINVAL, "not a name"},
 		{{.name = "sw0", .peer = "sixteen-or-more-x", .netns = there}, -EINVAL,
 			"not a name"},
-		// Found by the kernel after the pair was made: IPv6 needs an MTU of 1280.
+		/* Found by the kernel after the pair was made: IPv6 needs an MTU of 1280. */
 		{{.name = "sw0",
 			 .peer = "eth7",
 			 .netns = there,
@@ -178,7 +178,7 @@ static void a_pair_that_stands_is_taken_over(void **state)
 	assert_int_equal(far.ifindex, before.ifindex);
 	assert_int_equal(far.mtu, 1600);
 	assert_memory_equal(&far.mac, &before.mac, sizeof(far.mac));
-	// Ends of two pairs are none.
+	/* Ends of two pairs are none. */
 	veth.name = "sw1";
 	veth.peer = "eth8";
 	assert_int_equal(host_link_add_veth(&veth, &err), 0);
@@ -208,7 +208,7 @@ static void an_interface_is_set_up(void **state)
 	struct host_link_info info;
 
 	add_pair();
-	// Twice: what is so already is no error.
+	/* Twice: what is so already is no error. */
 	assert_int_equal(host_link_set(NULL, "sw0", &conf, &err), 0);
 	assert_int_equal(host_link_set(NULL, "sw0", &conf, &err), 0);
 	assert_int_equal(host_link_get(NULL, "sw0", &info, &err), 0);
@@ -248,8 +248,8 @@ static void send_datagram(const char *to)
 	assert_true(fd >= 0);
 	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &one, sizeof(one)), 0);
 	assert_int_equal(inet_pton(AF_INET, to, &addr.sin_addr), 1);
-	assert_int_equal(
-		sendto(fd, "checksum me", 11, 0, (struct sockaddr *)&addr, sizeof(addr)), 11);
+	assert_int_equal(sendto(fd, "checksum me", 11, 0, (struct sockaddr *)&addr, sizeof(addr)),
+		11);
 	close(fd);
 }
 
@@ -297,9 +297,9 @@ static void frames_of_a_pair_are_finished(void **state)
 	send_datagram("198.51.100.255");
 	receive_udp(fd, frame);
 	assert_true(udp_checksum_ok(frame));
-	// The same with the offload on shows why it is off.
-	assert_int_equal(
-		host_link_set_offloads(there, "eth7", HOST_OFFLOAD_TX_CSUM, true, &err), 0);
+	/* The same with the offload on shows why it is off. */
+	assert_int_equal(host_link_set_offloads(there, "eth7", HOST_OFFLOAD_TX_CSUM, true, &err),
+		0);
 	assert_int_equal(host_link_get_offloads(there, "eth7", &offloads, &err), 0);
 	assert_true(offloads & HOST_OFFLOAD_TX_CSUM);
 	send_datagram("198.51.100.255");
@@ -353,7 +353,7 @@ static void the_host_keeps_out_of_a_pair(void **state)
 	assert_false(has_ipv6_address("sw0"));
 	assert_int_equal(host_link_set(NULL, "lo", &loopback, &err), 0);
 	assert_false(answers_arp());
-	// Without `quiet` it would.
+	/* Without `quiet` it would. */
 	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &ifr), 0);
 	assert_true(ifr.ifr_flags & IFF_NOARP);
 	ifr.ifr_flags &= ~IFF_NOARP;
@@ -368,8 +368,8 @@ static void on_change(void *ctx, const struct host_watch_state *state)
 }
 
 /* Run the loop until this is told; the kernel may hold a change of carrier back for a second. */
-static void expect(
-	struct ev *ev, const struct host_watch_state *now, struct host_watch_state wanted)
+static void expect(struct ev *ev, const struct host_watch_state *now,
+	struct host_watch_state wanted)
 {
 	for (uint64_t end = ev_now_ns() + UINT64_C(30000000000); ev_now_ns() < end;) {
 		(void)ev_run_once(ev, 100);
@@ -407,8 +407,8 @@ static void changes_are_told(void **state)
 	assert_int_equal(host_link_delete(there, "eth7", &err), 0);
 	expect(ev, &now, (struct host_watch_state){.gone = true});
 	host_watch_destroy(watch);
-	assert_int_equal(
-		host_watch_create(ev, "sw0", on_change, &now, &watch, &now, &err), -ENODEV);
+	assert_int_equal(host_watch_create(ev, "sw0", on_change, &now, &watch, &now, &err),
+		-ENODEV);
 	ev_destroy(ev);
 }
 
@@ -528,7 +528,7 @@ static void a_tap_carries_frames_behind_a_header(void **state)
 	peer = listen_on(name);
 	memset(in + 12, 0xff, 6);
 	in[12 + 6] = 2;
-	in[12 + 12] = 0x88, in[12 + 13] = 0xb5; // local experimental EtherType 1
+	in[12 + 12] = 0x88, in[12 + 13] = 0xb5; /* local experimental EtherType 1 */
 	assert_int_equal(write(fd, in, sizeof(in)), sizeof(in));
 	assert_int_equal(recv(peer, out, sizeof(out), 0), 60);
 	assert_memory_equal(out, in + 12, 60);
@@ -561,14 +561,14 @@ static void a_tap_has_queues_and_stays_if_asked(void **state)
 		skip();
 	if (host_tap_open(&conf, fds, name, &err))
 		fail_msg("%s", err.msg);
-	// A tap of another make under the same name is refused by name.
+	/* A tap of another make under the same name is refused by name. */
 	conf.n_queues = 1;
 	assert_int_equal(host_tap_open(&conf, &second, name, &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "tap 'sw0'"));
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
 	assert_int_equal(host_link_get(NULL, "sw0", &info, &err), 0);
-	// Whoever made it so wants it to stay, after the next user, too.
+	/* Whoever made it so wants it to stay, after the next user, too. */
 	conf.n_queues = 4;
 	conf.persistent = false;
 	assert_int_equal(host_tap_open(&conf, fds, name, &err), 0);

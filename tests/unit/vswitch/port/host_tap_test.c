@@ -12,7 +12,8 @@
 /* Whoever closes what it was given, as a port does, closes nobody else's descriptors. */
 static void failed_open_leaves_no_descriptors(void **state)
 {
-	const struct host_tap_conf conf = {.n_queues = 4, .vnet_hdr_size = 10, .offloads = UINT32_MAX};
+	const struct host_tap_conf conf = {
+		.n_queues = 4, .vnet_hdr_size = 10, .offloads = UINT32_MAX};
 	char name[HOST_LINK_NAME_SIZE];
 	int fds[4] = {-1, -1, -1, -1};
 	struct err err = {0};

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#define PAGE	  UINT64_C(4096)
+#define PAGE      UINT64_C(4096)
 #define FILE_SIZE UINT64_C(0x100000)
 #define HUGE_SIZE UINT64_C(0x200000)
 
@@ -104,7 +104,7 @@ static void only_files_in_memory_are_mapped(void **state)
 		(void)close(fds[i]);
 }
 
-/** Is addr mapped, of a file of memory? */
+/* Is addr mapped, of a file of memory? */
 static bool is_mapped(const uint8_t *addr)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define PAGE	   4096
+#define PAGE       4096
 #define N_REGIONS  8
 #define FILE_BYTES (N_REGIONS * 16 * PAGE)
 

@@ -54,14 +54,14 @@ static uint64_t n_connects(void)
 	return row.connects;
 }
 
-/** Until n peers were taken; the time limit ends it where they are not. */
+/* Until n peers were taken; the time limit ends it where they are not. */
 static void wait_connects(uint64_t n)
 {
 	while (n_connects() < n)
 		assert_true(ev_run_once(ev, 10) >= 0);
 }
 
-/** Until the port hung up on its peer for this reason. */
+/* Until the port hung up on its peer for this reason. */
 static void wait_error(const char *text)
 {
 	struct ctl_port row = {0};
@@ -73,7 +73,7 @@ static void wait_error(const char *text)
 	assert_non_null(strstr(row.last_error, text));
 }
 
-/** Until fd has something to read. */
+/* Until fd has something to read. */
 static ssize_t wait_recv(int fd, void *buf, size_t size)
 {
 	ssize_t n;
@@ -112,7 +112,7 @@ static void wait_answer(int fd)
 	assert_int_equal(reply.hdr.request, VHOST_USER_GET_FEATURES);
 }
 
-/** Ask when the turn of the event loop has begun. */
+/* Ask when the turn of the event loop has begun. */
 static void ask_late(void *ctx, int fd, uint32_t revents)
 {
 	uint64_t count;
@@ -138,8 +138,8 @@ static void message_beside_a_second_peer_is_answered(void **state)
 		if (order == 0)
 			ask(first);
 		if (order == 2)
-			assert_int_equal(
-				ev_add_io(ev, late, EPOLLIN, ask_late, &first, &source), 0);
+			assert_int_equal(ev_add_io(ev, late, EPOLLIN, ask_late, &first, &source),
+				0);
 		second = dial();
 		if (order == 1)
 			ask(first);
@@ -154,7 +154,7 @@ static void message_beside_a_second_peer_is_answered(void **state)
 
 /* ---- What is never read ---- */
 
-/** Send bytes with n descriptors, which are then the receiver's alone. */
+/* Send bytes with n descriptors, which are then the receiver's alone. */
 static void send_with_fds(int to, const void *bytes, size_t size, const int *fds, unsigned n)
 {
 	assert_int_equal(odd_send(to, bytes, size, fds, n), size);
@@ -162,14 +162,14 @@ static void send_with_fds(int to, const void *bytes, size_t size, const int *fds
 		(void)close(fds[i]);
 }
 
-/** Leave a socket in the queue of whoever has the other end: who frees the queue closes it, and
+/* Leave a socket in the queue of whoever has the other end: who frees the queue closes it, and
  * waits until the reader is closed. */
 static void leave_lingering(int to, int *ret_reader)
 {
 	assert_int_equal(odd_socket_send(to, "x", 1, ret_reader), 1);
 }
 
-/** Give the port a channel with a lingering socket in it. returns  our end */
+/* Give the port a channel with a lingering socket in it. returns  our end */
 static int give_channel(int to, int *ret_reader)
 {
 	const struct vhost_user_hdr hdr = {VHOST_USER_SET_BACKEND_REQ_FD, VHOST_USER_VERSION, 0};
@@ -253,7 +253,7 @@ static void more_descriptors_than_allowed_hold_nobody(void **state)
 #define RING_SIZE 8
 #define USER_ADDR UINT64_C(0x10000)
 
-/** Send a message of the front-end, with a descriptor (transferred) or -1. */
+/* Send a message of the front-end, with a descriptor (transferred) or -1. */
 static void say(int to, uint32_t request, const void *payload, uint32_t size, int fd)
 {
 	uint8_t bytes[sizeof(struct vhost_user_hdr) + sizeof(struct vhost_user_mem_table)];
@@ -275,7 +275,7 @@ static void say_eventfd(int to, uint32_t request, uint64_t ring)
 	say(to, request, &ring, sizeof(ring), fd);
 }
 
-/** A front-end whose pair of rings runs. */
+/* A front-end whose pair of rings runs. */
 static int start_peer(void)
 {
 	const struct vhost_user_mem_table table = {
