@@ -66,6 +66,17 @@ static bool is_daemon(const char *cmdline, size_t len, const char *run_dir,
 	return false;
 }
 
+/* Does it see the files that we see? In a container, the same path is another directory. */
+static bool has_our_mounts(pid_t pid)
+{
+	char path[48];
+	struct stat ours, its;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
+	return !stat("/proc/self/ns/mnt", &ours) && !stat(path, &its) &&
+		ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+}
+
 /* Of our user. Text is as long as MAX_CMDLINE and one more. */
 static bool looks_like_daemon(pid_t pid, const char *run_dir, char *text,
 	char name[CTL_NAME_MAX + 1])
@@ -84,7 +95,7 @@ static bool looks_like_daemon(pid_t pid, const char *run_dir, char *text,
 	if (len <= 0)
 		return false;
 	text[len] = '\0';
-	return is_daemon(text, (size_t)len, run_dir, name);
+	return is_daemon(text, (size_t)len, run_dir, name) && has_our_mounts(pid);
 }
 
 static bool is_known(const char *run_dir, const struct orphan *orphan)

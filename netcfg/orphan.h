@@ -3,8 +3,8 @@
  *
  * A run directory may be removed under a lab that runs: the end of a login takes /run/user/UID
  * away. Its daemons go on, holding NICs and memory, and nobody can talk to them: their sockets are
- * gone. They are found by their command line (--control RUN_DIR/NAME.sock, of our user), since
- * RUN_DIR/NAME.pid does not name them.
+ * gone. They are found by their command line (--control RUN_DIR/NAME.sock, of our user, with
+ * our mounts), since RUN_DIR/NAME.pid does not name them.
  *
  * Nothing is started beside them; destroy ends them. Under the lab's lock, or where nothing is
  * started: a daemon has its pid file before it runs (proc.h).

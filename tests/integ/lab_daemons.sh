@@ -181,8 +181,13 @@ expect 'they run still' eval '(($(daemons) == 3))'
 expect 'destroy ends them' eval "lab destroy $LAB | grep -q 'its run directory was gone'"
 expect 'all of them' eval '(($(daemons) == 0))'
 expect 'of a lab that is gone destroy says so' eval "lab destroy $LAB | grep -q 'does not run'"
-expect 'the lab starts again' lab apply -f "$T/lab.yaml"
+start contained unshare --mount python3 -c 'import time; time.sleep(3600)' \
+	--control "$XDG_RUNTIME_DIR/weft/labs/$LAB/contained.sock"
+expect 'a daemon in a container is there' within 20 pgrep -f -- '^[^ ]*python3[^ ]* -c .*/contained.sock'
+expect 'the lab starts again beside it' lab apply -f "$T/lab.yaml"
 expect 'destroy' lab destroy
+expect 'lets it be' kill -0 "${PID[contained]}"
+stop contained
 LAB_FILE=
 
 # --- a disk without room, at any moment of the start ---
