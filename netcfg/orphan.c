@@ -74,7 +74,7 @@ static bool has_our_mounts(pid_t pid)
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
 	return !stat("/proc/self/ns/mnt", &ours) && !stat(path, &its) &&
-		ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+	       ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
 }
 
 /* Of our user. Text is as long as MAX_CMDLINE and one more. */
