@@ -123,36 +123,69 @@ static uint64_t check_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
+static int check_count(const struct check_guest *g, uint32_t *ret_count)
+{
+	struct kvm_regs regs;
+
+	if (ioctl(g->vcpu_fd, KVM_GET_REGS, &regs) < 0)
+		return -errno;
+	*ret_count = (uint32_t)regs.rax;
+	return 0;
+}
+
 /* Run until the alarm. Anything but an interruption means that this KVM cannot run the loop. */
-static int check_loop(struct check_guest *g, uint64_t *ret_mips)
+static int check_slice(struct check_guest *g, uint64_t *ret_mips)
 {
 	static const struct itimerval alarm_off;
 	/* It goes on ringing, in case the first ring comes before KVM_RUN was entered. */
 	static const struct itimerval alarm_on = {
-		.it_value = {.tv_usec = CHECK_LOOP_MS * 1000},
-		.it_interval = {.tv_usec = CHECK_LOOP_MS * 1000},
+		.it_value = {.tv_usec = CHECK_SLICE_US},
+		.it_interval = {.tv_usec = CHECK_SLICE_US},
 	};
-	struct sigaction action = {.sa_handler = check_on_alarm}, before;
-	struct kvm_regs regs = {0};
+	uint32_t before, after = 0;
 	uint64_t start_ns, spent_ns;
-	int code;
+	int code = check_count(g, &before);
 
+	if (code < 0)
+		return code;
+	g->run->immediate_exit = 0;
 	check_alarm_run = g->run;
-	(void)sigaction(SIGALRM, &action, &before);
 	start_ns = check_now_ns();
 	(void)setitimer(ITIMER_REAL, &alarm_on, NULL);
 	code = ioctl(g->vcpu_fd, KVM_RUN, 0) < 0 ? -errno : -EIO;
 	(void)setitimer(ITIMER_REAL, &alarm_off, NULL);
 	spent_ns = check_now_ns() - start_ns;
-	(void)sigaction(SIGALRM, &before, NULL);
 	check_alarm_run = NULL;
 	if (code != -EINTR)
 		return code;
-	if (ioctl(g->vcpu_fd, KVM_GET_REGS, &regs) < 0)
-		return -errno;
-	*ret_mips = (regs.rax & 0xffffffff) * CHECK_LOOP_INSTRUCTIONS * 1000 /
+	code = check_count(g, &after);
+	*ret_mips = (uint64_t)(uint32_t)(after - before) * CHECK_LOOP_INSTRUCTIONS * 1000 /
 		    (spent_ns ? spent_ns : 1);
-	return 0;
+	return code;
+}
+
+/*
+ * The fastest slice counts: whoever is kept from running by others is not slow. A slice is shorter
+ * than a processor is given to somebody at a time, so that one is whole even on a machine that is
+ * very busy.
+ */
+static int check_loop(struct check_guest *g, uint64_t *ret_mips)
+{
+	struct sigaction action = {.sa_handler = check_on_alarm}, before;
+	uint64_t mips = 0;
+	int code = 0;
+
+	*ret_mips = 0;
+	(void)sigaction(SIGALRM, &action, &before);
+	for (unsigned i = 0; !code && i < CHECK_MAX_SLICES; i++) {
+		if (i >= CHECK_SLICES && *ret_mips >= CHECK_MIN_MIPS)
+			break;
+		code = check_slice(g, &mips);
+		if (!code && mips > *ret_mips)
+			*ret_mips = mips;
+	}
+	(void)sigaction(SIGALRM, &before, NULL);
+	return code;
 }
 
 static int check_measure(int kvm_fd, uint64_t *ret_mips)
