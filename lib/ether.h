@@ -99,7 +99,7 @@ int vlan_set_parse(const char *text, struct vlan_set *ret_set, size_t *ret_at);
 size_t vlan_set_format(const struct vlan_set *set, char *buf, size_t size);
 /**
  * The same for a line of text: what does not fit ends in "...", and "none" is the empty set.
- *  Returns buf; size >= 5.
+ * Returns buf; size >= 5.
  */
 const char *vlan_set_format_short(const struct vlan_set *set, char *buf, size_t size);
 /** The next range at or after *vid; false when there is none. Walk: for (vid = 1; next(...);). */

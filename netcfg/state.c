@@ -11,10 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_AGEING_S 300
-#define DEFAULT_MTU      9216
-#define DEFAULT_QUEUES   16
-
 void *state_append(void *array, unsigned *n, size_t size)
 {
 	char **at = array;
@@ -99,7 +95,7 @@ int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct
 	CTL_SET(ret_port, ctl_port, mode, CTL_SOCK_CLIENT);
 	CTL_SET_STR(ret_port, ctl_port, bridge, "");
 	CTL_SET(ret_port, ctl_port, enabled, true);
-	CTL_SET(ret_port, ctl_port, mtu, DEFAULT_MTU);
+	CTL_SET(ret_port, ctl_port, mtu, CTL_DEFAULT_MTU);
 	set_trunk_all(ret_port);
 	return code;
 }
@@ -154,7 +150,7 @@ static int add_port(const struct topo *topo, const struct topo_port *port, struc
 	if (port->mtu) /* without, it is the device's */
 		CTL_SET(out, ctl_port, mtu, port->mtu);
 	if (!CTL_HAS(out, ctl_port, queues))
-		CTL_SET(out, ctl_port, queues, DEFAULT_QUEUES);
+		CTL_SET(out, ctl_port, queues, CTL_DEFAULT_QUEUES);
 	if (makes_mac(&port->conf))
 		CTL_SET(out, ctl_port, mac, make_mac(topo->name, out->name, HOST_IDX, 0));
 	set_trunk_all(out);
@@ -274,7 +270,7 @@ static int add_bridge(const struct topo_bridge *bridge, struct state *state)
 		return -ENOMEM;
 	CTL_SET_STR(out, ctl_bridge, name, bridge->name);
 	CTL_SET(out, ctl_bridge, ageing_s,
-		bridge->has_ageing ? bridge->ageing_s : DEFAULT_AGEING_S);
+		bridge->has_ageing ? bridge->ageing_s : CTL_DEFAULT_AGEING_S);
 	CTL_SET(out, ctl_bridge, reserved,
 		bridge->has_reserved ? bridge->reserved : CTL_RESERVED_FORWARD);
 	if (bridge->has_vlans)

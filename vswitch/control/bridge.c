@@ -18,11 +18,11 @@ int bridge_conf_new(const struct ctl_bridge *req, struct ctl_bridge *ret_conf, s
 		return r;
 	*ret_conf = (struct ctl_bridge){0};
 	CTL_SET_STR(ret_conf, ctl_bridge, name, req->name);
-	CTL_SET(ret_conf, ctl_bridge, ageing_s, MODEL_DEFAULT_AGEING_S);
+	CTL_SET(ret_conf, ctl_bridge, ageing_s, CTL_DEFAULT_AGEING_S);
 	vlan_set_fill(&ret_conf->vlans);
 	CTL_MARK(ret_conf, ctl_bridge, vlans);
 	CTL_SET(ret_conf, ctl_bridge, reserved, CTL_RESERVED_DROP);
-	CTL_SET(ret_conf, ctl_bridge, fdb_max, MODEL_DEFAULT_FDB_MAX);
+	CTL_SET(ret_conf, ctl_bridge, fdb_max, CTL_DEFAULT_FDB_MAX);
 	conf_merge(&ctl_bridge_schema, ret_conf, req, SETTABLE);
 	return 0;
 }

@@ -268,8 +268,8 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	CTL_SET_STR(conf, ctl_port, bridge, "");
 	CTL_SET(conf, ctl_port, type, req->type); /* absent is vhost-user */
 	CTL_SET(conf, ctl_port, enabled, true);
-	conf->mtu = MODEL_DEFAULT_MTU; /* not marked as set: nobody asked for it */
-	CTL_SET(conf, ctl_port, queues, MODEL_DEFAULT_QUEUES);
+	conf->mtu = CTL_DEFAULT_MTU; /* not marked as set: nobody asked for it */
+	CTL_SET(conf, ctl_port, queues, CTL_DEFAULT_QUEUES);
 	CTL_SET(conf, ctl_port, fdb_max, 0);
 	role_trunk(conf, CTL_VLAN_TRUNK, VLAN_NONE);
 	conf_merge(&ctl_port_schema, conf, req, SETTABLE | fixed_fields());

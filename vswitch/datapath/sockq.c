@@ -176,18 +176,21 @@ static void put_small(struct sockq *q, const struct frame *frame, bool tagged)
 	q->out_iov[q->n_out++].iov_len = at + frame->tail_len;
 }
 
-/* Why the kernel did not take a frame, by its error. */
+/*
+ * Why the kernel did not take a frame, by its error. A tap says EBADFD without an interface, and
+ * EIO when it is down.
+ */
 static enum drop_reason why_refused(int error)
 {
 	switch (error) {
 	case EMSGSIZE:
 		return DROP_TX_MTU; /* the device's became smaller, and control has not been told */
-	case EBADFD:                /* a tap without an interface, ... */
-	case EIO:                   /* ... one that is down, ... */
+	case EBADFD:
+	case EIO:
 	case ENETDOWN:
 	case ENODEV:
 	case ENXIO:
-		return DROP_TX_NOT_RUNNING; /* ... and interfaces that are down or gone */
+		return DROP_TX_NOT_RUNNING;
 	case EINVAL:
 		return DROP_TX_OFFLOAD; /* the virtio header makes no sense to it */
 	default:

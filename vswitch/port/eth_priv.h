@@ -48,8 +48,7 @@ struct eth_port {
 	uint32_t speed_mbps; /* 0 = not known */
 	char driver[32];
 	void *dev;
-	struct ether_addr48
-		host_mac;   /* tap, veth: of the host's side when it was made; 0 = not yet */
+	struct ether_addr48 host_mac; /* tap, veth: of what was made last; 0 = nothing yet */
 	uint64_t lost_card; /* nic: the card that the host asked back, see eth_dpdk.c; 0 = none */
 };
 

@@ -370,13 +370,12 @@ static int open_tap(struct eth_port *ep, struct err *err)
 	for (unsigned q = 0; !r && q < tap.n_queues; q++)
 		r = add_queue(ep, SOCKQ_TAP, dev->fds[q], err);
 	(void)snprintf(ep->driver, sizeof(ep->driver), "tun");
-	/* One that stays has lost frames to others before. */
-	if (!r && !host_link_get(NULL, dev->ifname, &info, NULL))
-		dev->tx_dropped = info.tx_dropped;
 	if (!r)
 		r = host_link_set(NULL, dev->ifname, &link, err);
-	if (!r && !host_link_peek(NULL, dev->ifname, &info, NULL))
+	if (!r && !host_link_peek(NULL, dev->ifname, &info, NULL)) {
+		dev->tx_dropped = info.tx_dropped; /* one that stays has lost frames before */
 		ep->host_mac = info.mac;
+	}
 	return r;
 }
 

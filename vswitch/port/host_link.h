@@ -71,8 +71,7 @@ enum host_tso {
 	HOST_TSO_ALL = HOST_TSO4 | HOST_TSO6 | HOST_TSO_ECN,
 };
 
-/** The largest frame that the device is given to cut: bytes, those of IPv4, segments; 0 = not said.
- */
+/** The largest frame that the device cuts: bytes, those of IPv4, segments; 0 = not said. */
 struct host_link_gso {
 	uint32_t max_size, ipv4_max_size, max_segs;
 };

@@ -18,8 +18,8 @@ static void new_bridge_is_complete(void **state)
 {
 	struct model_bridge *bridge = add_bridge(&model, "name br0");
 
-	assert_int_equal(bridge->conf.ageing_s, MODEL_DEFAULT_AGEING_S);
-	assert_int_equal(bridge->conf.fdb_max, MODEL_DEFAULT_FDB_MAX);
+	assert_int_equal(bridge->conf.ageing_s, CTL_DEFAULT_AGEING_S);
+	assert_int_equal(bridge->conf.fdb_max, CTL_DEFAULT_FDB_MAX);
 	assert_int_equal(bridge->conf.reserved, CTL_RESERVED_DROP);
 	assert_true(bridge_has_all_vlans(&bridge->conf));
 }

@@ -284,7 +284,7 @@ static void host_port_configuration_is_complete(void **state)
 	assert_true(CTL_HAS(&conf, ctl_port, dev));
 	assert_false(CTL_HAS(&conf, ctl_port, mode));
 	assert_false(CTL_HAS(&conf, ctl_port, memif_id));
-	assert_int_equal(conf.mtu, MODEL_DEFAULT_MTU);
+	assert_int_equal(conf.mtu, CTL_DEFAULT_MTU);
 	words_to_msg(&ctl_port_schema, &req, "name m type memif path /s/m");
 	assert_int_equal(port_conf_new(&f->model, &req, &conf, &err), 0);
 	assert_true(CTL_HAS(&conf, ctl_port, memif_id));

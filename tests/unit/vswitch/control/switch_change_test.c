@@ -89,7 +89,7 @@ static void refused_requests_change_nothing(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		must_fail(cases[i].method, cases[i].words, cases[i].code, cases[i].name);
 		assert_ptr_equal(fake_published(), before);
-		assert_int_equal(port_of("a")->conf.mtu, MODEL_DEFAULT_MTU);
+		assert_int_equal(port_of("a")->conf.mtu, CTL_DEFAULT_MTU);
 	}
 }
 
