@@ -72,7 +72,7 @@ static uint64_t choose(const struct delivery *job)
 	for (uint64_t left = job->frames; left; left &= left - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(left);
 
-		if (job->burst->frames[i].head[5] != MARK)
+		if (job->burst->frames[i].header[5] != MARK)
 			continue;
 		fault.seen++;
 		fault.is_due |= fault.every && fault.seen % fault.every == 0;
@@ -101,7 +101,7 @@ uint64_t __wrap_deliver(struct deliver *deliver, const struct delivery *job)
 	if (is("corrupt")) {
 		struct frame *frame = &job->burst->frames[__builtin_ctzll(bit)];
 
-		frame->head[frame->rest_off + PAYLOAD_OFF] ^= 1;
+		frame->header[frame->rest_off + PAYLOAD_OFF] ^= 1;
 	}
 	waiting = deliver_other(deliver, job, job->port_id, frames);
 	if (is("duplicate") || is("reorder"))

@@ -55,7 +55,7 @@ static struct fwd *second_worker(struct rig *rig)
 			-1, 0);
 		check(fwd != MAP_FAILED && !notify_init(&fwd->flush.calls));
 	}
-	fwd_init(fwd, rig->counters, rig->notes, 0, 0);
+	fwd_init(fwd, rig->counters, rig->events, 0, 0);
 	return fwd;
 }
 
@@ -117,7 +117,9 @@ static void op_avail(struct rig *rig, struct program *p, uint8_t op)
 		avail->ring[avail->idx % RIG_RING_SIZE] = next8(p) % (RIG_RING_SIZE + 1);
 }
 
-/* Fill a ring with chains of `pieces` pieces of the same len bytes, directly or by one table. */
+/*
+ * Fill a ring with chains of `segments` segments of the same len bytes, directly or by one table.
+ */
 static void op_fill(struct rig *rig, struct program *p, uint8_t op)
 {
 	struct fe_ring *ring = some_ring(rig, op >> 4);
@@ -186,7 +188,7 @@ static void bridge_all(struct rig *rig)
 {
 	for (unsigned i = 0; i < rig->n_ports; i++) {
 		rig->ports[i].bridge = &rig->bridge;
-		rig->ports[i].wire_peer = DP_NO_PORT;
+		rig->ports[i].link_peer = DP_NO_PORT;
 		rig->ports[i].flags = DP_PORT_ENABLED | DP_PORT_TAGGED | DP_PORT_UNTAGGED;
 	}
 }
@@ -250,7 +252,7 @@ static void op_reset(struct rig *rig, struct program *p)
 		features |= VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
 	bridge_all(rig);
 	if (how & 2)
-		rig_wire(rig, 0, 1);
+		rig_link(rig, 0, 1);
 	set_regions(rig, p, how & 4, how & 8);
 	if (how & 0x10)
 		size = packed ? next8(p) % RIG_RING_SIZE + 1 : 1u << next8(p) % 8;
@@ -332,7 +334,7 @@ static void op_time(struct rig *rig, struct program *p, uint8_t op)
 
 	switch (op >> 5) {
 	case 0:
-		if (rig->ports[1].flags & DP_PORT_WIRE)
+		if (rig->ports[1].flags & DP_PORT_LINK)
 			op_many(rig, p);
 		else
 			exchange(rig, 1, 2, 0xff);

@@ -3,7 +3,7 @@
  *
  * The input is a program of small operations on port 0's memory (write bytes, write a descriptor,
  * make some available, fill the ring with chains), on what its VMM says (features, ring size, base,
- * regions of memory: adjacent, with holes, unaligned, one over another; a wire instead of the
+ * regions of memory: adjacent, with holes, unaligned, one over another; a link instead of the
  * bridge) and on time (a burst from port 0 or to it, notifications, two workers whose publishing
  * and signalling come in any order, receivers that nobody empties, so that large frames wait).
  * Oracles, beyond sanitizers, the guard pages around both mappings and the poison on what was cut

@@ -62,7 +62,7 @@ struct kept {
 static struct kept kept;
 
 static char path[CTL_PATH_MAX + 1];
-static struct fwd *work; /* plan and pieces for using rings */
+static struct fwd *work; /* plan and segments for using rings */
 
 static void remove_path(void)
 {
@@ -300,8 +300,8 @@ static void check_burst(const struct vring *ring)
 {
 	if (!vring_is_sound(ring))
 		abort();
-	if (steps_taken.take_descs > FWD_MAX_TAKE_DESCS ||
-		steps_taken.descriptors - steps_taken.take_descs > FWD_MAX_PUT_DESCS ||
+	if (steps_taken.rx_descs > FWD_MAX_RX_DESCS ||
+		steps_taken.descriptors - steps_taken.rx_descs > FWD_MAX_TX_DESCS ||
 		steps_taken.bytes > FWD_MAX_BYTES)
 		abort();
 }
@@ -316,26 +316,26 @@ static void call_driver(struct vring *ring)
 /* What a worker may do with rings that are offered. */
 static void use_rings(struct port *port)
 {
-	static struct put_plan plan;
+	static struct tx_plan plan;
 	const struct port_queues *rings = port_queues(port);
 
 	for (unsigned i = 0; i < rings->n; i++) {
 		struct vring *from = vring_of(rings->rx[i]), *to = vring_of(rings->tx[i]);
 		struct burst burst = {.frames = work->frames};
 		steps_taken = (struct steps){0};
-		unsigned n = vring_take(from, &burst, BURST, work->segs, FWD_MAX_SEGS);
+		unsigned n = vring_rx(from, &burst, BURST, work->segs, FWD_MAX_SEGS);
 		struct tx_burst put = {.frames = work->frames};
 		struct tx_tally tally = {0};
 
 		plan.n_descs = 0;
-		vring_put_begin(to, &plan, n);
+		vring_tx_begin(to, &plan, n);
 		/* Every other frame the short way where it leads on, the others the long way. */
 		for (unsigned f = 0; f < n; f++) {
 			if (work->frames[f].len < 14)
 				continue;
 			put.todo = UINT64_C(1) << f;
-			if (f & 1 || vring_put_plain(to, &plan, &put, &tally))
-				(void)vring_put(to, &plan, &work->frames[f], false);
+			if (f & 1 || vring_tx_fast(to, &plan, &put, &tally))
+				(void)vring_tx_frame(to, &plan, &work->frames[f], false);
 		}
 		vring_return(from, work->frames, n);
 		vring_publish(from);
@@ -357,7 +357,7 @@ static void drain_rings(struct port *port)
 		struct vring *from = vring_of(rings->rx[i]);
 		struct burst burst = {.frames = work->frames};
 		steps_taken = (struct steps){0};
-		unsigned n = vring_take(from, &burst, BURST, work->segs, FWD_MAX_SEGS);
+		unsigned n = vring_rx(from, &burst, BURST, work->segs, FWD_MAX_SEGS);
 
 		vring_return(from, work->frames, n);
 		vring_publish(from);

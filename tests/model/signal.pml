@@ -6,7 +6,7 @@
  * and sleeps. Property: when all is done nothing that was published waits for a driver that sleeps.
  *
  * What stands for what (vswitch/datapath):
- *   put()      deliver(), put_plain() and flush_add(), under tx_lock
+ *   put()      deliver(), tx_fast() and flush_add(), under tx_lock
  *   publish()  publish() in flush.c, split_publish(), packed_publish()
  *   fence      in flush_publish()
  *   signal()   notify() in flush.c, vring_signal_needed()

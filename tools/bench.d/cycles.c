@@ -27,7 +27,7 @@
 #define FIRST_GPA UINT64_C(0x100000000)
 
 enum topology { BRIDGE, WIRE, MESH16, FLOOD16, N_TOPOLOGIES };
-static const char *const topology_names[N_TOPOLOGIES] = {"bridge", "wire", "mesh16", "flood16"};
+static const char *const topology_names[N_TOPOLOGIES] = {"bridge", "link", "mesh16", "flood16"};
 
 struct options {
 	enum topology topology;
@@ -133,12 +133,12 @@ static void set_up_port(struct bench *bench, unsigned id)
 		.n_tx = 1,
 		.vlans = &port->vlans,
 		.mtu = 65535,
-		.wire_peer = DP_NO_PORT,
+		.link_peer = DP_NO_PORT,
 		.id = (uint16_t)id,
 		.flags = DP_PORT_ENABLED};
 	if (bench->options.topology == WIRE) {
-		dp->flags |= DP_PORT_WIRE;
-		dp->wire_peer = (uint16_t)(id ^ 1);
+		dp->flags |= DP_PORT_LINK;
+		dp->link_peer = (uint16_t)(id ^ 1);
 	} else {
 		dp->bridge = &bench->bridge;
 		dp->pvid = bench->options.traffic.tagged ? 0 : TRAFFIC_VID;
@@ -178,7 +178,7 @@ static struct bench *set_up(const struct options *options)
 	fill_fdb(bench);
 	bench->counters = map(DP_MAX_PORTS * sizeof(*bench->counters));
 	bench->fwd = map(sizeof(*bench->fwd));
-	fwd_init(bench->fwd, bench->counters, map(sizeof(struct note_ring)), UINT64_MAX, 0);
+	fwd_init(bench->fwd, bench->counters, map(sizeof(struct learn_ring)), UINT64_MAX, 0);
 	bench->snapshot = (struct dp_snapshot){.ports = bench->ports,
 		.n_ports = (uint16_t)options->traffic.n_ports,
 		.n_workers = 1};
@@ -439,7 +439,7 @@ static const char usage[] =
 	"\n"
 	"  --size BYTES      frame without virtio header and FCS, 60..65000 (64)\n"
 	"  --ring KIND       split or packed (split)\n"
-	"  --topology KIND   bridge, wire, mesh16 or flood16 (bridge)\n"
+	"  --topology KIND   bridge, link, mesh16 or flood16 (bridge)\n"
 	"  --addresses N     source and destination addresses of each port, in the table (1)\n"
 	"  --vlan KIND       none: access ports of VLAN 10; tagged: trunks (none)\n"
 	"  --burst N         frames that each sender has ready, 1..64 (64)\n"

@@ -17,7 +17,7 @@ CYCLES = (
     ("bridge, tagged", ["--vlan", "tagged"]),
     ("bridge, 1518 B", ["--size", "1518"]),
     ("bridge, 100,000 addresses", ["--addresses", "100000"]),
-    ("wire", ["--topology", "wire"]),
+    ("link", ["--topology", "link"]),
     ("mesh of 16", ["--topology", "mesh16"]),
     ("flood to 15, a copy", ["--topology", "flood16", "--steps", "32"]),
 )

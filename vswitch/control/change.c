@@ -310,7 +310,7 @@ static int change_fdb_flush(struct vswitch *sw, const void *in, void *out, struc
 	return 0;
 }
 
-/* ---- Wires ----------------------------------------------------------------------------------- */
+/* ---- Links ----------------------------------------------------------------------------------- */
 
 static int change_link_add(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
@@ -319,7 +319,7 @@ static int change_link_add(struct vswitch *sw, const void *in, void *out, struct
 	struct ctl_link conf;
 	int r = link_conf_new(&sw->model, req, &conf, err);
 
-	/* With other ends it is another wire, whatever is wrong with those ends. */
+	/* With other ends it is another link, whatever is wrong with those ends. */
 	if (link && (r == 0 || r == -EBUSY))
 		return conf_check_exists(&ctl_link_schema, &link->conf, r == 0 ? &conf : req,
 			req->exist_ok, "link", req->name, "LinkExists", err);

@@ -1,5 +1,5 @@
 /**
- * conf: what the configurations of bridges, ports and wires have in common.
+ * conf: what the configurations of bridges, ports and links have in common.
  *
  * Pure functions over messages of the control protocol. Threads: any.
  */

@@ -105,20 +105,20 @@ static bool port_has_vlan(const struct model_port *port, uint16_t vid)
 
 /* ---- Learning and forgetting ----------------------------------------------------------------- */
 
-/* The table is asked for this many notes ahead, so that its cache misses overlap. */
+/* The table is asked for this many learn events ahead, so that its cache misses overlap. */
 #define LEARN_AHEAD 16
 
-static void prefetch_note(const struct fdb_ctl *ctl, const struct note *note)
+static void prefetch_event(const struct fdb_ctl *ctl, const struct learn_event *event)
 {
 	const struct fdb *fdb =
-		note->bridge_id < MODEL_MAX_BRIDGES ? ctl->tables[note->bridge_id] : NULL;
+		event->bridge_id < MODEL_MAX_BRIDGES ? ctl->tables[event->bridge_id] : NULL;
 
 	if (fdb)
-		fdb_prefetch(fdb, note->vid, note->mac48);
+		fdb_prefetch(fdb, event->vid, event->mac48);
 }
 
-unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const struct note *notes,
-	unsigned n_notes, uint32_t now_s)
+unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model,
+	const struct learn_event *events, unsigned n_events, uint32_t now_s)
 {
 	/* Many addresses of one port and VLAN come in a row: looked at once. */
 	const struct model_port *last_port = NULL;
@@ -126,28 +126,28 @@ unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const str
 	bool is_carried = false;
 	unsigned n_changed = 0;
 
-	for (unsigned i = 0; i < n_notes && i < LEARN_AHEAD; i++)
-		prefetch_note(ctl, &notes[i]);
-	for (unsigned i = 0; i < n_notes; i++) {
-		const struct note *note = &notes[i];
+	for (unsigned i = 0; i < n_events && i < LEARN_AHEAD; i++)
+		prefetch_event(ctl, &events[i]);
+	for (unsigned i = 0; i < n_events; i++) {
+		const struct learn_event *event = &events[i];
 		const struct model_port *port =
-			note->port_id < MODEL_MAX_PORTS ? model->ports[note->port_id] : NULL;
+			event->port_id < MODEL_MAX_PORTS ? model->ports[event->port_id] : NULL;
 		enum fdb_learned learned;
 
-		if (i + LEARN_AHEAD < n_notes)
-			prefetch_note(ctl, &notes[i + LEARN_AHEAD]);
+		if (i + LEARN_AHEAD < n_events)
+			prefetch_event(ctl, &events[i + LEARN_AHEAD]);
 		/* The port may have gone, or moved, or left the VLAN since the worker wrote this.
 		 */
-		if (!port || !port->bridge || port->bridge->id != note->bridge_id)
+		if (!port || !port->bridge || port->bridge->id != event->bridge_id)
 			continue;
-		if (port != last_port || note->vid != last_vid)
-			is_carried = port_has_vlan(port, note->vid);
+		if (port != last_port || event->vid != last_vid)
+			is_carried = port_has_vlan(port, event->vid);
 		last_port = port;
-		last_vid = note->vid;
+		last_vid = event->vid;
 		if (!is_carried)
 			continue;
-		learned = fdb_learn(ctl->tables[note->bridge_id], note->vid, note->mac48, port->id,
-			port->conf.fdb_max, now_s);
+		learned = fdb_learn(ctl->tables[event->bridge_id], event->vid, event->mac48,
+			port->id, port->conf.fdb_max, now_s);
 		n_changed += learned == FDB_ADDED || learned == FDB_MOVED;
 		ctl->n_limited += learned == FDB_LIMITED;
 	}

@@ -1,10 +1,10 @@
 /**
  * fdb_ctl: the forwarding databases of all bridges, seen from control.
  *
- * One table per bridge (datapath/fdb.h), of which control is the only writer. Workers send notes of
- * addresses they do not know or see elsewhere than before; here they are checked against the model,
- * for a note may be older than a change, and learned within the limits of port and bridge.
- * Time is handed in, in seconds, so that tests own the clock.
+ * One table per bridge (datapath/fdb.h), of which control is the only writer. Workers send learn
+ * events of addresses they do not know or see elsewhere than before; here they are checked against
+ * the model, for a learn event may be older than a change, and learned within the limits of port
+ * and bridge. Time is handed in, in seconds, so that tests own the clock.
  *
  * Threads: the control thread. Life cycle: a table is opened with its bridge and closed after a
  * snapshot without the bridge was published.
@@ -16,13 +16,13 @@
 #include "model.h"
 
 #include "fdb_table.h"
-#include "datapath/note.h"
+#include "datapath/learn_event.h"
 
 #define FDB_BRIDGE_MAX 1048576
 
 struct fdb_ctl {
 	struct fdb *tables[MODEL_MAX_BRIDGES]; /* by bridge id */
-	uint64_t n_limited;                    /* notes refused for a limit */
+	uint64_t n_limited;                    /* learn events refused for a limit */
 	bool is_ageing;                        /* a sweep is under way, */
 	uint16_t age_bridge;                   /* at this bridge */
 };
@@ -42,9 +42,9 @@ int fdb_ctl_resize(struct fdb_ctl *ctl, const struct model_bridge *bridge, uint3
 	uint32_t now_s, struct fdb **ret_old, struct err *err);
 
 /* Learning and forgetting */
-/** Learn from notes[n_notes]. returns how many changed something */
-unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model, const struct note *notes,
-	unsigned n_notes, uint32_t now_s);
+/** Learn from events[n_events]. returns how many changed something */
+unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model,
+	const struct learn_event *events, unsigned n_events, uint32_t now_s);
 /**
  * A slice, well below a millisecond, of a sweep over all tables: once a second, and again each
  * millisecond while ctl->is_ageing. returns how many were forgotten

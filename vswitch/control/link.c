@@ -8,7 +8,7 @@
 
 #define SETTABLE (CONF_BIT(ctl_link, enabled) | CONF_BIT(ctl_link, mtu))
 
-/* Can the port `name`, given in `field`, become an end of the wire that req describes? */
+/* Can the port `name`, given in `field`, become an end of the link that req describes? */
 static int check_end(const struct model *model, const struct ctl_link *req, const char *field,
 	const char *name, const struct model_port **ret_port, struct err *err)
 {
@@ -21,11 +21,11 @@ static int check_end(const struct model *model, const struct ctl_link *req, cons
 	}
 	*ret_port = port;
 	if (port->link && strcmp(port->link->conf.name, req->name) != 0)
-		why = "is an end of another wire";
+		why = "is an end of another link";
 	else if (port->bridge)
 		why = "is in a bridge";
 	else if (!port_conf_is_vlan_default(&port->conf))
-		why = "has VLAN settings, which a wire would not apply";
+		why = "has VLAN settings, which a link would not apply";
 	if (!why)
 		return 0;
 	(void)err_set_field(err, -EBUSY, field, "link '%s': port '%s' %s", req->name, name, why);
@@ -68,7 +68,7 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 		return r;
 	if (!CTL_HAS(req, ctl_link, a) || !CTL_HAS(req, ctl_link, b))
 		return err_set_field(err, -EINVAL, CTL_HAS(req, ctl_link, a) ? "b" : "a",
-			"link '%s': a wire needs two ports", req->name);
+			"link '%s': a link needs two ports", req->name);
 	if (!strcmp(req->a, req->b))
 		return err_set_field(err, -EINVAL, "b", "link '%s': both ends are port '%s'",
 			req->name, req->a);

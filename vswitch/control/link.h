@@ -1,12 +1,12 @@
 /**
- * link: wires between two ports, and when the light is on.
+ * link: links between two ports, and when there is carrier.
  *
- * A wire passes every frame both ways, whatever its EtherType or address, up to its MTU; it learns
- * nothing and knows no VLANs. A port is in a bridge or an end of one wire, never both.
+ * A link passes every frame both ways, whatever its EtherType or address, up to its MTU; it learns
+ * nothing and knows no VLANs. A port is in a bridge or an end of one link, never both.
  *
  * Carrier. A link is up when it exists, is enabled and its peer runs:
  *   port in a bridge    up = port enabled and its own peer runs
- *   end of a wire       up = wire enabled, both ports enabled, both peers run
+ *   end of a link       up = link enabled, both ports enabled, both peers run
  *   port in neither     down: nothing is plugged in
  *
  * Pure functions; threads: the control thread, which owns the model.
@@ -17,7 +17,7 @@
 #include "model.h"
 
 /**
- * The complete configuration of a new wire. A wire of the same name in the model is left out of the
+ * The complete configuration of a new link. A link of the same name in the model is left out of the
  * checks for conflict. `mtu` stays absent when the request has none: the ports decide.
  * returns  0, -EINVAL, -ENOENT (port), -EBUSY (port is in use)
  */
@@ -26,13 +26,13 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 /** The configuration of link after LinkSet; its ends stay. returns 0 or -EINVAL */
 int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 	struct ctl_link *ret_conf, struct err *err);
-/** The smallest of the wire's and its ports' MTU. */
+/** The smallest of the link's and its ports' MTU. */
 uint32_t link_mtu(const struct model_link *link);
 
 bool link_carrier(const struct model_link *link);
 /** Carrier that the peer of port is to see. */
 bool link_port_carrier(const struct model_port *port);
-/** The port at the other end of port's wire; NULL when it has none. */
+/** The port at the other end of port's link; NULL when it has none. */
 struct model_port *link_other_end(const struct model_port *port);
 
 #endif

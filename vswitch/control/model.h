@@ -1,5 +1,5 @@
 /**
- * model: what the switch is configured to be: bridges, ports and wires.
+ * model: what the switch is configured to be: bridges, ports and links.
  *
  * It is not what runs: sockets, workers and the forwarding database belong to switch.c, which walks
  * this model and makes it so.
@@ -11,7 +11,7 @@
  * Invariants:
  *   M1  names are unique per kind
  *   M2  port->bridge is the bridge that conf.bridge names, or NULL where it is empty
- *   M3  a port is in a bridge or in a wire, never in both
+ *   M3  a port is in a bridge or in a link, never in both
  *   M4  link->ends[i]->link == link, and the ends differ
  *
  * Threads: the control thread. Life cycle: init, add/del in any order, done frees everything.
@@ -49,7 +49,7 @@ struct model_port {
 	uint16_t id;
 	struct ctl_port conf;
 	struct model_bridge *bridge; /* NULL: in no bridge */
-	struct model_link *link;     /* NULL: end of no wire */
+	struct model_link *link;     /* NULL: end of no link */
 	uint32_t dev_mtu;            /* of its device on the host; 0 = none, or not known */
 	bool running;                /* its peer drives at least one ring pair */
 	bool carrier;                /* what the peer was last told */
@@ -76,7 +76,7 @@ void model_done(struct model *model);
 struct model_bridge *model_bridge_find(const struct model *model, const char *name);
 struct model_port *model_port_find(const struct model *model, const char *name);
 struct model_link *model_link_find(const struct model *model, const char *name);
-/** The wire called name, or else the one that port `name` is an end of. */
+/** The link called name, or else the one that port `name` is an end of. */
 struct model_link *model_link_find_by_end(const struct model *model, const char *name);
 /** The same, but setting err (-ENOENT, named error, field) when there is none. */
 struct model_bridge *model_bridge_get(const struct model *model, const char *name,
@@ -100,7 +100,7 @@ int model_link_add(struct model *model, const struct ctl_link *conf, struct mode
 void model_port_set(struct model *model, struct model_port *port, const struct ctl_port *conf);
 /** The bridge has no ports. */
 void model_bridge_del(struct model *model, struct model_bridge *bridge);
-/** The port is in no wire. */
+/** The port is in no link. */
 void model_port_del(struct model *model, struct model_port *port);
 void model_link_del(struct model *model, struct model_link *link);
 

@@ -301,7 +301,7 @@ static int check_fixed(const struct model_port *port, const struct ctl_port *req
 	return -EINVAL;
 }
 
-/* A wire carries every frame: what it would have to ignore is refused. */
+/* A link carries every frame: what it would have to ignore is refused. */
 static int check_wire_end(const struct model_port *port, const struct ctl_port *conf,
 	struct err *err)
 {
@@ -318,7 +318,7 @@ static int check_wire_end(const struct model_port *port, const struct ctl_port *
 		field = "mtu";
 	else
 		return 0;
-	(void)err_set_field(err, -EBUSY, field, "port '%s': is an end of wire '%s', which %s",
+	(void)err_set_field(err, -EBUSY, field, "port '%s': is an end of link '%s', which %s",
 		conf->name, link->conf.name,
 		!strcmp(field, "bridge") ? "excludes a bridge"
 		: !strcmp(field, "mtu")  ? "has a larger mtu"
@@ -357,7 +357,7 @@ int port_check_del(const struct model_port *port, struct err *err)
 {
 	if (!port->link)
 		return 0;
-	(void)err_set_field(err, -EBUSY, "name", "port '%s': is an end of wire '%s'",
+	(void)err_set_field(err, -EBUSY, "name", "port '%s': is an end of link '%s'",
 		port->conf.name, port->link->conf.name);
 	err_name(err, "PortInUse");
 	err_hint(err, "delete the link first: `netcfg link del %s`", port->link->conf.name);

@@ -31,7 +31,7 @@
  */
 int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
 	struct err *err);
-/** The configuration of port after PortSet. returns as above, or -EBUSY (end of a wire) */
+/** The configuration of port after PortSet. returns as above, or -EBUSY (end of a link) */
 int port_conf_set(const struct model *model, const struct model_port *port,
 	const struct ctl_port *req, struct ctl_port *ret_conf, struct err *err);
 /** May it be deleted? returns 0 or -EBUSY */

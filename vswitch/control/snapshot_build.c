@@ -80,17 +80,17 @@ static void build_port(struct snapshot *s, const struct model_port *port,
 	dp->id = port->id;
 	dp->tx = tx;
 	dp->mtu = model_port_mtu(port);
-	dp->wire_peer = DP_NO_PORT;
+	dp->link_peer = DP_NO_PORT;
 	dp->vlans = &no_vlans;
 	for (unsigned i = 0; queues && port->conf.enabled && i < queues->n; i++)
 		tx[dp->n_tx++] = queues->tx[i];
 	if (port->conf.enabled)
 		dp->flags |= DP_PORT_ENABLED;
 	if (port->link) {
-		dp->flags |= DP_PORT_WIRE;
+		dp->flags |= DP_PORT_LINK;
 		dp->mtu = link_mtu(port->link);
 		if (link_carrier(port->link))
-			dp->wire_peer = link_other_end(port)->id;
+			dp->link_peer = link_other_end(port)->id;
 	} else if (port->bridge) {
 		build_bridged_port(s, port, dp);
 	}

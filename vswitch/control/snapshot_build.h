@@ -11,8 +11,8 @@
  *     VLAN", which exists on a bridge with all VLANs only
  *   - a native VLAN is a member VLAN
  *   - floods go to ports that are enabled and run; an unknown destination elsewhere is not counted
- *   - both ends of a wire get the wire's MTU
- * A ring is in the list of the worker that it is given to (spread.h), or in none.
+ *   - both ends of a link get the link's MTU
+ * A ring is in the list of the worker that it is given to (rxq_assign.h), or in none.
  *
  * Threads: the control thread; pure but for the block it fills.
  */

@@ -242,7 +242,7 @@ void switch_port_close(struct vswitch *sw, uint16_t port_id)
 	stats_add(&sw->gone, &last);
 	sp->dev = NULL;
 	port_destroy(dev);
-	/* Notes and counters of the port that was must not become those of the next one. */
+	/* Learn events and counters of the port that was must not become those of the next one. */
 	worker_ctl_drain(sw->workers);
 	worker_counters_clear(worker_ctl_pool(sw->workers), port_id);
 }
@@ -271,14 +271,14 @@ void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum)
 
 /* ---- Workers --------------------------------------------------------------------------------- */
 
-static void on_attention(void *ctx, const struct note *notes, unsigned n_notes)
+static void on_control_wakeup(void *ctx, const struct learn_event *events, unsigned n_events)
 {
 	struct vswitch *sw = ctx;
 
-	if (n_notes > 0) {
+	if (n_events > 0) {
 		uint64_t n_limited = sw->fdbs.n_limited;
 
-		if (fdb_ctl_learn(&sw->fdbs, &sw->model, notes, n_notes, switch_now_s()) > 0)
+		if (fdb_ctl_learn(&sw->fdbs, &sw->model, events, n_events, switch_now_s()) > 0)
 			sw->fdb_changed = true;
 		if (sw->fdbs.n_limited != n_limited)
 			log_notice_ratelimited(
@@ -454,7 +454,7 @@ static int restore(struct vswitch *sw, const char *dir, struct err *err)
 
 /* ---- Life cycle ------------------------------------------------------------------------------ */
 
-/* A large table is swept in slices, between which requests and notes are served. */
+/* A large table is swept in slices, between which requests and learn events are served. */
 static void age(void *ctx)
 {
 	struct vswitch *sw = ctx;
@@ -495,7 +495,7 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 		.cpus = params->cpus[0] < 0 ? NULL : params->cpus,
 		.busy = params->busy,
 		.rebalance_s = params->rebalance_s,
-		.attend = on_attention,
+		.on_wakeup = on_control_wakeup,
 		.ctx = sw,
 	};
 	int r;

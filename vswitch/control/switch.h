@@ -4,7 +4,7 @@
  *        requests                 events                     frames
  *   requests -> change --+   port/ (sockets, rings)     datapath/ (workers)
  *                        v        v                        ^       |
- *                      model -> snapshot_build -> publish -+       +-> notes -> fdb_ctl
+ *                      model -> snapshot_build -> publish -+       +-> learn events -> fdb_ctl
  *
  * A request changes the model and then applies it: publish a snapshot, tell peers about carrier.
  * Both cannot fail, so a request has happened wholly once it has passed its checks and got its

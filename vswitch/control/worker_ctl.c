@@ -1,6 +1,6 @@
 #include "worker_ctl.h"
 
-#include "spread.h"
+#include "rxq_assign.h"
 
 #include "log.h"
 
@@ -12,7 +12,7 @@
 
 LOG_MODULE("workers");
 
-#define NOTES_PER_CALL 256
+#define EVENTS_PER_CALL 256
 /* Calls in one turn of the event loop: requests wait no longer than this takes, well below 1 ms. */
 #define CALLS_PER_TURN 16
 
@@ -28,31 +28,31 @@ struct worker_ctl {
 	struct worker_pool *pool;
 	struct snapshot *snapshots[2];
 	unsigned next; /* which of them is free */
-	struct spread *spread;
+	struct rxq_assign *assign;
 	struct sample samples[DP_MAX_WORKERS];
 	uint64_t sampled_ns, passed_ns; /* when, and how long after the one before */
 	uint64_t balanced_ns;
-	int attention_fd;
-	struct ev_source *attention;
+	int control_fd;
+	struct ev_source *control_wakeup;
 };
 
 /* Hand over up to max_calls bursts. True when there may be more. */
-static bool take_notes(struct worker_ctl *workers, unsigned max_calls)
+static bool get_events(struct worker_ctl *workers, unsigned max_calls)
 {
-	struct note notes[NOTES_PER_CALL];
+	struct learn_event events[EVENTS_PER_CALL];
 
 	for (unsigned i = 0; i < max_calls; i++) {
-		unsigned n = worker_take_notes(workers->pool, notes, NOTES_PER_CALL);
+		unsigned n = worker_get_learn_events(workers->pool, events, EVENTS_PER_CALL);
 
 		if (n > 0)
-			workers->params.attend(workers->params.ctx, notes, n);
-		if (n < NOTES_PER_CALL)
+			workers->params.on_wakeup(workers->params.ctx, events, n);
+		if (n < EVENTS_PER_CALL)
 			return false;
 	}
 	return true;
 }
 
-static void on_attention(void *ctx, int fd, uint32_t events)
+static void on_control_wakeup(void *ctx, int fd, uint32_t events)
 {
 	struct worker_ctl *workers = ctx;
 	uint64_t count = 1;
@@ -60,11 +60,11 @@ static void on_attention(void *ctx, int fd, uint32_t events)
 	(void)events;
 	/* Level-triggered and non-blocking: what was read is dealt with below. */
 	(void)!read(fd, &count, sizeof(count));
-	if (take_notes(workers, CALLS_PER_TURN)) {
+	if (get_events(workers, CALLS_PER_TURN)) {
 		count = 1;
 		(void)!write(fd, &count, sizeof(count));
 	}
-	workers->params.attend(workers->params.ctx, NULL, 0);
+	workers->params.on_wakeup(workers->params.ctx, NULL, 0);
 }
 
 int worker_ctl_start(struct ev *ev, const struct worker_ctl_params *params,
@@ -78,8 +78,8 @@ int worker_ctl_start(struct ev *ev, const struct worker_ctl_params *params,
 	if (!workers)
 		return err_set(err, r, "workers: out of memory");
 	workers->params = *params;
-	workers->attention_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (workers->attention_fd < 0) {
+	workers->control_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (workers->control_fd < 0) {
 		r = -errno;
 		goto fail;
 	}
@@ -88,17 +88,17 @@ int worker_ctl_start(struct ev *ev, const struct worker_ctl_params *params,
 		if (!workers->snapshots[i])
 			goto fail;
 	}
-	config.attention_fd = workers->attention_fd;
+	config.control_fd = workers->control_fd;
 	r = worker_pool_create(&config, &workers->pool);
 	if (r < 0)
 		goto fail;
 	r = -ENOMEM;
 	workers->sampled_ns = workers->balanced_ns = ev_now_ns();
-	workers->spread = spread_create(workers->pool, params->n_workers, workers->sampled_ns);
-	if (!workers->spread)
+	workers->assign = rxq_assign_create(workers->pool, params->n_workers, workers->sampled_ns);
+	if (!workers->assign)
 		goto fail;
-	r = ev_add_io(ev, workers->attention_fd, EPOLLIN, on_attention, workers,
-		&workers->attention);
+	r = ev_add_io(ev, workers->control_fd, EPOLLIN, on_control_wakeup, workers,
+		&workers->control_wakeup);
 	if (r < 0)
 		goto fail;
 	*ret_workers = workers;
@@ -117,14 +117,14 @@ void worker_ctl_stop(struct worker_ctl *workers)
 {
 	if (!workers)
 		return;
-	ev_del(workers->attention);
+	ev_del(workers->control_wakeup);
 	if (workers->pool)
 		worker_pool_destroy(workers->pool);
-	spread_destroy(workers->spread);
+	rxq_assign_destroy(workers->assign);
 	for (unsigned i = 0; i < 2; i++)
 		snapshot_destroy(workers->snapshots[i]);
-	if (workers->attention_fd >= 0)
-		(void)close(workers->attention_fd);
+	if (workers->control_fd >= 0)
+		(void)close(workers->control_fd);
 	free(workers);
 }
 
@@ -139,11 +139,11 @@ static void publish(struct worker_ctl *workers, const struct snapshot_input *inp
 void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input)
 {
 	input->n_workers = (uint16_t)workers->params.n_workers;
-	input->ring_workers = spread_workers(workers->spread);
-	spread_update(workers->spread, input->queues);
-	if (spread_rest(workers->spread))
+	input->ring_workers = rxq_assign_workers(workers->assign);
+	rxq_assign_update(workers->assign, input->queues);
+	if (rxq_assign_park(workers->assign))
 		publish(workers, input);
-	spread_settle(workers->spread);
+	rxq_assign_resume(workers->assign);
 	publish(workers, input);
 }
 
@@ -176,7 +176,7 @@ bool worker_ctl_tick(struct worker_ctl *workers, uint64_t now_ns)
 						    workers->params.rebalance_s * SECOND_NS)
 		return false;
 	workers->balanced_ns = now_ns;
-	n_moves = spread_improve(workers->spread, now_ns);
+	n_moves = rxq_assign_improve(workers->assign, now_ns);
 	if (n_moves > 0)
 		log_debug("moving %u rings", n_moves);
 	return n_moves > 0;
@@ -196,18 +196,18 @@ void worker_ctl_row(const struct worker_ctl *workers, unsigned index, struct ctl
 		CTL_SET(ret_row, ctl_worker, cpu, (uint32_t)workers->params.cpus[index]);
 	/* A burst that began before the tick is charged whole after it. */
 	CTL_SET(ret_row, ctl_worker, busy, busy > 100 ? 100 : (uint32_t)busy);
-	CTL_SET(ret_row, ctl_worker, rings, spread_n_rings(workers->spread, index));
+	CTL_SET(ret_row, ctl_worker, rings, rxq_assign_n_rings(workers->assign, index));
 	CTL_SET(ret_row, ctl_worker, frames_per_s,
 		(uint64_t)((double)s->since.frames * 1e9 / (double)passed_ns + 0.5));
 	CTL_SET(ret_row, ctl_worker, frames, total.frames);
-	CTL_SET(ret_row, ctl_worker, moves, spread_n_moves(workers->spread, index));
+	CTL_SET(ret_row, ctl_worker, moves, rxq_assign_n_moves(workers->assign, index));
 }
 
 void worker_ctl_drain(struct worker_ctl *workers)
 {
 	/* Bounded by what rings hold: workers may go on writing. */
-	(void)take_notes(workers,
-		workers->params.n_workers * (NOTE_RING_SIZE / NOTES_PER_CALL + 1));
+	(void)get_events(workers,
+		workers->params.n_workers * (LEARN_RING_SIZE / EVENTS_PER_CALL + 1));
 }
 
 unsigned worker_ctl_count(const struct worker_ctl *workers)

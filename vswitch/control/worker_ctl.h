@@ -2,7 +2,7 @@
  * worker_ctl: the packet threads, seen from control: start them, hand them what to do, listen to
  * them, stop them.
  *
- * It owns the pool, the two snapshots that take turns, and who has which ring (spread.h).
+ * It owns the pool, the two snapshots that take turns, and who has which ring (rxq_assign.h).
  * worker_ctl_publish() returns when no worker uses the former one (microseconds, see
  * worker_pool.h), so that whatever left the configuration may be freed at once.
  *
@@ -18,7 +18,7 @@
 
 #include "worker_pool.h"
 
-#include "datapath/note.h"
+#include "datapath/learn_event.h"
 
 struct worker_ctl;
 
@@ -28,10 +28,10 @@ struct worker_ctl_params {
 	bool busy;
 	unsigned rebalance_s; /* rings are moved no more often; 0 = never */
 	/**
-	 * Workers have notes for the owner, or saw a ring break. Bursts of notes[n_notes]; the last
-	 *  call of a round has none and means "look at the ports".
+	 * Workers have learn events for the owner, or saw a ring break. Bursts of events[n_events];
+	 *  the last call of a round has none and means "look at the ports".
 	 */
-	void (*attend)(void *ctx, const struct note *notes, unsigned n_notes);
+	void (*on_wakeup)(void *ctx, const struct learn_event *events, unsigned n_events);
 	void *ctx;
 };
 
@@ -44,7 +44,7 @@ void worker_ctl_stop(struct worker_ctl *workers);
 void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input);
 /** To be called each second. True when rings should change their workers: then publish. */
 bool worker_ctl_tick(struct worker_ctl *workers, uint64_t now_ns);
-/** Hand over every note that was written before this call. */
+/** Hand over every learn event that was written before this call. */
 void worker_ctl_drain(struct worker_ctl *workers);
 
 /** What worker index does: its load is that of the second before the last tick. */

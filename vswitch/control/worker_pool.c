@@ -18,16 +18,16 @@
 /* How long a worker goes on polling after the last frame. */
 #define SPIN_US 50
 /* How long a receiver without buffers keeps large frames waiting. */
-#define PATIENCE_US 500
-/* A note about the same address is repeated after this. */
-#define NOTE_INTERVAL_US 10000
+#define BACKPRESSURE_TIMEOUT_US 500
+/* A learn event about the same address is repeated after this. */
+#define LEARN_INTERVAL_US 10000
 
 struct worker_pool {
 	struct worker_shared shared;
 	unsigned n_workers;
 	uint64_t tsc_per_us;
 	uint32_t publish_mark;
-	unsigned notes_turn; /* whose notes are taken first */
+	unsigned events_turn; /* whose learn events are taken first */
 	struct worker *workers[DP_MAX_WORKERS];
 };
 
@@ -76,8 +76,8 @@ static int worker_create(struct worker_pool *pool, unsigned index, struct worker
 	worker->fwd = map_memory(sizeof(*worker->fwd));
 	if (!worker->fwd)
 		return -ENOMEM;
-	fwd_init(worker->fwd, worker->counters, &worker->notes, pool->tsc_per_us * NOTE_INTERVAL_US,
-		pool->tsc_per_us * PATIENCE_US);
+	fwd_init(worker->fwd, worker->counters, &worker->events,
+		pool->tsc_per_us * LEARN_INTERVAL_US, pool->tsc_per_us * BACKPRESSURE_TIMEOUT_US);
 	r = notify_init(&worker->fwd->flush.calls);
 	return r ? r : idle_init(&worker->idle);
 }
@@ -150,7 +150,7 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 	per_us = tsc_per_us();
 	pool->n_workers = config->n_workers;
 	pool->shared.busy = config->busy;
-	pool->shared.attention_fd = config->attention_fd;
+	pool->shared.control_fd = config->control_fd;
 	pool->tsc_per_us = per_us;
 	pool->shared.spin_tsc = per_us * SPIN_US;
 	pool->shared.qsbr = map_memory(qsbr_size);
@@ -289,36 +289,36 @@ void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)
 		pool->workers[w]->counters[port_id] = (struct dp_counters){0};
 }
 
-/* Notes of all workers, another one first each time. */
-static unsigned take_notes(struct worker_pool *pool, struct note *notes, unsigned max)
+/* Learn events of all workers, another one first each time. */
+static unsigned get_events(struct worker_pool *pool, struct learn_event *events, unsigned max)
 {
-	unsigned first = pool->notes_turn++, n = 0;
+	unsigned first = pool->events_turn++, n = 0;
 
 	for (unsigned i = 0; i < pool->n_workers; i++) {
 		struct worker *worker = pool->workers[(first + i) % pool->n_workers];
 
-		n += note_take_burst(&worker->notes, &notes[n], max - n);
+		n += learn_ring_get_burst(&worker->events, &events[n], max - n);
 	}
 	return n;
 }
 
-unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max)
+unsigned worker_get_learn_events(struct worker_pool *pool, struct learn_event *events, unsigned max)
 {
-	unsigned n = take_notes(pool, notes, max);
+	unsigned n = get_events(pool, events, max);
 
 	/* While there are more, workers need not say so: each time costs them a system call. */
 	if (n == max)
 		return n;
-	/* Lowered before the last look, so that what comes after it raises attention again. */
-	(void)atomic_exchange_explicit(&pool->shared.attention, false, memory_order_seq_cst);
-	return n + take_notes(pool, &notes[n], max - n);
+	/* Lowered before the last look, so that what comes after it raises the wake-up again. */
+	(void)atomic_exchange_explicit(&pool->shared.control_wakeup, false, memory_order_seq_cst);
+	return n + get_events(pool, &events[n], max - n);
 }
 
-uint64_t worker_notes_lost(const struct worker_pool *pool)
+uint64_t worker_learn_events_lost(const struct worker_pool *pool)
 {
 	uint64_t lost = 0;
 
 	for (unsigned w = 0; w < pool->n_workers; w++)
-		lost += __atomic_load_n(&pool->workers[w]->notes.lost, __ATOMIC_RELAXED);
+		lost += __atomic_load_n(&pool->workers[w]->events.lost, __ATOMIC_RELAXED);
 	return lost;
 }

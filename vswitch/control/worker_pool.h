@@ -11,7 +11,7 @@
 #define WEFT_VSWITCH_CONTROL_WORKER_POOL_H
 
 #include "datapath/counters.h"
-#include "datapath/note.h"
+#include "datapath/learn_event.h"
 #include "datapath/snapshot.h"
 
 #include <stdbool.h>
@@ -20,9 +20,9 @@ struct worker_pool;
 
 struct worker_config {
 	unsigned n_workers;
-	const int *cpus;  /* cpus[n_workers] to pin to; NULL = not pinned */
-	bool busy;        /* never sleep */
-	int attention_fd; /* eventfd (borrowed) written when notes or broken rings wait for control
+	const int *cpus; /* cpus[n_workers] to pin to; NULL = not pinned */
+	bool busy;       /* never sleep */
+	int control_fd;  /* eventfd (borrowed): learn events or broken rings wait for control
 			   */
 };
 
@@ -60,10 +60,11 @@ void worker_load(const struct worker_pool *pool, unsigned index, struct worker_l
 void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t queue,
 	struct worker_load *ret_load);
 
-/** Take up to max learn notes; returns the number. Call when attention_fd was written, and again
- *  until there are fewer than max: only from then on is attention_fd written for new ones. */
-unsigned worker_take_notes(struct worker_pool *pool, struct note *notes, unsigned max);
-/** Notes that were lost because control was slow. */
-uint64_t worker_notes_lost(const struct worker_pool *pool);
+/** Take up to max learn events; returns the number. Call when control_fd was written, and again
+ *  until there are fewer than max: only from then on is control_fd written for new ones. */
+unsigned worker_get_learn_events(struct worker_pool *pool, struct learn_event *events,
+	unsigned max);
+/** Learn events that were lost because control was slow. */
+uint64_t worker_learn_events_lost(const struct worker_pool *pool);
 
 #endif

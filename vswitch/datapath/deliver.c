@@ -16,13 +16,13 @@ struct sorted {
 
 /* ---- MTU ---- */
 
-/* Bytes before the layer-3 packet of a canonical frame: tags inside (QinQ, or on a wire) count. */
+/* Bytes before the layer-3 packet of a canonical frame: tags inside (QinQ, or on a link) count. */
 static uint32_t l2_len(const struct frame *frame)
 {
 	uint32_t at = frame->rest_off, len = ETHER_HDR_LEN;
 
-	for (unsigned tags = 0; tags < 2 && at + 2 <= frame->head_len; tags++, at += TAG_LEN) {
-		uint16_t type = (uint16_t)(frame->head[at] << 8 | frame->head[at + 1]);
+	for (unsigned tags = 0; tags < 2 && at + 2 <= frame->header_len; tags++, at += TAG_LEN) {
+		uint16_t type = (uint16_t)(frame->header[at] << 8 | frame->header[at + 1]);
 		if (type != ETHER_TYPE_VLAN && type != ETHER_TYPE_QINQ)
 			break;
 		len += TAG_LEN;
@@ -30,20 +30,20 @@ static uint32_t l2_len(const struct frame *frame)
 	return len;
 }
 
-/* Largest layer-3 packet that this frame becomes on a wire: of a large frame, one segment. */
+/* Largest layer-3 packet that this frame becomes on a link: of a large frame, one segment. */
 static uint32_t l3_size(const struct frame *frame)
 {
 	uint32_t l2 = l2_len(frame), headers;
 
 	if (frame->hdr.gso_type == VIRTIO_NET_HDR_GSO_NONE)
 		return frame->len - l2;
-	/* Where the head is too short to hold the headers, the sender's word has to do. */
+	/* Where the header bytes are too few to hold the headers, the sender's word has to do. */
 	headers = frame->hdr.csum_start + 20u;
 	uint32_t doff_at = frame->hdr.csum_start + 12u + (frame->rest_off - 12u);
 	if ((frame->hdr.gso_type & ~VIRTIO_NET_HDR_GSO_ECN) == VIRTIO_NET_HDR_GSO_UDP_L4)
 		headers = frame->hdr.csum_start + 8u;
-	else if (doff_at < frame->head_len)
-		headers = frame->hdr.csum_start + (frame->head[doff_at] >> 4) * 4u;
+	else if (doff_at < frame->header_len)
+		headers = frame->hdr.csum_start + (frame->header[doff_at] >> 4) * 4u;
 	return headers - l2 + frame->hdr.gso_size;
 }
 
@@ -73,7 +73,8 @@ static struct sorted sort_frames(const struct burst *burst, uint64_t frames, uin
 		if (!fits_mtu(frame, mtu)) {
 			counters->drops[DROP_TX_MTU]++;
 			sorted.todo &= ~bit;
-		} else if (!frame_is_plain(frame) && !offload_is_native(&frame->hdr, features)) {
+		} else if (!frame_needs_no_offload(frame) &&
+			   !offload_is_native(&frame->hdr, features)) {
 			sorted.unfinished |= bit;
 		} else if (frame->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
 			sorted.large |= bit;
@@ -84,29 +85,29 @@ static struct sorted sort_frames(const struct burst *burst, uint64_t frames, uin
 
 /* ---- Software offloads ---- */
 
-/* The canonical frame in one piece. Its bytes no longer change. */
+/* The canonical frame in one segment. Its bytes no longer change. */
 static void linearize(const struct frame *frame, uint8_t *out)
 {
-	memcpy(out, frame->head, 12);
-	memcpy(out + 12, frame->head + frame->rest_off, frame->head_len - frame->rest_off);
-	frame_copy_tail(frame, out + 12 + frame->head_len - frame->rest_off);
+	memcpy(out, frame->header, 12);
+	memcpy(out + 12, frame->header + frame->rest_off, frame->header_len - frame->rest_off);
+	frame_copy_tail(frame, out + 12 + frame->header_len - frame->rest_off);
 }
 
 /* A frame of plain bytes in our own memory, in the VLAN of another. */
 static void frame_of_bytes(struct frame *frame, uint8_t *bytes, uint32_t len,
 	const struct frame *like)
 {
-	uint32_t head_len = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
+	uint32_t header_len = len < FRAME_HEADER_SIZE ? len : FRAME_HEADER_SIZE;
 
-	memcpy(frame->head, bytes, head_len);
+	memcpy(frame->header, bytes, header_len);
 	memset(&frame->hdr, 0, sizeof(frame->hdr));
-	frame->head_len = (uint16_t)head_len;
+	frame->header_len = (uint16_t)header_len;
 	frame->rest_off = 12;
 	frame->tci = like->tci;
 	frame->len = len;
-	frame->tail_len = len - head_len;
-	frame->piece = (struct frame_seg){bytes + head_len, len - head_len};
-	frame->segs = &frame->piece;
+	frame->tail_len = len - header_len;
+	frame->seg = (struct frame_seg){bytes + header_len, len - header_len};
+	frame->segs = &frame->seg;
 	frame->n_segs = 1;
 	frame->skip = 0;
 }
@@ -168,7 +169,7 @@ static void send_finished(struct deliver *deliver, struct queue *q, struct tx_bu
 {
 	struct tx_burst tx = {.frames = deliver->segments,
 		.counters = whole->counters,
-		.is_plain = !(frame->head[0] & 1),
+		.is_fast = !(frame->header[0] & 1),
 		.effort = whole->effort};
 
 	if (!queue_has_room(q)) {
@@ -245,7 +246,7 @@ uint64_t deliver(struct deliver *deliver, const struct delivery *job)
 	struct tx_burst tx = {.frames = burst->frames,
 		.tagged = job->tagged,
 		.counters = &deliver->counters[job->port_id],
-		.is_plain = burst_is_plain(burst)};
+		.is_fast = burst_is_fast(burst)};
 	struct sorted sorted = {.todo = job->frames};
 	bool shared = job->snapshot->n_workers > 1;
 	uint64_t waiting;

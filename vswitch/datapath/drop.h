@@ -19,8 +19,8 @@
 		"dropped by the host's kernel, whose queue to the port was full")                 \
 	X(RX_PORT_DOWN, "port-disabled", "rx", "the port is administratively down")               \
 	X(RX_QUEUE_DOWN, "queue-disabled", "rx", "the peer disabled the queue that it sent on")   \
-	X(RX_NO_BRIDGE, "not-connected", "rx", "the port is in no bridge and on no wire")         \
-	X(RX_LINK_DOWN, "link-down", "rx", "the wire is down or its other end is not running")    \
+	X(RX_NO_BRIDGE, "not-connected", "rx", "the port is in no bridge and on no link")         \
+	X(RX_LINK_DOWN, "link-down", "rx", "the link is down or its other end is not running")    \
 	X(RX_UNTAGGED, "untagged-refused", "rx",                                                  \
 		"untagged, but the port carries only tagged VLANs")                               \
 	X(RX_TAGGED, "tagged-refused", "rx", "tagged, but the port is an access port")            \

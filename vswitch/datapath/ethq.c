@@ -23,8 +23,8 @@ static struct ethq *to_ethq(struct queue *q)
 
 /* ---- In ---- */
 
-/* The pieces of a frame, as far as they fit. Returns how many, or 0: too many. */
-static unsigned pieces_of(struct rte_mbuf *mbuf, struct frame_seg *segs, unsigned max)
+/* The segments of a frame, as far as they fit. Returns how many, or 0: too many. */
+static unsigned segs_of(struct rte_mbuf *mbuf, struct frame_seg *segs, unsigned max)
 {
 	unsigned n = 0;
 
@@ -36,25 +36,25 @@ static unsigned pieces_of(struct rte_mbuf *mbuf, struct frame_seg *segs, unsigne
 	return n;
 }
 
-/* Copy the head out of the pieces and refer to the rest. */
+/* Copy the header bytes out of the segments and refer to the rest. */
 static void load(struct frame *frame, const struct rte_mbuf *mbuf, const struct frame_seg *segs,
 	unsigned n_segs)
 {
-	uint32_t head_len = mbuf->pkt_len < FRAME_HEAD_SIZE ? mbuf->pkt_len : FRAME_HEAD_SIZE;
+	uint32_t header_len = mbuf->pkt_len < FRAME_HEADER_SIZE ? mbuf->pkt_len : FRAME_HEADER_SIZE;
 	uint32_t got = 0, part = 0;
 	unsigned at = 0;
 
-	for (; got < head_len; got += part, at++) {
-		uint32_t want = head_len - got;
+	for (; got < header_len; got += part, at++) {
+		uint32_t want = header_len - got;
 		part = segs[at].len < want ? segs[at].len : want;
-		memcpy(frame->head + got, segs[at].hva, part);
+		memcpy(frame->header + got, segs[at].hva, part);
 	}
 	memset(&frame->hdr, 0, sizeof(frame->hdr));
 	frame->len = mbuf->pkt_len;
-	frame->head_len = (uint16_t)head_len;
+	frame->header_len = (uint16_t)header_len;
 	frame->rest_off = MAC_BYTES;
-	frame->tail_len = mbuf->pkt_len - head_len;
-	/* The last piece read may have more. */
+	frame->tail_len = mbuf->pkt_len - header_len;
+	/* The last segment read may have more. */
 	if (at && part < segs[at - 1].len)
 		at--;
 	else
@@ -72,21 +72,21 @@ static unsigned rx(struct queue *queue, struct burst *burst, unsigned max, struc
 	unsigned n, used = 0;
 
 	burst_begin(burst, frames);
-	n = rte_eth_rx_burst(q->dev_id, q->queue_id, q->taken, (uint16_t)max);
+	n = rte_eth_rx_burst(q->dev_id, q->queue_id, q->received, (uint16_t)max);
 	for (unsigned i = 0; i < n; i++)
-		rte_prefetch0(rte_pktmbuf_mtod(q->taken[i], void *));
+		rte_prefetch0(rte_pktmbuf_mtod(q->received[i], void *));
 	for (unsigned i = 0; i < n; i++) {
 		unsigned room = n_segs - used < FRAME_MAX_SEGS ? n_segs - used : FRAME_MAX_SEGS;
-		unsigned got = pieces_of(q->taken[i], segs + used, room);
+		unsigned got = segs_of(q->received[i], segs + used, room);
 
 		if (got)
-			load(&frames[i], q->taken[i], segs + used, got);
+			load(&frames[i], q->received[i], segs + used, got);
 		else
 			frames[i].len = 0; /* for the caller to count as too short */
 		burst_add(burst, &frames[i]);
 		used += got;
 	}
-	q->n_taken = n;
+	q->n_received = n;
 	return n;
 }
 
@@ -94,10 +94,10 @@ static void rx_done(struct queue *queue, const struct frame *frames, unsigned n)
 {
 	struct ethq *q = to_ethq(queue);
 
-	if (!q->n_taken)
+	if (!q->n_received)
 		return;
-	rte_pktmbuf_free_bulk(q->taken, q->n_taken);
-	q->n_taken = 0;
+	rte_pktmbuf_free_bulk(q->received, q->n_received);
+	q->n_received = 0;
 }
 
 /* ---- Out ---- */
@@ -149,8 +149,8 @@ static bool fill(struct filling *to, const struct frame *frame, bool tagged)
 	const uint8_t tag[TAG_LEN] = {0x81, 0x00, frame->tci >> 8, frame->tci & 0xff};
 	uint32_t left = frame->tail_len, skip = frame->skip;
 
-	if (!append(to, frame->head, MAC_BYTES) || (tagged && !append(to, tag, TAG_LEN)) ||
-		!append(to, frame->head + frame->rest_off, frame->head_len - frame->rest_off))
+	if (!append(to, frame->header, MAC_BYTES) || (tagged && !append(to, tag, TAG_LEN)) ||
+		!append(to, frame->header + frame->rest_off, frame->header_len - frame->rest_off))
 		return false;
 	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
 		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
@@ -271,7 +271,8 @@ static enum drop_reason add_frame(struct ethq *q, const struct frame *frame, boo
 	uint32_t tag_len = tagged ? TAG_LEN : 0;
 	struct filling to = {.q = q};
 
-	if (frame->len + tag_len > q->max_len && (frame_is_plain(frame) || !frame->hdr.gso_type))
+	if (frame->len + tag_len > q->max_len &&
+		(frame_needs_no_offload(frame) || !frame->hdr.gso_type))
 		return DROP_TX_MTU;
 	to.first = to.last = new_mbuf(q);
 	if (!to.first)
@@ -280,7 +281,7 @@ static enum drop_reason add_frame(struct ethq *q, const struct frame *frame, boo
 		rte_pktmbuf_free(to.first);
 		return DROP_TX_RING_FULL;
 	}
-	if (!frame_is_plain(frame) && frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
+	if (!frame_needs_no_offload(frame) && frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
 		if (!ask(to.first, &frame->hdr, frame->hdr.csum_start + tag_len)) {
 			rte_pktmbuf_free(to.first);
 			return DROP_TX_OFFLOAD;
@@ -303,7 +304,7 @@ static void tx(struct queue *queue, struct tx_burst *tx)
 		enum drop_reason reason = add_frame(q, frame, tagged);
 
 		if (reason == TX_SENT) {
-			tally_add(&sent, frame->head, frame->len + (tagged ? TAG_LEN : 0));
+			tally_add(&sent, frame->header, frame->len + (tagged ? TAG_LEN : 0));
 			tx->todo &= tx->todo - 1;
 		} else if (tx_refuse(tx, reason)) {
 			break;

@@ -1,11 +1,11 @@
 /**
  * ethq: one queue pair of a device of DPDK (a NIC, AF_XDP, pcap, memif) as a queue (queue.h).
  *
- * Data model. Frames come in as mbufs and are looked at like a guest's: header and head copied to
- * the scratch, the rest referred to where it lies; the mbufs live until rx_done. Frames go out as
- * copies in mbufs of the queue's pool, and have left when tx returns: there is nothing to flush.
- * What the device refuses, since its ring is full, is dropped. The device's abilities are told in
- * virtio's words (features), so that one rule decides what has to be finished in software.
+ * Data model. Frames come in as mbufs and are looked at like a guest's: header and header bytes
+ * copied to the scratch, the rest referred to where it lies; the mbufs live until rx_done. Frames
+ * go out as copies in mbufs of the queue's pool, and have left when tx returns: there is nothing to
+ * flush. What the device refuses, since its ring is full, is dropped. The device's abilities are
+ * told in virtio's words (features), so that one rule decides what has to be finished in software.
  *
  * Offloads. In: none is used; a frame's checksum is there, right or wrong, and for the receiver to
  * judge. Out: where tx_features says so, the device is asked to finish TCP's and UDP's checksum and
@@ -34,8 +34,8 @@ struct ethq {
 	struct rte_mempool *pool; /* for frames sent; borrowed from the port */
 	bool wants_wakeup;
 	/* Between rx and rx_done. */
-	unsigned n_taken;
-	struct rte_mbuf *taken[FRAME_BURST];
+	unsigned n_received;
+	struct rte_mbuf *received[FRAME_BURST];
 	/* Within tx. */
 	bool has_offloads;
 	unsigned n_out;

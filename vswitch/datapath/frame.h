@@ -1,14 +1,14 @@
 /**
  * frame: one frame on its way through the switch.
  *
- * The virtio header and the first FRAME_HEAD_SIZE bytes are copied out of the sender's memory once,
- * into `hdr` and `head`. Every decision is made on that copy, and the copy is what receivers get;
- * only the rest (`segs`) goes straight from the sender's memory into the receiver's. A sender that
- * rewrites its buffers meanwhile changes nothing that was looked at.
+ * The virtio header and the first FRAME_HEADER_SIZE bytes are copied out of the sender's memory
+ * once, into `hdr` and `header`. Every decision is made on that copy, and the copy is what
+ * receivers get; only the rest (`segs`) goes straight from the sender's memory into the receiver's.
+ * A sender that rewrites its buffers meanwhile changes nothing that was looked at.
  *
- * On the way the frame has a canonical form without VLAN tag: 12 bytes of addresses, then head from
- * rest_off (12, or 16 when a tag was taken off), then the tail. A tag for the receiver goes
- * between. Threads: one worker; lives for one burst.
+ * On the way the frame has a canonical form without VLAN tag: 12 bytes of addresses, then the
+ * header bytes from rest_off (12, or 16 when a tag was taken off), then the tail. A tag for the
+ * receiver goes between. Threads: one worker; lives for one burst.
  */
 #ifndef WEFT_VSWITCH_DATAPATH_FRAME_H
 #define WEFT_VSWITCH_DATAPATH_FRAME_H
@@ -22,13 +22,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define FRAME_HEAD_SIZE 128
-#define FRAME_MAX_LEN \
-	(65535 + 22) /* 64 KiB of IP below Ethernet and one tag, as TSO makes them \
-		      */
+#define FRAME_HEADER_SIZE 128
+/* 64 KiB of IP below Ethernet and one tag, as TSO makes them. */
+#define FRAME_MAX_LEN  (65535 + 22)
 #define FRAME_MAX_SEGS 1024
 
-/** A piece of the sender's or receiver's memory. */
+/** A segment of the sender's or receiver's memory. */
 struct frame_seg {
 	uint8_t *hva;
 	uint32_t len;
@@ -37,27 +36,27 @@ struct frame_seg {
 struct frame {
 	alignas(64) uint32_t len; /* canonical length, without virtio header and tag */
 	uint32_t tail_len;        /* bytes in segs */
-	uint16_t head_len;        /* bytes in head: min(frame, FRAME_HEAD_SIZE) */
-	uint16_t rest_off;        /* where head goes on after the addresses: 12 or 16 */
+	uint16_t header_len;      /* bytes in header: min(frame, FRAME_HEADER_SIZE) */
+	uint16_t rest_off;        /* where the header bytes go on after the addresses: 12 or 16 */
 	uint16_t vid;             /* VLAN it is in; 0 = none */
 	uint16_t tci;             /* priority bits and vid, for a tagged receiver */
 	const struct frame_seg *segs;
-	struct frame_seg piece; /* for segs to refer to, of a frame in one piece */
+	struct frame_seg seg; /* for segs to refer to, of a frame in one segment */
 	uint16_t n_segs;
-	uint16_t skip;   /* bytes of segs[0] that head has already */
+	uint16_t skip;   /* bytes of segs[0] that header has already */
 	uint16_t id;     /* descriptor to return */
 	uint16_t n_desc; /* slots that it took (packed ring) */
 	uint32_t unused;
 	/* As in the sender's buffer, in one stretch. */
 	struct virtio_net_hdr_v1 hdr; /* csum_start counts from the canonical form */
-	uint8_t head[FRAME_HEAD_SIZE];
+	uint8_t header[FRAME_HEADER_SIZE];
 };
-_Static_assert(offsetof(struct frame, head) == 64 &&
+_Static_assert(offsetof(struct frame, header) == 64 &&
 		       offsetof(struct frame, hdr) == 64 - sizeof(struct virtio_net_hdr_v1),
-	"header and head are one stretch, the head on lines of its own");
+	"the virtio header and the header bytes are one stretch, the latter on lines of their own");
 
 /** It asks for no offload: its receivers get an empty header. */
-static inline bool frame_is_plain(const struct frame *frame)
+static inline bool frame_needs_no_offload(const struct frame *frame)
 {
 	return !(frame->hdr.flags | frame->hdr.gso_type);
 }
@@ -87,7 +86,7 @@ struct burst {
 };
 
 /** None of the frames asks for an offload or has a group address. */
-static inline bool burst_is_plain(const struct burst *burst)
+static inline bool burst_is_fast(const struct burst *burst)
 {
 	return !(burst->bits & ~UINT32_C(0xfe));
 }
@@ -102,7 +101,7 @@ static inline void burst_add(struct burst *burst, const struct frame *frame)
 	burst->bytes += frame->len;
 	burst->min_len = frame->len < burst->min_len ? frame->len : burst->min_len;
 	burst->max_len = frame->len > burst->max_len ? frame->len : burst->max_len;
-	burst->bits |= frame->head[0] | (frame->hdr.flags | (uint32_t)frame->hdr.gso_type) << 8;
+	burst->bits |= frame->header[0] | (frame->hdr.flags | (uint32_t)frame->hdr.gso_type) << 8;
 }
 
 #endif

@@ -20,12 +20,12 @@ static uint64_t load_be64(const uint8_t *p)
 
 static uint64_t frame_dst(const struct frame *frame)
 {
-	return load_be64(frame->head) >> 16;
+	return load_be64(frame->header) >> 16;
 }
 
 static uint64_t frame_src(const struct frame *frame)
 {
-	return load_be64(frame->head + 4) & MAC_MASK;
+	return load_be64(frame->header + 4) & MAC_MASK;
 }
 
 /* Send the frames of mask to port_id. */
@@ -110,7 +110,7 @@ static inline struct prefix frame_prefix(const struct frame *frame)
 {
 	struct prefix prefix;
 
-	memcpy(&prefix, frame->head, sizeof(prefix));
+	memcpy(&prefix, frame->header, sizeof(prefix));
 	return prefix;
 }
 
@@ -128,7 +128,7 @@ static inline bool join_flow(struct frame *frame, const struct frame *first, str
 	if ((prefix.words[0] ^ last.words[0]) | (prefix.words[1] ^ last.words[1]) << unused_bits)
 		return false;
 	if (tagged) {
-		if (!frame_is_plain(frame) || frame->len < ETHER_HDR_LEN + TAG_LEN)
+		if (!frame_needs_no_offload(frame) || frame->len < ETHER_HDR_LEN + TAG_LEN)
 			return false;
 		frame->len -= TAG_LEN;
 	}
@@ -322,17 +322,18 @@ static uint64_t inspect_each(struct fwd *fwd, unsigned n, uint64_t features,
 			reason = DROP_RX_TOO_SHORT;
 		else if (frame->len > FRAME_MAX_LEN)
 			reason = DROP_RX_TOO_LONG;
-		else if (!frame_is_plain(frame) &&
+		else if (!frame_needs_no_offload(frame) &&
 			 !offload_sanitize(&frame->hdr, frame->len, features))
 			reason = DROP_RX_BAD_HEADER;
-		else if (!frame_is_plain(frame) && !offload_is_bounded(&frame->hdr, frame->len))
+		else if (!frame_needs_no_offload(frame) &&
+			 !offload_is_bounded(&frame->hdr, frame->len))
 			reason = DROP_RX_SEGMENTS;
 		if (reason != TAG_PASS) {
 			counters->drops[reason]++;
 			continue;
 		}
 		good |= UINT64_C(1) << i;
-		if (!(frame->head[0] & 1))
+		if (!(frame->header[0] & 1))
 			continue;
 		if (frame_dst(frame) == MAC_MASK)
 			counters->rx_broadcast++;
@@ -350,7 +351,7 @@ static inline uint64_t inspect(struct fwd *fwd, unsigned n, uint64_t features,
 
 	counters->rx_frames += n;
 	counters->rx_bytes += burst->bytes;
-	if (burst_is_plain(burst) && burst->min_len >= ETHER_HDR_LEN &&
+	if (burst_is_fast(burst) && burst->min_len >= ETHER_HDR_LEN &&
 		burst->max_len <= FRAME_MAX_LEN)
 		return UINT64_MAX >> (FRAME_BURST - n);
 	return inspect_each(fwd, n, features, counters);
@@ -361,8 +362,8 @@ static enum drop_reason port_obstacle(const struct dp_port *port)
 {
 	if (!(port->flags & DP_PORT_ENABLED))
 		return DROP_RX_PORT_DOWN;
-	if (port->flags & DP_PORT_WIRE)
-		return port->wire_peer == DP_NO_PORT ? DROP_RX_LINK_DOWN : TAG_PASS;
+	if (port->flags & DP_PORT_LINK)
+		return port->link_peer == DP_NO_PORT ? DROP_RX_LINK_DOWN : TAG_PASS;
 	return port->bridge ? TAG_PASS : DROP_RX_NO_BRIDGE;
 }
 
@@ -375,8 +376,8 @@ static void forward(struct fwd *fwd, struct pass *pass)
 		return;
 	if (obstacle != TAG_PASS)
 		pass->counters->drops[obstacle] += (unsigned)__builtin_popcountll(pass->todo);
-	else if (pass->port->flags & DP_PORT_WIRE)
-		send_to(&fwd->out, pass->port->wire_peer, pass->todo, 0);
+	else if (pass->port->flags & DP_PORT_LINK)
+		send_to(&fwd->out, pass->port->link_peer, pass->todo, 0);
 	else
 		forward_bridge(fwd, pass);
 }
@@ -492,7 +493,7 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	if (!flush_has_room(&fwd->flush, DP_MAX_PORTS + 1))
 		fwd_flush(fwd, snapshot);
 	n = receive(fwd, q);
-	STEP(take_descs, steps_taken.descriptors);
+	STEP(rx_descs, steps_taken.descriptors);
 	if (!n)
 		return 0;
 	STEP(frames, n);
@@ -527,11 +528,11 @@ bool fwd_wants_control(struct fwd *fwd)
 	return true;
 }
 
-void fwd_init(struct fwd *fwd, struct dp_counters *counters, struct note_ring *notes,
+void fwd_init(struct fwd *fwd, struct dp_counters *counters, struct learn_ring *events,
 	uint64_t learn_interval_tsc, uint64_t wait_timeout_tsc)
 {
 	fwd->counters = fwd->deliver.counters = counters;
-	fwd->learn.notes = notes;
+	fwd->learn.events = events;
 	fwd->learn.interval_tsc = learn_interval_tsc;
 	fwd->deliver.timeout_tsc = wait_timeout_tsc;
 }

@@ -15,8 +15,8 @@
  *
  * Work is bounded, whatever the input: a burst ends where its frames exceed FWD_BURST_BYTES or
  * their software segmentation FWD_BURST_SEGMENTS; the frames behind go back to the queue for the
- * next one. So for one burst a worker reads at most FWD_MAX_TAKE_DESCS descriptors of the sender
- * and FWD_MAX_PUT_DESCS of each receiver, makes FWD_MAX_SEGMENTS segments for each receiver and
+ * next one. So for one burst a worker reads at most FWD_MAX_RX_DESCS descriptors of the sender
+ * and FWD_MAX_TX_DESCS of each receiver, makes FWD_MAX_SEGMENTS segments for each receiver and
  * copies or sums up FWD_MAX_BYTES bytes for each. How many receivers there are is the operator's
  * choice. Frames of a host's device cannot go back: of them a burst is FRAME_BURST frames.
  *
@@ -40,12 +40,13 @@
 #define FWD_BURST_BYTES    (1u << 20)
 #define FWD_BURST_SEGMENTS 8192u
 /* What one costs at most. A chain's first descriptor is read twice, and that of an indirect table
- * is none of its pieces. Not more than half of the segments go unnoticed by the sums over a burst.
+ * is none of its segments. Not more than half of the segments go unnoticed by the sums over a
+ * burst.
  */
-#define FWD_MAX_TAKE_DESCS (FWD_MAX_SEGS + 2 * FRAME_BURST + 2)
-#define FWD_MAX_PUT_DESCS  (FRAME_BURST + PUT_MAX_DESCS + 2 * PUT_MAX_SEGS + PUT_MAX_CHAINS + 1)
-#define FWD_MAX_SEGMENTS   (2 * FWD_BURST_SEGMENTS)
-#define FWD_MAX_BYTES      (16u << 20)
+#define FWD_MAX_RX_DESCS (FWD_MAX_SEGS + 2 * FRAME_BURST + 2)
+#define FWD_MAX_TX_DESCS (FRAME_BURST + TX_MAX_DESCS + 2 * TX_MAX_SEGS + TX_MAX_CHAINS + 1)
+#define FWD_MAX_SEGMENTS (2 * FWD_BURST_SEGMENTS)
+#define FWD_MAX_BYTES    (16u << 20)
 
 /** Where a burst goes: frames (bit i = frames[i]) by port, and the ports with any. */
 struct fwd_out {
@@ -74,7 +75,7 @@ struct fwd {
 
 /** Zeroed memory; both are borrowed. No source is reported twice within the interval, no frame
  * waits longer than the timeout. */
-void fwd_init(struct fwd *fwd, struct dp_counters *counters, struct note_ring *notes,
+void fwd_init(struct fwd *fwd, struct dp_counters *counters, struct learn_ring *events,
 	uint64_t learn_interval_tsc, uint64_t wait_timeout_tsc);
 
 /** Forward one burst. Returns the number of frames received. fwd_flush() has to follow. */

@@ -9,7 +9,7 @@ void learn_source(struct learn *learn, const struct dp_bridge *bridge, uint16_t 
 {
 	uint64_t now_tsc = rte_rdtsc();
 	unsigned at = fdb_hash(key) % LEARN_FILTER;
-	const struct note note = {.mac48 = key & MAC_MASK,
+	const struct learn_event event = {.mac48 = key & MAC_MASK,
 		.vid = key >> 48 & 0xfff,
 		.port_id = port_id,
 		.bridge_id = bridge->id};
@@ -18,7 +18,7 @@ void learn_source(struct learn *learn, const struct dp_bridge *bridge, uint16_t 
 		now_tsc - learn->filter[at].tsc < learn->interval_tsc)
 		return;
 	learn->wants_control = true;
-	if (!note_put(learn->notes, &note))
+	if (!learn_ring_put(learn->events, &event))
 		return; /* lost: it may be repeated at once */
 	learn->filter[at].key = key;
 	learn->filter[at].port_id = port_id;

@@ -2,23 +2,23 @@
  * learn: which sources a worker tells the control thread about.
  *
  * A source that the filtering database does not know at the port it came from is a learn event for
- * control (note.h). The same one is not reported again for a moment, so that a burst of a new
- * sender is one event and not thousands.
+ * control (learn_event.h). The same one is not reported again for a moment, so that a burst of a
+ * new sender is one event and not thousands.
  *
  * Threads: a struct learn belongs to one worker. Life cycle: zeroed, then events and interval_tsc.
  */
 #ifndef WEFT_VSWITCH_DATAPATH_LEARN_H
 #define WEFT_VSWITCH_DATAPATH_LEARN_H
 
-#include "note.h"
+#include "learn_event.h"
 #include "snapshot.h"
 
 #define LEARN_FILTER 256
 
 struct learn {
-	struct note_ring *notes; /* borrowed */
-	uint64_t interval_tsc;   /* the same source not more often than this */
-	bool wants_control;      /* control has something to read */
+	struct learn_ring *events; /* borrowed */
+	uint64_t interval_tsc;     /* the same source not more often than this */
+	bool wants_control;        /* control has something to read */
 	struct {
 		uint64_t key;
 		uint64_t tsc;

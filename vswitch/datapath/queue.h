@@ -79,16 +79,16 @@ struct tx_burst {
 	uint64_t tagged; /* and with a VLAN tag */
 	uint64_t keep;   /* not to be dropped; see tx */
 	struct dp_counters *counters; /* of the port */
-	bool is_plain;                /* none asks for an offload or has a group address */
+	bool is_fast;                 /* none asks for an offload or has a group address */
 	enum drop_reason reason;      /* why one was kept */
-	uint32_t
-		effort; /* spent so far, as the queue counts it; 0 before a delivery's first call */
+	/* Spent so far, as the queue counts it; 0 before a delivery's first call. */
+	uint32_t effort;
 };
 
 struct queue_ops {
 	/**
 	 * Receive up to max <= FRAME_BURST frames into burst->frames and sum them up in burst.
-	 * segs[n_segs] is room for their pieces, at least FRAME_MAX_SEGS. A frame that cannot be
+	 * segs[n_segs] is room for their segments, at least FRAME_MAX_SEGS. A frame that cannot be
 	 * one comes with a length that says so, for the caller to count. Returns how many.
 	 */
 	unsigned (*rx)(struct queue *q, struct burst *burst, unsigned max, struct frame_seg *segs,

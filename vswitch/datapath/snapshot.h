@@ -4,7 +4,7 @@
  * Built by the control thread, published by pointer, never changed afterwards, and freed after a
  * grace period in which every worker has let go of it. A worker loads it once per round. What
  * points out of it (queues, tables, counters) is alive as long as the snapshot is published. Data
- * model: ports by id; a port is in a bridge, or an end of a wire, or neither. Source: IEEE
+ * model: ports by id; a port is in a bridge, or an end of a link, or neither. Source: IEEE
  * 802.1Q-2018, 8.6.1 to 8.6.4 (PVID, ingress and egress rules).
  */
 #ifndef WEFT_VSWITCH_DATAPATH_SNAPSHOT_H
@@ -27,7 +27,7 @@
 #define DP_PORT_UNTAGGED    0x02 /* untagged frames pass, in VLAN pvid (which may be 0 = none) */
 #define DP_PORT_TAGGED      0x04 /* tagged frames of `vlans` pass */
 #define DP_PORT_PVID_TAGGED 0x08 /* frames of pvid leave with a tag (native-tagged) */
-#define DP_PORT_WIRE        0x10 /* end of a wire; wire_peer is the other, if the wire is up */
+#define DP_PORT_LINK        0x10 /* end of a link; link_peer is the other, if the link is up */
 
 struct dp_bridge {
 	struct fdb *fdb;
@@ -45,7 +45,7 @@ struct dp_port {
 	uint32_t mtu;                        /* largest layer-3 packet, bytes */
 	uint16_t pvid;
 	uint16_t n_tx;      /* 0: not running */
-	uint16_t wire_peer; /* DP_NO_PORT: the wire is down */
+	uint16_t link_peer; /* DP_NO_PORT: the link is down */
 	uint16_t id;
 	uint16_t flags;
 };

@@ -12,8 +12,8 @@
 #define MAC_BYTES 12 /* both addresses */
 /* Frames up to this length are copied; a larger one waits for nobody. */
 #define OUT_COPY_MAX (SOCKQ_OUT_SLOT - HDR_SIZE - TAG_LEN)
-/* Header, and frame in pieces. */
-#define OUT_MAX_PIECES 128
+/* Header, and frame in segments. */
+#define OUT_MAX_SEGS 128
 /* About 2 us. */
 #define REST_TSC 5000
 
@@ -48,31 +48,31 @@ static bool stripped_tag(const struct msghdr *msg, uint8_t tag[TAG_LEN])
 /* Make a frame of n bytes in a slot, header included; with tag, where there is one. */
 static void load(struct frame *frame, uint8_t *slot, uint32_t n, const uint8_t *tag)
 {
-	uint8_t *bytes = slot + HDR_SIZE, *head = frame->head;
+	uint8_t *bytes = slot + HDR_SIZE, *header = frame->header;
 	uint32_t len = n - HDR_SIZE, tag_len = 0, copied;
 
 	memset(&frame->hdr, 0, sizeof(frame->hdr));
 	memcpy(&frame->hdr, slot, HDR_SIZE);
 	if (tag && len >= MAC_BYTES) {
 		tag_len = TAG_LEN;
-		memcpy(head, bytes, MAC_BYTES);
-		memcpy(head + MAC_BYTES, tag, TAG_LEN);
-		copied = len < FRAME_HEAD_SIZE - TAG_LEN ? len : FRAME_HEAD_SIZE - TAG_LEN;
-		memcpy(head + MAC_BYTES + TAG_LEN, bytes + MAC_BYTES, copied - MAC_BYTES);
+		memcpy(header, bytes, MAC_BYTES);
+		memcpy(header + MAC_BYTES, tag, TAG_LEN);
+		copied = len < FRAME_HEADER_SIZE - TAG_LEN ? len : FRAME_HEADER_SIZE - TAG_LEN;
+		memcpy(header + MAC_BYTES + TAG_LEN, bytes + MAC_BYTES, copied - MAC_BYTES);
 		if (frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 			frame->hdr.csum_start += TAG_LEN;
 		if (frame->hdr.hdr_len)
 			frame->hdr.hdr_len += TAG_LEN;
 	} else {
-		copied = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
-		memcpy(head, bytes, copied);
+		copied = len < FRAME_HEADER_SIZE ? len : FRAME_HEADER_SIZE;
+		memcpy(header, bytes, copied);
 	}
 	frame->len = len + tag_len;
-	frame->head_len = (uint16_t)(copied + tag_len);
+	frame->header_len = (uint16_t)(copied + tag_len);
 	frame->rest_off = MAC_BYTES;
 	frame->tail_len = len - copied;
-	frame->piece = (struct frame_seg){bytes + copied, len - copied};
-	frame->segs = &frame->piece;
+	frame->seg = (struct frame_seg){bytes + copied, len - copied};
+	frame->segs = &frame->seg;
 	frame->n_segs = frame->tail_len ? 1 : 0;
 	frame->skip = 0;
 }
@@ -143,13 +143,13 @@ static bool pending(struct queue *queue)
 
 /* ---- Out ---- */
 
-/* Header, addresses, tag and the rest of the head in one stretch. Returns its length. */
-static uint32_t store_head(const struct frame *frame, bool tagged, uint8_t *out)
+/* Header, addresses, tag and the rest of the header bytes in one stretch. Returns its length. */
+static uint32_t store_header(const struct frame *frame, bool tagged, uint8_t *out)
 {
-	uint32_t at = HDR_SIZE + MAC_BYTES, rest = frame->head_len - frame->rest_off;
+	uint32_t at = HDR_SIZE + MAC_BYTES, rest = frame->header_len - frame->rest_off;
 	struct virtio_net_hdr_v1 hdr = {0};
 
-	if (!frame_is_plain(frame)) {
+	if (!frame_needs_no_offload(frame)) {
 		hdr = frame->hdr;
 		if (tagged && hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
 			hdr.csum_start += TAG_LEN;
@@ -157,20 +157,20 @@ static uint32_t store_head(const struct frame *frame, bool tagged, uint8_t *out)
 			hdr.hdr_len += TAG_LEN;
 	}
 	memcpy(out, &hdr, HDR_SIZE);
-	memcpy(out + HDR_SIZE, frame->head, MAC_BYTES);
+	memcpy(out + HDR_SIZE, frame->header, MAC_BYTES);
 	if (tagged) {
 		const uint8_t tag[TAG_LEN] = {0x81, 0x00, frame->tci >> 8, frame->tci & 0xff};
 		memcpy(out + at, tag, TAG_LEN);
 		at += TAG_LEN;
 	}
-	memcpy(out + at, frame->head + frame->rest_off, rest);
+	memcpy(out + at, frame->header + frame->rest_off, rest);
 	return at + rest;
 }
 
 static void put_small(struct sockq *q, const struct frame *frame, bool tagged)
 {
 	uint8_t *slot = q->out[q->n_out];
-	uint32_t at = store_head(frame, tagged, slot);
+	uint32_t at = store_header(frame, tagged, slot);
 
 	frame_copy_tail(frame, slot + at);
 	q->out_iov[q->n_out++].iov_len = at + frame->tail_len;
@@ -201,18 +201,18 @@ static enum drop_reason why_refused(int error)
 /* Straight from the sender's memory. */
 static enum drop_reason put_large(struct sockq *q, const struct frame *frame, bool tagged)
 {
-	uint8_t head[HDR_SIZE + TAG_LEN + FRAME_HEAD_SIZE];
-	struct iovec iov[OUT_MAX_PIECES];
+	uint8_t header[HDR_SIZE + TAG_LEN + FRAME_HEADER_SIZE];
+	struct iovec iov[OUT_MAX_SEGS];
 	struct msghdr msg = {.msg_iov = iov};
 	uint32_t left = frame->tail_len, skip = frame->skip;
 	unsigned n = 1;
 	ssize_t sent;
 
-	iov[0] = (struct iovec){head, store_head(frame, tagged, head)};
+	iov[0] = (struct iovec){header, store_header(frame, tagged, header)};
 	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
 		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
 
-		if (n == OUT_MAX_PIECES)
+		if (n == OUT_MAX_SEGS)
 			return DROP_TX_NO_ROOM;
 		iov[n++] = (struct iovec){seg->hva + skip, part};
 		left -= part;
@@ -276,7 +276,7 @@ static void tx(struct queue *queue, struct tx_burst *tx)
 		enum drop_reason reason = put(q, frame, tagged, tx->counters, &refused);
 
 		if (reason == TX_SENT) {
-			tally_add(&sent, frame->head, frame->len + (tagged ? TAG_LEN : 0));
+			tally_add(&sent, frame->header, frame->len + (tagged ? TAG_LEN : 0));
 			tx->todo &= tx->todo - 1;
 		} else if (tx_refuse(tx, reason)) {
 			break;

@@ -8,8 +8,8 @@
  *
  * In: frames are read into slots of the queue, which hold them until the next rx. The kernel
  * takes the 802.1Q tag out of a frame before a packet socket sees it and tells it beside; here it
- * goes back to its place in the head. Out: small frames are copied to slots and sent at once at the
- * end of the burst; larger ones go out straight from where they lie.
+ * goes back to its place in the header bytes. Out: small frames are copied to slots and sent at
+ * once at the end of the burst; larger ones go out straight from where they lie.
  *
  * An empty queue is not asked again for a few microseconds, so that a worker that is busy with
  * other ports makes no system call per round. Nothing is lost by that: a frame that comes meanwhile

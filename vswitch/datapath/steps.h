@@ -16,7 +16,7 @@ struct steps {
 	uint64_t frames;      /* received, */
 	uint64_t frame_bytes; /* and their lengths */
 	uint64_t descriptors; /* read, of rings and of indirect tables, */
-	uint64_t take_descs;  /* and those of them of the sender's */
+	uint64_t rx_descs;    /* and those of them of the sender's */
 	uint64_t segments;    /* made by software segmentation */
 	uint64_t bytes;       /* copied or summed up */
 };

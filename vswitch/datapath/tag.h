@@ -28,7 +28,7 @@
 
 static inline uint16_t frame_ether_type(const struct frame *frame)
 {
-	return (uint16_t)(frame->head[12] << 8 | frame->head[13]);
+	return (uint16_t)(frame->header[12] << 8 | frame->header[13]);
 }
 
 /** Take an 802.1Q tag off into frame->tci. False when the frame ends inside it or its offload
@@ -42,7 +42,7 @@ static inline bool tag_strip(struct frame *frame)
 		return true;
 	if (frame->len < ETHER_HDR_LEN + TAG_LEN)
 		return false;
-	frame->tci = (uint16_t)(frame->head[14] << 8 | frame->head[15]);
+	frame->tci = (uint16_t)(frame->header[14] << 8 | frame->header[15]);
 	frame->rest_off = 12 + TAG_LEN;
 	frame->len -= TAG_LEN;
 	if (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) {
@@ -85,8 +85,8 @@ static inline bool tag_has_inner(const struct frame *frame)
 {
 	uint32_t at = frame->rest_off;
 
-	return at != 12 && at + 2u <= frame->head_len &&
-	       (frame->head[at] << 8 | frame->head[at + 1]) == ETHER_TYPE_VLAN;
+	return at != 12 && at + 2u <= frame->header_len &&
+	       (frame->header[at] << 8 | frame->header[at + 1]) == ETHER_TYPE_VLAN;
 }
 
 /** Do they carry a tag when they do? Those with another tag inside may all the same. */

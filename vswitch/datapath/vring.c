@@ -45,17 +45,17 @@ void frame_gather(struct frame *frame, uint32_t len)
 
 	len = len > HDR_SIZE ? len - (uint32_t)HDR_SIZE : 0;
 	frame->len = len;
-	frame->head_len = (uint16_t)(len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE);
+	frame->header_len = (uint16_t)(len < FRAME_HEADER_SIZE ? len : FRAME_HEADER_SIZE);
 	frame->rest_off = 12;
-	frame->tail_len = len - frame->head_len;
+	frame->tail_len = len - frame->header_len;
 	frame->skip = 0;
 	if (!len)
 		return; /* nothing beyond the header, or not even that: the caller drops it */
 	gather((uint8_t *)&frame->hdr, HDR_SIZE, segs, &at, &skip);
-	gather(frame->head, frame->head_len, segs, &at, &skip);
+	gather(frame->header, frame->header_len, segs, &at, &skip);
 	if (!frame->tail_len)
 		return;
-	while (skip == segs[at].len) { /* an empty piece has nothing left, either */
+	while (skip == segs[at].len) { /* an empty segment has nothing left, either */
 		at++;
 		skip = 0;
 	}
@@ -88,13 +88,16 @@ static void put_bytes(struct cursor *to, const uint8_t *src, uint32_t n)
 	}
 }
 
-/* Header, addresses, tag and rest of the head as one stretch of bytes. Returns its length. */
-static uint32_t build_head(const struct frame *frame, bool tagged, uint16_t n_buffers, uint8_t *out)
+/*
+ * Header, addresses, tag and rest of the header bytes as one stretch of bytes. Returns its length.
+ */
+static uint32_t build_header(const struct frame *frame, bool tagged, uint16_t n_buffers,
+	uint8_t *out)
 {
 	struct virtio_net_hdr_v1 hdr = {0};
-	uint32_t at = HDR_SIZE + 12, rest = frame->head_len - frame->rest_off;
+	uint32_t at = HDR_SIZE + 12, rest = frame->header_len - frame->rest_off;
 
-	if (!frame_is_plain(frame))
+	if (!frame_needs_no_offload(frame))
 		hdr = frame->hdr;
 	hdr.num_buffers = n_buffers;
 	if (tagged && hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM)
@@ -102,28 +105,28 @@ static uint32_t build_head(const struct frame *frame, bool tagged, uint16_t n_bu
 	if (tagged && hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE)
 		hdr.hdr_len += 4;
 	memcpy(out, &hdr, HDR_SIZE);
-	memcpy(out + HDR_SIZE, frame->head, 12);
+	memcpy(out + HDR_SIZE, frame->header, 12);
 	if (tagged) {
 		const uint8_t tag[4] = {0x81, 0x00, frame->tci >> 8, frame->tci & 0xff};
 		memcpy(out + at, tag, 4);
 		at += 4;
 	}
-	copy_small(out + at, frame->head + frame->rest_off, rest);
+	copy_small(out + at, frame->header + frame->rest_off, rest);
 	return at + rest;
 }
 
-void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, struct put_plan *plan)
+void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, struct tx_plan *plan)
 {
-	uint8_t head[HDR_SIZE + 4 + COPY_SMALL_MAX] UNINITIALIZED;
-	uint32_t n = build_head(frame, tagged, n_buffers, head);
+	uint8_t header[HDR_SIZE + 4 + COPY_SMALL_MAX] UNINITIALIZED;
+	uint32_t n = build_header(frame, tagged, n_buffers, header);
 	uint32_t total = n + frame->tail_len;
 	struct cursor to = {plan->segs, 0};
 
 	if (plan->segs[0].len >= n) {
-		memcpy(plan->segs[0].hva, head, n);
+		memcpy(plan->segs[0].hva, header, n);
 		to.used = n;
 	} else {
-		put_bytes(&to, head, n);
+		put_bytes(&to, header, n);
 	}
 	uint32_t left = frame->tail_len, skip = frame->skip;
 	for (const struct frame_seg *from = frame->segs; left; from++, skip = 0) {
@@ -140,19 +143,19 @@ void frame_store(const struct frame *frame, bool tagged, uint16_t n_buffers, str
 
 /* ---- Taking and putting ---- */
 
-unsigned vring_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
+unsigned vring_rx(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
 	if (vring_is_broken(ring))
 		return 0;
-	return ring->packed ? packed_take(ring, burst, max, segs, n_segs)
-			    : split_take(ring, burst, max, segs, n_segs);
+	return ring->packed ? packed_rx(ring, burst, max, segs, n_segs)
+			    : split_rx(ring, burst, max, segs, n_segs);
 }
 
-void vring_untake(struct vring *ring, const struct frame *frames, unsigned n)
+void vring_requeue(struct vring *ring, const struct frame *frames, unsigned n)
 {
 	if (ring->packed)
-		packed_untake(ring, frames, n);
+		packed_requeue(ring, frames, n);
 	else
 		ring->next_avail -= n;
 	STEP_CHECK(is_inside(ring));
@@ -168,18 +171,18 @@ void vring_return(struct vring *ring, const struct frame *frames, unsigned n)
 }
 
 /* Collect writable chains until they hold need bytes. */
-static enum drop_reason plan_put(struct vring *ring, uint32_t need, struct put_plan *plan,
+static enum drop_reason plan_tx(struct vring *ring, uint32_t need, struct tx_plan *plan,
 	uint16_t *ret_ahead)
 {
 	uint32_t room = 0;
 
 	plan->n_chains = plan->n_segs = 0;
 	*ret_ahead = 0;
-	if (plan->n_descs >= PUT_MAX_DESCS)
+	if (plan->n_descs >= TX_MAX_DESCS)
 		return DROP_TX_RING_FULL;
 	while (room < need) {
-		if (plan->n_chains && (!ring->mergeable || plan->n_chains == PUT_MAX_CHAINS ||
-					      plan->n_segs >= PUT_MAX_SEGS))
+		if (plan->n_chains && (!ring->mergeable || plan->n_chains == TX_MAX_CHAINS ||
+					      plan->n_segs >= TX_MAX_SEGS))
 			return DROP_TX_NO_ROOM;
 		int ret = ring->packed ? packed_next(ring, *ret_ahead, plan)
 				       : split_next(ring, *ret_ahead, plan);
@@ -195,10 +198,10 @@ static enum drop_reason plan_put(struct vring *ring, uint32_t need, struct put_p
 	return TX_SENT;
 }
 
-void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n)
+void vring_tx_begin(struct vring *ring, struct tx_plan *plan, unsigned n)
 {
 	plan->n_ahead = plan->next_ahead = 0;
-	if (vring_is_broken(ring) || plan->n_descs >= PUT_MAX_DESCS)
+	if (vring_is_broken(ring) || plan->n_descs >= TX_MAX_DESCS)
 		return;
 	if (ring->packed)
 		packed_ahead(ring, plan, n);
@@ -207,14 +210,14 @@ void vring_put_begin(struct vring *ring, struct put_plan *plan, unsigned n)
 	plan->n_descs += plan->n_ahead + 1;
 }
 
-uint64_t vring_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+uint64_t vring_tx_fast(struct vring *ring, struct tx_plan *plan, const struct tx_burst *tx,
 	struct tx_tally *tally)
 {
-	return ring->packed ? packed_put_plain(ring, plan, tx, tally)
-			    : split_put_plain(ring, plan, tx, tally);
+	return ring->packed ? packed_tx_fast(ring, plan, tx, tally)
+			    : split_tx_fast(ring, plan, tx, tally);
 }
 
-enum drop_reason vring_put(struct vring *ring, struct put_plan *plan, const struct frame *frame,
+enum drop_reason vring_tx_frame(struct vring *ring, struct tx_plan *plan, const struct frame *frame,
 	bool tagged)
 {
 	uint32_t need = (uint32_t)HDR_SIZE + frame->len + (tagged ? 4 : 0);
@@ -222,7 +225,7 @@ enum drop_reason vring_put(struct vring *ring, struct put_plan *plan, const stru
 
 	if (vring_is_broken(ring))
 		return DROP_TX_BROKEN;
-	enum drop_reason ret = plan_put(ring, need, plan, &n);
+	enum drop_reason ret = plan_tx(ring, need, plan, &n);
 	if (ret != TX_SENT)
 		return ret;
 	frame_store(frame, tagged, (uint16_t)plan->n_chains, plan);
@@ -298,7 +301,7 @@ bool vring_signal_needed(struct vring *ring)
 static unsigned rx(struct queue *q, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
-	return vring_take(vring_of(q), burst, max, segs, n_segs);
+	return vring_rx(vring_of(q), burst, max, segs, n_segs);
 }
 
 /* A small ring may not wait for the flush: its driver would run out of buffers. */
@@ -318,25 +321,25 @@ static void rx_done(struct queue *q, const struct frame *frames, unsigned n)
 
 static void requeue(struct queue *q, const struct frame *frames, unsigned n)
 {
-	vring_untake(vring_of(q), frames, n);
+	vring_requeue(vring_of(q), frames, n);
 }
 
 static void tx(struct queue *q, struct tx_burst *tx)
 {
 	struct vring *ring = vring_of(q);
-	struct put_plan plan UNINITIALIZED;
+	struct tx_plan plan UNINITIALIZED;
 	struct tx_tally tally = {0};
 
 	plan.n_descs = tx->effort;
-	vring_put_begin(ring, &plan, (unsigned)__builtin_popcountll(tx->todo));
-	while ((tx->todo = vring_put_plain(ring, &plan, tx, &tally))) {
+	vring_tx_begin(ring, &plan, (unsigned)__builtin_popcountll(tx->todo));
+	while ((tx->todo = vring_tx_fast(ring, &plan, tx, &tally))) {
 		unsigned i = (unsigned)__builtin_ctzll(tx->todo);
 		const struct frame *frame = &tx->frames[i];
 		bool tagged = tx->tagged >> i & 1;
-		enum drop_reason reason = vring_put(ring, &plan, frame, tagged);
+		enum drop_reason reason = vring_tx_frame(ring, &plan, frame, tagged);
 
 		if (reason == TX_SENT) {
-			tally_add(&tally, frame->head, frame->len + (tagged ? 4 : 0));
+			tally_add(&tally, frame->header, frame->len + (tagged ? 4 : 0));
 			q->full_tsc = 0;
 			tx->todo &= tx->todo - 1;
 		} else if (tx_refuse(tx, reason)) {

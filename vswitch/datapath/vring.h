@@ -20,7 +20,7 @@
  * Threads. As queue.h says. broken is set by workers and read by control, which is woken up for it
  * (queue.wants_control).
  * Limits: size a power of two up to VRING_MAX_SIZE (packed: any size); FRAME_MAX_SEGS descriptors
- * in a chain to transmit, PUT_MAX_SEGS in one to receive, the ring's size at most; none without
+ * in a chain to transmit, TX_MAX_SEGS in one to receive, the ring's size at most; none without
  * bytes. Source: VIRTIO 1.2, 2.7 "Split Virtqueues", 2.8 "Packed Virtqueues".
  */
 #ifndef WEFT_VSWITCH_DATAPATH_VRING_H
@@ -93,12 +93,12 @@ extern const struct queue_ops vring_ops;
 /** Does the invariant of positions hold? For tests; between bursts. During them the counted library
  *  (steps.h) checks the part of it that holds at any time, after every call. */
 bool vring_is_sound(const struct vring *ring);
-/* What one frame may be sent into: pieces of a chain, chains, and pieces after which no other chain
- * is added. 64 KiB need 44 buffers of 1.5 KiB. */
-#define PUT_MAX_SEGS   256
-#define PUT_MAX_CHAINS 256
+/* What one frame may be sent into: segments of a chain, chains, and segments after which no other
+ * chain is added. 64 KiB need 44 buffers of 1.5 KiB. */
+#define TX_MAX_SEGS   256
+#define TX_MAX_CHAINS 256
 /** Descriptors of a ring that one delivery reads (tx_burst.effort); then the ring counts as full.
  */
-#define PUT_MAX_DESCS 16384
+#define TX_MAX_DESCS 16384
 
 #endif

@@ -164,8 +164,8 @@ static int walk(struct vring *ring, struct position *p, uint16_t flags, uint32_t
 }
 
 /* The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
-static inline bool take_simple(struct vring *ring, struct vmem_region near,
-	const struct position *p, uint16_t flags, struct frame *frame)
+static inline bool rx_simple(struct vring *ring, struct vmem_region near, const struct position *p,
+	uint16_t flags, struct frame *frame)
 {
 	const struct vring_packed_desc *descs = ring->desc;
 	uint64_t gpa, rest;
@@ -178,15 +178,15 @@ static inline bool take_simple(struct vring *ring, struct vmem_region near,
 		return false;
 	__builtin_prefetch(hva);
 	__builtin_prefetch(hva + 64);
-	frame->piece = (struct frame_seg){hva, (uint32_t)rest};
+	frame->seg = (struct frame_seg){hva, (uint32_t)rest};
 	frame->n_segs = frame->n_desc = 1;
 	frame->id = (uint16_t)(rest >> 32);
 	return true;
 }
 
-/* Any chain; p moves past it. Returns the pieces of segs then in use, or -1: the ring is broken.
+/* Any chain; p moves past it. Returns how many of segs are then in use, or -1: the ring is broken.
  */
-static int take_chain(struct vring *ring, struct position *p, uint16_t flags, uint32_t max_slots,
+static int rx_chain(struct vring *ring, struct position *p, uint16_t flags, uint32_t max_slots,
 	struct frame *frame, struct frame_seg *segs, unsigned used)
 {
 	struct vring_chain chain;
@@ -198,7 +198,7 @@ static int take_chain(struct vring *ring, struct position *p, uint16_t flags, ui
 	return got;
 }
 
-unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
+unsigned packed_rx(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
 	const struct vmem_region near = ring->mem->regions[ring->near];
@@ -213,7 +213,7 @@ unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, stru
 		if (!is_available(flags, p.wrap))
 			break;
 		__builtin_prefetch(&descs[p.slot + 8 < ring->size ? p.slot + 8 : 0]);
-		if (take_simple(ring, near, &p, flags, &frames[n])) {
+		if (rx_simple(ring, near, &p, flags, &frames[n])) {
 			step(ring, &p);
 			left--;
 			continue;
@@ -221,7 +221,7 @@ unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, stru
 		if (n_segs - used < FRAME_MAX_SEGS)
 			break;
 		struct position next = p;
-		int got = take_chain(ring, &next, flags, left, &frames[n], segs, used);
+		int got = rx_chain(ring, &next, flags, left, &frames[n], segs, used);
 		if (got < 0)
 			break;
 		p = next;
@@ -233,7 +233,7 @@ unsigned packed_take(struct vring *ring, struct burst *burst, unsigned max, stru
 	return n;
 }
 
-int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
+int packed_next(struct vring *ring, uint16_t ahead, struct tx_plan *plan)
 {
 	struct position p = advance(ring, avail_position(ring), ahead);
 	uint32_t left = slots_left(ring);
@@ -245,7 +245,7 @@ int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 	if (!is_available(flags, p.wrap))
 		return 1;
 	int got = walk(ring, &p, flags, left - ahead, VRING_DESC_F_WRITE, plan->segs, plan->n_segs,
-		plan->n_segs + PUT_MAX_SEGS, &plan->chains[plan->n_chains]);
+		plan->n_segs + TX_MAX_SEGS, &plan->chains[plan->n_chains]);
 	if (got < 0)
 		return -1;
 	plan->n_segs = (unsigned)got;
@@ -253,7 +253,7 @@ int packed_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 	return 0;
 }
 
-void packed_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
+void packed_ahead(struct vring *ring, struct tx_plan *plan, unsigned n)
 {
 	const struct vmem_region near = ring->mem->regions[ring->near];
 	struct position p = avail_position(ring);
@@ -305,8 +305,8 @@ static inline void use_slots(struct vring *ring, struct position p, uint32_t n, 
 		len | (uint64_t)id << 32 | (uint64_t)flags << 48, __ATOMIC_RELEASE);
 }
 
-static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
-	const struct tx_burst *tx, struct tx_tally *ret_tally, bool all_plain)
+static inline uint64_t tx_fast(struct vring *ring, struct tx_plan *plan, const struct tx_burst *tx,
+	struct tx_tally *ret_tally, bool all_fast)
 {
 	struct position p = used_position(ring);
 	unsigned at = plan->next_ahead, n_ahead = plan->n_ahead;
@@ -317,17 +317,17 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 		unsigned i = (unsigned)__builtin_ctzll(todo);
 		const struct frame *frame = &tx->frames[i];
 		bool tagged = tags >> i & 1;
-		uint32_t need = plain_size(frame, tagged);
+		uint32_t need = fast_size(frame, tagged);
 
-		if (!is_fast(frame, need, plan->ahead[at].len, all_plain))
+		if (!is_fast(frame, need, plan->ahead[at].len, all_fast))
 			break;
-		plain_store(frame, tagged, plan->ahead[at].hva);
+		fast_store(frame, tagged, plan->ahead[at].hva);
 		use_slots(ring, p, 1, plan->ahead[at].id, need);
 		step(ring, &p);
-		if (all_plain)
+		if (all_fast)
 			tally.bytes += need - HDR_SIZE;
 		else
-			tally_add(&tally, frame->head, need - (uint32_t)HDR_SIZE);
+			tally_add(&tally, frame->header, need - (uint32_t)HDR_SIZE);
 	}
 	uint16_t n = (uint16_t)(at - plan->next_ahead);
 	if (!n)
@@ -343,11 +343,11 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 	return todo;
 }
 
-uint64_t packed_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+uint64_t packed_tx_fast(struct vring *ring, struct tx_plan *plan, const struct tx_burst *tx,
 	struct tx_tally *tally)
 {
-	return tx->is_plain ? put_plain(ring, plan, tx, tally, true)
-			    : put_plain(ring, plan, tx, tally, false);
+	return tx->is_fast ? tx_fast(ring, plan, tx, tally, true)
+			   : tx_fast(ring, plan, tx, tally, false);
 }
 
 void packed_use(struct vring *ring, const struct vring_chain *chains, unsigned n)
@@ -373,7 +373,7 @@ void packed_return(struct vring *ring, const struct frame *frames, unsigned n)
 	set_used(ring, p);
 }
 
-void packed_untake(struct vring *ring, const struct frame *frames, unsigned n)
+void packed_requeue(struct vring *ring, const struct frame *frames, unsigned n)
 {
 	uint32_t slots = 0;
 

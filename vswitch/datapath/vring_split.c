@@ -22,8 +22,8 @@ static struct vring_desc desc_load(const struct vring_desc *desc)
 }
 
 /*
- * Read the chain that begins at head. direction: VRING_DESC_F_WRITE or 0. segs holds max pieces,
- * n of them in use. returns the pieces then in use, or -1 with the ring broken.
+ * Read the chain that begins at head. direction: VRING_DESC_F_WRITE or 0. segs holds max segments,
+ * n of them in use. returns how many of segs are then in use, or -1 with the ring broken.
  */
 static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct frame_seg *segs,
 	unsigned n, unsigned max, struct vring_chain *chain)
@@ -77,7 +77,7 @@ static int walk(struct vring *ring, uint16_t head, uint16_t direction, struct fr
 }
 
 /* The usual chain: one readable descriptor in one region. False: walk() has to look at it. */
-static inline bool take_simple(struct vring *ring, struct vmem_region near, uint16_t head,
+static inline bool rx_simple(struct vring *ring, struct vmem_region near, uint16_t head,
 	struct frame *frame)
 {
 	const struct vring_desc *table = ring->desc;
@@ -90,15 +90,15 @@ static inline bool take_simple(struct vring *ring, struct vmem_region near, uint
 		return false;
 	__builtin_prefetch(hva);
 	__builtin_prefetch(hva + 64);
-	frame->piece = (struct frame_seg){hva, desc.len};
+	frame->seg = (struct frame_seg){hva, desc.len};
 	frame->n_segs = 1;
 	frame->id = head;
 	return true;
 }
 
-/* Any chain. Returns the pieces of segs then in use, or -1 with the ring broken. */
-static int take_chain(struct vring *ring, uint16_t head, struct frame *frame,
-	struct frame_seg *segs, unsigned used)
+/* Any chain. Returns how many of segs are then in use, or -1 with the ring broken. */
+static int rx_chain(struct vring *ring, uint16_t head, struct frame *frame, struct frame_seg *segs,
+	unsigned used)
 {
 	struct vring_chain chain;
 	int got = walk(ring, head, 0, segs, used, used + FRAME_MAX_SEGS, &chain);
@@ -139,7 +139,7 @@ static inline void load_heads(const struct vring *ring, uint16_t *heads, unsigne
 	}
 }
 
-unsigned split_take(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
+unsigned split_rx(struct vring *ring, struct burst *burst, unsigned max, struct frame_seg *segs,
 	unsigned n_segs)
 {
 	struct vmem_region near = ring->mem->regions[ring->near];
@@ -152,11 +152,11 @@ unsigned split_take(struct vring *ring, struct burst *burst, unsigned max, struc
 		return 0;
 	load_heads(ring, heads, (unsigned)ready);
 	for (; n < (unsigned)ready; n++) {
-		if (take_simple(ring, near, heads[n], &frames[n]))
+		if (rx_simple(ring, near, heads[n], &frames[n]))
 			continue;
 		if (n_segs - used < FRAME_MAX_SEGS)
 			break;
-		int got = take_chain(ring, heads[n], &frames[n], segs, used);
+		int got = rx_chain(ring, heads[n], &frames[n], segs, used);
 		if (got < 0)
 			break;
 		used = (unsigned)got;
@@ -166,7 +166,7 @@ unsigned split_take(struct vring *ring, struct burst *burst, unsigned max, struc
 	return n;
 }
 
-int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
+int split_next(struct vring *ring, uint16_t ahead, struct tx_plan *plan)
 {
 	const struct vring_avail *avail = ring->avail;
 	uint16_t at = (uint16_t)(ring->next_avail + ahead);
@@ -178,7 +178,7 @@ int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 		return 1;
 	uint16_t head = LOAD_ONCE(avail->ring[at & (ring->size - 1)]);
 	int got = walk(ring, head, VRING_DESC_F_WRITE, plan->segs, plan->n_segs,
-		plan->n_segs + PUT_MAX_SEGS, &plan->chains[plan->n_chains]);
+		plan->n_segs + TX_MAX_SEGS, &plan->chains[plan->n_chains]);
 	if (got < 0)
 		return -1;
 	plan->n_segs = (unsigned)got;
@@ -186,7 +186,7 @@ int split_next(struct vring *ring, uint16_t ahead, struct put_plan *plan)
 	return 0;
 }
 
-void split_ahead(struct vring *ring, struct put_plan *plan, unsigned n)
+void split_ahead(struct vring *ring, struct tx_plan *plan, unsigned n)
 {
 	const struct vmem_region near = ring->mem->regions[ring->near];
 	const struct vring_desc *table = ring->desc;
@@ -221,8 +221,8 @@ static inline void used_store(struct vring_used_elem *elem, uint32_t id, uint32_
 	memcpy(elem, &both, sizeof(both));
 }
 
-static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
-	const struct tx_burst *tx, struct tx_tally *ret_tally, bool all_plain)
+static inline uint64_t tx_fast(struct vring *ring, struct tx_plan *plan, const struct tx_burst *tx,
+	struct tx_tally *ret_tally, bool all_fast)
 {
 	struct vring_used *used = ring->used;
 	unsigned at = plan->next_ahead, n_ahead = plan->n_ahead, mask = ring->size - 1u;
@@ -234,16 +234,16 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 		unsigned i = (unsigned)__builtin_ctzll(todo);
 		const struct frame *frame = &tx->frames[i];
 		bool tagged = tags >> i & 1;
-		uint32_t need = plain_size(frame, tagged);
+		uint32_t need = fast_size(frame, tagged);
 
-		if (!is_fast(frame, need, plan->ahead[at].len, all_plain))
+		if (!is_fast(frame, need, plan->ahead[at].len, all_fast))
 			break;
-		plain_store(frame, tagged, plan->ahead[at].hva);
+		fast_store(frame, tagged, plan->ahead[at].hva);
 		used_store(&used->ring[slot++ & mask], plan->ahead[at].id, need);
-		if (all_plain)
+		if (all_fast)
 			tally.bytes += need - HDR_SIZE;
 		else
-			tally_add(&tally, frame->head, need - (uint32_t)HDR_SIZE);
+			tally_add(&tally, frame->header, need - (uint32_t)HDR_SIZE);
 	}
 	uint16_t n = (uint16_t)(at - plan->next_ahead);
 	if (!n)
@@ -259,11 +259,11 @@ static inline uint64_t put_plain(struct vring *ring, struct put_plan *plan,
 	return todo;
 }
 
-uint64_t split_put_plain(struct vring *ring, struct put_plan *plan, const struct tx_burst *tx,
+uint64_t split_tx_fast(struct vring *ring, struct tx_plan *plan, const struct tx_burst *tx,
 	struct tx_tally *tally)
 {
-	return tx->is_plain ? put_plain(ring, plan, tx, tally, true)
-			    : put_plain(ring, plan, tx, tally, false);
+	return tx->is_fast ? tx_fast(ring, plan, tx, tally, true)
+			   : tx_fast(ring, plan, tx, tally, false);
 }
 
 void split_return(struct vring *ring, const struct frame *frames, unsigned n)

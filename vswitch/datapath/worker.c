@@ -11,11 +11,11 @@
  */
 #define FRAME_MAX_COST 16
 
-static void raise_attention(struct worker_shared *shared)
+static void wake_control(struct worker_shared *shared)
 {
-	/* One write per time that control lowers it, however many notes there are. */
-	if (!atomic_exchange_explicit(&shared->attention, true, memory_order_acq_rel))
-		sys_wake(shared->attention_fd);
+	/* One write per time that control lowers it, however many learn events there are. */
+	if (!atomic_exchange_explicit(&shared->control_wakeup, true, memory_order_acq_rel))
+		sys_wake(shared->control_fd);
 }
 
 /* Charge what passed since the clock was last read to the ring that frames came from. */
@@ -69,7 +69,7 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 	}
 	fwd_flush(worker->fwd, snapshot);
 	if (fwd_wants_control(worker->fwd))
-		raise_attention(worker->shared);
+		wake_control(worker->shared);
 	return n;
 }
 

@@ -33,10 +33,10 @@ struct worker_shared {
 	/* Fixed while workers run. */
 	alignas(64) struct rte_rcu_qsbr *qsbr;
 	bool busy;         /* never sleep */
-	int attention_fd;  /* eventfd by which control is told */
+	int control_fd;    /* eventfd by which control is told */
 	uint64_t spin_tsc; /* how long to go on polling after the last frame */
 	/* Workers raise it, control lowers it. */
-	alignas(64) atomic_bool attention;
+	alignas(64) atomic_bool control_wakeup;
 };
 
 struct worker {
@@ -51,7 +51,7 @@ struct worker {
 	struct worker_spent spent;
 	struct worker_spent queue_spent[DP_MAX_PORTS][DP_MAX_QUEUES];
 	alignas(64) struct dp_counters counters[DP_MAX_PORTS];
-	struct note_ring notes;
+	struct learn_ring events;
 	/* Control's. */
 	pthread_t thread;
 	bool is_started;

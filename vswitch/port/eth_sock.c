@@ -52,8 +52,8 @@ struct sock_dev {
 /* ---- Queues ---- */
 
 /*
- * Checksums the kernel finishes where the device does not. TCP in one piece it cuts as well, for a
- * tap and for those who send through its queues: a packet socket sends directly
+ * Checksums the kernel finishes where the device does not. TCP that is not segmented it cuts as
+ * well, for a tap and for those who send through its queues: a packet socket sends directly
  * (PACKET_QDISC_BYPASS), and then it drops what the device cannot cut.
  */
 static uint64_t tx_features(uint32_t tso)

@@ -11,7 +11,7 @@
  * A port on AF_PACKET or AF_XDP sees a foreign interface's frames as the kernel's stack hands them
  * over, and that is not always a frame of the wire:
  *   - A veth (or tap) carries what the far end's stack would have given to an offloading NIC: no
- *     checksum yet (CHECKSUM_PARTIAL), and up to 64 KiB of TCP in one piece. A reader that does not
+ *     checksum yet (CHECKSUM_PARTIAL), and up to 64 KiB of TCP unsegmented. A reader that does not
  *     ask for PACKET_VNET_HDR (DPDK's net_af_packet) sees a wrong checksum and a frame cut at
  *     its buffer. Of a veth of our own the far end's offloads are therefore switched off
  *     (HOST_OFFLOADS_TX): the sender's stack then finishes its frames.

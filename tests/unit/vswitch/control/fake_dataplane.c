@@ -22,7 +22,7 @@ struct fake_port {
 };
 
 struct worker_pool {
-	int attention_fd;
+	int control_fd;
 };
 
 static struct fake_port *ports[MAX_PORTS];
@@ -31,10 +31,10 @@ static const char *refused_path;
 static int refused_code;
 static const struct dp_snapshot *published;
 static unsigned n_published;
-static struct note_ring notes;
+static struct learn_ring learn_events;
 static struct dp_counters counters[DP_MAX_PORTS];
 static struct worker_load loads[DP_MAX_PORTS][DP_MAX_QUEUES];
-static int attention_fd;
+static int control_fd;
 
 void fake_reset(void)
 {
@@ -42,7 +42,7 @@ void fake_reset(void)
 	refused_path = NULL;
 	published = NULL;
 	n_published = 0;
-	memset(&notes, 0, sizeof(notes));
+	memset(&learn_events, 0, sizeof(learn_events));
 	memset(counters, 0, sizeof(counters));
 	memset(loads, 0, sizeof(loads));
 }
@@ -129,12 +129,12 @@ const struct dp_snapshot *fake_published(void)
 	return published;
 }
 
-void fake_note(const struct note *note)
+void fake_learn_event(const struct learn_event *event)
 {
 	uint64_t one = 1;
 
-	assert_true(note_put(&notes, note));
-	assert_int_equal(write(attention_fd, &one, sizeof(one)), sizeof(one));
+	assert_true(learn_ring_put(&learn_events, event));
+	assert_int_equal(write(control_fd, &one, sizeof(one)), sizeof(one));
 }
 
 struct dp_counters *fake_counters(uint16_t port_id)
@@ -239,7 +239,7 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 {
 	*ret_pool = calloc(1, sizeof(**ret_pool));
 	assert_non_null(*ret_pool);
-	attention_fd = config->attention_fd;
+	control_fd = config->control_fd;
 	return 0;
 }
 
@@ -276,8 +276,8 @@ const struct dp_snapshot *worker_publish(struct worker_pool *pool,
 			int before = consumer(old, snapshot->workers[w].rx[i].queue);
 
 			if (before >= 0 && before != (int)w)
-				fail_msg("a ring went from worker %d to %u without a rest", before,
-					w);
+				fail_msg("a ring went from worker %d to %u without being parked",
+					before, w);
 			assert_int_equal(consumer(snapshot, snapshot->workers[w].rx[i].queue), w);
 		}
 	}
@@ -319,18 +319,19 @@ void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t
 	*ret_load = loads[port_id][queue];
 }
 
-unsigned worker_take_notes(struct worker_pool *pool, struct note *ret_notes, unsigned max)
+unsigned worker_get_learn_events(struct worker_pool *pool, struct learn_event *ret_events,
+	unsigned max)
 {
 	unsigned n = 0;
 
 	(void)pool;
-	while (n < max && note_take(&notes, &ret_notes[n]))
+	while (n < max && learn_ring_get(&learn_events, &ret_events[n]))
 		n++;
 	return n;
 }
 
-uint64_t worker_notes_lost(const struct worker_pool *pool)
+uint64_t worker_learn_events_lost(const struct worker_pool *pool)
 {
 	(void)pool;
-	return notes.lost;
+	return learn_events.lost;
 }

@@ -2,7 +2,7 @@
  * fake_dataplane: ports without peers and workers without threads, for tests of the whole switch.
  *
  * Takes the place of port/ and of datapath/worker.c at link time (the seams port.h and worker.h).
- * The test plays the peer (fake_port_run) and the workers (fake_note), and looks at what was
+ * The test plays the peer (fake_port_run) and the workers (fake_learn_event), and looks at what was
  * published. It checks the contract, too: a ring that a port takes back is in no snapshot
  * afterwards, a port that is destroyed has left it before, and a ring that changes its worker is
  * left out of one.
@@ -31,8 +31,8 @@ uint32_t fake_port_mtu(const char *name);
 const struct dp_snapshot *fake_published(void);
 /** How many snapshots they were given since fake_reset(). */
 unsigned fake_n_published(void);
-/** A worker writes a note; the event loop has to turn for control to take it. */
-void fake_note(const struct note *note);
+/** A worker writes a learn event; the event loop has to turn for control to take it. */
+void fake_learn_event(const struct learn_event *event);
 struct dp_counters *fake_counters(uint16_t port_id);
 /** What a ring cost its workers so far; the test writes it. */
 struct worker_load *fake_load(uint16_t port_id, uint16_t queue);

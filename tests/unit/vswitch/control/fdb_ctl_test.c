@@ -33,9 +33,9 @@ static int tear_down(void **state)
 
 static void learn(const struct model_port *port, uint16_t vid, uint64_t mac48, uint32_t now_s)
 {
-	const struct note note = {mac48, vid, port->id, bridge->id};
+	const struct learn_event event = {mac48, vid, port->id, bridge->id};
 
-	(void)fdb_ctl_learn(&fdbs, &model, &note, 1, now_s);
+	(void)fdb_ctl_learn(&fdbs, &model, &event, 1, now_s);
 }
 
 /* "vid/last-byte@port[*] ..." in ascending order, * = static. */
@@ -85,7 +85,7 @@ static int fdb_request(int (*fn)(struct fdb_ctl *, const struct model *, const s
 	return fn(&fdbs, &model, &req, 100, err);
 }
 
-static void notes_are_learned_and_move(void **state)
+static void learn_events_are_learned_and_move(void **state)
 {
 	learn(ports[0], 10, 1, 5);
 	learn(ports[2], 20, 1, 5);
@@ -96,14 +96,14 @@ static void notes_are_learned_and_move(void **state)
 
 static void stale_notes_are_ignored(void **state)
 {
-	const struct note notes[] = {
+	const struct learn_event events[] = {
 		{1, 10, 999, bridge->id},
 		{2, 10, MODEL_MAX_PORTS, bridge->id},
 		{3, 10, ports[0]->id, (uint16_t)(bridge->id + 1)},
 		{4, 10, 0xffff, 0xffff},
 	};
 
-	assert_int_equal(fdb_ctl_learn(&fdbs, &model, notes, 4, 1), 0);
+	assert_int_equal(fdb_ctl_learn(&fdbs, &model, events, 4, 1), 0);
 	ASSERT_LIST("bridge br0", 1, "");
 }
 
@@ -411,7 +411,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(notes_are_learned_and_move),
+		TEST(learn_events_are_learned_and_move),
 		TEST(stale_notes_are_ignored),
 		TEST(learned_addresses_age),
 		TEST(used_addresses_do_not_age),

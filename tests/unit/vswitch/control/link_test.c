@@ -96,7 +96,7 @@ static void link_is_found_by_either_end(void **state)
 }
 
 /* Each of the five conditions off, one at a time, and everything on. */
-static void wire_carrier_needs_all(void **state)
+static void link_carrier_needs_all(void **state)
 {
 	struct model_link *link = add_link(&model, "name w a a b b");
 
@@ -147,7 +147,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(set_link_keeps_ends, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(mtu_is_the_smallest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(link_is_found_by_either_end, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(wire_carrier_needs_all, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(link_carrier_needs_all, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(bridged_carrier_needs_port_and_peer, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(port_with_nothing_plugged_in_has_no_carrier, set_up,

@@ -123,32 +123,32 @@ static void floods_go_to_running_enabled_members(void **state)
 	assert_int_equal(dp->workers[0].n_rx, 3);
 }
 
-static void wires_have_peers_while_up(void **state)
+static void links_have_peers_while_up(void **state)
 {
 	struct model_port *a = running_port("name a path /s/a mtu 9000");
 	struct model_port *b = running_port("name b path /s/b mtu 1500");
 	struct model_link *link = add_link(&model, "name w a a b b");
 	const struct dp_snapshot *dp = snapshot_build(snapshot, &input);
 
-	assert_true(dp->ports[a->id].flags & DP_PORT_WIRE);
+	assert_true(dp->ports[a->id].flags & DP_PORT_LINK);
 	assert_null(dp->ports[a->id].bridge);
-	assert_int_equal(dp->ports[a->id].wire_peer, b->id);
-	assert_int_equal(dp->ports[b->id].wire_peer, a->id);
+	assert_int_equal(dp->ports[a->id].link_peer, b->id);
+	assert_int_equal(dp->ports[b->id].link_peer, a->id);
 	assert_int_equal(dp->ports[a->id].mtu, 1500);
 	assert_int_equal(dp->ports[b->id].mtu, 1500);
 	link->conf.enabled = false;
 	dp = snapshot_build(snapshot, &input);
-	assert_int_equal(dp->ports[a->id].wire_peer, DP_NO_PORT);
+	assert_int_equal(dp->ports[a->id].link_peer, DP_NO_PORT);
 	link->conf.enabled = true;
 	run_port(b, 0);
 	dp = snapshot_build(snapshot, &input);
-	assert_int_equal(dp->ports[a->id].wire_peer, DP_NO_PORT);
-	assert_int_equal(dp->ports[b->id].wire_peer, DP_NO_PORT);
+	assert_int_equal(dp->ports[a->id].link_peer, DP_NO_PORT);
+	assert_int_equal(dp->ports[b->id].link_peer, DP_NO_PORT);
 }
 
 static void every_ring_is_with_its_worker(void **state)
 {
-	/* Of 7 ports with 2 rings each; 3 = rests. */
+	/* Of 7 ports with 2 rings each; 3 = parked. */
 	static const uint16_t workers[14] = {0, 1, 2, 2, 1, 0, 0, 0, 3, 1, 2, 0, 1, 1};
 	const struct dp_snapshot *dp;
 	char words[64];
@@ -226,7 +226,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(roles_become_rules, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(floods_go_to_running_enabled_members, set_up,
 			tear_down),
-		cmocka_unit_test_setup_teardown(wires_have_peers_while_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(links_have_peers_while_up, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(every_ring_is_with_its_worker, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(building_again_forgets, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_largest_configuration_fits, set_up, tear_down),

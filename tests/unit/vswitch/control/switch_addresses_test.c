@@ -1,7 +1,7 @@
 /* Addresses in a whole switch: how they come, and with what they go. */
 #include "switch_rig.h"
 
-static void notes_become_addresses(void **state)
+static void learn_events_become_addresses(void **state)
 {
 	two_ports();
 	learn("a", 10, 1);
@@ -23,7 +23,7 @@ static void announced_address_is_learned(void **state)
 static void deleted_port_takes_its_addresses_along(void **state)
 {
 	struct dp_counters sum;
-	struct note late;
+	struct learn_event late;
 	uint16_t id;
 
 	two_ports();
@@ -31,8 +31,8 @@ static void deleted_port_takes_its_addresses_along(void **state)
 	must("FdbAdd", "bridge br0 mac 02:00:00:00:00:01 port a");
 	assert_int_equal(n_addresses("br0"), 2);
 	id = port_of("a")->id;
-	late = (struct note){3, 10, id, port_of("a")->bridge->id};
-	fake_note(&late);
+	late = (struct learn_event){3, 10, id, port_of("a")->bridge->id};
+	fake_learn_event(&late);
 	fake_counters(id)->rx_frames = 7;
 	fake_port_run("a", 0);
 	must("PortDel", "name a");
@@ -104,27 +104,27 @@ static void addresses_go_with_their_vlan_alone(void **state)
 /* What workers wrote by the old configuration is read after it changed. */
 static void late_learn_events_come_to_nothing(void **state)
 {
-	struct note late;
+	struct learn_event late;
 
 	two_ports();
-	late = (struct note){7, 10, port_of("a")->id, port_of("a")->bridge->id};
-	fake_note(&late);
+	late = (struct learn_event){7, 10, port_of("a")->id, port_of("a")->bridge->id};
+	fake_learn_event(&late);
 	fake_port_run("a", 0);
 	rig_turn();
 	assert_int_equal(n_addresses("br0"), 0);
 	fake_port_run("a", 1);
-	fake_note(&late);
+	fake_learn_event(&late);
 	must("PortSet", "name a tag 11");
 	rig_turn();
 	assert_int_equal(n_addresses("br0"), 0);
 	late.vid = 11;
 	must("PortSet", "name a tag 0");
-	fake_note(&late);
+	fake_learn_event(&late);
 	must("VlanDel", "bridge br0 vlans 11");
 	rig_turn();
 	assert_int_equal(n_addresses("br0"), 0);
 	must("VlanAdd", "bridge br0 vlans 11");
-	fake_note(&late);
+	fake_learn_event(&late);
 	must("FdbFlush", "bridge br0");
 	rig_turn();
 	assert_int_equal(n_addresses("br0"), 0);
@@ -147,7 +147,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(notes_become_addresses),
+		TEST(learn_events_become_addresses),
 		TEST(announced_address_is_learned),
 		TEST(deleted_port_takes_its_addresses_along),
 		TEST(carrier_loss_forgets_learned_addresses),

@@ -113,7 +113,7 @@ static void set_mtu_reaches_the_port(void **state)
 	assert_int_equal(dp_port("a")->mtu, 1500);
 }
 
-static void wire_carries_light_to_both_ends(void **state)
+static void carrier_reaches_both_ends(void **state)
 {
 	must("PortAdd", "name p path /s/p");
 	must("PortAdd", "name q path /s/q");
@@ -122,10 +122,10 @@ static void wire_carries_light_to_both_ends(void **state)
 	assert_false(fake_port_carrier("p"));
 	must("LinkAdd", "name w a p b q");
 	assert_true(fake_port_carrier("p") && fake_port_carrier("q"));
-	assert_int_equal(dp_port("p")->wire_peer, port_of("q")->id);
+	assert_int_equal(dp_port("p")->link_peer, port_of("q")->id);
 	must("LinkSet", "name p enabled false");
 	assert_false(fake_port_carrier("p") || fake_port_carrier("q"));
-	assert_int_equal(dp_port("p")->wire_peer, DP_NO_PORT);
+	assert_int_equal(dp_port("p")->link_peer, DP_NO_PORT);
 	must("LinkSet", "name w enabled true");
 	assert_true(fake_port_carrier("p") && fake_port_carrier("q"));
 	fake_port_run("q", 0);
@@ -228,7 +228,7 @@ int main(void)
 		TEST(refused_requests_change_nothing),
 		TEST(set_tag_changes_the_snapshot_only),
 		TEST(set_mtu_reaches_the_port),
-		TEST(wire_carries_light_to_both_ends),
+		TEST(carrier_reaches_both_ends),
 		TEST(relative_path_counts_from_here),
 		TEST(taken_card_is_found_by_its_old_name),
 		TEST(vlans_of_ports_exist_on_their_bridge),

@@ -103,9 +103,9 @@ const struct dp_port *dp_port(const char *name)
 
 void learn(const char *port, uint16_t vid, uint64_t mac48)
 {
-	const struct note note = {mac48, vid, port_of(port)->id, port_of(port)->bridge->id};
+	const struct learn_event event = {mac48, vid, port_of(port)->id, port_of(port)->bridge->id};
 
-	fake_note(&note);
+	fake_learn_event(&event);
 	rig_turn();
 }
 

@@ -2,7 +2,7 @@
 
 #include "conf_words.h"
 #include "fake_dataplane.h"
-#include "spread.h"
+#include "rxq_assign.h"
 
 #include <stdio.h>
 
@@ -17,15 +17,15 @@ static struct port_queues queues_of[N_PORTS];
 static struct queue rings[N_PORTS][PORT_MAX_QUEUES][2];
 static uint64_t now;
 
-static void attend(void *ctx, const struct note *notes, unsigned n_notes)
+static void on_wakeup(void *ctx, const struct learn_event *events, unsigned n_events)
 {
-	(void)ctx, (void)notes, (void)n_notes;
+	(void)ctx, (void)events, (void)n_events;
 }
 
 static void start(unsigned n_workers, unsigned rebalance_s)
 {
 	const struct worker_ctl_params params = {
-		.n_workers = n_workers, .rebalance_s = rebalance_s, .attend = attend};
+		.n_workers = n_workers, .rebalance_s = rebalance_s, .on_wakeup = on_wakeup};
 	struct err err = {0};
 
 	fake_reset();
@@ -122,7 +122,7 @@ static void rings_keep_their_worker(void **state)
 	assert_int_equal(worker_of(4, 0), 1);
 }
 
-/* Two busy rings on one worker, an idle other: one moves, after a rest, and no sooner than asked.
+/* Two busy rings on one worker, an idle other: one moves, once parked, and no sooner than asked.
  */
 static void load_moves_a_ring(void **state)
 {
@@ -172,8 +172,8 @@ static void little_load_moves_nothing(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		run(i, 1);
 	for (unsigned s = 0; s < 10; s++) {
-		spend(0, SPREAD_MIN_BUSY_PERCENT / 2 - 1);
-		spend(2, SPREAD_MIN_BUSY_PERCENT / 2);
+		spend(0, RXQ_ASSIGN_MIN_BUSY_PERCENT / 2 - 1);
+		spend(2, RXQ_ASSIGN_MIN_BUSY_PERCENT / 2);
 		assert_false(tick());
 	}
 }

@@ -58,31 +58,31 @@ static int stop(void **state)
 	return 0;
 }
 
-/* A frame of len bytes: addresses, type and a pattern; its tail in one piece. */
+/* A frame of len bytes: addresses, type and a pattern; its tail in one segment. */
 static void make_frame(struct frame *frame, uint8_t *bytes, uint32_t len)
 {
-	uint32_t head = len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE;
+	uint32_t head = len < FRAME_HEADER_SIZE ? len : FRAME_HEADER_SIZE;
 
 	for (uint32_t i = 0; i < len; i++)
 		bytes[i] = (uint8_t)(i * 7 + (i >> 8));
 	bytes[0] = 2;
 	memset(frame, 0, sizeof(*frame));
-	memcpy(frame->head, bytes, head);
+	memcpy(frame->header, bytes, head);
 	frame->len = len;
-	frame->head_len = (uint16_t)head;
+	frame->header_len = (uint16_t)head;
 	frame->rest_off = 12;
 	frame->tail_len = len - head;
-	frame->piece = (struct frame_seg){bytes + head, len - head};
-	frame->segs = &frame->piece;
+	frame->seg = (struct frame_seg){bytes + head, len - head};
+	frame->segs = &frame->seg;
 	frame->n_segs = 1;
 }
 
 /* What a taken frame holds, in one stretch. */
 static uint32_t flatten(const struct frame *frame, uint8_t *out)
 {
-	uint32_t at = frame->head_len, skip = frame->skip;
+	uint32_t at = frame->header_len, skip = frame->skip;
 
-	memcpy(out, frame->head, at);
+	memcpy(out, frame->header, at);
 	for (unsigned i = 0; i < frame->n_segs; i++, skip = 0) {
 		memcpy(out + at, frame->segs[i].hva + skip, frame->segs[i].len - skip);
 		at += frame->segs[i].len - skip;
@@ -183,7 +183,7 @@ static void full_device_refuses_and_all_are_counted(void **state)
 
 	counters = (struct dp_counters){0};
 	make_frame(&frame, bytes, sizeof(bytes));
-	frame.head[0] = 0xff;
+	frame.header[0] = 0xff;
 	for (; n_put < RING_SIZE + 200; n_put += 50)
 		assert_int_equal(put_many(&frame, false, 50), TX_SENT);
 	while ((n = take(frames)) > 0) {
@@ -202,11 +202,11 @@ static void full_device_refuses_and_all_are_counted(void **state)
 static void make_ip(struct frame *frame, uint8_t *bytes, uint32_t len, uint16_t csum_offset)
 {
 	make_frame(frame, bytes, len);
-	frame->head[12] = 0x08;
-	frame->head[13] = 0x00;
-	frame->head[14] = 0x45;
-	frame->head[23] = csum_offset == TCP_CSUM ? 6 : 17;
-	frame->head[34 + 12] = 0x80; /* TCP: 32 bytes of header */
+	frame->header[12] = 0x08;
+	frame->header[13] = 0x00;
+	frame->header[14] = 0x45;
+	frame->header[23] = csum_offset == TCP_CSUM ? 6 : 17;
+	frame->header[34 + 12] = 0x80; /* TCP: 32 bytes of header */
 	frame->hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	frame->hdr.csum_start = 34;
 	frame->hdr.csum_offset = csum_offset;
@@ -219,7 +219,7 @@ static const struct rte_mbuf *pass(const struct frame *frame, bool tagged)
 
 	assert_int_equal(put(frame, tagged), TX_SENT);
 	assert_int_equal(take(frames), 1);
-	return queue.taken[0];
+	return queue.received[0];
 }
 
 static void device_is_asked_for_checksums(void **state)
@@ -272,12 +272,12 @@ static void nonsense_to_cut_is_dropped(void **state)
 	make_ip(&frame, bytes, sizeof(bytes), TCP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
-	frame.head[34 + 12] = 0x10; /* a header of 4 bytes */
+	frame.header[34 + 12] = 0x10; /* a header of 4 bytes */
 	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
 	make_ip(&frame, bytes, sizeof(bytes), TCP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
-	frame.head[12] = 0x88; /* not IP */
+	frame.header[12] = 0x88; /* not IP */
 	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
 }
 
@@ -304,10 +304,10 @@ static void other_checksums_are_finished_here(void **state)
 	frame.hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	frame.hdr.csum_start = 40;
 	frame.hdr.csum_offset = 2;
-	frame.head[42] = frame.head[43] = 0;
+	frame.header[42] = frame.header[43] = 0;
 	assert_int_equal(put(&frame, false), TX_SENT);
 	assert_int_equal(take(frames), 1);
-	assert_int_equal(queue.taken[0]->ol_flags, 0);
+	assert_int_equal(queue.received[0]->ol_flags, 0);
 	assert_int_equal(flatten(&frames[0], got), sizeof(got));
 	assert_int_equal(check_sum(got + 40, sizeof(got) - 40), 0);
 	done();

@@ -31,7 +31,7 @@ static void done(struct rig *rig)
 }
 
 /* 802.1Q reserved addresses with the protocols that labs need across a link, and PAUSE. */
-static void wire_passes_every_frame(void **state)
+static void link_passes_every_frame(void **state)
 {
 	static const struct {
 		uint8_t last;
@@ -42,7 +42,7 @@ static void wire_passes_every_frame(void **state)
 	for (unsigned packed = 0; packed < 4; packed++) {
 		struct rig *rig = rig_create(2, packed, RIG_FEATURES);
 
-		rig_wire(rig, 0, 1);
+		rig_link(rig, 0, 1);
 		rig->ports[0].mtu = rig->ports[1].mtu = 1500;
 		for (unsigned i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++) {
 			const uint8_t dst[6] = {0x01, 0x80, 0xc2, 0, 0, protocols[i].last};
@@ -70,13 +70,13 @@ static void wire_passes_every_frame(void **state)
 	}
 }
 
-static void wire_that_is_down_drops(void **state)
+static void link_that_is_down_drops(void **state)
 {
 	struct rig *rig = rig_create(2, 0, RIG_FEATURES);
 	size_t len = rig_frame(sent, 1, 2, -1, 0x0800, 50);
 
-	rig_wire(rig, 0, 1);
-	rig->ports[0].wire_peer = DP_NO_PORT;
+	rig_link(rig, 0, 1);
+	rig->ports[0].link_peer = DP_NO_PORT;
 	rig_send(rig, 0, sent, len);
 	rig_run(rig, 0);
 	expect_nothing(rig, 1);
@@ -135,7 +135,7 @@ static void address_that_moves_follows(void **state)
 static void same_note_is_not_repeated_at_once(void **state)
 {
 	struct rig *rig = rig_create(2, 0, RIG_FEATURES);
-	struct note note;
+	struct learn_event event;
 
 	rig->fwd->learn.interval_tsc = UINT64_MAX;
 	for (unsigned i = 0; i < 5; i++) {
@@ -144,10 +144,10 @@ static void same_note_is_not_repeated_at_once(void **state)
 		rig_run(rig, 0);
 	}
 	assert_true(fwd_wants_control(rig->fwd));
-	assert_true(note_take(rig->notes, &note));
-	assert_int_equal(note.mac48, UINT64_C(0x020000000001));
-	assert_int_equal(note.port_id, 0);
-	assert_false(note_take(rig->notes, &note));
+	assert_true(learn_ring_get(rig->events, &event));
+	assert_int_equal(event.mac48, UINT64_C(0x020000000001));
+	assert_int_equal(event.port_id, 0);
+	assert_false(learn_ring_get(rig->events, &event));
 	done(rig);
 }
 
@@ -547,7 +547,7 @@ static void large_frames_wait_for_buffers(void **state)
 	for (unsigned packed = 0; packed < 4; packed++) {
 		struct rig *rig = rig_create(2, packed, RIG_FEATURES | RIG_OFFLOADS);
 
-		rig_wire(rig, 0, 1);
+		rig_link(rig, 0, 1);
 		rig->fwd->deliver.timeout_tsc = UINT64_MAX;
 		for (unsigned lap = 0; lap < 5; lap++) {
 			uint8_t number = 0;
@@ -643,7 +643,7 @@ static void counts_add_up_whatever_happens(void **state)
 				rig->ports[i].flags &= (uint16_t)~DP_PORT_ENABLED;
 		}
 		if (random() % 3 == 0)
-			rig_wire(rig, 3, 4);
+			rig_link(rig, 3, 4);
 		for (unsigned step = 0; step < 400; step++) {
 			unsigned port = (unsigned)random() % 5;
 			unsigned n = (unsigned)random() % 20;
@@ -688,8 +688,8 @@ static void counts_add_up_whatever_happens(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(wire_passes_every_frame),
-		cmocka_unit_test(wire_that_is_down_drops),
+		cmocka_unit_test(link_passes_every_frame),
+		cmocka_unit_test(link_that_is_down_drops),
 		cmocka_unit_test(bridge_learns_and_stops_flooding),
 		cmocka_unit_test(address_that_moves_follows),
 		cmocka_unit_test(same_note_is_not_repeated_at_once),

@@ -131,7 +131,7 @@ static void check_counts(const struct worker_pool *pool)
 {
 	struct dp_counters counters;
 	struct worker_load load;
-	uint64_t n_all = 0, n_taken = 0;
+	uint64_t n_all = 0, n_received = 0;
 
 	for (uint16_t p = 0; p < N_PORTS; p++) {
 		worker_counters(pool, p, &counters);
@@ -145,15 +145,15 @@ static void check_counts(const struct worker_pool *pool)
 	assert_int_equal(counters.tx_frames, n_all);
 	for (unsigned w = 0; w < N_WORKERS; w++) {
 		worker_load(pool, w, &load);
-		n_taken += load.frames;
+		n_received += load.frames;
 	}
-	assert_int_equal(n_taken, n_all);
+	assert_int_equal(n_received, n_all);
 }
 
 /* packed: of ports, a bit mask. */
 static void run(unsigned packed, uint64_t features)
 {
-	const struct worker_config config = {.n_workers = N_WORKERS, .attention_fd = -1};
+	const struct worker_config config = {.n_workers = N_WORKERS, .control_fd = -1};
 	struct rig *rig = rig_create(N_PORTS, packed, features);
 	uint64_t begin = now_ms();
 	struct worker_pool *pool;

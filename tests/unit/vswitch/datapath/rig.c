@@ -80,9 +80,9 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 	rig->n_ports = n_ports;
 	rig->ring_bytes = ring_bytes;
 	rig->counters = map(DP_MAX_PORTS * sizeof(struct dp_counters));
-	rig->notes = map(sizeof(*rig->notes));
+	rig->events = map(sizeof(*rig->events));
 	rig->fwd = create_worker();
-	fwd_init(rig->fwd, rig->counters, rig->notes, 0, 0);
+	fwd_init(rig->fwd, rig->counters, rig->events, 0, 0);
 	if (fdb_create(1024, &rig->bridge.fdb))
 		abort();
 	rig->bridge.ports = rig->members;
@@ -117,7 +117,7 @@ struct rig *rig_create(unsigned n_ports, unsigned packed, uint64_t features)
 			.bridge = &rig->bridge,
 			.vlans = &port->vlans,
 			.mtu = 65535,
-			.wire_peer = DP_NO_PORT,
+			.link_peer = DP_NO_PORT,
 			.id = (uint16_t)i,
 			.flags = DP_PORT_ENABLED | DP_PORT_TAGGED | DP_PORT_UNTAGGED};
 	}
@@ -134,7 +134,7 @@ void rig_destroy(struct rig *rig)
 	}
 	fdb_destroy(rig->bridge.fdb);
 	unmap(rig->counters, DP_MAX_PORTS * sizeof(struct dp_counters));
-	unmap(rig->notes, sizeof(*rig->notes));
+	unmap(rig->events, sizeof(*rig->events));
 	destroy_worker(rig->fwd);
 	unmap(rig, sizeof(*rig));
 }
@@ -184,14 +184,14 @@ void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t na
 		rig->ports[port].flags |= DP_PORT_PVID_TAGGED;
 }
 
-void rig_wire(struct rig *rig, unsigned a, unsigned b)
+void rig_link(struct rig *rig, unsigned a, unsigned b)
 {
 	unsigned ends[2] = {a, b};
 
 	for (unsigned i = 0; i < 2; i++) {
 		rig->ports[ends[i]].bridge = NULL;
-		rig->ports[ends[i]].flags = DP_PORT_ENABLED | DP_PORT_WIRE;
-		rig->ports[ends[i]].wire_peer = (uint16_t)ends[!i];
+		rig->ports[ends[i]].flags = DP_PORT_ENABLED | DP_PORT_LINK;
+		rig->ports[ends[i]].link_peer = (uint16_t)ends[!i];
 	}
 }
 
@@ -226,25 +226,25 @@ static uint64_t least(uint64_t a, uint64_t b)
 /* Did the last burst cost no more than fwd.h says, and than its frames account for? */
 static void check_steps(const struct rig *rig, unsigned port)
 {
-	const uint64_t frame_descs = 2 * PUT_MAX_SEGS + PUT_MAX_CHAINS, head_bytes = 512;
+	const uint64_t frame_descs = 2 * TX_MAX_SEGS + TX_MAX_CHAINS, header_bytes = 512;
 	uint64_t frames = steps_taken.frames;
 	/* No frame goes back to where it came from. */
-	uint64_t receivers = rig->ports[port].flags & DP_PORT_WIRE ? 1 : rig->n_ports - 1;
+	uint64_t receivers = rig->ports[port].flags & DP_PORT_LINK ? 1 : rig->n_ports - 1;
 	uint64_t puts = frames + steps_taken.segments;
-	uint64_t descs = least(FWD_MAX_PUT_DESCS, FRAME_BURST + puts * frame_descs);
+	uint64_t descs = least(FWD_MAX_TX_DESCS, FRAME_BURST + puts * frame_descs);
 	uint64_t segments = least(FWD_MAX_SEGMENTS,
 		frames * OFFLOAD_MAX_DATAGRAMS + steps_taken.frame_bytes / OFFLOAD_MIN_SEGMENT);
 	uint64_t bytes =
-		least(FWD_MAX_BYTES, 4 * steps_taken.frame_bytes + frames * head_bytes +
+		least(FWD_MAX_BYTES, 4 * steps_taken.frame_bytes + frames * header_bytes +
 					     3 * steps_taken.segments * OFFLOAD_MAX_HEADERS);
 
 	/* A frame ends with the segments of which one finds no buffer, a burst where it gets long.
 	 */
 	segments = least(segments, frames * DELIVER_SEGMENTS + RIG_RING_SIZE);
-	if (steps_taken.take_descs > FWD_MAX_TAKE_DESCS ||
-		steps_taken.descriptors - steps_taken.take_descs > receivers * descs ||
+	if (steps_taken.rx_descs > FWD_MAX_RX_DESCS ||
+		steps_taken.descriptors - steps_taken.rx_descs > receivers * descs ||
 		steps_taken.segments > receivers * segments ||
-		steps_taken.bytes > FRAME_BURST * head_bytes + receivers * bytes ||
+		steps_taken.bytes > FRAME_BURST * header_bytes + receivers * bytes ||
 		(frames > 1 && steps_taken.frame_bytes > FWD_BURST_BYTES))
 		abort();
 }
@@ -278,10 +278,10 @@ int rig_receive(struct rig *rig, unsigned port, struct virtio_net_hdr_v1 *ret_hd
 
 void rig_learn(struct rig *rig)
 {
-	struct note note;
+	struct learn_event event;
 
-	while (note_take(rig->notes, &note))
-		(void)fdb_learn(rig->bridge.fdb, note.vid, note.mac48, note.port_id, 0, 1);
+	while (learn_ring_get(rig->events, &event))
+		(void)fdb_learn(rig->bridge.fdb, event.vid, event.mac48, event.port_id, 0, 1);
 }
 
 bool rig_counts_add_up(const struct rig *rig)

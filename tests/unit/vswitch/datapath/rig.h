@@ -45,7 +45,7 @@ struct rig {
 	struct dp_snapshot snapshot;
 	struct dp_rx rx[RIG_MAX_PORTS];
 	struct dp_counters *counters;
-	struct note_ring *notes;
+	struct learn_ring *events;
 	struct fwd *fwd;
 };
 
@@ -59,7 +59,7 @@ void rig_access(struct rig *rig, unsigned port, uint16_t vid);
 /** vids: 0-terminated; native 0 = untagged frames are refused. */
 void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
 	bool native_tagged);
-void rig_wire(struct rig *rig, unsigned a, unsigned b);
+void rig_link(struct rig *rig, unsigned a, unsigned b);
 
 /** Queue a frame at a port's driver. */
 void rig_send(struct rig *rig, unsigned port, const void *frame, size_t len);

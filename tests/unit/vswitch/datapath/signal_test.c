@@ -43,14 +43,14 @@ static void world_init(struct world *world, bool packed, bool event_idx)
 	/* Port 0 hears from both others; their own rings are one worker's each. */
 	for (unsigned i = 0; i < 3; i++) {
 		world->rig->ports[i].bridge = NULL;
-		world->rig->ports[i].flags = DP_PORT_ENABLED | DP_PORT_WIRE;
-		world->rig->ports[i].wire_peer = i ? 0 : DP_NO_PORT;
+		world->rig->ports[i].flags = DP_PORT_ENABLED | DP_PORT_LINK;
+		world->rig->ports[i].link_peer = i ? 0 : DP_NO_PORT;
 	}
 	world->fwd[0] = world->rig->fwd;
 	world->fwd[1] = mmap(NULL, sizeof(struct fwd), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(world->fwd[1], MAP_FAILED);
-	fwd_init(world->fwd[1], world->rig->counters, world->rig->notes, 0, 0);
+	fwd_init(world->fwd[1], world->rig->counters, world->rig->events, 0, 0);
 	assert_int_equal(notify_init(&world->fwd[1]->flush.calls), 0);
 }
 

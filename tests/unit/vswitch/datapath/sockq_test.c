@@ -21,7 +21,7 @@ static uint8_t bytes[LARGE];
 static struct dp_counters counters;
 /* The kernel: it refuses the first of the frames that come, and takes all others. */
 static int refusal;
-static unsigned n_taken;
+static unsigned n_received;
 
 int __wrap_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
@@ -40,7 +40,7 @@ int __wrap_sendmmsg(int fd, struct mmsghdr *msgs, unsigned n, int flags)
 {
 	if (refuses())
 		return -1;
-	n_taken += n;
+	n_received += n;
 	return (int)n;
 }
 
@@ -48,7 +48,7 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	if (refuses())
 		return -1;
-	n_taken++;
+	n_received++;
 	return (ssize_t)msg->msg_iov[0].iov_len;
 }
 
@@ -56,19 +56,19 @@ ssize_t __wrap_writev(int fd, const struct iovec *iov, int n)
 {
 	if (refuses())
 		return -1;
-	n_taken++;
+	n_received++;
 	return (ssize_t)iov[0].iov_len;
 }
 
 static struct frame frame_of(uint32_t len)
 {
 	struct frame frame = {.len = len,
-		.head_len = (uint16_t)(len < FRAME_HEAD_SIZE ? len : FRAME_HEAD_SIZE),
+		.header_len = (uint16_t)(len < FRAME_HEADER_SIZE ? len : FRAME_HEADER_SIZE),
 		.rest_off = 12,
 		.n_segs = 1};
 
-	frame.tail_len = len - frame.head_len;
-	frame.piece = (struct frame_seg){bytes + frame.head_len, frame.tail_len};
+	frame.tail_len = len - frame.header_len;
+	frame.seg = (struct frame_seg){bytes + frame.header_len, frame.tail_len};
 	return frame;
 }
 
@@ -87,14 +87,14 @@ static void check(enum sockq_kind kind, int error, bool of_large, enum drop_reas
 	assert_int_equal(sockq_create(kind, -1, &q), 0);
 	for (unsigned i = 0; i < n; i++) {
 		frames[i] = frame_of(i == large ? LARGE : SMALL);
-		frames[i].segs = &frames[i].piece;
+		frames[i].segs = &frames[i].seg;
 	}
 	memset(&counters, 0, sizeof(counters));
-	n_taken = 0;
+	n_received = 0;
 	refusal = error;
 	queue_tx(q, &tx);
 	assert_int_equal(tx.todo, 0);
-	assert_int_equal(n_taken, n - 1);
+	assert_int_equal(n_received, n - 1);
 	assert_int_equal(counters.tx_frames, n - 1);
 	for (unsigned i = 0; i < DROP_N_REASONS; i++)
 		assert_int_equal(counters.drops[i], i == reason ? 1 : 0);

@@ -99,13 +99,13 @@ static void small_receive_buffers_are_bounded(void **state)
 		struct rig_port *port = &rig->port[1];
 		size_t len = rig_frame(sent, 0xff, 1, -1, 0x0800, 1000);
 
-		fill_with_chains(&port->receive, kind & 2 ? PUT_MAX_SEGS : 32,
+		fill_with_chains(&port->receive, kind & 2 ? TX_MAX_SEGS : 32,
 			port->receive.bufs_gpa + 65536, 1, kind & 2);
 		for (unsigned i = 0; i < FRAME_BURST; i++)
 			rig_send(rig, 0, sent, len);
 		assert_int_equal(rig_run(rig, 0), FRAME_BURST);
 		assert_in_range(steps_taken.descriptors, FRAME_BURST,
-			FWD_MAX_TAKE_DESCS + FWD_MAX_PUT_DESCS);
+			FWD_MAX_RX_DESCS + FWD_MAX_TX_DESCS);
 		assert_int_equal(port->tx.broken, VRING_OK);
 		if (kind & 2)
 			assert_true(rig_drops(rig, 1, DROP_TX_NO_ROOM) > 0);
@@ -118,7 +118,7 @@ static void small_receive_buffers_are_bounded(void **state)
  * at more descriptors than it may, and drops what is left. */
 static void long_receive_chains_are_bounded(void **state)
 {
-	const unsigned chain_descs = PUT_MAX_SEGS, n_put = PUT_MAX_DESCS / (2 * chain_descs);
+	const unsigned chain_descs = TX_MAX_SEGS, n_put = TX_MAX_DESCS / (2 * chain_descs);
 
 	for (unsigned packed = 0; packed < 2; packed++) {
 		struct rig *rig = rig_create(2, packed ? 2 : 0, RIG_FEATURES);
@@ -132,7 +132,7 @@ static void long_receive_chains_are_bounded(void **state)
 			rig_send(rig, 0, sent, len);
 		assert_int_equal(rig_run(rig, 0), FRAME_BURST);
 		assert_in_range(steps_taken.descriptors, FRAME_BURST,
-			FWD_MAX_TAKE_DESCS + FWD_MAX_PUT_DESCS);
+			FWD_MAX_RX_DESCS + FWD_MAX_TX_DESCS);
 		assert_int_equal(port->tx.broken, VRING_OK);
 		assert_int_equal(rig->counters[1].tx_frames, n_put);
 		assert_int_equal(rig_drops(rig, 1, DROP_TX_RING_FULL), FRAME_BURST - n_put);
@@ -148,8 +148,8 @@ static void receive_chain_has_a_most(void **state)
 		struct rig_port *port = &rig->port[1];
 		size_t len = rig_frame(sent, 0xff, 1, -1, 0x0800, 1000);
 
-		fill_with_chains(&port->receive, PUT_MAX_SEGS + 1, port->receive.bufs_gpa + 65536,
-			8, true);
+		fill_with_chains(&port->receive, TX_MAX_SEGS + 1, port->receive.bufs_gpa + 65536, 8,
+			true);
 		rig_send(rig, 0, sent, len);
 		assert_int_equal(rig_run(rig, 0), 1);
 		assert_int_equal(port->tx.broken, VRING_BAD_CHAIN);
@@ -158,7 +158,7 @@ static void receive_chain_has_a_most(void **state)
 	}
 }
 
-/* A burst ends where another chain could be longer than there is room for its pieces: rig_run()
+/* A burst ends where another chain could be longer than there is room for its segments: rig_run()
  * knows how many descriptors that are. Those behind it go with the next one. */
 static void long_sent_chains_are_bounded(void **state)
 {
@@ -323,8 +323,8 @@ static void repeated_headers_have_a_most(void **state)
 	}
 }
 
-/* 64 KiB as drivers cut them: in 4 KiB (Linux: 17 fragments and a header), in 256 pieces (DPDK), by
- * table or not, into buffers of 1.5 KiB. */
+/* 64 KiB as drivers cut them: in 4 KiB (Linux: 17 fragments and a header), in 256 segments (DPDK),
+ * by table or not, into buffers of 1.5 KiB. */
 static void what_drivers_send_goes_through(void **state)
 {
 	static const unsigned pieces[] = {4096, 3600, 1500, 512, 256};

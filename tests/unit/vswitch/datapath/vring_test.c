@@ -11,14 +11,14 @@
 
 static struct frame frames[FRAME_BURST];
 static struct frame_seg segs[FWD_MAX_SEGS];
-static struct put_plan plan;
+static struct tx_plan plan;
 static uint8_t bytes[FE_FRAME_MAX], got[FE_FRAME_MAX];
 
 static unsigned take(struct rig *rig)
 {
 	struct burst burst = {.frames = frames};
 
-	return vring_take(&rig->port[0].rx, &burst, FRAME_BURST, segs, FWD_MAX_SEGS);
+	return vring_rx(&rig->port[0].rx, &burst, FRAME_BURST, segs, FWD_MAX_SEGS);
 }
 
 /* Buffer i of port 0's transmit ring: its guest address and where it is. */
@@ -42,15 +42,15 @@ static void offer(struct rig *rig, uint16_t head)
 
 /* ---- Framing: no assumption on how a frame is cut (VIRTIO 1.2, 2.7.4) ---- */
 
-/* Lay n bytes over pieces of the given size, chained directly or by an indirect table. */
-static void lay_split(struct rig *rig, const uint8_t *data, size_t n, size_t piece, bool indirect)
+/* Lay n bytes over segments of the given size, chained directly or by an indirect table. */
+static void lay_split(struct rig *rig, const uint8_t *data, size_t n, size_t seg, bool indirect)
 {
 	struct vring_desc *desc = rig->port[0].send.desc;
 	struct vring_desc *table = indirect ? (struct vring_desc *)buf(rig, 60) : desc;
 	unsigned i = 0;
 
-	for (size_t at = 0; at < n; at += piece, i++) {
-		size_t part = n - at < piece ? n - at : piece;
+	for (size_t at = 0; at < n; at += seg, i++) {
+		size_t part = n - at < seg ? n - at : seg;
 		memcpy(buf(rig, i % 50) + (i / 50) * 64, data + at, part);
 		table[i] = (struct vring_desc){buf_gpa(rig, i % 50) + (i / 50) * 64, (uint32_t)part,
 			at + part < n ? VRING_DESC_F_NEXT : 0, (uint16_t)(i + 1)};
@@ -60,7 +60,7 @@ static void lay_split(struct rig *rig, const uint8_t *data, size_t n, size_t pie
 	offer(rig, 0);
 }
 
-static void lay_packed(struct rig *rig, const uint8_t *data, size_t n, size_t piece, bool indirect)
+static void lay_packed(struct rig *rig, const uint8_t *data, size_t n, size_t seg, bool indirect)
 {
 	struct vring_packed_desc *desc = rig->port[0].send.desc;
 	struct vring_packed_desc *table =
@@ -68,8 +68,8 @@ static void lay_packed(struct rig *rig, const uint8_t *data, size_t n, size_t pi
 	const uint16_t avail = 1 << VRING_PACKED_DESC_F_AVAIL;
 	unsigned i = 0;
 
-	for (size_t at = 0; at < n; at += piece, i++) {
-		size_t part = n - at < piece ? n - at : piece;
+	for (size_t at = 0; at < n; at += seg, i++) {
+		size_t part = n - at < seg ? n - at : seg;
 		memcpy(buf(rig, i % 50) + (i / 50) * 64, data + at, part);
 		table[i] = (struct vring_packed_desc){buf_gpa(rig, i % 50) + (i / 50) * 64,
 			(uint32_t)part, 7,
@@ -83,13 +83,13 @@ static void lay_packed(struct rig *rig, const uint8_t *data, size_t n, size_t pi
 static void frame_may_be_cut_anywhere(void **state)
 {
 	for (unsigned kind = 0; kind < 4; kind++) {
-		for (size_t piece = 1; piece < 64; piece++) {
-			size_t n = 12 + (piece < 3 ? 80 : 150);
+		for (size_t seg = 1; seg < 64; seg++) {
+			size_t n = 12 + (seg < 3 ? 80 : 150);
 			struct rig *rig = rig_create(2, kind & 1, RIG_FEATURES);
 
 			memset(bytes, 0, 12);
 			rig_frame(bytes + 12, 2, 1, -1, 0x0800, n - 26);
-			(kind & 1 ? lay_packed : lay_split)(rig, bytes, n, piece, kind & 2);
+			(kind & 1 ? lay_packed : lay_split)(rig, bytes, n, seg, kind & 2);
 			assert_int_equal(rig_run(rig, 0), 1);
 			assert_int_equal(rig->port[0].rx.broken, VRING_OK);
 			assert_int_equal(rig_receive(rig, 1, NULL, got, sizeof(got)), n - 12);
@@ -99,7 +99,7 @@ static void frame_may_be_cut_anywhere(void **state)
 	}
 }
 
-/* DPDK's driver marks pieces that it sends by a packed ring's indirect table as writable. */
+/* DPDK's driver marks segments that it sends by a packed ring's indirect table as writable. */
 static void packed_table_to_send_may_say_writable(void **state)
 {
 	struct rig *rig = rig_create(2, 1, RIG_FEATURES);
@@ -282,10 +282,10 @@ static void interrupts_follow_the_event_index(void **state)
 
 		avail->ring[RIG_RING_SIZE] = event;
 		plan.n_descs = 0;
-		vring_put_begin(ring, &plan, batch);
+		vring_tx_begin(ring, &plan, batch);
 		for (unsigned i = 0; i < batch; i++) {
-			struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
-			assert_int_equal(vring_put(ring, &plan, &frame, false), TX_SENT);
+			struct frame frame = {.header_len = 14, .len = 14, .rest_off = 12};
+			assert_int_equal(vring_tx_frame(ring, &plan, &frame, false), TX_SENT);
 		}
 		vring_publish(ring);
 		/* Naively: does the entry with this index lie among the new ones? */
@@ -315,10 +315,10 @@ static void packed_interrupts_follow_the_event_index(void **state)
 			(uint16_t)(wanted % RIG_RING_SIZE |
 				   !(wanted / RIG_RING_SIZE % 2) << VRING_PACKED_EVENT_WRAP_SHIFT);
 		plan.n_descs = 0;
-		vring_put_begin(ring, &plan, batch);
+		vring_tx_begin(ring, &plan, batch);
 		for (unsigned i = 0; i < batch; i++) {
-			struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
-			assert_int_equal(vring_put(ring, &plan, &frame, false), TX_SENT);
+			struct frame frame = {.header_len = 14, .len = 14, .rest_off = 12};
+			assert_int_equal(vring_tx_frame(ring, &plan, &frame, false), TX_SENT);
 		}
 		vring_publish(ring);
 		assert_int_equal(vring_signal_needed(ring), wanted < at + batch);
@@ -471,7 +471,7 @@ static void burst_covers_a_ring_at_most(void **state)
 		n = take(rig);
 		assert_int_equal(n, over ? 1 : 2);
 		assert_int_equal(ring->broken, over ? VRING_BAD_CHAIN : VRING_OK);
-		vring_untake(ring, frames, n);
+		vring_requeue(ring, frames, n);
 		assert_true(vring_is_sound(ring));
 		assert_int_equal(ring->next_avail, RIG_RING_SIZE - 1);
 		assert_true(ring->avail_wrap);
@@ -486,20 +486,20 @@ static void look_ahead_follows_a_ring_that_changes(void **state)
 	for (unsigned packed = 0; packed < 2; packed++) {
 		struct rig *rig = rig_create(2, packed ? 2 : 0, RIG_FEATURES);
 		struct vring *ring = &rig->port[1].tx;
-		struct frame frame = {.head_len = 14, .len = 14, .rest_off = 12};
+		struct frame frame = {.header_len = 14, .len = 14, .rest_off = 12};
 		struct tx_tally tally = {0};
-		struct tx_burst burst = {.frames = frames, .todo = UINT64_MAX, .is_plain = true};
+		struct tx_burst burst = {.frames = frames, .todo = UINT64_MAX, .is_fast = true};
 
 		plan.n_descs = 0;
-		vring_put_begin(ring, &plan, RIG_RING_SIZE / 2);
+		vring_tx_begin(ring, &plan, RIG_RING_SIZE / 2);
 		for (unsigned i = 0; packed && i < RIG_RING_SIZE - 1; i++)
 			((struct vring_packed_desc *)rig->port[1].receive.desc)[i].flags |=
 				VRING_DESC_F_NEXT;
-		assert_int_equal(vring_put(ring, &plan, &frame, false), TX_SENT);
-		frame = (struct frame){.head_len = 14, .len = 14, .rest_off = 12};
+		assert_int_equal(vring_tx_frame(ring, &plan, &frame, false), TX_SENT);
+		frame = (struct frame){.header_len = 14, .len = 14, .rest_off = 12};
 		for (unsigned i = 0; i < FRAME_BURST; i++)
 			frames[i] = frame;
-		(void)vring_put_plain(ring, &plan, &burst, &tally);
+		(void)vring_tx_fast(ring, &plan, &burst, &tally);
 		assert_true(vring_is_sound(ring));
 		assert_int_equal(tally.frames, packed ? 0 : RIG_RING_SIZE / 2 - 1);
 		rig_destroy(rig);

@@ -13,9 +13,9 @@
 
 static uint8_t sent[2048], got[2048];
 
-static struct worker_pool *make_pool(unsigned n_workers, int attention_fd)
+static struct worker_pool *make_pool(unsigned n_workers, int control_fd)
 {
-	const struct worker_config config = {.n_workers = n_workers, .attention_fd = attention_fd};
+	const struct worker_config config = {.n_workers = n_workers, .control_fd = control_fd};
 	struct worker_pool *pool;
 
 	assert_int_equal(worker_pool_create(&config, &pool), 0);
@@ -42,8 +42,8 @@ static void send_and_kick(struct rig *rig, unsigned port, size_t len)
 static void frame_wakes_a_sleeper(void **state)
 {
 	for (unsigned n = 1; n < 4; n++) {
-		int attention = eventfd(0, EFD_NONBLOCK);
-		struct worker_pool *pool = make_pool(n, attention);
+		int control_wakeup = eventfd(0, EFD_NONBLOCK);
+		struct worker_pool *pool = make_pool(n, control_wakeup);
 		struct rig *rig = rig_create(2, 2, RIG_FEATURES);
 		struct dp_counters sum;
 
@@ -74,41 +74,41 @@ static void frame_wakes_a_sleeper(void **state)
 		assert_int_equal(sum.rx_frames, 0);
 		worker_pool_destroy(pool);
 		rig_destroy(rig);
-		close(attention);
+		close(control_wakeup);
 	}
 }
 
-static void notes_reach_control(void **state)
+static void learn_events_reach_control(void **state)
 {
-	int attention = eventfd(0, EFD_NONBLOCK);
-	struct worker_pool *pool = make_pool(1, attention);
+	int control_wakeup = eventfd(0, EFD_NONBLOCK);
+	struct worker_pool *pool = make_pool(1, control_wakeup);
 	struct rig *rig = rig_create(2, 0, RIG_FEATURES);
-	struct pollfd pfd = {.fd = attention, .events = POLLIN};
-	struct note notes[4];
+	struct pollfd pfd = {.fd = control_wakeup, .events = POLLIN};
+	struct learn_event events[4];
 
 	worker_publish(pool, &rig->snapshot);
 	for (uint8_t src = 1; src < 10; src++) {
 		uint64_t count;
 		send_and_kick(rig, 0, rig_frame(sent, 0xff, src, -1, 0x0800, 64));
 		assert_int_equal(poll(&pfd, 1, 2000), 1);
-		assert_int_equal(read(attention, &count, sizeof(count)), sizeof(count));
-		assert_int_equal(worker_take_notes(pool, notes, 4), 1);
-		assert_int_equal(notes[0].mac48, UINT64_C(0x020000000000) + src);
-		assert_int_equal(worker_take_notes(pool, notes, 4), 0);
+		assert_int_equal(read(control_wakeup, &count, sizeof(count)), sizeof(count));
+		assert_int_equal(worker_get_learn_events(pool, events, 4), 1);
+		assert_int_equal(events[0].mac48, UINT64_C(0x020000000000) + src);
+		assert_int_equal(worker_get_learn_events(pool, events, 4), 0);
 	}
-	assert_int_equal(worker_notes_lost(pool), 0);
+	assert_int_equal(worker_learn_events_lost(pool), 0);
 	worker_publish(pool, NULL);
 	worker_pool_destroy(pool);
 	rig_destroy(rig);
-	close(attention);
+	close(control_wakeup);
 }
 
 static void broken_ring_calls_control(void **state)
 {
-	int attention = eventfd(0, EFD_NONBLOCK);
-	struct worker_pool *pool = make_pool(1, attention);
+	int control_wakeup = eventfd(0, EFD_NONBLOCK);
+	struct worker_pool *pool = make_pool(1, control_wakeup);
 	struct rig *rig = rig_create(1, 0, RIG_FEATURES);
-	struct pollfd pfd = {.fd = attention, .events = POLLIN};
+	struct pollfd pfd = {.fd = control_wakeup, .events = POLLIN};
 	struct vring_avail *avail = rig->port[0].send.avail;
 
 	worker_publish(pool, &rig->snapshot);
@@ -119,15 +119,15 @@ static void broken_ring_calls_control(void **state)
 	worker_publish(pool, NULL);
 	worker_pool_destroy(pool);
 	rig_destroy(rig);
-	close(attention);
+	close(control_wakeup);
 }
 
 /* What publish returns is used by nobody: its rings may go at once. Under ASan or with guard pages
  * a late access would be fatal. */
 static void published_rings_can_go(void **state)
 {
-	int attention = eventfd(0, EFD_NONBLOCK);
-	struct worker_pool *pool = make_pool(2, attention);
+	int control_wakeup = eventfd(0, EFD_NONBLOCK);
+	struct worker_pool *pool = make_pool(2, control_wakeup);
 
 	for (unsigned i = 0; i < 200; i++) {
 		struct rig *rig = rig_create(2, i & 3, RIG_FEATURES);
@@ -145,7 +145,7 @@ static void published_rings_can_go(void **state)
 		rig_destroy(rig);
 	}
 	worker_pool_destroy(pool);
-	close(attention);
+	close(control_wakeup);
 }
 
 static uint64_t cpu_ns(void)
@@ -245,7 +245,7 @@ static void bad_configuration_is_refused(void **state)
 {
 	const int cpu = 100000;
 	struct worker_pool *pool;
-	struct worker_config config = {.n_workers = 0, .attention_fd = -1};
+	struct worker_config config = {.n_workers = 0, .control_fd = -1};
 
 	assert_int_equal(worker_pool_create(&config, &pool), -EINVAL);
 	config.n_workers = DP_MAX_WORKERS + 1;
@@ -259,7 +259,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frame_wakes_a_sleeper),
-		cmocka_unit_test(notes_reach_control),
+		cmocka_unit_test(learn_events_reach_control),
 		cmocka_unit_test(broken_ring_calls_control),
 		cmocka_unit_test(published_rings_can_go),
 		cmocka_unit_test(idle_pool_uses_no_processor),

@@ -1,4 +1,4 @@
-#include "spread.h"
+#include "rxq_assign.h"
 
 #include "balance.h"
 
@@ -20,7 +20,7 @@ struct ring_list {
 	struct past past[MAX_RINGS];
 };
 
-struct spread {
+struct rxq_assign {
 	const struct worker_pool *pool;
 	unsigned n_workers;
 	uint64_t looked_ns;
@@ -30,40 +30,41 @@ struct spread {
 	uint64_t n_moves[DP_MAX_WORKERS];
 };
 
-struct spread *spread_create(const struct worker_pool *pool, unsigned n_workers, uint64_t now_ns)
+struct rxq_assign *rxq_assign_create(const struct worker_pool *pool, unsigned n_workers,
+	uint64_t now_ns)
 {
 	/* Mapped: pages that no ring needs are never there. */
-	struct spread *spread = mmap(NULL, sizeof(*spread), PROT_READ | PROT_WRITE,
+	struct rxq_assign *assign = mmap(NULL, sizeof(*assign), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (spread == MAP_FAILED)
+	if (assign == MAP_FAILED)
 		return NULL;
-	spread->pool = pool;
-	spread->n_workers = n_workers;
-	spread->looked_ns = now_ns;
-	spread->list = &spread->lists[0];
-	return spread;
+	assign->pool = pool;
+	assign->n_workers = n_workers;
+	assign->looked_ns = now_ns;
+	assign->list = &assign->lists[0];
+	return assign;
 }
 
-void spread_destroy(struct spread *spread)
+void rxq_assign_destroy(struct rxq_assign *assign)
 {
-	if (spread)
-		(void)munmap(spread, sizeof(*spread));
+	if (assign)
+		(void)munmap(assign, sizeof(*assign));
 }
 
-static uint64_t ring_busy_ns(const struct spread *spread, const struct balance_ring *ring)
+static uint64_t ring_busy_ns(const struct rxq_assign *assign, const struct balance_ring *ring)
 {
 	struct worker_load load;
 
-	worker_ring_load(spread->pool, ring->port_id, ring->queue, &load);
+	worker_ring_load(assign->pool, ring->port_id, ring->queue, &load);
 	return load.busy_ns;
 }
 
 /* A ring that runs now: as it was in the former list, whose rings of this port are [first, end). */
-static void add_ring(struct spread *spread, struct ring_list *next, uint16_t port_id,
+static void add_ring(struct rxq_assign *assign, struct ring_list *next, uint16_t port_id,
 	uint16_t queue, unsigned first, unsigned end)
 {
-	const struct ring_list *list = spread->list;
+	const struct ring_list *list = assign->list;
 	struct balance_ring *ring = &next->rings[next->n];
 	struct past *past = &next->past[next->n++];
 
@@ -78,14 +79,14 @@ static void add_ring(struct spread *spread, struct ring_list *next, uint16_t por
 		.port_id = port_id, .queue = queue, .worker = BALANCE_NO_WORKER};
 	*past = (struct past){.published = BALANCE_NO_WORKER};
 	/* What an earlier ring of that number cost is not this one's. */
-	if (spread->n_workers > 1)
-		past->seen_ns = ring_busy_ns(spread, ring);
+	if (assign->n_workers > 1)
+		past->seen_ns = ring_busy_ns(assign, ring);
 }
 
-void spread_update(struct spread *spread, const struct port_queues *const *queues)
+void rxq_assign_update(struct rxq_assign *assign, const struct port_queues *const *queues)
 {
-	const struct ring_list *list = spread->list;
-	struct ring_list *next = &spread->lists[list == &spread->lists[0]];
+	const struct ring_list *list = assign->list;
+	struct ring_list *next = &assign->lists[list == &assign->lists[0]];
 	unsigned first = 0, end = 0;
 
 	next->n = 0;
@@ -93,73 +94,73 @@ void spread_update(struct spread *spread, const struct port_queues *const *queue
 		for (first = end; end < list->n && list->rings[end].port_id == id;)
 			end++;
 		for (unsigned q = 0; queues[id] && q < queues[id]->n + queues[id]->n_disabled; q++)
-			add_ring(spread, next, id, queues[id]->pair[q], first, end);
+			add_ring(assign, next, id, queues[id]->pair[q], first, end);
 	}
-	spread->list = next;
-	balance_place(next->rings, next->n, spread->n_workers);
+	assign->list = next;
+	balance_place(next->rings, next->n, assign->n_workers);
 }
 
-unsigned spread_improve(struct spread *spread, uint64_t now_ns)
+unsigned rxq_assign_improve(struct rxq_assign *assign, uint64_t now_ns)
 {
-	struct ring_list *list = spread->list;
-	uint64_t passed_ns = now_ns - spread->looked_ns;
+	struct ring_list *list = assign->list;
+	uint64_t passed_ns = now_ns - assign->looked_ns;
 	unsigned n_moves;
 
-	spread->looked_ns = now_ns;
-	if (spread->n_workers < 2)
+	assign->looked_ns = now_ns;
+	if (assign->n_workers < 2)
 		return 0;
 	for (unsigned i = 0; i < list->n; i++) {
-		uint64_t busy_ns = ring_busy_ns(spread, &list->rings[i]);
+		uint64_t busy_ns = ring_busy_ns(assign, &list->rings[i]);
 
 		list->rings[i].load = busy_ns - list->past[i].seen_ns;
 		list->past[i].seen_ns = busy_ns;
 	}
-	n_moves = balance_improve(list->rings, list->n, spread->n_workers,
-		passed_ns * SPREAD_MIN_BUSY_PERCENT / 100);
+	n_moves = balance_improve(list->rings, list->n, assign->n_workers,
+		passed_ns * RXQ_ASSIGN_MIN_BUSY_PERCENT / 100);
 	for (unsigned i = 0; n_moves > 0 && i < list->n; i++)
-		spread->n_moves[list->rings[i].worker] +=
+		assign->n_moves[list->rings[i].worker] +=
 			list->rings[i].worker != list->rings[i].was;
 	return n_moves;
 }
 
-const uint16_t *spread_workers(const struct spread *spread)
+const uint16_t *rxq_assign_workers(const struct rxq_assign *assign)
 {
-	return spread->workers;
+	return assign->workers;
 }
 
-bool spread_rest(struct spread *spread)
+bool rxq_assign_park(struct rxq_assign *assign)
 {
-	const struct ring_list *list = spread->list;
+	const struct ring_list *list = assign->list;
 	bool any = false;
 
 	for (unsigned i = 0; i < list->n; i++) {
 		bool moves = list->past[i].published != BALANCE_NO_WORKER &&
 			     list->past[i].published != list->rings[i].worker;
 
-		spread->workers[i] = moves ? BALANCE_NO_WORKER : list->rings[i].worker;
+		assign->workers[i] = moves ? BALANCE_NO_WORKER : list->rings[i].worker;
 		any |= moves;
 	}
 	return any;
 }
 
-void spread_settle(struct spread *spread)
+void rxq_assign_resume(struct rxq_assign *assign)
 {
-	struct ring_list *list = spread->list;
+	struct ring_list *list = assign->list;
 
 	for (unsigned i = 0; i < list->n; i++)
-		spread->workers[i] = list->past[i].published = list->rings[i].worker;
+		assign->workers[i] = list->past[i].published = list->rings[i].worker;
 }
 
-unsigned spread_n_rings(const struct spread *spread, unsigned worker)
+unsigned rxq_assign_n_rings(const struct rxq_assign *assign, unsigned worker)
 {
 	unsigned n = 0;
 
-	for (unsigned i = 0; i < spread->list->n; i++)
-		n += spread->list->rings[i].worker == worker;
+	for (unsigned i = 0; i < assign->list->n; i++)
+		n += assign->list->rings[i].worker == worker;
 	return n;
 }
 
-uint64_t spread_n_moves(const struct spread *spread, unsigned worker)
+uint64_t rxq_assign_n_moves(const struct rxq_assign *assign, unsigned worker)
 {
-	return spread->n_moves[worker];
+	return assign->n_moves[worker];
 }
