@@ -179,7 +179,7 @@ static int client_begin(struct ctl_client *client, const char *name, const void 
 	int code;
 
 	if (!method || (method->reply != CTL_ONE) != more)
-		return err_set(err, -EINVAL, "method '%s': there is none of that kind", name);
+		return err_set(err, -EINVAL, "unknown method '%s'", name);
 	if (client->stale || client->fd < 0) {
 		client_disconnect(client);
 		code = client_connect(client, err);

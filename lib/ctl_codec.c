@@ -101,8 +101,7 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 		const struct ctl_field *field = &schema->fields[i];
 
 		if (field->required && !ctl_field_is_set(msg, i)) {
-			(void)err_set_field(err, -EINVAL, field->name, "%s: is missing",
-				field->name);
+			(void)err_set_field(err, -EINVAL, field->name, "%s missing", field->name);
 			err_hint(err, "%s: %s", field->name, field->help);
 			return -EINVAL;
 		}

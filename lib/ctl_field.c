@@ -1,6 +1,7 @@
 #include "ctl_field.h"
 
 #include "ctl_field_priv.h"
+#include "former.h"
 #include "str.h"
 
 #include <errno.h>
@@ -44,7 +45,8 @@ const struct ctl_field *ctl_field_find(const struct ctl_struct *schema, const ch
 		if (!strcmp(schema->fields[i].name, name))
 			return &schema->fields[i];
 	}
-	return NULL;
+	name = former_word(name);
+	return name ? ctl_field_find(schema, name) : NULL;
 }
 
 const char *ctl_field_nearest(const struct ctl_struct *schema, const char *name)
@@ -85,7 +87,7 @@ int ctl_field_unknown(const struct ctl_struct *schema, const char *name, int cod
 {
 	const char *nearest = ctl_field_nearest(schema, name);
 
-	(void)err_set_field(err, code, name, "%.*s: there is no such field", QUOTE_MAX, name);
+	(void)err_set_field(err, code, name, "unknown field '%.*s'", QUOTE_MAX, name);
 	if (nearest)
 		err_hint(err, "did you mean '%s'?", nearest);
 	return code;

@@ -43,7 +43,7 @@ static const struct ctl_method methods[] = {
 	{"PortAdd", CHANGE, CTL_ONE, &ctl_port_schema, NONE, "add a port"},
 	{"PortSet", CHANGE, CTL_ONE, &ctl_port_schema, NONE,
 		"change settings of a port; what is absent stays"},
-	{"PortDel", CHANGE, CTL_ONE, REF, NONE, "delete a port that is no end of a wire"},
+	{"PortDel", CHANGE, CTL_ONE, REF, NONE, "delete a port that is no end of a link"},
 	{"PortShow", READ, CTL_ROWS, REF, &ctl_port_schema, "list ports with settings and state"},
 	{"PortStats", READ, CTL_ROWS, REF, &ctl_port_stats_schema, "list counters of ports"},
 	{"PortDrops", READ, CTL_ROWS, REF, &ctl_drop_schema,
@@ -65,11 +65,11 @@ static const struct ctl_method methods[] = {
 	{"FdbFlush", CHANGE, CTL_ONE, &ctl_fdb_schema, &ctl_count_schema,
 		"forget the learned addresses that match, or with type static, the static ones"},
 
-	{"LinkAdd", CHANGE, CTL_ONE, &ctl_link_schema, NONE, "join two ports by a wire"},
+	{"LinkAdd", CHANGE, CTL_ONE, &ctl_link_schema, NONE, "join two ports by a link"},
 	{"LinkSet", CHANGE, CTL_ONE, &ctl_link_schema, NONE,
-		"change settings of a wire, or cut it"},
-	{"LinkDel", CHANGE, CTL_ONE, REF, NONE, "delete a wire; its ports stay"},
-	{"LinkShow", READ, CTL_ROWS, REF, &ctl_link_schema, "list wires"},
+		"change settings of a link, or cut it"},
+	{"LinkDel", CHANGE, CTL_ONE, REF, NONE, "delete a link; its ports stay"},
+	{"LinkShow", READ, CTL_ROWS, REF, &ctl_link_schema, "list links"},
 
 	{"Monitor", READ, CTL_EVENTS, NONE, &ctl_event_schema, "report changes as they happen"},
 };
@@ -80,11 +80,11 @@ static const struct ctl_error errors[] = {
 	{"BridgeInUse", -EBUSY, "the bridge still has ports"},
 	{"PortExists", -EEXIST, "a port of that name exists, with other settings"},
 	{"PortNotFound", -ENOENT, "there is no port of that name"},
-	{"PortInUse", -EBUSY, "the port is an end of a wire or belongs to a bridge"},
+	{"PortInUse", -EBUSY, "the port is an end of a link or belongs to a bridge"},
 	{"PathInUse", -EADDRINUSE, "another port or process serves that socket"},
 	{"DeviceInUse", -EBUSY, "another port has that device, interface or file"},
-	{"LinkExists", -EEXIST, "a wire of that name exists, with other ends"},
-	{"LinkNotFound", -ENOENT, "there is no wire of that name, nor one that ends at that port"},
+	{"LinkExists", -EEXIST, "a link of that name exists, with other ends"},
+	{"LinkNotFound", -ENOENT, "there is no link of that name, nor one that ends at that port"},
 	{"VlanNotFound", -ENOENT, "the VLAN does not exist on the bridge or port"},
 	{"VlanInUse", -EBUSY, "a port of the bridge has the VLAN, or it is the port's native VLAN"},
 	{"FdbEntryExists", -EEXIST, "the address is there already, on another port"},
@@ -93,7 +93,7 @@ static const struct ctl_error errors[] = {
 
 const struct ctl_interface ctl_vswitch_interface = {
 	.name = "net.weft.vswitch",
-	.help = "Bridges, ports, VLANs, wires and the forwarding database of one switch.",
+	.help = "Bridges, ports, VLANs, links and the forwarding database of one switch.",
 	.methods = methods,
 	.n_methods = sizeof(methods) / sizeof(methods[0]),
 	.errors = errors,

@@ -12,7 +12,7 @@
 
 enum ctl_port_type {
 	CTL_PORT_VHOST_USER, /* a guest, over a Unix socket */
-	CTL_PORT_NIC,        /* a network card taken from the host, by its PCI address or name */
+	CTL_PORT_NIC,        /* a NIC taken from the host, by its PCI address or name */
 	CTL_PORT_AF_XDP,     /* an interface that stays the host's, by AF_XDP */
 	CTL_PORT_AF_PACKET,  /* the same, by packet sockets */
 	CTL_PORT_TAP,        /* an interface made on the host: the host itself is the peer */
@@ -62,7 +62,7 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 	F(T, U32, workers, OPT, 0, 256, "", "packet threads")                                  \
 	F(T, U32, bridges, OPT, 0, UINT32_MAX, "", "number of bridges")                        \
 	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports")                            \
-	F(T, U32, links, OPT, 0, UINT32_MAX, "", "number of wires")                            \
+	F(T, U32, links, OPT, 0, UINT32_MAX, "", "number of links")                            \
 	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses in the forwarding database") \
 	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold")               \
 	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames",                                     \
@@ -111,7 +111,7 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 #define CTL_PORT_FIELDS(F, T)                                                                   \
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                  \
 	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none")  \
-	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "kind of port (default vhost-user)")        \
+	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "port type (default vhost-user)")           \
 	F(T, STR, path, OPT, 1, CTL_PATH_MAX, "", "Unix socket (vhost-user, memif)")            \
 	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes,                                             \
 		"who listens: server = the switch (vhost-user, memif; default server)")         \
@@ -131,8 +131,8 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, BOOL, loop, OPT, 0, 1, "", "replay for ever (pcap; default off)")                  \
 	F(T, U32, memif_id, OPT, 0, UINT32_MAX, "",                                             \
 		"number of the interface on its socket (memif; default 0)")                     \
-	F(T, BOOL, give_back, OPT, 0, 1, "",                                                    \
-		"return the card to the kernel's driver when the port goes (nic; default off)") \
+	F(T, BOOL, rebind, OPT, 0, 1, "",                                                       \
+		"return the NIC to the kernel's driver when the port goes (nic; default off)")  \
 	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes,                                        \
 		"VLAN role (default from tag, trunks, native)")                                 \
 	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                           \
@@ -147,7 +147,7 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                 \
 		"most addresses learned on this port; 0 = the bridge's limit (default 0)")      \
 	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                  \
-	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "wire that it is an end of")                 \
+	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "link that it is an end of")                 \
 	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest")                     \
 	F(T, ENUM, state, SHOW, 0, 0, ctl_conn_states, "connection state")                      \
 	F(T, ENUM, rings, SHOW, 0, 0, ctl_ring_layouts, "ring layout in use")                   \
@@ -214,7 +214,7 @@ CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
 #define CTL_COUNT_FIELDS(F, T) F(T, U64, count, OPT, 0, UINT64_MAX, "", "objects affected")
 CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 
-/* ---- link: a wire between two ports ---- */
+/* ---- link: what joins two ports ---- */
 #define CTL_LINK_FIELDS(F, T)                                                                   \
 	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")   \
 	F(T, STR, a, OPT, 1, CTL_NAME_MAX, "", "one port")                                      \

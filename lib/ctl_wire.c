@@ -31,8 +31,7 @@ static int wire_find_method(const struct ctl_interface *iface, const char *full_
 	*ret_method = ctl_method_find(iface, name);
 	if (*ret_method)
 		return 0;
-	(void)err_set_field(err, -ENOSYS, "method", "method '%.128s': there is no such method",
-		name);
+	(void)err_set_field(err, -ENOSYS, "method", "unknown method '%.128s'", name);
 	nearest = ctl_method_nearest(iface, name);
 	if (nearest)
 		err_hint(err, "did you mean '%s'?", nearest);
@@ -87,7 +86,7 @@ static int wire_parse_request_members(const struct ctl_interface *iface,
 			return code;
 	}
 	if (!method)
-		return err_set(err, -EPROTO, "message: 'method' is missing");
+		return err_set(err, -EPROTO, "message: 'method' missing");
 	if (upgrade)
 		return err_set(err, -EPROTO, "message: the protocol cannot be upgraded");
 	return wire_find_method(iface, method, &request->method, err);

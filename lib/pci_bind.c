@@ -118,22 +118,22 @@ static void each_entry(const char *dir, void (*fn)(void *ctx, const char *name),
 		free(entries);
 }
 
-/* A card */
+/* A NIC */
 
 static void add_iface(void *ctx, const char *name)
 {
-	struct pci_bind_card *card = ctx;
+	struct pci_bind_nic *nic = ctx;
 
-	if (card->n_ifaces < PCI_BIND_MAX_IFACES)
-		(void)str_copy(card->ifaces[card->n_ifaces++], sizeof(card->ifaces[0]), name);
+	if (nic->n_ifaces < PCI_BIND_MAX_IFACES)
+		(void)str_copy(nic->ifaces[nic->n_ifaces++], sizeof(nic->ifaces[0]), name);
 }
 
 struct below {
-	struct pci_bind_card *card;
+	struct pci_bind_nic *nic;
 	const char *dir;
 };
 
-/* Interfaces of a device that the card's driver made in turn: virtio. */
+/* Interfaces of a device that the NIC's driver made in turn: virtio. */
 static void add_ifaces_below(void *ctx, const char *name)
 {
 	struct below *below = ctx;
@@ -142,70 +142,69 @@ static void add_ifaces_below(void *ctx, const char *name)
 	if (strncmp(name, "virtio", 6))
 		return;
 	make_path(dir, "%s/%s/net", below->dir, name);
-	each_entry(dir, add_iface, below->card);
+	each_entry(dir, add_iface, below->nic);
 }
 
 struct group {
 	const struct pci_bind_env *env;
-	struct pci_bind_card *card;
+	struct pci_bind_nic *nic;
 };
 
 /* A neighbour in the IOMMU group: does it prevent vfio? As vfio_dev_driver_allowed() has it. */
 static void look_at_neighbour(void *ctx, const char *address)
 {
 	struct group *group = ctx;
-	struct pci_bind_card *card = group->card;
+	struct pci_bind_nic *nic = group->nic;
 	char dir[PATH_MAX], driver[PCI_BIND_NAME_SIZE];
-	size_t len = strlen(card->blockers);
+	size_t len = strlen(nic->blockers);
 
 	device_dir(group->env, address, dir);
-	if (!strcmp(address, card->address) || read_hex(dir, "class") >> 8 == CLASS_PCI_BRIDGE)
+	if (!strcmp(address, nic->address) || read_hex(dir, "class") >> 8 == CLASS_PCI_BRIDGE)
 		return;
-	card->n_others++;
+	nic->n_others++;
 	read_link_name(dir, "driver", driver, sizeof(driver));
 	if (!driver[0] || !strcmp(driver, PCI_BIND_VFIO) || !strcmp(driver, "pci-stub"))
 		return;
-	if (len + strlen(address) + strlen(driver) + 6 < sizeof(card->blockers))
-		(void)snprintf(card->blockers + len, sizeof(card->blockers) - len, "%s%s (%s)",
+	if (len + strlen(address) + strlen(driver) + 6 < sizeof(nic->blockers))
+		(void)snprintf(nic->blockers + len, sizeof(nic->blockers) - len, "%s%s (%s)",
 			len ? ", " : "", address, driver);
 }
 
-static void read_group(const struct pci_bind_env *env, const char *dir, struct pci_bind_card *card)
+static void read_group(const struct pci_bind_env *env, const char *dir, struct pci_bind_nic *nic)
 {
-	struct group group = {env, card};
+	struct group group = {env, nic};
 	char number[16], members[PATH_MAX];
 
 	read_link_name(dir, "iommu_group", number, sizeof(number));
-	card->group = isdigit((unsigned char)number[0]) ? atoi(number) : -1;
-	if (card->group < 0)
+	nic->group = isdigit((unsigned char)number[0]) ? atoi(number) : -1;
+	if (nic->group < 0)
 		return;
-	make_path(members, "%s/kernel/iommu_groups/%d/devices", sys(env), card->group);
+	make_path(members, "%s/kernel/iommu_groups/%d/devices", sys(env), nic->group);
 	each_entry(members, look_at_neighbour, &group);
 }
 
 /* Everything about the device at address; false when there is none. */
-static bool read_card(const struct pci_bind_env *env, const char *address,
-	struct pci_bind_card *card)
+static bool read_nic(const struct pci_bind_env *env, const char *address, struct pci_bind_nic *nic)
 {
-	struct below below = {card, NULL};
+	struct below below = {nic, NULL};
 	char dir[PATH_MAX], path[PATH_MAX], text[PCI_BIND_NAME_SIZE];
 
-	*card = (struct pci_bind_card){.group = -1};
+	*nic = (struct pci_bind_nic){.group = -1};
 	device_dir(env, address, dir);
 	if (access(dir, F_OK))
 		return false;
-	(void)str_copy(card->address, sizeof(card->address), address);
-	card->vendor = (uint16_t)read_hex(dir, "vendor");
-	card->device = (uint16_t)read_hex(dir, "device");
-	card->class = read_hex(dir, "class");
-	read_link_name(dir, "driver", card->driver, sizeof(card->driver));
+	(void)str_copy(nic->address, sizeof(nic->address), address);
+	nic->vendor = (uint16_t)read_hex(dir, "vendor");
+	nic->device = (uint16_t)read_hex(dir, "device");
+	nic->class = read_hex(dir, "class");
+	read_link_name(dir, "driver", nic->driver, sizeof(nic->driver));
 	make_path(path, "%s/driver_override", dir);
-	card->overridden = read_line(path, text, sizeof(text)) && !strcmp(text, PCI_BIND_VFIO);
+	nic->overridden = read_line(path, text, sizeof(text)) && !strcmp(text, PCI_BIND_VFIO);
 	make_path(path, "%s/net", dir);
-	each_entry(path, add_iface, card);
+	each_entry(path, add_iface, nic);
 	below.dir = dir;
 	each_entry(dir, add_ifaces_below, &below);
-	read_group(env, dir, card);
+	read_group(env, dir, nic);
 	return true;
 }
 
@@ -229,11 +228,11 @@ static int address_of_iface(const struct pci_bind_env *env, const char *iface,
 		return 0;
 	(void)err_set_field(err, -ENOTSUP, "dev", "interface '%s': it is no PCI device", iface);
 	err_hint(err,
-		"only a card can be taken from the kernel; share the interface: `type af-packet`");
+		"only a NIC can be taken from the kernel; share the interface: `type af-packet`");
 	return -ENOTSUP;
 }
 
-int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bind_card *ret_card,
+int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bind_nic *ret_nic,
 	struct err *err)
 {
 	char address[PCI_BIND_ADDR_SIZE];
@@ -244,9 +243,9 @@ int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bi
 		if (code)
 			return code;
 	}
-	if (read_card(env, address, ret_card))
+	if (read_nic(env, address, ret_nic))
 		return 0;
-	(void)err_set_field(err, -ENODEV, "dev", "PCI device '%s': there is none", address);
+	(void)err_set_field(err, -ENODEV, "dev", "PCI device '%s' not found", address);
 	err_hint(err, "see `netcfg nic show`");
 	return -ENODEV;
 }
@@ -264,7 +263,7 @@ static bool address_in_name(const char *iface, char ret[PCI_BIND_ADDR_SIZE])
 	}
 	if (sscanf(iface + len, "f%1u%n", &function, &more) == 1)
 		len += more;
-	/* A port of a card follows; anything else (a virtual function) has another address. */
+	/* A port of a NIC follows; anything else (a virtual function) has another address. */
 	if (iface[len] && iface[len] != 'n' && iface[len] != 'd')
 		return false;
 	if (domain > 0xffff || bus > 0xff || slot > 0x1f || function > 7)
@@ -276,7 +275,7 @@ static bool address_in_name(const char *iface, char ret[PCI_BIND_ADDR_SIZE])
 bool pci_bind_may_be(const struct pci_bind_env *env, const char *dev, const char *address)
 {
 	char meant[PCI_BIND_ADDR_SIZE];
-	struct pci_bind_card card;
+	struct pci_bind_nic nic;
 	int code = 0;
 
 	if (!parse_address(dev, meant))
@@ -285,49 +284,49 @@ bool pci_bind_may_be(const struct pci_bind_env *env, const char *dev, const char
 		code = 0;
 	if (code != -ENODEV)
 		return !code && !strcmp(meant, address);
-	return !read_card(env, address, &card) || !card.n_ifaces;
+	return !read_nic(env, address, &nic) || !nic.n_ifaces;
 }
 
 struct each {
 	const struct pci_bind_env *env;
-	int (*fn)(void *ctx, const struct pci_bind_card *card);
+	int (*fn)(void *ctx, const struct pci_bind_nic *nic);
 	void *ctx;
 	int result;
 };
 
-static void each_card(void *ctx, const char *address)
+static void each_nic(void *ctx, const char *address)
 {
 	struct each *each = ctx;
-	struct pci_bind_card card;
+	struct pci_bind_nic nic;
 	char dir[PATH_MAX];
 
 	device_dir(each->env, address, dir);
 	if (each->result || read_hex(dir, "class") >> 16 != CLASS_NETWORK)
 		return;
-	if (read_card(each->env, address, &card))
-		each->result = each->fn(each->ctx, &card);
+	if (read_nic(each->env, address, &nic))
+		each->result = each->fn(each->ctx, &nic);
 }
 
 int pci_bind_each(const struct pci_bind_env *env,
-	int (*fn)(void *ctx, const struct pci_bind_card *card), void *ctx, struct err *err)
+	int (*fn)(void *ctx, const struct pci_bind_nic *nic), void *ctx, struct err *err)
 {
 	struct each each = {.env = env, .fn = fn, .ctx = ctx};
 	char dir[PATH_MAX];
 
 	device_dir(env, "", dir); /* a host without PCI has none */
-	each_entry(dir, each_card, &each);
+	each_entry(dir, each_nic, &each);
 	return each.result;
 }
 
-bool pci_bind_is_taken(const struct pci_bind_card *card)
+bool pci_bind_is_taken(const struct pci_bind_nic *nic)
 {
-	return !strcmp(card->driver, PCI_BIND_VFIO) || !strcmp(card->driver, "uio_pci_generic") ||
-	       !strcmp(card->driver, "igb_uio");
+	return !strcmp(nic->driver, PCI_BIND_VFIO) || !strcmp(nic->driver, "uio_pci_generic") ||
+	       !strcmp(nic->driver, "igb_uio");
 }
 
-bool pci_bind_is_shared(const struct pci_bind_card *card)
+bool pci_bind_is_shared(const struct pci_bind_nic *nic)
 {
-	return !strcmp(card->driver, "mlx5_core") || !strcmp(card->driver, "mlx4_core");
+	return !strcmp(nic->driver, "mlx5_core") || !strcmp(nic->driver, "mlx4_core");
 }
 
 /* What the host does with it */
@@ -443,7 +442,7 @@ static void look_at_addresses(const struct ifaddrs *addrs, const struct names *n
 	use->only_address = use->address && !elsewhere;
 }
 
-void pci_bind_use(const struct pci_bind_env *env, const struct pci_bind_card *card,
+void pci_bind_use(const struct pci_bind_env *env, const struct pci_bind_nic *nic,
 	struct pci_bind_use *ret_use)
 {
 	struct names names = {.env = env};
@@ -451,8 +450,8 @@ void pci_bind_use(const struct pci_bind_env *env, const struct pci_bind_card *ca
 	const char *route;
 
 	*ret_use = (struct pci_bind_use){.default_route = false};
-	for (unsigned i = 0; i < card->n_ifaces; i++)
-		add_name(&names, card->ifaces[i], 0);
+	for (unsigned i = 0; i < nic->n_ifaces; i++)
+		add_name(&names, nic->ifaces[i], 0);
 	route = find_default_route(&names, "route", is_default_ipv4);
 	if (!route)
 		route = find_default_route(&names, "ipv6_route", is_default_ipv6);
@@ -485,61 +484,60 @@ static bool noiommu_is_on(const struct pci_bind_env *env)
 	return read_line(path, text, sizeof(text)) && text[0] == 'Y';
 }
 
-/* Does the host need the card? */
-static int check_use(const struct pci_bind_env *env, const struct pci_bind_card *card,
+/* Does the host need the NIC? */
+static int check_use(const struct pci_bind_env *env, const struct pci_bind_nic *nic,
 	struct err *err)
 {
 	struct pci_bind_use use;
 
-	pci_bind_use(env, card, &use);
+	pci_bind_use(env, nic, &use);
 	if (!use.default_route && !use.only_address)
 		return 0;
-	(void)err_set_field(err, -EBUSY, "dev", "card '%s': interface '%s' has %s of this host",
-		card->address, use.iface,
+	(void)err_set_field(err, -EBUSY, "dev", "NIC '%s': interface '%s' has %s of this host",
+		nic->address, use.iface,
 		use.default_route ? "the default route" : "the only address");
 	err_hint(err, "taking it would cut the host off; --force does it all the same");
 	return -EBUSY;
 }
 
-int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_card *card, bool force,
+int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_nic *nic, bool force,
 	struct err *err)
 {
-	if (card->class >> 16 != CLASS_NETWORK)
+	if (nic->class >> 16 != CLASS_NETWORK)
 		return err_set_field(err, -ENOTSUP, "dev",
-			"PCI device '%s': it is no network card (class %06x)", card->address,
-			card->class);
-	if (pci_bind_is_taken(card))
+			"PCI device '%s': it is no NIC (class %06x)", nic->address, nic->class);
+	if (pci_bind_is_taken(nic))
 		return 0;
-	if (pci_bind_is_shared(card)) {
+	if (pci_bind_is_shared(nic)) {
 		(void)err_set(err, -ENOTSUP,
-			"card '%s': its driver %s serves programs beside the kernel", card->address,
-			card->driver);
+			"NIC '%s': its driver %s serves programs beside the kernel", nic->address,
+			nic->driver);
 		err_hint(err,
 			"leave it where it is, and use it: `netcfg port add NAME type nic dev %s`",
-			card->address);
+			nic->address);
 		return -ENOTSUP;
 	}
 	if (!vfio_is_loaded(env)) {
-		(void)err_set(err, -ENODEV, "card '%s': the driver vfio-pci is not loaded",
-			card->address);
+		(void)err_set(err, -ENODEV, "NIC '%s': the driver vfio-pci is not loaded",
+			nic->address);
 		err_hint(err, "load it: 'modprobe vfio-pci'");
 		return -ENODEV;
 	}
-	if (card->group < 0 && !noiommu_is_on(env)) {
-		(void)err_set(err, -EPERM, "card '%s': it is behind no IOMMU", card->address);
-		err_hint(err, "boot with intel_iommu=on (AMD: on by default), or let the card "
+	if (nic->group < 0 && !noiommu_is_on(env)) {
+		(void)err_set(err, -EPERM, "NIC '%s': it is behind no IOMMU", nic->address);
+		err_hint(err, "boot with intel_iommu=on (AMD: on by default), or let the NIC "
 			      "write to all memory: "
 			      "'echo Y >/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'");
 		return -EPERM;
 	}
-	if (card->blockers[0]) {
-		(void)err_set(err, -EBUSY, "card '%s': others in its IOMMU group %d are in use: %s",
-			card->address, card->group, card->blockers);
+	if (nic->blockers[0]) {
+		(void)err_set(err, -EBUSY, "NIC '%s': others in its IOMMU group %d are in use: %s",
+			nic->address, nic->group, nic->blockers);
 		err_hint(err, "a group is handed over whole: take these from their drivers, too, "
 			      "or use another slot");
 		return -EBUSY;
 	}
-	return force ? 0 : check_use(env, card, err);
+	return force ? 0 : check_use(env, nic, err);
 }
 
 static int write_file(const struct pci_bind_env *env, const char *path, const char *text)
@@ -571,7 +569,7 @@ static int tell(const struct pci_bind_env *env, const char *address, const char 
 	code = write_file(env, path, text);
 	if (!code)
 		return 0;
-	(void)err_set(err, code, "card '%s': %s: %s", address, path, strerror(-code));
+	(void)err_set(err, code, "NIC '%s': %s: %s", address, path, strerror(-code));
 	if (code == -EACCES || code == -EPERM || code == -EROFS)
 		err_hint(err, "only root of the host may bind drivers");
 	return code;
@@ -601,73 +599,71 @@ static int rebind(const struct pci_bind_env *env, const char *address, const cha
 	return code;
 }
 
-int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_card *card, struct err *err)
+int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_nic *nic, struct err *err)
 {
 	char driver[PCI_BIND_NAME_SIZE];
 	int code;
 
-	if (pci_bind_is_taken(card))
+	if (pci_bind_is_taken(nic))
 		return 0;
-	code = rebind(env, card->address, PCI_BIND_VFIO, err);
-	driver_of(env, card->address, driver);
+	code = rebind(env, nic->address, PCI_BIND_VFIO, err);
+	driver_of(env, nic->address, driver);
 	if (!code && strcmp(driver, PCI_BIND_VFIO)) {
-		code = err_set(err, -EIO, "card '%s': vfio-pci did not take it", card->address);
+		code = err_set(err, -EIO, "NIC '%s': vfio-pci did not take it", nic->address);
 		err_hint(err, "dmesg says why");
 	}
 	if (!code)
 		return 0;
 	/* Undone in the same words: no override, and whoever wants it may have it. */
-	(void)tell(env, card->address, "driver_override", "\n", NULL);
+	(void)tell(env, nic->address, "driver_override", "\n", NULL);
 	if (!driver[0])
-		(void)tell(env, card->address, "/bus/pci/drivers_probe", card->address, NULL);
+		(void)tell(env, nic->address, "/bus/pci/drivers_probe", nic->address, NULL);
 	return code;
 }
 
 /* A group that a program has open is busy; vfio-pci would wait for it inside the kernel. */
-static int check_idle(const struct pci_bind_env *env, const struct pci_bind_card *card,
+static int check_idle(const struct pci_bind_env *env, const struct pci_bind_nic *nic,
 	struct err *err)
 {
 	char path[PATH_MAX];
 	int fd;
 
-	if (card->group < 0)
+	if (nic->group < 0)
 		return 0;
-	make_path(path, "%s/vfio/%d", env && env->dev ? env->dev : "/dev", card->group);
+	make_path(path, "%s/vfio/%d", env && env->dev ? env->dev : "/dev", nic->group);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
 	else if (errno == EBUSY) {
-		(void)err_set(err, -EBUSY, "card '%s': a program uses it (%s)", card->address,
-			path);
+		(void)err_set(err, -EBUSY, "NIC '%s': a program uses it (%s)", nic->address, path);
 		err_hint(err, "remove the port that has it: `netcfg port del NAME`");
 		return -EBUSY;
 	}
 	return 0;
 }
 
-int pci_bind_give_back(const struct pci_bind_env *env, const char *address,
+int pci_bind_rebind(const struct pci_bind_env *env, const char *address,
 	char ret_driver[PCI_BIND_NAME_SIZE], struct err *err)
 {
 	char driver[PCI_BIND_NAME_SIZE];
-	struct pci_bind_card card;
-	int code = pci_bind_find(env, address, &card, err);
+	struct pci_bind_nic nic;
+	int code = pci_bind_find(env, address, &nic, err);
 
 	if (code)
 		return code;
-	if (pci_bind_is_taken(&card)) {
-		code = check_idle(env, &card, err);
+	if (pci_bind_is_taken(&nic)) {
+		code = check_idle(env, &nic, err);
 		if (!code)
-			code = rebind(env, card.address, "\n", err);
-	} else if (card.overridden) {
-		code = tell(env, card.address, "driver_override", "\n", err);
+			code = rebind(env, nic.address, "\n", err);
+	} else if (nic.overridden) {
+		code = tell(env, nic.address, "driver_override", "\n", err);
 	}
-	driver_of(env, card.address, driver);
+	driver_of(env, nic.address, driver);
 	if (ret_driver)
 		(void)str_copy(ret_driver, PCI_BIND_NAME_SIZE, driver);
 	if (!code && !driver[0]) {
-		code = err_set(err, -EIO, "card '%s': no driver of the kernel took it",
-			card.address);
-		err_hint(err, "load its module; 'lspci -ks %s' names it", card.address);
+		code = err_set(err, -EIO, "NIC '%s': no driver of the kernel took it", nic.address);
+		err_hint(err, "load its module; 'lspci -ks %s' names it", nic.address);
 	}
 	return code;
 }

@@ -1,21 +1,22 @@
 /**
- * pci_bind: taking a network card from the kernel for a user-space driver, and giving it back.
+ * pci_bind: taking a NIC from the kernel for a user-space driver, and rebinding it.
  *
- * A card that a program drives by itself is bound to vfio-pci; its interface then vanishes from
- * the host until the card is given back. This file finds the card, says what stands in the way and
- * what would be lost, and does it. It reads and writes sysfs; the kernel is the only state.
+ * A NIC that a program drives by itself is bound to vfio-pci; its interface then vanishes from
+ * the host until the NIC is rebound to the kernel's driver. This file finds the NIC, says what
+ * stands in the way and what would be lost, and does it. It reads and writes sysfs; the kernel is
+ * the only state.
  *
- *   kernel driver --pci_bind_take()--> vfio-pci --pci_bind_give_back()--> kernel driver
+ *   kernel driver --pci_bind_take()--> vfio-pci --pci_bind_rebind()--> kernel driver
  *
  * Taking: driver_override = vfio-pci, unbind, drivers_probe. Giving back: driver_override empty,
  * unbind, drivers_probe. Both look afterwards what became of it; a taking that failed is undone.
  *
- * VFIO hands over whole IOMMU groups: every device of the card's group must be without driver, on
+ * VFIO hands over whole IOMMU groups: every device of the NIC's group must be without driver, on
  * vfio-pci, or a PCI bridge. Without an IOMMU (no group) vfio works only in its unsafe no-IOMMU
- * mode, in which the card can write to all memory.
+ * mode, in which the NIC can write to all memory.
  *
- * Threads: any; one caller per card.
- * Limits: a card has at most PCI_BIND_MAX_IFACES interfaces that are told of.
+ * Threads: any; one caller per NIC.
+ * Limits: a NIC has at most PCI_BIND_MAX_IFACES interfaces that are told of.
  * Source: Linux, Documentation/driver-api/vfio.rst and Documentation/ABI/testing/sysfs-bus-pci.
  */
 #ifndef WEFT_LIB_PCI_BIND_H
@@ -43,7 +44,7 @@ struct pci_bind_env {
 	void *ctx;
 };
 
-struct pci_bind_card {
+struct pci_bind_nic {
 	char address[PCI_BIND_ADDR_SIZE];
 	uint16_t vendor, device;         /* PCI ids */
 	uint32_t class;                  /* 0x020000 = Ethernet */
@@ -56,7 +57,7 @@ struct pci_bind_card {
 	char blockers[128]; /* those of them that prevent vfio: "ADDR (DRIVER), ...", "" = none */
 };
 
-/** What the host would lose with the card. */
+/** What the host would lose with the NIC. */
 struct pci_bind_use {
 	bool default_route; /* an interface of it, or one on top of it, leads to everywhere */
 	bool address;       /* such an interface has an address beyond the link */
@@ -65,52 +66,51 @@ struct pci_bind_use {
 };
 
 /**
- * The card that dev names, by interface or by PCI address (0000:03:00.0 or 03:00.0).
+ * The NIC that dev names, by interface or by PCI address (0000:03:00.0 or 03:00.0).
  * returns  0, -ENODEV (there is none), -ENOTSUP (no PCI device), with err set
  */
-int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bind_card *ret_card,
+int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bind_nic *ret_nic,
 	struct err *err);
-/** Call fn for each network card (PCI class 02) in the order of addresses; as pci_bind_find(). */
+/** Call fn for each NIC (PCI class 02) in the order of addresses; as pci_bind_find(). */
 int pci_bind_each(const struct pci_bind_env *env,
-	int (*fn)(void *ctx, const struct pci_bind_card *card), void *ctx, struct err *err);
+	int (*fn)(void *ctx, const struct pci_bind_nic *nic), void *ctx, struct err *err);
 
 /**
- * May dev, as in pci_bind_find(), mean the card at address (as in pci_bind_card)? The name of an
- * interface is gone while the card is taken: then a name by location (enp5s0f1) tells, and any
- * other may have been the card's.
+ * May dev, as in pci_bind_find(), mean the NIC at address (as in pci_bind_nic)? The name of an
+ * interface is gone while the NIC is taken: then a name by location (enp5s0f1) tells, and any
+ * other may have been the NIC's.
  */
 bool pci_bind_may_be(const struct pci_bind_env *env, const char *dev, const char *address);
 
 /** Is it on a driver for user space: vfio-pci, or one of the uio kind? */
-bool pci_bind_is_taken(const struct pci_bind_card *card);
+bool pci_bind_is_taken(const struct pci_bind_nic *nic);
 /** Does its kernel driver let programs drive it beside the kernel, so that it must not be taken? */
-bool pci_bind_is_shared(const struct pci_bind_card *card);
-/** What the host does with the card's interfaces now. */
-void pci_bind_use(const struct pci_bind_env *env, const struct pci_bind_card *card,
+bool pci_bind_is_shared(const struct pci_bind_nic *nic);
+/** What the host does with the NIC's interfaces now. */
+void pci_bind_use(const struct pci_bind_env *env, const struct pci_bind_nic *nic,
 	struct pci_bind_use *ret_use);
 
 /**
- * May and can the card be taken? Each reason names itself, with what to do about it:
- *   -ENOTSUP  it is no network card, or one that is shared as it is
+ * May and can the NIC be taken? Each reason names itself, with what to do about it:
+ *   -ENOTSUP  it is no NIC, or one that is shared as it is
  *   -ENODEV   vfio-pci is not loaded
  *   -EPERM    no IOMMU, and the unsafe mode is off
  *   -EBUSY    others in its group; or the host needs it (the latter only without force)
- * A card that is taken already is fine.
+ * A NIC that is taken already is fine.
  */
-int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_card *card, bool force,
+int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_nic *nic, bool force,
 	struct err *err);
 
 /** Take it: bind it to vfio-pci. Call pci_bind_check() before. 0, -EACCES, -EIO, ... */
-int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_card *card,
-	struct err *err);
+int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_nic *nic, struct err *err);
 
 /**
- * Give the card (an address as in pci_bind_card) back to the kernel's driver. One that is not on
+ * Give the NIC (an address as in pci_bind_nic) back to the kernel's driver. One that is not on
  * vfio-pci is only freed of its override. ret_driver (may be NULL) is who took it.
  * returns  0, -EBUSY (a program uses it: unbinding would wait for that), -ENODEV, -EACCES, -EIO
  *          (no driver took it), with err set
  */
-int pci_bind_give_back(const struct pci_bind_env *env, const char *address,
+int pci_bind_rebind(const struct pci_bind_env *env, const char *address,
 	char ret_driver[PCI_BIND_NAME_SIZE], struct err *err);
 
 #endif

@@ -4,7 +4,7 @@
 #include "ctl_client.h"
 #include "ev.h"
 #include "node.h"
-#include "port_kind.h"
+#include "port_type.h"
 #include "proc.h"
 #include "unix_socket.h"
 
@@ -18,8 +18,8 @@
 
 #define START_TIMEOUT_MS 30000
 #define AFTER_TIMEOUT_S  120
-#define STOP_TIMEOUT_MS  20000 /* it gives cards back, which a kill would leave with vfio-pci */
-#define ANSWER_TIMEOUT_S 60    /* the first port of a card starts DPDK: 2 s where all is emulated */
+#define STOP_TIMEOUT_MS  20000 /* it rebinds NICs, which a kill would leave with vfio-pci */
+#define ANSWER_TIMEOUT_S 60    /* the first port of a NIC starts DPDK: 2 s where all is emulated */
 
 /* The switch */
 
@@ -282,7 +282,7 @@ static int set_port(const struct applier *a, const struct ctl_port *port, struct
 
 	CTL_UNMARK(&request, ctl_port, type);
 	CTL_UNMARK(&request, ctl_port, queues);
-	request.set &= ~port_kind_fields();
+	request.set &= ~port_type_fields();
 	return call(a, "PortSet", &request, err);
 }
 

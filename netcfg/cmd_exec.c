@@ -257,8 +257,7 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 		n--;
 	}
 	if (!n) {
-		(void)err_set(&err, -EINVAL, "exec: %s is missing",
-			req->n_args ? "command" : "node");
+		(void)err_set(&err, -EINVAL, "exec: %s missing", req->n_args ? "command" : "node");
 		err_hint(&err, "`netcfg exec NODE -- COMMAND...`");
 		return cmd_fail(&err);
 	}

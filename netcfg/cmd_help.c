@@ -1,6 +1,6 @@
 /* Help and completion, drawn from the tables of grammar.c and opts.c. */
 #include "cmd.h"
-#include "port_kind.h"
+#include "port_type.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,12 +108,12 @@ static void print_fields(const struct grammar_verb *verb)
 	}
 }
 
-/* Which fields each kind of port takes; those in brackets may be absent. */
+/* Which fields each port type takes; those in brackets may be absent. */
 static void print_port_kinds(void)
 {
 	printf("\nkinds of port:\n");
 	for (unsigned type = 0; ctl_port_types[type]; type++) {
-		uint64_t needs = port_kind_needs(type), takes = port_kind_takes(type);
+		uint64_t needs = port_type_needs(type), takes = port_type_takes(type);
 
 		printf("  %-12s", ctl_port_types[type]);
 		for (unsigned pass = 0; pass < 2; pass++) {

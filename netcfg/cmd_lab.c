@@ -471,7 +471,7 @@ int cmd_explain(const struct opts *opts, const struct grammar_request *req)
 	number = strtoul(code + (toupper((unsigned char)code[0]) == 'E'), NULL, 10);
 	text = number ? diag_explain((unsigned)number) : NULL;
 	if (!text) {
-		(void)err_set(&err, -EINVAL, "error code '%s': there is none", code);
+		(void)err_set(&err, -EINVAL, "unknown error code '%s'", code);
 		err_hint(&err, "codes look like E12");
 		return cmd_fail(&err);
 	}

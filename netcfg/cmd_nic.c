@@ -2,7 +2,7 @@
 
 #include "cmd.h"
 #include "nic.h"
-#include "port_kind.h"
+#include "port_type.h"
 #include "show.h"
 
 #include <errno.h>
@@ -26,16 +26,16 @@ static const struct show_column columns[] = {
 /* What the last column says: can the switch have it? */
 static const char *bind_text(const struct nic *nic)
 {
-	if (!nic->is_card)
-		return "no card";
-	if (pci_bind_is_taken(&nic->card))
+	if (!nic->is_pci)
+		return "no NIC";
+	if (pci_bind_is_taken(&nic->pci))
 		return "bound";
 	return nic->why.code ? nic->why.msg : "can be";
 }
 
 static json_t *row_of(const struct nic *nic)
 {
-	const struct pci_bind_card *card = &nic->card;
+	const struct pci_bind_nic *pci = &nic->pci;
 	json_t *row = json_object();
 	char id[12];
 
@@ -47,17 +47,17 @@ static json_t *row_of(const struct nic *nic)
 	}
 	if (nic->speed_mbps)
 		json_object_set_new(row, "speed_mbps", json_integer(nic->speed_mbps));
-	if (nic->is_card) {
-		(void)snprintf(id, sizeof(id), "%04x:%04x", card->vendor, card->device);
-		json_object_set_new(row, "pci", json_string(card->address));
+	if (nic->is_pci) {
+		(void)snprintf(id, sizeof(id), "%04x:%04x", pci->vendor, pci->device);
+		json_object_set_new(row, "pci", json_string(pci->address));
 		json_object_set_new(row, "id", json_string(id));
-		json_object_set_new(row, "driver", json_string(card->driver));
-		if (card->group >= 0)
-			json_object_set_new(row, "iommu_group", json_integer(card->group));
+		json_object_set_new(row, "driver", json_string(pci->driver));
+		if (pci->group >= 0)
+			json_object_set_new(row, "iommu_group", json_integer(pci->group));
 		json_object_set_new(row, "default_route", json_boolean(nic->use.default_route));
-		json_object_set_new(row, "bound", json_boolean(pci_bind_is_taken(card)));
+		json_object_set_new(row, "bound", json_boolean(pci_bind_is_taken(pci)));
 	}
-	json_object_set_new(row, "can_bind", json_boolean(nic->is_card && !nic->why.code));
+	json_object_set_new(row, "can_bind", json_boolean(nic->is_pci && !nic->why.code));
 	if (nic->why.code) {
 		json_object_set_new(row, "reason", json_string(nic->why.msg));
 		json_object_set_new(row, "hint", json_string(nic->why.hint));
@@ -77,7 +77,7 @@ static int add_row(void *ctx, const struct nic *nic)
 	const char *texts[ARRAY_LEN(columns)] = {[ARRAY_LEN(columns) - 1] = bind_text(nic)};
 
 	if (listing->wanted[0] && strcmp(listing->wanted, nic->name) &&
-		strcmp(listing->wanted, nic->card.address))
+		strcmp(listing->wanted, nic->pci.address))
 		return 0;
 	listing->found = true;
 	show_row(listing->show, row_of(nic), texts);
@@ -95,7 +95,7 @@ static int show_nics(const struct opts *opts, const char *name, struct err *err)
 	if (listing.found)
 		return show_end(listing.show, err);
 	(void)show_discard(listing.show);
-	(void)err_set(err, -ENODEV, "device '%s': no interface and no network card", name);
+	(void)err_set(err, -ENODEV, "device '%s': no interface and no NIC", name);
 	err_hint(err, "`netcfg nic show` lists them");
 	return -ENODEV;
 }
@@ -103,43 +103,43 @@ static int show_nics(const struct opts *opts, const char *name, struct err *err)
 int cmd_nic(const struct opts *opts, const struct grammar_request *req)
 {
 	FILE *out = opts->quiet ? NULL : stdout;
-	struct pci_bind_card card;
+	struct pci_bind_nic pci;
 	struct err err = {0};
 	int code;
 
 	if (!strcmp(req->verb->name, "show"))
 		code = show_nics(opts, req->name, &err);
 	else if (!strcmp(req->verb->name, "bind"))
-		code = nic_take(NULL, req->name, opts->force, opts->dry_run, out, &card, &err);
+		code = nic_take(NULL, req->name, opts->force, opts->dry_run, out, &pci, &err);
 	else
-		code = nic_give_back(NULL, req->name, opts->dry_run, out, &err);
+		code = nic_rebind(NULL, req->name, opts->dry_run, out, &err);
 	return code ? cmd_fail(&err) : EXIT_DONE;
 }
 
 int cmd_nic_port(const struct opts *opts, struct ctl_port *port, bool *ret_taken, struct err *err)
 {
-	struct pci_bind_card card;
+	struct pci_bind_nic pci;
 	int code;
 
 	*ret_taken = false;
 	if (port->type != CTL_PORT_NIC || !CTL_HAS(port, ctl_port, dev))
 		return 0;
-	code = pci_bind_find(NULL, port->dev, &card, err);
-	/* Perhaps the name of the card that the port has taken: the switch can tell. */
-	if (code == -ENODEV && port->exist_ok && !port_kind_pci_ok(port->dev)) {
+	code = pci_bind_find(NULL, port->dev, &pci, err);
+	/* Perhaps the name of the NIC that the port has taken: the switch can tell. */
+	if (code == -ENODEV && port->exist_ok && !port_type_pci_ok(port->dev)) {
 		err_clear(err);
 		return 0;
 	}
-	if (!code && !pci_bind_is_taken(&card) && !pci_bind_is_shared(&card)) {
+	if (!code && !pci_bind_is_taken(&pci) && !pci_bind_is_shared(&pci)) {
 		code = nic_take(NULL, port->dev, opts->force, opts->dry_run,
-			opts->quiet ? NULL : stdout, &card, err);
+			opts->quiet ? NULL : stdout, &pci, err);
 		*ret_taken = !code && !opts->dry_run;
-		if (!code && !CTL_HAS(port, ctl_port, give_back))
-			CTL_SET(port, ctl_port, give_back, true);
+		if (!code && !CTL_HAS(port, ctl_port, rebind))
+			CTL_SET(port, ctl_port, rebind, true);
 	}
 	if (code)
 		return err_prefix(err, "port '%s'", port->name);
-	CTL_SET_STR(port, ctl_port, dev, card.address);
+	CTL_SET_STR(port, ctl_port, dev, pci.address);
 	return 0;
 }
 
@@ -148,6 +148,6 @@ void cmd_nic_port_failed(const struct ctl_port *port)
 	struct err err = {0};
 
 	/* The reason of the failure is told by the caller; this one only adds to it. */
-	if (pci_bind_give_back(NULL, port->dev, NULL, &err))
+	if (pci_bind_rebind(NULL, port->dev, NULL, &err))
 		err_print(&err, CMD_PROGRAM);
 }

@@ -1,5 +1,5 @@
 /**
- * cmd_nic: network cards between the kernel and the switch: the object `nic`, and what a port of
+ * cmd_nic: NICs between the kernel and the switch: the object `nic`, and what a port of
  * type nic needs before it is made and after it is gone.
  */
 #ifndef WEFT_NETCFG_CMD_NIC_H
@@ -13,13 +13,13 @@
 int cmd_nic(const struct opts *opts, const struct grammar_request *req);
 
 /**
- * Before PortAdd of a nic: name the card by its PCI address, since its interface is about to go;
- * take it, and have the switch give it back, where the kernel still drives it. Says what it does
+ * Before PortAdd of a nic: name the NIC by its PCI address, since its interface is about to go;
+ * take it, and have the switch rebind it, where the kernel still drives it. Says what it does
  * unless quiet. ret_taken: cmd_nic_port_failed() is due if the switch refuses.
  * 0 or -errno with err set.
  */
 int cmd_nic_port(const struct opts *opts, struct ctl_port *port, bool *ret_taken, struct err *err);
-/** The port was not made: give back what cmd_nic_port() took. */
+/** The port was not made: rebind what cmd_nic_port() took. */
 void cmd_nic_port_failed(const struct ctl_port *port);
 
 #endif

@@ -86,7 +86,7 @@ static int show_nodes(const struct opts *opts, const struct actual *actual, cons
 	}
 	if (!found && show) {
 		(void)show_discard(show);
-		return err_set(err, -ENOENT, "node '%s': there is none of that name", name);
+		return err_set(err, -ENOENT, "node '%s' not found", name);
 	}
 	return show_end(show, err);
 }
@@ -259,7 +259,7 @@ static json_t *status_json(const char *lab, const struct actual *actual, const c
 	for (unsigned i = 0; i < actual->state.n_links; i++) {
 		json_t *row = show_msg(&ctl_link_schema, &actual->state.links[i]);
 
-		json_object_set_new(row, "mode", json_string("wire"));
+		json_object_set_new(row, "mode", json_string("link"));
 		json_array_append_new(links, row);
 	}
 	for (unsigned i = 0; i < actual->state.n_ports; i++) {

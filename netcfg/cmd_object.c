@@ -159,7 +159,10 @@ static int dry_run(const struct grammar_request *req)
 	return EXIT_DONE;
 }
 
-/* A link that is no wire may be a port on a bridge: then its port is what goes up or down. */
+/*
+ * A link that the switch does not know may be a port on a bridge: then its port is what goes up or
+ * down.
+ */
 static int link_set(struct ctl_client *client, const struct ctl_link *link, struct err *err)
 {
 	struct ctl_port port = {0};
@@ -204,7 +207,7 @@ static int change(const struct opts *opts, struct ctl_client *client,
 int cmd_object(const struct opts *opts, struct grammar_request *req)
 {
 	struct ctl_client *client = NULL;
-	bool adds_port = !strcmp(req->verb->method, "PortAdd"), took_card = false;
+	bool adds_port = !strcmp(req->verb->method, "PortAdd"), took_nic = false;
 	bool dry = opts->dry_run && !is_show(req->verb);
 	struct err err = {0};
 	int code;
@@ -213,11 +216,11 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 		return cmd_fail(&err);
 	if (adds_port && check_new_port((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
-	/* Without a switch there is no reason to touch a card. */
+	/* Without a switch there is no reason to touch a NIC. */
 	if (!dry && open_switch(opts, &client, &err) < 0)
 		return err.code ? cmd_fail(&err)
 				: EXIT_USAGE; /* what is wrong with a file is said already */
-	if (adds_port && cmd_nic_port(opts, (void *)&req->msg, &took_card, &err) < 0) {
+	if (adds_port && cmd_nic_port(opts, (void *)&req->msg, &took_nic, &err) < 0) {
 		ctl_client_close(client);
 		return cmd_fail(&err);
 	}
@@ -236,8 +239,8 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	ctl_client_close(client);
 	if (code == 0)
 		return EXIT_DONE;
-	/* A switch that is late may still make the port, and gives the card back by itself. */
-	if (took_card && code != -ETIMEDOUT)
+	/* A switch that is late may still make the port, and gives the NIC back by itself. */
+	if (took_nic && code != -ETIMEDOUT)
 		cmd_nic_port_failed((void *)&req->msg);
 	(void)cmd_fail(&err);
 	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;

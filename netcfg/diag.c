@@ -187,11 +187,12 @@ static const char *const explanations[] = {
 		"A link joins two different interfaces or ports, or one of them and one bridge.",
 	[DIAG_VLAN_SYNTAX] = "VLANs are written 10, or as a list with ranges: [10, 20-29].",
 	[DIAG_VLAN_RANGE] = "VLAN ids are 1 to 4094; 0 and 4095 are reserved by IEEE 802.1Q.",
-	[DIAG_VLAN_ROLE] = "The VLAN settings of the link contradict each other, or it is a wire, "
-			   "which has none:\n"
-			   "a wire passes every frame with the tags it has. Or it has none though "
-			   "its bridge has a list\n"
-			   "of VLANs: frames without a tag would be dropped.",
+	[DIAG_VLAN_ROLE] =
+		"The VLAN settings of the link contradict each other, or it joins two ports: "
+		"which has none:\n"
+		"then every frame passes with the tags it has. Or it has none though "
+		"its bridge has a list\n"
+		"of VLANs: frames without a tag would be dropped.",
 	[DIAG_VLAN_BRIDGE] = "The bridge's `vlans` do not hold this VLAN.",
 	[DIAG_NUMBER] = "The number is malformed or out of range. Sizes are written 256M or 2G.",
 	[DIAG_VALUE] = "The value is not one of those that the key takes.",
@@ -207,11 +208,11 @@ static const char *const explanations[] = {
 			 "a gateway is in\n"
 			 "one of the node's own networks.",
 	[DIAG_MESH] = "A mesh needs at least two nodes.",
-	[DIAG_PORT] = "Each kind of port needs some settings, takes others and has no more than "
+	[DIAG_PORT] = "Each port type needs some settings, takes others and has no more than "
 		      "those; two ports\n"
 		      "cannot have the same device, interface, socket or file. `netcfg help port "
 		      "add` and\n"
-		      "netcfg(1), KINDS OF PORT, list what each kind takes.",
+		      "netcfg(1), PORT TYPES, list what each kind takes.",
 	[DIAG_MTU] = "Nodes on one network (the same bridge, and the same VLAN for their untagged "
 		     "frames) have one\n"
 		     "MTU. A node drops what is larger than its own, and nothing tells the sender.",

@@ -4,6 +4,7 @@
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
 #include "foreign.h"
+#include "former.h"
 #include "str.h"
 
 #include <errno.h>
@@ -67,15 +68,15 @@ static const struct grammar_verb port_verbs[] = {SHOW("PortShow", ctl_ref, "name
 ;
 
 static const struct grammar_verb
-	link_verbs[] = {SHOW("LinkShow", ctl_ref, "name", "show wires, and ports on bridges"),
-		CHANGE("add", "LinkAdd", ctl_link, 3, "name", "a", "b") "join two ports by a wire"},
-	DEL("LinkDel", "remove a wire"),
+	link_verbs[] = {SHOW("LinkShow", ctl_ref, "name", "show links, and ports on bridges"),
+		CHANGE("add", "LinkAdd", ctl_link, 3, "name", "a", "b") "join two ports by a link"},
+	DEL("LinkDel", "remove a link"),
 	CHANGE("set", "LinkSet", ctl_link, 1,
-		"name") "change settings of a wire, named by itself or a port"
+		"name") "change settings of a link, named by itself or a port"
 }
 , ENABLE("up", "LinkSet", ctl_link, "true", "plug the cable in"),
 	ENABLE("down", "LinkSet", ctl_link, "false", "pull the cable: both ends lose carrier"),
-	WATCH("print events of wires as they happen"),
+	WATCH("print events of links as they happen"),
 }
 ;
 
@@ -137,12 +138,11 @@ static const struct grammar_verb node_verbs[] = {
 		v, GRAMMAR_HOST, NULL, &ctl_empty_schema, {"dev"}, n, NULL, NULL, false, h \
 	}
 static const struct grammar_verb nic_verbs[] = {
-	NIC("show", 0,
-		"show interfaces and network cards of this host, and which the switch can have"),
+	NIC("show", 0, "show interfaces and NICs of this host, and which the switch can have"),
 	NIC("bind", 1,
-		"take a card from the kernel, for a port of type nic (--force: even if the host "
+		"take a NIC from the kernel, for a port of type nic (--force: even if the host "
 		"needs it)"),
-	NIC("unbind", 1, "give a card back to the kernel"),
+	NIC("unbind", 1, "rebind a NIC to the kernel's driver"),
 };
 
 const struct grammar_object grammar_objects[] = {
@@ -153,7 +153,7 @@ const struct grammar_object grammar_objects[] = {
 	{"vlan", "v", "VLANs of bridges and ports", vlan_verbs, ARRAY_LEN(vlan_verbs)},
 	{"fdb", NULL, "forwarding database", fdb_verbs, ARRAY_LEN(fdb_verbs)},
 	{"worker", NULL, "packet threads of the switch", worker_verbs, ARRAY_LEN(worker_verbs)},
-	{"nic", NULL, "network cards of this host", nic_verbs, ARRAY_LEN(nic_verbs)},
+	{"nic", NULL, "NICs of this host", nic_verbs, ARRAY_LEN(nic_verbs)},
 };
 const unsigned grammar_n_objects = ARRAY_LEN(grammar_objects);
 
@@ -326,6 +326,7 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 	struct match match = {.word = word, .exact = -1};
 	const char *leads_on =
 		verb->schema == &ctl_port_schema ? foreign_find(foreign_fields, word) : NULL;
+	const char *now = former_word(word);
 	int idx;
 
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
@@ -334,7 +335,7 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 		if (!grammar_field_usable(verb, field))
 			continue;
 		match_offer(&match, grammar_field_word(field, words[i], sizeof(words[i])), (int)i);
-		if (!strcmp(field->name, word))
+		if (!strcmp(field->name, word) || (now && !strcmp(field->name, now)))
 			match.exact = (int)i;
 	}
 	if (leads_on && match.exact < 0)
@@ -435,8 +436,8 @@ static int parse_positions(struct grammar_request *req, char **words, unsigned n
 	if (used < verb->n_required) {
 		const char *missing = verb->positions[used] ? verb->positions[used] : "name";
 
-		(void)err_set_field(err, -EINVAL, missing, "%s %s: %s is missing",
-			req->object->name, verb->name, missing);
+		(void)err_set_field(err, -EINVAL, missing, "%s %s: %s missing", req->object->name,
+			verb->name, missing);
 		err_hint(err, "see `netcfg help %s %s`", req->object->name, verb->name);
 		return -EINVAL;
 	}

@@ -27,7 +27,7 @@ static void read_iface(const struct pci_bind_env *env, const char *name, struct 
 {
 	char text[32];
 
-	*nic = (struct nic){.is_card = false};
+	*nic = (struct nic){.is_pci = false};
 	(void)str_copy(nic->name, sizeof(nic->name), name);
 	if (!read_attr(env, name, "address", nic->mac, sizeof(nic->mac)))
 		nic->mac[0] = '\0';
@@ -38,33 +38,33 @@ static void read_iface(const struct pci_bind_env *env, const char *name, struct 
 		nic->speed_mbps = (uint32_t)strtoul(text, NULL, 10);
 }
 
-static void read_card(const struct pci_bind_env *env, struct nic *nic)
+static void read_pci(const struct pci_bind_env *env, struct nic *nic)
 {
-	nic->is_card = true;
-	pci_bind_use(env, &nic->card, &nic->use);
-	(void)pci_bind_check(env, &nic->card, false, &nic->why);
+	nic->is_pci = true;
+	pci_bind_use(env, &nic->pci, &nic->use);
+	(void)pci_bind_check(env, &nic->pci, false, &nic->why);
 }
 
-struct cards {
+struct pci_list {
 	const struct pci_bind_env *env;
 	int (*fn)(void *ctx, const struct nic *nic);
 	void *ctx;
 };
 
-static int each_bare_card(void *ctx, const struct pci_bind_card *card)
+static int each_bare_pci(void *ctx, const struct pci_bind_nic *pci)
 {
-	struct cards *cards = ctx;
-	struct nic nic = {.card = *card};
+	struct pci_list *list = ctx;
+	struct nic nic = {.pci = *pci};
 
-	if (card->n_ifaces)
+	if (pci->n_ifaces)
 		return 0;
-	read_card(cards->env, &nic);
-	return cards->fn(cards->ctx, &nic);
+	read_pci(list->env, &nic);
+	return list->fn(list->ctx, &nic);
 }
 
 int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct nic *nic), void *ctx)
 {
-	struct cards cards = {env, fn, ctx};
+	struct pci_list list = {env, fn, ctx};
 	struct dirent **entries;
 	char *dir = str_dup_printf("%s/class/net", env && env->sys ? env->sys : "/sys");
 	int n = dir ? scandir(dir, &entries, NULL, versionsort) : 0;
@@ -79,8 +79,8 @@ int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct n
 		if (!code && name[0] != '.' && read_attr(env, name, "type", type, sizeof(type)) &&
 			strcmp(type, "772")) {
 			read_iface(env, name, &nic);
-			if (!pci_bind_find(env, name, &nic.card, NULL))
-				read_card(env, &nic);
+			if (!pci_bind_find(env, name, &nic.pci, NULL))
+				read_pci(env, &nic);
 			code = fn(ctx, &nic);
 		}
 		free(entries[i]);
@@ -88,63 +88,63 @@ int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct n
 	if (n > 0)
 		free(entries);
 	free(dir);
-	return code ? code : pci_bind_each(env, each_bare_card, &cards, NULL);
+	return code ? code : pci_bind_each(env, each_bare_pci, &list, NULL);
 }
 
 /* Explaining */
 
-static void print_card(FILE *out, const struct pci_bind_card *card)
+static void print_pci(FILE *out, const struct pci_bind_nic *pci)
 {
-	fprintf(out, "card %s (%04x:%04x)", card->address, card->vendor, card->device);
-	for (unsigned i = 0; i < card->n_ifaces; i++)
+	fprintf(out, "NIC %s (%04x:%04x)", pci->address, pci->vendor, pci->device);
+	for (unsigned i = 0; i < pci->n_ifaces; i++)
 		fprintf(out, "%s %s",
-			i                    ? ","
-			: card->n_ifaces > 1 ? ", interfaces"
-					     : ", interface",
-			card->ifaces[i]);
-	fprintf(out, ", %s%s", card->driver[0] ? "driver " : "no driver", card->driver);
-	if (card->group >= 0)
-		fprintf(out, ", IOMMU group %d", card->group);
+			i                   ? ","
+			: pci->n_ifaces > 1 ? ", interfaces"
+					    : ", interface",
+			pci->ifaces[i]);
+	fprintf(out, ", %s%s", pci->driver[0] ? "driver " : "no driver", pci->driver);
+	if (pci->group >= 0)
+		fprintf(out, ", IOMMU group %d", pci->group);
 	fprintf(out, "\n");
 }
 
-void nic_explain_take(FILE *out, const struct pci_bind_card *card, const struct pci_bind_use *use)
+void nic_explain_take(FILE *out, const struct pci_bind_nic *pci, const struct pci_bind_use *use)
 {
-	print_card(out, card);
-	if (pci_bind_is_taken(card)) {
-		fprintf(out, "  is bound to %s already; nothing changes\n", card->driver);
+	print_pci(out, pci);
+	if (pci_bind_is_taken(pci)) {
+		fprintf(out, "  is bound to %s already; nothing changes\n", pci->driver);
 		return;
 	}
-	if (card->driver[0])
+	if (pci->driver[0])
 		fprintf(out, "  will be unbound from %s and bound to vfio-pci, for the switch\n",
-			card->driver);
+			pci->driver);
 	else
 		fprintf(out, "  will be bound to vfio-pci, for the switch\n");
-	for (unsigned i = 0; i < card->n_ifaces; i++)
+	for (unsigned i = 0; i < pci->n_ifaces; i++)
 		fprintf(out,
 			"  interface %s will be gone from the host, with its addresses and "
 			"routes\n",
-			card->ifaces[i]);
+			pci->ifaces[i]);
 	if (use->default_route)
 		fprintf(out, "  the host will lose its default route (%s)\n", use->iface);
 	if (use->only_address)
 		fprintf(out, "  the host will lose its only address (%s); connections to it end\n",
 			use->iface);
-	if (card->group < 0)
-		fprintf(out, "  there is no IOMMU: the card will be able to write to all memory of "
+	if (pci->group < 0)
+		fprintf(out, "  there is no IOMMU: the NIC will be able to write to all memory of "
 			     "the host\n");
-	fprintf(out, "  until: `netcfg nic unbind %s`, or the next boot\n", card->address);
+	fprintf(out, "  until: `netcfg nic unbind %s`, or the next boot\n", pci->address);
 }
 
-void nic_explain_give_back(FILE *out, const struct pci_bind_card *card)
+void nic_explain_rebind(FILE *out, const struct pci_bind_nic *pci)
 {
-	print_card(out, card);
-	if (pci_bind_is_taken(card))
+	print_pci(out, pci);
+	if (pci_bind_is_taken(pci))
 		fprintf(out,
 			"  will be unbound from %s and left to the kernel's own driver\n"
 			"  its interface will be back, down and without the addresses that it "
 			"had\n",
-			card->driver);
+			pci->driver);
 	else
 		fprintf(out, "  is not bound to vfio-pci; nothing changes\n");
 }
@@ -152,44 +152,44 @@ void nic_explain_give_back(FILE *out, const struct pci_bind_card *card)
 /* Doing */
 
 int nic_take(const struct pci_bind_env *env, const char *dev, bool force, bool dry_run, FILE *out,
-	struct pci_bind_card *ret_card, struct err *err)
+	struct pci_bind_nic *ret_pci, struct err *err)
 {
 	struct pci_bind_use use;
-	int code = pci_bind_find(env, dev, ret_card, err);
+	int code = pci_bind_find(env, dev, ret_pci, err);
 
 	if (!code)
-		code = pci_bind_check(env, ret_card, force, err);
+		code = pci_bind_check(env, ret_pci, force, err);
 	if (code)
 		return code;
-	pci_bind_use(env, ret_card, &use);
+	pci_bind_use(env, ret_pci, &use);
 	if (out)
-		nic_explain_take(out, ret_card, &use);
+		nic_explain_take(out, ret_pci, &use);
 	if (out)
 		fflush(out);
-	return dry_run ? 0 : pci_bind_take(env, ret_card, err);
+	return dry_run ? 0 : pci_bind_take(env, ret_pci, err);
 }
 
-int nic_give_back(const struct pci_bind_env *env, const char *dev, bool dry_run, FILE *out,
+int nic_rebind(const struct pci_bind_env *env, const char *dev, bool dry_run, FILE *out,
 	struct err *err)
 {
 	char driver[PCI_BIND_NAME_SIZE];
-	struct pci_bind_card card;
-	int code = pci_bind_find(env, dev, &card, err);
+	struct pci_bind_nic pci;
+	int code = pci_bind_find(env, dev, &pci, err);
 	bool taken;
 
 	if (code)
 		return code;
-	taken = pci_bind_is_taken(&card);
+	taken = pci_bind_is_taken(&pci);
 	if (out)
-		nic_explain_give_back(out, &card);
+		nic_explain_rebind(out, &pci);
 	if (out)
 		fflush(out);
 	if (dry_run)
 		return 0;
-	code = pci_bind_give_back(env, card.address, driver, err);
-	if (code || !taken || !out || pci_bind_find(env, card.address, &card, err))
+	code = pci_bind_rebind(env, pci.address, driver, err);
+	if (code || !taken || !out || pci_bind_find(env, pci.address, &pci, err))
 		return code;
 	fprintf(out, "now: ");
-	print_card(out, &card);
+	print_pci(out, &pci);
 	return 0;
 }

@@ -20,7 +20,7 @@
 
 #define MAX_ORPHANS     2048
 #define MAX_CMDLINE     65536
-#define STOP_TIMEOUT_MS 20000 /* of the switch, which gives cards back; of a guest, to shut down */
+#define STOP_TIMEOUT_MS 20000 /* of the switch, which rebinds NICs; of a guest, to shut down */
 #define KILL_TIMEOUT_MS 10000
 
 struct orphan {

@@ -19,7 +19,7 @@
 /** Are there none? 0, or -EBUSY with err naming them and how they are ended. */
 int orphan_check(const char *run_dir, const char *lab, struct err *err);
 /**
- * End them, nodes before the switch, which gives cards back. force: nodes at once.
+ * End them, nodes before the switch, which rebinds NICs. force: nodes at once.
  * returns  how many there were, or -EBUSY for one that cannot be ended
  */
 int orphan_end(const char *run_dir, bool force, struct err *err);

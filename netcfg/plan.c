@@ -232,7 +232,7 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 	if (state_same_port(old, port))
 		return;
 	describe_port(old, from, sizeof(from));
-	/* A wire's end that was on a bridge: its line is that of the wire. */
+	/* A link's end that was on a bridge: its line is that of the link. */
 	if (old->enabled != port->enabled || !old->bridge[0] != !port->bridge[0])
 		cost = PLAN_CARRIER;
 	if (CTL_HAS(port, ctl_port, mtu) && old->mtu != port->mtu && !strcmp(from, to))
@@ -243,7 +243,7 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 		op->to.port = *port;
 }
 
-/* Wires */
+/* Links */
 
 static void plan_links_down(struct planner *p)
 {
@@ -255,7 +255,7 @@ static void plan_links_down(struct planner *p)
 		if (new && !strcmp(new->a, link->a) && !strcmp(new->b, link->b) &&
 			!is_replaced(p, link->a) && !is_replaced(p, link->b))
 			continue;
-		op = add(p, PLAN_LINK_DEL, PLAN_CARRIER, link->name, "wire");
+		op = add(p, PLAN_LINK_DEL, PLAN_CARRIER, link->name, "link");
 		if (op)
 			op->to.link = *link;
 	}
@@ -268,7 +268,7 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 
 	if (!old || strcmp(old->a, link->a) || strcmp(old->b, link->b) || is_replaced(p, link->a) ||
 		is_replaced(p, link->b))
-		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "wire%s",
+		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "link%s",
 			link->enabled ? "" : " disabled");
 	else if (!state_same_link(old, link))
 		op = add(p, PLAN_LINK_SET, PLAN_CARRIER, link->name, "%s -> %s",
@@ -370,8 +370,8 @@ static void plan_bridges_down(struct planner *p)
 
 /* Nodes, and what they are cabled with */
 
-/* Which nodes have come, and what was planned of ports and wires, by their place in the wanted
- * state; and where the nodes of each stand there (n_vms: it is no node's), two for each wire. */
+/* Which nodes have come, and what was planned of ports and links, by their place in the wanted
+ * state; and where the nodes of each stand there (n_vms: it is no node's), two for each link. */
 struct progress {
 	bool *nodes, *ports, *links;
 	unsigned *port_nodes, *link_nodes;
@@ -419,7 +419,7 @@ static void progress_done(struct progress *done)
 	free(done->link_nodes);
 }
 
-/* Ports of the nodes that have come, and the wires between them: what comes next may wait for their
+/* Ports of the nodes that have come, and the links between them: what comes next may wait for their
  * guests, which may wait for their links. */
 static void plan_cables(struct planner *p, struct progress *done)
 {

@@ -4,9 +4,9 @@
  * Pure: plan_make(wanted, actual) does no I/O; planning again after doing what it says gives
  * nothing.
  *
- * Order: wires that go or change ends; bridges made and changed, but for VLANs that go; nodes that
+ * Order: links that go or change ends; bridges made and changed, but for VLANs that go; nodes that
  * go; ports that go; nodes started and restarted (in the order of `after`), ports made and changed,
- * wires made and changed: what nodes are cabled with before the first that waits for one of them.
+ * links made and changed: what nodes are cabled with before the first that waits for one of them.
  * VLANs of bridges that go; bridges that go.
  *
  * Cost of an operation, for the guests that run:

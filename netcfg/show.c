@@ -145,7 +145,7 @@ static int no_column(const struct show *show, const char *word, struct err *err)
 			break;
 	}
 	nearest = str_nearest(word, names, show->n_cols);
-	(void)err_set(err, -EINVAL, "--columns: there is no column '%s'", word);
+	(void)err_set(err, -EINVAL, "--columns: unknown column '%s'", word);
 	err_hint(err, "%s%s%scolumns are %s", nearest ? "did you mean '" : "",
 		nearest ? nearest : "", nearest ? "'? " : "", list);
 	return -EINVAL;

@@ -218,7 +218,7 @@ static int port_row(void *ctx, const void *row)
 
 	texts[3] = state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);
 	if (port->link[0]) {
-		(void)snprintf(bridge, sizeof(bridge), "wire %s", port->link);
+		(void)snprintf(bridge, sizeof(bridge), "link %s", port->link);
 		texts[4] = bridge;
 	}
 	texts[5] = port->bridge[0] ? show_port_vlans(port, vlans, sizeof(vlans)) : "-";
@@ -268,7 +268,7 @@ static int drop_row(void *ctx, const void *row)
 	return 0;
 }
 
-/* A link is a wire, or a port on a bridge. */
+/* A link joins two ports, or a port and a bridge. */
 static const struct show_column link_columns[] = {
 	{"name", "LINK", false, true},
 	{"carrier", "STATE", false, true},
@@ -277,7 +277,7 @@ static const struct show_column link_columns[] = {
 	{"mtu", "MTU", true, false},
 };
 
-static int wire_row(void *ctx, const void *row)
+static int port_link_row(void *ctx, const void *row)
 {
 	const struct ctl_link *link = row;
 	char ends[160];
@@ -285,7 +285,7 @@ static int wire_row(void *ctx, const void *row)
 	json_t *json = show_msg(&ctl_link_schema, link);
 
 	if (json)
-		json_object_set_new(json, "mode", json_string("wire"));
+		json_object_set_new(json, "mode", json_string("link"));
 	(void)snprintf(ends, sizeof(ends), "%s -- %s", link->a, link->b);
 	texts[0] = ends;
 	texts[1] = state_word(link->enabled || !CTL_HAS(link, ctl_link, enabled), link->carrier);
@@ -308,12 +308,12 @@ static int attachment_row(void *ctx, const void *row)
 	return 0;
 }
 
-/* Wires first, then ports on bridges. A name may be that of either. */
+/* Links first, then ports on bridges. A name may be that of either. */
 static int link_rows(struct ctl_client *client, const struct ctl_ref *ref, struct show *show,
 	struct err *err)
 {
 	struct err second = {0};
-	int code = ctl_client_rows(client, "LinkShow", ref, wire_row, show, err);
+	int code = ctl_client_rows(client, "LinkShow", ref, port_link_row, show, err);
 	int port_code;
 
 	if (code < 0 && (code != -ENOENT || !ref->name[0]))
@@ -490,7 +490,7 @@ static const struct {
 	{"PortShow", port_columns, ARRAY_LEN(port_columns), port_row},
 	{"PortStats", stats_columns, ARRAY_LEN(stats_columns), stats_row},
 	{"PortDrops", drop_columns, ARRAY_LEN(drop_columns), drop_row},
-	{"LinkShow", link_columns, ARRAY_LEN(link_columns), wire_row},
+	{"LinkShow", link_columns, ARRAY_LEN(link_columns), port_link_row},
 	{"VlanShow", vlan_columns, ARRAY_LEN(vlan_columns), vlan_row},
 	{"FdbShow", fdb_columns, ARRAY_LEN(fdb_columns), fdb_row},
 	{"WorkerShow", worker_columns, ARRAY_LEN(worker_columns), worker_row},
@@ -511,7 +511,7 @@ int show_switch(const struct opts *opts, struct ctl_client *client, const char *
 	show = show_begin(stdout, opts, tables[i].columns, tables[i].n_columns);
 	if (!show)
 		return err_set(err, -ENOMEM, "out of memory");
-	if (tables[i].row == wire_row)
+	if (tables[i].row == port_link_row)
 		code = link_rows(client, msg, show, err);
 	else if (tables[i].row == fdb_row)
 		code = fdb_rows(client, msg, show, err);

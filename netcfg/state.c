@@ -2,7 +2,7 @@
 
 #include "pci_bind.h"
 #include "ctl_codec.h"
-#include "port_kind.h"
+#include "port_type.h"
 #include "rundir.h"
 
 #include <errno.h>
@@ -243,22 +243,22 @@ static void attach(const struct topo *topo, const struct topo_link *link, struct
 static int add_link(const struct topo *topo, const struct topo_link *link, struct state *state)
 {
 	struct ctl_port *a = port_of(topo, state, &link->a), *b;
-	struct ctl_link *wire;
+	struct ctl_link *out;
 	char name[2 * CTL_NAME_MAX + 3];
 
-	if (!link->is_wire) {
+	if (!link->joins_ports) {
 		attach(topo, link, a);
 		return 0;
 	}
 	b = port_of(topo, state, &link->b);
-	wire = STATE_ADD(state->links, state->n_links);
-	if (!wire)
+	out = STATE_ADD(state->links, state->n_links);
+	if (!out)
 		return -ENOMEM;
 	(void)snprintf(name, sizeof(name), "%s--%s", a->name, b->name);
-	CTL_SET_STR(wire, ctl_link, name, name);
-	CTL_SET_STR(wire, ctl_link, a, a->name);
-	CTL_SET_STR(wire, ctl_link, b, b->name);
-	CTL_SET(wire, ctl_link, enabled, link->enabled);
+	CTL_SET_STR(out, ctl_link, name, name);
+	CTL_SET_STR(out, ctl_link, a, a->name);
+	CTL_SET_STR(out, ctl_link, b, b->name);
+	CTL_SET(out, ctl_link, enabled, link->enabled);
 	return 0;
 }
 
@@ -346,10 +346,10 @@ bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted)
 bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)
 {
 	struct ctl_port a = *port, b = *wanted;
-	uint64_t what = port_kind_fields() | UINT64_C(1) << ctl_port__type;
+	uint64_t what = port_type_fields() | UINT64_C(1) << ctl_port__type;
 
-	/* The switch tells the address of a card, and its name is gone while the switch has it. */
-	if (a.type == CTL_PORT_NIC && b.type == CTL_PORT_NIC && port_kind_pci_ok(a.dev) &&
+	/* The switch tells the address of a NIC, and its name is gone while the switch has it. */
+	if (a.type == CTL_PORT_NIC && b.type == CTL_PORT_NIC && port_type_pci_ok(a.dev) &&
 		pci_bind_may_be(NULL, b.dev, a.dev))
 		CTL_SET_STR(&b, ctl_port, dev, a.dev);
 	/* A node's port does not say how many; the guest does. */

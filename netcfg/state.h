@@ -5,10 +5,10 @@
  *                                                      +-- plan_make() -> ops -> apply
  *   daemons -> actual_read() -------------> actual ----+
  *
- * Ports, bridges and wires are the messages of the control protocol, so that an operation is one of
+ * Ports, bridges and links are the messages of the control protocol, so that an operation is one of
  * them sent as it is.
  *
- * Names: port of a node `NODE:ethN`, of the host as the file calls it, without a colon; wire
+ * Names: port of a node `NODE:ethN`, of the host as the file calls it, without a colon; link
  * `PORT--PORT`. MACs of nodes and of veth ports depend on lab, name and number only, but for one
  * that another interface of the lab has already.
  * Pure: no I/O in here.

@@ -77,7 +77,7 @@ struct topo_bridge {
 	uint32_t ageing_s, reserved;
 };
 
-/** A port of the switch that is no node's: the host, a network card, files. */
+/** A port of the switch that is no node's: the host, a NIC, files. */
 struct topo_port {
 	const char *name;
 	struct diag_mark mark;
@@ -94,10 +94,10 @@ struct topo_end {
 	unsigned port;
 };
 
-/** a is never a bridge; the other end is b (a wire) or a bridge. */
+/** a is never a bridge; the other end is b (joins_ports) or a bridge. */
 struct topo_link {
 	struct topo_end a, b;
-	bool is_wire;
+	bool joins_ports;
 	unsigned bridge;
 	uint32_t mtu; /* 0 = not said */
 	struct diag_mark mtu_mark;

@@ -136,7 +136,7 @@ static const struct topo_link *find_link(const struct topo *topo, unsigned node,
 	for (unsigned i = 0; i < topo->n_links; i++) {
 		link = &topo->links[i];
 		if ((!link->a.is_port && link->a.node == node && link->a.nic == nic) ||
-			(link->is_wire && !link->b.is_port && link->b.node == node &&
+			(link->joins_ports && !link->b.is_port && link->b.node == node &&
 				link->b.nic == nic))
 			return link;
 	}
@@ -146,11 +146,11 @@ static const struct topo_link *find_link(const struct topo *topo, unsigned node,
 bool topo_find_segment(const struct topo *topo, const struct topo_link *link, uint16_t vid,
 	struct topo_segment *ret)
 {
-	const struct topo_bridge *bridge = link->is_wire ? NULL : &topo->bridges[link->bridge];
+	const struct topo_bridge *bridge = link->joins_ports ? NULL : &topo->bridges[link->bridge];
 
-	*ret = (struct topo_segment){
-		link->is_wire, link->is_wire ? (unsigned)(link - topo->links) : link->bridge, vid};
-	if (link->is_wire)
+	*ret = (struct topo_segment){link->joins_ports,
+		link->joins_ports ? (unsigned)(link - topo->links) : link->bridge, vid};
+	if (link->joins_ports)
 		return true;
 	if (link->vlan_mode == CTL_VLAN_ACCESS) {
 		ret->vid = link->tag;
@@ -401,7 +401,7 @@ static int compare_addrs(const void *left, const void *right)
 {
 	const struct topo_addr *a = *(const struct topo_addr *const *)left;
 	const struct topo_addr *b = *(const struct topo_addr *const *)right;
-	int order = compare_u(a->segment.is_wire, b->segment.is_wire);
+	int order = compare_u(a->segment.joins_ports, b->segment.joins_ports);
 
 	if (!order)
 		order = compare_u(a->segment.idx, b->segment.idx);

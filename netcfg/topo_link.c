@@ -200,14 +200,14 @@ static bool role_error(struct topo_reader *reader, const struct yaml_value *link
 	return false;
 }
 
-static bool check_wire(struct topo_reader *reader, const struct yaml_value *link,
+static bool check_no_vlans(struct topo_reader *reader, const struct yaml_value *link,
 	const struct topo_link_spec *spec)
 {
 	for (size_t i = 0; i < sizeof(vlan_keys) / sizeof(vlan_keys[0]); i++) {
 		/* From the defaults it is meant for the links to bridges. */
 		if (topo_yaml_get(link, vlan_keys[i]) && has(spec, vlan_keys[i]))
 			return role_error(reader, link, vlan_keys[i],
-				"has no meaning on a wire, which passes every frame");
+				"has no meaning between two ports, where every frame passes");
 	}
 	return true;
 }
@@ -329,10 +329,10 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 		.mtu = (uint32_t)spec->mtu,
 		.mtu_mark = mtu ? mtu->mark : value->mark};
 	link->a = plug_in(topo, &a, link->mtu);
-	link->is_wire = !is_bridge(&b);
-	if (link->is_wire) {
+	link->joins_ports = !is_bridge(&b);
+	if (link->joins_ports) {
 		link->b = plug_in(topo, &b, link->mtu);
-		if (!check_wire(reader, value, spec))
+		if (!check_no_vlans(reader, value, spec))
 			return;
 	} else {
 		const struct topo_bridge *bridge = &topo->bridges[b.bridge];
@@ -349,14 +349,15 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 }
 
 static bool check_mode(struct topo_reader *reader, const struct yaml_value *value,
-	const struct topo_link_spec *spec, bool is_wire)
+	const struct topo_link_spec *spec, bool joins_ports)
 {
-	if (!has(spec, "mode") || (spec->mode == 0) == is_wire)
+	if (!has(spec, "mode") || (spec->mode == 0) == joins_ports)
 		return true;
 	if (!topo_yaml_get(value, "mode"))
 		return true; /* a default */
 	return role_error(reader, value, "mode",
-		is_wire ? "is bridge, but no end is a bridge" : "is wire, but one end is a bridge");
+		joins_ports ? "is bridge, but no end is a bridge"
+			    : "is link, but one end is a bridge");
 }
 
 static void read_cable(struct topo_reader *reader, const struct yaml_value *value,

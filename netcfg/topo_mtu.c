@@ -53,7 +53,7 @@ void topo_check_mtus(struct topo_reader *reader)
 		const struct topo_link *link = &topo->links[i];
 
 		members[n].link = link;
-		if (!link->is_wire && !link->a.is_port && link->mtu &&
+		if (!link->joins_ports && !link->a.is_port && link->mtu &&
 			topo_find_segment(topo, link, 0, &members[n].segment))
 			n++;
 	}

@@ -168,8 +168,7 @@ static bool read_root(struct topo_reader *reader, const struct yaml_value *root,
 	topo_schema_read(&topo_root_schema, root, spec, diag);
 	version = topo_yaml_get(root, "version");
 	if (!version)
-		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY,
-				  "key \"version\" is missing"),
+		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY, "key \"version\" missing"),
 			"begin with \"version: 1\"");
 	else if (topo_schema_has(&topo_root_schema, spec, "version") && spec->version != 1)
 		diag_add(diag, version->mark, DIAG_VERSION,
@@ -179,7 +178,7 @@ static bool read_root(struct topo_reader *reader, const struct yaml_value *root,
 			    diag))
 			reader->topo->name = spec->name.text;
 	} else if (!topo_yaml_get(root, "name")) {
-		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY, "key \"name\" is missing"),
+		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY, "key \"name\" missing"),
 			"give the lab a name: \"name: mylab\"");
 	}
 	topo_schema_read(&topo_defaults_schema, spec->defaults, &defaults, diag);

@@ -2,7 +2,7 @@
 
 #include "capture_file.h"
 #include "ctl_field.h"
-#include "port_kind.h"
+#include "port_type.h"
 #include "str.h"
 
 #include <stdio.h>
@@ -99,8 +99,8 @@ static void read_others(const struct topo_port_spec *spec, struct ctl_port *conf
 		CTL_SET(conf, ctl_port, queues, (uint16_t)spec->queues);
 	if (has(spec, "loop"))
 		CTL_SET(conf, ctl_port, loop, spec->loop);
-	if (has(spec, "give-back"))
-		CTL_SET(conf, ctl_port, give_back, spec->give_back);
+	if (has(spec, "rebind"))
+		CTL_SET(conf, ctl_port, rebind, spec->rebind);
 }
 
 static bool check_file(struct topo_reader *reader, const struct topo_port_spec *spec,
@@ -122,7 +122,7 @@ static bool check_others(struct topo_reader *reader, const struct yaml_value *va
 	const struct topo *topo = reader->topo;
 
 	for (unsigned i = 0; i < topo->n_ports; i++) {
-		const char *field = port_kind_conflict(conf, &topo->ports[i].conf);
+		const char *field = port_type_conflict(conf, &topo->ports[i].conf);
 		char key[64];
 
 		if (!field)
@@ -156,9 +156,9 @@ static bool read_conf(struct topo_reader *reader, const struct yaml_value *value
 	read_others(&spec, conf);
 	if (!read_texts(reader, value, &spec, conf))
 		return false;
-	if (port_kind_check(conf, &err) < 0)
+	if (port_type_check(conf, &err) < 0)
 		return refuse(reader, value, &err);
-	port_kind_complete(conf);
+	port_type_complete(conf);
 	return check_file(reader, &spec, conf) && check_others(reader, value, conf);
 }
 

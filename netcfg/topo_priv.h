@@ -63,9 +63,9 @@ void topo_read_addresses(struct topo_reader *reader, struct topo_node *node,
 	const struct topo_node_spec *spec);
 void topo_check_addresses(struct topo_reader *reader);
 
-/** What hears each other's broadcasts: a VLAN of a bridge, or of a wire. */
+/** What hears each other's broadcasts: a VLAN of a bridge, or two ports that are joined. */
 struct topo_segment {
-	bool is_wire;
+	bool joins_ports;
 	unsigned idx; /* of the link or bridge */
 	uint16_t vid; /* 0 = untagged, in no VLAN */
 };

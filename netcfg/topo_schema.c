@@ -1,6 +1,7 @@
 #include "topo_schema.h"
 
 #include "ctl_vswitch.h"
+#include "former.h"
 #include "str.h"
 
 #include <errno.h>
@@ -114,7 +115,7 @@ static const struct topo_field bridge_fields[] = {
 };
 
 static const struct topo_field port_fields[] = {
-	WORD(topo_port_spec, "type", type, ctl_port_types, "kind of port"),
+	WORD(topo_port_spec, "type", type, ctl_port_types, "port type"),
 	KEY(topo_port_spec, "dev", dev, TOPO_TEXT,
 		"interface, or PCI address (nic), or the interface to make (tap, veth)"),
 	KEY(topo_port_spec, "ip", ip, TOPO_TEXT,
@@ -124,8 +125,8 @@ static const struct topo_field port_fields[] = {
 	KEY(topo_port_spec, "owner", owner, TOPO_TEXT, "user who may open the interface (tap)"),
 	KEY(topo_port_spec, "netns", netns, TOPO_TEXT, "network namespace, name or path (veth)"),
 	KEY(topo_port_spec, "peer", peer, TOPO_TEXT, "interface made in the namespace (veth)"),
-	KEY(topo_port_spec, "give-back", give_back, TOPO_BOOL,
-		"return the card to the kernel's driver when the port goes (nic)"),
+	KEY(topo_port_spec, "rebind", rebind, TOPO_BOOL,
+		"return the NIC to the kernel's driver when the port goes (nic)"),
 	KEY(topo_port_spec, "rx-file", rx_file, TOPO_TEXT,
 		"capture file replayed into the switch (pcap)"),
 	KEY(topo_port_spec, "tx-file", tx_file, TOPO_TEXT,
@@ -141,7 +142,7 @@ static const struct topo_field port_fields[] = {
 	NUM(topo_port_spec, "queues", queues, TOPO_NUMBER, 1, 16, "most queue pairs (16)"),
 };
 
-static const char *const mode_names[] = {"wire", "bridge", NULL};
+static const char *const mode_names[] = {"link", "bridge", NULL};
 /* In the order of enum ctl_vlan_mode. */
 static const char *const interface_mode_names[] = {
 	"access", "trunk", "native-tagged", "native-untagged", NULL};
@@ -152,7 +153,7 @@ static const struct topo_field link_fields[] = {
 	NUM(topo_link_spec, "mtu", mtu, TOPO_NUMBER, 68, 65535,
 		"largest packet in bytes, told to the guests"),
 	KEY(topo_link_spec, "enabled", enabled, TOPO_BOOL, "false: the cable is there but pulled"),
-	WORD(topo_link_spec, "mode", mode, mode_names, "wire or bridge; follows from the ends"),
+	WORD(topo_link_spec, "mode", mode, mode_names, "link or bridge; follows from the ends"),
 	WORD(topo_link_spec, "interface-mode", interface_mode, interface_mode_names,
 		"VLAN role of the bridge's port"),
 	NUM(topo_link_spec, "access-vlan", access_vlan, TOPO_VLAN, 1, 4094,
@@ -211,7 +212,8 @@ static const struct topo_field *find_field(const struct topo_schema *schema, con
 		if (!strcmp(schema->fields[i].name, name))
 			return &schema->fields[i];
 	}
-	return NULL;
+	name = former_word(name);
+	return name ? find_field(schema, name) : NULL;
 }
 
 static void unknown_key(const struct topo_schema *schema, const struct yaml_value *key,
@@ -343,14 +345,16 @@ static bool read_word(const struct topo_field *field, const struct yaml_value *v
 	struct diag *diag)
 {
 	struct diag_item *item;
-	const char *nearest;
+	const char *nearest, *now;
 	unsigned n = 0;
 	char list[128] = "";
 
 	if (value->kind != YAML_SCALAR)
 		return wrong_type(field, value, "a word", diag);
+	now = former_word(value->text);
 	for (; field->names[n]; n++) {
-		if (!strcmp(field->names[n], value->text)) {
+		if (!strcmp(field->names[n], value->text) ||
+			(now && !strcmp(field->names[n], now))) {
 			*at = n;
 			return true;
 		}

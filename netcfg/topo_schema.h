@@ -91,7 +91,7 @@ struct topo_port_spec {
 	uint64_t set;
 	struct topo_text path, dev, devargs, mac, owner, ip, netns, peer, rx_file, tx_file;
 	uint64_t type, mode, memif_id, queues;
-	bool loop, give_back;
+	bool loop, rebind;
 };
 
 struct topo_link_spec {

@@ -560,8 +560,8 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 		if (!o->value && value)
 			return err_set_field(err, -EINVAL, o->name, "%s: takes no value", o->name);
 		if (o->value && !value && ++i == argc)
-			return err_set_field(err, -EINVAL, o->name, "%s: value %s is missing",
-				o->name, o->value);
+			return err_set_field(err, -EINVAL, o->name, "%s: value %s missing", o->name,
+				o->value);
 		code = o->parse(args, o->value && !value ? argv[i] : value, err);
 		if (code < 0)
 			return code;

@@ -146,7 +146,7 @@ static int apply_option(struct options *options, int opt, const char *arg, struc
 		return parse_rebalance(options, arg, err);
 	case OPT_STATE:
 		if (!arg[0])
-			return err_set(err, -EINVAL, "--state: the directory is missing");
+			return err_set(err, -EINVAL, "--state: directory missing");
 		options->state = arg;
 		return 0;
 	case OPT_BUSY:

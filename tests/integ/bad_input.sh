@@ -40,8 +40,8 @@ fails_with 'a socket in use' 1 'is the socket of' \
 fails_with 'a socket in a directory that does not exist' 1 'No such file|does not exist' \
 	vs port add p2 bridge br0 type vhost-user path "$T/none/p2.sock" mode server
 
-# Other kinds of port: what they need, what they have not, and what is not there.
-fails_with 'a card without a device' 1 'a nic port needs a dev' vs port add p2 bridge br0 type nic
+# Other port types: what they need, what they have not, and what is not there.
+fails_with 'a NIC without a device' 1 'a nic port needs a dev' vs port add p2 bridge br0 type nic
 fails_with 'a tap with a namespace' 1 'a tap port has no netns' \
 	vs port add p2 bridge br0 type tap netns blue
 fails_with 'a guest with a device' 1 'a vhost-user port has no dev' \
@@ -52,7 +52,7 @@ for type in nic af-xdp af-packet; do
 	fails_with "$type on an interface that is not there" 1 "'none0'" \
 		vs port add p2 bridge br0 type "$type" dev none0
 done
-fails_with 'a card at an address without one' 1 'ffff:ff:1f.7' \
+fails_with 'a NIC at an address without one' 1 'ffff:ff:1f.7' \
 	vs port add p2 bridge br0 type nic dev ffff:ff:1f.7
 fails_with 'a namespace that is not there' 1 'none' \
 	vs port add p2 bridge br0 type veth netns none peer eth0
@@ -72,8 +72,8 @@ fails_with 'a device that DPDK does not know' 1 'p2' \
 fails_with 'another kind for a port that is there' 1 'type cannot change' vs port set p1 type tap
 fails_with 'a device for a port that is there' 1 'dev cannot change' vs port set p1 dev eth0
 fails_with 'a port to delete that does not exist' 1 'p9' vs port del p9
-fails_with 'a wire to a port that is in a bridge' 1 'p1.*bridge' vs link add w1 p1 p9
-fails_with 'a wire to ports that do not exist' 1 'p[89]' vs link add w1 p8 p9
+fails_with 'a link to a port that is in a bridge' 1 'p1.*bridge' vs link add w1 p1 p9
+fails_with 'a link to ports that do not exist' 1 'p[89]' vs link add w1 p8 p9
 fails_with 'VLANs of what is neither bridge nor port' 1 "neither a bridge nor a port 'p9'" vs vlan show p9
 expect 'vlan show with the name of a port' json '[.[].ifname] == ["p1"]' vs -j vlan show p1
 fails_with 'a column that there is not lists those there are' 1 'columns are PORT,' vs --columns foo port show

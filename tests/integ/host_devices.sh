@@ -22,12 +22,12 @@ cable up1 "$B" 10.9.0.2
 vs port add b bridge br0 type af-packet dev up1
 start dump ip netns exec "$B" tcpdump -i eth0 -U -w "$T/b.pcap" arp
 within 5 test -s "$T/b.pcap"
-expect 'stations talk beside the recorder' pings "$A" 10.9.0.2
+expect 'hosts talk beside the recorder' pings "$A" 10.9.0.2
 # What a flooded ARP request was to tcpdump, it was to the recorder.
 arp_of() {
 	tcpdump -nr "$1" -t 'arp[6:2] == 1 and arp[14:4] == 0x0a090001' 2>/dev/null | sort -u
 }
-expect 'the recorder wrote what a station received' within 5 \
+expect 'the recorder wrote what a host received' within 5 \
 	eval "[[ -n \$(arp_of '$T/b.pcap') && \$(arp_of '$T/out.pcap') == \$(arp_of '$T/b.pcap') ]]"
 stop dump
 vs port del rec
@@ -36,7 +36,7 @@ before=$(vs -j port stats b | jq '.[0].tx_frames')
 vs port add play bridge br0 type pcap rx_file "$T/out.pcap"
 expect "replay: each of its $n frames comes in once" within 5 \
 	json ".[0].rx_frames == $n" vs -j port stats play
-expect 'and goes out to a station' json ".[0].tx_frames > $before" vs -j port stats b
+expect 'and goes out to a host' json ".[0].tx_frames > $before" vs -j port stats b
 vs port del play
 vs port add play type pcap rx_file "$T/out.pcap" loop true
 expect 'replay for ever does not end' within 5 \
@@ -47,7 +47,7 @@ fails_with 'a file that is not there is refused' 1 'nosuch.pcap.: No such file' 
 
 # --- AF_XDP -----------------------------------------------------------------------------------------
 
-# AF_XDP takes frames as they are: nobody finishes a checksum that a station left to its NIC.
+# AF_XDP takes frames as they are: nobody finishes a checksum that a host left to its NIC.
 in_b ethtool -K eth0 tx off tso off gso off >/dev/null
 vs port del b
 if vs port add b bridge br0 type af-xdp dev up1 2>"$T/xdp.txt"; then

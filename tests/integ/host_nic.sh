@@ -1,11 +1,11 @@
 #!/bin/bash
-# A network card of the host is taken from the kernel and given back, with its reasons told, and
-# bridges what is behind the switch to its wire. The second card of the emulated host, left to the
+# A NIC of the host is taken from the kernel and given back, with its reasons told, and
+# bridges what is behind the switch to its wire. The second NIC of the emulated host, left to the
 # kernel in a namespace of its own, is the wire's other end.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 require vswitch netcfg jq ip modprobe
-[[ -n ${WEFT_EMUHOST:-} ]] || skip 'takes network cards from the kernel: only inside tools/emuhost'
+[[ -n ${WEFT_EMUHOST:-} ]] || skip 'takes NICs from the kernel: only inside tools/emuhost'
 begin
 card=0000:01:00.0 far=0000:02:00.0
 devices=/sys/bus/pci/devices
@@ -31,12 +31,12 @@ nic=$(iface_of "$card")
 
 fails_with 'without vfio-pci: says what to load' 1 'modprobe vfio-pci' netcfg nic bind "$nic"
 modprobe vfio-pci
-expect 'nic show: the card, its driver and its IOMMU group' \
+expect 'nic show: the NIC, its driver and its IOMMU group' \
 	json "any(.pci == \"$card\" and .name == \"$nic\" and .driver == \"e1000e\" and
 		.can_bind and (.bound | not) and .iommu_group >= 0 and .id == \"8086:10d3\")" \
 	netcfg -j nic show
-fails_with 'an interface that is no card' 1 "'lo': it is no PCI device" netcfg nic bind lo
-fails_with 'a card that does not exist' 1 "PCI device '0000:00:1e.7': there is none" \
+fails_with 'an interface that is no NIC' 1 "'lo': it is no PCI device" netcfg nic bind lo
+fails_with 'a NIC that does not exist' 1 "PCI device '0000:00:1e.7' not found" \
 	netcfg nic bind 00:1e.7
 
 ip address add 192.0.2.1/24 dev "$nic"
@@ -76,14 +76,14 @@ stop holder
 expect 'unbind' netcfg nic unbind "$card"
 expect 'the kernel has it again' driver_is "$card" e1000e
 expect 'with its interface' within 10 has_iface "$card"
-expect 'unbind of a card that is not bound' netcfg nic unbind "$card"
+expect 'unbind of a NIC that is not bound' netcfg nic unbind "$card"
 
-# --- a port on the card --------------------------------------------------------------------------
+# --- a port on the NIC --------------------------------------------------------------------------
 
 # far: the wire's other end. near: a container behind the switch.
 for name in far near; do
 	ip netns add "$name"
-	at_end+=("ip netns del $name || true") # which brings the card back
+	at_end+=("ip netns del $name || true") # which brings the NIC back
 done
 ip link set "$(iface_of "$far")" netns far
 wire=$(ip -n far -j link show | jq -r '.[] | select(.ifname != "lo") | .ifname')
@@ -99,19 +99,19 @@ in_near() {
 mkdir "$T/state"
 switch_up --state "$T/state"
 vs bridge add br0
-add_nic() { # DPDK starts with the first card: slow where everything is emulated
+add_nic() { # DPDK starts with the first NIC: slow where everything is emulated
 	vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$1"
 }
 vs port add near bridge br0 type veth netns near peer eth0 ip 10.9.0.2/24 >/dev/null
 nic=$(iface_of "$card")
 
 fails_with 'a port that the switch refuses' 1 "port 'near'" vs port add near type nic dev "$nic"
-expect 'leaves the card with the kernel' driver_is "$card" e1000e
-expect 'port add takes the card, and says so' \
+expect 'leaves the NIC with the kernel' driver_is "$card" e1000e
+expect 'port add takes the NIC, and says so' \
 	says "interface $nic will be gone" add_nic "$nic"
 expect 'vfio-pci has it now' driver_is "$card" vfio-pci
 expect 'the port runs on DPDK'"'"'s own driver, named by its address' within 20 \
-	json "any(.name == \"up0\" and .state == \"running\" and .carrier and .give_back and
+	json "any(.name == \"up0\" and .state == \"running\" and .carrier and .rebind and
 		.dev == \"$card\" and .driver == \"net_e1000_em\" and .speed == 1000)" vs -j port show up0
 expect 'port add --may-exist finds it by the name that is gone' \
 	vs --may-exist port add up0 bridge br0 type nic dev "$nic"
@@ -158,7 +158,7 @@ refuse 'VLAN 10 does not' in_near busybox ping -c2 -W1 10.10.0.1
 # --- given back ----------------------------------------------------------------------------------
 
 expect 'port del' vs port del up0
-expect 'the kernel has the card again' driver_is "$card" e1000e
+expect 'the kernel has the NIC again' driver_is "$card" e1000e
 expect 'and its interface' within 10 has_iface "$card"
 nic=$(iface_of "$card")
 expect 'a second time' add_nic "$nic"

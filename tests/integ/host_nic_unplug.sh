@@ -1,6 +1,6 @@
 #!/bin/bash
-# A network card that is a port of a running switch, under traffic in both directions: its cable is
-# cut and mended, the card pulled and plugged in again, removed and asked back by the host. Whoever
+# A NIC that is a port of a running switch, under traffic in both directions: its cable is
+# cut and mended, the NIC pulled and plugged in again, removed and asked back by the host. Whoever
 # takes it away gets it at once, the rest of the bridge goes on, the port comes back by itself where
 # it may, and every frame is accounted for. QEMU of the emulated host does what a hand would do.
 # shellcheck source=tests/integ/lib.sh
@@ -8,11 +8,11 @@
 # shellcheck source=tests/integ/netns.sh
 . "$(dirname -- "$0")/netns.sh"
 require vswitch netcfg jq ip modprobe python3 socat
-[[ -n ${WEFT_EMUHOST:-} ]] || skip 'pulls network cards: only inside tools/emuhost'
+[[ -n ${WEFT_EMUHOST:-} ]] || skip 'pulls NICs: only inside tools/emuhost'
 qemu() {
 	"$ROOT/tools/emuhost.d/monitor" "$@"
 }
-qemu query-version >/dev/null 2>&1 || skip 'pulls network cards: needs tools/emuhost --monitor'
+qemu query-version >/dev/null 2>&1 || skip 'pulls NICs: needs tools/emuhost --monitor'
 begin
 card=0000:01:00.0 far=0000:02:00.0
 devices=/sys/bus/pci/devices
@@ -43,7 +43,7 @@ within 10 has_iface "$far"
 # far: the wire's other end. near, next: containers behind the switch.
 for name in far near next; do
 	ip netns add "$name"
-	at_end+=("ip netns del $name || true") # which brings the card back
+	at_end+=("ip netns del $name || true") # which brings the NIC back
 done
 ip link set "$(iface_of "$far")" netns far name wire
 ip -n far link set wire up
@@ -54,7 +54,7 @@ vs bridge add br0
 vs port add near bridge br0 type veth netns near peer eth0 ip 10.9.0.2/24 >/dev/null
 vs port add next bridge br0 type veth netns next peer eth0 ip 10.9.0.3/24 >/dev/null
 vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$(iface_of "$card")" >/dev/null
-expect 'the port runs' within 20 port_is up0 '.state == "running" and .carrier and .give_back'
+expect 'the port runs' within 20 port_is up0 '.state == "running" and .carrier and .rebind'
 
 reaches() {
 	ip netns exec near busybox ping -c1 -W1 "$1"
@@ -131,17 +131,17 @@ for round in 1 2 3; do
 	expect "cable mended ($round): an event says so" within 10 watched carrier-up "$round"
 	comes_back "cable mended ($round)"
 done
-expect 'it was the same card all along' port_is up0 '.connects == 1'
+expect 'it was the same NIC all along' port_is up0 '.connects == 1'
 
-# --- the card -------------------------------------------------------------------------------------
+# --- the NIC -------------------------------------------------------------------------------------
 
 gone() { # WHAT
 	expect "$1: the port says so" port_is up0 '.state == "connecting" and (.carrier | not) and
-		.last_error == "the card was removed"'
+		.last_error == "the NIC was removed"'
 	refuse "$1: the bridge has forgotten the far end" knows_far
 	expect "$1: the neighbour is reached" reaches 10.9.0.3
 	sleep 2.5 # the port has looked for it meanwhile
-	expect "$1: why it went still stands" port_is up0 '.last_error == "the card was removed"'
+	expect "$1: why it went still stands" port_is up0 '.last_error == "the NIC was removed"'
 	balance "$1"
 }
 plug() {
@@ -151,14 +151,14 @@ plug() {
 for round in 1 2; do
 	is_there
 	qemu device_del id=nic0 >/dev/null
-	expect "card pulled ($round): it can go" within 8 is_away
-	gone "card pulled ($round)"
-	expect "card pulled ($round): an event said so" watched carrier-down $((3 + round))
+	expect " NIC pulled ($round): it can go" within 8 is_away
+	gone " NIC pulled ($round)"
+	expect " NIC pulled ($round): an event said so" watched carrier-down $((3 + round))
 	plug
-	comes_back "card plugged in ($round)"
-	expect "card plugged in ($round): it was taken from its driver" driver_is "$card" vfio-pci
+	comes_back " NIC plugged in ($round)"
+	expect " NIC plugged in ($round): it was taken from its driver" driver_is "$card" vfio-pci
 done
-expect 'a card that came back counts as connected anew' port_is up0 '.connects == 3'
+expect 'a NIC that came back counts as connected anew' port_is up0 '.connects == 3'
 
 expect 'removed through sysfs: at once' timeout "$WAIT" sh -c "echo 1 >$devices/$card/remove"
 expect 'removed through sysfs: it is away' is_away
@@ -181,14 +181,14 @@ balance 'asked back'
 expect 'until it is given' netcfg nic bind "$card"
 comes_back 'given again'
 
-# --- a port that does not take cards by itself ----------------------------------------------------
+# --- a port that does not take NICs by itself ----------------------------------------------------
 
 expect 'port del' vs port del up0
 within 10 has_iface "$card"
 netcfg nic bind "$card" >/dev/null
 vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$card" >/dev/null
-expect 'a port on a card that the operator took' within 20 \
-	port_is up0 '.state == "running" and (.give_back | not)'
+expect 'a port on a NIC that the operator took' within 20 \
+	port_is up0 '.state == "running" and (.rebind | not)'
 qemu device_del id=nic0 >/dev/null
 expect 'pulled: it can go' within 8 is_away
 plug
@@ -201,9 +201,9 @@ comes_back 'given by the operator'
 
 qemu device_del id=nic0 >/dev/null
 expect 'pulled once more' within 8 is_away
-expect 'a port without its card can be deleted' vs port del up0
+expect 'a port without its NIC can be deleted' vs port del up0
 plug
-expect 'and the card is nobody'"'"'s' within 10 has_iface "$card"
+expect 'and the NIC is nobody'"'"'s' within 10 has_iface "$card"
 stop out
 stop in
 expect 'the totals outlive the port' within 10 accounted

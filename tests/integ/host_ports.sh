@@ -23,7 +23,7 @@ expect 'veth to the host' pings "$B" 10.9.0.3
 expect 'IP fragments pass as they are' pings "$A" 10.9.0.2 20000
 expect 'the tap has the address that was asked for' \
 	eval 'in_sw ip -j link show tap0 | jq -e ".[0].address == \"02:00:00:00:00:33\""'
-expect 'stations send unfinished checksums and segments' \
+expect 'hosts send unfinished checksums and segments' \
 	eval 'in_b ethtool -k eth0 | grep -q "^tcp-segmentation-offload: on"'
 expect 'a file by TCP, af-packet to veth' send_file "$A" "$B" 10.9.0.2
 expect 'a file by TCP, veth to af-packet' send_file "$B" "$A" 10.9.0.1
@@ -32,7 +32,7 @@ expect 'a file by TCP, tap to af-packet' send_file "$SW" "$A" 10.9.0.1
 expect 'segments went through uncut' \
 	json 'any(.[]; .name == "a" and .rx_bytes / .rx_frames > 3000)' vs -j port stats
 in_b ethtool -K eth0 tx off tso off gso off rx off gro off >/dev/null
-expect 'a file from a station with offloads to one without' send_file "$A" "$B" 10.9.0.2
+expect 'a file from a host with offloads to one without' send_file "$A" "$B" 10.9.0.2
 expect 'and back' send_file "$B" "$A" 10.9.0.1
 expect 'no checksum was ever wrong' \
 	eval "((\$(bad_checksums $A) + \$(bad_checksums $B) + \$(bad_checksums $SW) == 0))"
@@ -130,7 +130,7 @@ expect 'nor is it in force any longer' within 5 port_is a '.mtu == 9100'
 
 # Links and interfaces that go.
 in_a ip link set dev eth0 down
-expect 'a station without link takes the port down' \
+expect 'a host without link takes the port down' \
 	within 5 port_is a '.state == "negotiating" and (.carrier | not) and .last_error == "the link is down"'
 in_a ip link set dev eth0 up
 expect 'and up again' within 5 port_is a '.state == "running" and .carrier'

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The example lab with a network card of the host: `netcfg apply` takes it from the kernel, a KVM guest
-# and the wire's other end reach each other over a VLAN trunk, and `netcfg destroy` gives the card back.
+# The example lab with a NIC of the host: `netcfg apply` takes it from the kernel, a KVM guest
+# and the wire's other end reach each other over a VLAN trunk, and `netcfg destroy` gives the NIC back.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/integ/wire.sh
@@ -13,27 +13,27 @@ ip -n far link set v10 up
 
 # --- what stands in the way ----------------------------------------------------------------------
 
-lab_file 's/, give-back: true//'
+lab_file 's/, rebind: true//'
 expect 'the file is valid' lab validate
-fails_with 'without give-back, the card has to be bound before' 1 "hint: .*netcfg nic bind $card" lab apply
+fails_with 'without rebind, the NIC has to be bound before' 1 "hint: .*netcfg nic bind $card" lab apply
 ip address add 192.0.2.1/24 dev "$nic"
 ip link set "$nic" up
 lab_file ''
-fails_with 'a card that the host needs is not taken' 1 "'$nic' has the only address" lab apply
+fails_with 'a NIC that the host needs is not taken' 1 "'$nic' has the only address" lab apply
 expect 'it is still with the kernel' driver_is "$card" e1000e
 ip address flush dev "$nic"
 
 # --- a trunk to the wire -------------------------------------------------------------------------
 
 lab_up "$LAB_FILE"
-expect 'apply took the card' driver_is "$card" vfio-pci
+expect 'apply took the NIC' driver_is "$card" vfio-pci
 refuse 'its interface is gone' has_iface "$card"
 expect 'its port runs' within 20 json \
 	"any(.[]; .name == \"up0\" and .state == \"running\" and .dev == \"$card\" and .driver == \"net_e1000_em\")" \
 	netcfg -j port show
 expect 'everything is well' within 10 lab status --check
 expect 'a second apply has nothing to do' lab plan --exit-code
-fails_with 'nor is the card another program'"'"'s' 1 'a program uses it' netcfg nic unbind "$card"
+fails_with 'nor is the NIC another program'"'"'s' 1 'a program uses it' netcfg nic unbind "$card"
 
 expect 'the guest has the MTU of its cable' mtu_is 1500
 expect 'VLAN 10 of the wire reaches h1' within 20 in_far busybox ping -c1 -W5 10.0.10.1
@@ -47,6 +47,6 @@ ip -n far address del 10.0.10.253/24 dev "$wire"
 # --- given back ----------------------------------------------------------------------------------
 
 expect 'destroy succeeds' lab destroy
-expect 'the kernel has the card again' driver_is "$card" e1000e
+expect 'the kernel has the NIC again' driver_is "$card" e1000e
 expect 'and its interface' within 10 has_iface "$card"
 finish

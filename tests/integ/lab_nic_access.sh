@@ -1,5 +1,5 @@
 #!/bin/bash
-# A lab with a network card of the host is changed: the trunk becomes an access port with jumbo frames, and
+# A lab with a NIC of the host is changed: the trunk becomes an access port with jumbo frames, and
 # its guest, begun anew, has the larger MTU.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# A wire passes what bridges keep: PAUSE, LACP, LLDP, 802.1X and spanning tree frames, between two
-# KVM guests; a LACP bond over two wires comes up and loses a leg when its cable is pulled.
+# A link between two ports passes what bridges keep: PAUSE, LACP, LLDP, 802.1X and spanning tree frames, between two
+# KVM guests; a LACP bond over two links comes up and loses a leg when its cable is pulled.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 require vmm vswitch netcfg jq
@@ -55,7 +55,7 @@ bonded() { # NUMBER of ports in the active aggregator of h1, with a partner
 	grep -q "Number of ports: $1" "$T/bond" &&
 		grep -q 'Partner Mac Address: [0-9a-f:]*[1-9a-f]' "$T/bond"
 }
-expect 'a LACP bond over two wires comes up with both' within 20 bonded 2
+expect 'a LACP bond over two links comes up with both' within 20 bonded 2
 expect 'and carries traffic' within 10 node h1 ping -c1 -W5 10.0.0.2
 expect 'a cable is pulled' netcfg link h1:eth1 down
 expect 'both ends of it lose carrier' within 5 \

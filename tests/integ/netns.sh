@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034
-# Network namespaces for tests of host ports: one for the switch, two for stations. A test sources
+# Network namespaces for tests of host ports: one for the switch, two for hosts. A test sources
 # this after lib.sh and calls netns_begin in place of begin. Skipped where namespaces cannot be made.
 
 netns_begin() {

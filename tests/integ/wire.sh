@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034
-# A lab with a network card of the host, inside the emulated host: the first card is the lab's, the second,
+# A lab with a NIC of the host, inside the emulated host: the first NIC is the lab's, the second,
 # left to the kernel in a namespace of its own, is the wire's other end. A test sources this after lib.sh
 # and calls wire_begin in place of begin.
 
 wire_begin() {
 	require vmm vswitch netcfg jq ip modprobe busybox
-	[[ -n ${WEFT_EMUHOST:-} ]] || skip 'takes network cards from the kernel: only inside tools/emuhost'
+	[[ -n ${WEFT_EMUHOST:-} ]] || skip 'takes NICs from the kernel: only inside tools/emuhost'
 	begin
 	cd "$ROOT" || exit
 	card=0000:01:00.0 far=0000:02:00.0
@@ -16,7 +16,7 @@ wire_begin() {
 	within 10 has_iface "$far"
 	nic=$(iface_of "$card")
 	ip netns add far
-	at_end+=("ip netns del far || true") # which brings the card back
+	at_end+=("ip netns del far || true") # which brings the NIC back
 	ip link set "$(iface_of "$far")" netns far
 	wire=$(ip -n far -j link show | jq -r '.[] | select(.ifname != "lo") | .ifname')
 	ip -n far link set "$wire" up

@@ -40,7 +40,7 @@ int attack_main(const char *group, const struct attack_case *cases, unsigned n);
 
 /**
  * The address of neighbour 1 or 2 and of attackers (3..255): 02:00:00:00:00:0n. Attackers that send
- * from 1 or 2 take the neighbours' frames over, as any station of a learning bridge can.
+ * from 1 or 2 take the neighbours' frames over, as any host of a learning bridge can.
  */
 #define ATTACK_MAC(n)              \
 	{                          \

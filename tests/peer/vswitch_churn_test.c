@@ -6,7 +6,7 @@
  * WEFT_CHURN_SEED     of the sequence of changes and of the frames (default: the clock; printed)
  * WEFT_CHURN_WORKERS  only this number of workers, 1 or 2 */
 #include "ctl_client.h"
-#include "station.h"
+#include "end_host.h"
 #include "switch_proc.h"
 
 #include <dirent.h>
@@ -26,10 +26,10 @@
 
 #define TICK_NS   100000000
 #define WAIT_MS   60000 /* for what hangs */
-#define N_FIXED   14    /* stations whose ports stay; the others come and go */
+#define N_FIXED   14    /* hosts whose ports stay; the others come and go */
 #define N_ALL     20
-#define N_WIRES   2
-#define FIRST_END 10 /* stations from here to N_FIXED are ends of wires */
+#define N_LINKS   2
+#define FIRST_END 10 /* hosts from here to N_FIXED are ends of links */
 
 /* Memory that a freed object leaves behind is kept from use for a while under AddressSanitizer,
  * which looks for leaks itself at the end. */
@@ -41,7 +41,7 @@
 
 static const struct {
 	uint16_t vid;
-	const char *bridge; /* NULL: on wires; "*": any */
+	const char *bridge; /* NULL: on links; "*": any */
 	unsigned first, end;
 } domains[] = {
 	{10, "br0", 0, 3},
@@ -56,8 +56,8 @@ struct change_counts {
 };
 
 static struct switch_proc proc;
-static struct station stations[N_ALL];
-static bool has_wire[N_WIRES];
+static struct end_host hosts[N_ALL];
+static bool has_link[N_LINKS];
 static uint64_t rng; /* the churner's */
 static pthread_t load;
 static bool is_loaded;
@@ -74,7 +74,7 @@ static uint64_t now_ns(void)
 
 static uint32_t dice(uint32_t below)
 {
-	return station_random(&rng, below);
+	return end_host_random(&rng, below);
 }
 
 /* Request in words, made as by printf(); it has to work. */
@@ -108,10 +108,10 @@ static void *load_main(void *arg)
 	while (!stop_load) {
 		for (unsigned i = 0; i < N_ALL; i++) {
 			/* Whoever is being changed waits for its turn. */
-			if (pthread_mutex_trylock(&stations[i].lock))
+			if (pthread_mutex_trylock(&hosts[i].lock))
 				continue;
-			(void)station_poll(&stations[i], stations, N_ALL, &load_rng);
-			pthread_mutex_unlock(&stations[i].lock);
+			(void)end_host_poll(&hosts[i], hosts, N_ALL, &load_rng);
+			pthread_mutex_unlock(&hosts[i].lock);
 		}
 	}
 	return NULL;
@@ -137,12 +137,12 @@ static void load_stop(void)
 
 /* ---- Peers ----------------------------------------------------------------------------------- */
 
-/* Drive the station's port with rings and features of any kind. */
-static void connect_peer(struct station *station, bool listen)
+/* Drive the host's port with rings and features of any kind. */
+static void connect_peer(struct end_host *host, bool listen)
 {
 	static const uint64_t optional[] = {VIRTIO_BIT(VIRTIO_F_EVENT_IDX),
 		VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF), VIRTIO_BIT(VIRTIO_F_INDIRECT_DESC)};
-	const struct fe_config config = {.path = switch_proc_path(&proc, station->name),
+	const struct fe_config config = {.path = switch_proc_path(&proc, host->name),
 		.listen = listen,
 		.timeout_ms = 60000,
 		.packed = dice(2),
@@ -155,17 +155,17 @@ static void connect_peer(struct station *station, bool listen)
 	struct fe *fe;
 
 	assert_int_equal(fe_create(&config, &fe), 0);
-	pthread_mutex_lock(&station->lock);
-	station->fe = fe;
-	station->n_queues = config.queue_pairs;
-	station->sends = station->reads = true;
-	pthread_mutex_unlock(&station->lock);
+	pthread_mutex_lock(&host->lock);
+	host->fe = fe;
+	host->n_queues = config.queue_pairs;
+	host->sends = host->reads = true;
+	pthread_mutex_unlock(&host->lock);
 }
 
 /* Does the switch still hold the connection that is its connects-th? */
-static bool has_connection(const struct station *station, uint64_t connects)
+static bool has_connection(const struct end_host *host, uint64_t connects)
 {
-	struct ctl_port port = show(station->name);
+	struct ctl_port port = show(host->name);
 
 	return port.connects == connects &&
 	       (port.state == CTL_CONN_RUNNING || port.state == CTL_CONN_NEGOTIATING);
@@ -173,74 +173,74 @@ static bool has_connection(const struct station *station, uint64_t connects)
 
 /* The connection ends as if the guest was killed; what it got is looked at when the switch
  * noticed. */
-static void kill_peer(struct station *station, bool has_port)
+static void kill_peer(struct end_host *host, bool has_port)
 {
 	uint64_t connects;
 
-	if (!station->fe)
+	if (!host->fe)
 		return;
-	connects = has_port ? show(station->name).connects : 0;
-	(void)shutdown(fe_socket(station->fe), SHUT_RDWR);
+	connects = has_port ? show(host->name).connects : 0;
+	(void)shutdown(fe_socket(host->fe), SHUT_RDWR);
 	/* Not running is not enough: disabled rings are used as long as the connection lasts. */
-	for (unsigned i = 0; has_port && has_connection(station, connects); i++) {
+	for (unsigned i = 0; has_port && has_connection(host, connects); i++) {
 		assert_true(i < 60000);
 		usleep(1000);
 	}
-	pthread_mutex_lock(&station->lock);
-	station_retire(station);
-	pthread_mutex_unlock(&station->lock);
+	pthread_mutex_lock(&host->lock);
+	end_host_retire(host);
+	pthread_mutex_unlock(&host->lock);
 }
 
-static bool listens(const struct station *station)
+static bool listens(const struct end_host *host)
 {
-	return show(station->name).mode == CTL_SOCK_CLIENT;
+	return show(host->name).mode == CTL_SOCK_CLIENT;
 }
 
 /* Enable or disable each of its rings, or enable all. */
-static void enable_rings(struct station *station, bool all)
+static void enable_rings(struct end_host *host, bool all)
 {
-	for (uint32_t i = 0; i < 2 * station->n_queues; i++) {
+	for (uint32_t i = 0; i < 2 * host->n_queues; i++) {
 		const struct vhost_user_vring_state state = {i, all || dice(2)};
 
-		assert_int_equal(fe_message(station->fe, VHOST_USER_SET_VRING_ENABLE, 0, &state,
+		assert_int_equal(fe_message(host->fe, VHOST_USER_SET_VRING_ENABLE, 0, &state,
 					 sizeof(state), NULL, 0),
 			0);
 	}
 }
 
-static void change_peer(struct station *station)
+static void change_peer(struct end_host *host)
 {
 	counts.peers++;
 	switch (dice(7)) {
 	case 0: /* hangs */
-		pthread_mutex_lock(&station->lock);
-		station->reads = false;
-		pthread_mutex_unlock(&station->lock);
+		pthread_mutex_lock(&host->lock);
+		host->reads = false;
+		pthread_mutex_unlock(&host->lock);
 		break;
 	case 1: /* is reset and comes back at once */
 	case 2:
-		pthread_mutex_lock(&station->lock);
-		assert_int_equal(fe_stop(station->fe), 0);
-		assert_int_equal(fe_start(station->fe), 0);
-		station->reads = station->sends = true;
-		pthread_mutex_unlock(&station->lock);
+		pthread_mutex_lock(&host->lock);
+		assert_int_equal(fe_stop(host->fe), 0);
+		assert_int_equal(fe_start(host->fe), 0);
+		host->reads = host->sends = true;
+		pthread_mutex_unlock(&host->lock);
 		break;
 	case 3: /* is started again without the switch's notice */
-		pthread_mutex_lock(&station->lock);
-		assert_int_equal(fe_reconnect(station->fe), 0);
-		pthread_mutex_unlock(&station->lock);
+		pthread_mutex_lock(&host->lock);
+		assert_int_equal(fe_reconnect(host->fe), 0);
+		pthread_mutex_unlock(&host->lock);
 		break;
 	case 4: /* is another guest */
-		kill_peer(station, true);
-		connect_peer(station, listens(station));
+		kill_peer(host, true);
+		connect_peer(host, listens(host));
 		break;
 	case 5: /* uses other queues */
-		enable_rings(station, false);
+		enable_rings(host, false);
 		break;
 	default: /* reads on */
-		pthread_mutex_lock(&station->lock);
-		station->reads = true;
-		pthread_mutex_unlock(&station->lock);
+		pthread_mutex_lock(&host->lock);
+		host->reads = true;
+		pthread_mutex_unlock(&host->lock);
 	}
 }
 
@@ -282,87 +282,87 @@ static const char *bridge_of(unsigned domain, const char *any)
 	return strcmp(bridge, "*") != 0 ? bridge : any;
 }
 
-static void add_port(struct station *station)
+static void add_port(struct end_host *host)
 {
-	unsigned domain = domain_of(station->id);
+	unsigned domain = domain_of(host->id);
 	bool listen = dice(4) == 0;
 
-	station->domain = (uint8_t)domain;
-	station->vid = domains[domain].vid;
+	host->domain = (uint8_t)domain;
+	host->vid = domains[domain].vid;
 	if (domains[domain].bridge)
-		must("PortAdd", "name %s bridge %s path $/%s mode %s %s", station->name,
-			bridge_of(domain, any_bridge()), station->name,
-			listen ? "client" : "server", vlan_words(station->vid));
+		must("PortAdd", "name %s bridge %s path $/%s mode %s %s", host->name,
+			bridge_of(domain, any_bridge()), host->name, listen ? "client" : "server",
+			vlan_words(host->vid));
 	else
-		must("PortAdd", "name %s path $/%s mode %s", station->name, station->name,
+		must("PortAdd", "name %s path $/%s mode %s", host->name, host->name,
 			listen ? "client" : "server");
-	connect_peer(station, listen);
+	connect_peer(host, listen);
 	counts.added++;
 }
 
-static void remove_port(struct station *station)
+static void remove_port(struct end_host *host)
 {
 	switch (dice(3)) {
 	case 0: /* under load */
 		break;
 	case 1:
-		kill_peer(station, true);
+		kill_peer(host, true);
 		break;
 	default: /* both at once */
-		(void)shutdown(fe_socket(station->fe), SHUT_RDWR);
+		(void)shutdown(fe_socket(host->fe), SHUT_RDWR);
 	}
-	must("PortDel", "name %s", station->name);
-	kill_peer(station, false);
+	must("PortDel", "name %s", host->name);
+	kill_peer(host, false);
 	counts.removed++;
 }
 
-static void change_bridged_port(struct station *station)
+static void change_bridged_port(struct end_host *host)
 {
 	static const unsigned mtus[] = {68, 500, 1500, 4000, 9216};
 
 	switch (dice(8)) {
 	case 0:
-		must("PortSet", "name %s %s", station->name, vlan_words(station->vid));
+		must("PortSet", "name %s %s", host->name, vlan_words(host->vid));
 		break;
 	case 1:
-		must("PortSet", "name %s mtu %u", station->name, mtus[dice(5)]);
+		must("PortSet", "name %s mtu %u", host->name, mtus[dice(5)]);
 		break;
 	case 2:
-		must("PortSet", "name %s enabled false", station->name);
+		must("PortSet", "name %s enabled false", host->name);
 		break;
 	case 3:
-		must("PortSet", "name %s bridge -", station->name);
+		must("PortSet", "name %s bridge -", host->name);
 		break;
 	default:
-		must("PortSet", "name %s enabled true bridge %s", station->name,
-			bridge_of(station->domain, any_bridge()));
+		must("PortSet", "name %s enabled true bridge %s", host->name,
+			bridge_of(host->domain, any_bridge()));
 	}
 }
 
-static void add_wire(unsigned wire)
+static void add_link(unsigned link)
 {
-	unsigned a = FIRST_END + 2 * wire;
+	unsigned a = FIRST_END + 2 * link;
 
-	must("LinkAdd", "name w%u a %s b %s", wire, stations[a].name, stations[a + 1].name);
-	has_wire[wire] = true;
+	must("LinkAdd", "name w%u a %s b %s", link, hosts[a].name, hosts[a + 1].name);
+	has_link[link] = true;
 }
 
-static void change_wire(unsigned wire)
+static void change_link(unsigned link)
 {
-	if (!has_wire[wire]) {
-		add_wire(wire);
+	if (!has_link[link]) {
+		add_link(link);
 		return;
 	}
 	switch (dice(4)) {
 	case 0:
-		must("LinkDel", "name w%u", wire);
-		has_wire[wire] = false;
+		must("LinkDel", "name w%u", link);
+		has_link[link] = false;
 		break;
 	case 1:
-		must("LinkSet", "name w%u mtu %u", wire, 68 + dice(9000));
+		must("LinkSet", "name w%u mtu %u", link, 68 + dice(9000));
 		break;
 	default:
-		must("LinkSet", "name w%u enabled %s", wire, dice(3) ? "true" : "false");
+		must("LinkSet", "name w%u enabled %s", link, dice(3) ? "true" : "false");
 	}
 }
 
@@ -391,24 +391,24 @@ static void change_something(void)
 	if (kind == 0)
 		change_switch();
 	else if (kind == 1)
-		change_wire(dice(N_WIRES));
+		change_link(dice(N_LINKS));
 	else
-		change_bridged_port(&stations[dice(FIRST_END)]);
+		change_bridged_port(&hosts[dice(FIRST_END)]);
 }
 
 /* One port comes or goes, one thing is configured otherwise, one guest does something. */
 static void tick(void)
 {
-	struct station *station = &stations[N_FIXED + dice(N_ALL - N_FIXED)];
+	struct end_host *host = &hosts[N_FIXED + dice(N_ALL - N_FIXED)];
 
-	if (station->fe)
-		remove_port(station);
+	if (host->fe)
+		remove_port(host);
 	else
-		add_port(station);
+		add_port(host);
 	change_something();
-	change_peer(&stations[dice(N_FIXED)]);
-	if (station_fault())
-		fail_msg("%s", station_fault());
+	change_peer(&hosts[dice(N_FIXED)]);
+	if (end_host_fault())
+		fail_msg("%s", end_host_fault());
 }
 
 static void churn(uint64_t duration_ns)
@@ -424,19 +424,19 @@ static void churn(uint64_t duration_ns)
 	}
 }
 
-/* Each fixed station sent something and got something. */
+/* Each fixed host sent something and got something. */
 static void wait_until_heard(void)
 {
 	for (unsigned i = 0, tries = 0; i < N_FIXED; tries++) {
-		pthread_mutex_lock(&stations[i].lock);
-		bool heard = stations[i].n_sent && stations[i].n_got;
-		pthread_mutex_unlock(&stations[i].lock);
+		pthread_mutex_lock(&hosts[i].lock);
+		bool heard = hosts[i].n_sent && hosts[i].n_got;
+		pthread_mutex_unlock(&hosts[i].lock);
 		if (heard) {
 			i++;
 			continue;
 		}
 		if (tries >= WAIT_MS)
-			fail_msg("the guest at port '%s' hears nothing", stations[i].name);
+			fail_msg("the guest at port '%s' hears nothing", hosts[i].name);
 		usleep(1000);
 	}
 }
@@ -449,22 +449,22 @@ static void calm_down(void)
 	const char *any = any_bridge();
 
 	for (unsigned i = N_FIXED; i < N_ALL; i++) {
-		if (stations[i].fe)
-			remove_port(&stations[i]);
+		if (hosts[i].fe)
+			remove_port(&hosts[i]);
 	}
 	for (unsigned i = 0; i < N_FIXED; i++) {
 		if (i < FIRST_END)
-			must("PortSet", "name %s enabled true mtu 9216 bridge %s", stations[i].name,
-				bridge_of(stations[i].domain, any));
-		pthread_mutex_lock(&stations[i].lock);
-		stations[i].reads = true;
-		pthread_mutex_unlock(&stations[i].lock);
-		enable_rings(&stations[i], true);
-		switch_wait_port(&proc, stations[i].name, CTL_CONN_RUNNING);
+			must("PortSet", "name %s enabled true mtu 9216 bridge %s", hosts[i].name,
+				bridge_of(hosts[i].domain, any));
+		pthread_mutex_lock(&hosts[i].lock);
+		hosts[i].reads = true;
+		pthread_mutex_unlock(&hosts[i].lock);
+		enable_rings(&hosts[i], true);
+		switch_wait_port(&proc, hosts[i].name, CTL_CONN_RUNNING);
 	}
-	for (unsigned i = 0; i < N_WIRES; i++) {
-		if (!has_wire[i])
-			add_wire(i);
+	for (unsigned i = 0; i < N_LINKS; i++) {
+		if (!has_link[i])
+			add_link(i);
 		must("LinkSet", "name w%u enabled true mtu 9216", i);
 	}
 	wait_until_heard();
@@ -492,11 +492,11 @@ static struct held held_now(void)
 		held.fds++;
 	(void)closedir(fds);
 	for (unsigned i = 0; i < N_ALL; i++) {
-		if (!stations[i].fe)
+		if (!hosts[i].fe)
 			continue;
-		held.fds -= 4 * stations[i].n_queues;
-		/* Both kinds of port have a timer and a connection; one has a listener, too. */
-		held.fds -= !listens(&stations[i]);
+		held.fds -= 4 * hosts[i].n_queues;
+		/* Both port types have a timer and a connection; one has a listener, too. */
+		held.fds -= !listens(&hosts[i]);
 	}
 	(void)snprintf(path, sizeof(path), "/proc/%d/status", proc.pid);
 	status = fopen(path, "r");
@@ -520,9 +520,9 @@ static void wait_until_read(void)
 		usleep(1000);
 		got = 0;
 		for (unsigned i = 0; i < N_ALL; i++) {
-			pthread_mutex_lock(&stations[i].lock);
-			got += stations[i].n_got;
-			pthread_mutex_unlock(&stations[i].lock);
+			pthread_mutex_lock(&hosts[i].lock);
+			got += hosts[i].n_got;
+			pthread_mutex_unlock(&hosts[i].lock);
 		}
 	}
 }
@@ -532,9 +532,9 @@ static void stop_senders(void)
 	unsigned pending = 1;
 
 	for (unsigned i = 0; i < N_FIXED; i++) {
-		pthread_mutex_lock(&stations[i].lock);
-		stations[i].sends = false;
-		pthread_mutex_unlock(&stations[i].lock);
+		pthread_mutex_lock(&hosts[i].lock);
+		hosts[i].sends = false;
+		pthread_mutex_unlock(&hosts[i].lock);
 	}
 	for (unsigned tries = 0; pending; tries++) {
 		if (tries >= WAIT_MS)
@@ -542,9 +542,9 @@ static void stop_senders(void)
 		usleep(1000);
 		pending = 0;
 		for (unsigned i = 0; i < N_FIXED; i++) {
-			pthread_mutex_lock(&stations[i].lock);
-			pending += station_pending(&stations[i]);
-			pthread_mutex_unlock(&stations[i].lock);
+			pthread_mutex_lock(&hosts[i].lock);
+			pending += end_host_pending(&hosts[i]);
+			pthread_mutex_unlock(&hosts[i].lock);
 		}
 	}
 	wait_until_read();
@@ -560,21 +560,21 @@ static int add_drops(void *ctx, const void *row)
 	return 0;
 }
 
-static void check_port(const struct station *station)
+static void check_port(const struct end_host *host)
 {
 	char words[64];
 	struct ctl_port_stats row;
 	struct ctl_ref ref = {0};
 	uint64_t named = 0;
 
-	(void)snprintf(words, sizeof(words), "name %s", station->name);
+	(void)snprintf(words, sizeof(words), "name %s", host->name);
 	assert_int_equal(switch_rows(&proc, "PortStats", words, &row), 1);
-	if (row.rx_frames != station->n_sent || row.tx_frames != station->n_got)
+	if (row.rx_frames != host->n_sent || row.tx_frames != host->n_got)
 		fail_msg("port '%s' counted %llu in, %llu out; its guest sent %llu and got %llu",
-			station->name, (unsigned long long)row.rx_frames,
-			(unsigned long long)row.tx_frames, (unsigned long long)station->n_sent,
-			(unsigned long long)station->n_got);
-	CTL_SET_STR(&ref, ctl_ref, name, station->name);
+			host->name, (unsigned long long)row.rx_frames,
+			(unsigned long long)row.tx_frames, (unsigned long long)host->n_sent,
+			(unsigned long long)host->n_got);
+	CTL_SET_STR(&ref, ctl_ref, name, host->name);
 	assert_int_equal(ctl_client_rows(proc.client, "PortDrops", &ref, add_drops, &named, NULL),
 		0);
 	assert_int_equal(named, row.rx_dropped + row.tx_dropped);
@@ -588,10 +588,10 @@ static void check_frames(double seconds)
 
 	assert_int_equal(ctl_client_call(proc.client, "SwitchShow", &empty, &sum, NULL), 0);
 	for (unsigned i = 0; i < N_ALL; i++) {
-		sent += stations[i].n_sent;
-		got += stations[i].n_got;
+		sent += hosts[i].n_sent;
+		got += hosts[i].n_got;
 		if (i < N_FIXED)
-			check_port(&stations[i]);
+			check_port(&hosts[i]);
 	}
 	print_message("%u ports added, %u removed, %u changes, %u guests; %llu frames (%.0f/s) + "
 		      "%llu copies = %llu delivered + %llu dropped\n",
@@ -603,10 +603,10 @@ static void check_frames(double seconds)
 	assert_int_equal(sum.tx_frames, got);
 	assert_int_equal(sum.rx_frames + sum.copies, sum.tx_frames + sum.dropped);
 	for (unsigned i = 0; i < N_FIXED; i++) {
-		if (!stations[i].n_sent || !stations[i].n_got)
+		if (!hosts[i].n_sent || !hosts[i].n_got)
 			fail_msg("the guest at port '%s' sent %llu frames and got %llu",
-				stations[i].name, (unsigned long long)stations[i].n_sent,
-				(unsigned long long)stations[i].n_got);
+				hosts[i].name, (unsigned long long)hosts[i].n_sent,
+				(unsigned long long)hosts[i].n_got);
 	}
 }
 
@@ -614,11 +614,11 @@ static int check_address(void *ctx, const void *row)
 {
 	const struct ctl_fdb *entry = row;
 	const uint8_t *mac = entry->mac.bytes;
-	const struct station *station = &stations[mac[5] < N_ALL ? mac[5] : 0];
+	const struct end_host *host = &hosts[mac[5] < N_ALL ? mac[5] : 0];
 	unsigned *n = ctx;
 
-	if (mac[0] != 2 || mac[5] >= N_FIXED || mac[4] != station->domain ||
-		entry->vlan != station->vid || strcmp(entry->port, station->name) != 0)
+	if (mac[0] != 2 || mac[5] >= N_FIXED || mac[4] != host->domain ||
+		entry->vlan != host->vid || strcmp(entry->port, host->name) != 0)
 		fail_msg("address ..:%02x:%02x learned at '%s' in VLAN %u of %s", mac[4], mac[5],
 			entry->port, entry->vlan, entry->bridge);
 	++*n;
@@ -665,14 +665,14 @@ static void make_switch(unsigned workers)
 	must("BridgeAdd", "name br0 reserved drop");
 	must("BridgeAdd", "name br1 reserved drop vlans 10,30");
 	counts = (struct change_counts){0};
-	memset(has_wire, 0, sizeof(has_wire));
-	memset(stations, 0, sizeof(stations));
+	memset(has_link, 0, sizeof(has_link));
+	memset(hosts, 0, sizeof(hosts));
 	for (unsigned i = 0; i < N_ALL; i++) {
-		pthread_mutex_init(&stations[i].lock, NULL);
-		stations[i].id = (uint8_t)i;
-		(void)snprintf(stations[i].name, sizeof(stations[i].name), "s%u", i);
+		pthread_mutex_init(&hosts[i].lock, NULL);
+		hosts[i].id = (uint8_t)i;
+		(void)snprintf(hosts[i].name, sizeof(hosts[i].name), "s%u", i);
 		if (i < N_FIXED)
-			add_port(&stations[i]);
+			add_port(&hosts[i]);
 	}
 }
 
@@ -705,7 +705,7 @@ static void every_frame_is_accounted_for(unsigned workers)
 	load_stop();
 	check_frames((double)(now_ns() - start) / 1e9);
 	check_addresses();
-	assert_null(station_fault());
+	assert_null(end_host_fault());
 	print_message("%u open files, %u KiB (%+d)\n", after.fds, after.rss_kib,
 		(int)(after.rss_kib - before.rss_kib));
 	assert_true(after.fds <= before.fds);
@@ -729,12 +729,12 @@ static void two_workers(void **state)
 static int tear_down(void **state)
 {
 	load_stop();
-	if (proc.pid || station_fault())
+	if (proc.pid || end_host_fault())
 		show_log(); /* it failed */
 	switch_proc_destroy(&proc);
 	for (unsigned i = 0; i < N_ALL; i++)
-		fe_destroy(stations[i].fe);
-	memset(stations, 0, sizeof(stations));
+		fe_destroy(hosts[i].fe);
+	memset(hosts, 0, sizeof(hosts));
 	return 0;
 }
 

@@ -144,7 +144,7 @@ static void peers_talk_and_are_learned(void **state)
 	fe_destroy(b);
 }
 
-static void wire_follows_both_ends(void **state)
+static void link_follows_both_ends(void **state)
 {
 	struct ctl_link row;
 	struct fe *a, *b;
@@ -433,7 +433,7 @@ int main(void)
 		TEST(objects_come_and_go),
 		TEST(failed_port_leaves_nothing),
 		TEST(peers_talk_and_are_learned),
-		TEST(wire_follows_both_ends),
+		TEST(link_follows_both_ends),
 		TEST(killed_switch_comes_back_by_itself),
 		TEST(clean_end_leaves_no_sockets),
 		TEST(bad_usage_is_told_apart),

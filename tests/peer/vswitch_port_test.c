@@ -358,7 +358,7 @@ static void disabled_ring_is_drained(void **state)
 	}
 }
 
-/* A wire's end loses its carrier with its peer, and hears of it by itself. */
+/* A link's end loses its carrier with its peer, and hears of it by itself. */
 static void front_end_hears_of_carrier(void **state)
 {
 	struct fe_config config = {.path = switch_proc_path(&proc, "w1")};

@@ -8,7 +8,7 @@
 
 #include "pci_bind.h"
 #include "ctl_codec.h"
-#include "port_kind.h"
+#include "port_type.h"
 #include "str.h"
 
 #include <errno.h>
@@ -407,23 +407,23 @@ static int absolute_paths(struct ctl_port *req, struct err *err)
 	return r;
 }
 
-/* A card is called by its address, also in the journal: the name of its interface is gone once the
- * card is taken. A port that is asked for again by such a name is that of the card which it may
- * have been, given back as was said when it was taken. */
-static void resolve_card(const struct model *model, struct ctl_port *req)
+/* A NIC is called by its address, also in the journal: the name of its interface is gone once the
+ * NIC is taken. A port that is asked for again by such a name is that of the NIC which it may
+ * have been, rebound as was said when it was taken. */
+static void resolve_nic(const struct model *model, struct ctl_port *req)
 {
 	const struct model_port *port = model_port_find(model, req->name);
-	struct pci_bind_card card;
+	struct pci_bind_nic nic;
 
 	if (req->type != CTL_PORT_NIC || !CTL_HAS(req, ctl_port, dev))
 		return;
-	if (!pci_bind_find(NULL, req->dev, &card, NULL))
-		CTL_SET_STR(req, ctl_port, dev, card.address);
-	else if (port && port->conf.type == CTL_PORT_NIC && port_kind_pci_ok(port->conf.dev) &&
+	if (!pci_bind_find(NULL, req->dev, &nic, NULL))
+		CTL_SET_STR(req, ctl_port, dev, nic.address);
+	else if (port && port->conf.type == CTL_PORT_NIC && port_type_pci_ok(port->conf.dev) &&
 		 pci_bind_may_be(NULL, req->dev, port->conf.dev))
 		CTL_SET_STR(req, ctl_port, dev, port->conf.dev);
-	if (port && !strcmp(req->dev, port->conf.dev) && !CTL_HAS(req, ctl_port, give_back))
-		CTL_SET(req, ctl_port, give_back, port->conf.give_back);
+	if (port && !strcmp(req->dev, port->conf.dev) && !CTL_HAS(req, ctl_port, rebind))
+		CTL_SET(req, ctl_port, rebind, port->conf.rebind);
 }
 
 static const struct {
@@ -461,7 +461,7 @@ int change_apply(struct vswitch *sw, const char *method, const void *in, void *o
 			if (r < 0)
 				return r;
 			if (changes[i].fn == change_port_add)
-				resolve_card(&sw->model, &port);
+				resolve_nic(&sw->model, &port);
 			in = &port;
 		}
 		r = changes[i].fn(sw, in, out, err);

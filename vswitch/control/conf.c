@@ -111,5 +111,5 @@ int conf_check_named(const struct ctl_ref *ref, const char *kind, struct err *er
 {
 	if (CTL_HAS(ref, ctl_ref, name))
 		return 0;
-	return err_set_field(err, -EINVAL, "name", "%s: which one is missing", kind);
+	return err_set_field(err, -EINVAL, "name", "%s: name missing", kind);
 }

@@ -231,8 +231,8 @@ static int resolve_add(const struct model *model, const struct ctl_fdb *req,
 		return bad(err, -EINVAL, CTL_HAS(req, ctl_fdb, mac) ? "port" : "mac",
 			"fdb '%s': an entry needs an address and a port%s", req->bridge, "");
 	if (ether_addr_is_multicast(&req->mac) || ether_addr_is_zero(&req->mac))
-		return bad(err, -EINVAL, "mac", "fdb '%s': only addresses of single stations%s",
-			req->bridge, " can be added");
+		return bad(err, -EINVAL, "mac", "fdb '%s': only unicast addresses can be static%s",
+			req->bridge, "");
 	*ret_bridge = model_bridge_get(model, req->bridge, "bridge", err);
 	if (!*ret_bridge)
 		return -ENOENT;
@@ -346,8 +346,7 @@ int fdb_ctl_del(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 	int r;
 
 	if (!CTL_HAS(req, ctl_fdb, mac)) {
-		(void)bad(err, -EINVAL, "mac", "fdb '%s': which address is missing%s", req->bridge,
-			"");
+		(void)bad(err, -EINVAL, "mac", "fdb '%s': address missing%s", req->bridge, "");
 		err_hint(err, "`netcfg fdb flush BRIDGE` takes filters instead");
 		return -EINVAL;
 	}

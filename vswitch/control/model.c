@@ -65,7 +65,7 @@ struct model_link *model_link_find_by_end(const struct model *model, const char 
 static void set_not_found(struct err *err, const char *kind, const char *field, const char *name,
 	const char *error_name)
 {
-	(void)err_set_field(err, -ENOENT, field, "%s '%s': there is none", kind, name);
+	(void)err_set_field(err, -ENOENT, field, "%s '%s' not found", kind, name);
 	err_name(err, error_name);
 	err_hint(err, "`netcfg %s show` lists them", kind);
 }

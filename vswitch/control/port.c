@@ -2,7 +2,7 @@
 
 #include "conf.h"
 
-#include "port_kind.h"
+#include "port_type.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 /* What a port is cannot change while it exists. */
 static uint64_t fixed_fields(void)
 {
-	return CONF_BIT(ctl_port, type) | CONF_BIT(ctl_port, queues) | port_kind_fields();
+	return CONF_BIT(ctl_port, type) | CONF_BIT(ctl_port, queues) | port_type_fields();
 }
 
 static int bad(struct err *err, const char *field, const struct ctl_port *req, const char *why,
@@ -220,7 +220,7 @@ static int check_conflicts(const struct model *model, const struct ctl_port *con
 
 		if (!other || !strcmp(other->conf.name, conf->name))
 			continue;
-		field = port_kind_conflict(conf, &other->conf);
+		field = port_type_conflict(conf, &other->conf);
 		if (!field)
 			continue;
 		if (!strcmp(field, "path"))
@@ -273,13 +273,13 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	CTL_SET(conf, ctl_port, fdb_max, 0);
 	role_trunk(conf, CTL_VLAN_TRUNK, VLAN_NONE);
 	conf_merge(&ctl_port_schema, conf, req, SETTABLE | fixed_fields());
-	r = port_kind_check(conf, err);
+	r = port_type_check(conf, err);
 	if (r < 0)
 		return err_prefix(err, "port '%s'", conf->name);
 	r = check_absolute(conf, err);
 	if (r < 0)
 		return r;
-	port_kind_complete(conf);
+	port_type_complete(conf);
 	r = check_conflicts(model, conf, err);
 	if (r == 0)
 		r = check_bridge(model, conf, err);

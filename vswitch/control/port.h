@@ -15,7 +15,7 @@
  * alone makes no trunk of an access port: nobody said which VLANs that is to carry.
  * VLANs that a port in a bridge names exist on the bridge; a trunk of all carries those that do.
  *
- * Kind, what only some kinds take (port_kind.h: path, dev, ...) and queues stay for a port's life:
+ * Kind, what only some kinds take (port_type.h: path, dev, ...) and queues stay for a port's life:
  * they are what it is. All else changes live. Pure functions; threads: any.
  */
 #ifndef WEFT_VSWITCH_CONTROL_PORT_H

@@ -119,7 +119,7 @@ int vlan_plan(const struct model *model, enum vlan_verb verb, const struct ctl_v
 			bridge ? "vlan: name either a bridge or a port, not both"
 			       : "vlan: name the bridge or the port that it is about");
 	if (!CTL_HAS(req, ctl_vlan, vlans))
-		return err_set_field(err, -EINVAL, "vlans", "%s '%s': which VLANs is missing",
+		return err_set_field(err, -EINVAL, "vlans", "%s '%s': VLANs missing",
 			bridge ? "bridge" : "port", bridge ? req->bridge : req->port);
 	return bridge ? plan_bridge(model, verb, req, ret_change, err)
 		      : plan_port(model, verb, req, ret_change, err);

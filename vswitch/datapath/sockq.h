@@ -37,7 +37,7 @@
 #define SOCKQ_IN_SLOT  (FRAME_MAX_LEN / 64 * 64 + 64 + 4096 + 64)
 #define SOCKQ_OUT_SLOT 4096
 
-enum sockq_kind { SOCKQ_TAP, SOCKQ_PACKET };
+enum sockq_type { SOCKQ_TAP, SOCKQ_PACKET };
 
 struct sockq_aux {
 	alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
@@ -45,7 +45,7 @@ struct sockq_aux {
 
 struct sockq {
 	struct queue queue; /* first member */
-	enum sockq_kind kind;
+	enum sockq_type kind;
 	int fd;
 	uint64_t rest_until_tsc;
 	struct mmsghdr in_msgs[FRAME_BURST], out_msgs[FRAME_BURST];

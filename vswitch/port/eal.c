@@ -18,11 +18,11 @@
 LOG_MODULE("eal");
 
 /* For what drivers keep; frames have memory of their own. Touched, and so there, as it is used; a
- * card that does DMA pins all of it. */
+ * NIC that does DMA pins all of it. */
 #define EAL_MEMORY_MIB "64"
 
-/* A card that does not exist: none is looked at before a port asks for it. */
-#define EAL_NO_CARD "ffff:ff:1f.7"
+/* A NIC that does not exist: none is looked at before a port asks for it. */
+#define EAL_NO_NIC "ffff:ff:1f.7"
 
 /* DPDK writes whole lines to a stdio stream: hand them on to our log, one by one. */
 static ssize_t log_stream_write(void *cookie, const char *buf, size_t size)
@@ -101,7 +101,7 @@ int eal_start(struct err *err)
 {
 	/* Copies: DPDK reorders its arguments and writes into them. */
 	char words[][24] = {"vswitch", "--no-huge", "--no-shconf", "--no-telemetry", "--no-hpet",
-		"--iova-mode=va", "-m", EAL_MEMORY_MIB, "--log-level=warning", "-a", EAL_NO_CARD,
+		"--iova-mode=va", "-m", EAL_MEMORY_MIB, "--log-level=warning", "-a", EAL_NO_NIC,
 		"--lcores", ""};
 	enum { ARGC = sizeof(words) / sizeof(words[0]) };
 	char *argv[ARGC + 1] = {NULL};

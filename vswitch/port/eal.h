@@ -7,7 +7,7 @@
  * once; frames meanwhile pass.
  *
  * Set up so that it needs no privileges: no huge pages, no shared configuration, no telemetry
- * socket, and no network card touched before a port names it. Its messages go to log.h as module
+ * socket, and no NIC touched before a port names it. Its messages go to log.h as module
  * "eal".
  *
  * Threads: the control thread. DPDK starts threads of its own for interrupts.

@@ -1,10 +1,10 @@
 /**
- * eth: ports on what the host has or can make: its interfaces, cards, capture files.
+ * eth: ports on what the host has or can make: its interfaces, NICs, capture files.
  *
  * One life cycle for all of them (eth.c), two ways to the frames behind it:
  *   eth_sock.c  af-packet, veth, tap: a file descriptor with a virtio header (sockq.h). Checksums
  *               and segmentation pass; nothing of DPDK is started.
- *   eth_dpdk.c  nic, af-xdp, pcap, memif, dpdk: an Ethernet device of DPDK (eth_kind.h says which).
+ *   eth_dpdk.c  nic, af-xdp, pcap, memif, dpdk: an Ethernet device of DPDK (eth_spec.h says which).
  *
  *   create      gone: deleted, unplugged
  *  --------> OPEN ------------------> GONE (last_error; tried again every ETH_RETRY_NS)

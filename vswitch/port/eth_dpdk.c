@@ -1,5 +1,5 @@
 /* Ethernet devices of DPDK: nic, af-xdp, pcap, memif, and whatever else has devargs. */
-#include "eth_kind.h"
+#include "eth_spec.h"
 #include "eth_pool.h"
 #include "eth_priv.h"
 #include "eth_unplug.h"
@@ -50,7 +50,7 @@ struct dpdk_dev {
 	struct rte_mempool *pool;
 	bool pool_is_mapped;
 	struct ethq queues[PORT_MAX_QUEUES];
-	char card[PCI_BIND_ADDR_SIZE]; /* "" = none of ours */
+	char nic[PCI_BIND_ADDR_SIZE]; /* "" = none of ours */
 	struct ev_source *look;
 	struct host_watch *watch;
 	_Atomic bool removed; /* written by DPDK's interrupt thread */
@@ -68,10 +68,10 @@ static int on_removed(uint16_t id, enum rte_eth_event_type type, void *arg, void
 }
 
 /*
- * Tells a card from the one that is at its address next: the kernel makes new files for each, and
+ * Tells a NIC from the one that is at its address next: the kernel makes new files for each, and
  * numbers them. 0 = there is none.
  */
-static uint64_t card_instance(const char *address)
+static uint64_t nic_instance(const char *address)
 {
 	char path[64];
 	struct stat dir;
@@ -87,8 +87,8 @@ static void look(void *ctx)
 	struct rte_eth_link link = {0};
 
 	if (eth_unplug_asked(&dev->unplug)) {
-		ep->lost_card = card_instance(dev->card);
-		eth_gone(ep, "the card was removed");
+		ep->lost_nic = nic_instance(dev->nic);
+		eth_gone(ep, "the NIC was removed");
 		return;
 	}
 	if (atomic_load(&dev->removed) || rte_eth_dev_is_removed(dev->id)) {
@@ -227,7 +227,7 @@ static unsigned held_frames(const struct ctl_port *conf)
 }
 
 /*
- * May a worker sleep until the device kicks? Virtual devices cannot kick, and say so loudly. Cards
+ * May a worker sleep until the device kicks? Virtual devices cannot kick, and say so loudly. NICs
  * of net_e1000_em (82574 with MSI-X, DPDK 22.11) kick for few of the frames that come: measured,
  * frames waited for seconds. They are polled.
  */
@@ -298,58 +298,58 @@ static int check_files(const struct ctl_port *conf, struct err *err)
 }
 
 /*
- * netcfg took the card, as a rule. A switch that starts again takes what it gave back, and a card
+ * netcfg took the NIC, as a rule. A switch that starts again takes what it gave back, and a NIC
  * that was unplugged when another one, or the same, is plugged in. Not one that the host asked
  * back and still has: somebody wanted it so.
  */
-static int take_card(const struct eth_port *ep, struct pci_bind_card *card, struct err *err)
+static int take_nic(const struct eth_port *ep, struct pci_bind_nic *nic, struct err *err)
 {
 	int r;
 
-	if (!ep->conf.give_back || pci_bind_is_taken(card) || pci_bind_is_shared(card) ||
-		(ep->lost_card && ep->lost_card == card_instance(card->address)))
+	if (!ep->conf.rebind || pci_bind_is_taken(nic) || pci_bind_is_shared(nic) ||
+		(ep->lost_nic && ep->lost_nic == nic_instance(nic->address)))
 		return 0;
-	r = pci_bind_check(NULL, card, false, err);
+	r = pci_bind_check(NULL, nic, false, err);
 	if (!r)
-		r = pci_bind_take(NULL, card, err);
+		r = pci_bind_take(NULL, nic, err);
 	if (!r)
-		r = pci_bind_find(NULL, card->address, card, err);
-	return r == -ENODEV ? -EIO : r; /* the card is there */
+		r = pci_bind_find(NULL, nic->address, nic, err);
+	return r == -ENODEV ? -EIO : r; /* the NIC is there */
 }
 
-/* The card that the operator names has to be ours before DPDK looks at it. */
-static int check_card(struct eth_port *ep, struct eth_spec *spec, struct err *err)
+/* The NIC that the operator names has to be ours before DPDK looks at it. */
+static int check_nic(struct eth_port *ep, struct eth_spec *spec, struct err *err)
 {
-	struct pci_bind_card card;
-	int r = pci_bind_find(NULL, ep->conf.dev, &card, err);
+	struct pci_bind_nic nic;
+	int r = pci_bind_find(NULL, ep->conf.dev, &nic, err);
 
 	if (!r)
-		r = take_card(ep, &card, err);
+		r = take_nic(ep, &nic, err);
 	if (r < 0)
 		return r;
-	if (!pci_bind_is_taken(&card) && !pci_bind_is_shared(&card)) {
-		(void)err_set_field(err, -EBUSY, "dev", "card %s is the kernel's (driver %s)",
-			card.address, card.driver[0] ? card.driver : "none");
-		err_hint(err, "hand it over first: `netcfg nic bind %s`", card.address);
+	if (!pci_bind_is_taken(&nic) && !pci_bind_is_shared(&nic)) {
+		(void)err_set_field(err, -EBUSY, "dev", "NIC %s is the kernel's (driver %s)",
+			nic.address, nic.driver[0] ? nic.driver : "none");
+		err_hint(err, "hand it over first: `netcfg nic bind %s`", nic.address);
 		return -EBUSY;
 	}
-	(void)snprintf(spec->name, sizeof(spec->name), "%s", card.address);
-	(void)snprintf(spec->devargs, sizeof(spec->devargs), "%s", card.address);
+	(void)snprintf(spec->name, sizeof(spec->name), "%s", nic.address);
+	(void)snprintf(spec->devargs, sizeof(spec->devargs), "%s", nic.address);
 	/* The module may have come after DPDK was started. */
 	if (!rte_vfio_is_enabled("vfio") && rte_vfio_enable("vfio") < 0)
 		return err_set(err, -EIO, "dpdk: VFIO cannot be used: see its log");
 	return 0;
 }
 
-static void give_card_back(struct eth_port *ep, const char *address)
+static void rebind_nic(struct eth_port *ep, const char *address)
 {
 	char driver[PCI_BIND_NAME_SIZE] = "";
 	struct err err = {0};
 
-	if (pci_bind_give_back(NULL, address, driver, &err) < 0)
-		log_warn("port '%s': giving the card back: %s", ep->conf.name, err.msg);
+	if (pci_bind_rebind(NULL, address, driver, &err) < 0)
+		log_warn("port '%s': giving the NIC back: %s", ep->conf.name, err.msg);
 	else
-		log_notice("port '%s': card %s is the kernel's again, driver=%s", ep->conf.name,
+		log_notice("port '%s': NIC %s is the kernel's again, driver=%s", ep->conf.name,
 			address, driver);
 }
 
@@ -359,7 +359,7 @@ static int probe(struct eth_port *ep, const struct eth_spec *spec, struct err *e
 	int r = rte_dev_probe(spec->devargs);
 
 	if (r < 0 && ep->conf.type == CTL_PORT_NIC) {
-		(void)err_set(err, r, "dpdk: card %s cannot be had: %s", spec->name, strerror(-r));
+		(void)err_set(err, r, "dpdk: NIC %s cannot be had: %s", spec->name, strerror(-r));
 		err_hint(err,
 			"the log has what DPDK said; often the limit of locked memory "
 			"('ulimit -l', LimitMEMLOCK=) is below 128 MiB, or /dev/vfio is not ours");
@@ -384,7 +384,7 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 	struct host_link_info info;
 	struct dpdk_dev *dev;
 	struct eth_spec spec;
-	int r = eth_kind_spec(&ep->conf, next_id++, eth_wanted_queues(ep), &spec, err);
+	int r = eth_spec_of(&ep->conf, next_id++, eth_wanted_queues(ep), &spec, err);
 
 	/* Of an interface that is missing, too, DPDK says that something is not permitted. */
 	if (!r && spec.ifname)
@@ -398,7 +398,7 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 		return err_set(err, -ENOMEM, "out of memory");
 	ep->dev = dev;
 	if (ep->conf.type == CTL_PORT_NIC)
-		r = check_card(ep, &spec, err);
+		r = check_nic(ep, &spec, err);
 	else if (ep->conf.type == CTL_PORT_PCAP)
 		r = check_files(&ep->conf, err);
 	if (!r)
@@ -414,11 +414,11 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 	/* A device that has no such thing passes everything. */
 	(void)rte_eth_promiscuous_enable(dev->id);
 	if (ep->conf.type == CTL_PORT_NIC) {
-		(void)snprintf(dev->card, sizeof(dev->card), "%.12s", spec.name);
-		r = eth_unplug_init(&dev->unplug, dev->card, err);
+		(void)snprintf(dev->nic, sizeof(dev->nic), "%.12s", spec.name);
+		r = eth_unplug_init(&dev->unplug, dev->nic, err);
 		if (r < 0)
 			return r;
-		ep->lost_card = 0;
+		ep->lost_nic = 0;
 		for (uint16_t q = 0; dev->has_interrupts && q < ep->n_queues; q++)
 			ep->queues[q]->wake_fd = rte_eth_dev_rx_intr_ctl_q_get_fd(dev->id, q);
 	}
@@ -455,14 +455,14 @@ static void dpdk_close(struct eth_port *ep)
 	eth_pool_destroy(dev->pool, dev->pool_is_mapped);
 	if (dev->is_probed && dev->device && rte_dev_remove(dev->device) < 0)
 		log_warn("port '%s': dpdk keeps its device", ep->conf.name);
-	else if (dev->card[0] && ep->conf.give_back && !eth_unplug_asked(&dev->unplug))
-		give_card_back(ep, dev->card);
+	else if (dev->nic[0] && ep->conf.rebind && !eth_unplug_asked(&dev->unplug))
+		rebind_nic(ep, dev->nic);
 	free(dev);
 	ep->dev = NULL;
 	ep->n_queues = 0;
 }
 
-/* Raising or lowering it may cost a card its link for a moment, as its own driver's would. */
+/* Raising or lowering it may cost a NIC its link for a moment, as its own driver's would. */
 static int dpdk_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)
 {
 	struct dpdk_dev *dev = ep->dev;
@@ -482,13 +482,13 @@ static int dpdk_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)
 		dev->is_started = false;
 		r = rte_eth_dev_set_mtu(dev->id, (uint16_t)mtu);
 		if (rte_eth_dev_start(dev->id) < 0) {
-			eth_gone(ep, "the card did not start again with another mtu");
+			eth_gone(ep, "the NIC did not start again with another mtu");
 			return 0;
 		}
 		dev->is_started = true;
 	}
 	if (r < 0)
-		(void)err_set(err, r, "the card refuses mtu %u: %s", mtu, strerror(-r));
+		(void)err_set(err, r, "the NIC refuses mtu %u: %s", mtu, strerror(-r));
 	for (uint16_t q = 0; !r && q < ep->n_queues; q++)
 		dev->queues[q].max_len = frame_len(mtu);
 	if (!r)

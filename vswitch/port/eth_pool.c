@@ -29,7 +29,7 @@ static size_t memory_size(const struct rte_mempool *pool, unsigned n, size_t pag
 }
 
 /*
- * Anonymous memory. For a card it is at an address below 2^39: a device is told our own addresses,
+ * Anonymous memory. For a NIC it is at an address below 2^39: a device is told our own addresses,
  * and the IOMMU of many machines takes no longer ones. MAP_FAILED with errno set.
  */
 static char *get_memory(size_t size, bool dma)
@@ -55,7 +55,7 @@ static int map_for_dma(void *mem, size_t size, size_t page, struct err *err)
 	if (!rte_vfio_container_dma_map(RTE_VFIO_DEFAULT_CONTAINER_FD, (uintptr_t)mem,
 		    (uintptr_t)mem, size))
 		return 0;
-	(void)err_set(err, -rte_errno, "mbufs: mapping %zu KiB for the card's DMA: %s", size / 1024,
+	(void)err_set(err, -rte_errno, "mbufs: mapping %zu KiB for the NIC's DMA: %s", size / 1024,
 		rte_strerror(rte_errno));
 	err_hint(err,
 		"raise the limit of locked memory: 'ulimit -l', or LimitMEMLOCK= of the unit");

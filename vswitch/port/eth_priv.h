@@ -49,7 +49,7 @@ struct eth_port {
 	char driver[32];
 	void *dev;
 	struct ether_addr48 host_mac; /* tap, veth: of what was made last; 0 = nothing yet */
-	uint64_t lost_card; /* nic: the card that the host asked back, see eth_dpdk.c; 0 = none */
+	uint64_t lost_nic; /* nic: the NIC that the host asked back, see eth_dpdk.c; 0 = none */
 };
 
 extern const struct eth_backend eth_dpdk_backend, eth_sock_backend;

@@ -73,7 +73,7 @@ static void set_tso(struct eth_port *ep, uint32_t tso)
 		ep->queues[q]->tx_features = tx_features(tso);
 }
 
-static int add_queue(struct eth_port *ep, enum sockq_kind kind, int fd, struct err *err)
+static int add_queue(struct eth_port *ep, enum sockq_type kind, int fd, struct err *err)
 {
 	struct queue *q;
 	int r = sockq_create(kind, fd, &q);
@@ -340,7 +340,7 @@ static int find_user(const char *owner, uid_t *ret_uid, struct err *err)
 	unsigned long uid = strtoul(owner, &end, 10);
 
 	if (!user && (*end || end == owner || uid >= UINT32_MAX))
-		return err_set_field(err, -EINVAL, "owner", "there is no user '%s'", owner);
+		return err_set_field(err, -EINVAL, "owner", "user '%s' not found", owner);
 	*ret_uid = user ? user->pw_uid : (uid_t)uid;
 	return 0;
 }

@@ -11,18 +11,18 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct eth_unplug *watched; /* under the lock, with what it leads to */
 
 /* In DPDK's interrupt thread. */
-static void on_event(const char *card, enum rte_dev_event_type type, void *arg)
+static void on_event(const char *nic, enum rte_dev_event_type type, void *arg)
 {
 	(void)arg;
 	if (type != RTE_DEV_EVENT_REMOVE)
 		return;
 	pthread_mutex_lock(&lock);
 	for (struct eth_unplug *u = watched; u; u = u->next)
-		u->asked |= !strcmp(u->card, card);
+		u->asked |= !strcmp(u->nic, nic);
 	pthread_mutex_unlock(&lock);
 }
 
-int eth_unplug_init(struct eth_unplug *u, const char *card, struct err *err)
+int eth_unplug_init(struct eth_unplug *u, const char *nic, struct err *err)
 {
 	static bool registered;
 
@@ -30,10 +30,10 @@ int eth_unplug_init(struct eth_unplug *u, const char *card, struct err *err)
 		int r = rte_dev_event_callback_register(NULL, on_event, NULL);
 
 		if (r < 0)
-			return err_set(err, r, "dpdk: notice of removed cards: %s", strerror(-r));
+			return err_set(err, r, "dpdk: notice of removed NICs: %s", strerror(-r));
 		registered = true;
 	}
-	(void)snprintf(u->card, sizeof(u->card), "%s", card);
+	(void)snprintf(u->nic, sizeof(u->nic), "%s", nic);
 	u->asked = false;
 	pthread_mutex_lock(&lock);
 	u->next = watched;

@@ -407,7 +407,7 @@ static int no_interface(struct host_nl *nl, const char *name, struct err *err)
 	struct each each = {.fn = add_name, .ctx = &list, .fd = -1};
 
 	(void)dump(nl, &each, NULL); /* what it cannot list stays unnamed */
-	(void)err_set(err, -ENODEV, "interface '%s': there is none of this name", name);
+	(void)err_set(err, -ENODEV, "interface '%s' not found", name);
 	if (list.len)
 		err_hint(err, "there are: %s", list.text);
 	return -ENODEV;

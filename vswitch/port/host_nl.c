@@ -56,7 +56,7 @@ int host_nl_open_netns(const char *netns, struct err *err)
 		return fd;
 	code = -errno;
 	(void)err_set(err, code, "network namespace '%s': %s", netns,
-		code == -ENOENT ? "there is none" : strerror(-code));
+		code == -ENOENT ? "not found" : strerror(-code));
 	if (code == -ENOENT && named)
 		hint_netns(err, netns);
 	return code;

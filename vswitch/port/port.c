@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-static const struct port_ops *const port_kinds[] = {
+static const struct port_ops *const port_types[] = {
 	&vhost_port_ops,
 	&eth_nic_ops,
 	&eth_af_xdp_ops,
@@ -20,9 +20,9 @@ static const struct port_ops *const port_kinds[] = {
 int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,
 	void *ctx, struct port **ret_port, struct err *err)
 {
-	for (unsigned i = 0; i < sizeof(port_kinds) / sizeof(port_kinds[0]); i++)
-		if (port_kinds[i]->type == conf->type)
-			return port_kinds[i]->create(ev, conf, events, ctx, ret_port, err);
+	for (unsigned i = 0; i < sizeof(port_types) / sizeof(port_types[0]); i++)
+		if (port_types[i]->type == conf->type)
+			return port_types[i]->create(ev, conf, events, ctx, ret_port, err);
 	return err_set_field(err, -ENOTSUP, "type", "port '%s': type %u is not supported",
 		conf->name, conf->type);
 }

@@ -1,5 +1,5 @@
 /**
- * port: the kinds of port that the switch has, behind one face.
+ * port: the port types that the switch has, behind one face.
  *
  * A port is what connects the switch to somebody: today a vhost-user peer. It owns its sockets, its
  * peer's memory and its rings; the control thread owns the port and decides what is done with its

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-int sockq_create(enum sockq_kind kind, int fd, struct queue **ret_q)
+int sockq_create(enum sockq_type kind, int fd, struct queue **ret_q)
 {
 	struct sockq *q = mmap(NULL, sizeof(*q), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

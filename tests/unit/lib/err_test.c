@@ -113,13 +113,12 @@ static void print_gives_message_then_hint(void **state)
 
 	printed(&err, text, sizeof(text));
 	assert_string_equal(text, "");
-	(void)err_set(&err, -ENOENT, "bridge 'br0': there is none");
+	(void)err_set(&err, -ENOENT, "bridge 'br0' not found");
 	printed(&err, text, sizeof(text));
-	assert_string_equal(text, "netcfg: error: bridge 'br0': there is none\n");
+	assert_string_equal(text, "netcfg: error: bridge 'br0' not found\n");
 	err_hint(&err, "add it");
 	printed(&err, text, sizeof(text));
-	assert_string_equal(text,
-		"netcfg: error: bridge 'br0': there is none\nnetcfg: hint: add it\n");
+	assert_string_equal(text, "netcfg: error: bridge 'br0' not found\nnetcfg: hint: add it\n");
 	err.msg[0] = err.hint[0] = '\0';
 	printed(&err, text, sizeof(text));
 	assert_string_equal(text, "netcfg: error: No such file or directory\n");

@@ -1,4 +1,4 @@
-/* Cards taken and given back on a made-up sysfs, behind which a small kernel binds drivers. */
+/* NICs taken and given back on a made-up sysfs, behind which a small kernel binds drivers. */
 #include "pci_bind.h"
 
 #include <arpa/inet.h>
@@ -17,13 +17,13 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#define CARD "0000:03:00.0"
+#define NIC_ADDRESS "0000:03:00.0"
 
 static char root[32];
 static char sys_dir[48], proc_dir[48], dev_dir[48];
 static bool vfio_refuses;
 static struct pci_bind_env env;
-static struct pci_bind_card card;
+static struct pci_bind_nic nic;
 static struct err err;
 
 /* Building the tree */
@@ -188,7 +188,7 @@ static int set_up(void **state)
 	write_text("proc/net/route", "Iface\tDestination\tGateway\n");
 	make_dir("sys/bus/pci/drivers/vfio-pci");
 	make_device("0000:00:1c.0", "0x060400\n", "pcieport", 7, "");
-	make_device(CARD, "0x020000\n", "e1000e", 7, "enp3s0");
+	make_device(NIC_ADDRESS, "0x020000\n", "e1000e", 7, "enp3s0");
 	static struct ifaddrs none;
 	env = (struct pci_bind_env){.sys = sys_dir,
 		.proc = proc_dir,
@@ -210,24 +210,24 @@ static int tear_down(void **state)
 
 static void find(void)
 {
-	if (pci_bind_find(&env, CARD, &card, &err))
+	if (pci_bind_find(&env, NIC_ADDRESS, &nic, &err))
 		fail_msg("%s", err.msg);
 }
 
 static void a_card_is_found_by_any_of_its_names(void **state)
 {
-	static const char *const names[] = {"enp3s0", CARD, "03:00.0"};
+	static const char *const names[] = {"enp3s0", NIC_ADDRESS, "03:00.0"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		assert_int_equal(pci_bind_find(&env, names[i], &card, &err), 0);
-		assert_string_equal(card.address, CARD);
-		assert_string_equal(card.driver, "e1000e");
-		assert_string_equal(card.ifaces[0], "enp3s0");
-		assert_int_equal(card.n_ifaces, 1);
-		assert_int_equal(card.vendor, 0x8086);
-		assert_int_equal(card.class, 0x020000);
-		assert_int_equal(card.group, 7);
-		assert_int_equal(card.n_others, 0); /* the bridge above it does not count */
+		assert_int_equal(pci_bind_find(&env, names[i], &nic, &err), 0);
+		assert_string_equal(nic.address, NIC_ADDRESS);
+		assert_string_equal(nic.driver, "e1000e");
+		assert_string_equal(nic.ifaces[0], "enp3s0");
+		assert_int_equal(nic.n_ifaces, 1);
+		assert_int_equal(nic.vendor, 0x8086);
+		assert_int_equal(nic.class, 0x020000);
+		assert_int_equal(nic.group, 7);
+		assert_int_equal(nic.n_others, 0); /* the bridge above it does not count */
 	}
 }
 
@@ -238,12 +238,12 @@ static void a_name_that_is_gone_tells_what_it_can(void **state)
 		bool may_be;
 	} cases[] = {
 		/* Of what is there the system tells. */
-		{CARD, CARD, true},
-		{"03:00.0", CARD, true},
-		{"0000:03:00.1", CARD, false},
-		{"enp3s0", CARD, true},
+		{NIC_ADDRESS, NIC_ADDRESS, true},
+		{"03:00.0", NIC_ADDRESS, true},
+		{"0000:03:00.1", NIC_ADDRESS, false},
+		{"enp3s0", NIC_ADDRESS, true},
 		{"enp3s0", "0000:05:00.0", false},
-		{"eth0", CARD, false}, /* it is not taken, and called otherwise */
+		{"eth0", NIC_ADDRESS, false}, /* it is not taken, and called otherwise */
 		/* Of what is gone only names by location do. */
 		{"enp5s0", "0000:05:00.0", true},
 		{"enp5s0", "0000:06:00.0", false},
@@ -270,20 +270,20 @@ static void what_is_no_card_is_named(void **state)
 {
 	make_dir("sys/devices/virtual/net/br0");
 	make_link("../../devices/virtual/net/br0", "sys/class/net/br0");
-	assert_int_equal(pci_bind_find(&env, "br0", &card, &err), -ENOTSUP);
+	assert_int_equal(pci_bind_find(&env, "br0", &nic, &err), -ENOTSUP);
 	assert_non_null(strstr(err.msg, "interface 'br0': it is no PCI device"));
-	assert_int_equal(pci_bind_find(&env, "nic9", &card, &err), -ENODEV);
-	assert_int_equal(pci_bind_find(&env, "../net/br0", &card, &err), -ENODEV);
-	assert_int_equal(pci_bind_find(&env, "", &card, &err), -ENODEV);
-	assert_int_equal(pci_bind_find(&env, "0000:04:00.0", &card, &err), -ENODEV);
-	assert_string_equal(err.msg, "PCI device '0000:04:00.0': there is none");
+	assert_int_equal(pci_bind_find(&env, "nic9", &nic, &err), -ENODEV);
+	assert_int_equal(pci_bind_find(&env, "../net/br0", &nic, &err), -ENODEV);
+	assert_int_equal(pci_bind_find(&env, "", &nic, &err), -ENODEV);
+	assert_int_equal(pci_bind_find(&env, "0000:04:00.0", &nic, &err), -ENODEV);
+	assert_string_equal(err.msg, "PCI device '0000:04:00.0' not found");
 	make_device("0000:06:00.0", "0x020000\n", "mlx5_core", 10, "");
-	assert_int_equal(pci_bind_find(&env, "06:00.0", &card, &err), 0);
-	assert_int_equal(pci_bind_check(&env, &card, true, &err), -ENOTSUP);
+	assert_int_equal(pci_bind_find(&env, "06:00.0", &nic, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, true, &err), -ENOTSUP);
 	assert_non_null(strstr(err.msg, "mlx5_core serves programs"));
 	make_device("0000:05:00.0", "0x010802\n", "nvme", 8, "");
-	assert_int_equal(pci_bind_find(&env, "05:00.0", &card, &err), 0);
-	assert_int_equal(pci_bind_check(&env, &card, true, &err), -ENOTSUP);
+	assert_int_equal(pci_bind_find(&env, "05:00.0", &nic, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, true, &err), -ENOTSUP);
 }
 
 static void an_interface_of_virtio_belongs_to_its_card(void **state)
@@ -292,12 +292,12 @@ static void an_interface_of_virtio_belongs_to_its_card(void **state)
 	make_dir("sys/bus/pci/devices/0000:04:00.0/virtio3/net/eth0");
 	make_link("../../devices/pci0000:00/0000:00:1c.0/0000:04:00.0/virtio3/net/eth0",
 		"sys/class/net/eth0");
-	assert_int_equal(pci_bind_find(&env, "eth0", &card, &err), 0);
-	assert_string_equal(card.address, "0000:04:00.0");
-	assert_string_equal(card.ifaces[0], "eth0");
+	assert_int_equal(pci_bind_find(&env, "eth0", &nic, &err), 0);
+	assert_string_equal(nic.address, "0000:04:00.0");
+	assert_string_equal(nic.ifaces[0], "eth0");
 }
 
-static int count_card(void *ctx, const struct pci_bind_card *one)
+static int count_card(void *ctx, const struct pci_bind_nic *one)
 {
 	(*(unsigned *)ctx)++;
 	return 0;
@@ -318,17 +318,17 @@ static void a_card_is_taken_and_given_back(void **state)
 	char driver[PCI_BIND_NAME_SIZE];
 
 	find();
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), 0);
-	assert_int_equal(pci_bind_take(&env, &card, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), 0);
+	assert_int_equal(pci_bind_take(&env, &nic, &err), 0);
 	find();
-	assert_true(pci_bind_is_taken(&card));
-	assert_true(card.overridden);
-	assert_int_equal(pci_bind_take(&env, &card, &err), 0); /* twice is fine */
-	assert_int_equal(pci_bind_give_back(&env, CARD, driver, &err), 0);
+	assert_true(pci_bind_is_taken(&nic));
+	assert_true(nic.overridden);
+	assert_int_equal(pci_bind_take(&env, &nic, &err), 0); /* twice is fine */
+	assert_int_equal(pci_bind_rebind(&env, NIC_ADDRESS, driver, &err), 0);
 	assert_string_equal(driver, "e1000e");
 	find();
-	assert_false(card.overridden);
-	assert_int_equal(pci_bind_give_back(&env, CARD, driver, &err), 0);
+	assert_false(nic.overridden);
+	assert_int_equal(pci_bind_rebind(&env, NIC_ADDRESS, driver, &err), 0);
 	assert_string_equal(driver, "e1000e");
 }
 
@@ -336,16 +336,16 @@ static void a_taking_that_fails_is_undone(void **state)
 {
 	find();
 	vfio_refuses = true;
-	assert_int_equal(pci_bind_take(&env, &card, &err), -EIO);
+	assert_int_equal(pci_bind_take(&env, &nic, &err), -EIO);
 	assert_non_null(strstr(err.msg, "vfio-pci did not take it"));
 	find();
-	assert_string_equal(card.driver, "e1000e");
-	assert_false(card.overridden);
+	assert_string_equal(nic.driver, "e1000e");
+	assert_false(nic.overridden);
 	env.write = refuse_write;
-	assert_int_equal(pci_bind_take(&env, &card, &err), -EACCES);
+	assert_int_equal(pci_bind_take(&env, &nic, &err), -EACCES);
 	assert_non_null(strstr(err.hint, "root"));
 	find();
-	assert_string_equal(card.driver, "e1000e");
+	assert_string_equal(nic.driver, "e1000e");
 }
 
 static void what_vfio_lacks_is_named(void **state)
@@ -355,26 +355,27 @@ static void what_vfio_lacks_is_named(void **state)
 	make_device("0000:03:00.1", "0x020000\n", "e1000e", 7, "enp3s1");
 	make_device("0000:03:00.2", "0x0c0330\n", "", 7, "");
 	find();
-	assert_int_equal(card.n_others, 2);
-	assert_int_equal(pci_bind_check(&env, &card, true, &err), -EBUSY);
+	assert_int_equal(nic.n_others, 2);
+	assert_int_equal(pci_bind_check(&env, &nic, true, &err), -EBUSY);
 	assert_non_null(strstr(err.msg, "group 7 are in use: 0000:03:00.1 (e1000e)"));
 	assert_null(strstr(err.msg, "03:00.2"));
 
-	(void)snprintf(path, sizeof(path), "%s/bus/pci/devices/" CARD "/iommu_group", sys_dir);
+	(void)snprintf(path, sizeof(path), "%s/bus/pci/devices/" NIC_ADDRESS "/iommu_group",
+		sys_dir);
 	assert_int_equal(unlink(path), 0);
 	find();
-	assert_int_equal(card.group, -1);
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), -EPERM);
+	assert_int_equal(nic.group, -1);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), -EPERM);
 	assert_non_null(strstr(err.msg, "IOMMU"));
 	make_dir("sys/module/vfio/parameters");
 	write_text("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), -EPERM);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), -EPERM);
 	write_text("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), 0);
 
 	(void)snprintf(path, sizeof(path), "%s/bus/pci/drivers/vfio-pci", sys_dir);
 	assert_int_equal(rmdir(path), 0);
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), -ENODEV);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), -ENODEV);
 	assert_string_equal(err.hint, "load it: 'modprobe vfio-pci'");
 }
 
@@ -386,24 +387,24 @@ static void a_default_route_holds_the_card(void **state)
 	write_text("proc/net/route",
 		"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
 		"enp3s0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n");
-	pci_bind_use(&env, &card, &use);
+	pci_bind_use(&env, &nic, &use);
 	assert_false(use.default_route);
 	write_text("proc/net/route",
 		"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
 		"other0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), 0);
 	write_text("proc/net/route",
 		"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n"
 		"enp3s0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), -EBUSY);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), -EBUSY);
 	assert_non_null(strstr(err.msg, "'enp3s0' has the default route"));
-	assert_int_equal(pci_bind_check(&env, &card, true, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, true, &err), 0);
 
 	write_text("proc/net/route", "Iface\n");
 	write_text("proc/net/ipv6_route",
 		"00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
 		"fe800000000000000000000000000001 00000400 00000001 00000000 00000003   enp3s0\n");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), -EBUSY);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), -EBUSY);
 }
 
 static void so_does_one_of_a_bridge_on_top(void **state)
@@ -415,7 +416,7 @@ static void so_does_one_of_a_bridge_on_top(void **state)
 	write_text("proc/net/route", "Iface\n"
 				     "br0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n");
 	find();
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), -EBUSY);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), -EBUSY);
 	assert_non_null(strstr(err.msg, "'br0' has the default route"));
 }
 
@@ -439,16 +440,16 @@ static void the_only_address_holds_the_card(void **state)
 
 	find();
 	env.addrs = address(&lo, NULL, "lo", &in[0], "127.0.0.1");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), 0);
 	env.addrs = address(&mine, &lo, "enp3s0", &in[1], "169.254.3.4");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), 0);
 	env.addrs = address(&mine, &lo, "enp3s0", &in[1], "192.0.2.1");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), -EBUSY);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), -EBUSY);
 	assert_non_null(strstr(err.msg, "'enp3s0' has the only address"));
-	assert_int_equal(pci_bind_check(&env, &card, true, &err), 0);
+	assert_int_equal(pci_bind_check(&env, &nic, true, &err), 0);
 	env.addrs = address(&other, &mine, "eth1", &in[2], "198.51.100.1");
-	assert_int_equal(pci_bind_check(&env, &card, false, &err), 0);
-	pci_bind_use(&env, &card, &use);
+	assert_int_equal(pci_bind_check(&env, &nic, false, &err), 0);
+	pci_bind_use(&env, &nic, &use);
 	assert_true(use.address);
 	assert_false(use.only_address);
 	assert_string_equal(use.iface, "enp3s0");

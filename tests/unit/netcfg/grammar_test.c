@@ -6,7 +6,7 @@
 #include "ctl_vswitch.h"
 #include "foreign.h"
 #include "grammar.h"
-#include "port_kind.h"
+#include "port_type.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -90,8 +90,8 @@ static void wrong_words_are_named(void **state)
 	check_fails("port set p1 tag 4095", "4095", "");
 	check_fails("port set p1 tag 1 tag 2", "given twice", "");
 	check_fails("port set p1 carrier on", "unknown word 'carrier'", "");
-	check_fails("port add", "name is missing", "help port add");
-	check_fails("link add w1 p3", "b is missing", "");
+	check_fails("port add", "name missing", "help port add");
+	check_fails("link add w1 p3", "b missing", "");
 	check_fails("port show p1 p2", "unexpected word 'p2'", "");
 	check_fails("bridge add br0 vlans 0", "0", "");
 	check_fails("-x port", "unknown option '-x'", "");
@@ -121,11 +121,12 @@ static void fields_reach_the_message(void **state)
 	assert_int_equal(vlan_set_count(&port->trunks), 11);
 	assert_false(CTL_HAS(port, ctl_port, tag));
 
-	assert_int_equal(parse("port add up0 bridge br0 type nic dev enp5s0f0 give-back on", &req),
-		0);
+	assert_int_equal(parse("port add up0 bridge br0 type nic dev enp5s0f0 rebind on", &req), 0);
 	assert_int_equal(port->type, CTL_PORT_NIC);
 	assert_string_equal(port->dev, "enp5s0f0");
-	assert_true(port->give_back);
+	assert_true(port->rebind);
+	assert_int_equal(parse("port add up0 type nic dev enp5s0f0 give-back on", &req), 0);
+	assert_true(port->rebind); /* as it was called before */
 	assert_int_equal(
 		parse("port add host0 type tap ip 192.0.2.1/24 mac 52:54:00:00:00:01 owner joe",
 			&req),
@@ -266,12 +267,12 @@ static void manual_lists_everything(void **state)
 	}
 	for (unsigned i = 0; ctl_port_types[i]; i++) {
 		(void)snprintf(word, sizeof(word), "\n*%s* ", ctl_port_types[i]);
-		expect(page, word, "kind of port");
+		expect(page, word, "port type");
 	}
 	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
 		char field[64];
 
-		if (!(port_kind_fields() >> i & 1))
+		if (!(port_type_fields() >> i & 1))
 			continue;
 		(void)snprintf(word, sizeof(word), "_%s_",
 			grammar_field_word(&ctl_port_schema.fields[i], field, sizeof(field)));

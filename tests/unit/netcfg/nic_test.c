@@ -1,4 +1,4 @@
-/* What is said about cards before they are taken, and which interfaces are listed. */
+/* What is said about NICs before they are taken, and which interfaces are listed. */
 #include "nic.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@ static char root[] = "/tmp/weft-nic-XXXXXX";
 static char sys_dir[64], proc_dir[64];
 static struct pci_bind_env env;
 
-static const struct pci_bind_card sample = {.address = "0000:03:00.0",
+static const struct pci_bind_nic sample = {.address = "0000:03:00.0",
 	.vendor = 0x8086,
 	.device = 0x10d3,
 	.class = 0x020000,
@@ -107,26 +107,26 @@ static void interfaces_come_first_and_then_bare_cards(void **state)
 	assert_int_equal(list.n, 3);
 	assert_string_equal(list.nics[0].name, "eth9");
 	assert_string_equal(list.nics[0].mac, "02:00:00:00:00:09");
-	assert_true(list.nics[0].up && list.nics[0].carrier && !list.nics[0].is_card);
+	assert_true(list.nics[0].up && list.nics[0].carrier && !list.nics[0].is_pci);
 	assert_int_equal(list.nics[0].speed_mbps, 1000);
 	assert_string_equal(list.nics[1].name, "eth10");
 	assert_string_equal(list.nics[1].mac, "");
 	assert_false(list.nics[1].up || list.nics[1].carrier);
 	assert_int_equal(list.nics[1].speed_mbps, 0);
 	assert_string_equal(list.nics[2].name, "");
-	assert_true(list.nics[2].is_card);
-	assert_string_equal(list.nics[2].card.address, "0000:05:00.0");
+	assert_true(list.nics[2].is_pci);
+	assert_string_equal(list.nics[2].pci.address, "0000:05:00.0");
 	assert_int_equal(list.nics[2].why.code, -ENODEV); /* no vfio-pci here */
 }
 
 /* The explanation, owned. */
-static char *explain_take(const struct pci_bind_card *card, const struct pci_bind_use *use)
+static char *explain_take(const struct pci_bind_nic *pci, const struct pci_bind_use *use)
 {
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	nic_explain_take(out, card, use);
+	nic_explain_take(out, pci, use);
 	assert_int_equal(fclose(out), 0);
 	return text;
 }
@@ -134,11 +134,11 @@ static char *explain_take(const struct pci_bind_card *card, const struct pci_bin
 static void an_explanation_says_what_is_lost(void **state)
 {
 	struct pci_bind_use use = {.default_route = false};
-	struct pci_bind_card card = sample;
-	char *text = explain_take(&card, &use);
+	struct pci_bind_nic pci = sample;
+	char *text = explain_take(&pci, &use);
 
 	assert_string_equal(text,
-		"card 0000:03:00.0 (8086:10d3), interface enp3s0, driver e1000e, IOMMU group 7\n"
+		"NIC 0000:03:00.0 (8086:10d3), interface enp3s0, driver e1000e, IOMMU group 7\n"
 		"  will be unbound from e1000e and bound to vfio-pci, for the switch\n"
 		"  interface enp3s0 will be gone from the host, with its addresses and routes\n"
 		"  until: `netcfg nic unbind 0000:03:00.0`, or the next boot\n");
@@ -146,8 +146,8 @@ static void an_explanation_says_what_is_lost(void **state)
 
 	use = (struct pci_bind_use){
 		.default_route = true, .address = true, .only_address = true, .iface = "br0"};
-	card.group = -1;
-	text = explain_take(&card, &use);
+	pci.group = -1;
+	text = explain_take(&pci, &use);
 	assert_non_null(strstr(text, "lose its default route (br0)\n"));
 	assert_non_null(strstr(text, "lose its only address (br0)"));
 	assert_non_null(strstr(text, "no IOMMU"));
@@ -158,13 +158,13 @@ static void an_explanation_says_what_is_lost(void **state)
 static void a_card_that_is_taken_changes_nothing(void **state)
 {
 	struct pci_bind_use use = {.default_route = false};
-	struct pci_bind_card card = sample;
+	struct pci_bind_nic pci = sample;
 	char *text;
 
-	(void)snprintf(card.driver, sizeof(card.driver), "vfio-pci");
-	card.n_ifaces = 0;
-	text = explain_take(&card, &use);
-	assert_string_equal(text, "card 0000:03:00.0 (8086:10d3), driver vfio-pci, IOMMU group 7\n"
+	(void)snprintf(pci.driver, sizeof(pci.driver), "vfio-pci");
+	pci.n_ifaces = 0;
+	text = explain_take(&pci, &use);
+	assert_string_equal(text, "NIC 0000:03:00.0 (8086:10d3), driver vfio-pci, IOMMU group 7\n"
 				  "  is bound to vfio-pci already; nothing changes\n");
 	free(text);
 }
@@ -178,15 +178,15 @@ static int forbid(void *ctx, const char *path, const char *text)
 static void what_cannot_be_taken_is_left_alone(void **state)
 {
 	struct pci_bind_env frozen = env;
-	struct pci_bind_card card;
+	struct pci_bind_nic pci;
 	struct err err = {0};
 
 	frozen.write = forbid;
-	assert_int_equal(nic_take(&frozen, "05:00.0", true, false, NULL, &card, &err), -ENODEV);
+	assert_int_equal(nic_take(&frozen, "05:00.0", true, false, NULL, &pci, &err), -ENODEV);
 	assert_string_equal(err.hint, "load it: 'modprobe vfio-pci'");
-	assert_int_equal(nic_take(&frozen, "eth9", true, false, NULL, &card, &err), -ENOTSUP);
-	assert_int_equal(nic_give_back(&frozen, "05:00.0", true, NULL, &err), 0); /* a dry run */
-	assert_int_equal(nic_give_back(&frozen, "eth77", false, NULL, &err), -ENODEV);
+	assert_int_equal(nic_take(&frozen, "eth9", true, false, NULL, &pci, &err), -ENOTSUP);
+	assert_int_equal(nic_rebind(&frozen, "05:00.0", true, NULL, &err), 0); /* a dry run */
+	assert_int_equal(nic_rebind(&frozen, "eth77", false, NULL, &err), -ENODEV);
 }
 
 int main(void)

@@ -1,6 +1,6 @@
 /*
  * The planner. A model applies each operation to a state as a switch would, with a switch's rules
- * (a bridge that is used cannot go, a wire takes ports that are on no bridge), so that the order
+ * (a bridge that is used cannot go, a link takes ports that are on no bridge), so that the order
  * matters too; after that, planning again must give nothing.
  */
 #include "plan.h"
@@ -110,16 +110,16 @@ static void set_port(struct state *s, const struct ctl_port *port)
 	s->ports[must(s, port->name, PLAN_PORT_SET)] = *port;
 }
 
-static void add_wire(struct state *s, const struct ctl_link *link)
+static void add_link(struct state *s, const struct ctl_link *link)
 {
 	const char *ends[] = {link->a, link->b};
 
 	for (int e = 0; e < 2; e++) {
 		if (s->ports[must(s, ends[e], PLAN_PORT_SET)].bridge[0])
-			fail_msg("wire '%s': '%s' is on a bridge", link->name, ends[e]);
+			fail_msg("link '%s': '%s' is on a bridge", link->name, ends[e]);
 		for (unsigned i = 0; i < s->n_links; i++) {
 			if (!strcmp(s->links[i].a, ends[e]) || !strcmp(s->links[i].b, ends[e]))
-				fail_msg("wire '%s': '%s' is in wire '%s'", link->name, ends[e],
+				fail_msg("link '%s': '%s' is in link '%s'", link->name, ends[e],
 					s->links[i].name);
 		}
 	}
@@ -130,7 +130,7 @@ static void check_free_port(const struct state *s, const char *name)
 {
 	for (unsigned i = 0; i < s->n_links; i++) {
 		if (!strcmp(s->links[i].a, name) || !strcmp(s->links[i].b, name))
-			fail_msg("port '%s' goes while wire '%s' has it", name, s->links[i].name);
+			fail_msg("port '%s' goes while link '%s' has it", name, s->links[i].name);
 	}
 }
 
@@ -172,7 +172,7 @@ static void run(struct state *s, const struct plan_op *op)
 		FORGET(s->ports, s->n_ports, must(s, op->name, PLAN_PORT_SET));
 		break;
 	case PLAN_LINK_ADD:
-		add_wire(s, &op->to.link);
+		add_link(s, &op->to.link);
 		break;
 	case PLAN_LINK_SET:
 		s->links[must(s, op->name, PLAN_LINK_SET)] = op->to.link;
@@ -254,7 +254,7 @@ static void costs_are_as_promised(void **state)
 		PLAN_CARRIER, 1);
 	/* A link taken away keeps the port, connected to nothing, and restarts nobody. */
 	check_change(on_bridge, TWO "  - { endpoints: [h2:eth1, br0] }\n", PLAN_CARRIER, 1);
-	/* From the bridge to a wire. */
+	/* From the bridge to a link. */
 	check_change(on_bridge, TWO "  - { endpoints: [h1:eth1, h2:eth1] }\n", PLAN_CARRIER, 3);
 	/* A node that is gone, or is called otherwise. */
 	check_change(on_bridge,
@@ -341,26 +341,26 @@ static void host_ports_have_their_costs(void **state)
 	/* It goes. */
 	check_change(with_tap, HEAD "nodes:\n  h1: {}\nbridges:\n  br0: {}\nlinks:\n" H1,
 		PLAN_CARRIER, 1);
-	/* From the bridge to a wire with the node: both leave the bridge. */
+	/* From the bridge to a link with the node: both leave the bridge. */
 	check_change(with_tap, HEAD HOST TAP "  - { endpoints: [h1:eth1, host0] }\n", PLAN_CARRIER,
 		3);
-	/* A wire's end that is replaced: the wire goes first and comes last. */
+	/* A link's end that is replaced: the link goes first and comes last. */
 	check_change(HEAD HOST TAP "  - { endpoints: [h1:eth1, host0] }\n",
 		HEAD HOST "  host0: { type: tap }\nlinks:\n  - { endpoints: [h1:eth1, host0] }\n",
 		PLAN_CARRIER, 4);
 }
 
-#define CARD(dev)                                                       \
+#define NIC_ADDRESS(dev)                                                \
 	HEAD HOST "  up0: { type: nic, dev: \"" dev "\" }\nlinks:\n" H1 \
 		  "  - { endpoints: [up0, br0] }\n"
 
-/* The switch calls a card that it has by its address, whatever the file says. */
+/* The switch calls a NIC that it has by its address, whatever the file says. */
 static void cards_are_told_by_any_of_their_names(void **state)
 {
-	check_change(CARD("fffe:ee:1d.0"), CARD("enP65534p238s29"), PLAN_LIVE, 0);
-	check_change(CARD("fffe:ee:1d.0"), CARD("wire0"), PLAN_LIVE, 0);
-	check_change(CARD("fffe:ee:1d.0"), CARD("enP65534p238s28"), PLAN_CARRIER, 2);
-	check_change(CARD("fffe:ee:1d.0"), CARD("fffe:ee:1d.1"), PLAN_CARRIER, 2);
+	check_change(NIC_ADDRESS("fffe:ee:1d.0"), NIC_ADDRESS("enP65534p238s29"), PLAN_LIVE, 0);
+	check_change(NIC_ADDRESS("fffe:ee:1d.0"), NIC_ADDRESS("wire0"), PLAN_LIVE, 0);
+	check_change(NIC_ADDRESS("fffe:ee:1d.0"), NIC_ADDRESS("enP65534p238s28"), PLAN_CARRIER, 2);
+	check_change(NIC_ADDRESS("fffe:ee:1d.0"), NIC_ADDRESS("fffe:ee:1d.1"), PLAN_CARRIER, 2);
 }
 
 static void host_ports_come_before_nodes_and_are_named(void **state)

@@ -115,7 +115,7 @@ static void ranges_groups_and_meshes_resolve(void **state)
 	assert_int_equal(node->nics[0].mtu, 1500); /* the link's, before the default */
 
 	link = &topo.links[2]; /* h3 on br0 */
-	assert_false(link->is_wire);
+	assert_false(link->joins_ports);
 	assert_int_equal(link->vlan_mode, CTL_VLAN_ACCESS);
 	assert_int_equal(link->tag, 10);
 	assert_int_equal(link->mtu, 9216);
@@ -155,6 +155,16 @@ static const struct ctl_port *conf_of(const struct topo *topo, const char *name)
 	return &topo->ports[idx].conf;
 }
 
+static void former_words_are_understood(void **state)
+{
+	struct topo topo;
+
+	parse_good("former-words.yaml", &topo);
+	assert_true(conf_of(&topo, "up0")->rebind);
+	assert_true(topo.links[1].joins_ports);
+	topo_done(&topo);
+}
+
 static void ports_of_the_host_have_their_settings(void **state)
 {
 	const struct ctl_port *conf;
@@ -172,7 +182,7 @@ static void ports_of_the_host_have_their_settings(void **state)
 	conf = conf_of(&topo, "up0");
 	assert_int_equal(conf->type, CTL_PORT_NIC);
 	assert_string_equal(conf->dev, "0000:05:00.0");
-	assert_true(conf->give_back);
+	assert_true(conf->rebind);
 	assert_int_equal(conf->queues, 4);
 	conf = conf_of(&topo, "c1");
 	assert_string_equal(conf->netns, "blue");
@@ -192,15 +202,15 @@ static void ports_of_the_host_have_their_settings(void **state)
 	link = &topo.links[0];
 	assert_true(link->a.is_port);
 	assert_string_equal(topo.ports[link->a.port].name, "host0");
-	assert_false(link->is_wire);
+	assert_false(link->joins_ports);
 	assert_int_equal(link->tag, 10);
 	assert_string_equal(topo.ports[topo.links[1].a.port].name, "up0"); /* the other way round */
 	assert_int_equal(topo.ports[topo.links[1].a.port].mtu, 9000);
 	link = &topo.links[3];
-	assert_true(link->is_wire && !link->a.is_port && link->b.is_port);
+	assert_true(link->joins_ports && !link->a.is_port && link->b.is_port);
 	assert_string_equal(topo.ports[link->b.port].name, "c1");
 	link = &topo.links[4];
-	assert_true(link->is_wire && link->a.is_port && link->b.is_port && !link->enabled);
+	assert_true(link->joins_ports && link->a.is_port && link->b.is_port && !link->enabled);
 	assert_false(topo.ports[topo_find_port(&topo, "spare")].used);
 	topo_done(&topo);
 	free(good_text);
@@ -264,6 +274,7 @@ int main(void)
 		cmocka_unit_test(ranges_groups_and_meshes_resolve),
 		cmocka_unit_test(addresses_become_kernel_arguments),
 		cmocka_unit_test(ports_of_the_host_have_their_settings),
+		cmocka_unit_test(former_words_are_understood),
 		cmocka_unit_test(nfguest_nodes_and_test_steps),
 		cmocka_unit_test(manual_lists_every_key),
 		cmocka_unit_test(every_code_is_explained),

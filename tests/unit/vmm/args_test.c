@@ -36,7 +36,7 @@ static void errors_name_option_value_and_reason(void **state)
 		{"run", "--kernel: a kernel is needed"},
 		{"run --kernal k", "unknown option '--kernal'"},
 		{"run k", "unexpected word 'k'"},
-		{"run --kernel", "--kernel: value FILE is missing"},
+		{"run --kernel", "--kernel: value FILE missing"},
 		{"run --kernel=", "--kernel: value is empty"},
 		{"run --kernel k --kernel k", "--kernel: given twice"},
 		{"run --kernel k --vcpus 0", "--vcpus: '0' is not a number in 1..64"},

@@ -204,7 +204,7 @@ static void set_port_refuses_bad_input(void **state)
 		{"old", "name old type nic", -EINVAL, "type"},
 		{"old", "name old dev eth0", -EINVAL, "dev"},
 		{"up0", "name up0 dev enp5s0f1", -EINVAL, "dev"},
-		{"up0", "name up0 give_back true", -EINVAL, "give_back"},
+		{"up0", "name up0 rebind true", -EINVAL, "rebind"},
 		{"up0", "name up0 path /s/x", -EINVAL, "path"},
 		{"m0", "name m0 memif_id 4", -EINVAL, "memif_id"},
 		{"cap", "name cap loop true", -EINVAL, "loop"},
@@ -291,8 +291,8 @@ static void host_port_configuration_is_complete(void **state)
 	assert_true(CTL_HAS(&conf, ctl_port, mode));
 	words_to_msg(&ctl_port_schema, &req, "name n type nic dev eth0");
 	assert_int_equal(port_conf_new(&f->model, &req, &conf, &err), 0);
-	assert_true(CTL_HAS(&conf, ctl_port, give_back));
-	assert_false(conf.give_back);
+	assert_true(CTL_HAS(&conf, ctl_port, rebind));
+	assert_false(conf.rebind);
 }
 
 /* Roles in VLANs are left out: they follow from each other. */
@@ -322,7 +322,7 @@ static void host_port_settings_change_live(void **state)
 	struct err err = {0};
 
 	words_to_msg(&ctl_port_schema, &req,
-		"name up0 type nic dev enp5s0f0 give_back false bridge br1 tag 7 mtu 1500");
+		"name up0 type nic dev enp5s0f0 rebind false bridge br1 tag 7 mtu 1500");
 	if (port_conf_set(&f->model, port, &req, &conf, &err) < 0)
 		fail_msg("%s", err.msg);
 	assert_string_equal(conf.bridge, "br1");
@@ -343,7 +343,7 @@ static void moving_a_port_counts_on_both_bridges(void **state)
 	assert_ptr_equal(port->bridge, model_bridge_find(&f->model, "br1"));
 }
 
-static void port_of_a_wire_is_not_deleted(void **state)
+static void port_of_a_link_is_not_deleted(void **state)
 {
 	struct fixture *f = *state;
 	struct err err = {0};
@@ -398,7 +398,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(host_port_settings_change_live, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(moving_a_port_counts_on_both_bridges, set_up,
 			tear_down),
-		cmocka_unit_test_setup_teardown(port_of_a_wire_is_not_deleted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(port_of_a_link_is_not_deleted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(pvid_follows_role, set_up, tear_down),
 	};
 

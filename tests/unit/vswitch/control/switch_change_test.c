@@ -152,16 +152,16 @@ static void relative_path_counts_from_here(void **state)
 	assert_int_equal(chdir("/"), 0);
 }
 
-/* No such card is in this machine: as if it were taken. */
+/* No such NIC is in this machine: as if it were taken. */
 static void taken_card_is_found_by_its_old_name(void **state)
 {
-	must("PortAdd", "name n type nic dev fffe:ee:1d.0 give_back true");
+	must("PortAdd", "name n type nic dev fffe:ee:1d.0 rebind true");
 	must("PortAdd", "name n type nic dev fffe:ee:1d.0 exist_ok true");
 	must("PortAdd", "name n type nic dev enP65534p238s29 exist_ok true");
 	must("PortAdd", "name n type nic dev wire0 exist_ok true");
 	must_fail("PortAdd", "name n type nic dev enP65534p238s28 exist_ok true", -EEXIST,
 		"PortExists");
-	must_fail("PortAdd", "name n type nic dev wire0 give_back false exist_ok true", -EEXIST,
+	must_fail("PortAdd", "name n type nic dev wire0 rebind false exist_ok true", -EEXIST,
 		"PortExists");
 	assert_string_equal(port_of("n")->conf.dev, "fffe:ee:1d.0");
 	assert_int_equal(fake_n_created(), 1);

@@ -37,7 +37,7 @@ static void relative_paths_are_saved_as_absolute_ones(void **state)
 static void host_ports_come_back(void **state)
 {
 	static const char *const ports[] = {
-		"name n type nic dev 0000:05:00.0 give_back true mtu 1500",
+		"name n type nic dev 0000:05:00.0 rebind true mtu 1500",
 		"name x type af-xdp dev eth1",
 		"name k type af-packet dev eth2",
 		"name t type tap dev host0 mac 52:54:00:00:00:01 owner joe ip 192.0.2.1/24 tag 9",

@@ -76,7 +76,7 @@ static struct frame frame_of(uint32_t len)
  * Small frames, a large one and small ones again; the kernel refuses the first of them, or only the
  * large one.
  */
-static void check(enum sockq_kind kind, int error, bool of_large, enum drop_reason reason)
+static void check(enum sockq_type kind, int error, bool of_large, enum drop_reason reason)
 {
 	static struct frame frames[2 * N_SMALL + 1];
 	unsigned n = of_large ? 1 + N_SMALL : 2 * N_SMALL + 1, large = of_large ? 0 : N_SMALL;

@@ -115,7 +115,7 @@ static void a_pair_that_fails_leaves_nothing(void **state)
 		int code;
 		const char *msg;
 	} cases[] = {
-		{{.name = "sw0", .peer = "eth7", .netns = "no-such-ns"}, -ENOENT, "there is none"},
+		{{.name = "sw0", .peer = "eth7", .netns = "no-such-ns"}, -ENOENT, "not found"},
 		{{.name = "sw0", .peer = "eth7", .netns = there, .peer_ip = "198.51.100.2"},
 			-EINVAL, "prefix length"},
 		{{.name = "sw0", .peer = "eth7", .netns = there, .peer_ip = "198.51.100.2/33"},
@@ -194,7 +194,7 @@ static void an_interface_that_is_missing_names_the_others(void **state)
 	struct host_link_info info;
 
 	assert_int_equal(host_link_get(NULL, "nic9", &info, &err), -ENODEV);
-	assert_string_equal(err.msg, "interface 'nic9': there is none of this name");
+	assert_string_equal(err.msg, "interface 'nic9' not found");
 	assert_non_null(strstr(err.hint, "lo"));
 }
 

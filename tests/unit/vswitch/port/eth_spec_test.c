@@ -1,5 +1,5 @@
 /* Settings of ports in DPDK's words. */
-#include "eth_kind.h"
+#include "eth_spec.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@ static struct eth_spec spec_of(const struct ctl_port *conf, uint16_t n_queues)
 	struct eth_spec spec;
 	struct err err = {0};
 
-	assert_int_equal(eth_kind_spec(conf, 7, n_queues, &spec, &err), 0);
+	assert_int_equal(eth_spec_of(conf, 7, n_queues, &spec, &err), 0);
 	return spec;
 }
 
@@ -77,7 +77,7 @@ static void values_cannot_add_arguments(void **state)
 		struct eth_spec spec;
 		struct err err = {0};
 
-		assert_int_equal(eth_kind_spec(&cases[i], 0, 1, &spec, &err), -EINVAL);
+		assert_int_equal(eth_spec_of(&cases[i], 0, 1, &spec, &err), -EINVAL);
 		assert_string_equal(err.field, fields[i]);
 	}
 }
@@ -99,7 +99,7 @@ static void other_kinds_have_no_device(void **state)
 	struct eth_spec spec;
 	struct err err = {0};
 
-	assert_int_equal(eth_kind_spec(&conf, 0, 1, &spec, &err), -ENOTSUP);
+	assert_int_equal(eth_spec_of(&conf, 0, 1, &spec, &err), -ENOTSUP);
 }
 
 int main(void)
@@ -112,5 +112,5 @@ int main(void)
 		cmocka_unit_test(other_kinds_have_no_device),
 	};
 
-	return cmocka_run_group_tests_name("eth_kind", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("eth_spec", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "port_kind.h"
+#include "port_type.h"
 
 #include "str.h"
 
@@ -23,7 +23,7 @@ struct kind {
 /* By enum ctl_port_type. */
 static const struct kind kinds[] = {
 	[CTL_PORT_VHOST_USER] = {"a", BIT(path), 0, BIT(mode), "add path SOCKET"},
-	[CTL_PORT_NIC] = {"a", BIT(dev), 0, BIT(give_back),
+	[CTL_PORT_NIC] = {"a", BIT(dev), 0, BIT(rebind),
 		"add dev INTERFACE or dev PCI-ADDRESS, such as enp5s0f0 or 0000:05:00.0"},
 	[CTL_PORT_AF_XDP] = {"an", BIT(dev), 0, 0, "add dev INTERFACE, such as enp5s0f0"},
 	[CTL_PORT_AF_PACKET] = {"an", BIT(dev), 0, 0, "add dev INTERFACE, such as enp5s0f0"},
@@ -37,23 +37,23 @@ static const struct kind kinds[] = {
 };
 #define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
 
-uint64_t port_kind_takes(enum ctl_port_type type)
+uint64_t port_type_takes(enum ctl_port_type type)
 {
 	const struct kind *kind = &kinds[type];
 
 	return kind->needs | kind->needs_one | kind->takes;
 }
 
-uint64_t port_kind_fields(void)
+uint64_t port_type_fields(void)
 {
 	uint64_t fields = 0;
 
 	for (unsigned i = 0; i < N_KINDS; i++)
-		fields |= port_kind_takes(i);
+		fields |= port_type_takes(i);
 	return fields;
 }
 
-uint64_t port_kind_needs(enum ctl_port_type type)
+uint64_t port_type_needs(enum ctl_port_type type)
 {
 	return kinds[type].needs;
 }
@@ -64,21 +64,21 @@ static bool makes_dev(enum ctl_port_type type)
 	return type == CTL_PORT_TAP || type == CTL_PORT_VETH;
 }
 
-void port_kind_complete(struct ctl_port *conf)
+void port_type_complete(struct ctl_port *conf)
 {
-	uint64_t absent = port_kind_takes(conf->type) & ~conf->set;
+	uint64_t absent = port_type_takes(conf->type) & ~conf->set;
 
 	if (absent & BIT(mode))
 		CTL_SET(conf, ctl_port, mode, CTL_SOCK_SERVER);
 	if (absent & BIT(memif_id))
 		CTL_SET(conf, ctl_port, memif_id, 0);
-	if (absent & BIT(give_back))
-		CTL_SET(conf, ctl_port, give_back, false);
+	if (absent & BIT(rebind))
+		CTL_SET(conf, ctl_port, rebind, false);
 	if ((absent & BIT(dev)) && makes_dev(conf->type))
 		CTL_SET_STR(conf, ctl_port, dev, conf->name);
 }
 
-bool port_kind_ifname_ok(const char *name)
+bool port_type_ifname_ok(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -91,7 +91,7 @@ bool port_kind_ifname_ok(const char *name)
 	return true;
 }
 
-bool port_kind_pci_ok(const char *text)
+bool port_type_pci_ok(const char *text)
 {
 	/* Hexadecimal digits stand where the form has an x; a function is one octal digit. */
 	const char *form = strlen(text) == 12 ? "xxxx:xx:xx.7" : "xx:xx.7";
@@ -137,8 +137,8 @@ static int check_dev(const struct ctl_port *conf, struct err *err)
 {
 	bool nic = conf->type == CTL_PORT_NIC;
 
-	if (!CTL_HAS(conf, ctl_port, dev) || port_kind_ifname_ok(conf->dev) ||
-		(nic && port_kind_pci_ok(conf->dev)))
+	if (!CTL_HAS(conf, ctl_port, dev) || port_type_ifname_ok(conf->dev) ||
+		(nic && port_type_pci_ok(conf->dev)))
 		return 0;
 	return bad(conf, "dev", conf->dev,
 		nic ? "is neither the name of an interface nor a PCI address"
@@ -193,7 +193,7 @@ static int check_namespace(const struct ctl_port *conf, struct err *err)
 	if (CTL_HAS(conf, ctl_port, netns) && conf->netns[0] != '/' && strchr(conf->netns, '/'))
 		return bad(conf, "netns", conf->netns, "is neither a name nor an absolute path",
 			"write a name of 'ip netns list', or /proc/PID/ns/net", err);
-	if (CTL_HAS(conf, ctl_port, peer) && !port_kind_ifname_ok(conf->peer))
+	if (CTL_HAS(conf, ctl_port, peer) && !port_type_ifname_ok(conf->peer))
 		return bad(conf, "peer", conf->peer, "is not the name of an interface",
 			"use at most 15 characters, none of them a slash, colon or space", err);
 	return 0;
@@ -239,8 +239,8 @@ static int check_fields(const struct ctl_port *conf, struct err *err)
 {
 	const struct kind *kind = &kinds[conf->type];
 	const char *type = ctl_port_types[conf->type], *field;
-	uint64_t takes = port_kind_takes(conf->type);
-	uint64_t foreign = conf->set & port_kind_fields() & ~takes;
+	uint64_t takes = port_type_takes(conf->type);
+	uint64_t foreign = conf->set & port_type_fields() & ~takes;
 	uint64_t missing = kind->needs & ~conf->set;
 	char list[128], word[WORD_SIZE];
 
@@ -263,7 +263,7 @@ static int check_fields(const struct ctl_port *conf, struct err *err)
 	return -EINVAL;
 }
 
-int port_kind_check(const struct ctl_port *conf, struct err *err)
+int port_type_check(const struct ctl_port *conf, struct err *err)
 {
 	int r = check_fields(conf, err);
 
@@ -276,7 +276,7 @@ int port_kind_check(const struct ctl_port *conf, struct err *err)
 	if (r == 0)
 		r = check_files(conf, err);
 	if (r == 0 && makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev) &&
-		!port_kind_ifname_ok(conf->name)) {
+		!port_type_ifname_ok(conf->name)) {
 		(void)err_set_field(err, -EINVAL, "dev",
 			"its interface cannot have the name of the port");
 		err_hint(err, "add dev NAME, with at most 15 characters and no colon");
@@ -299,7 +299,7 @@ static bool shares_path(const struct ctl_port *a, const struct ctl_port *b)
 	       a->memif_id != b->memif_id;
 }
 
-const char *port_kind_conflict(const struct ctl_port *conf, const struct ctl_port *other)
+const char *port_type_conflict(const struct ctl_port *conf, const struct ctl_port *other)
 {
 	if (same_text(conf->path, other->path) && !shares_path(conf, other))
 		return "path";

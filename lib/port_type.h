@@ -1,5 +1,5 @@
 /**
- * port_kind: which settings each kind of port takes, as one table.
+ * port_type: which settings each port type takes, as one table.
  *
  * The switch checks a new port by it, netcfg prints its help from it and checks the ports of a lab
  * file by it before anything runs. What is not here: whether a device exists; only the kind itself
@@ -9,7 +9,7 @@
  *
  *   kind        needs                   takes               peer
  *   vhost-user  path                    mode                a guest
- *   nic         dev                     give_back           what is plugged in
+ *   nic         dev                     rebind           what is plugged in
  *   af-xdp      dev                                         what is behind the interface
  *   af-packet   dev                                         the same
  *   tap                                 dev mac owner ip    the host, as an interface of it
@@ -22,8 +22,8 @@
  *
  * Pure functions; threads: any.
  */
-#ifndef WEFT_LIB_PORT_KIND_H
-#define WEFT_LIB_PORT_KIND_H
+#ifndef WEFT_LIB_PORT_TYPE_H
+#define WEFT_LIB_PORT_TYPE_H
 
 #include "ctl_vswitch.h"
 #include "err.h"
@@ -32,31 +32,31 @@
 #include <stdint.h>
 
 /** All fields that only some kinds take. */
-uint64_t port_kind_fields(void);
+uint64_t port_type_fields(void);
 /** The fields that this kind takes, of those. */
-uint64_t port_kind_takes(enum ctl_port_type type);
+uint64_t port_type_takes(enum ctl_port_type type);
 /** Those of them without which there is no such port. (A pcap port needs one of its files.) */
-uint64_t port_kind_needs(enum ctl_port_type type);
+uint64_t port_type_needs(enum ctl_port_type type);
 /** Set what conf, which has a name and a type and was checked, takes and does not say. */
-void port_kind_complete(struct ctl_port *conf);
+void port_type_complete(struct ctl_port *conf);
 
 /**
  * Are the settings of conf, which has a name and a type, those of a port of its kind? A relative
  * path is fine here: what it counts from is the caller's to say. Messages name settings as people
- * type them, with dashes (give-back), and not the port: who asks knows whose they are.
+ * type them, with dashes (rebind), and not the port: who asks knows whose they are.
  * returns  0, -EINVAL with err and its field set
  */
-int port_kind_check(const struct ctl_port *conf, struct err *err);
+int port_type_check(const struct ctl_port *conf, struct err *err);
 
 /**
  * What only one port can have: a socket, a device, an interface, a file that is written. Both
  * configurations are complete. The field of conf that names what other has, or NULL.
  */
-const char *port_kind_conflict(const struct ctl_port *conf, const struct ctl_port *other);
+const char *port_type_conflict(const struct ctl_port *conf, const struct ctl_port *other);
 
 /** Is it a name that the kernel takes for an interface? */
-bool port_kind_ifname_ok(const char *name);
+bool port_type_ifname_ok(const char *name);
 /** Is it a PCI address, with its domain or without: 0000:03:00.0, 03:00.0? */
-bool port_kind_pci_ok(const char *text);
+bool port_type_pci_ok(const char *text);
 
 #endif

@@ -1,4 +1,4 @@
-#include "eth_kind.h"
+#include "eth_spec.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -61,7 +61,7 @@ static int spec_memif(const struct ctl_port *conf, unsigned id, struct eth_spec 
 	return check_value("path", conf->path, err);
 }
 
-int eth_kind_spec(const struct ctl_port *conf, unsigned id, uint16_t n_queues,
+int eth_spec_of(const struct ctl_port *conf, unsigned id, uint16_t n_queues,
 	struct eth_spec *ret_spec, struct err *err)
 {
 	struct eth_spec *spec = ret_spec;

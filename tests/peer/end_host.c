@@ -1,4 +1,4 @@
-#include "station.h"
+#include "end_host.h"
 
 #include "fe_ring.h"
 
@@ -28,12 +28,12 @@ struct content {
 static char fault_text[256];
 static _Atomic bool is_faulty;
 
-const char *station_fault(void)
+const char *end_host_fault(void)
 {
 	return is_faulty ? fault_text : NULL;
 }
 
-__attribute__((format(printf, 2, 3))) static void fault(const struct station *station,
+__attribute__((format(printf, 2, 3))) static void fault(const struct end_host *host,
 	const char *format, ...)
 {
 	char what[200];
@@ -44,11 +44,11 @@ __attribute__((format(printf, 2, 3))) static void fault(const struct station *st
 	va_start(args, format);
 	(void)vsnprintf(what, sizeof(what), format, args);
 	va_end(args);
-	(void)snprintf(fault_text, sizeof(fault_text), "station %s: %s", station->name, what);
+	(void)snprintf(fault_text, sizeof(fault_text), "host %s: %s", host->name, what);
 	is_faulty = true;
 }
 
-uint32_t station_random(uint64_t *rng, uint32_t below)
+uint32_t end_host_random(uint64_t *rng, uint32_t below)
 {
 	/* splitmix64 */
 	uint64_t z = *rng += UINT64_C(0x9e3779b97f4a7c15);
@@ -86,20 +86,20 @@ static bool is_filled(const uint8_t *at, const struct content *content, size_t l
 
 /* ---- Sending ---- */
 
-static void put_mac(uint8_t *at, const struct station *station)
+static void put_mac(uint8_t *at, const struct end_host *host)
 {
-	const uint8_t mac[6] = {2, 0, 0, 0, station->domain, station->id};
+	const uint8_t mac[6] = {2, 0, 0, 0, host->domain, host->id};
 
 	memcpy(at, mac, 6);
 }
 
-static void choose_destination(const struct station *station, const struct station *all, unsigned n,
+static void choose_destination(const struct end_host *host, const struct end_host *all, unsigned n,
 	uint64_t *rng, uint8_t *dst)
 {
 	static const uint8_t multicast[6] = {1, 0, 0x5e, 1, 2, 3};
-	uint32_t kind = station_random(rng, 32), at = station_random(rng, n);
+	uint32_t kind = end_host_random(rng, 32), at = end_host_random(rng, n);
 
-	put_mac(dst, station); /* to itself, where there is nobody else */
+	put_mac(dst, host); /* to itself, where there is nobody else */
 	if (kind == 0) {
 		memset(dst, 0xff, 6);
 	} else if (kind == 1) {
@@ -108,7 +108,7 @@ static void choose_destination(const struct station *station, const struct stati
 		dst[5] = (uint8_t)(200 + at); /* nobody's */
 	} else {
 		for (unsigned i = 0; i < n; i++, at = (at + 1) % n) {
-			if (all[at].domain != station->domain || &all[at] == station)
+			if (all[at].domain != host->domain || &all[at] == host)
 				continue;
 			put_mac(dst, &all[at]);
 			return;
@@ -117,15 +117,15 @@ static void choose_destination(const struct station *station, const struct stati
 }
 
 /* Of every 64 frames some that no bridge may let in. */
-static void disturb(const struct station *station, uint64_t *rng, uint8_t *macs,
+static void disturb(const struct end_host *host, uint64_t *rng, uint8_t *macs,
 	struct content *content)
 {
 	static const uint8_t reserved[6] = {1, 0x80, 0xc2, 0, 0, 0x0e};
 
-	switch (station_random(rng, 64)) {
+	switch (end_host_random(rng, 64)) {
 	case 0:
 		content->is_tagged = true;
-		content->tag = (uint16_t)(station->vid + 1 + station_random(rng, 50));
+		content->tag = (uint16_t)(host->vid + 1 + end_host_random(rng, 50));
 		break;
 	case 1:
 		macs[6] |= 1;
@@ -141,33 +141,33 @@ static void disturb(const struct station *station, uint64_t *rng, uint8_t *macs,
 
 static uint32_t choose_len(uint64_t *rng)
 {
-	uint32_t least = 14 + sizeof(struct content), kind = station_random(rng, 64);
+	uint32_t least = 14 + sizeof(struct content), kind = end_host_random(rng, 64);
 
 	if (kind == 0)
-		return least + station_random(rng, FRAME_MAX - least);
-	return kind < 8 ? least + station_random(rng, 1514 - least)
-			: least + station_random(rng, 64);
+		return least + end_host_random(rng, FRAME_MAX - least);
+	return kind < 8 ? least + end_host_random(rng, 1514 - least)
+			: least + end_host_random(rng, 64);
 }
 
 /* Make the next frame of a queue; returns its length. */
-static size_t make_frame(struct station *station, const struct station *all, unsigned n,
+static size_t make_frame(struct end_host *host, const struct end_host *all, unsigned n,
 	unsigned queue, uint64_t *rng, uint8_t *frame)
 {
 	struct content content = {.magic = MAGIC,
-		.domain = station->domain,
-		.sender = station->id,
+		.domain = host->domain,
+		.sender = host->id,
 		.queue = (uint8_t)queue,
 		.len = choose_len(rng),
-		.seq = ++station->next_seq[queue]};
-	uint32_t tagging = station_random(rng, 32);
+		.seq = ++host->next_seq[queue]};
+	uint32_t tagging = end_host_random(rng, 32);
 	uint8_t *at = frame + 12;
 
-	choose_destination(station, all, n, rng, frame);
-	put_mac(frame + 6, station);
+	choose_destination(host, all, n, rng, frame);
+	put_mac(frame + 6, host);
 	content.is_tagged = tagging < 15;
 	if (tagging > 0 && content.is_tagged)
-		content.tag = station->vid; /* otherwise a priority tag */
-	disturb(station, rng, frame, &content);
+		content.tag = host->vid; /* otherwise a priority tag */
+	disturb(host, rng, frame, &content);
 	if (content.is_tagged) {
 		const uint8_t tag[4] = {0x81, 0, content.tag >> 8, content.tag & 0xff};
 		memcpy(at, tag, 4);
@@ -179,24 +179,24 @@ static size_t make_frame(struct station *station, const struct station *all, uns
 	return content.len + (content.is_tagged ? 4 : 0);
 }
 
-static bool send_burst(struct station *station, const struct station *all, unsigned n,
+static bool send_burst(struct end_host *host, const struct end_host *all, unsigned n,
 	unsigned queue, uint64_t *rng)
 {
 	static const struct virtio_net_hdr_v1 no_offload;
-	struct fe_ring *ring = fe_ring(station->fe, 2 * queue + 1);
+	struct fe_ring *ring = fe_ring(host->fe, 2 * queue + 1);
 	uint8_t frame[FRAME_MAX + 8];
 	unsigned sent;
 
 	for (sent = 0; sent < BURST; sent++) {
-		bool runt = station_random(rng, 256) == 0;
-		size_t len = make_frame(station, all, n, queue, rng, frame);
+		bool runt = end_host_random(rng, 256) == 0;
+		size_t len = make_frame(host, all, n, queue, rng, frame);
 		int r = fe_ring_send(ring, &no_offload, frame, runt ? 10 : len);
 
 		if (r == -EMSGSIZE) /* more buffers than a small ring has */
 			continue;
 		if (r < 0)
 			break;
-		station->n_sent++;
+		host->n_sent++;
 	}
 	if (sent)
 		(void)fe_ring_kick(ring); /* an eventfd does not fail */
@@ -205,7 +205,7 @@ static bool send_burst(struct station *station, const struct station *all, unsig
 
 /* ---- Receiving ---- */
 
-static void check(struct station *station, unsigned queue, const uint8_t *frame, size_t len)
+static void check(struct end_host *host, unsigned queue, const uint8_t *frame, size_t len)
 {
 	const uint8_t *at = frame + 12;
 	bool is_tagged = len >= 18 && at[0] == 0x81 && at[1] == 0;
@@ -215,38 +215,37 @@ static void check(struct station *station, unsigned queue, const uint8_t *frame,
 	at += is_tagged ? 4 : 0;
 	len -= is_tagged ? 4 : 0;
 	if (len < 14 + sizeof(content)) {
-		fault(station, "got a runt of %zu bytes", len);
+		fault(host, "got a runt of %zu bytes", len);
 		return;
 	}
 	memcpy(&content, at + 2, sizeof(content));
 	if ((at[0] << 8 | at[1]) != TYPE || content.magic != MAGIC ||
-		content.sender >= STATION_MAX || content.queue >= STATION_MAX_QUEUES) {
-		fault(station, "got %zu bytes that nobody sent", len);
+		content.sender >= END_HOST_MAX || content.queue >= END_HOST_MAX_QUEUES) {
+		fault(host, "got %zu bytes that nobody sent", len);
 		return;
 	}
-	uint64_t *last = &station->last_seq[queue][content.sender][content.queue];
+	uint64_t *last = &host->last_seq[queue][content.sender][content.queue];
 	if (len != content.len || !is_filled(at + 2, &content, len - 14))
-		fault(station, "got frame %llu of %u damaged: %zu of %u bytes",
+		fault(host, "got frame %llu of %u damaged: %zu of %u bytes",
 			(unsigned long long)content.seq, content.sender, len, content.len);
-	else if (content.domain != station->domain || content.sender == station->id)
-		fault(station, "in domain %u: heard %u of domain %u", station->domain,
-			content.sender, content.domain);
-	else if (station->vid && content.forbidden)
-		fault(station, "heard what %u may not say", content.sender);
-	else if (station->vid ? is_tagged && (tag & 0xfff) != station->vid
-			      : is_tagged != content.is_tagged || tag != content.tag)
-		fault(station, "got tag %u in VLAN %u (sent with %u)", tag, station->vid,
-			content.tag);
+	else if (content.domain != host->domain || content.sender == host->id)
+		fault(host, "in domain %u: heard %u of domain %u", host->domain, content.sender,
+			content.domain);
+	else if (host->vid && content.forbidden)
+		fault(host, "heard what %u may not say", content.sender);
+	else if (host->vid ? is_tagged && (tag & 0xfff) != host->vid
+			   : is_tagged != content.is_tagged || tag != content.tag)
+		fault(host, "got tag %u in VLAN %u (sent with %u)", tag, host->vid, content.tag);
 	else if (content.seq <= *last)
-		fault(station, "heard %u's frame %llu on queue %u after %llu", content.sender,
+		fault(host, "heard %u's frame %llu on queue %u after %llu", content.sender,
 			(unsigned long long)content.seq, content.queue, (unsigned long long)*last);
 	*last = content.seq;
 }
 
-static bool receive_burst(struct station *station, unsigned queue)
+static bool receive_burst(struct end_host *host, unsigned queue)
 {
-	struct fe_ring *ring = fe_ring(station->fe, 2 * queue);
-	bool merge = fe_features(station->fe) & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
+	struct fe_ring *ring = fe_ring(host->fe, 2 * queue);
+	bool merge = fe_features(host->fe) & VIRTIO_BIT(VIRTIO_NET_F_MRG_RXBUF);
 	uint8_t frame[FRAME_MAX + 8];
 	unsigned got;
 
@@ -256,51 +255,51 @@ static bool receive_burst(struct station *station, unsigned queue)
 		if (len == -EAGAIN)
 			break;
 		if (len < 0 || (size_t)len > sizeof(frame)) {
-			fault(station, "receive ring %u: %s", queue,
+			fault(host, "receive ring %u: %s", queue,
 				len < 0 ? "broken" : "frame too long");
 			break;
 		}
-		station->n_got++;
-		check(station, queue, frame, (size_t)len);
+		host->n_got++;
+		check(host, queue, frame, (size_t)len);
 	}
 	return got;
 }
 
-/* ---- A station's turns ---- */
+/* ---- A host's turns ---- */
 
-bool station_poll(struct station *station, struct station *all, unsigned n, uint64_t *rng)
+bool end_host_poll(struct end_host *host, struct end_host *all, unsigned n, uint64_t *rng)
 {
 	bool moved = false;
 
-	for (unsigned q = 0; station->fe && q < station->n_queues; q++) {
-		if (station->reads)
-			moved |= receive_burst(station, q);
-		if (station->sends)
-			moved |= send_burst(station, all, n, q, rng);
+	for (unsigned q = 0; host->fe && q < host->n_queues; q++) {
+		if (host->reads)
+			moved |= receive_burst(host, q);
+		if (host->sends)
+			moved |= send_burst(host, all, n, q, rng);
 	}
 	return moved;
 }
 
-unsigned station_pending(struct station *station)
+unsigned end_host_pending(struct end_host *host)
 {
 	unsigned pending = 0;
 
-	for (unsigned q = 0; station->fe && q < station->n_queues; q++) {
-		struct fe_ring *ring = fe_ring(station->fe, 2 * q + 1);
+	for (unsigned q = 0; host->fe && q < host->n_queues; q++) {
+		struct fe_ring *ring = fe_ring(host->fe, 2 * q + 1);
 
-		(void)fe_pending(station->fe, q); /* takes back what was returned */
+		(void)fe_pending(host->fe, q); /* takes back what was returned */
 		for (unsigned i = 0; i < ring->size; i++)
 			pending += ring->chain[i] > 0; /* a frame may have several descriptors */
 	}
 	return pending;
 }
 
-void station_retire(struct station *station)
+void end_host_retire(struct end_host *host)
 {
-	for (unsigned q = 0; station->fe && q < station->n_queues; q++)
-		while (receive_burst(station, q))
+	for (unsigned q = 0; host->fe && q < host->n_queues; q++)
+		while (receive_burst(host, q))
 			continue;
-	station->n_sent -= station_pending(station);
-	fe_destroy(station->fe);
-	station->fe = NULL;
+	host->n_sent -= end_host_pending(host);
+	fe_destroy(host->fe);
+	host->fe = NULL;
 }

@@ -1,6 +1,6 @@
 #include "ctl_codec.h"
 #include "ctl_field.h"
-#include "port_kind.h"
+#include "port_type.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -34,7 +34,7 @@ static void every_kind_accepts_its_settings(void **state)
 {
 	static const char *const cases[] = {
 		"name p type vhost-user path /s/p mode client",
-		"name p type nic dev enp5s0f0 give_back true",
+		"name p type nic dev enp5s0f0 rebind true",
 		"name p type nic dev 0000:05:00.0",
 		"name p type nic dev 05:1f.7",
 		"name p type af-xdp dev eth0",
@@ -58,7 +58,7 @@ static void every_kind_accepts_its_settings(void **state)
 		struct ctl_port conf = conf_of(cases[i]);
 		struct err err = {0};
 
-		if (port_kind_check(&conf, &err) < 0)
+		if (port_type_check(&conf, &err) < 0)
 			fail_msg("'%s': %s", cases[i], err.msg);
 	}
 }
@@ -81,8 +81,7 @@ static void bad_settings_are_named(void **state)
 		{"name p path /s/p dev eth0", "dev", "a vhost-user port has no dev"},
 		{"name p type tap netns blue", "netns", "a tap port has no netns"},
 		{"name p type veth netns b peer e owner joe", "owner", "a veth port has no owner"},
-		{"name p type af-xdp dev e give_back true", "give_back",
-			"an af-xdp port has no give-back"},
+		{"name p type af-xdp dev e rebind true", "rebind", "an af-xdp port has no rebind"},
 		{"name p type nic dev 0000:05:00", "dev",
 			"dev '0000:05:00' is neither the name of an interface nor a PCI "
 			"address"},
@@ -121,7 +120,7 @@ static void bad_settings_are_named(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ctl_port conf = conf_of(cases[i].words);
 		struct err err = {0};
-		int r = port_kind_check(&conf, &err);
+		int r = port_type_check(&conf, &err);
 
 		if (r != -EINVAL || strcmp(err.field, cases[i].field) != 0 ||
 			(cases[i].msg && strcmp(err.msg, cases[i].msg) != 0) || !err.hint[0])
@@ -135,7 +134,7 @@ static void foreign_setting_is_told_what_there_is(void **state)
 	struct ctl_port conf = conf_of("name p type memif path /s/m dev eth0");
 	struct err err = {0};
 
-	assert_int_equal(port_kind_check(&conf, &err), -EINVAL);
+	assert_int_equal(port_type_check(&conf, &err), -EINVAL);
 	assert_string_equal(err.hint, "of these settings it has: path, mode, memif-id");
 }
 
@@ -146,7 +145,7 @@ static void what_is_not_said_is_completed(void **state)
 	} cases[] = {
 		{"name p path /s/p", "name p path /s/p mode server"},
 		{"name p path /s/p mode client", "name p path /s/p mode client"},
-		{"name p type nic dev eth0", "name p type nic dev eth0 give_back false"},
+		{"name p type nic dev eth0", "name p type nic dev eth0 rebind false"},
 		{"name p type af-xdp dev eth0", "name p type af-xdp dev eth0"},
 		{"name p type tap", "name p type tap dev p"},
 		{"name p type tap dev t", "name p type tap dev t"},
@@ -159,7 +158,7 @@ static void what_is_not_said_is_completed(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ctl_port conf = conf_of(cases[i].words), whole = conf_of(cases[i].whole);
 
-		port_kind_complete(&conf);
+		port_type_complete(&conf);
 		if (!ctl_msg_equal(&ctl_port_schema, &conf, &whole))
 			fail_msg("'%s' is not '%s'", cases[i].words, cases[i].whole);
 	}
@@ -191,9 +190,9 @@ static void one_thing_belongs_to_one_port(void **state)
 		struct ctl_port conf = conf_of(cases[i].words), other = conf_of(cases[i].other);
 		const char *field;
 
-		port_kind_complete(&conf);
-		port_kind_complete(&other);
-		field = port_kind_conflict(&conf, &other);
+		port_type_complete(&conf);
+		port_type_complete(&other);
+		field = port_type_conflict(&conf, &other);
 		if (!field != !cases[i].field || (field && strcmp(field, cases[i].field) != 0))
 			fail_msg("'%s' beside '%s': %s", cases[i].words, cases[i].other,
 				field ? field : "nothing");
@@ -203,7 +202,7 @@ static void one_thing_belongs_to_one_port(void **state)
 /* Each field belongs to a kind or to all of them, and its help says which kinds. */
 static void help_names_the_kinds(void **state)
 {
-	uint64_t fields = port_kind_fields();
+	uint64_t fields = port_type_fields();
 
 	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
 		const struct ctl_field *field = &ctl_port_schema.fields[i];
@@ -212,7 +211,7 @@ static void help_names_the_kinds(void **state)
 			bool named = strstr(field->help, ctl_port_types[t]) != NULL;
 
 			/* dev has more kinds than a line has room. */
-			if (!strcmp(field->name, "dev") || named == (port_kind_takes(t) >> i & 1))
+			if (!strcmp(field->name, "dev") || named == (port_type_takes(t) >> i & 1))
 				continue;
 			fail_msg("help of %s, kind %s: '%s'", field->name, ctl_port_types[t],
 				field->help);
@@ -245,8 +244,8 @@ static void document_agrees(void **state)
 		assert_non_null(takes);
 		*takes++ = '\0';
 		for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
-			bool need = port_kind_needs(type) >> i & 1;
-			bool take = port_kind_takes(type) >> i & 1;
+			bool need = port_type_needs(type) >> i & 1;
+			bool take = port_type_takes(type) >> i & 1;
 
 			(void)snprintf(field, sizeof(field), "`%s`",
 				ctl_port_schema.fields[i].name);
