@@ -74,12 +74,16 @@ static int check_build(struct check_guest *g)
 {
 	uint64_t identity_map = CHECK_IDENTITY_MAP;
 	struct kvm_userspace_memory_region slot = {.memory_size = CHECK_GUEST_BYTES};
-	int run_size;
+	int run_size, code;
 
-	g->vm_fd = ioctl(g->kvm_fd, KVM_CREATE_VM, 0);
-	if (g->vm_fd < 0 || ioctl(g->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
-		ioctl(g->vm_fd, KVM_SET_TSS_ADDR, CHECK_TSS) < 0)
-		return -errno;
+	g->vm_fd = kvm_ioctl(g->kvm_fd, KVM_CREATE_VM, 0);
+	if (g->vm_fd < 0)
+		return g->vm_fd;
+	code = kvm_ioctl(g->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, (uintptr_t)&identity_map);
+	if (!code)
+		code = kvm_ioctl(g->vm_fd, KVM_SET_TSS_ADDR, CHECK_TSS);
+	if (code < 0)
+		return code;
 	g->ram = mmap(NULL, CHECK_GUEST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		-1, 0);
 	if (g->ram == MAP_FAILED) {
@@ -88,12 +92,15 @@ static int check_build(struct check_guest *g)
 	}
 	memcpy(g->ram, check_code, sizeof(check_code));
 	slot.userspace_addr = (uintptr_t)g->ram;
-	if (ioctl(g->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
-		return -errno;
-	g->vcpu_fd = ioctl(g->vm_fd, KVM_CREATE_VCPU, 0);
-	run_size = ioctl(g->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	if (g->vcpu_fd < 0 || run_size < 0)
-		return -errno;
+	code = kvm_ioctl(g->vm_fd, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&slot);
+	if (code < 0)
+		return code;
+	g->vcpu_fd = kvm_ioctl(g->vm_fd, KVM_CREATE_VCPU, 0);
+	if (g->vcpu_fd < 0)
+		return g->vcpu_fd;
+	run_size = kvm_ioctl(g->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+	if (run_size < 0)
+		return run_size;
 	g->run_size = (size_t)run_size;
 	g->run = mmap(NULL, g->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, g->vcpu_fd, 0);
 	if (g->run == MAP_FAILED) {

@@ -64,3 +64,15 @@ int kvm_open(int *ret_fd, struct err *err)
 	*ret_fd = fd;
 	return 0;
 }
+
+int kvm_ioctl(int fd, unsigned long request, uintptr_t arg)
+{
+	int r = -EINTR;
+
+	for (unsigned i = 0; r == -EINTR && i < KVM_MAX_TRIES; i++) {
+		r = ioctl(fd, request, arg);
+		if (r < 0)
+			r = -errno;
+	}
+	return r;
+}

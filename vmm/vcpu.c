@@ -3,6 +3,7 @@
 #include "boot.h"
 #include "bus.h"
 #include "err.h"
+#include "kvm.h"
 #include "log.h"
 #include "x86/cpuid.h"
 #include "x86/msrs.h"
@@ -338,11 +339,10 @@ static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table 
 
 	vcpu->set = set;
 	vcpu->id = id;
-	vcpu->fd = ioctl(set->config.vm_fd, KVM_CREATE_VCPU, id);
-	if (vcpu->fd < 0) {
-		code = -errno;
-		return err_set(err, code, "vCPU %u: KVM cannot create it: %s", id, strerror(-code));
-	}
+	vcpu->fd = kvm_ioctl(set->config.vm_fd, KVM_CREATE_VCPU, id);
+	if (vcpu->fd < 0)
+		return err_set(err, vcpu->fd, "vCPU %u: KVM cannot create it: %s", id,
+			strerror(-vcpu->fd));
 	vcpu->run = mmap(NULL, set->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED) {
 		code = -errno;

@@ -5,6 +5,7 @@
 #include "err.h"
 #include "ev.h"
 #include "irq.h"
+#include "kvm.h"
 #include "layout.h"
 #include "log.h"
 #include "mem.h"
@@ -171,17 +172,15 @@ static int vm_create_kvm(struct vm *vm, struct err *err)
 	uint64_t identity_map = LAYOUT_IDENTITY_MAP;
 	int code;
 
-	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
-	if (vm->vm_fd < 0) {
-		code = -errno;
-		return err_set(err, code, "KVM: cannot create a virtual machine: %s",
-			strerror(-code));
-	}
-	if (ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0 ||
-		ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS) < 0) {
-		code = -errno;
+	vm->vm_fd = kvm_ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
+	if (vm->vm_fd < 0)
+		return err_set(err, vm->vm_fd, "KVM: cannot create a virtual machine: %s",
+			strerror(-vm->vm_fd));
+	code = kvm_ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, (uintptr_t)&identity_map);
+	if (!code)
+		code = kvm_ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS);
+	if (code < 0)
 		return err_set(err, code, "KVM: cannot reserve its pages: %s", strerror(-code));
-	}
 	return 0;
 }
 
@@ -191,13 +190,13 @@ static int vm_add_chips(struct vm *vm, struct err *err)
 {
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 
-	if (ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0) < 0 ||
-		ioctl(vm->vm_fd, KVM_CREATE_PIT2, &pit) < 0) {
-		int code = -errno;
+	int code = kvm_ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0);
 
+	if (!code)
+		code = kvm_ioctl(vm->vm_fd, KVM_CREATE_PIT2, (uintptr_t)&pit);
+	if (code < 0)
 		return err_set(err, code, "KVM: cannot create the interrupt controllers: %s",
 			strerror(-code));
-	}
 	return 0;
 }
 
@@ -218,11 +217,10 @@ static int vm_add_memory(struct vm *vm, const struct config *config, struct err 
 			.userspace_addr = (uintptr_t)regions[i].hva,
 		};
 
-		if (ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
-			code = -errno;
+		code = kvm_ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&slot);
+		if (code < 0)
 			return err_set(err, code, "KVM: cannot give memory to the guest: %s",
 				strerror(-code));
-		}
 	}
 	return 0;
 }
