@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -191,4 +192,23 @@ int str_parse_duration(const char *text, uint64_t *ret_ns)
 	};
 
 	return str_parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_ns);
+}
+
+char *str_format_duration(char buf[STR_DURATION_SIZE], uint64_t seconds)
+{
+	static const struct {
+		uint64_t seconds;
+		char letter;
+	} units[] = {{86400, 'd'}, {3600, 'h'}, {60, 'm'}, {1, 's'}};
+	size_t used = 0;
+
+	for (size_t i = 0; i < sizeof(units) / sizeof(units[0]); i++) {
+		uint64_t n = seconds / units[i].seconds;
+
+		seconds %= units[i].seconds;
+		if (n || (units[i].seconds == 1 && !used))
+			used += (size_t)snprintf(buf + used, STR_DURATION_SIZE - used,
+				"%" PRIu64 "%c", n, units[i].letter);
+	}
+	return buf;
 }

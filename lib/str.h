@@ -36,4 +36,10 @@ int str_parse_size(const char *text, uint64_t *ret_bytes);
 /** A duration: a number with ns, us, ms, s, m, h, or none, which is s. 0, -EINVAL, -ERANGE. */
 int str_parse_duration(const char *text, uint64_t *ret_ns);
 
+#define STR_DURATION_SIZE 40
+/**
+ * Seconds as people write them, without what is nothing: "12m20s", "5m", "1d3s", "0s". Returns buf.
+ */
+char *str_format_duration(char buf[STR_DURATION_SIZE], uint64_t seconds);
+
 #endif

@@ -6,6 +6,7 @@
 #include "node.h"
 #include "show.h"
 #include "show_switch.h"
+#include "str.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,15 +17,15 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct show_column node_columns[] = {
-	{"name", "NODE", false, true},
-	{"state", "STATE", false, true},
-	{"ready", "READY", false, true},
-	{"vcpus", "VCPUS", true, false},
-	{"memory_bytes", "MEMORY", true, false},
-	{"memory_used_bytes", "USED", true, false},
-	{"nics", "NICS", true, false},
-	{"uptime_s", "UPTIME", true, true},
-	{"pid", "PID", true, false},
+	{"name", "NODE", false, SHOW_BRIEF},
+	{"state", "STATE", false, SHOW_BRIEF},
+	{"ready", "READY", false, SHOW_BRIEF},
+	{"vcpus", "VCPUS", true, SHOW_TABLE},
+	{"memory_bytes", "MEMORY", true, SHOW_TABLE},
+	{"memory_used_bytes", "USED", true, SHOW_TABLE},
+	{"nics", "NICS", true, SHOW_TABLE},
+	{"uptime_s", "UPTIME", true, SHOW_BRIEF},
+	{"pid", "PID", true, SHOW_TABLE},
 };
 
 static void size_text(uint64_t bytes, char *buf, size_t size)
@@ -51,7 +52,7 @@ static json_t *node_json(const struct actual_node *node)
 
 static void node_row(struct show *show, const struct actual_node *node, const char *run_dir)
 {
-	char memory[24], used[24], uptime[24];
+	char memory[24], used[24], uptime[STR_DURATION_SIZE];
 	const char *texts[ARRAY_LEN(node_columns)] = {NULL};
 	bool ready = node->answers && node_is_ready(run_dir, node->name, NULL) > 0;
 	json_t *row = node_json(node);
@@ -63,11 +64,9 @@ static void node_row(struct show *show, const struct actual_node *node, const ch
 	if (node->answers) {
 		size_text(node->vm.memory_bytes, memory, sizeof(memory));
 		size_text(node->vm.memory_used_bytes, used, sizeof(used));
-		(void)snprintf(uptime, sizeof(uptime), "%llus",
-			(unsigned long long)node->vm.uptime_s);
 		texts[4] = memory;
 		texts[5] = used;
-		texts[7] = uptime;
+		texts[7] = str_format_duration(uptime, node->vm.uptime_s);
 	}
 	show_row(show, row, texts);
 }
@@ -92,14 +91,14 @@ static int show_nodes(const struct opts *opts, const struct actual *actual, cons
 }
 
 static const struct show_column nic_columns[] = {
-	{"node", "NODE", false, true},
-	{"nic", "NIC", true, true},
-	{"mac", "MAC", false, true},
-	{"link", "LINK", false, true},
-	{"state", "STATE", false, true},
-	{"mtu", "MTU", true, false},
-	{"queue_pairs", "QUEUES", true, false},
-	{"connects", "CONNECTS", true, false},
+	{"node", "NODE", false, SHOW_BRIEF},
+	{"nic", "NIC", true, SHOW_BRIEF},
+	{"mac", "MAC", false, SHOW_BRIEF},
+	{"link", "LINK", false, SHOW_BRIEF},
+	{"state", "STATE", false, SHOW_BRIEF},
+	{"mtu", "MTU", true, SHOW_TABLE},
+	{"queue_pairs", "QUEUES", true, SHOW_TABLE},
+	{"connects", "CONNECTS", true, SHOW_TABLE},
 };
 
 struct nic_rows {

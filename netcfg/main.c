@@ -3,6 +3,7 @@
 
 #include "version.h"
 
+#include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 
@@ -12,6 +13,8 @@ int main(int argc, char **argv)
 	struct err err = {0};
 	unsigned n = 0;
 
+	(void)setlocale(LC_CTYPE,
+		"C.UTF-8");       /* names are UTF-8, and tables aligned by what they look like */
 	signal(SIGPIPE, SIG_IGN); /* a daemon that goes away is an error to report, not a death */
 	if (opts_parse(&opts, argv + 1, (unsigned)argc - 1, &n, &err) < 0)
 		return cmd_fail(&err);

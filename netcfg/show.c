@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+#include <wchar.h>
+
+/* A last column is not cut to less than this. */
+#define MIN_CUT 8
 
 struct show_line {
 	char *cells[SHOW_MAX_COLUMNS];
@@ -34,6 +39,11 @@ struct show *show_begin(FILE *out, const struct opts *opts, const struct show_co
 	*show = (struct show){
 		.out = out, .opts = opts, .cols = cols, .n_cols = n_cols, .rows = json_array()};
 	return show;
+}
+
+bool show_is_text(const struct show *show)
+{
+	return !show->opts->json;
 }
 
 json_t *show_msg(const struct ctl_struct *schema, const void *msg)
@@ -151,6 +161,31 @@ static int no_column(const struct show *show, const char *word, struct err *err)
 	return -EINVAL;
 }
 
+/* Has a row something to say in this column? */
+static bool has_any(const struct show *show, unsigned col)
+{
+	for (size_t l = 0; l < show->n_lines; l++) {
+		if (strcmp(show->lines[l].cells[col], "-") != 0)
+			return true;
+	}
+	return false;
+}
+
+static bool is_shown(const struct show *show, unsigned col)
+{
+	switch (show->cols[col].where) {
+	case SHOW_BRIEF:
+		return true;
+	case SHOW_TABLE:
+		return !show->opts->brief;
+	case SHOW_IF_ANY:
+		return !show->opts->brief && has_any(show, col);
+	case SHOW_NAMED:
+		break;
+	}
+	return false;
+}
+
 /* Columns in the order to draw; -EINVAL for an unknown name in --columns. */
 static int choose(const struct show *show, unsigned *order, unsigned *ret_n, struct err *err)
 {
@@ -159,7 +194,7 @@ static int choose(const struct show *show, unsigned *order, unsigned *ret_n, str
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < show->n_cols; i++) {
-		if (!at && (!show->opts->brief || show->cols[i].brief))
+		if (!at && is_shown(show, i))
 			order[n++] = i;
 	}
 	while (at && n < SHOW_MAX_COLUMNS) {
@@ -203,17 +238,60 @@ static bool use_color(const struct show *show)
 		return true;
 	if ((color && !strcmp(color, "never")) || getenv("NO_COLOR"))
 		return false;
-	return color && isatty(fileno(show->out));
+	return isatty(fileno(show->out));
+}
+
+/* Columns of a terminal that the first size bytes of text take: at most max of them. ret_size is
+ * how many bytes those are. What is no UTF-8 counts a column a byte. */
+static size_t text_width(const char *text, size_t max, size_t *ret_size)
+{
+	size_t width = 0, at = 0, left = strlen(text);
+	mbstate_t state = {0};
+
+	while (at < left) {
+		wchar_t wide;
+		size_t n = mbrtowc(&wide, text + at, left - at, &state);
+		int columns = 1;
+
+		if (n == 0 || n > left - at) {
+			n = 1;
+			state = (mbstate_t){0};
+		} else {
+			columns = wcwidth(wide) < 0 ? 1 : wcwidth(wide);
+		}
+		if (width + (size_t)columns > max)
+			break;
+		width += (size_t)columns;
+		at += n;
+	}
+	if (ret_size)
+		*ret_size = at;
+	return width;
+}
+
+/* Of the terminal; SIZE_MAX where the rows go elsewhere. */
+static size_t terminal_width(const struct show *show)
+{
+	struct winsize size;
+
+	if (!isatty(fileno(show->out)) || ioctl(fileno(show->out), TIOCGWINSZ, &size) < 0 ||
+		!size.ws_col)
+		return SIZE_MAX;
+	return size.ws_col;
 }
 
 static void draw_cell(const struct show *show, const char *cell, const struct show_column *col,
 	size_t width, bool last, bool colored)
 {
 	const char *color = colored ? color_of(cell) : NULL;
-	int pad = (int)(width - strlen(cell));
+	size_t size, shown = text_width(cell, width, &size);
+	bool cut = cell[size];
+	int pad = (int)(width - shown);
 
-	fprintf(show->out, "%*s%s%s%s", col->right ? pad : 0, "", color ? color : "", cell,
-		color ? "\033[0m" : "");
+	if (cut) /* its last column is the mark's */
+		shown = text_width(cell, width - 1, &size);
+	fprintf(show->out, "%*s%s%.*s%s%s", col->right ? pad : 0, "", color ? color : "", (int)size,
+		cell, cut ? "…" : "", color ? "\033[0m" : "");
 	if (!last)
 		fprintf(show->out, "%*s", (col->right ? 0 : pad) + 2, "");
 }
@@ -223,6 +301,7 @@ static int draw_table(const struct show *show, struct err *err)
 	size_t widths[SHOW_MAX_COLUMNS] = {0};
 	unsigned order[SHOW_MAX_COLUMNS], n;
 	bool header = !show->opts->no_header && !show->opts->brief, colored = use_color(show);
+	size_t left = terminal_width(show);
 	int code = choose(show, order, &n, err);
 
 	if (code < 0)
@@ -232,11 +311,14 @@ static int draw_table(const struct show *show, struct err *err)
 
 		widths[i] = header ? strlen(show->cols[col].title) : 0;
 		for (size_t l = 0; l < show->n_lines; l++) {
-			size_t len = strlen(show->lines[l].cells[col]);
+			size_t width = text_width(show->lines[l].cells[col], SIZE_MAX, NULL);
 
-			if (len > widths[i])
-				widths[i] = len;
+			if (width > widths[i])
+				widths[i] = width;
 		}
+		if (i + 1 == n && widths[i] > left && left >= MIN_CUT)
+			widths[i] = left;
+		left -= left == SIZE_MAX ? 0 : widths[i] + 2 < left ? widths[i] + 2 : left;
 	}
 	for (unsigned i = 0; header && i < n; i++)
 		draw_cell(show, show->cols[order[i]].title, &show->cols[order[i]], widths[i],
@@ -252,7 +334,7 @@ static int draw_table(const struct show *show, struct err *err)
 	return 0;
 }
 
-/* Every field: one block per row, or with -o one line. */
+/* Every field: one block per row, times as people write them; or with -o one line. */
 static void draw_fields(const struct show *show)
 {
 	bool oneline = show->opts->oneline;
@@ -267,8 +349,16 @@ static void draw_fields(const struct show *show)
 		json_object_foreach(row, key, value)
 		{
 			char *text = value_text(value);
+			char time[STR_DURATION_SIZE];
+			size_t len = strlen(key);
 
-			if (oneline)
+			if (!oneline && json_is_integer(value) && len > 2 &&
+				!strcmp(key + len - 2, "_s"))
+				fprintf(show->out, "%s%.*s: %s\n", first ? "" : "    ",
+					(int)len - 2, key,
+					str_format_duration(time,
+						(uint64_t)json_integer_value(value)));
+			else if (oneline)
 				fprintf(show->out, "%s%s %s", first ? "" : " ", key,
 					text ? text : "?");
 			else

@@ -3,7 +3,10 @@
  *
  * A caller names its columns once and adds rows; each row is a JSON object, which is what -j
  * prints. Table cells come from the same object, unless the caller gives a text for people (ages as
- * "12s"). So that text and JSON never disagree.
+ * "12m20s"). So that text and JSON never disagree.
+ *
+ * Tables are aligned by what a terminal shows of a text, not by its bytes. On a terminal states are
+ * coloured (NO_COLOR and -c never turn that off), and a last column that would not fit is cut.
  *
  * JSON is an array of objects with stable keys; keys are only ever added within SHOW_JSON_VERSION.
  * Keys of `fdb show` and `vlan show` are those of `bridge -j fdb|vlan show` of iproute2.
@@ -22,11 +25,19 @@
 #define SHOW_JSON_VERSION 1
 #define SHOW_MAX_COLUMNS  16
 
+/** Where a column is shown, --columns aside. Without the last two a table fits 80 columns. */
+enum show_where {
+	SHOW_BRIEF,  /* with -br, too */
+	SHOW_TABLE,  /* in tables */
+	SHOW_IF_ANY, /* in tables of which some row has something to say there */
+	SHOW_NAMED,  /* only where it is asked for */
+};
+
 struct show_column {
 	const char *key;   /* of the row's JSON object */
 	const char *title; /* upper case */
 	bool right;        /* numbers */
-	bool brief;        /* shown with -br too */
+	enum show_where where;
 };
 
 struct show;
@@ -44,6 +55,8 @@ int show_end(struct show *show, struct err *err);
 /** Free without drawing. Returns 0. */
 int show_discard(struct show *show);
 
+/** Are the rows drawn for people, and not as JSON? */
+bool show_is_text(const struct show *show);
 /** The present fields of a control message as a JSON object (new reference, or NULL). */
 json_t *show_msg(const struct ctl_struct *schema, const void *msg);
 

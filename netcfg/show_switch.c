@@ -96,6 +96,61 @@ const char *show_port_speed(const struct ctl_port *port, char *buf, size_t size)
 	return buf;
 }
 
+/* VIRTIO 1.2, 5.1.3 "Feature bits" and 6 "Reserved Feature Bits"; 30 is vhost-user's own. */
+static const char *const feature_names[64] = {[0] = "csum",
+	[1] = "guest-csum",
+	[3] = "mtu",
+	[5] = "mac",
+	[7] = "guest-tso4",
+	[8] = "guest-tso6",
+	[9] = "guest-ecn",
+	[10] = "guest-ufo",
+	[11] = "tso4",
+	[12] = "tso6",
+	[13] = "ecn",
+	[14] = "ufo",
+	[15] = "mrg-rxbuf",
+	[16] = "status",
+	[17] = "ctrl-vq",
+	[18] = "ctrl-rx",
+	[19] = "ctrl-vlan",
+	[21] = "guest-announce",
+	[22] = "mq",
+	[23] = "ctrl-mac",
+	[26] = "log-all",
+	[27] = "any-layout",
+	[28] = "indirect-desc",
+	[29] = "event-idx",
+	[30] = "protocol-features",
+	[32] = "version-1",
+	[33] = "access-platform",
+	[34] = "ring-packed",
+	[35] = "in-order",
+	[36] = "order-platform",
+	[38] = "notification-data",
+	[40] = "ring-reset",
+	[54] = "guest-uso4",
+	[55] = "guest-uso6",
+	[56] = "uso"};
+
+const char *show_features(uint64_t features, char *buf, size_t size)
+{
+	size_t used = 0;
+
+	(void)str_copy(buf, size, "none");
+	for (unsigned i = 0; i < 64 && used < size; i++) {
+		if (!(features >> i & 1))
+			continue;
+		if (feature_names[i])
+			used += (size_t)snprintf(buf + used, size - used, "%s%s", used ? " " : "",
+				feature_names[i]);
+		else
+			used += (size_t)snprintf(buf + used, size - used, "%sbit-%u",
+				used ? " " : "", i);
+	}
+	return buf;
+}
+
 /* JSON of the shape that iproute2 prints */
 
 json_t *show_fdb_json(const struct ctl_fdb *fdb)
@@ -172,49 +227,49 @@ json_t *show_attachment_json(const struct ctl_port *port)
 /* Tables */
 
 static const struct show_column bridge_columns[] = {
-	{"name", "BRIDGE", false, true},
-	{"ports", "PORTS", true, true},
-	{"fdb_entries", "ADDRESSES", true, true},
-	{"ageing_s", "AGEING", true, false},
-	{"vlans", "VLANS", false, false},
-	{"reserved", "RESERVED", false, false},
+	{"name", "BRIDGE", false, SHOW_BRIEF},
+	{"ports", "PORTS", true, SHOW_BRIEF},
+	{"fdb_entries", "ADDRESSES", true, SHOW_BRIEF},
+	{"ageing_s", "AGEING", true, SHOW_TABLE},
+	{"vlans", "VLANS", false, SHOW_TABLE},
+	{"reserved", "RESERVED", false, SHOW_TABLE},
 };
 
 static int bridge_row(void *ctx, const void *row)
 {
 	const struct ctl_bridge *bridge = row;
-	char ageing[16];
+	char ageing[STR_DURATION_SIZE];
 	const char *texts[ARRAY_LEN(bridge_columns)] = {NULL};
 
-	(void)snprintf(ageing, sizeof(ageing), bridge->ageing_s ? "%us" : "never",
-		bridge->ageing_s);
 	if (CTL_HAS(bridge, ctl_bridge, ageing_s))
-		texts[3] = ageing;
+		texts[3] =
+			bridge->ageing_s ? str_format_duration(ageing, bridge->ageing_s) : "never";
 	show_row(ctx, show_msg(&ctl_bridge_schema, bridge), texts);
 	return 0;
 }
 
 static const struct show_column port_columns[] = {
-	{"name", "PORT", false, true},
-	{"type", "TYPE", false, false},
-	{"state", "STATE", false, true},
-	{"carrier", "CARRIER", false, true},
-	{"bridge", "BRIDGE", false, true},
-	{"vlan_mode", "VLAN", false, true},
-	{"mtu", "MTU", true, false},
-	{"rings", "RINGS", false, false},
-	{"queue_pairs", "QUEUES", true, false},
-	{"speed", "SPEED", true, false},
-	{"mode", "MODE", false, false},
-	{"path", "ENDPOINT", false, false},
-	{"last_error", "ERROR", false, false},
+	{"name", "PORT", false, SHOW_BRIEF},
+	{"type", "TYPE", false, SHOW_TABLE},
+	{"state", "STATE", false, SHOW_BRIEF},
+	{"carrier", "CARRIER", false, SHOW_BRIEF},
+	{"bridge", "BRIDGE", false, SHOW_BRIEF},
+	{"vlan_mode", "VLAN", false, SHOW_BRIEF},
+	{"mtu", "MTU", true, SHOW_TABLE},
+	{"rings", "RINGS", false, SHOW_NAMED},
+	{"queue_pairs", "QUEUES", true, SHOW_NAMED},
+	{"speed", "SPEED", true, SHOW_IF_ANY},
+	{"mode", "MODE", false, SHOW_NAMED},
+	{"path", "ENDPOINT", false, SHOW_NAMED},
+	{"last_error", "ERROR", false, SHOW_IF_ANY},
 };
 
 static int port_row(void *ctx, const void *row)
 {
 	const struct ctl_port *port = row;
-	char vlans[256], bridge[96], end[512], speed[16];
+	char vlans[256], bridge[96], end[512], speed[16], features[512];
 	const char *texts[ARRAY_LEN(port_columns)] = {NULL};
+	json_t *json = show_msg(&ctl_port_schema, port);
 
 	texts[3] = state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);
 	if (port->link[0]) {
@@ -230,22 +285,25 @@ static int port_row(void *ctx, const void *row)
 	 */
 	if (port->type == CTL_PORT_VHOST_USER && port->state == CTL_CONN_RUNNING)
 		texts[12] = "-";
-	show_row(ctx, show_msg(&ctl_port_schema, port), texts);
+	if (json && show_is_text(ctx) && CTL_HAS(port, ctl_port, features))
+		json_object_set_new(json, "features",
+			json_string(show_features(port->features, features, sizeof(features))));
+	show_row(ctx, json, texts);
 	return 0;
 }
 
 static const struct show_column stats_columns[] = {
-	{"name", "PORT", false, true},
-	{"rx_bytes", "IN-OCTETS", true, false},
-	{"rx_frames", "IN-FRAMES", true, true},
-	{"rx_multicast", "IN-MCAST", true, false},
-	{"rx_broadcast", "IN-BCAST", true, false},
-	{"rx_dropped", "IN-DROPS", true, true},
-	{"tx_bytes", "OUT-OCTETS", true, false},
-	{"tx_frames", "OUT-FRAMES", true, true},
-	{"tx_multicast", "OUT-MCAST", true, false},
-	{"tx_broadcast", "OUT-BCAST", true, false},
-	{"tx_dropped", "OUT-DROPS", true, true},
+	{"name", "PORT", false, SHOW_BRIEF},
+	{"rx_bytes", "IN-OCTETS", true, SHOW_TABLE},
+	{"rx_frames", "IN-FRAMES", true, SHOW_BRIEF},
+	{"rx_multicast", "IN-MCAST", true, SHOW_NAMED},
+	{"rx_broadcast", "IN-BCAST", true, SHOW_NAMED},
+	{"rx_dropped", "IN-DROPS", true, SHOW_BRIEF},
+	{"tx_bytes", "OUT-OCTETS", true, SHOW_TABLE},
+	{"tx_frames", "OUT-FRAMES", true, SHOW_BRIEF},
+	{"tx_multicast", "OUT-MCAST", true, SHOW_NAMED},
+	{"tx_broadcast", "OUT-BCAST", true, SHOW_NAMED},
+	{"tx_dropped", "OUT-DROPS", true, SHOW_BRIEF},
 };
 
 static int stats_row(void *ctx, const void *row)
@@ -255,11 +313,11 @@ static int stats_row(void *ctx, const void *row)
 }
 
 static const struct show_column drop_columns[] = {
-	{"port", "PORT", false, true},
-	{"direction", "DIRECTION", false, true},
-	{"reason", "REASON", false, true},
-	{"frames", "FRAMES", true, true},
-	{"help", "MEANING", false, false},
+	{"port", "PORT", false, SHOW_BRIEF},
+	{"direction", "DIRECTION", false, SHOW_BRIEF},
+	{"reason", "REASON", false, SHOW_BRIEF},
+	{"frames", "FRAMES", true, SHOW_BRIEF},
+	{"help", "MEANING", false, SHOW_TABLE},
 };
 
 static int drop_row(void *ctx, const void *row)
@@ -270,11 +328,11 @@ static int drop_row(void *ctx, const void *row)
 
 /* A link joins two ports, or a port and a bridge. */
 static const struct show_column link_columns[] = {
-	{"name", "LINK", false, true},
-	{"carrier", "STATE", false, true},
-	{"mode", "MODE", false, true},
-	{"vlans", "VLANS", false, true},
-	{"mtu", "MTU", true, false},
+	{"name", "LINK", false, SHOW_BRIEF},
+	{"carrier", "STATE", false, SHOW_BRIEF},
+	{"mode", "MODE", false, SHOW_BRIEF},
+	{"vlans", "VLANS", false, SHOW_BRIEF},
+	{"mtu", "MTU", true, SHOW_TABLE},
 };
 
 static int port_link_row(void *ctx, const void *row)
@@ -330,20 +388,20 @@ static int link_rows(struct ctl_client *client, const struct ctl_ref *ref, struc
 
 /* Cisco's column order, Open vSwitch's words. */
 static const struct show_column fdb_columns[] = {
-	{"vlan", "VLAN", true, true},
-	{"mac", "MAC", false, true},
-	{"state", "TYPE", false, true},
-	{"ifname", "PORT", false, true},
-	{"age", "AGE", true, true},
+	{"vlan", "VLAN", true, SHOW_BRIEF},
+	{"mac", "MAC", false, SHOW_BRIEF},
+	{"state", "TYPE", false, SHOW_BRIEF},
+	{"ifname", "PORT", false, SHOW_BRIEF},
+	{"age", "AGE", true, SHOW_BRIEF},
 };
 
 static int fdb_row(void *ctx, const void *row)
 {
 	const struct ctl_fdb *fdb = row;
-	char age[16];
+	char age[STR_DURATION_SIZE];
 	const char *texts[ARRAY_LEN(fdb_columns)] = {NULL};
 
-	(void)snprintf(age, sizeof(age), "%us", fdb->age_s);
+	(void)str_format_duration(age, fdb->age_s);
 	texts[2] = ctl_fdb_types[fdb->type];
 	texts[4] = fdb->type == CTL_FDB_DYNAMIC ? age : "-";
 	show_row(ctx, show_fdb_json(fdb), texts);
@@ -389,10 +447,10 @@ static int fdb_rows(struct ctl_client *client, const struct ctl_fdb *filter, str
 }
 
 static const struct show_column vlan_columns[] = {
-	{"ifname", "PORT", false, true},
-	{"vlan", "VLAN", false, true},
-	{"flags", "FLAGS", false, true},
-	{"name", "NAME", false, false},
+	{"ifname", "PORT", false, SHOW_BRIEF},
+	{"vlan", "VLAN", false, SHOW_BRIEF},
+	{"flags", "FLAGS", false, SHOW_BRIEF},
+	{"name", "NAME", false, SHOW_TABLE},
 };
 
 static int vlan_row(void *ctx, const void *row)
@@ -460,13 +518,13 @@ static int vlan_rows(const struct opts *opts, struct ctl_client *client, const v
 }
 
 static const struct show_column worker_columns[] = {
-	{"worker", "WORKER", true, true},
-	{"cpu", "CPU", true, true},
-	{"busy", "BUSY", true, true},
-	{"rings", "QUEUES", true, true},
-	{"frames_per_s", "FRAMES/S", true, true},
-	{"frames", "FRAMES", true, false},
-	{"moves", "MOVES", true, false},
+	{"worker", "WORKER", true, SHOW_BRIEF},
+	{"cpu", "CPU", true, SHOW_BRIEF},
+	{"busy", "BUSY", true, SHOW_BRIEF},
+	{"rings", "QUEUES", true, SHOW_BRIEF},
+	{"frames_per_s", "FRAMES/S", true, SHOW_BRIEF},
+	{"frames", "FRAMES", true, SHOW_TABLE},
+	{"moves", "MOVES", true, SHOW_TABLE},
 };
 
 static int worker_row(void *ctx, const void *row)

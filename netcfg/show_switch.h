@@ -35,6 +35,8 @@ const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size)
  *  192.0.2.1/24". Returns buf.
  */
 const char *show_port_end(const struct ctl_port *port, char *buf, size_t size);
+/** Names of a port's virtio features: "csum tso4 version-1"; "none". Returns buf. */
+const char *show_features(uint64_t features, char *buf, size_t size);
 /** "1G", "100M"; "-" where it is not known. */
 const char *show_port_speed(const struct ctl_port *port, char *buf, size_t size);
 

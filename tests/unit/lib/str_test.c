@@ -167,6 +167,19 @@ static void durations_parse_with_suffix(void **state)
 	check_numbers(str_parse_duration, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+static void durations_read_as_people_write_them(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *text;
+	} cases[] = {{0, "0s"}, {12, "12s"}, {60, "1m"}, {300, "5m"}, {740, "12m20s"}, {3600, "1h"},
+		{86403, "1d3s"}, {UINT64_MAX, "213503982334601d7h15s"}};
+	char buf[STR_DURATION_SIZE];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(str_format_duration(buf, cases[i].seconds), cases[i].text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +189,7 @@ int main(void)
 		cmocka_unit_test(numbers_parse_whole),
 		cmocka_unit_test(sizes_parse_with_suffix),
 		cmocka_unit_test(durations_parse_with_suffix),
+		cmocka_unit_test(durations_read_as_people_write_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,17 +4,21 @@
 #include "show_switch.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 static const struct show_column cols[] = {
-	{"name", "NAME", false, true},
-	{"count", "COUNT", true, true},
-	{"state", "STATE", false, false},
+	{"name", "NAME", false, SHOW_BRIEF},
+	{"count", "COUNT", true, SHOW_BRIEF},
+	{"state", "STATE", false, SHOW_TABLE},
 };
 
 static struct err draw_err;
@@ -58,6 +62,105 @@ static void tables_line_up(void **state)
 		"name a-long-name count 3 state yes\nname b count 1234567\n");
 	check(&(struct opts){.json = true}, "[{\"name\":\"a-long-name\",\"count\":3,\"state\":true}"
 					    ",{\"name\":\"b\",\"count\":1234567}]\n");
+}
+
+static const struct show_column some[] = {
+	{"name", "NAME", false, SHOW_BRIEF},
+	{"speed", "SPEED", true, SHOW_IF_ANY},
+	{"age_s", "AGE", true, SHOW_NAMED},
+	{"why", "ERROR", false, SHOW_IF_ANY},
+};
+
+/* Draws rows[], an array, in the columns above; transfers it. */
+static void draw_some(FILE *out, const struct opts *opts, json_t *rows)
+{
+	struct show *show = show_begin(out, opts, some, 4);
+	struct err err;
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+	{
+		show_row(show, json_incref(row), NULL);
+	}
+	assert_int_equal(show_end(show, &err), 0);
+	json_decref(rows);
+}
+
+static void check_some(const struct opts *opts, json_t *rows, const char *expected)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+
+	draw_some(out, opts, rows);
+	fclose(out);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void columns_are_shown_where_they_say_something(void **state)
+{
+	check_some(&(struct opts){0}, json_pack("[{s:s, s:i}]", "name", "a", "age_s", 740),
+		"NAME\na\n");
+	check_some(&(struct opts){0},
+		json_pack("[{s:s, s:s}, {s:s, s:i}]", "name", "a", "why", "gone", "name", "b",
+			"speed", 10),
+		"NAME  SPEED  ERROR\na         -  gone\nb        10  -\n");
+	check_some(&(struct opts){.columns = "age_s"}, json_pack("[{s:i}]", "age_s", 740),
+		"AGE\n740\n");
+	check_some(&(struct opts){.details = true},
+		json_pack("[{s:s, s:i}]", "name", "a", "age_s", 740), "name: a\n    age: 12m20s\n");
+	check_some(&(struct opts){.oneline = true},
+		json_pack("[{s:s, s:i}]", "name", "a", "age_s", 740), "name a age_s 740\n");
+}
+
+static void names_line_up_as_a_terminal_shows_them(void **state)
+{
+	if (!setlocale(LC_CTYPE, "C.UTF-8"))
+		skip();
+	check_some(&(struct opts){.no_header = true},
+		json_pack("[{s:s, s:s}, {s:s, s:s}, {s:s, s:s}]", "name", "h\u00fcgel", "why", "x",
+			"name", "\u6771\u4eac", "why", "y", "name", "plain", "why", "z"),
+		"h\u00fcgel  x\n\u6771\u4eac   y\nplain  z\n");
+}
+
+/* Of a terminal with 20 columns the last one shows what there is room for. */
+static void a_last_column_is_cut_at_the_terminals_edge(void **state)
+{
+	struct winsize size = {.ws_col = 20, .ws_row = 24};
+	struct opts opts = {.color = "never", .no_header = true};
+	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	char text[256] = "";
+	ssize_t n;
+	FILE *out;
+
+	if (master < 0 || grantpt(master) || unlockpt(master))
+		skip();
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0 && ioctl(slave, TIOCSWINSZ, &size) == 0);
+	out = fdopen(slave, "w");
+	draw_some(out, &opts,
+		json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", "a", "why",
+			"connecting to /s failed: No such file", "name", "b", "why", "gone"));
+	fflush(out);
+	n = read(master, text, sizeof(text) - 1);
+	assert_true(n > 0);
+	assert_string_equal(text, "a  connecting to /s\u2026\r\nb  gone\r\n");
+	fclose(out);
+	close(master);
+}
+
+static void features_have_names(void **state)
+{
+	char buf[512], small[16];
+
+	assert_string_equal(show_features(0, buf, sizeof(buf)), "none");
+	assert_string_equal(show_features(UINT64_C(1) << 34 | 1 << 15 | 1, buf, sizeof(buf)),
+		"csum mrg-rxbuf ring-packed");
+	assert_string_equal(show_features(UINT64_C(1) << 63, buf, sizeof(buf)), "bit-63");
+	assert_true(strlen(show_features(UINT64_MAX, small, sizeof(small))) < sizeof(small));
+	assert_true(strlen(show_features(UINT64_MAX, buf, sizeof(buf))) < sizeof(buf));
 }
 
 /* The hint lists the columns, and says first which of them may be meant. */
@@ -226,6 +329,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_line_up),
 		cmocka_unit_test(unknown_columns_are_errors),
+		cmocka_unit_test(columns_are_shown_where_they_say_something),
+		cmocka_unit_test(names_line_up_as_a_terminal_shows_them),
+		cmocka_unit_test(a_last_column_is_cut_at_the_terminals_edge),
+		cmocka_unit_test(features_have_names),
 		cmocka_unit_test(color_is_for_states_only),
 		cmocka_unit_test(fdb_and_vlan_are_as_iproute2_prints_them),
 		cmocka_unit_test(roles_read_as_people_say_them),
