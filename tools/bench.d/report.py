@@ -163,6 +163,34 @@ def cycles_table(rows):
     return lines
 
 
+def best_place(runs, table):
+    """The place that most points of the table have; near where it is even."""
+    found = [key[3] for key in summarize(runs, "pps") if key[0] == table]
+    return max(reversed(PLACES), key=found.count)
+
+
+def chart(runs, table, title, axis):
+    """Curves of a table's switches where its rows are numbers, with what runs ranged over."""
+    summary, place = summarize(runs, "pps"), best_place(runs, table)
+    xs = {run["row"]: run["x"] for run in runs if run["table"] == table}
+    series = [[TITLES[name], [[xs[row], *(summary[(table, row, name, place)][part] / 1e6
+                                          for part in ("median", "low", "high"))]
+                              for row in xs if (table, row, name, place) in summary]]
+              for name in switches_of(runs, table)]
+    return {"kind": "counts", "title": f"{title}, cores {place}", "x": axis, "y": "Mpps, one way",
+            "series": series}
+
+
+def picture(result):
+    """Charts, title and note: what charts.draw() takes."""
+    host = result["host"]
+    return ([chart(result["runs"], "sizes", "Rate against frame size", "frame, bytes"),
+             chart(result["runs"], "addresses", "Rate against addresses, 64 B",
+                   "addresses of each port, all active")],
+            "Two vhost-user ports, one packet thread",
+            f"{host['cpu']}, {host['date']}; medians, bars from lowest to highest run; tools/bench")
+
+
 def left_out(runs):
     """Windows that count nowhere, and why."""
     places = [w["place"] for run in runs for w in run.get("result", {}).get("windows", [])]

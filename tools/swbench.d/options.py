@@ -68,7 +68,7 @@ def goals_of(text):
 
 def make_parser():
     parser = Parser(prog="swbench", add_help=False, usage="swbench VERB [OPTION]...")
-    parser.add_argument("verb")
+    parser.add_argument("verb", nargs="?", default="help")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--help", "-h", action="store_true")
     parser.add_argument("--dut", default="weft")

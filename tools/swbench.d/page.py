@@ -1,7 +1,6 @@
 """report.html: one file, nothing from outside."""
 from html import escape
 
-import charts
 from facts import facts, failures
 
 STYLE = """
@@ -26,28 +25,25 @@ p { margin: 8px 0 0; color: var(--dim); font-size: 14px; }
 .mark { font-size: 12px; border: 1px solid currentColor; border-radius: 10px; padding: 1px 8px;
   margin-left: 8px; vertical-align: 2px; font-weight: 500; }
 .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
-svg { width: 100%; max-width: 760px; height: auto; margin-top: 12px; }
-svg .grid { stroke: var(--line); } svg text { fill: var(--dim); font-size: 11px; }
-svg .name { fill: var(--fg); } polyline, svg line[class^=s] { fill: none; stroke-width: 2; }
+svg { max-width: 100%; height: auto; margin-top: 12px; }
 """
-COLOURS = [("#2369bd", "#6cb0ff"), ("#c2571a", "#ff9d5c"), ("#1a7f4b", "#5dc68f"),
-           ("#8b3fa8", "#cf8ae8"), ("#b3261e", "#ff8a80"), ("#5c6670", "#aab4bc"),
-           ("#8a7000", "#e0c341"), ("#00798a", "#4fd0e0")]
-
-
-def colours():
-    light = "".join(f".s{i} {{ stroke: {a}; }} circle.s{i} {{ fill: {a}; }}"
-                    for i, (a, _) in enumerate(COLOURS))
-    dark = "".join(f".s{i} {{ stroke: {b}; }} circle.s{i} {{ fill: {b}; }}"
-                   for i, (_, b) in enumerate(COLOURS))
-    return f"{light} @media (prefers-color-scheme: dark) {{ {dark} }}"
 
 
 def mark(kind, text):
     return f'<span class="mark {kind}">{escape(text)}</span>'
 
 
-def section(finding):
+def drawing(chart, prefix):
+    """It takes a second to begin, and a report without pictures is better than none."""
+    try:
+        import charts  # pylint: disable=import-outside-toplevel
+    except ImportError as error:
+        return f"<p>{escape(chart['title'])}: not drawn ({escape(str(error))}; " \
+               "tools/install-packages test)</p>"
+    return charts.inline(chart, prefix)
+
+
+def section(finding, number):
     marks = ""
     if finding["passed"] is not None:
         marks += mark("good", "passed") if finding["passed"] else mark("bad", "failed")
@@ -64,7 +60,7 @@ def section(finding):
         for row in finding["rows"]:
             text += "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row) + "</tr>"
         text += "</table>"
-    text += "".join(charts.draw(chart) for chart in finding["charts"])
+    text += "".join(drawing(chart, f"f{number}c{i}") for i, chart in enumerate(finding["charts"]))
     if finding["note"]:
         text += f"<p>{escape(finding['note'])}</p>"
     return text + "</section>"
@@ -78,7 +74,7 @@ def draw(result):
     state = mark("bad", f"{len(failed)} failed") if failed else mark("good", "nothing failed")
     if result["state"] != "complete":
         state += mark("warn", result["state"])
-    sections = "".join(map(section, result["findings"]))
+    sections = "".join(section(finding, i) for i, finding in enumerate(result["findings"]))
     if result["thresholds"]:
         rows = "".join(f"<tr><td>{escape(t['condition'])}</td><td>{t['value']}</td><td>"
                        f"{'failed' if t['failed'] else 'passed'}</td></tr>"
@@ -87,5 +83,5 @@ def draw(result):
                     f"<th></th></tr>{rows}</table></section>"
     return (f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
             f'<meta name="viewport" content="width=device-width, initial-scale=1">'
-            f"<title>{escape(title)}</title><style>{STYLE}{colours()}</style></head><body><main>"
+            f"<title>{escape(title)}</title><style>{STYLE}</style></head><body><main>"
             f"<h1>{escape(title)}{state}</h1><dl>{pairs}</dl>{sections}</main></body></html>\n")

@@ -94,6 +94,12 @@ def find_rates(bench, label, goals, size_base=BASE):
     return found, points
 
 
+def loss_chart(series):
+    """Of several sizes the loads are far apart."""
+    return {"kind": "log" if len(series) > 1 else "line", "title": "Loss against load",
+            "x": "offered, Mpps", "y": "lost, %", "series": series}
+
+
 def mark_bounds(found, tried):
     """The result rests on the trials at its bounds; the way there may have been too fast for the
     tester, or void."""
@@ -132,8 +138,7 @@ def rate_findings(bench, options, name, wanted):
     return [Finding(name, "Throughput: non-drop and partial-drop rate", figures,
                     ["size, B", "goal", "loss allowed, %", "lower bound, Mpps", "upper bound",
                      "conditional throughput", "Gb/s", "search"], rows,
-                    [{"kind": "line", "title": "Loss against load", "x": "offered, Mpps",
-                      "y": "lost, %", "series": series}],
+                    [loss_chart(series)],
                     note="" if regular else "A search without both bounds is irregular: no rate "
                                             "was found that meets the goal.")]
 
@@ -174,8 +179,7 @@ def loss(bench, options):
         series.append([f"{size} B", points])
     return [Finding("loss", "Loss against load", figures,
                     ["size, B", "load, %", "offered, Mpps", "received, Mpps", "lost, %"], rows,
-                    [{"kind": "line", "title": "Loss against load", "x": "offered, Mpps",
-                      "y": "lost, %", "series": series}])]
+                    [loss_chart(series)])]
 
 
 @verb("imix", "throughput of a mix: 7 of 64, 4 of 570, 1 of 1518 bytes", "FD.io CSIT, IMIX")
@@ -191,8 +195,7 @@ def imix(bench, options):
                     {f"imix_{goal.name}_mpps": (found[goal.name]["lower_pps"] or 0) / 1e6
                      for goal in options.goals},
                     ["goal", "Mpps", "Gb/s"], rows,
-                    [{"kind": "line", "title": "Loss against load, mix", "x": "offered, Mpps",
-                      "y": "lost, %", "series": [["mix", points]]}])]
+                    [loss_chart([["mix", points]])])]
 
 
 def over_counts(bench, options, name, title, what, counts, make, n_ports=2, **opening):
@@ -211,7 +214,7 @@ def over_counts(bench, options, name, title, what, counts, make, n_ports=2, **op
         figures[f"{name}_{count}_mpps"] = found["median"] / 1e6
     return [Finding(name, title, figures,
                     [what, "Mpps, median", "lowest", "highest", "flooded"], rows,
-                    [{"kind": "log", "title": title, "x": what, "y": "Mpps",
+                    [{"kind": "counts", "title": title, "x": what, "y": "Mpps",
                       "series": [[what, points]]}])]
 
 

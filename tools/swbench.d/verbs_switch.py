@@ -116,8 +116,8 @@ def mac_rate(bench, options):
         best = rate
     return [Finding("mac-rate", "Address learning rate", {"mac_rate": best},
                     ["addresses a second", "addresses", "lost", "flooded"], rows,
-                    [{"kind": "log", "title": "Flooded frames against learning rate",
-                      "x": "addresses a second", "y": "flooded",
+                    [{"kind": "counts", "title": "Flooded frames against learning rate",
+                      "x": "addresses a second", "y": "frames flooded",
                       "series": [["flooded", [[row[0], row[3]] for row in rows]]]}])]
 
 
@@ -284,5 +284,5 @@ def density(bench, options):
         figures[f"density_{n}_mpps"] = rate / 1e6
     return [Finding("density", "Rate against ports", figures,
                     ["ports", "Mpps in all", "Mpps a port"], rows,
-                    [{"kind": "log", "title": "Rate against ports", "x": "ports", "y": "Mpps",
+                    [{"kind": "counts", "title": "Rate against ports", "x": "ports", "y": "Mpps",
                       "series": [["all ports", points]]}])]

@@ -32,7 +32,7 @@ def latency(bench, options):
     for size in options.sizes:
         series = []
         charts.append({"kind": "quantile", "title": f"Latency by percentile, {size} B",
-                       "x": "percentile", "y": "us", "series": series})
+                       "x": "percentile", "y": "latency, us", "series": series})
         rate = passing_rate(bench, size, options.both)
         for share in LATENCY_SHARES:
             pps = max(IDLE_PPS, rate * share / 100)
@@ -141,7 +141,7 @@ def recovery(bench, options):
                      "latency back after, ms"],
                     [[mpps(1.5 * rate), percent(trial["loss_ratio"]), mpps(0.75 * rate),
                       f"{loss_ms:.0f}", f"{latency_ms:.0f}"]],
-                    [{"kind": "line", "title": "Mean latency over time", "x": "s", "y": "us",
+                    [{"kind": "line", "title": "Mean latency over time", "x": "time, s", "y": "latency, us",
                       "series": [["latency", [[t, ns / 1e3] for t, ns in
                                               zip(times, line["latency_ns"])]]]}],
                     note=f"Right to one interval, {interval_ms:.0f} ms.")]

@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """tools/bench: what its tables and its picture make of windows that are known."""
 import os
 import sys
@@ -6,10 +6,10 @@ import unittest
 from xml.etree import ElementTree
 
 sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)),
-                                "../../../tools/bench.d"))
+TOOLS = os.path.dirname(os.path.realpath(__file__)) + "/../../../tools"
+sys.path[:0] = [f"{TOOLS}/bench.d", f"{TOOLS}/swbench.d"]
 
-import chart  # noqa: E402
+import charts  # noqa: E402
 import report  # noqa: E402
 import switches  # noqa: E402
 import tables  # noqa: E402
@@ -62,23 +62,29 @@ class Report(unittest.TestCase):
         self.assertEqual(report.lost(runs, "rate", "r", "weft"), "0.1 %")
 
 
-class Chart(unittest.TestCase):
-    def test_every_curve_is_drawn_and_named(self):
-        runs = [run("sizes", f"{size} B", name, [("near", 1000 / size)], x=size)
-                for size in tables.SIZES for name in switches.KINDS]
-        root = ElementTree.fromstring(chart.draw(document(runs)))
-        name = "{http://www.w3.org/2000/svg}"
-        self.assertEqual(len(root.findall(f"{name}polyline")), len(switches.KINDS))
-        texts = [element.text for element in root.findall(f"{name}text")]
-        for title in switches.TITLES.values():
-            self.assertIn(title, texts)
+class Picture(unittest.TestCase):
+    def test_every_switch_is_a_curve_of_medians_and_ranges(self):
+        runs = [run("sizes", f"{size} B", name, [("near", factor * 1000 / size)], x=size)
+                for factor in (1, 2, 4) for size in tables.SIZES for name in switches.KINDS]
+        (sizes, addresses), _, note = report.picture(document(runs))
+        self.assertEqual([name for name, _ in sizes["series"]], list(switches.TITLES.values()))
+        self.assertEqual(sizes["series"][0][1][0], [64, 2000 / 64, 1000 / 64, 4000 / 64])
+        self.assertEqual([point[0] for point in sizes["series"][0][1]], list(tables.SIZES))
+        self.assertEqual(addresses["series"], [])
+        root = ElementTree.fromstring(charts.draw(*report.picture(document(runs))))
+        texts = ["".join(element.itertext()) for element in root.iter()
+                 if element.tag.endswith("}text")]
+        for text in (*switches.TITLES.values(), "1518", "Mpps, one way", "frame, bytes", note):
+            self.assertIn(text, texts)
 
-    def test_nothing_measured_is_no_error(self):
-        ElementTree.fromstring(chart.draw(document([])))
+    def test_the_place_that_most_points_have(self):
+        far = [run("sizes", f"{x} B", "weft", [("far", 1)], x=x) for x in (64, 128)]
+        near = [run("sizes", "64 B", "ovs", [("near", 1)], x=64)]
+        self.assertEqual(report.best_place(far + near, "sizes"), "far")
+        self.assertEqual(report.best_place(far[:1] + near, "sizes"), "near")
 
-    def test_labels_keep_their_distance(self):
-        placed = [y for y, _ in chart.spread_labels([(10, "a"), (11, "b"), (12, "c"), (90, "d")])]
-        self.assertTrue(all(b - a >= 15 for a, b in zip(placed, placed[1:])))
+    def test_nothing_measured_is_no_picture(self):
+        self.assertEqual(charts.draw(*report.picture(document([]))), "")
 
 
 class Points(unittest.TestCase):

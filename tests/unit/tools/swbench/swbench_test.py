@@ -1,10 +1,13 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """What swbench believes without a switch: searches, judgements, arguments and reports."""
 import json
 import os
+import re
+import subprocess
 import sys
 import tempfile
 import unittest
+import warnings
 import xml.etree.ElementTree as ElementTree
 from unittest import mock
 
@@ -19,6 +22,7 @@ import host  # noqa: E402
 import mlr  # noqa: E402
 import options  # noqa: E402
 import output  # noqa: E402
+import page  # noqa: E402
 import streams  # noqa: E402
 import thresholds  # noqa: E402
 import verbs_rate  # noqa: E402
@@ -312,10 +316,10 @@ class Reports(unittest.TestCase):
         root = ElementTree.parse(f"{self.folder.name}/junit.xml").getroot()
         self.assertEqual(root.get("failures"), "2")
         with open(f"{self.folder.name}/report.html", encoding="utf-8") as file:
-            page = file.read()
-        self.assertIn("Rate &lt;&amp;&gt;", page)
-        self.assertIn("<svg", page)
-        self.assertNotIn("http", page.replace("http-equiv", ""))
+            text = file.read()
+        self.assertIn("Rate &lt;&amp;&gt;", text)
+        self.assertIn("<svg", text)
+        self.assertNotRegex(text, r"(src|href)=.?[^#\"]")  # nothing from outside
         with open(f"{self.folder.name}/latency.hgrm", encoding="utf-8") as file:
             self.assertIn("0.990000000000           99             100.00", file.read())
 
@@ -362,26 +366,81 @@ class Reports(unittest.TestCase):
         self.assertIn("near each other in 2 of 3 trials", text)
         self.assertIn("6 corrupted", text)
 
-    def test_charts_take_points_of_all_kinds(self):
-        for kind in ("line", "log", "quantile"):
-            for points in ([[1, 0]], [[1, 5], [1, 5]], [[0, 0], [1e6, 1e9]], []):
-                svg = charts.draw({"kind": kind, "title": "t", "x": "x", "y": "y",
-                                   "series": [["s", points]]})
-                if points:
-                    ElementTree.fromstring(svg)
-        json.dumps(self.result())
-
-    def test_a_chart_says_what_it_has_no_room_for(self):
-        chart = {"kind": "line", "title": "t", "x": "x", "y": "y",
-                 "series": [[f"s{i}", [[1, i]]] for i in range(charts.MAX_SERIES)]}
-        self.assertNotIn("more in", charts.draw(chart))
-        chart["series"] += [["one", [[1, 1]]], ["another", [[1, 2]]]]
-        self.assertIn("2 more in result.json", charts.draw(chart))
-
     def test_versions_are_numbers(self):
         self.assertEqual(duts.number_of("vswitch 0.1.0"), "0.1.0")
         self.assertEqual(duts.number_of("ovs-vswitchd (Open vSwitch) 3.1.0"), "3.1.0")
         self.assertEqual(duts.number_of(""), "")
+
+
+class Charts(unittest.TestCase):
+    """What is drawn."""
+
+    @staticmethod
+    def chart(kind="line", **series):
+        return {"kind": kind, "title": "Rate", "x": "load, Mpps", "y": "lost, %",
+                "series": list(series.items())}
+
+    def texts(self, svg):
+        return ["".join(element.itertext()) for element in ElementTree.fromstring(svg).iter()
+                if element.tag.endswith("}text")]
+
+    def test_points_of_all_kinds(self):
+        for kind in ("line", "log", "counts", "quantile"):
+            for points in ([[1, 5], [1, 5]], [[0, 0], [1e6, 1e9]], [[1, 5, 4, 7]],
+                           [[i, i] for i in range(200)]):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("error")
+                    ElementTree.fromstring(charts.draw([self.chart(kind, s=points)]))
+            self.assertEqual(charts.draw([self.chart(kind, s=[])]), "")
+            self.assertEqual(charts.draw([self.chart(kind, s=[[0, 0], [1, None]])]) == "",
+                             kind != "line")
+
+    def test_axes_and_curves_are_named(self):
+        texts = self.texts(charts.draw([self.chart("counts", a=[[64, 9]], b=[[1518, 3]])]))
+        for text in ("Rate", "load, Mpps", "lost, %", "64", "1518", "a", "b"):
+            self.assertIn(text, texts)
+        self.assertNotIn("100", texts)
+        texts = self.texts(charts.draw([self.chart("quantile", a=[[1, 0.1], [1e3, 20]])]))
+        for text in ("0 %", "99.9 %", "0.1", "10"):
+            self.assertIn(text, texts)
+
+    def test_a_curve_has_one_colour_in_all_panels(self):
+        svg = charts.draw([self.chart(a=[[1, 1]], b=[[1, 2]]), self.chart(b=[[1, 2]])])
+        lines = re.findall(r"fill: none; stroke: (#\w+); stroke-width: 1.6", svg)
+        (a, _), (b, _) = charts.STYLES[:2]
+        self.assertEqual(lines[:3], [a, b, b])
+
+    def test_what_there_is_no_room_for_is_said(self):
+        series = {f"s{i}": [[1, i]] for i in range(charts.MAX_SERIES)}
+        self.assertNotIn("more in", charts.draw([self.chart(**series)]))
+        self.assertIn("2 more in", charts.draw([self.chart(**series, one=[[1, 1]],
+                                                           another=[[1, 2]])]))
+
+    def test_the_same_chart_is_the_same_text(self):
+        chart = self.chart("log", a=[[1, 1], [100, 2]], b=[[1, 3, 2, 4]])
+        self.assertEqual(charts.draw([chart]), charts.draw([chart]))
+        self.assertNotRegex(charts.draw([chart]), "20[0-9][0-9]-|[mM]atplotlib v")
+
+    def test_charts_of_a_page_share_no_names_and_follow_its_colours(self):
+        one, two = (charts.inline(self.chart(a=[[1, 1]]), prefix) for prefix in ("f0c0", "f1c0"))
+        names = [set(re.findall(r'\bid="([^"]*)"', svg)) for svg in (one, two)]
+        self.assertFalse(names[0] & names[1])
+        for svg, known in zip((one, two), names):
+            self.assertLessEqual(set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', svg)),
+                                 {(name, "") for name in known} | {("", name) for name in known})
+        for variable in ("--fg", "--dim", "--line"):
+            self.assertIn(f"var({variable})", one)
+        self.assertNotIn("#ffffff", one)
+
+    def test_what_does_not_draw_does_not_wait_for_matplotlib(self):
+        done = subprocess.run([sys.executable, "-X", "importtime", f"{ROOT}/tools/swbench", "--help"],
+                              capture_output=True, text=True, check=True)
+        self.assertIn("usage: swbench", done.stdout)
+        self.assertNotRegex(done.stderr, "matplotlib|numpy")
+
+    def test_a_report_without_matplotlib_says_so(self):
+        with mock.patch.dict(sys.modules, {"charts": None}):
+            self.assertIn("install-packages test", page.drawing(self.chart(a=[[1, 1]]), "f0c0"))
 
 
 if __name__ == "__main__":
