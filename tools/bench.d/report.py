@@ -6,6 +6,7 @@ nothing else ran on the two cores.
 """
 import statistics
 
+import spread
 from switches import TITLES
 
 PLACES = ("far", "near")
@@ -25,7 +26,7 @@ QUANTILES = {"latency": ("p50_ns", "p99_ns", "p999_ns"), "idle": ("p50_ns", "p99
 
 
 def summarize(runs, metric):
-    """(table, row, switch, place) -> {median, low, high, runs}, in the metric's own unit."""
+    """(table, row, switch, place) -> {median, low, high, n}, in the metric's own unit."""
     values = {}
     for run in runs:
         for place in PLACES:
@@ -34,8 +35,7 @@ def summarize(runs, metric):
             if windows:
                 key = (run["table"], run["row"], run["switch"], place)
                 values.setdefault(key, []).append(statistics.median(windows))
-    return {key: {"median": statistics.median(list_), "low": min(list_), "high": max(list_),
-                  "runs": len(list_)} for key, list_ in values.items()}
+    return {key: spread.of(medians) for key, medians in values.items()}
 
 
 def summary_list(runs):
@@ -83,14 +83,11 @@ def ratio(summary, key, base):
     return None if parts == ["-", "-"] else " / ".join(parts)
 
 
-def spread(summary, key):
-    """Half of the distance from the lowest to the highest run, in per cent of the median."""
-    parts = []
-    for place in PLACES:
-        entry = summary.get((*key, place))
-        parts.append(f"{50 * (entry['high'] - entry['low']) / entry['median']:.0f} %"
-                     if entry and entry["median"] else "-")
-    return " / ".join(parts)
+def spreads(summary, key):
+    """far / near."""
+    parts = [spread.percent(summary[(*key, place)]) if (*key, place) in summary else None
+             for place in PLACES]
+    return " / ".join("-" if part is None else f"{part:.0f} %" for part in parts)
 
 
 def lost(runs, table, row, switch):
@@ -128,7 +125,7 @@ def rate_table(runs, table):
             cells.append(ratio(summary, key, (table, row, base)) or "-")
         if relative:
             cells.append(ratio(summary, key, (table, rows[0], "weft")) or "-")
-        cells += [spread(summary, key), lost(runs, table, row, "weft")]
+        cells += [spreads(summary, key), lost(runs, table, row, "weft")]
         lines.append(line(cells))
     return lines
 

@@ -1,13 +1,13 @@
 """Runs: each point with each switch, alternating, as often as asked for."""
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
 import host
+import spread
 
 WINDOW_S = 0.1
 # Variants of bench-cycles: name and options.
@@ -184,10 +184,10 @@ def run_cycles(setup, runs):
     for name, options in CYCLES:
         results = found[name]
         counted = results[0]["instructions"]
+        cycles = spread.of(result["cycles_per_copy"] for result in results)
         rows.append({
             "row": name,
-            "cycles": min(result["cycles_per_copy"] for result in results),
-            "cycles_median": statistics.median(r["cycles_per_copy"] for r in results),
+            "cycles": cycles["low"], "cycles_median": cycles["median"],
             "driver_cycles": min(result["driver_cycles"] for result in results),
             "instructions": counted if counted is not None else instructions(setup, options),
             "copies": results[0]["copies"],

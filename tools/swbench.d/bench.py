@@ -5,6 +5,7 @@ other frames than the device. A result whose trials stay void says so.
 """
 import os
 import shutil
+import statistics
 import tempfile
 import time
 
@@ -320,21 +321,11 @@ def summarize(result):
         trial[f"{name}_pps"] = trial[name] / trial["seconds"] if trial["seconds"] else 0.0
     counted = [flow["latency"] for flow in flows if flow["latency"]["count"]]
     if counted:
-        total = sum(latency["count"] for latency in counted)
         trial["latency"] = {
             "min_ns": min(latency["min_ns"] for latency in counted),
-            "mean_ns": sum(latency["mean_ns"] * latency["count"] for latency in counted) / total,
+            "mean_ns": statistics.fmean((latency["mean_ns"] for latency in counted),
+                                        [latency["count"] for latency in counted]),
             **{name: max(latency[name] for latency in counted)
                for name in ("p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "p99_999_ns",
                             "max_ns")}}
     return trial
-
-
-def histogram(result):
-    """Latencies of all flows together: [[top of bucket in ns, frames]...]."""
-    sums = {}
-    for stream in result["streams"]:
-        for flow in stream["to"]:
-            for top, count in flow["latency"].get("hist", []):
-                sums[top] = sums.get(top, 0) + count
-    return [[top, sums[top]] for top in sorted(sums)]

@@ -5,6 +5,7 @@ import re
 
 import host
 import output
+import spread
 from facts import near_of
 
 APART = 0.1  # of near trials, of the tester's own rate: two runs further apart had two machines
@@ -58,22 +59,19 @@ def caution(a, b):
 
 
 def ranges(result):
-    """Lowest and highest rate received by label without the number of the trial."""
-    found = {}
+    """Rates received by label without the number of the trial."""
+    rates = {}
     for trial in result["trials"]:
-        if trial["void"] or "received_pps" not in trial:
-            continue
-        key = trial["label"].split(", trial ")[0]
-        if ", trial " in trial["label"]:
-            low, high = found.get(key, (float("inf"), 0.0))
-            found[key] = (min(low, trial["received_pps"]), max(high, trial["received_pps"]))
-    return found
+        label, is_one_of_several, _ = trial["label"].partition(", trial ")
+        if is_one_of_several and not trial["void"] and "received_pps" in trial:
+            rates.setdefault(label, []).append(trial["received_pps"])
+    return {label: spread.of(found) for label, found in rates.items()}
 
 
 def overlap(a, b):
-    if a[0] > b[1]:
+    if a["low"] > b["high"]:
         return "A above B"
-    return "B above A" if b[0] > a[1] else "they overlap"
+    return "B above A" if b["low"] > a["high"] else "they overlap"
 
 
 def tables(a, b):
@@ -89,8 +87,8 @@ def tables(a, b):
     spans, ours, theirs = [], ranges(a), ranges(b)
     for key in ours:
         if key in theirs:
-            spans.append([key, *(f"{low / 1e6:.2f}..{high / 1e6:.2f}"
-                                 for low, high in (ours[key], theirs[key])),
+            spans.append([key, *(f"{found['low'] / 1e6:.2f}..{found['high'] / 1e6:.2f}"
+                                 for found in (ours[key], theirs[key])),
                           overlap(ours[key], theirs[key])])
     return figures, spans
 

@@ -53,7 +53,8 @@ def write(folder, result):
         writer.writerows(result["trials"])
     for finding in result["findings"]:
         if finding.get("histograms"):
-            save(folder, "latency.hgrm", hgrm(finding["histograms"]))
+            import histograms  # pylint: disable=import-outside-toplevel
+            save(folder, "latency.hgrm", histograms.hgrm(finding["histograms"]))
     save(folder, "junit.xml", junit(result))
     save(folder, "report.md", markdown(result))
     save(folder, "report.html", page.draw(result))
@@ -62,27 +63,6 @@ def write(folder, result):
 def save(folder, name, text):
     with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
         file.write(text)
-
-
-def hgrm(histograms):
-    """Percentile text as HDR histogram tools plot it, in us; one block a load."""
-    blocks = []
-    for name, hist in histograms.items():
-        total = sum(count for _, count in hist)
-        lines = [f"# {name}", f"{'Value':>12} {'Percentile':>16} {'TotalCount':>12} "
-                              f"{'1/(1-Percentile)':>18}", ""]
-        seen = 0
-        for top, count in hist:
-            seen += count
-            share = seen / total
-            rest = f"{1 / (1 - share):.2f}" if seen < total else "inf"
-            lines.append(f"{top / 1e3:12.3f} {share:16.12f} {seen:12d} {rest:>18}")
-        mean = sum(top * count for top, count in hist) / total / 1e3 if total else 0
-        top_us = hist[-1][0] / 1e3 if hist else 0
-        lines.append(f"#[Mean    = {mean:12.3f}]\n#[Max     = {top_us:12.3f}, "
-                     f"Total count    = {total}]")
-        blocks.append("\n".join(lines))
-    return "\n\n".join(blocks) + "\n"
 
 
 def junit(result):

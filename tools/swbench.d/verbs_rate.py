@@ -2,6 +2,7 @@
 import statistics
 
 import mlr
+import spread
 import streams
 from bench import MAX_LATE
 from verb import Finding, mpps, percent, us, verb
@@ -9,6 +10,7 @@ from verb import Finding, mpps, percent, us, verb
 BASE = 1e6        # frames a second that streams are set for; trials scale it
 LOWEST = 1000.0   # of a search
 CALIBRATE_S = 0.5
+IMIX = {64: 7, 570: 4, 1518: 1}  # size: frames of 12
 
 
 @verb("calibrate", "what the tester can do by itself, without a device")
@@ -54,11 +56,6 @@ def mrr_trials(bench, label, n, seconds):
     return found
 
 
-def spread(values):
-    return {"median": statistics.median(values), "low": min(values), "high": max(values),
-            "n": len(values)}
-
-
 @verb("mrr", "rate received at maximum load", "FD.io CSIT, MRR")
 def mrr(bench, options):
     bench.open(2)
@@ -66,7 +63,7 @@ def mrr(bench, options):
     for size in options.sizes:
         bench.load(streams.pairs(2, "max", size, options.both))
         trials = mrr_trials(bench, f"mrr, {size} B", options.trials, options.duration)
-        found = spread([trial["received_pps"] for trial in trials])
+        found = spread.of(trial["received_pps"] for trial in trials)
         rows.append([size, mpps(found["median"]), mpps(found["low"]), mpps(found["high"]),
                      f"{found['median'] * size * 8 / 1e9:.2f}"])
         figures[f"mrr_{size}_mpps"] = found["median"] / 1e6
@@ -187,7 +184,7 @@ def imix(bench, options):
     bench.open(2)
     bench.load(streams.pairs(2, BASE, "imix", options.both))
     found, points = find_rates(bench, "imix", options.goals)
-    mean = (7 * 64 + 4 * 570 + 1518) / 12
+    mean = statistics.fmean(IMIX, IMIX.values())
     rows = [[goal.name, mpps(found[goal.name]["lower_pps"] or 0),
              f"{(found[goal.name]['lower_pps'] or 0) * mean * 8 / 1e9:.2f}"]
             for goal in options.goals]
@@ -206,7 +203,7 @@ def over_counts(bench, options, name, title, what, counts, make, n_ports=2, **op
         bench.load(make(count))
         trials = mrr_trials(bench, f"{name}, {count} {what}", max(1, options.trials // 3),
                             options.duration)
-        found = spread([trial["received_pps"] for trial in trials])
+        found = spread.of(trial["received_pps"] for trial in trials)
         flooded = sum(trial["flooded"] for trial in trials)
         rows.append([count, mpps(found["median"]), mpps(found["low"]), mpps(found["high"]),
                      flooded])

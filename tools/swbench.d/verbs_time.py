@@ -4,8 +4,8 @@ import statistics
 import time
 
 import host
+import spread
 import streams
-from bench import histogram
 from duts import SIGNALS
 from verb import Finding, mpps, percent, us, verb
 from verbs_rate import BASE, find_rates, mrr_trials
@@ -27,7 +27,8 @@ def passing_rate(bench, size, both):
 @verb("latency", "latency at no load and at 10, 50 and 90 % of the partial-drop rate",
       "FD.io CSIT, packet latency; RFC 5481 for the variation")
 def latency(bench, options):
-    rows, figures, charts, histograms = [], {}, [], {}
+    import histograms  # pylint: disable=import-outside-toplevel
+    rows, figures, charts, found = [], {}, [], {}
     bench.open(2)
     for size in options.sizes:
         series = []
@@ -38,35 +39,22 @@ def latency(bench, options):
             pps = max(IDLE_PPS, rate * share / 100)
             trial, result = bench.rate_trial(f"latency, {size} B, {share} %", BASE, pps,
                                              options.duration, hist=True)
-            found = trial.get("latency")
-            if not found:
+            times = trial.get("latency")
+            if not times:
                 continue
             name = f"{size} B, {share} %" if share else f"{size} B, no load"
-            histograms[name] = histogram(result)
-            series.append([name, quantile_points(histograms[name])])
-            rows.append([size, share, mpps(pps), *(us(found[key]) for key, _ in QUANTILES),
-                         us(found["p99_ns"] - found["min_ns"])])
+            found[name] = histograms.of_result(result)
+            series.append([name, histograms.quantile_points(found[name])])
+            rows.append([size, share, mpps(pps), *(us(times[key]) for key, _ in QUANTILES),
+                         us(times["p99_ns"] - times["min_ns"])])
             for key in ("p50_ns", "p99_ns", "p99_9_ns"):
-                figures[f"latency_{size}_{share}_{key[:-3]}_us"] = found[key] / 1e3
+                figures[f"latency_{size}_{share}_{key[:-3]}_us"] = times[key] / 1e3
     finding = Finding("latency", "Latency", figures,
                       ["size, B", "load, %", "Mpps", *(title for _, title in QUANTILES),
                        "variation p99 - min"], rows, charts,
                       note="us, from the sending of a frame to its collection, both ways together.")
-    finding.histograms = histograms
+    finding.histograms = found
     return [finding]
-
-
-def quantile_points(hist):
-    """[[1 / (1 - quantile), us]...] up to 99.9999 %."""
-    total = sum(count for _, count in hist)
-    points, seen = [], 0
-    for top, count in hist:
-        seen += count
-        x = 1 / max(1 - seen / total, 1 / total) if total else 1
-        points.append([min(x, 1e6), top / 1e3])
-        if x >= 1e6:
-            break
-    return points
 
 
 @verb("b2b", "longest burst that is lost no frame of", "RFC 9004; RFC 2544, 26.4")
@@ -169,11 +157,10 @@ def reset(bench, options):
             bench.open(2)
             bench.load(streams.pairs(2, pps, size, False))
             times.append(reset_once(bench, f"reset, {name}, {i + 1} of {repeats}", signo, pps))
-        lost = statistics.median(t[0] for t in times)
-        pause = statistics.median(t[1] for t in times)
-        rows.append([name, repeats, f"{lost:.1f}", f"{pause:.1f}",
-                     f"{min(t[1] for t in times):.1f}", f"{max(t[1] for t in times):.1f}"])
-        figures[f"reset_{name.lower()}_ms"] = pause
+        lost, pause = (spread.of(column) for column in zip(*times))
+        rows.append([name, repeats, f"{lost['median']:.1f}", f"{pause['median']:.1f}",
+                     f"{pause['low']:.1f}", f"{pause['high']:.1f}"])
+        figures[f"reset_{name.lower()}_ms"] = pause["median"]
     return [Finding("reset", "Reset", figures,
                     ["ended by", "trials", "from frames lost, ms", "from time stamps, ms",
                      "lowest", "highest"], rows,

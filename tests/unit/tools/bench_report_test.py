@@ -36,7 +36,7 @@ class Report(unittest.TestCase):
                 for mpps in (10, 20, 90)]
         summary = report.summarize(runs, "pps")
         near = summary[("rate", "r", "weft", "near")]
-        self.assertEqual(near, {"median": 22e6, "low": 12e6, "high": 92e6, "runs": 3})
+        self.assertEqual(near, {"median": 22e6, "low": 12e6, "high": 92e6, "n": 3})
         self.assertEqual(summary[("rate", "r", "weft", "far")]["median"], 1e6)
         self.assertEqual(len(summary), 2)
 
@@ -45,6 +45,12 @@ class Report(unittest.TestCase):
                 run("rate", "r", "testpmd-io", [("near", 20)])]
         text = report.markdown(document(runs))
         self.assertIn("| r | 30 / 40 | - / 20 | - / 2.00 |", text)
+
+    def test_spread_is_half_of_the_range(self):
+        runs = [run("rate", "r", "weft", [("near", mpps)]) for mpps in (9, 10, 12)]
+        self.assertIn("| - / 15 % |", report.markdown(document(runs)))
+        self.assertIn("| - / - |", report.markdown(document([run("rate", "r", "weft",
+                                                                 [("near", 0)])])))
 
     def test_windows_that_count_nowhere_are_told(self):
         runs = [run("rate", "r", "weft", [("near", 1), ("mixed", 1), ("disturbed", 1)])]

@@ -18,11 +18,13 @@ import bench  # noqa: E402
 import charts  # noqa: E402
 import compare  # noqa: E402
 import duts  # noqa: E402
+import histograms  # noqa: E402
 import host  # noqa: E402
 import mlr  # noqa: E402
 import options  # noqa: E402
 import output  # noqa: E402
 import page  # noqa: E402
+import spread  # noqa: E402
 import streams  # noqa: E402
 import thresholds  # noqa: E402
 import verbs_rate  # noqa: E402
@@ -109,6 +111,8 @@ def flow(port, received, latency=None):
             "stale": 0, "latency": latency or {"count": 0}, "gap": {"max_ns": 0, "at_ns": 0}}
 
 
+NAMES_OF_TIMES = ("min_ns", "p50_ns", "p90_ns", "p99_ns", "p99_9_ns", "p99_99_ns", "p99_999_ns",
+                  "max_ns")
 RESULT = {
     "seconds": 2.0, "run_share": 0.999, "involuntary": 3, "stopped": False,
     "streams": [
@@ -370,6 +374,51 @@ class Reports(unittest.TestCase):
         self.assertEqual(duts.number_of("vswitch 0.1.0"), "0.1.0")
         self.assertEqual(duts.number_of("ovs-vswitchd (Open vSwitch) 3.1.0"), "3.1.0")
         self.assertEqual(duts.number_of(""), "")
+
+
+class Statistics(unittest.TestCase):
+    """Figures of data that is known."""
+
+    HIST = [[900, 1], [1000, 90], [2500, 8], [3000, 2000000], [7000, 1], [9000, 1]]
+
+    def test_of_an_even_number_the_median_is_between(self):
+        self.assertEqual(spread.of(iter([4, 1, 3, 9])),
+                         {"median": 3.5, "low": 1, "high": 9, "n": 4})
+        self.assertAlmostEqual(spread.percent(spread.of([9, 10, 12])), 15)
+        self.assertIsNone(spread.percent(spread.of([0])))
+
+    def test_latencies_of_flows_weigh_as_their_frames(self):
+        flows = [flow("p1", 1, {name: value for name in NAMES_OF_TIMES} | {
+            "count": count, "mean_ns": value, "hist": hist}) for value, count, hist in (
+                (100, 1, [[100, 1]]), (200, 3, [[100, 2], [300, 1]]))]
+        result = {**RESULT, "streams": [{**RESULT["streams"][0], "to": flows}]}
+        latency = bench.summarize(result)["latency"]
+        self.assertEqual((latency["min_ns"], latency["mean_ns"], latency["p99_ns"]), (100, 175, 200))
+        self.assertEqual(histograms.of_result(result), [[100, 3], [300, 1]])
+        self.assertEqual(histograms.of_result(RESULT), [])
+
+    def test_a_curve_ends_at_its_rarest_quantile(self):
+        for (x, y), (wanted_x, wanted_y) in zip(histograms.quantile_points(self.HIST), (
+                (1.0000004999750012, 0.9), (1.0000454997725012, 1.0), (1.0000494999505, 2.5),
+                (1e6, 3.0)), strict=True):
+            self.assertAlmostEqual(x, wanted_x, places=12)
+            self.assertEqual(y, wanted_y)
+        self.assertEqual(histograms.quantile_points([[1000, 90], [2000, 10]]),
+                         [[10.000000000000002, 1.0], [100.0, 2.0]])
+        self.assertEqual(histograms.quantile_points([]), [])
+
+    def test_percentiles_as_text(self):
+        lines = histograms.hgrm({"a": self.HIST, "none": []}).splitlines()
+        self.assertEqual(lines[0], "# a")
+        self.assertEqual([line.split() for line in lines[3:9]], [
+            ["0.900", "0.000000499975", "1", "1.00"], ["1.000", "0.000045497702", "91", "1.00"],
+            ["2.500", "0.000049497500", "99", "1.00"],
+            ["3.000", "0.999999000050", "2000099", "1000050.50"],
+            ["7.000", "0.999999500025", "2000100", "2000101.00"],
+            ["9.000", "1.000000000000", "2000101", "inf"]])
+        self.assertEqual(lines[9:11], ["#[Mean    =        3.000]",
+                                       "#[Max     =        9.000, Total count    = 2000101]"])
+        self.assertEqual(lines[-1], "#[Max     =        0.000, Total count    = 0]")
 
 
 class Charts(unittest.TestCase):
