@@ -12,7 +12,7 @@ import sys
 import time
 
 ROOT = os.path.dirname(os.path.realpath(__file__)) + "/../.."
-sys.path[:0] = [f"{ROOT}/tools/swbench.d", f"{ROOT}/tools/bench.d"]
+sys.path.insert(0, f"{ROOT}/tools/swbench.d")
 
 import host  # noqa: E402
 import streams  # noqa: E402

@@ -57,6 +57,18 @@ expect 'runs with the cores at one place compare' \
 expect 'runs with the cores at two places do not' \
 	eval '"$ROOT/tools/swbench" compare "$T/far" "$T/near" | grep -q "do not compare"'
 
+# Devices in turns. A busy machine disturbs every window: there may be no figure, but there is a run.
+expect 'a suite in turns ends by itself' swbench suite cycles rate tso --dut weft --trials 1 --duration 0.2 --quiet \
+	--output "$T/turns"
+# turns JQ: of its result.
+turns() { jq -e "$1" "$T/turns/result.json" >/dev/null; }
+expect 'its tables are findings' turns '.state == "complete" and [.findings[].verb] == ["cycles", "rate", "tso"]'
+expect 'every load was run' turns '.runs | length == 8 and all(.result.windows | length > 0)'
+expect 'a cycle is counted' turns '.figures.cycles_bridge_split > 0'
+printf '%s\n' '# A document' '<!-- swbench: begin -->' '<!-- swbench: end -->' >"$T/doc.md"
+expect 'the report goes into a document' swbench report "$T/turns" --into "$T/doc.md"
+expect 'with its tables' grep -q '^### Rate, Mpps$' "$T/doc.md"
+
 expect 'a size that there is not is refused' status_is 2 swbench mrr --size 20
 expect 'a place of cores that are shared is refused' status_is 2 swbench mrr --share-cores --place near
 expect 'a verb that there is not is refused' status_is 2 swbench nonsense

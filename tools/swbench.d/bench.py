@@ -28,18 +28,6 @@ PLACE_WAIT_S = 20     # until a host that moved the cores has moved them back
 PLACE_WAITS_S = 900   # for that in all
 
 
-class Setup(host.Setup):
-    """Programs and cores."""
-
-    def __init__(self, build, cpus):
-        super().__init__(build, cpus[:2])
-        for cpu in set(cpus) - os.sched_getaffinity(0):
-            raise host.Problem(f"core {cpu} cannot be used here")
-        self.pktlab = self.built("tools/pktlab/pktlab")
-        self.vmm = self.built("vmm/vmm")
-        self.nfguest = os.path.join(os.path.abspath(build), "tools/nfguest/nfguest")
-
-
 class Bench:
     """Everything that verbs work with."""
 
@@ -58,6 +46,7 @@ class Bench:
         self.can_be_near = False  # tester's and device's core shared a cache at some time
         self.waited_s = 0.0       # for that
         self.trials = []   # every one, void ones too
+        self.runs = []     # of suites that compare in turns
         self.verb = ""
         self.n_starts = 0
 
@@ -65,7 +54,7 @@ class Bench:
 
     def start_agent(self):
         if not self.agent or self.agent.process.poll() is not None:
-            self.agent = Agent(self.setup.pktlab, self.setup.generator_cpu,
+            self.agent = Agent(self.setup.pktlab, self.setup.tester_cpu,
                                os.path.join(self.folder, "pktlab.log"))
 
     def wire(self, options=""):
@@ -83,6 +72,8 @@ class Bench:
         folder = os.path.join(self.folder, f"dut{self.n_starts}")
         os.mkdir(folder)
         kind = duts.KINDS[self.options.dut]
+        if problem := kind.missing(self.options.dut_path):
+            raise host.Problem(f"{kind.title}: {problem}")
         more = {"sockets": self.options.socket, "listen": self.options.listen} \
             if kind is duts.External else {}
         self.dut = kind(self.setup, folder, self.options.dut_path, **more)
@@ -212,7 +203,7 @@ class Bench:
         """{"ns", "near"} between the tester's core and the device's. A host moves the cores of a
         virtual machine: what a frame costs changes by a factor of several."""
         try:
-            found = self.agent.call("distance", cpu=self.setup.switch_cpu)
+            found = self.agent.call("distance", cpu=self.setup.dut_cpu)
         except host.Problem:
             return None
         self.can_be_near |= found["near"]

@@ -145,7 +145,7 @@ def text_of(figure, background):
     return re.sub(r" +$", "", text, flags=re.M)
 
 
-def draw(charts, title="", note="", background="white"):
+def draw(charts, note="", background="white"):
     """An SVG document with the charts side by side; empty where there is nothing to see. A series
     has one colour in all of them."""
     panels = [(chart, *shown(chart)) for chart in charts]
@@ -154,8 +154,8 @@ def draw(charts, title="", note="", background="white"):
         return ""
     names = list(dict.fromkeys(name for _, series, _ in panels for name, _ in series))
     styles = {name: STYLES[i % len(STYLES)] for i, name in enumerate(names)}
-    head, foot = (0.4 if title else 0), (0.25 if note else 0)
-    width, height = len(panels) * PANEL_IN[0], PANEL_IN[1] + head + foot
+    foot = 0.25 if note else 0
+    width, height = len(panels) * PANEL_IN[0], PANEL_IN[1] + foot
     with matplotlib.rc_context(LOOKS):
         figure = Figure(figsize=(width + LEGEND_IN, height), layout="constrained")
         FigureCanvasSVG(figure)
@@ -165,9 +165,7 @@ def draw(charts, title="", note="", background="white"):
         has_legend = legend(figure, styles, sum(left_out for *_, left_out in panels))
         share = width / (width + LEGEND_IN) if has_legend else 1
         figure.get_layout_engine().set(rect=(0, foot / height, share,
-                                             1 - (head + foot) / height), wspace=0.06)
-        if title:
-            figure.text(0.01, 1 - 0.14 / height, title, fontsize=12, weight="bold", va="top")
+                                             1 - foot / height), wspace=0.06)
         if note:
             figure.text(0.01, 0.08 / height, note, fontsize=8, color=DIM)
         return text_of(figure, background)

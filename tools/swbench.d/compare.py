@@ -1,12 +1,10 @@
 """compare A B: figures of two runs side by side, with what their trials ranged over."""
-import json
-import os
 import re
 
 import host
 import output
 import spread
-from facts import near_of
+from facts import device_of, near_of
 
 APART = 0.1  # of near trials, of the tester's own rate: two runs further apart had two machines
 SAME = ("schema", "verb", "suite", "topology")
@@ -15,13 +13,7 @@ OWN_LOAD = re.compile(r"loss_\d+_at_\d+")
 
 
 def read(folder):
-    path = os.path.join(folder, "result.json") if os.path.isdir(folder) else folder
-    try:
-        with open(path, encoding="utf-8") as file:
-            result = json.load(file)
-        return {**result, "folder": folder}
-    except (OSError, ValueError) as error:
-        raise host.Problem(f"compare: {path}: {error}") from error
+    return {**output.read(folder), "folder": folder}
 
 
 def check_same(a, b):
@@ -96,8 +88,7 @@ def tables(a, b):
 def text(a, b):
     check_same(a, b)
     figures, spans = tables(a, b)
-    lines = [f"A: {a['dut'].get('name')} {a['dut'].get('version')} ({a['folder']})",
-             f"B: {b['dut'].get('name')} {b['dut'].get('version')} ({b['folder']})", "",
+    lines = [f"A: {device_of(a)} ({a['folder']})", f"B: {device_of(b)} ({b['folder']})", "",
              *caution(a, b), "| figure | A | B | A / B |", "| --- | --- | --- | --- |"]
     lines += ["| " + " | ".join(row) + " |" for row in figures]
     if spans:

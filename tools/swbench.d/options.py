@@ -7,6 +7,7 @@ import re
 import duts
 import host
 import mlr
+import points
 import suites
 import thresholds
 import topology
@@ -17,6 +18,9 @@ COUNTS = [1, 10, 100, 1000, 10000, 100000]
 DEFAULTS = {"sizes": [64], "duration": 1.0, "trials": 10, "goals": "short", "counts": COUNTS,
             "most_addresses": 262144, "learn_rate": 20000.0, "learn_addresses": 8192, "hours": 6.0,
             "tries": 8}  # of a trial until it is taken as it is
+
+OF_TURNS = {"verb", "names", "help", "dut", "duration", "trials", "cpus", "build", "output", "into",
+            "fail_if", "quick", "json", "quiet"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,14 +75,14 @@ def make_parser():
     parser.add_argument("verb", nargs="?", default="help")
     parser.add_argument("names", nargs="*")
     parser.add_argument("--help", "-h", action="store_true")
-    parser.add_argument("--dut", default="weft")
+    parser.add_argument("--dut", "--only")
     parser.add_argument("--dut-path")
     parser.add_argument("--socket", action="append", default=[])
     parser.add_argument("--listen", action="store_true")
     parser.add_argument("--topology", default="p2p")
     parser.add_argument("--size", "--sizes", dest="sizes")
-    parser.add_argument("--duration")
-    parser.add_argument("--trials")
+    parser.add_argument("--duration", "--seconds")
+    parser.add_argument("--trials", "--runs")
     parser.add_argument("--goal", dest="goals")
     parser.add_argument("--counts")
     parser.add_argument("--ports", default="4")
@@ -94,6 +98,7 @@ def make_parser():
     parser.add_argument("--share-cores", action="store_true")
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
     parser.add_argument("--output")
+    parser.add_argument("--into")
     parser.add_argument("--fail-if", action="append", default=[])
     parser.add_argument("--full", action="store_true")
     parser.add_argument("--quick", action="store_true")
@@ -104,8 +109,15 @@ def make_parser():
 
 def check_names(options):
     if options.verb == "suite":
-        if len(options.names) != 1 or options.names[0] not in suites.SUITES:
-            raise host.Problem(f"suite: name one of {', '.join(suites.SUITES)}")
+        # "all" as in tools/bench, which it was.
+        options.names = ["performance" if name == "all" else name for name in options.names]
+        are_in_turns = options.names and set(options.names) <= set(suites.IN_TURNS)
+        if not are_in_turns and (len(options.names) != 1 or options.names[0] not in suites.SUITES):
+            raise host.Problem(f"suite: name one of {', '.join(suites.SUITES)}, or some of "
+                               f"{', '.join(suites.IN_TURNS)}")
+    elif options.verb == "report":
+        if len(options.names) != 1:
+            raise host.Problem("report: name a directory that swbench wrote")
     elif options.verb == "compare":
         if len(options.names) != 2:
             raise host.Problem("compare: name two directories that swbench wrote")
@@ -113,6 +125,17 @@ def check_names(options):
         raise host.Problem(f"{options.verb}: '{options.names[0]}' is not understood")
     elif options.verb not in ("list", "help") and options.verb not in verbs.VERBS:
         raise host.Problem(f"verb '{options.verb}' is unknown (see swbench list)")
+
+
+def check_turns(options, parser):
+    """What is compared in turns has loads of its own; the devices are those that it knows."""
+    for action in parser._actions:  # pylint: disable=protected-access
+        if action.dest not in OF_TURNS and getattr(options, action.dest) != action.default:
+            raise host.Problem(f"suite {options.names[0]}: {action.option_strings[0]} does not "
+                               "change its loads")
+    for name in options.dut.split(","):
+        if name not in points.ALL:
+            raise host.Problem(f"--dut '{name}' is not one of {', '.join(points.ALL)}")
 
 
 def check_router(options):
@@ -133,9 +156,14 @@ def check_router(options):
 
 
 def parse(arguments):
-    options = make_parser().parse_args(arguments)
+    parser = make_parser()
+    options = parser.parse_args(arguments)
     check_names(options)
-    if options.dut not in duts.KINDS:
+    options.in_turns = suites.is_in_turns(options)
+    options.dut = options.dut or (",".join(points.ALL) if options.in_turns else "weft")
+    if options.in_turns:
+        check_turns(options, parser)
+    elif options.dut not in duts.KINDS:
         raise host.Problem(f"--dut '{options.dut}' is not one of {', '.join(duts.KINDS)}")
     if options.place and options.share_cores:
         raise host.Problem(f"--place {options.place}: --share-cores gives tester and device no "

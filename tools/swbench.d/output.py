@@ -3,28 +3,18 @@ report.html in one directory."""
 import csv
 import json
 import os
-import platform
 import time
 from xml.sax.saxutils import escape, quoteattr
 
 import host
 import page
-from facts import facts, failures
+from facts import facts, failures, title_of
 
 SCHEMA = 1
+BEGIN, END = "<!-- swbench: begin -->", "<!-- swbench: end -->"
 COLUMNS = ("verb", "label", "seconds", "intended", "sent", "refused", "late", "received", "lost",
            "loss_ratio", "duplicated", "reordered", "corrupted", "flooded", "misrouted",
            "run_share", "involuntary", "place", "tester_bound", "shared", "void")
-
-
-def machine(setup):
-    with open("/proc/meminfo", encoding="ascii") as file:
-        memory = next(int(line.split()[1]) for line in file if line.startswith("MemTotal"))
-    return {"cpu": host.cpu_model(), "cores": len(os.sched_getaffinity(0)),
-            "kernel": platform.release(), "memory_mib": memory // 1024,
-            "free_huge_pages": host.huge_pages(), "load": os.getloadavg()[0],
-            "tester_cpu": setup.generator_cpu, "dut_cpu": setup.switch_cpu,
-            "build": host.build_type(setup.build)}
 
 
 def make(bench, options, findings, state, checked):
@@ -33,14 +23,14 @@ def make(bench, options, findings, state, checked):
     return {
         "schema": SCHEMA, "version": bench.agent.hello["version"] if bench.agent else "",
         "date": time.strftime("%Y-%m-%d %H:%M"), "state": state,
-        "command": options.command, "suite": options.names[0] if options.verb == "suite" else "",
+        "command": options.command, "suite": " ".join(options.names) if options.verb == "suite" else "",
         "verb": options.verb, "topology": options.topology,
-        "machine": machine(bench.setup), "dut": bench.dut_description or {},
+        "machine": bench.setup.describe(), "dut": bench.dut_description or {},
         "calibration": bench.calibration, "figures": figures,
         "findings": [finding.as_dict() for finding in findings],
         "thresholds": [{"condition": text, "value": value, "failed": failed}
                        for text, value, failed in checked],
-        "trials": bench.trials,
+        "trials": bench.trials, "runs": bench.runs,
     }
 
 
@@ -63,6 +53,52 @@ def write(folder, result):
 def save(folder, name, text):
     with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
         file.write(text)
+
+
+def read(path):
+    """What write() left in a directory, or its result.json."""
+    path = os.path.join(path, "result.json") if os.path.isdir(path) else path
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise host.Problem(f"{path}: {error}") from error
+
+
+def picture(result):
+    """All its charts side by side."""
+    try:
+        import charts  # pylint: disable=import-outside-toplevel
+    except ImportError as error:
+        raise host.Problem(f"no picture: {error} (tools/install-packages test)") from error
+    return charts.draw([chart for finding in result["findings"] for chart in finding["charts"]],
+                       note=f"{result['machine']['cpu']}, {result['date']}; medians, bars from "
+                            f"lowest to highest run; {result['command'].split(' --')[0]}")
+
+
+def around_place(path):
+    """What a document has before and behind its place for a report."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            before, begin, rest = file.read().partition(BEGIN)
+    except (OSError, ValueError) as error:
+        raise host.Problem(f"--into {path}: {error}") from error
+    _, end, behind = rest.partition(END)
+    if not begin or not end:
+        raise host.Problem(f"--into {path}: it has no lines {BEGIN} and {END}")
+    return before, behind
+
+
+def write_into(path, result):
+    """The report into the place that a document has for it, and the picture beside it."""
+    before, behind = around_place(path)
+    # Two levels down, and without the title.
+    text = "\n" + markdown(result).split("\n", 1)[1].replace("\n## ", "\n### ")
+    if drawn := picture(result):
+        name = os.path.splitext(os.path.basename(path))[0] + ".svg"
+        save(os.path.dirname(path), name, drawn)
+        text += f"\n![{title_of(result)}]({name})\n"
+    save(os.path.dirname(path), os.path.basename(path), before + BEGIN + text + END + behind)
 
 
 def junit(result):
@@ -92,7 +128,7 @@ def cell(value):
 
 
 def markdown(result):
-    lines = [f"# swbench {result['suite'] or result['verb']}", ""]
+    lines = [f"# {title_of(result)}", ""]
     lines += [f"- {name}: {value}" for name, value in facts(result)]
     for finding in result["findings"]:
         lines += ["", f"## {finding['title']}", ""]

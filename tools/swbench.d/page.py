@@ -1,7 +1,7 @@
 """report.html: one file, nothing from outside."""
 from html import escape
 
-from facts import facts, failures
+from facts import facts, failures, title_of
 
 STYLE = """
 :root { color-scheme: light dark; --bg: #fcfcfa; --fg: #1d2328; --dim: #667078; --line: #dde1e4;
@@ -67,7 +67,7 @@ def section(finding, number):
 
 
 def draw(result):
-    title = f"swbench {result['suite'] or result['verb']}"
+    title = title_of(result)
     pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>"
                     for name, value in facts(result))
     failed = failures(result)

@@ -1,4 +1,4 @@
-"""Suites: verbs in an order, with options of their own."""
+"""Suites: verbs in an order, with options of their own; and those that compare devices in turns."""
 
 RFC_SIZES = [64, 128, 256, 512, 1024, 1280, 1518]
 
@@ -54,3 +54,21 @@ SUITES = {
 # Under a minute also where others use the machine, and half of the trials are void.
 SUITES["smoke"] = [(name, {"tries": 4, **preset}, seconds)
                    for name, preset, seconds in SUITES["smoke"]]
+
+IN_TURNS = {
+    "cycles": "what a frame costs the data path, in one thread, without a switch process",
+    "rate": "64 and 1518 bytes, one way and both, split and packed rings",
+    "sizes": "rate against frame size",
+    "addresses": "rate against the number of addresses",
+    "mesh": "2 to 16 ports, each to every other",
+    "flood": "broadcasts to 15 ports, per copy",
+    "tso": "64 KiB TCP segments",
+    "latency": "at 1 Mpps, and at 10 % and 50 % of each device's own maximum",
+    "idle": "the first frame after the switch went to sleep",
+    "performance": "all of these",
+}
+IN_TURNS_PRESET = {"trials": 5, "duration": 2.0}
+
+
+def is_in_turns(options):
+    return options.verb == "suite" and options.names[0] in IN_TURNS

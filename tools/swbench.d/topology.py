@@ -66,10 +66,10 @@ def check(options):
     """Refuse what a topology cannot do, before anything is started."""
     shape, name = options.shape, f"--topology {options.topology}"
     known = shape.verbs()
-    wanted = [step[0] for step in suites.SUITES[options.names[0]]] if options.verb == "suite" \
-        else [options.verb]
+    wanted = [step[0] for step in suites.SUITES.get(options.names[0], [])] \
+        if options.verb == "suite" else [options.verb]
     for verb in wanted:
-        if known and verb not in known and verb not in ("list", "help", "compare"):
+        if known and verb not in known and verb not in ("list", "help", "compare", "report"):
             raise host.Problem(f"{name}: {verb} cannot be measured so; there "
                                f"{'are' if len(known) > 2 else 'is'} "
                                f"{', '.join(sorted(known - {'calibrate'}))}")

@@ -1,4 +1,5 @@
 """What a verb is: a function of the bench and its options, that returns findings."""
+import re
 
 VERBS = {}
 
@@ -39,6 +40,11 @@ def verb(name, purpose, source=""):
         VERBS[name] = Verb(name, function, purpose, source)
         return function
     return register
+
+
+def figure_name(*parts):
+    """As --fail-if takes it."""
+    return re.sub("[^a-z0-9]+", "_", " ".join(parts).lower()).strip("_")
 
 
 def mpps(pps):

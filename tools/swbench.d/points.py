@@ -1,9 +1,9 @@
-"""What is measured: the points of each table.
+"""What suites measure that compare devices in turns: the points of each table.
 
-A point is the load (options of bench-fe), the number of ports and the switches it is for.
+A point is the load (options of bench-fe), the number of ports and the devices it is for.
 """
 
-ALL = ("weft", "testpmd-io", "testpmd-mac", "ovs")
+ALL = ("weft", "testpmd", "testpmd-mac", "ovs")
 LEARNING = ("weft", "ovs")
 
 SIZES = (64, 128, 256, 512, 1024, 1518)
@@ -33,7 +33,7 @@ def sizes():
 
 def addresses():
     """Addresses are rewritten at every point, so that points differ by the table alone."""
-    points = [point("addresses", f"{n:,}", kinds=("weft", "testpmd-io", "ovs"), addresses=n,
+    points = [point("addresses", f"{n:,}", kinds=("weft", "testpmd", "ovs"), addresses=n,
                     touch=True, x=n) for n in ADDRESSES]
     return points + [point("addresses", f"{n:,}", kinds=("weft",), addresses=n, touch=True, x=n)
                      for n in MORE_ADDRESSES]
@@ -53,7 +53,7 @@ def flood():
 
 def tso():
     """65000 bytes fit one buffer of testpmd's largest kind."""
-    return [point("tso", "65000 B, one way", kinds=("weft", "testpmd-io", "ovs"), size=65000,
+    return [point("tso", "65000 B, one way", kinds=("weft", "testpmd", "ovs"), size=65000,
                   tso=True, ring_size=256, rx_buffer=66048)]
 
 

@@ -1,10 +1,11 @@
-"""The machine that a benchmark runs on: where programs are, what it is, child processes."""
+"""The machine that is measured on: where programs are, what it is, child processes."""
 import ctypes
 import os
 import platform
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 CLONE_NEWNET = 0x40000000
@@ -15,41 +16,42 @@ class Problem(Exception):
     """Something that the user has to know, in one line."""
 
 
+PROGRAMS = {"vswitch": "vswitch/vswitch", "netcfg": "netcfg/netcfg", "vmm": "vmm/vmm",
+            "pktlab": "tools/pktlab/pktlab", "nfguest": "tools/nfguest/nfguest",
+            "fe": "tools/bench.d/bench-fe", "cycles": "tools/bench.d/bench-cycles"}
+
+
 class Setup:
-    """Paths and cores of a session."""
+    """Programs of a build, as members, and cores: the tester's, the device's, those of guests."""
 
     def __init__(self, build, cpus):
         self.build = build
-        self.generator_cpu, self.switch_cpu = cpus
+        self.tester_cpu, self.dut_cpu = cpus[:2]
         online = os.sched_getaffinity(0)
         for cpu in cpus:
             if cpu not in online:
                 raise Problem(f"core {cpu} cannot be used here; there are {sorted(online)}")
-        self.fe = self.built("tools/bench.d/bench-fe")
-        self.cycles = self.built("tools/bench.d/bench-cycles")
-        self.vswitch = self.built("vswitch/vswitch")
-        self.netcfg = self.built("netcfg/netcfg")
+        for name, path in PROGRAMS.items():
+            setattr(self, name, os.path.abspath(os.path.join(build, path)))
 
-    def built(self, path):
-        full = os.path.join(self.build, path)
-        if not os.access(full, os.X_OK):
-            raise Problem(f"{full} is missing: meson setup {self.build} && ninja -C {self.build}")
-        return os.path.abspath(full)
+    def require(self, *names):
+        for name in names:
+            if not os.access(getattr(self, name), os.X_OK):
+                raise Problem(f"{getattr(self, name)} is missing: meson setup {self.build} && "
+                              f"ninja -C {self.build}")
 
     def describe(self):
+        """The machine, and what is installed on it."""
         return {
-            "cpu": cpu_model(),
-            "cores": sorted(os.sched_getaffinity(0)),
-            "generator_cpu": self.generator_cpu,
-            "switch_cpu": self.switch_cpu,
-            "kernel": platform.release(),
-            "huge_pages": huge_pages(),
+            "cpu": cpu_model(), "cores": len(os.sched_getaffinity(0)),
+            "kernel": platform.release(), "memory_mib": memory("MemTotal") // 1024,
+            "free_huge_pages": huge_pages(), "load": os.getloadavg()[0],
+            "tester_cpu": self.tester_cpu, "dut_cpu": self.dut_cpu,
             "build": build_type(self.build),
             "commit": output(["git", "-C", os.path.dirname(__file__), "describe", "--always",
                               "--dirty"]),
             "dpdk": package_version("dpdk"),
             "open_vswitch": package_version("openvswitch-switch-dpdk"),
-            "date": time.strftime("%Y-%m-%d"),
         }
 
 
@@ -84,13 +86,26 @@ def cpu_model():
     return "unknown"
 
 
-def huge_pages():
-    """Free huge pages of 2 MiB."""
+def memory(name):
+    """A number of /proc/meminfo, KiB or pages; 0 where there is none."""
     with open("/proc/meminfo", encoding="ascii") as file:
         fields = dict(line.split(":", 1) for line in file)
-    if fields.get("Hugepagesize", "").split()[:1] != ["2048"]:
-        return 0
-    return int(fields["HugePages_Free"])
+    return int(fields.get(name, "0").split()[0])
+
+
+def huge_pages():
+    """Free huge pages of 2 MiB."""
+    return memory("HugePages_Free") if memory("Hugepagesize") == 2048 else 0
+
+
+def warn_of_load():
+    load = os.getloadavg()[0]
+    if load > 0.7:
+        print(f"swbench: warning: the machine is busy (load {load:.1f}): figures will be noisy",
+              file=sys.stderr)
+    if huge_pages() < 512:
+        print("swbench: warning: fewer than 512 free huge pages; everything runs in small pages "
+              "(sysctl vm.nr_hugepages=1024)", file=sys.stderr)
 
 
 def find_program(*names):
