@@ -43,6 +43,29 @@ static const struct {
 	{"completion", cmd_completion},
 };
 
+static int run_object(const struct opts *opts, struct grammar_request *req)
+{
+	if (!strcmp(req->object->name, "node"))
+		return cmd_node(opts, req);
+	if (!strcmp(req->object->name, "nic"))
+		return cmd_nic(opts, req);
+	return cmd_object(opts, req);
+}
+
+/* About one name after the other; what fails for one does not keep the others from it. */
+static int run_each(const struct opts *opts, struct grammar_request *req)
+{
+	int status = run_object(opts, req);
+
+	while (req->n_more) {
+		struct err err = {0};
+		int code = grammar_next(req, &err) < 0 ? cmd_fail(&err) : run_object(opts, req);
+
+		status = status ? status : code;
+	}
+	return status;
+}
+
 static int run_once(const struct opts *opts, char **words, unsigned n)
 {
 	struct grammar_request req;
@@ -56,11 +79,7 @@ static int run_once(const struct opts *opts, char **words, unsigned n)
 		if (!strcmp(commands[i].name, req.command->name))
 			return commands[i].run(opts, &req);
 	}
-	if (!strcmp(req.object->name, "node"))
-		return cmd_node(opts, &req);
-	if (!strcmp(req.object->name, "nic"))
-		return cmd_nic(opts, &req);
-	return cmd_object(opts, &req);
+	return run_each(opts, &req);
 }
 
 static void print_time(const struct opts *opts)

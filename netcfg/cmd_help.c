@@ -61,7 +61,9 @@ static void print_usage(const struct grammar_object *object, const struct gramma
 		printf(i < verb->n_required ? " %s" : " [%s]", verb->positions[i]);
 	if (verb->target == GRAMMAR_VMM || verb->target == GRAMMAR_LAB)
 		printf(verb->n_required ? " NAME" : " [NAME]");
-	if (verb->words)
+	if (verb->takes == GRAMMAR_NAMES)
+		printf("...");
+	if (verb->takes == GRAMMAR_WORDS)
 		printf(" [FIELD VALUE]...");
 	printf("\n      %s\n", verb->help);
 }
@@ -145,7 +147,7 @@ static int print_object(const struct grammar_object *object, const char *verb_wo
 		if (!verb || verb == &object->verbs[i])
 			print_usage(object, &object->verbs[i]);
 	}
-	if (verb && verb->words)
+	if (verb && verb->takes == GRAMMAR_WORDS)
 		print_fields(verb);
 	if (verb && verb->method && !strcmp(verb->method, "PortAdd"))
 		print_port_kinds();
@@ -195,7 +197,8 @@ static void print_value_cases(void)
 		for (unsigned v = 0; v < grammar_objects[o].n_verbs; v++) {
 			const struct grammar_verb *verb = &grammar_objects[o].verbs[v];
 
-			for (unsigned i = 0; verb->words && i < verb->schema->n_fields; i++) {
+			for (unsigned i = 0;
+				verb->takes == GRAMMAR_WORDS && i < verb->schema->n_fields; i++) {
 				const struct ctl_field *field = &verb->schema->fields[i];
 				char word[64], kind[128];
 

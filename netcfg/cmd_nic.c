@@ -84,23 +84,27 @@ static int add_row(void *ctx, const struct nic *nic)
 	return 0;
 }
 
-static int show_nics(const struct opts *opts, const char *name, struct err *err)
+static int show_nics(const struct opts *opts, struct grammar_request *req, struct err *err)
 {
 	struct listing listing = {
-		show_begin(stdout, opts, columns, ARRAY_LEN(columns)), name, !name[0]};
+		show_begin(stdout, opts, columns, ARRAY_LEN(columns)), NULL, false};
 
 	if (!listing.show)
 		return err_set(err, -ENOMEM, "no memory");
-	(void)nic_each(NULL, add_row, &listing);
+	do {
+		listing.wanted = req->name;
+		listing.found = !req->name[0];
+		(void)nic_each(NULL, add_row, &listing);
+	} while (listing.found && !grammar_next(req, err));
 	if (listing.found)
 		return show_end(listing.show, err);
 	(void)show_discard(listing.show);
-	(void)err_set(err, -ENODEV, "device '%s': no interface and no NIC", name);
+	(void)err_set(err, -ENODEV, "device '%s': no interface and no NIC", req->name);
 	err_hint(err, "`netcfg nic show` lists them");
 	return -ENODEV;
 }
 
-int cmd_nic(const struct opts *opts, const struct grammar_request *req)
+int cmd_nic(const struct opts *opts, struct grammar_request *req)
 {
 	FILE *out = opts->quiet ? NULL : stdout;
 	struct pci_bind_nic pci;
@@ -108,7 +112,7 @@ int cmd_nic(const struct opts *opts, const struct grammar_request *req)
 	int code;
 
 	if (!strcmp(req->verb->name, "show"))
-		code = show_nics(opts, req->name, &err);
+		code = show_nics(opts, req, &err);
 	else if (!strcmp(req->verb->name, "bind"))
 		code = nic_take(NULL, req->name, opts->force, opts->dry_run, out, &pci, &err);
 	else

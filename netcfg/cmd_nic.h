@@ -10,7 +10,7 @@
 #include "grammar.h"
 #include "opts.h"
 
-int cmd_nic(const struct opts *opts, const struct grammar_request *req);
+int cmd_nic(const struct opts *opts, struct grammar_request *req);
 
 /**
  * Before PortAdd of a nic: name the NIC by its PCI address, since its interface is about to go;

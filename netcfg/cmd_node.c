@@ -71,10 +71,10 @@ static void node_row(struct show *show, const struct actual_node *node, const ch
 	show_row(show, row, texts);
 }
 
-static int show_nodes(const struct opts *opts, const struct actual *actual, const char *run_dir,
+/* Of the node called name, of all for "". */
+static int node_rows(struct show *show, const struct actual *actual, const char *run_dir,
 	const char *name, struct err *err)
 {
-	struct show *show = show_begin(stdout, opts, node_columns, ARRAY_LEN(node_columns));
 	bool found = !name[0];
 
 	for (unsigned i = 0; i < actual->n_nodes; i++) {
@@ -83,11 +83,28 @@ static int show_nodes(const struct opts *opts, const struct actual *actual, cons
 		found = true;
 		node_row(show, &actual->nodes[i], run_dir);
 	}
-	if (!found && show) {
+	if (found)
+		return 0;
+	(void)err_set(err, -ENOENT, "node '%s' not found", name);
+	err_hint(err, "`netcfg node show` lists them");
+	return -ENOENT;
+}
+
+/* Of all where req is NULL. */
+static int show_nodes(const struct opts *opts, const struct actual *actual, const char *run_dir,
+	struct grammar_request *req, struct err *err)
+{
+	struct show *show = show_begin(stdout, opts, node_columns, ARRAY_LEN(node_columns));
+	int code;
+
+	do
+		code = node_rows(show, actual, run_dir, req ? req->name : "", err);
+	while (!code && req && !grammar_next(req, err));
+	if (!code)
+		return show_end(show, err);
+	if (show)
 		(void)show_discard(show);
-		return err_set(err, -ENOENT, "node '%s' not found", name);
-	}
-	return show_end(show, err);
+	return code;
 }
 
 static const struct show_column nic_columns[] = {
@@ -125,26 +142,38 @@ static int nic_row(void *ctx, const void *row)
 	return 0;
 }
 
-static int show_nics(const struct opts *opts, const struct actual *actual, const char *run_dir,
+/* Of the node called name, of all for "". */
+static int nics_of(struct nic_rows *rows, const struct actual *actual, const char *run_dir,
 	const char *name, struct err *err)
 {
-	struct nic_rows rows = {
-		show_begin(stdout, opts, nic_columns, ARRAY_LEN(nic_columns)), NULL};
 	struct ctl_empty nothing = {0};
 	int code = 0;
 
 	for (unsigned i = 0; !code && i < actual->n_nodes; i++) {
 		struct ctl_client *client;
 
-		rows.node = actual->nodes[i].name;
-		if (!actual->nodes[i].answers || (name[0] && strcmp(name, rows.node)))
+		rows->node = actual->nodes[i].name;
+		if (!actual->nodes[i].answers || (name[0] && strcmp(name, rows->node)))
 			continue;
-		code = actual_open_node(run_dir, rows.node, 0, &client, err);
+		code = actual_open_node(run_dir, rows->node, 0, &client, err);
 		if (!code) {
-			code = ctl_client_rows(client, "NicShow", &nothing, nic_row, &rows, err);
+			code = ctl_client_rows(client, "NicShow", &nothing, nic_row, rows, err);
 			ctl_client_close(client);
 		}
 	}
+	return code;
+}
+
+static int show_nics(const struct opts *opts, const struct actual *actual, const char *run_dir,
+	struct grammar_request *req, struct err *err)
+{
+	struct nic_rows rows = {
+		show_begin(stdout, opts, nic_columns, ARRAY_LEN(nic_columns)), NULL};
+	int code;
+
+	do
+		code = nics_of(&rows, actual, run_dir, req->name, err);
+	while (!code && !grammar_next(req, err));
 	if (code && rows.show)
 		(void)show_discard(rows.show);
 	return code ? code : show_end(rows.show, err);
@@ -208,8 +237,8 @@ int cmd_node(const struct opts *opts, struct grammar_request *req)
 	if (!code && show) {
 		code = actual_read(dir, ACTUAL_LOOK_MS, &actual, &err);
 		if (!code)
-			code = nics ? show_nics(opts, &actual, dir, req->name, &err)
-				    : show_nodes(opts, &actual, dir, req->name, &err);
+			code = nics ? show_nics(opts, &actual, dir, req, &err)
+				    : show_nodes(opts, &actual, dir, req, &err);
 		actual_done(&actual);
 	} else if (!code && opts->dry_run) {
 		printf("node %s: would %s\n", req->name, req->verb->name);
@@ -276,8 +305,9 @@ static json_t *status_json(const char *lab, const struct actual *actual, const c
 static int show_status(const struct opts *opts, const char *lab, const char *run_dir,
 	const struct actual *actual, struct err *err)
 {
+	const struct ctl_ref all = {0};
+	const void *const msgs[] = {&all};
 	struct ctl_client *client;
-	struct ctl_ref all = {0};
 	json_t *json;
 	int code;
 
@@ -291,14 +321,14 @@ static int show_status(const struct opts *opts, const char *lab, const char *run
 	}
 	printf("lab %s: vswitch %s, %u of %u nodes run, in %s\n\n", lab, switch_state(actual),
 		actual->state.n_vms, actual->n_nodes, run_dir);
-	code = show_nodes(opts, actual, run_dir, "", err);
+	code = show_nodes(opts, actual, run_dir, NULL, err);
 	if (code || !actual->switch_runs || actual->switch_silent)
 		return code;
 	printf("\n");
 	code = actual_open_switch(run_dir, 0, &client, err);
 	if (code)
 		return code;
-	code = show_switch(opts, client, "LinkShow", &all, err);
+	code = show_switch(opts, client, "LinkShow", msgs, 1, err);
 	ctl_client_close(client);
 	return code;
 }

@@ -185,6 +185,68 @@ static int link_set(struct ctl_client *client, const struct ctl_link *link, stru
 	return code;
 }
 
+/* The rows of all names of the request, as one table. */
+static int show_all(const struct opts *opts, struct ctl_client *client, struct grammar_request *req,
+	struct err *err)
+{
+	union grammar_msg *copies = calloc(req->n_more + 1, sizeof(*copies));
+	const void **msgs = calloc(req->n_more + 1, sizeof(*msgs));
+	const char *method = show_method(opts, req);
+	unsigned n = 0;
+	int code = copies && msgs ? 0 : err_set(err, -ENOMEM, "out of memory");
+
+	while (!code) {
+		copies[n] = req->msg;
+		msgs[n] = &copies[n];
+		n++;
+		code = grammar_next(req, err);
+	}
+	if (code == -ENOENT)
+		code = show_switch(opts, client, method, msgs, n, err);
+	free(copies);
+	free(msgs);
+	return code;
+}
+
+struct names {
+	const char *bridge;
+	char (*list)[CTL_NAME_MAX + 1];
+	size_t n;
+};
+
+static int add_name(void *ctx, const void *row)
+{
+	const struct ctl_port *port = row;
+	struct names *names = ctx;
+	void *list;
+
+	if (strcmp(port->bridge, names->bridge) != 0)
+		return 0;
+	list = realloc(names->list, (names->n + 1) * sizeof(*names->list));
+	if (!list)
+		return -ENOMEM;
+	names->list = list;
+	(void)str_copy(names->list[names->n++], sizeof(names->list[0]), port->name);
+	return 0;
+}
+
+static int del_ports(struct ctl_client *client, const char *bridge, struct err *err)
+{
+	struct names names = {.bridge = bridge};
+	const struct ctl_ref all = {0};
+	int code = ctl_client_rows(client, "PortShow", &all, add_name, &names, err);
+
+	for (size_t i = 0; !code && i < names.n; i++) {
+		struct ctl_ref port = {0};
+
+		CTL_SET_STR(&port, ctl_ref, name, names.list[i]);
+		CTL_SET(&port, ctl_ref, missing_ok, true);
+		code = ctl_client_call(client, "PortDel", &port, NULL, err);
+	}
+	free(names.list);
+	return code;
+}
+
 static int change(const struct opts *opts, struct ctl_client *client,
 	const struct grammar_request *req, struct err *err)
 {
@@ -198,6 +260,11 @@ static int change(const struct opts *opts, struct ctl_client *client,
 		else if (!code && !opts->quiet)
 			printf("%llu flushed\n", (unsigned long long)count.count);
 		return code;
+	}
+	if (!strcmp(req->verb->method, "BridgeDel") && opts->force) {
+		code = del_ports(client, req->name, err);
+		if (code < 0)
+			return code;
 	}
 	if (!strcmp(req->verb->method, "LinkSet"))
 		return link_set(client, (const void *)&req->msg, err);
@@ -227,7 +294,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	if (dry)
 		return dry_run(req);
 	if (is_show(req->verb)) {
-		code = show_switch(opts, client, show_method(opts, req), &req->msg, &err);
+		code = show_all(opts, client, req, &err);
 	} else if (!strcmp(req->verb->method, "Monitor")) {
 		struct watch watch = {opts, req->object->name, req->name};
 		struct ctl_empty all = {0};

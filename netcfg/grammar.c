@@ -18,125 +18,109 @@ _Static_assert(sizeof(struct ctl_vlan) <= sizeof(union grammar_msg), "vlan reque
 _Static_assert(sizeof(struct ctl_bridge) <= sizeof(union grammar_msg), "bridge request fits");
 _Static_assert(sizeof(struct ctl_link) <= sizeof(union grammar_msg), "link request fits");
 
-/* name, target, method, schema, {positions}, required, preset, words, help */
-#define SHOW(m, s, p, h)                                                              \
-	{                                                                             \
-		"show", GRAMMAR_VSWITCH, m, &s##_schema, {p}, 0, NULL, NULL, false, h \
+/*
+ * Rows of the verbs' tables. A verb whose fields are typed as FIELD VALUE takes words; one that is
+ * only told a name takes as many of them as are given.
+ */
+#define SHOW(v, m, h)                                                                     \
+	{                                                                                 \
+		v, GRAMMAR_VSWITCH, m, &ctl_ref_schema, {"name"}, 0, NULL, NULL, NAMES, h \
+	}
+#define WATCH(h)                                                                                  \
+	{                                                                                         \
+		"watch", GRAMMAR_VSWITCH, "Monitor", &ctl_ref_schema, {"name"}, 0, NULL, NULL, 0, \
+			h                                                                         \
 	}
 #define DEL(m, h)                                                                             \
 	{                                                                                     \
-		"del", GRAMMAR_VSWITCH, m, &ctl_ref_schema, {"name"}, 1, NULL, NULL, false, h \
+		"del", GRAMMAR_VSWITCH, m, &ctl_ref_schema, {"name"}, 1, NULL, NULL, NAMES, h \
 	}
-#define WATCH(h)                                                                               \
-	{                                                                                      \
-		"watch", GRAMMAR_VSWITCH, "Monitor", &ctl_ref_schema, {"name"}, 0, NULL, NULL, \
-			false, h                                                               \
-	}
-#define CHANGE(v, m, s, n, ...) \
-	{                       \
-		v, GRAMMAR_VSWITCH, m, &s##_schema, {__VA_ARGS__}, n, NULL, NULL, true,
 #define ENABLE(v, m, s, on, h)                                                           \
 	{                                                                                \
-		v, GRAMMAR_VSWITCH, m, &s##_schema, {"name"}, 1, "enabled", on, false, h \
+		v, GRAMMAR_VSWITCH, m, &s##_schema, {"name"}, 1, "enabled", on, NAMES, h \
 	}
+/* The n first of the fields given by position must be there. */
+#define FIELDS(v, m, s, n, h, ...)                                                         \
+	{                                                                                  \
+		v, GRAMMAR_VSWITCH, m, &s##_schema, {__VA_ARGS__}, n, NULL, NULL, WORDS, h \
+	}
+#define NODE(v, t, m, s, n, h)                                                  \
+	{                                                                       \
+		v, GRAMMAR_##t, m, &s##_schema, {NULL}, n, NULL, NULL, NAMES, h \
+	}
+#define NIC(v, n, h)                                                                       \
+	{                                                                                  \
+		v, GRAMMAR_HOST, NULL, &ctl_empty_schema, {"dev"}, n, NULL, NULL, NAMES, h \
+	}
+#define WORDS GRAMMAR_WORDS
+#define NAMES GRAMMAR_NAMES
 
-static const struct grammar_verb bridge_verbs[] = {SHOW("BridgeShow", ctl_ref, "name",
-							   "show bridges"),
-	CHANGE("add", "BridgeAdd", ctl_bridge, 1, "name") "make a bridge"},
-				 DEL("BridgeDel", "remove a bridge without ports"),
-				 CHANGE("set", "BridgeSet", ctl_bridge, 1,
-					 "name") "change settings of a bridge"
-}
-, WATCH("print events of bridges as they happen"),
-}
-;
+static const struct grammar_verb bridge_verbs[] = {
+	SHOW("show", "BridgeShow", "show bridges"),
+	FIELDS("add", "BridgeAdd", ctl_bridge, 1, "make a bridge", "name"),
+	DEL("BridgeDel", "remove a bridge without ports (--force: and its ports)"),
+	FIELDS("set", "BridgeSet", ctl_bridge, 1, "change settings of a bridge", "name"),
+	WATCH("print events of bridges as they happen"),
+};
 
-static const struct grammar_verb port_verbs[] = {SHOW("PortShow", ctl_ref, "name", "show ports"),
-	CHANGE("add", "PortAdd", ctl_port, 1, "name") "make a port"},
-				 DEL("PortDel", "remove a port"),
-				 CHANGE("set", "PortSet", ctl_port, 1,
-					 "name") "change settings of a port"
-}
-, ENABLE("up", "PortSet", ctl_port, "true", "enable a port"),
+static const struct grammar_verb port_verbs[] = {
+	SHOW("show", "PortShow", "show ports"),
+	FIELDS("add", "PortAdd", ctl_port, 1, "make a port", "name"),
+	DEL("PortDel", "remove a port"),
+	FIELDS("set", "PortSet", ctl_port, 1, "change settings of a port", "name"),
+	ENABLE("up", "PortSet", ctl_port, "true", "enable a port"),
 	ENABLE("down", "PortSet", ctl_port, "false", "disable a port: its guest loses carrier"),
-	{"stats", GRAMMAR_VSWITCH, "PortStats", &ctl_ref_schema, {"name"}, 0, NULL, NULL, false,
-		"show counters of ports"},
-	{"drops", GRAMMAR_VSWITCH, "PortDrops", &ctl_ref_schema, {"name"}, 0, NULL, NULL, false,
-		"show why frames were dropped"},
+	SHOW("stats", "PortStats", "show counters of ports"),
+	SHOW("drops", "PortDrops", "show why frames were dropped"),
 	WATCH("print events of ports as they happen"),
-}
-;
+};
 
-static const struct grammar_verb
-	link_verbs[] = {SHOW("LinkShow", ctl_ref, "name", "show links, and ports on bridges"),
-		CHANGE("add", "LinkAdd", ctl_link, 3, "name", "a", "b") "join two ports by a link"},
+static const struct grammar_verb link_verbs[] = {
+	SHOW("show", "LinkShow", "show links, and ports on bridges"),
+	FIELDS("add", "LinkAdd", ctl_link, 3, "join two ports by a link", "name", "a", "b"),
 	DEL("LinkDel", "remove a link"),
-	CHANGE("set", "LinkSet", ctl_link, 1,
-		"name") "change settings of a link, named by itself or a port"
-}
-, ENABLE("up", "LinkSet", ctl_link, "true", "plug the cable in"),
+	FIELDS("set", "LinkSet", ctl_link, 1,
+		"change settings of a link, named by itself or a port", "name"),
+	ENABLE("up", "LinkSet", ctl_link, "true", "plug the cable in"),
 	ENABLE("down", "LinkSet", ctl_link, "false", "pull the cable: both ends lose carrier"),
 	WATCH("print events of links as they happen"),
-}
-;
+};
 
-static const struct grammar_verb vlan_verbs[] = {{"show", GRAMMAR_VSWITCH, "VlanShow",
-							 &ctl_vlan_schema, {"bridge"}, 0, NULL,
-							 NULL, true,
-							 "show the VLANs of bridges and ports"},
-	CHANGE("add", "VlanAdd", ctl_vlan, 0, "bridge",
-		"vlans") "add VLANs to a bridge, or to a port's trunk"},
-				 CHANGE("del", "VlanDel", ctl_vlan, 0, "bridge",
-					 "vlans") "remove VLANs from a bridge, or a port's trunk"
-}
-, CHANGE("set", "VlanSet", ctl_vlan, 0, "bridge",
-	  "vlans") "set exactly these VLANs, or a VLAN's name"
-}
-,
-}
-;
+static const struct grammar_verb vlan_verbs[] = {
+	FIELDS("show", "VlanShow", ctl_vlan, 0, "show the VLANs of bridges and ports", "bridge"),
+	FIELDS("add", "VlanAdd", ctl_vlan, 0, "add VLANs to a bridge, or to a port's trunk",
+		"bridge", "vlans"),
+	FIELDS("del", "VlanDel", ctl_vlan, 0, "remove VLANs from a bridge, or a port's trunk",
+		"bridge", "vlans"),
+	FIELDS("set", "VlanSet", ctl_vlan, 0, "set exactly these VLANs, or a VLAN's name", "bridge",
+		"vlans"),
+};
 
-static const struct grammar_verb fdb_verbs[] = {{"show", GRAMMAR_VSWITCH, "FdbShow",
-							&ctl_fdb_schema, {"bridge"}, 0, NULL, NULL,
-							true, "show known addresses"},
-	CHANGE("add", "FdbAdd", ctl_fdb, 2, "bridge", "mac") "add a static address"},
-				 CHANGE("del", "FdbDel", ctl_fdb, 2, "bridge",
-					 "mac") "remove an address"
-}
-, CHANGE("flush", "FdbFlush", ctl_fdb, 1,
-	  "bridge") "forget learned addresses (static ones with `type static`)"
-}
-, WATCH("print events of addresses as they happen"),
-}
-;
+static const struct grammar_verb fdb_verbs[] = {
+	FIELDS("show", "FdbShow", ctl_fdb, 0, "show known addresses", "bridge"),
+	FIELDS("add", "FdbAdd", ctl_fdb, 2, "add a static address", "bridge", "mac"),
+	FIELDS("del", "FdbDel", ctl_fdb, 2, "remove an address", "bridge", "mac"),
+	FIELDS("flush", "FdbFlush", ctl_fdb, 1,
+		"forget learned addresses (static ones with `type static`)", "bridge"),
+	WATCH("print events of addresses as they happen"),
+};
 
 static const struct grammar_verb worker_verbs[] = {
-	{"show", GRAMMAR_VSWITCH, "WorkerShow", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false,
+	{"show", GRAMMAR_VSWITCH, "WorkerShow", &ctl_empty_schema, {NULL}, 0, NULL, NULL, 0,
 		"show how busy packet threads are, and what they do"},
 };
 
-#define NODE(v, m, s, h)                                                        \
-	{                                                                       \
-		v, GRAMMAR_VMM, m, &s##_schema, {NULL}, 1, NULL, NULL, false, h \
-	}
 static const struct grammar_verb node_verbs[] = {
-	{"show", GRAMMAR_VMM, "Status", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false,
-		"show the nodes of the lab"},
-	{"start", GRAMMAR_LAB, NULL, &ctl_empty_schema, {NULL}, 1, NULL, NULL, false,
-		"start a stopped node"},
-	NODE("stop", "Stop", ctl_stop,
+	NODE("show", VMM, "Status", ctl_empty, 0, "show the nodes of the lab"),
+	NODE("start", LAB, NULL, ctl_empty, 1, "start a stopped node"),
+	NODE("stop", VMM, "Stop", ctl_stop, 1,
 		"press the power button, then pull the plug (at once with --force)"),
-	NODE("restart", "Reset", ctl_empty, "reset a node"),
-	NODE("pause", "Pause", ctl_empty, "stop the virtual CPUs and devices of a node"),
-	NODE("resume", "Resume", ctl_empty, "let a paused node go on"),
-	{"nics", GRAMMAR_VMM, "NicShow", &ctl_empty_schema, {NULL}, 0, NULL, NULL, false,
-		"show the network devices of nodes"},
+	NODE("restart", VMM, "Reset", ctl_empty, 1, "reset a node"),
+	NODE("pause", VMM, "Pause", ctl_empty, 1, "stop the virtual CPUs and devices of a node"),
+	NODE("resume", VMM, "Resume", ctl_empty, 1, "let a paused node go on"),
+	NODE("nics", VMM, "NicShow", ctl_empty, 0, "show the network devices of nodes"),
 };
 
-#define NIC(v, n, h)                                                                       \
-	{                                                                                  \
-		v, GRAMMAR_HOST, NULL, &ctl_empty_schema, {"dev"}, n, NULL, NULL, false, h \
-	}
 static const struct grammar_verb nic_verbs[] = {
 	NIC("show", 0, "show interfaces and NICs of this host, and which the switch can have"),
 	NIC("bind", 1,
@@ -316,7 +300,7 @@ bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_fiel
 		return false;
 	if (!strcmp(field->name, "exist_ok") || !strcmp(field->name, "missing_ok"))
 		return false; /* --may-exist, --if-exists */
-	return verb->words;
+	return verb->takes == GRAMMAR_WORDS;
 }
 
 static int find_field(const struct grammar_verb *verb, const char *word,
@@ -391,7 +375,7 @@ static bool begins_fields(const struct grammar_verb *verb, char **words, unsigne
 	const struct ctl_field *field;
 	char word[32];
 
-	if (!verb->words || n < 2 || find_field(verb, words[0], &field, NULL))
+	if (verb->takes != GRAMMAR_WORDS || n < 2 || find_field(verb, words[0], &field, NULL))
 		return false;
 	if (!strcmp(grammar_field_word(field, word, sizeof(word)), words[0]) ||
 		!strcmp(field->name, words[0]))
@@ -470,7 +454,7 @@ static int parse_verb(struct grammar_request *req, char **words, unsigned *n, st
 	/* `port p1` shows p1; `port shwo` is a slip of the finger. */
 	if (*n == 1 && !match.led_on && match.n_prefixes < 2)
 		return 0;
-	if (*n > 1 && req->verb->words && !match.led_on)
+	if (*n > 1 && req->verb->takes == GRAMMAR_WORDS && !match.led_on)
 		return 0; /* `fdb br0 vlan 10` */
 	if (err)
 		*err = why;
@@ -488,10 +472,15 @@ static int parse_object(struct grammar_request *req, char **words, unsigned n,
 	code = parse_positions(req, words, n, &used, err);
 	if (code < 0)
 		return code;
-	if (!req->verb->words && used < n)
-		return err_set(err, -EINVAL, "%s %s: unexpected word '%s'", req->object->name,
+	if (req->verb->takes == GRAMMAR_NAMES) {
+		req->more = words + used;
+		req->n_more = n - used;
+	} else if (req->verb->takes == GRAMMAR_WORDS) {
+		code = parse_words(req, words + used, n - used, err);
+	} else if (used < n) {
+		code = err_set(err, -EINVAL, "%s %s: unexpected word '%s'", req->object->name,
 			req->verb->name, words[used]);
-	code = parse_words(req, words + used, n - used, err);
+	}
 	if (code < 0)
 		return code;
 	if (req->verb->preset_field)
@@ -502,6 +491,20 @@ static int parse_object(struct grammar_request *req, char **words, unsigned n,
 	if (!code && opts->if_exists && ctl_field_find(req->verb->schema, "missing_ok"))
 		code = set_field(req->verb, req, "missing_ok", "true", err);
 	return code;
+}
+
+int grammar_next(struct grammar_request *req, struct err *err)
+{
+	const char *name;
+
+	if (!req->n_more)
+		return -ENOENT;
+	name = *req->more++;
+	req->n_more--;
+	(void)str_copy(req->name, sizeof(req->name), name);
+	return req->verb->target == GRAMMAR_VSWITCH
+		       ? set_field(req->verb, req, req->verb->positions[0], name, err)
+		       : 0;
 }
 
 int grammar_parse(char **words, unsigned n, const struct opts *opts,

@@ -24,6 +24,13 @@
 /** Which daemon a verb talks to; GRAMMAR_HOST is none of them. */
 enum grammar_target { GRAMMAR_VSWITCH, GRAMMAR_VMM, GRAMMAR_LAB, GRAMMAR_HOST };
 
+/** What may follow what is given by position. */
+enum grammar_takes {
+	GRAMMAR_NOTHING,
+	GRAMMAR_WORDS, /* FIELD VALUE pairs */
+	GRAMMAR_NAMES, /* further names: the verb is about each of them */
+};
+
 struct grammar_verb {
 	const char *name;
 	enum grammar_target target;
@@ -34,7 +41,7 @@ struct grammar_verb {
 	unsigned n_required;
 	const char *preset_field; /* "enabled" for up and down; NULL = none */
 	const char *preset_value;
-	bool words; /* FIELD VALUE pairs may follow */
+	enum grammar_takes takes;
 	const char *help;
 };
 
@@ -69,7 +76,9 @@ struct grammar_request {
 	const struct grammar_verb *verb;
 	char name[128];        /* first position, "" = none */
 	union grammar_msg msg; /* of verb->schema */
-	char **args;           /* command: borrowed words after it */
+	char **more;           /* GRAMMAR_NAMES: borrowed names after the first */
+	unsigned n_more;
+	char **args; /* command: borrowed words after it */
 	unsigned n_args;
 };
 
@@ -79,6 +88,9 @@ struct grammar_request {
  */
 int grammar_parse(char **words, unsigned n, const struct opts *opts,
 	struct grammar_request *ret_req, struct err *err);
+
+/** The request about the next of its names: 0, -ENOENT after the last, -EINVAL with err set. */
+int grammar_next(struct grammar_request *req, struct err *err);
 
 /** Find an object or command by full or unambiguous word; exactly one of the results is set. */
 int grammar_find_first(const char *word, const struct grammar_object **ret_object,

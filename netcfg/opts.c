@@ -52,7 +52,9 @@ const struct opt opts_table[] = {
 	TEXT("--allow", NULL, allow, "COST",
 		"apply: let running guests be restarted (restart), or stopped as well (stop)"),
 	FLAG("--force", NULL, force,
-		"destroy, stop: pull the plug at once; nic bind: even if the host needs it"),
+		"destroy, stop: pull the plug at once; bridge del: its ports, too; nic bind: even "
+		"if the host "
+		"needs it"),
 	FLAG("--slow-kvm", NULL, slow_kvm, "apply: run guests even on a KVM that is not fit"),
 	FLAG("--log", NULL, follow_log, "console: print what was said so far and leave"),
 	TEXT("--run-dir", NULL, run_dir, "DIR", "where the run directories of labs are"),

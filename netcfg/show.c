@@ -180,6 +180,7 @@ static bool is_shown(const struct show *show, unsigned col)
 		return !show->opts->brief;
 	case SHOW_IF_ANY:
 		return !show->opts->brief && has_any(show, col);
+	case SHOW_NOTE:
 	case SHOW_NAMED:
 		break;
 	}
@@ -296,6 +297,26 @@ static void draw_cell(const struct show *show, const char *cell, const struct sh
 		fprintf(show->out, "%*s", (col->right ? 0 : pad) + 2, "");
 }
 
+/* What does not fit a table: a line each, after an empty one. */
+static void draw_notes(const struct show *show)
+{
+	bool any = false;
+
+	for (unsigned col = 0; col < show->n_cols; col++) {
+		if (show->cols[col].where != SHOW_NOTE)
+			continue;
+		for (size_t l = 0; l < show->n_lines; l++) {
+			const char *text = show->lines[l].cells[col];
+
+			if (!strcmp(text, "-"))
+				continue;
+			fprintf(show->out, "%s%s: %s\n", any ? "" : "\n", show->lines[l].cells[0],
+				text);
+			any = true;
+		}
+	}
+}
+
 static int draw_table(const struct show *show, struct err *err)
 {
 	size_t widths[SHOW_MAX_COLUMNS] = {0};
@@ -331,6 +352,8 @@ static int draw_table(const struct show *show, struct err *err)
 				widths[i], i + 1 == n, colored);
 		fputc('\n', show->out);
 	}
+	if (!show->opts->columns && !show->opts->brief)
+		draw_notes(show);
 	return 0;
 }
 

@@ -25,11 +25,12 @@
 #define SHOW_JSON_VERSION 1
 #define SHOW_MAX_COLUMNS  16
 
-/** Where a column is shown, --columns aside. Without the last two a table fits 80 columns. */
+/** Where a column is shown, unless --columns says. Tables are to fit 80 columns. */
 enum show_where {
 	SHOW_BRIEF,  /* with -br, too */
 	SHOW_TABLE,  /* in tables */
 	SHOW_IF_ANY, /* in tables of which some row has something to say there */
+	SHOW_NOTE,   /* below the table, of each row that has something to say: long texts */
 	SHOW_NAMED,  /* only where it is asked for */
 };
 

@@ -261,7 +261,7 @@ static const struct show_column port_columns[] = {
 	{"speed", "SPEED", true, SHOW_IF_ANY},
 	{"mode", "MODE", false, SHOW_NAMED},
 	{"path", "ENDPOINT", false, SHOW_NAMED},
-	{"last_error", "ERROR", false, SHOW_IF_ANY},
+	{"last_error", "ERROR", false, SHOW_NOTE},
 };
 
 static int port_row(void *ctx, const void *row)
@@ -555,12 +555,12 @@ static const struct {
 };
 
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
-	const void *msg, struct err *err)
+	const void *const *msgs, unsigned n_msgs, struct err *err)
 {
 	size_t i = 0;
 	struct show *show;
 	struct err draw = {0};
-	int code, drawn;
+	int code = 0, drawn;
 
 	while (i < ARRAY_LEN(tables) && strcmp(tables[i].method, method))
 		i++;
@@ -569,14 +569,16 @@ int show_switch(const struct opts *opts, struct ctl_client *client, const char *
 	show = show_begin(stdout, opts, tables[i].columns, tables[i].n_columns);
 	if (!show)
 		return err_set(err, -ENOMEM, "out of memory");
-	if (tables[i].row == port_link_row)
-		code = link_rows(client, msg, show, err);
-	else if (tables[i].row == fdb_row)
-		code = fdb_rows(client, msg, show, err);
-	else if (tables[i].row == vlan_row)
-		code = vlan_rows(opts, client, msg, show, err);
-	else
-		code = ctl_client_rows(client, method, msg, tables[i].row, show, err);
+	for (unsigned m = 0; !code && m < n_msgs; m++) {
+		if (tables[i].row == port_link_row)
+			code = link_rows(client, msgs[m], show, err);
+		else if (tables[i].row == fdb_row)
+			code = fdb_rows(client, msgs[m], show, err);
+		else if (tables[i].row == vlan_row)
+			code = vlan_rows(opts, client, msgs[m], show, err);
+		else
+			code = ctl_client_rows(client, method, msgs[m], tables[i].row, show, err);
+	}
 	drawn = code ? show_discard(show) : show_end(show, &draw);
 	if (!code && drawn < 0)
 		*err = draw;

@@ -9,10 +9,11 @@ struct ctl_client;
 
 /**
  * Call method (BridgeShow, PortShow, PortStats, PortDrops, LinkShow, VlanShow, FdbShow or
- * WorkerShow) with msg and draw the rows on stdout. 0 or the error of the call.
+ * WorkerShow) with each of msgs[n_msgs] and draw the rows of all as one table on stdout. 0 or the
+ * error of the call that failed.
  */
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
-	const void *msg, struct err *err);
+	const void *const *msgs, unsigned n_msgs, struct err *err);
 
 /* Rows of control messages as JSON of the shape that is printed; for show_switch() and tests. */
 struct ctl_fdb;

@@ -165,7 +165,7 @@ static bool is_field(const struct grammar_verb *verb, const char *word, const ch
 	union grammar_msg msg = {0};
 	char name[64];
 
-	for (unsigned i = 0; verb->words && i < verb->schema->n_fields; i++) {
+	for (unsigned i = 0; verb->takes == GRAMMAR_WORDS && i < verb->schema->n_fields; i++) {
 		const struct ctl_field *field = &verb->schema->fields[i];
 
 		if (grammar_field_usable(verb, field) &&

@@ -47,7 +47,11 @@ int bridge_check_del(const struct model_bridge *bridge, struct err *err)
 	(void)err_set_field(err, -EBUSY, "name", "bridge '%s': still has %u port%s",
 		bridge->conf.name, bridge->n_ports, bridge->n_ports == 1 ? "" : "s");
 	err_name(err, "BridgeInUse");
-	err_hint(err, "delete its ports, or move them with `netcfg port set PORT bridge OTHER`");
+	err_hint(err,
+		"`netcfg bridge del %s --force` deletes them, too; `netcfg port set PORT bridge "
+		"OTHER` "
+		"moves one",
+		bridge->conf.name);
 	return -EBUSY;
 }
 

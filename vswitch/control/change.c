@@ -24,6 +24,16 @@ static void tell(struct vswitch *sw, const char *object, const char *name, const
 	monitor_tell(&sw->monitor, object, name, event, "");
 }
 
+/* conf takes the place of old. */
+static void tell_changed(struct vswitch *sw, const char *object, const struct ctl_struct *schema,
+	const char *name, const void *old, const void *conf)
+{
+	char detail[sizeof(((struct ctl_event *)0)->detail)];
+
+	monitor_tell(&sw->monitor, object, name, "changed",
+		conf_format_change(schema, old, conf, detail, sizeof(detail)));
+}
+
 /* ---- Bridges --------------------------------------------------------------------------------- */
 
 static int change_bridge_add(struct vswitch *sw, const void *in, void *out, struct err *err)
@@ -76,6 +86,7 @@ static int apply_bridge_conf(struct vswitch *sw, struct model_bridge *bridge,
 	const struct ctl_bridge *conf, struct err *err)
 {
 	bool other_vlans = !vlan_set_equal(&conf->vlans, &bridge->conf.vlans);
+	const struct ctl_bridge was = bridge->conf;
 	struct fdb *old = NULL;
 	int r;
 
@@ -96,7 +107,7 @@ static int apply_bridge_conf(struct vswitch *sw, struct model_bridge *bridge,
 		fdb_destroy(old);
 	if (other_vlans)
 		prune_fdb(sw, bridge->id);
-	tell(sw, "bridge", conf->name, "changed");
+	tell_changed(sw, "bridge", &ctl_bridge_schema, conf->name, &was, conf);
 	return 0;
 }
 
@@ -177,6 +188,7 @@ static void apply_port_conf(struct vswitch *sw, struct model_port *port,
 {
 	bool forgets = strcmp(conf->bridge, port->conf.bridge) || !same_vlans(conf, &port->conf);
 	const struct model_bridge *was_in = port->bridge;
+	const struct ctl_port was = port->conf;
 
 	if (ctl_msg_equal(&ctl_port_schema, conf, &port->conf))
 		return;
@@ -189,7 +201,7 @@ static void apply_port_conf(struct vswitch *sw, struct model_port *port,
 	/* What is known in VLANs that it leaves would draw frames into a dead end. */
 	if (forgets && was_in)
 		prune_fdb(sw, was_in->id);
-	tell(sw, "port", conf->name, "changed");
+	tell_changed(sw, "port", &ctl_port_schema, conf->name, &was, conf);
 }
 
 static int change_port_set(struct vswitch *sw, const void *in, void *out, struct err *err)
@@ -337,17 +349,18 @@ static int change_link_set(struct vswitch *sw, const void *in, void *out, struct
 {
 	const struct ctl_link *req = in;
 	struct model_link *link = model_link_get(&sw->model, req->name, "name", err);
-	struct ctl_link conf;
+	struct ctl_link conf, was;
 	int r;
 
 	if (!link)
 		return -ENOENT;
+	was = link->conf;
 	r = link_conf_set(link, req, &conf, err);
 	if (r < 0 || ctl_msg_equal(&ctl_link_schema, &conf, &link->conf))
 		return r;
 	link->conf = conf;
 	switch_apply(sw);
-	tell(sw, "link", link->conf.name, "changed");
+	tell_changed(sw, "link", &ctl_link_schema, link->conf.name, &was, &conf);
 	return 0;
 }
 

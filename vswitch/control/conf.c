@@ -2,9 +2,11 @@
 
 #include "ctl_codec.h"
 #include "ctl_field.h"
+#include "str.h"
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 static size_t field_size(const struct ctl_field *field)
@@ -72,6 +74,34 @@ const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const 
 			return field;
 	}
 	return NULL;
+}
+
+/* Of one field, "-" for one that is absent. */
+static const char *format_value(const struct ctl_field *field, const void *msg, char *buf,
+	size_t size)
+{
+	if (!ctl_field_is_set(msg, field->idx) || !ctl_field_format(field, msg, buf, size))
+		(void)str_copy(buf, size, "-");
+	return buf;
+}
+
+const char *conf_format_change(const struct ctl_struct *schema, const void *old, const void *conf,
+	char *buf, size_t size)
+{
+	char before[128], after[128];
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (unsigned i = 0; i < schema->n_fields && used < size; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+
+		(void)format_value(field, old, before, sizeof(before));
+		(void)format_value(field, conf, after, sizeof(after));
+		if (strcmp(before, after) != 0)
+			used += (size_t)snprintf(buf + used, size - used, "%s%s %s -> %s",
+				used ? ", " : "", field->name, before, after);
+	}
+	return buf;
 }
 
 int conf_check_exists(const struct ctl_struct *schema, const void *old, const void *wanted,

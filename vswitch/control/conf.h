@@ -30,6 +30,11 @@ void conf_merge(const struct ctl_struct *schema, void *dst, const void *src, uin
 const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const void *old,
 	const void *wanted, uint64_t mask);
 
+/** What a change from old to conf changes: "tag 10 -> 20, mtu 1500 -> 9000"; what a value was not
+ *  given before, or is no more, is "-". Cut where it does not fit. Returns buf. */
+const char *conf_format_change(const struct ctl_struct *schema, const void *old, const void *conf,
+	char *buf, size_t size);
+
 /**
  * An object that is to be added exists: the answer of an idempotent add.
  * returns  0 when exist_ok and the settings are the same, else -EEXIST, naming the first field that

@@ -50,6 +50,33 @@ static void check_verb(const char *line, const char *object, const char *verb, c
 	assert_string_equal(req.name, name);
 }
 
+/* A verb that is only told a name is about each of several. */
+static void several_names_are_one_request_each(void **state)
+{
+	struct grammar_request req;
+	struct err err;
+
+	assert_int_equal(parse("port del p1 p2 --if-exists p3", &req), 0);
+	for (unsigned i = 1; i <= 3; i++) {
+		const struct ctl_ref *ref = (const void *)&req.msg;
+		char name[8];
+
+		(void)snprintf(name, sizeof(name), "p%u", i);
+		assert_string_equal(req.name, name);
+		assert_string_equal(ref->name, name);
+		assert_true(ref->missing_ok);
+		assert_int_equal(grammar_next(&req, &err), i < 3 ? 0 : -ENOENT);
+	}
+	assert_int_equal(parse("node stop h1 h2", &req), 0);
+	assert_string_equal(req.name, "h1");
+	assert_int_equal(grammar_next(&req, &err), 0);
+	assert_string_equal(req.name, "h2");
+	assert_int_equal(parse("link down a b", &req), 0);
+	assert_int_equal(grammar_next(&req, &err), 0);
+	assert_string_equal(((const struct ctl_link *)(const void *)&req.msg)->name, "b");
+	assert_false(((const struct ctl_link *)(const void *)&req.msg)->enabled);
+}
+
 static void shortenings_mean_the_same(void **state)
 {
 	check_verb("port show p1", "port", "show", "p1");
@@ -92,7 +119,8 @@ static void wrong_words_are_named(void **state)
 	check_fails("port set p1 carrier on", "unknown word 'carrier'", "");
 	check_fails("port add", "name missing", "help port add");
 	check_fails("link add w1 p3", "b missing", "");
-	check_fails("port show p1 p2", "unexpected word 'p2'", "");
+	check_fails("worker show 1", "unexpected word '1'", "");
+	check_fails("port watch p1 p2", "unexpected word 'p2'", "");
 	check_fails("bridge add br0 vlans 0", "0", "");
 	check_fails("-x port", "unknown option '-x'", "");
 	check_fails("--jsn port", "unknown option '--jsn'", "--json");
@@ -408,6 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_may_be_like_words),
 		cmocka_unit_test(shortenings_mean_the_same),
+		cmocka_unit_test(several_names_are_one_request_each),
 		cmocka_unit_test(wrong_words_are_named),
 		cmocka_unit_test(fields_reach_the_message),
 		cmocka_unit_test(options_stand_anywhere),

@@ -1,0 +1,63 @@
+#!/bin/bash
+# Commands to a switch that runs, as people type them: several names, a bridge with its ports, events
+# that say what changed, tables on terminals.
+# shellcheck source=tests/integ/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+require vswitch netcfg jq script
+begin
+switch_up
+vs bridge add br0
+for i in 1 2 3 4; do
+	vs port add "p$i" bridge br0 path "$T/p$i.sock" tag 10
+done
+names() {
+	vs -j port show "$@" | jq -r '[.[].name] | join(" ")'
+}
+
+# --- several names --------------------------------------------------------------------------------
+
+expect 'one table of two ports, as they are named' test "$(names p3 p1)" = 'p3 p1'
+fails_with 'one of them is none' 1 "port 'p9' not found" vs port show p1 p9
+expect 'two ports go down' vs port down p1 p2
+expect 'both, and no others' json '[.[] | .enabled] == [false, false, true, true]' vs -j port show
+fails_with 'what fails for one' 1 "port 'p9' not found" vs port del p1 p9 p2
+expect 'is done for the others' test "$(names)" = 'p3 p4'
+
+# --- events ---------------------------------------------------------------------------------------
+
+start watch vs port watch
+mtu=1400
+# Until it hears, since nothing says that it listens.
+within 10 eval 'vs port set p3 mtu $((mtu++)); [[ -s $T/watch.log ]]'
+vs port set p3 tag 20
+vs port set p4 trunks 10,20 native 10
+expect 'an event says what changed' within 5 grep -qx 'port p3 changed: tag 10 -> 20' "$T/watch.log"
+expect 'and all of it' within 5 grep -q 'port p4 changed: .*tag 10 -> -.*trunks - -> 10,20' "$T/watch.log"
+stop watch
+
+# --- tables ---------------------------------------------------------------------------------------
+
+# on_terminal COLUMNS COMMAND: what it prints on one, without colours.
+on_terminal() {
+	script -qec "stty cols $1; $2" /dev/null </dev/null | sed 's/\x1b\[[0-9]*m//g' | tr -d '\r'
+}
+vs port add far type af-packet dev nosuch0 bridge br0 >/dev/null 2>&1 || true
+vs port add away mode client path "$T/a-path-of-some-length/that-nobody-made.sock" bridge br0
+for table in 'port show' 'port stats' 'bridge show' 'link show' 'vlan show' 'fdb show' 'worker show'; do
+	expect "$table: a terminal of 80 columns holds it" \
+		test -z "$(on_terminal 80 "netcfg -S $T/vs.sock $table" | grep -v '^away: ' | LC_ALL=C.UTF-8 grep -E '^.{81}')"
+done
+expect 'what is wrong with a port stands below' \
+	eval 'vs port show | grep -q "^away: .*that-nobody-made.sock failed: No such file"'
+expect 'states have colours there' \
+	test -n "$(script -qec "netcfg -S $T/vs.sock port show" /dev/null </dev/null | grep -F $'\e[31mdown')"
+expect 'and none elsewhere' test -z "$(vs port show | grep -F $'\e')"
+
+# --- a bridge with its ports ----------------------------------------------------------------------
+
+fails_with 'a bridge with ports stays' 1 'hint: .*bridge del br0 --force' vs bridge del br0
+vs bridge add br1
+vs port add other bridge br1 path "$T/other.sock"
+expect 'it goes with its ports' vs bridge del br0 --force
+expect 'and with no others' test "$(names)" = other
+finish
