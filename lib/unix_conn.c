@@ -10,12 +10,20 @@
 /* Of 4 KiB, to find descriptors at the end; more than a socket holds. */
 #define MAX_READS 256
 
+void unix_conn_receive_inline(int fd)
+{
+	const int on = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on)); /* a socket has it */
+}
+
 ssize_t unix_conn_read(int fd, void *dst, size_t size)
 {
 	struct iovec iov = {.iov_base = dst, .iov_len = size};
 	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
 	ssize_t n;
 
+	unix_conn_receive_inline(fd);
 	do {
 		n = recvmsg(fd, &mh, MSG_PEEK | MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);

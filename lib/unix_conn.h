@@ -7,6 +7,9 @@
  * can take hours: a socket may linger. So everything is looked at before it is read, and a socket
  * in which descriptors lie is not read any more, and closed by a closer (closer.h).
  *
+ * A byte that is sent out of band (MSG_OOB) a look passes over, and a read drops, with the
+ * descriptors that came with it: such bytes are read in line with the others.
+ *
  * Not for who wants descriptors. Threads: any, one at a time for a socket.
  */
 #ifndef WEFT_LIB_UNIX_CONN_H
@@ -17,6 +20,11 @@
 
 struct closer;
 
+/**
+ * Read what the peer sends out of band in line with the rest. unix_conn_read() does that; for who
+ * receives otherwise, before the first byte.
+ */
+void unix_conn_receive_inline(int fd);
 /**
  * Read what is there, size bytes at most, without waiting.
  * returns  bytes read; 0 = the peer has closed; -EAGAIN; -EBADMSG: descriptors come with them, and

@@ -172,6 +172,9 @@ static int sandbox_allow_main(scmp_filter_ctx filter, const struct sandbox_needs
 	if (!code)
 		code = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_main_ioctls,
 			N(sandbox_main_ioctls));
+	if (!code) /* unix_conn_receive_inline() */
+		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+			SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_OOBINLINE));
 	if (!code) /* the channel on which a vhost-user back-end talks to us */
 		code = sandbox_allow_unix_stream(filter, SCMP_SYS(socketpair));
 	if (!code) /* send(): no address */

@@ -250,7 +250,8 @@ int odd_socket(int *ret_reader)
 
 /* ---- Messages with descriptors ---- */
 
-ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigned n)
+static ssize_t send_flagged(int to, const void *bytes, size_t size, const int *fds, unsigned n,
+	int flags)
 {
 	union {
 		struct cmsghdr align;
@@ -268,11 +269,16 @@ ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigne
 		msg.msg_control = &control;
 		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n);
 	}
-	n_sent = sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	n_sent = sendmsg(to, &msg, MSG_NOSIGNAL | MSG_DONTWAIT | flags);
 	return n_sent < 0 ? -errno : n_sent;
 }
 
-ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader)
+ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigned n)
+{
+	return send_flagged(to, bytes, size, fds, n, 0);
+}
+
+static ssize_t send_socket(int to, const void *bytes, size_t size, int *ret_reader, int flags)
 {
 	const struct linger none = {0};
 	int fd = odd_socket(ret_reader);
@@ -280,9 +286,19 @@ ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader)
 
 	if (fd < 0)
 		return fd;
-	n = odd_send(to, bytes, size, &fd, 1);
+	n = send_flagged(to, bytes, size, &fd, 1, flags);
 	if (n < 0)
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
 	(void)close(fd);
 	return n;
+}
+
+ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader)
+{
+	return send_socket(to, bytes, size, ret_reader, 0);
+}
+
+ssize_t odd_socket_send_urgent(int to, int *ret_reader)
+{
+	return send_socket(to, "u", 1, ret_reader, MSG_OOB);
 }

@@ -46,5 +46,7 @@ ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigne
  * can be sent it is closed. returns  bytes sent, or -errno
  */
 ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader);
+/** The same with one byte, out of band (MSG_OOB). */
+ssize_t odd_socket_send_urgent(int to, int *ret_reader);
 
 #endif

@@ -1,5 +1,7 @@
 #include "vhost_chan.h"
 
+#include "unix_conn.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -17,6 +19,7 @@ void vhost_chan_init(struct vhost_chan *chan, int fd, struct closer *closer)
 	chan->closer = closer;
 	chan->got = 0;
 	chan->n_fds = 0;
+	unix_conn_receive_inline(fd);
 }
 
 void vhost_chan_done(struct vhost_chan *chan)

@@ -48,6 +48,25 @@ static void what_was_read_before_descriptors_counts(void **state)
 	(void)close(reader);
 }
 
+/* A byte out of band, which a look passes over and a read drops, brings none in, either. */
+static void out_of_band_descriptors_are_seen(void **state)
+{
+	struct closer *closer = closer_create(1);
+	int ends[2], reader;
+	char bytes[16];
+
+	connect_pair(ends);
+	assert_int_equal(send(ends[1], "abc", 3, 0), 3);
+	assert_int_equal(odd_socket_send_urgent(ends[1], &reader), 1);
+	assert_int_equal(send(ends[1], "def", 3, 0), 3);
+	assert_int_equal(unix_conn_read(ends[0], bytes, sizeof(bytes)), 3);
+	assert_int_equal(unix_conn_read(ends[0], bytes, sizeof(bytes)), -EBADMSG);
+	unix_conn_end(ends[0], closer);
+	(void)close(reader);
+	closer_destroy(closer);
+	(void)close(ends[1]);
+}
+
 /* Without a thread that could wait it is not closed at all; with nothing in it, at once. */
 static void without_a_closer_only_odd_ones_stay_open(void **state)
 {
@@ -100,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_read_before_descriptors_counts),
+		cmocka_unit_test(out_of_band_descriptors_are_seen),
 		cmocka_unit_test(without_a_closer_only_odd_ones_stay_open),
 		cmocka_unit_test(listener_with_descriptors_in_its_backlog_holds_nobody),
 	};

@@ -289,6 +289,8 @@ static const struct attempt attempts[] = {
 	{"send to an address", SYS_sendto,
 		{FD_DGRAM, P(&byte), 1, MSG_DONTWAIT, P(&datagrams), sizeof(datagrams)}, 0, 0},
 	{"listen", SYS_listen, {FD_STREAM, 1}, 0, 0},
+	{"filter a socket by a program", SYS_setsockopt,
+		{FD_STREAM, SOL_SOCKET, SO_ATTACH_FILTER, P(page), 16}, 0, 0},
 	/* io_uring */
 	{"make an io_uring", SYS_io_uring_setup, {4, P(page)}, 0, 0},
 	{"change an io_uring", SYS_io_uring_register, {FD_EVENT, IORING_REGISTER_FILES, P(page), 1},
@@ -318,6 +320,8 @@ static const struct attempt attempts[] = {
 	{"take a connection", SYS_accept4, {FD_STREAM, 0, 0, 0}, MAY_MAIN, 0},
 	{"send a descriptor", SYS_sendmsg, {FD_STREAM, P(page), 0}, MAY_MAIN, 0},
 	{"receive a descriptor", SYS_recvmsg, {FD_STREAM, P(page), 0}, MAY_MAIN, 0},
+	{"receive bytes out of band in line", SYS_setsockopt,
+		{FD_STREAM, SOL_SOCKET, SO_OOBINLINE, P(page), 4}, MAY_MAIN, 0},
 	{"make a pair of stream sockets", SYS_socketpair, {AF_UNIX, SOCK_STREAM, 0, P(page)},
 		MAY_MAIN, 0},
 	{"close a descriptor", SYS_close, {FD_EVENT}, MAY_MAIN | MAY_CLOSER, 0},

@@ -246,6 +246,19 @@ static void more_descriptors_than_allowed_hold_nobody(void **state)
 	}
 }
 
+/* What the switch does not read in line it would drop, and the descriptor with it. */
+static void out_of_band_descriptors_hold_nobody(void **state)
+{
+	int fd = dial(), reader;
+
+	wait_connects(1);
+	assert_int_equal(odd_socket_send_urgent(fd, &reader), 1);
+	ask(fd);
+	wait_error("version"); /* the byte begins a message, whatever follows it */
+	(void)close(reader);
+	(void)close(fd);
+}
+
 /* ---- Rings that run ---- */
 
 #define MEM_SIZE  0x8000
@@ -406,6 +419,7 @@ int main(void)
 		TEST(message_beside_a_second_peer_is_answered),
 		TEST(what_is_never_read_holds_nobody),
 		TEST(more_descriptors_than_allowed_hold_nobody),
+		TEST(out_of_band_descriptors_hold_nobody),
 		TEST(rings_are_exchanged_without_news),
 		TEST(messages_without_end_take_turns),
 	};
