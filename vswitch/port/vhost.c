@@ -275,7 +275,7 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 			wait_for_closer(vp, events);
 			return;
 		}
-		ret = vhost_chan_read(&vp->chan, &err);
+		ret = vhost_chan_recv(&vp->chan, &err);
 		if (ret == 0)
 			return;
 		if (ret > 0)
@@ -293,7 +293,7 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 /* fd is transferred. */
 static void connected(struct vhost_port *vp, int fd)
 {
-	vhost_chan_init(&vp->chan, fd, vp->closer);
+	vhost_chan_init(&vp->chan, fd, vp->closer, VHOST_USER_MAX_FDS);
 	if (ev_add_io(vp->ev, fd, EPOLLIN, on_readable, vp, &vp->conn_source)) {
 		vhost_chan_done(&vp->chan);
 		return;

@@ -91,6 +91,7 @@ static int set_protocol_features(struct vhost_port *vp, const union vhost_user_p
 		return err_set(err, -EPROTO, "protocol features %#llx were not offered",
 			(unsigned long long)(p->u64 & ~PROTOCOL));
 	vp->protocol = p->u64;
+	vp->chan.has_reply_ack = p->u64 & PROTOCOL_BIT(REPLY_ACK);
 	return 0;
 }
 
@@ -443,43 +444,40 @@ static const struct handler {
 	const char *name;
 	uint32_t size; /* payload bytes; ANY_SIZE: the handler checks, at least min_size */
 	uint32_t min_size;
-	bool replies;      /* has an answer of its own */
 	uint64_t protocol; /* protocol features it needs */
 } handlers[] = {
-	[VHOST_USER_GET_FEATURES] = {get_features, "GET_FEATURES", 0, 0, true, 0},
-	[VHOST_USER_SET_FEATURES] = {set_features, "SET_FEATURES", 8, 8, false, 0},
-	[VHOST_USER_SET_OWNER] = {set_owner, "SET_OWNER", 0, 0, false, 0},
-	[VHOST_USER_RESET_OWNER] = {reset_owner, "RESET_OWNER", 0, 0, false, 0},
-	[VHOST_USER_SET_MEM_TABLE] = {set_mem_table, "SET_MEM_TABLE", ANY_SIZE, 8, false, 0},
-	[VHOST_USER_SET_VRING_NUM] = {set_vring_num, "SET_VRING_NUM", 8, 8, false, 0},
-	[VHOST_USER_SET_VRING_ADDR] = {set_vring_addr, "SET_VRING_ADDR", 40, 40, false, 0},
-	[VHOST_USER_SET_VRING_BASE] = {set_vring_base, "SET_VRING_BASE", 8, 8, false, 0},
-	[VHOST_USER_GET_VRING_BASE] = {get_vring_base, "GET_VRING_BASE", 8, 8, true, 0},
-	[VHOST_USER_SET_VRING_KICK] = {set_vring_kick, "SET_VRING_KICK", 8, 8, false, 0},
-	[VHOST_USER_SET_VRING_CALL] = {set_vring_call, "SET_VRING_CALL", 8, 8, false, 0},
-	[VHOST_USER_SET_VRING_ERR] = {set_vring_err, "SET_VRING_ERR", 8, 8, false, 0},
+	[VHOST_USER_GET_FEATURES] = {get_features, "GET_FEATURES", 0, 0, 0},
+	[VHOST_USER_SET_FEATURES] = {set_features, "SET_FEATURES", 8, 8, 0},
+	[VHOST_USER_SET_OWNER] = {set_owner, "SET_OWNER", 0, 0, 0},
+	[VHOST_USER_RESET_OWNER] = {reset_owner, "RESET_OWNER", 0, 0, 0},
+	[VHOST_USER_SET_MEM_TABLE] = {set_mem_table, "SET_MEM_TABLE", ANY_SIZE, 8, 0},
+	[VHOST_USER_SET_VRING_NUM] = {set_vring_num, "SET_VRING_NUM", 8, 8, 0},
+	[VHOST_USER_SET_VRING_ADDR] = {set_vring_addr, "SET_VRING_ADDR", 40, 40, 0},
+	[VHOST_USER_SET_VRING_BASE] = {set_vring_base, "SET_VRING_BASE", 8, 8, 0},
+	[VHOST_USER_GET_VRING_BASE] = {get_vring_base, "GET_VRING_BASE", 8, 8, 0},
+	[VHOST_USER_SET_VRING_KICK] = {set_vring_kick, "SET_VRING_KICK", 8, 8, 0},
+	[VHOST_USER_SET_VRING_CALL] = {set_vring_call, "SET_VRING_CALL", 8, 8, 0},
+	[VHOST_USER_SET_VRING_ERR] = {set_vring_err, "SET_VRING_ERR", 8, 8, 0},
 	[VHOST_USER_GET_PROTOCOL_FEATURES] = {get_protocol_features, "GET_PROTOCOL_FEATURES", 0, 0,
-		true, 0},
+		0},
 	[VHOST_USER_SET_PROTOCOL_FEATURES] = {set_protocol_features, "SET_PROTOCOL_FEATURES", 8, 8,
-		false, 0},
-	[VHOST_USER_GET_QUEUE_NUM] = {get_queue_num, "GET_QUEUE_NUM", 0, 0, true, PROTOCOL_BIT(MQ)},
-	[VHOST_USER_SET_VRING_ENABLE] = {set_vring_enable, "SET_VRING_ENABLE", 8, 8, false, 0},
-	[VHOST_USER_SEND_RARP] = {send_rarp, "SEND_RARP", 8, 8, false, PROTOCOL_BIT(RARP)},
-	[VHOST_USER_NET_SET_MTU] = {net_set_mtu, "NET_SET_MTU", 8, 8, false, PROTOCOL_BIT(NET_MTU)},
+		0},
+	[VHOST_USER_GET_QUEUE_NUM] = {get_queue_num, "GET_QUEUE_NUM", 0, 0, PROTOCOL_BIT(MQ)},
+	[VHOST_USER_SET_VRING_ENABLE] = {set_vring_enable, "SET_VRING_ENABLE", 8, 8, 0},
+	[VHOST_USER_SEND_RARP] = {send_rarp, "SEND_RARP", 8, 8, PROTOCOL_BIT(RARP)},
+	[VHOST_USER_NET_SET_MTU] = {net_set_mtu, "NET_SET_MTU", 8, 8, PROTOCOL_BIT(NET_MTU)},
 	[VHOST_USER_SET_BACKEND_REQ_FD] = {set_backend_req_fd, "SET_BACKEND_REQ_FD", ANY_SIZE, 0,
-		false, PROTOCOL_BIT(BACKEND_REQ)},
-	[VHOST_USER_GET_CONFIG] = {get_config, "GET_CONFIG", ANY_SIZE, 12, true,
-		PROTOCOL_BIT(CONFIG)},
-	[VHOST_USER_SET_CONFIG] = {set_config, "SET_CONFIG", ANY_SIZE, 12, false,
-		PROTOCOL_BIT(CONFIG)},
-	[VHOST_USER_GET_MAX_MEM_SLOTS] = {get_max_mem_slots, "GET_MAX_MEM_SLOTS", 0, 0, true,
+		PROTOCOL_BIT(BACKEND_REQ)},
+	[VHOST_USER_GET_CONFIG] = {get_config, "GET_CONFIG", ANY_SIZE, 12, PROTOCOL_BIT(CONFIG)},
+	[VHOST_USER_SET_CONFIG] = {set_config, "SET_CONFIG", ANY_SIZE, 12, PROTOCOL_BIT(CONFIG)},
+	[VHOST_USER_GET_MAX_MEM_SLOTS] = {get_max_mem_slots, "GET_MAX_MEM_SLOTS", 0, 0,
 		PROTOCOL_BIT(CONFIGURE_MEM_SLOTS)},
-	[VHOST_USER_ADD_MEM_REG] = {add_mem_reg, "ADD_MEM_REG", 40, 40, false,
+	[VHOST_USER_ADD_MEM_REG] = {add_mem_reg, "ADD_MEM_REG", 40, 40,
 		PROTOCOL_BIT(CONFIGURE_MEM_SLOTS)},
-	[VHOST_USER_REM_MEM_REG] = {rem_mem_reg, "REM_MEM_REG", 40, 40, false,
+	[VHOST_USER_REM_MEM_REG] = {rem_mem_reg, "REM_MEM_REG", 40, 40,
 		PROTOCOL_BIT(CONFIGURE_MEM_SLOTS)},
-	[VHOST_USER_SET_STATUS] = {set_status, "SET_STATUS", 8, 8, false, PROTOCOL_BIT(STATUS)},
-	[VHOST_USER_GET_STATUS] = {get_status, "GET_STATUS", 0, 0, true, PROTOCOL_BIT(STATUS)},
+	[VHOST_USER_SET_STATUS] = {set_status, "SET_STATUS", 8, 8, PROTOCOL_BIT(STATUS)},
+	[VHOST_USER_GET_STATUS] = {get_status, "GET_STATUS", 0, 0, PROTOCOL_BIT(STATUS)},
 };
 
 static const struct handler *find_handler(const struct vhost_port *vp, struct err *err)
@@ -512,30 +510,24 @@ static const struct handler *find_handler(const struct vhost_port *vp, struct er
 int vhost_msg_handle(struct vhost_port *vp, struct err *err)
 {
 	const struct handler *h = find_handler(vp, err);
-	bool ack = vp->chan.msg.hdr.flags & VHOST_USER_NEED_REPLY &&
-		   vp->protocol & PROTOCOL_BIT(REPLY_ACK);
-	union vhost_user_payload payload;
+	bool has_answer = vhost_user_has_answer(vp->chan.msg.hdr.request);
 	int ret;
 
 	if (!h)
 		return err->code;
-	memset(&payload, 0, sizeof(payload));
-	memcpy(&payload, &vp->chan.msg.payload, vp->chan.msg.hdr.size);
 	log_debug("port '%s': %s", vp->name, h->name);
-	ret = h->fn(vp, &payload, err);
+	ret = h->fn(vp, &vp->chan.msg.payload, err);
 	if (!ret) /* a ring that this message started may be broken from the start */
 		ret = vhost_find_fault(vp, err);
 	if (ret < 0) {
 		if (!err->code)
 			return err_set(err, ret, "%s could not be answered: %s", h->name,
 				strerror(-ret));
-		if (ack && !h->replies)
-			(void)reply_u64(vp, 1); /* the connection ends anyhow */
+		if (!has_answer)
+			(void)vhost_chan_ack(&vp->chan, 1); /* the connection ends anyhow */
 		return err_prefix(err, "%s", h->name);
 	}
-	if (!ack || h->replies)
-		return 0;
-	ret = reply_u64(vp, 0);
+	ret = has_answer ? 0 : vhost_chan_ack(&vp->chan, 0);
 	return ret ? err_set(err, ret, "%s could not be acknowledged: %s", h->name, strerror(-ret))
 		   : 0;
 }

@@ -18,8 +18,8 @@
 
 #include "port.h"
 #include "unix_socket.h"
-#include "vhost_chan.h"
 #include "vhost_mem.h"
+#include "vhost_user_chan.h"
 #include "vring_setup.h"
 
 #include "log.h"
