@@ -31,7 +31,7 @@ void vhost_fe_drop_backend_chan(struct vhost_fe *fe)
 {
 	ev_del(fe->backend_source);
 	fe->backend_source = NULL;
-	vhost_chan_done(&fe->backend_chan, ev_closer(fe->ev));
+	vhost_chan_done(&fe->backend_chan);
 	if (fe->backend_peer_fd >= 0)
 		(void)close(fe->backend_peer_fd);
 	fe->backend_peer_fd = -1;
@@ -42,7 +42,7 @@ static void fe_disconnect(struct vhost_fe *fe)
 {
 	ev_del(fe->chan_source);
 	fe->chan_source = NULL;
-	vhost_chan_done(&fe->chan, ev_closer(fe->ev));
+	vhost_chan_done(&fe->chan);
 	vhost_fe_drop_backend_chan(fe);
 	ev_timer_stop(fe->reply_timer);
 	fe->n_expected = 0;
@@ -94,7 +94,7 @@ static void fe_connected(struct vhost_fe *fe, int fd)
 {
 	int code;
 
-	vhost_chan_init(&fe->chan, fd);
+	vhost_chan_init(&fe->chan, fd, ev_closer(fe->ev), 0);
 	code = ev_add_io(fe->ev, fd, EPOLLIN, vhost_fe_on_chan, fe, &fe->chan_source);
 	if (code < 0) {
 		vhost_fe_fail(fe, "cannot watch the connection: %s", strerror(-code));

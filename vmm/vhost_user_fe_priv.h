@@ -18,7 +18,6 @@
 struct fe_expected {
 	uint16_t request;
 	uint16_t ring;
-	bool is_ack;
 };
 
 struct vhost_fe {

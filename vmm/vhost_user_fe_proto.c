@@ -1,5 +1,6 @@
 #include "vhost_user_fe_priv.h"
 
+#include "err.h"
 #include "ev.h"
 #include "log.h"
 #include "mem.h"
@@ -43,30 +44,24 @@ static uint64_t fe_reply_timeout_ms(const struct vhost_fe *fe)
 		       : ms;
 }
 
-static void fe_expect(struct vhost_fe *fe, uint32_t request, unsigned ring, bool is_ack)
+static void fe_expect(struct vhost_fe *fe, uint32_t request, unsigned ring)
 {
 	unsigned at = (fe->first_expected + fe->n_expected) % FE_MAX_EXPECTED;
 
 	if (!fe->n_expected)
 		ev_timer_set(fe->reply_timer, fe_reply_timeout_ms(fe) * FE_NS_PER_MS, 0);
-	fe->expected[at] = (struct fe_expected){(uint16_t)request, (uint16_t)ring, is_ack};
+	fe->expected[at] = (struct fe_expected){(uint16_t)request, (uint16_t)ring};
 	fe->n_expected++;
 }
 
 /*
- * Send and note the reply that is due: the request's own, an acknowledgement, or none. When the
- * connection breaks here it is closed, so that the messages after it find no connection and do
+ * Send, and remember the reply that is due: the request's own, an acknowledgement, or none. When
+ * the connection breaks here it is closed, so that the messages after it find no connection and do
  * nothing.
  */
-static void fe_send(struct vhost_fe *fe, uint32_t request, unsigned ring, const void *payload,
-	uint32_t size, int fd, bool has_reply)
+static void fe_send_fds(struct vhost_fe *fe, uint32_t request, unsigned ring, const void *payload,
+	uint32_t size, const int *fds, unsigned n_fds)
 {
-	bool is_acked = !has_reply && vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK);
-	struct vhost_user_hdr hdr = {
-		.request = request,
-		.flags = VHOST_USER_VERSION | (is_acked ? VHOST_USER_NEED_REPLY : 0),
-		.size = size,
-	};
 	int code;
 
 	if (!vhost_fe_is_connected(fe))
@@ -75,53 +70,57 @@ static void fe_send(struct vhost_fe *fe, uint32_t request, unsigned ring, const 
 		vhost_fe_fail(fe, "answers too slowly: %u requests are waiting", fe->n_expected);
 		return;
 	}
-	code = vhost_chan_send(&fe->chan, &hdr, payload, &fd, fd >= 0);
+	code = vhost_chan_request(&fe->chan, request, payload, size, fds, n_fds);
 	if (code < 0) {
 		vhost_fe_lose(fe, "connection lost: %s", strerror(-code));
 		return;
 	}
-	if (has_reply || is_acked)
-		fe_expect(fe, request, ring, is_acked);
+	if (code)
+		fe_expect(fe, request, ring);
 	fe_watch(fe);
 }
 
-static void fe_send_u64(struct vhost_fe *fe, uint32_t request, uint64_t value, int fd)
+static void fe_send(struct vhost_fe *fe, uint32_t request, unsigned ring, const void *payload,
+	uint32_t size)
 {
-	fe_send(fe, request, 0, &value, sizeof(value), fd, false);
+	fe_send_fds(fe, request, ring, payload, size, NULL, 0);
+}
+
+static void fe_send_u64(struct vhost_fe *fe, uint32_t request, uint64_t value)
+{
+	fe_send(fe, request, 0, &value, sizeof(value));
 }
 
 static void fe_send_get(struct vhost_fe *fe, uint32_t request)
 {
-	fe_send(fe, request, 0, NULL, 0, -1, true);
+	fe_send(fe, request, 0, NULL, 0);
 }
 
 static void fe_send_state(struct vhost_fe *fe, uint32_t request, unsigned ring, uint32_t value)
 {
 	const struct vhost_user_vring_state state = {.index = ring, .num = value};
 
-	fe_send(fe, request, ring, &state, sizeof(state), -1, request == VHOST_USER_GET_VRING_BASE);
+	fe_send(fe, request, ring, &state, sizeof(state));
 }
 
 static void fe_set_status(struct vhost_fe *fe, uint8_t status)
 {
 	if (vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_STATUS))
-		fe_send_u64(fe, VHOST_USER_SET_STATUS, status, -1);
+		fe_send_u64(fe, VHOST_USER_SET_STATUS, status);
 }
 
 static void fe_set_mtu(struct vhost_fe *fe)
 {
 	if (fe->session.mtu && vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_NET_MTU))
-		fe_send_u64(fe, VHOST_USER_NET_SET_MTU, fe->session.mtu, -1);
+		fe_send_u64(fe, VHOST_USER_NET_SET_MTU, fe->session.mtu);
 }
 
 /* RAM never changes: once per connection. */
 static void fe_set_mem_table(struct vhost_fe *fe)
 {
-	struct vhost_user_hdr hdr = {
-		.request = VHOST_USER_SET_MEM_TABLE, .flags = VHOST_USER_VERSION};
 	struct vhost_user_mem_table table = {0};
 	const struct mem_region *regions;
-	int fds[VHOST_USER_MAX_REGIONS], code;
+	int fds[VHOST_USER_MAX_REGIONS];
 
 	if (fe->is_mem_sent || !vhost_fe_is_connected(fe))
 		return;
@@ -135,19 +134,11 @@ static void fe_set_mem_table(struct vhost_fe *fe)
 		};
 		fds[i] = regions[i].fd;
 	}
-	hdr.size = (uint32_t)(offsetof(struct vhost_user_mem_table, regions) +
-			      table.n_regions * sizeof(table.regions[0]));
-	if (vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK))
-		hdr.flags |= VHOST_USER_NEED_REPLY;
-	code = vhost_chan_send(&fe->chan, &hdr, &table, fds, table.n_regions);
-	if (code < 0) {
-		vhost_fe_lose(fe, "connection lost: %s", strerror(-code));
-		return;
-	}
-	if (hdr.flags & VHOST_USER_NEED_REPLY)
-		fe_expect(fe, hdr.request, 0, true);
-	fe_watch(fe);
-	fe->is_mem_sent = true;
+	fe_send_fds(fe, VHOST_USER_SET_MEM_TABLE, 0, &table,
+		(uint32_t)(offsetof(struct vhost_user_mem_table, regions) +
+			   table.n_regions * sizeof(table.regions[0])),
+		fds, table.n_regions);
+	fe->is_mem_sent = vhost_fe_is_connected(fe);
 }
 
 static void fe_set_vring_addr(struct vhost_fe *fe, unsigned i)
@@ -164,7 +155,7 @@ static void fe_set_vring_addr(struct vhost_fe *fe, unsigned i)
 	addr.desc = (uintptr_t)desc;
 	addr.avail = (uintptr_t)driver;
 	addr.used = (uintptr_t)device;
-	fe_send(fe, VHOST_USER_SET_VRING_ADDR, i, &addr, sizeof(addr), -1, false);
+	fe_send(fe, VHOST_USER_SET_VRING_ADDR, i, &addr, sizeof(addr));
 }
 
 uint32_t vhost_fe_split_base(const void *used_ring)
@@ -218,7 +209,7 @@ static void fe_set_vring_fd(struct vhost_fe *fe, uint32_t request, unsigned ring
 {
 	uint64_t value = ring | (fd < 0 ? VHOST_USER_VRING_NOFD : 0);
 
-	fe_send(fe, request, ring, &value, sizeof(value), fd, false);
+	fe_send_fds(fe, request, ring, &value, sizeof(value), &fd, fd >= 0);
 }
 
 void vhost_fe_set_vring_enable(struct vhost_fe *fe, unsigned ring)
@@ -240,14 +231,15 @@ static void fe_set_backend_req_fd(struct vhost_fe *fe)
 		vhost_fe_fail(fe, "cannot make a channel for it: %s", strerror(errno));
 		return;
 	}
-	vhost_chan_init(&fe->backend_chan, fds[0]);
+	vhost_chan_init(&fe->backend_chan, fds[0], ev_closer(fe->ev), 0);
+	fe->backend_chan.has_reply_ack = fe->chan.has_reply_ack;
 	fe->backend_peer_fd = fds[1];
 	code = ev_add_io(fe->ev, fds[0], EPOLLIN, fe_on_backend_chan, fe, &fe->backend_source);
 	if (code < 0) {
 		vhost_fe_fail(fe, "cannot watch its channel: %s", strerror(-code));
 		return;
 	}
-	fe_send(fe, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, fds[1], false);
+	fe_send_fds(fe, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &fds[1], 1);
 }
 
 static void fe_get_config(struct vhost_fe *fe)
@@ -256,12 +248,12 @@ static void fe_get_config(struct vhost_fe *fe)
 
 	fe->is_config_stale = false;
 	fe_send(fe, VHOST_USER_GET_CONFIG, 0, &config,
-		offsetof(struct vhost_user_config, data) + FE_CONFIG_SIZE, -1, true);
+		offsetof(struct vhost_user_config, data) + FE_CONFIG_SIZE);
 }
 
 void vhost_fe_negotiate(struct vhost_fe *fe)
 {
-	fe_send(fe, VHOST_USER_SET_OWNER, 0, NULL, 0, -1, false);
+	fe_send(fe, VHOST_USER_SET_OWNER, 0, NULL, 0);
 	fe_send_get(fe, VHOST_USER_GET_FEATURES);
 }
 
@@ -280,7 +272,7 @@ void vhost_fe_send_rarp_msg(struct vhost_fe *fe, const struct ether_addr48 *mac)
 	uint64_t value = 0;
 
 	memcpy(&value, mac->bytes, sizeof(mac->bytes));
-	fe_send_u64(fe, VHOST_USER_SEND_RARP, value, -1);
+	fe_send_u64(fe, VHOST_USER_SEND_RARP, value);
 }
 
 /* ---- Session --------------------------------------------------------------------------------- */
@@ -343,7 +335,7 @@ void vhost_fe_begin_session(struct vhost_fe *fe)
 		return;
 	vhost_fe_set_state(fe, VHOST_FE_STARTING);
 	fe_send_u64(fe, VHOST_USER_SET_FEATURES,
-		(fe->session.features & fe->features) | (fe->features & protocol_bit), -1);
+		(fe->session.features & fe->features) | (fe->features & protocol_bit));
 	fe_set_status(fe, 1 | 2 | 8); /* ACKNOWLEDGE, DRIVER, FEATURES_OK */
 	fe_set_mtu(fe);
 	fe_set_mem_table(fe);
@@ -438,8 +430,9 @@ static void fe_on_protocol_features(struct vhost_fe *fe, uint64_t theirs)
 	/* The carrier needs both; one alone is of no use to us. */
 	if ((theirs & FE_PROTOCOL_CARRIER) == FE_PROTOCOL_CARRIER)
 		ours |= FE_PROTOCOL_CARRIER;
-	fe_send_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, ours, -1);
+	fe_send_u64(fe, VHOST_USER_SET_PROTOCOL_FEATURES, ours);
 	fe->protocol_features = ours;
+	fe->chan.has_reply_ack = vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK);
 	if (vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_MQ))
 		fe_send_get(fe, VHOST_USER_GET_QUEUE_NUM);
 	fe_set_backend_req_fd(fe);
@@ -474,20 +467,18 @@ static void fe_on_config(struct vhost_fe *fe, const struct vhost_user_msg *msg)
 		fe_get_config(fe);
 }
 
-/* Size in bytes of a request's own answer; GET_CONFIG's is checked by its handler. */
-static bool fe_reply_size_ok(const struct fe_expected *e, uint32_t size)
+/* Size in bytes of an answer or acknowledgement; GET_CONFIG's is checked by its handler. */
+static bool fe_reply_size_ok(uint32_t request, uint32_t size)
 {
-	if (!e->is_ack && e->request == VHOST_USER_GET_CONFIG)
-		return true;
-	if (!e->is_ack && e->request == VHOST_USER_GET_VRING_BASE)
-		return size == sizeof(struct vhost_user_vring_state);
-	return size == sizeof(uint64_t);
+	return request == VHOST_USER_GET_CONFIG ||
+	       size == (request == VHOST_USER_GET_VRING_BASE ? sizeof(struct vhost_user_vring_state)
+							     : sizeof(uint64_t));
 }
 
 static void fe_on_reply(struct vhost_fe *fe, const struct fe_expected *e,
 	const struct vhost_user_msg *msg)
 {
-	if (e->is_ack) {
+	if (!vhost_user_has_answer(e->request)) {
 		if (msg->payload.u64)
 			vhost_fe_fail(fe, "refused request %u of ring %u", e->request, e->ring);
 		return;
@@ -525,7 +516,7 @@ static void fe_on_msg(struct vhost_fe *fe, const struct vhost_user_msg *msg)
 		return;
 	}
 	e = fe->expected[fe->first_expected];
-	if (msg->hdr.request != e.request || !fe_reply_size_ok(&e, msg->hdr.size)) {
+	if (msg->hdr.request != e.request || !fe_reply_size_ok(e.request, msg->hdr.size)) {
 		vhost_fe_fail(fe, "answered request %u with message %u of %u bytes", e.request,
 			msg->hdr.request, msg->hdr.size);
 		return;
@@ -553,49 +544,31 @@ void vhost_fe_on_reply_timeout(void *ctx)
 void vhost_fe_on_chan(void *ctx, int fd, uint32_t events)
 {
 	struct vhost_fe *fe = ctx;
-	struct vhost_user_msg msg;
+	struct err err = {0};
 	int code = vhost_chan_flush(&fe->chan);
 
 	(void)fd;
 	(void)events;
+	if (code < 0)
+		(void)err_set(&err, code, "connection lost: %s", strerror(-code));
 	for (unsigned i = 0; code >= 0 && i < FE_MAX_EXPECTED; i++) {
-		code = vhost_chan_recv(&fe->chan, &msg);
+		code = vhost_chan_recv(&fe->chan, &err);
 		if (code <= 0)
 			break;
-		fe_on_msg(fe, &msg);
+		fe_on_msg(fe, &fe->chan.msg);
+		vhost_chan_next(&fe->chan);
 		if (!vhost_fe_is_connected(fe))
 			return;
 	}
 	if (code == -EPROTO)
-		vhost_fe_fail(fe, "sent a bad message header");
-	else if (code == -EBADMSG)
-		vhost_fe_fail(fe, "sent file descriptors");
-	else if (code == -ECONNRESET)
-		vhost_fe_lose(fe, "closed the connection");
+		vhost_fe_fail(fe, "%s", err.msg);
 	else if (code < 0)
-		vhost_fe_lose(fe, "connection lost: %s", strerror(-code));
+		vhost_fe_lose(fe, "%s", err.msg);
 	else
 		fe_watch(fe);
 }
 
 /* ---- Requests of the back-end ---------------------------------------------------------------- */
-
-static void fe_answer_backend(struct vhost_fe *fe, const struct vhost_user_msg *msg, uint64_t value)
-{
-	struct vhost_user_hdr hdr = {
-		.request = msg->hdr.request,
-		.flags = VHOST_USER_VERSION | VHOST_USER_REPLY,
-		.size = sizeof(value),
-	};
-
-	if (!(msg->hdr.flags & VHOST_USER_NEED_REPLY) ||
-		!vhost_fe_has_protocol(fe, VHOST_USER_PROTOCOL_F_REPLY_ACK))
-		return;
-	/* A back-end that does not read its answers does without this channel. */
-	if (vhost_chan_send(&fe->backend_chan, &hdr, &value, NULL, 0) < 0 ||
-		vhost_chan_is_blocked(&fe->backend_chan))
-		vhost_fe_drop_backend_chan(fe);
-}
 
 static void fe_on_config_change(struct vhost_fe *fe)
 {
@@ -612,20 +585,23 @@ static void fe_on_config_change(struct vhost_fe *fe)
 static void fe_on_backend_chan(void *ctx, int fd, uint32_t events)
 {
 	struct vhost_fe *fe = ctx;
-	struct vhost_user_msg msg;
+	struct vhost_chan *chan = &fe->backend_chan;
+	bool is_news;
 	int code;
 
 	(void)fd;
 	(void)events;
 	/* One a round: the channel is the back-end's to fill, the loop is everybody's. */
-	code = vhost_chan_recv(&fe->backend_chan, &msg);
-	if (code < 0) {
-		vhost_fe_drop_backend_chan(fe);
-		return;
-	}
+	code = vhost_chan_recv(chan, NULL);
 	if (!code)
 		return;
-	fe_answer_backend(fe, &msg, msg.hdr.request != VHOST_USER_BACKEND_CONFIG_CHANGE_MSG);
-	if (msg.hdr.request == VHOST_USER_BACKEND_CONFIG_CHANGE_MSG)
+	is_news = code > 0 && chan->msg.hdr.request == VHOST_USER_BACKEND_CONFIG_CHANGE_MSG;
+	if (code > 0)
+		code = vhost_chan_ack(chan, !is_news);
+	vhost_chan_next(chan);
+	/* A back-end that does not read its answers does without this channel. */
+	if (code < 0)
+		vhost_fe_drop_backend_chan(fe);
+	if (is_news)
 		fe_on_config_change(fe);
 }
