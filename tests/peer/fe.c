@@ -1,6 +1,7 @@
 #include "fe.h"
 
 #include "fe_ring.h"
+#include "vhost_caller.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +19,7 @@ struct fe {
 	struct fe_config config;
 	char path[108];
 	int listen_fd;
-	int fd;
+	struct vhost_caller caller;
 	int mem_fd;
 	uint8_t *mem;
 	size_t mem_size;
@@ -51,86 +52,15 @@ static int wait_readable(int fd, unsigned timeout_ms)
 int fe_message(struct fe *fe, uint32_t request, uint32_t flags, const void *payload, uint32_t size,
 	const int *fds, unsigned n_fds)
 {
-	struct vhost_user_hdr hdr = {request, VHOST_USER_VERSION | flags, size};
-	struct iovec iov[2] = {{&hdr, sizeof(hdr)}, {(void *)(uintptr_t)payload, size}};
-	union {
-		char buf[CMSG_SPACE(sizeof(int) * 32)];
-		struct cmsghdr align;
-	} control;
-	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = size ? 2 : 1};
+	const struct vhost_user_hdr hdr = {request, VHOST_USER_VERSION | flags, size};
 
-	if (n_fds > 32)
-		return -EINVAL;
-	if (n_fds) {
-		memset(&control, 0, sizeof(control));
-		msg.msg_control = control.buf;
-		msg.msg_controllen = CMSG_SPACE(sizeof(int) * n_fds);
-		struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-		cmsg->cmsg_level = SOL_SOCKET;
-		cmsg->cmsg_type = SCM_RIGHTS;
-		cmsg->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
-		memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * n_fds);
-	}
-	ssize_t n = sendmsg(fe->fd, &msg, MSG_NOSIGNAL);
-	if (n < 0)
-		return -errno;
-	return (size_t)n == sizeof(hdr) + size ? 0 : -EIO;
-}
-
-static int read_full(struct fe *fe, void *buf, size_t size)
-{
-	for (size_t got = 0; got < size;) {
-		int err = wait_readable(fe->fd, fe->config.timeout_ms);
-		if (err)
-			return err;
-		ssize_t n = recv(fe->fd, (char *)buf + got, size - got, 0);
-		if (n == 0)
-			return -ECONNRESET;
-		if (n < 0)
-			return -errno;
-		got += (size_t)n;
-	}
-	return 0;
-}
-
-static int read_reply(struct fe *fe, uint32_t request, void *payload, uint32_t size)
-{
-	struct vhost_user_hdr hdr;
-	int err = read_full(fe, &hdr, sizeof(hdr));
-
-	if (err)
-		return err;
-	if (hdr.request != request || !(hdr.flags & VHOST_USER_REPLY) || hdr.size != size)
-		return -EPROTO;
-	return read_full(fe, payload, size);
+	return vhost_caller_send(&fe->caller, &hdr, payload, fds, n_fds);
 }
 
 int fe_request(struct fe *fe, uint32_t request, const void *payload, uint32_t size,
 	void *ret_payload, uint32_t reply_size)
 {
-	int err = fe_message(fe, request, 0, payload, size, NULL, 0);
-
-	return err ? err : read_reply(fe, request, ret_payload, reply_size);
-}
-
-/* A message that changes something: waits for the acknowledgement where that was negotiated. */
-static int change(struct fe *fe, uint32_t request, const void *payload, uint32_t size,
-	const int *fds, unsigned n_fds)
-{
-	bool ack = fe->protocol >> VHOST_USER_PROTOCOL_F_REPLY_ACK & 1;
-	int err =
-		fe_message(fe, request, ack ? VHOST_USER_NEED_REPLY : 0, payload, size, fds, n_fds);
-	uint64_t result = 0;
-
-	if (err || !ack)
-		return err;
-	err = read_reply(fe, request, &result, sizeof(result));
-	return err ? err : result ? -EIO : 0;
-}
-
-static int change_u64(struct fe *fe, uint32_t request, uint64_t value)
-{
-	return change(fe, request, &value, sizeof(value), NULL, 0);
+	return vhost_caller_get(&fe->caller, request, payload, size, ret_payload, reply_size);
 }
 
 /* ---- Connection ---- */
@@ -152,16 +82,17 @@ static int open_listener(struct fe *fe)
 static int connect_once(struct fe *fe)
 {
 	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	strcpy(addr.sun_path, fe->path);
-	fe->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fe->fd < 0)
+	if (fd < 0)
 		return -errno;
-	if (!connect(fe->fd, (struct sockaddr *)&addr, sizeof(addr)))
+	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr))) {
+		vhost_caller_init(&fe->caller, fd, fe->config.timeout_ms);
 		return 0;
+	}
 	int err = -errno;
-	close(fe->fd);
-	fe->fd = -1;
+	close(fd);
 	return err;
 }
 
@@ -171,8 +102,11 @@ static int establish(struct fe *fe)
 		int err = wait_readable(fe->listen_fd, fe->config.timeout_ms);
 		if (err)
 			return err;
-		fe->fd = accept4(fe->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-		return fe->fd < 0 ? -errno : 0;
+		int fd = accept4(fe->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0)
+			return -errno;
+		vhost_caller_init(&fe->caller, fd, fe->config.timeout_ms);
+		return 0;
 	}
 	uint64_t deadline = now_ms() + fe->config.timeout_ms;
 	for (;;) {
@@ -210,47 +144,33 @@ static int negotiate(struct fe *fe)
 		if (err)
 			return err;
 		fe->protocol = protocol;
+		fe->caller.chan.has_reply_ack = protocol >> VHOST_USER_PROTOCOL_F_REPLY_ACK & 1;
 	}
 	if (fe->n_rings > 2) {
 		err = fe_request(fe, VHOST_USER_GET_QUEUE_NUM, NULL, 0, &pairs, 8);
 		if (err || pairs < fe->n_rings / 2)
 			return err ? err : -ENOTSUP;
 	}
-	return change_u64(fe, VHOST_USER_SET_FEATURES, fe->features);
-}
-
-static int share_memory(struct fe *fe)
-{
-	struct vhost_user_mem_table table = {
-		.n_regions = 1,
-		.regions = {{.gpa = FE_GPA, .size = fe->mem_size, .user_addr = (uintptr_t)fe->mem}},
-	};
-
-	return change(fe, VHOST_USER_SET_MEM_TABLE, &table, 8 + sizeof(struct vhost_user_region),
-		&fe->mem_fd, 1);
+	return vhost_caller_set(&fe->caller, VHOST_USER_SET_FEATURES, &fe->features,
+		sizeof(fe->features), NULL, 0);
 }
 
 static int start_ring(struct fe *fe, unsigned i, uint32_t base)
 {
 	struct fe_ring *ring = &fe->rings[i];
-	struct vhost_user_vring_state num = {i, ring->size}, at = {i, base}, on = {i, 1};
-	struct vhost_user_vring_addr addr = {.index = i,
-		.desc = (uintptr_t)ring->desc,
-		.avail = (uintptr_t)ring->avail,
-		.used = (uintptr_t)ring->used};
-	uint64_t idx = i;
-	int err = change(fe, VHOST_USER_SET_VRING_NUM, &num, sizeof(num), NULL, 0);
+	const struct vhost_caller_ring call = {
+		.index = i,
+		.size = ring->size,
+		.base = base,
+		.desc = ring->desc,
+		.avail = ring->avail,
+		.used = ring->used,
+		.call_fd = ring->call_fd,
+		.kick_fd = ring->kick_fd,
+		.has_enable = fe->features & VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES),
+	};
+	int err = vhost_caller_start_ring(&fe->caller, &call);
 
-	if (!err)
-		err = change(fe, VHOST_USER_SET_VRING_ADDR, &addr, sizeof(addr), NULL, 0);
-	if (!err)
-		err = change(fe, VHOST_USER_SET_VRING_BASE, &at, sizeof(at), NULL, 0);
-	if (!err)
-		err = change(fe, VHOST_USER_SET_VRING_CALL, &idx, 8, &ring->call_fd, 1);
-	if (!err)
-		err = change(fe, VHOST_USER_SET_VRING_KICK, &idx, 8, &ring->kick_fd, 1);
-	if (!err && fe->features & VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES))
-		err = change(fe, VHOST_USER_SET_VRING_ENABLE, &on, sizeof(on), NULL, 0);
 	return err ? err : fe_ring_kick(ring);
 }
 
@@ -283,15 +203,14 @@ static int bring_up(struct fe *fe)
 	if (!err)
 		err = negotiate(fe);
 	if (!err)
-		err = share_memory(fe);
+		err = vhost_caller_share_memory(&fe->caller, fe->mem_fd, fe->mem, fe->mem_size,
+			FE_GPA);
 	return err ? err : fe_start(fe);
 }
 
 int fe_reconnect(struct fe *fe)
 {
-	if (fe->fd >= 0)
-		close(fe->fd);
-	fe->fd = -1;
+	vhost_caller_done(&fe->caller);
 	return bring_up(fe);
 }
 
@@ -333,7 +252,7 @@ int fe_create(const struct fe_config *config, struct fe **ret_fe)
 	fe->config.queue_pairs = config->queue_pairs ? config->queue_pairs : 1;
 	fe->config.ring_size = config->ring_size ? config->ring_size : 256;
 	fe->config.timeout_ms = config->timeout_ms ? config->timeout_ms : 60000;
-	fe->listen_fd = fe->fd = fe->mem_fd = -1;
+	fe->listen_fd = fe->caller.chan.fd = fe->mem_fd = -1;
 	fe->n_rings = 2u * fe->config.queue_pairs;
 	for (unsigned i = 0; i < 32; i++)
 		fe->rings[i].kick_fd = fe->rings[i].call_fd = -1;
@@ -365,8 +284,7 @@ void fe_destroy(struct fe *fe)
 		close(fe->listen_fd);
 		unlink(fe->path);
 	}
-	if (fe->fd >= 0)
-		close(fe->fd);
+	vhost_caller_done(&fe->caller);
 	if (fe->mem)
 		munmap(fe->mem, fe->mem_size);
 	if (fe->mem_fd >= 0)
@@ -386,7 +304,7 @@ uint64_t fe_protocol_features(const struct fe *fe)
 
 int fe_socket(const struct fe *fe)
 {
-	return fe->fd;
+	return fe->caller.chan.fd;
 }
 
 struct fe_ring *fe_ring(struct fe *fe, unsigned i)
@@ -401,12 +319,12 @@ int fe_memory_fd(const struct fe *fe)
 
 bool fe_is_closed(struct fe *fe)
 {
-	struct pollfd pfd = {.fd = fe->fd, .events = POLLIN};
+	struct pollfd pfd = {.fd = fe_socket(fe), .events = POLLIN};
 	char byte;
 
 	if (poll(&pfd, 1, 0) <= 0)
 		return false;
-	ssize_t n = recv(fe->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	ssize_t n = recv(fe_socket(fe), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 

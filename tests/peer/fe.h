@@ -87,7 +87,7 @@ unsigned fe_pending(struct fe *fe, unsigned queue);
 int fe_recv(struct fe *fe, unsigned queue, struct virtio_net_hdr_v1 *ret_hdr, void *frame,
 	size_t size, unsigned timeout_ms);
 
-/** Send one vhost-user message with fds[n_fds]; 0 or -errno. */
+/** Send one vhost-user message with fds[n_fds], VHOST_USER_MAX_FDS at most; 0 or -errno. */
 int fe_message(struct fe *fe, uint32_t request, uint32_t flags, const void *payload, uint32_t size,
 	const int *fds, unsigned n_fds);
 /** Send a request and read the reply of `size` bytes into ret_payload. */

@@ -2,6 +2,7 @@
  * beside peers that must not notice. */
 #include "fe.h"
 #include "fe_ring.h"
+#include "odd.h"
 #include "switch_proc.h"
 
 #include <errno.h>
@@ -229,15 +230,15 @@ static void nonsense_ends_the_connection(void **state)
 	for (unsigned i = 0; i < 9; i++)
 		fds[i] = eventfd(0, EFD_CLOEXEC);
 	for (unsigned i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
+		const struct vhost_user_hdr hdr = {
+			messages[i].request, messages[i].flags, messages[i].size};
 		struct fe *fe = join("x", (struct fe_config){0});
 
-		(void)fe_message(fe, messages[i].request, messages[i].flags & ~3u,
-			messages[i].words, messages[i].size, fds, messages[i].n_fds);
-		if ((messages[i].flags & 3) != 1) {
-			const struct vhost_user_hdr hdr = {
-				messages[i].request, messages[i].flags, 0};
-			(void)!write(fe_socket(fe), &hdr, sizeof(hdr));
-		}
+		if ((hdr.flags & 3) != 1 || messages[i].n_fds > VHOST_USER_MAX_FDS)
+			(void)odd_send(fe_socket(fe), &hdr, sizeof(hdr), fds, messages[i].n_fds);
+		else
+			(void)fe_message(fe, hdr.request, hdr.flags, messages[i].words, hdr.size,
+				fds, messages[i].n_fds);
 		/* A reply may come first where the message was answered before the fault. */
 		for (unsigned t = 0; t < 30000 && !fe_is_closed(fe); t++) {
 			char drain[256];

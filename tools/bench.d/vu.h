@@ -15,6 +15,7 @@
 
 #include "pump.h"
 #include "unix_socket.h"
+#include "vhost_caller.h"
 
 struct vu_config {
 	const char *path; /* Unix socket, borrowed */
@@ -31,9 +32,9 @@ struct vu_port {
 	uint64_t features;
 	bool huge; /* memory is in huge pages */
 	/* Private. */
-	uint64_t protocol;
+	struct vhost_caller caller;
 	struct unix_listener listener;
-	int fd, mem_fd;
+	int mem_fd;
 	int kick_fds[2], call_fds[2];
 	uint8_t *mem;
 	size_t mem_size;
