@@ -15,7 +15,7 @@
 #include "log.h"
 #include "mem.h"
 #include "odd.h"
-#include "vhost_user.h"
+#include "vhost_user_chan.h"
 #include "vhost_user_fe.h"
 #include "virtio_wire.h"
 
@@ -160,54 +160,17 @@ static bool answer(int fd, const struct vhost_user_msg *msg, struct input *in)
 	return true;
 }
 
-static bool has_answer(const struct vhost_user_msg *msg)
+/* The next request of the front-end, in chan->msg; the channel to it stays open if it came along.
+ * 1, 0, or -errno. */
+static int take(struct vhost_chan *chan, int *channel)
 {
-	switch (msg->hdr.request) {
-	case VHOST_USER_GET_FEATURES:
-	case VHOST_USER_GET_PROTOCOL_FEATURES:
-	case VHOST_USER_GET_QUEUE_NUM:
-	case VHOST_USER_GET_VRING_BASE:
-	case VHOST_USER_GET_CONFIG:
-		return true;
-	default:
-		return msg->hdr.flags & VHOST_USER_NEED_REPLY;
-	}
-}
+	int code;
 
-/* The next request of the front-end, with the channel to it where one came along. 1, 0, or -1. */
-static int take(int fd, struct vhost_user_msg *msg, int *channel)
-{
-	char control[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_FDS)];
-	struct iovec iov = {&msg->hdr, sizeof(msg->hdr)};
-	struct msghdr mh = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(fd, &mh, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-
-	for (struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&mh) : NULL; c; c = CMSG_NXTHDR(&mh, c)) {
-		unsigned n_fds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		int fds[VHOST_USER_MAX_FDS];
-
-		memcpy(fds, CMSG_DATA(c), n_fds * sizeof(int));
-		for (unsigned i = 0; i < n_fds; i++) {
-			if (msg->hdr.request == VHOST_USER_SET_BACKEND_REQ_FD && *channel < 0)
-				*channel = fds[i];
-			else
-				(void)close(fds[i]);
-		}
-	}
-	if (n < 0)
-		return 0;
-	/* Each request is one write of the front-end: header and payload are here together. */
-	if (n != sizeof(msg->hdr) || msg->hdr.size > sizeof(msg->payload))
-		return -1;
-	if (msg->hdr.size &&
-		recv(fd, &msg->payload, msg->hdr.size, MSG_DONTWAIT) != (ssize_t)msg->hdr.size)
-		return -1;
-	return 1;
+	vhost_chan_next(chan);
+	code = vhost_chan_recv(chan, NULL);
+	if (code > 0 && chan->msg.hdr.request == VHOST_USER_SET_BACKEND_REQ_FD && *channel < 0)
+		*channel = vhost_chan_take_fd(chan, 0);
+	return code;
 }
 
 static void disturb(struct vhost_fe *fe, const struct vhost_fe_session *session, int fd,
@@ -309,28 +272,29 @@ static int dial(const char *path)
 }
 
 static void converse(struct ev *ev, struct vhost_fe *fe, const struct vhost_fe_session *session,
-	int fd, struct input *in)
+	struct vhost_chan *chan, struct input *in)
 {
-	int channel = -1;
+	const struct vhost_user_msg *msg = &chan->msg;
+	int fd = chan->fd, channel = -1;
 	bool is_open = true;
 
 	memset(&count, 0, sizeof(count));
 	for (unsigned round = 0; is_open && in->left && round < MAX_ROUNDS; round++) {
-		struct vhost_user_msg msg = {0};
 		unsigned n_requests = 0, n_read;
 		int code;
 
 		(void)ev_run_once(ev, 0);
 		n_read = n_answers_read(fd);
 		disturb(fe, session, fd, channel, in);
-		while ((code = take(fd, &msg, &channel)) > 0 && is_open) {
-			check_base(session, &msg);
+		while ((code = take(chan, &channel)) > 0 && is_open) {
+			check_base(session, msg);
 			if (++n_requests > MAX_REQUESTS)
 				abort();
-			if (!has_answer(&msg))
+			if (!vhost_user_has_answer(msg->hdr.request) &&
+				!(msg->hdr.flags & VHOST_USER_NEED_REPLY))
 				continue;
 			count.n_asked++;
-			is_open = answer(fd, &msg, in);
+			is_open = answer(fd, msg, in);
 		}
 		is_open = is_open && code == 0;
 		if (is_open)
@@ -357,8 +321,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t begin_ns = ev_now_ns();
 	struct vhost_fe_status status;
 	struct input in = {data, size};
+	struct vhost_chan chan;
 	struct vhost_fe *fe;
-	int fd;
 
 	if (!ev) {
 		log_set_level(LOG_ERR);
@@ -381,9 +345,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)snprintf(config.path, sizeof(config.path), "/tmp/weft-fuzz-fe-%d", (int)getpid());
 	if (vhost_fe_create(ev, mem, &config, ignore, NULL, &fe, NULL) < 0)
 		abort();
-	fd = dial(config.path);
-	converse(ev, fe, &session, fd, &in);
-	(void)close(fd);
+	vhost_chan_init(&chan, dial(config.path), NULL, VHOST_USER_MAX_FDS);
+	converse(ev, fe, &session, &chan, &in);
+	vhost_chan_done(&chan);
 	for (int i = 0; i < 4; i++)
 		(void)ev_run_once(ev, 0);
 	vhost_fe_get_status(fe, &status);

@@ -15,47 +15,7 @@
 
 #define PROTOCOL(bit) VIRTIO_BIT(VHOST_USER_PROTOCOL_F_##bit)
 
-/* ---- Socket ---------------------------------------------------------------------------------- */
-
-static bool read_all(int fd, void *dst, size_t size)
-{
-	size_t done = 0;
-
-	while (done < size) {
-		ssize_t n = read(fd, (uint8_t *)dst + done, size - done);
-
-		if (n <= 0 && !(n < 0 && errno == EINTR))
-			return false;
-		done += n > 0 ? (size_t)n : 0;
-	}
-	return true;
-}
-
-/* Header with descriptors, then payload. */
-static bool receive(int fd, struct vhost_user_msg *msg, int *fds, unsigned *n_fds)
-{
-	char control[CMSG_SPACE(sizeof(int) * VHOST_USER_MAX_FDS)];
-	struct iovec iov = {&msg->hdr, sizeof(msg->hdr)};
-	struct msghdr mh = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	ssize_t n = recvmsg(fd, &mh, MSG_CMSG_CLOEXEC);
-
-	*n_fds = 0;
-	if (n <= 0)
-		return false;
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(&mh); c; c = CMSG_NXTHDR(&mh, c)) {
-		*n_fds = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(c), *n_fds * sizeof(int));
-	}
-	if ((size_t)n < sizeof(msg->hdr) &&
-		!read_all(fd, (uint8_t *)&msg->hdr + n, sizeof(msg->hdr) - (size_t)n))
-		return false;
-	return msg->hdr.size <= sizeof(msg->payload) && read_all(fd, &msg->payload, msg->hdr.size);
-}
+/* ---- What the channel does not send ---------------------------------------------------------- */
 
 static void send_bytes(int fd, const void *bytes, size_t size)
 {
@@ -69,33 +29,12 @@ static size_t flatten(const struct vhost_user_msg *msg, uint8_t *bytes)
 	return sizeof(msg->hdr) + msg->hdr.size;
 }
 
-static void send_with_fds(int fd, const void *bytes, size_t size)
-{
-	union {
-		struct cmsghdr align;
-		char bytes[CMSG_SPACE(2 * sizeof(int))];
-	} control = {0};
-	struct iovec iov = {(void *)(uintptr_t)bytes, size};
-	struct msghdr mh = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&mh);
-	int fds[2] = {0, 1};
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(fds));
-	memcpy(CMSG_DATA(c), fds, sizeof(fds));
-	(void)!sendmsg(fd, &mh, MSG_NOSIGNAL);
-}
-
 /* ---- Answers, with the fault if this is the request it is for. False: hang up. --------------- */
 
 static bool misbehave(struct backend *be, struct vhost_user_msg *reply)
 {
+	static const int fds[] = {0, 1};
+	int fd = be->chan.fd;
 	uint8_t bytes[sizeof(*reply)];
 	size_t size;
 
@@ -104,7 +43,7 @@ static bool misbehave(struct backend *be, struct vhost_user_msg *reply)
 		return false;
 	case FAULT_SILENT:
 		while (!be->stop && !be->drop) /* until the front-end gives up */
-			if (recv(be->fd, bytes, sizeof(bytes), 0) <= 0)
+			if (recv(fd, bytes, sizeof(bytes), 0) <= 0)
 				return false;
 		return false;
 	case FAULT_SHORT:
@@ -112,7 +51,7 @@ static bool misbehave(struct backend *be, struct vhost_user_msg *reply)
 		break;
 	case FAULT_HUGE:
 		reply->hdr.size = 1 << 20;
-		send_bytes(be->fd, &reply->hdr, sizeof(reply->hdr));
+		send_bytes(fd, &reply->hdr, sizeof(reply->hdr));
 		return true;
 	case FAULT_WRONG_REQUEST:
 		reply->hdr.request++;
@@ -127,27 +66,23 @@ static bool misbehave(struct backend *be, struct vhost_user_msg *reply)
 		reply->payload.u64 = 1;
 		break;
 	case FAULT_TWICE:
-		size = flatten(reply, bytes);
-		send_bytes(be->fd, bytes, size);
+		(void)vhost_chan_send(&be->chan, &reply->hdr, &reply->payload, NULL, 0);
 		break;
 	default:
 		break;
 	}
 	size = flatten(reply, bytes);
 	if (be->fault == FAULT_HALF) {
-		send_bytes(be->fd, bytes, size / 2);
+		send_bytes(fd, bytes, size / 2);
 		return false;
 	}
-	if (be->fault == FAULT_FDS) {
-		send_with_fds(be->fd, bytes, size);
-		return true;
-	}
 	for (size_t i = 0; be->fault == FAULT_DRIBBLE && i < size; i++) {
-		send_bytes(be->fd, bytes + i, 1);
+		send_bytes(fd, bytes + i, 1);
 		(void)usleep(1000);
 	}
 	if (be->fault != FAULT_DRIBBLE)
-		send_bytes(be->fd, bytes, size);
+		(void)vhost_chan_send(&be->chan, &reply->hdr, &reply->payload, fds,
+			be->fault == FAULT_FDS ? 2 : 0);
 	return true;
 }
 
@@ -157,13 +92,11 @@ static bool answer(struct backend *be, const struct vhost_user_msg *msg, const v
 	struct vhost_user_msg reply = {
 		.hdr = {msg->hdr.request, VHOST_USER_VERSION | VHOST_USER_REPLY, size},
 	};
-	uint8_t bytes[sizeof(reply)];
 
 	memcpy(&reply.payload, payload, size);
 	if (be->fault && msg->hdr.request == be->fault_request && be->n_connections <= be->n_faulty)
 		return misbehave(be, &reply);
-	send_bytes(be->fd, bytes, flatten(&reply, bytes));
-	return true;
+	return !vhost_chan_reply(&be->chan, payload, size);
 }
 
 static bool answer_u64(struct backend *be, const struct vhost_user_msg *msg, uint64_t value)
@@ -185,31 +118,35 @@ static void *translate(const struct backend *be, uint64_t addr, uint64_t size, b
 	return NULL;
 }
 
-static bool set_mem_table(struct backend *be, const struct vhost_user_msg *msg, const int *fds,
-	unsigned n_fds)
+static bool set_mem_table(struct backend *be, const struct vhost_user_msg *msg)
 {
 	be->mem = msg->payload.mem;
-	if (be->mem.n_regions > VHOST_USER_MAX_REGIONS || be->mem.n_regions != n_fds)
+	if (be->mem.n_regions > VHOST_USER_MAX_REGIONS || be->mem.n_regions != be->chan.n_fds)
 		return false;
-	for (unsigned i = 0; i < n_fds; i++) {
+	for (unsigned i = 0; i < be->mem.n_regions; i++) {
 		const struct vhost_user_region *r = &be->mem.regions[i];
 
 		be->map_sizes[i] = r->mmap_offset + r->size;
-		be->maps[i] =
-			mmap(NULL, be->map_sizes[i], PROT_READ | PROT_WRITE, MAP_SHARED, fds[i], 0);
+		be->maps[i] = mmap(NULL, be->map_sizes[i], PROT_READ | PROT_WRITE, MAP_SHARED,
+			be->chan.fds[i], 0);
 		if (be->maps[i] == MAP_FAILED)
 			return false;
 	}
 	return true;
 }
 
-static void replace_fd(int *slot, int *fds, unsigned n_fds)
+static void close_fd(int *slot)
 {
 	if (*slot >= 0)
 		(void)close(*slot);
-	*slot = n_fds ? fds[0] : -1;
-	if (n_fds)
-		fds[0] = -1;
+	*slot = -1;
+}
+
+/* The descriptor of the message, or none. */
+static void replace_fd(struct backend *be, int *slot)
+{
+	close_fd(slot);
+	*slot = vhost_chan_take_fd(&be->chan, 0);
 }
 
 static void count_rings(struct backend *be)
@@ -224,8 +161,7 @@ static void count_rings(struct backend *be)
 	be->n_running = running;
 }
 
-static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, int *fds,
-	unsigned n_fds, bool *ret_answered)
+static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, bool *ret_answered)
 {
 	unsigned i = msg->payload.u64 & VHOST_USER_VRING_IDX_MASK;
 	struct vhost_user_vring_state state = msg->payload.state;
@@ -250,13 +186,13 @@ static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, in
 			be->first_base = state.num;
 		break;
 	case VHOST_USER_SET_VRING_CALL:
-		replace_fd(&ring->call_fd, fds, n_fds);
+		replace_fd(be, &ring->call_fd);
 		break;
 	case VHOST_USER_SET_VRING_ERR:
-		replace_fd(&ring->err_fd, fds, n_fds);
+		replace_fd(be, &ring->err_fd);
 		break;
 	case VHOST_USER_SET_VRING_KICK:
-		replace_fd(&ring->kick_fd, fds, n_fds);
+		replace_fd(be, &ring->kick_fd);
 		ring->is_started = ring->kick_fd >= 0 && ring->has_addr;
 		if (!(be->acked & VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES)))
 			ring->is_enabled = true;
@@ -269,7 +205,7 @@ static bool handle_ring(struct backend *be, const struct vhost_user_msg *msg, in
 	case VHOST_USER_GET_VRING_BASE:
 		state.num = ring->next_avail;
 		ring->is_started = false;
-		replace_fd(&ring->kick_fd, fds, 0); /* kicks are not for us any more */
+		close_fd(&ring->kick_fd); /* kicks are not for us any more */
 		*ret_answered = true;
 		count_rings(be);
 		return answer(be, msg, &state, sizeof(state));
@@ -298,7 +234,7 @@ static bool send_config(struct backend *be, const struct vhost_user_msg *msg)
 		(uint32_t)(offsetof(struct vhost_user_config, data) + config.size));
 }
 
-static bool handle(struct backend *be, const struct vhost_user_msg *msg, int *fds, unsigned n_fds)
+static bool handle(struct backend *be, const struct vhost_user_msg *msg)
 {
 	uint64_t protocol_bit =
 		be->protocol_features ? VIRTIO_BIT(VHOST_USER_F_PROTOCOL_FEATURES) : 0;
@@ -322,7 +258,7 @@ static bool handle(struct backend *be, const struct vhost_user_msg *msg, int *fd
 		need(be, PROTOCOL(MQ));
 		return answer_u64(be, msg, be->max_queue_pairs);
 	case VHOST_USER_SET_MEM_TABLE:
-		ok = set_mem_table(be, msg, fds, n_fds);
+		ok = set_mem_table(be, msg);
 		break;
 	case VHOST_USER_NET_SET_MTU:
 		need(be, PROTOCOL(NET_MTU));
@@ -338,12 +274,12 @@ static bool handle(struct backend *be, const struct vhost_user_msg *msg, int *fd
 		break;
 	case VHOST_USER_SET_BACKEND_REQ_FD:
 		need(be, PROTOCOL(BACKEND_REQ));
-		replace_fd(&be->request_fd, fds, n_fds);
+		replace_fd(be, &be->request_fd);
 		break;
 	case VHOST_USER_GET_CONFIG:
 		return send_config(be, msg);
 	default:
-		ok = handle_ring(be, msg, fds, n_fds, &answered);
+		ok = handle_ring(be, msg, &answered);
 		break;
 	}
 	if (!answered && msg->hdr.flags & VHOST_USER_NEED_REPLY) {
@@ -433,15 +369,13 @@ static void open_rings(struct backend *be)
 
 static void close_rings(struct backend *be)
 {
-	int none[1];
-
 	for (unsigned i = 0; i < BACKEND_MAX_RINGS; i++) {
-		replace_fd(&be->rings[i].kick_fd, none, 0);
-		replace_fd(&be->rings[i].call_fd, none, 0);
-		replace_fd(&be->rings[i].err_fd, none, 0);
+		close_fd(&be->rings[i].kick_fd);
+		close_fd(&be->rings[i].call_fd);
+		close_fd(&be->rings[i].err_fd);
 		be->rings[i].is_started = false;
 	}
-	replace_fd(&be->request_fd, none, 0);
+	close_fd(&be->request_fd);
 	for (unsigned i = 0; i < VHOST_USER_MAX_REGIONS; i++) {
 		if (be->maps[i] && be->maps[i] != MAP_FAILED)
 			(void)munmap(be->maps[i], be->map_sizes[i]);
@@ -469,16 +403,14 @@ static void complain(struct backend *be)
 
 static bool serve_message(struct backend *be)
 {
-	int fds[VHOST_USER_MAX_FDS];
-	unsigned n_fds;
-	struct vhost_user_msg msg = {0};
-	bool ok = receive(be->fd, &msg, fds, &n_fds) && handle(be, &msg, fds, n_fds);
+	int r = vhost_chan_recv(&be->chan, NULL);
 
-	for (unsigned i = 0; i < n_fds; i++) {
-		if (fds[i] >= 0)
-			(void)close(fds[i]);
-	}
-	return ok;
+	if (!r) /* the rest will come */
+		return true;
+	if (r > 0 && !handle(be, &be->chan.msg))
+		r = -EPROTO;
+	vhost_chan_next(&be->chan);
+	return r > 0;
 }
 
 static void drain_eventfd(int fd)
@@ -495,7 +427,7 @@ static void serve(struct backend *be)
 	open_rings(be);
 	while (ok && !be->stop && !be->drop) {
 		struct pollfd fds[2 + BACKEND_MAX_RINGS] = {
-			{be->fd, POLLIN, 0}, {be->wake_fd, POLLIN, 0}};
+			{be->chan.fd, POLLIN, 0}, {be->wake_fd, POLLIN, 0}};
 
 		for (unsigned i = 0; i < BACKEND_MAX_RINGS; i++)
 			fds[2 + i] = (struct pollfd){be->rings[i].kick_fd, POLLIN, 0};
@@ -559,13 +491,15 @@ static void *backend_main(void *ctx)
 	struct backend *be = ctx;
 
 	while (!be->stop) {
-		be->fd = dial(be);
-		if (be->fd < 0)
+		int fd = dial(be);
+
+		if (fd < 0)
 			continue;
+		vhost_chan_init(&be->chan, fd, NULL, VHOST_USER_MAX_FDS);
 		be->drop = false;
 		be->n_connections++;
 		serve(be);
-		(void)close(be->fd);
+		vhost_chan_done(&be->chan);
 	}
 	if (be->listen_fd >= 0) {
 		(void)close(be->listen_fd);
@@ -577,7 +511,7 @@ static void *backend_main(void *ctx)
 void backend_start(struct backend *be)
 {
 	be->stop = false;
-	be->listen_fd = be->fd = -1;
+	be->listen_fd = be->chan.fd = -1;
 	be->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (be->is_server)
 		start_listening(be);

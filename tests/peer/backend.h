@@ -3,14 +3,15 @@
  *
  * It sends every frame of a transmit ring back on the receive ring of the same pair (split rings),
  * and can be told to misbehave once at a given request. Written apart from the VMM's code on
- * purpose: it shares only the wire structs.
+ * purpose: it shares only the channel (vhost_user_chan.h), which has a test that looks at bytes.
+ * What no channel sends, it writes itself.
  * Threads: its own; backend_start() and backend_stop() from the test. The settings are fixed while
  * it runs; what it saw is read after backend_stop(), or with the accessors.
  */
 #ifndef WEFT_TESTS_PEER_BACKEND_H
 #define WEFT_TESTS_PEER_BACKEND_H
 
-#include "vhost_user.h"
+#include "vhost_user_chan.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -73,7 +74,8 @@ struct backend {
 	atomic_bool drop;     /* hang up now */
 	atomic_bool complain; /* say by VRING_ERR that ring 0 is wrong */
 	atomic_int carrier;   /* virtio_net_cfg.status bit; changing it tells the front-end */
-	int listen_fd, fd, wake_fd, request_fd;
+	struct vhost_chan chan;
+	int listen_fd, wake_fd, request_fd;
 	uint64_t acked, acked_protocol;
 	int told_carrier;
 	struct vhost_user_mem_table mem;
