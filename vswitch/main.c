@@ -2,7 +2,7 @@
 #include "ev.h"
 #include "options.h"
 #include "control/switch.h"
-#include "port/eal.h"
+#include "eal/eal.h"
 #include "version.h"
 
 #include <errno.h>

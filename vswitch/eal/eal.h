@@ -12,8 +12,8 @@
  *
  * Threads: the control thread. DPDK starts threads of its own for interrupts.
  */
-#ifndef WEFT_VSWITCH_PORT_EAL_H
-#define WEFT_VSWITCH_PORT_EAL_H
+#ifndef WEFT_VSWITCH_EAL_EAL_H
+#define WEFT_VSWITCH_EAL_EAL_H
 
 #include "err.h"
 
