@@ -4,6 +4,7 @@
  * All ports in one thread on one core; the switch's worker has the other. Frames lie ready, sending
  * is an index bump (pump.h), so that the rate measured is the switch's. Result: one line of JSON.
  */
+#include "clock.h"
 #include "distance.h"
 #include "engine.h"
 #include "share.h"
@@ -13,7 +14,6 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 #include <x86intrin.h>
 
@@ -41,21 +41,6 @@ static void fail(const char *what, const char *why)
 {
 	(void)fprintf(stderr, "bench-fe: error: %s: %s\n", what, why);
 	exit(1);
-}
-
-static double tsc_per_second(void)
-{
-	struct timespec begin, now;
-	uint64_t tsc = __rdtsc();
-	double seconds;
-
-	clock_gettime(CLOCK_MONOTONIC_RAW, &begin);
-	do {
-		clock_gettime(CLOCK_MONOTONIC_RAW, &now);
-		seconds = (double)(now.tv_sec - begin.tv_sec) +
-			  (double)(now.tv_nsec - begin.tv_nsec) / 1e9;
-	} while (seconds < 0.05);
-	return (double)(__rdtsc() - tsc) / seconds;
 }
 
 static void pin(unsigned cpu)
@@ -480,7 +465,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	pin(options.cpu);
-	options.engine.tsc_per_s = tsc_per_second();
+	clock_init();
+	options.engine.tsc_per_s = clock_base.ticks_per_s;
 	options.engine.frames_per_s = options.rate;
 	struct vu_port *ports = open_ports(&options);
 	if (engine_create(&options.engine, ports, &engine))

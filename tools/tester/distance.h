@@ -5,8 +5,8 @@
  * changes the rate of every switch by a factor of up to three. So every measurement says which it
  * was: two threads bounce a cache line, and the median round trip is the distance.
  */
-#ifndef WEFT_TOOLS_BENCH_D_DISTANCE_H
-#define WEFT_TOOLS_BENCH_D_DISTANCE_H
+#ifndef WEFT_TOOLS_TESTER_DISTANCE_H
+#define WEFT_TOOLS_TESTER_DISTANCE_H
 
 /** Round trips below this are near: through a shared cache. */
 #define DISTANCE_NEAR_NS 200

@@ -8,8 +8,8 @@
  * A switch has several threads; its packet thread is the one that ran the most from share_begin()
  * to share_pick(), with load in between.
  */
-#ifndef WEFT_TOOLS_BENCH_D_SHARE_H
-#define WEFT_TOOLS_BENCH_D_SHARE_H
+#ifndef WEFT_TOOLS_TESTER_SHARE_H
+#define WEFT_TOOLS_TESTER_SHARE_H
 
 #include <stdint.h>
 

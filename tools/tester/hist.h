@@ -5,8 +5,8 @@
  * (1.6 %) over the whole range, without a limit and without allocation while values come.
  * Threads: one.
  */
-#ifndef WEFT_TOOLS_BENCH_D_HIST_H
-#define WEFT_TOOLS_BENCH_D_HIST_H
+#ifndef WEFT_TOOLS_TESTER_HIST_H
+#define WEFT_TOOLS_TESTER_HIST_H
 
 #include <stdint.h>
 

@@ -10,8 +10,8 @@
  * vu_close; when the switch went away, vu_reset and vu_start again. Threads: one.
  * Source: "Vhost-user Protocol" of QEMU's interoperability specifications.
  */
-#ifndef WEFT_TOOLS_BENCH_D_VU_H
-#define WEFT_TOOLS_BENCH_D_VU_H
+#ifndef WEFT_TOOLS_TESTER_VU_H
+#define WEFT_TOOLS_TESTER_VU_H
 
 #include "pump.h"
 #include "unix_socket.h"

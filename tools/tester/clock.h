@@ -7,8 +7,8 @@
  * Threads: clock_init() once, before any other; then any.
  * Limits: x86-64 with an invariant TSC, as every host that runs KVM guests has.
  */
-#ifndef WEFT_TOOLS_PKTLAB_CLOCK_H
-#define WEFT_TOOLS_PKTLAB_CLOCK_H
+#ifndef WEFT_TOOLS_TESTER_CLOCK_H
+#define WEFT_TOOLS_TESTER_CLOCK_H
 
 #include <stdint.h>
 #include <x86intrin.h>

@@ -16,8 +16,8 @@
  * Threads: one. Limits: size a power of two up to 32768.
  * Source: VIRTIO 1.2, 2.7.13 "Supplying Buffers to The Device", 2.8.17 for packed rings.
  */
-#ifndef WEFT_TOOLS_BENCH_D_PUMP_H
-#define WEFT_TOOLS_BENCH_D_PUMP_H
+#ifndef WEFT_TOOLS_TESTER_PUMP_H
+#define WEFT_TOOLS_TESTER_PUMP_H
 
 #include "virtio_wire.h"
 
