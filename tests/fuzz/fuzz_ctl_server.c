@@ -8,6 +8,7 @@
  *   'p' N text  the same without the NUL         'e'         every pending call sends a row
  *   'f'         every pending call is finished   '.'         the server runs until it is idle
  *   'd' N       client N sends a space, and with it a socket whose close() waits for an hour
+ *   'u' N       the same with a byte out of band
  *
  * The service is that of the unit tests. Afterwards a new client must be served; nothing waits
  * (FUZZ_MAX_WAIT_NS), and nothing stays open.
@@ -123,9 +124,13 @@ static size_t step(const uint8_t *data, size_t size)
 			(void)!send(*fd, "", 1, MSG_NOSIGNAL);
 		return len + 3;
 	case 'd':
+	case 'u':
 		if (n_readers < MAX_SENT) {
-			readers[n_readers] = -1;
-			(void)odd_socket_send(*fd, " ", 1, &readers[n_readers++]);
+			int *reader = &readers[n_readers++];
+
+			*reader = -1;
+			(void)(data[0] == 'u' ? odd_socket_send_urgent(*fd, reader)
+					      : odd_socket_send(*fd, " ", 1, reader));
 		}
 		return 2;
 	case 'e':

@@ -14,7 +14,8 @@
  *
  * Input: messages of {request, flags, what to attach, payload length, payload}. One of request
  * WRITE is not sent: its payload, a position and bytes, is written to the memory that was attached
- * last, as a guest would do.
+ * last, as a guest would do. One of request URGENT is a socket that lingers, sent with a byte out
+ * of band.
  */
 #include "fuzz.h"
 
@@ -46,7 +47,8 @@
 #define PAGE_SIZE 4096
 #define MAX_KEPT  16
 #define BURST     4
-#define WRITE     0xf0 /* no request of the protocol */
+#define WRITE     0xf0 /* no request of the protocol, */
+#define URGENT    0xf1 /* nor is this */
 
 /* What is let go of, or changed behind the switch's back, only after the messages. */
 struct kept {
@@ -147,6 +149,17 @@ static int lingering_socket(void)
 		abort();
 	kept.n_readers++;
 	return fd;
+}
+
+static void send_urgent(int to)
+{
+	int *reader = &kept.readers[kept.n_readers];
+
+	if (kept.n_readers == MAX_KEPT)
+		return;
+	kept.n_readers++;
+	*reader = -1;
+	(void)odd_socket_send_urgent(to, reader); /* or the port hung up */
 }
 
 static int shrinking_file(size_t size, unsigned flags)
@@ -409,6 +422,10 @@ static const uint8_t *say(int fd, const uint8_t *data, const uint8_t *end)
 	len = len < left ? len : left;
 	if (hdr.request == WRITE) {
 		write_memory(data + 4, len);
+		return data + 4 + len;
+	}
+	if (hdr.request == URGENT) {
+		send_urgent(fd);
 		return data + 4 + len;
 	}
 	n_fds = make_fds(data[2], fds);

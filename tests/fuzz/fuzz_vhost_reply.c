@@ -2,11 +2,11 @@
  * A vhost-user back-end that answers wrongly, to the VMM's front-end. The peer here reads each
  * request and answers as a good one would; input bytes decide where it deviates: 0..0xbf is a good
  * answer, others change value, size, flags or request, drop, double or add messages, attach a
- * socket whose close() waits for an hour, or hang up. The session is started, paused and stopped
- * meanwhile. No round may make the front-end send more than MAX_REQUESTS, no connection outlives
- * more answers than it asked for, and every place in a ring that it hands on lies in the ring. It
- * waits for nothing (FUZZ_MAX_WAIT_NS) and leaves nothing open but a connection, and its other
- * channel, that descriptors lie in.
+ * socket whose close() waits for an hour, also to a byte out of band, or hang up. The session is
+ * started, paused and stopped meanwhile. No round may make the front-end send more than
+ * MAX_REQUESTS, no connection outlives more answers than it asked for, and every place in a ring
+ * that it hands on lies in the ring. It waits for nothing (FUZZ_MAX_WAIT_NS) and leaves nothing
+ * open but a connection, and its other channel, that descriptors lie in.
  */
 #include "fuzz.h"
 
@@ -64,6 +64,14 @@ static void put_fd(int to, const void *bytes, size_t size)
 		return;
 	readers[n_readers] = -1;
 	(void)odd_socket_send(to, bytes, size, &readers[n_readers++]); /* or it has hung up */
+}
+
+static void put_urgent(int to)
+{
+	if (n_readers == MAX_SENT_FDS)
+		return;
+	readers[n_readers] = -1;
+	(void)odd_socket_send_urgent(to, &readers[n_readers++]);
 }
 
 /* The messages of one connection, as long as it is told where each of them ends. */
@@ -223,6 +231,13 @@ static void disturb(struct vhost_fe *fe, const struct vhost_fe_session *session,
 		break;
 	case 13:
 		put_unasked(fd, next(in));
+		break;
+	case 14:
+		put_urgent(fd);
+		break;
+	case 15:
+		if (channel >= 0)
+			put_urgent(channel);
 		break;
 	}
 }
