@@ -26,8 +26,10 @@ expect 'is done for the others' test "$(names)" = 'p3 p4'
 # --- events ---------------------------------------------------------------------------------------
 
 start watch vs port watch
+# shellcheck disable=SC2034 # the line below counts it
 mtu=1400
 # Until it hears, since nothing says that it listens.
+# shellcheck disable=SC2016
 within 10 eval 'vs port set p3 mtu $((mtu++)); [[ -s $T/watch.log ]]'
 vs port set p3 tag 20
 vs port set p4 trunks 10,20 native 10
