@@ -184,7 +184,10 @@ static int check_addresses(const struct ctl_port *conf, struct err *err)
 		(ether_addr_is_multicast(&conf->mac) || ether_addr_is_zero(&conf->mac)))
 		return bad(conf, "mac", ether_addr_format(&conf->mac, mac),
 			"is not the address of one interface",
-			"the first byte must be even, as in 52:54:00:12:34:56", err);
+			ether_addr_is_zero(&conf->mac)
+				? "write one such as 52:54:00:12:34:56"
+				: "the first byte must be even, as in 52:54:00:12:34:56",
+			err);
 	return 0;
 }
 

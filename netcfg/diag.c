@@ -1,26 +1,39 @@
 #include "diag.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ARRAY_LEN(a)   (sizeof(a) / sizeof((a)[0]))
 #define LINE_MAX_SHOWN 120
 
+/* What many nodes have from one group or range is wrong once. */
+static bool is_noted(const struct diag *diag, const struct diag_item *new)
+{
+	for (unsigned i = 0; i < diag->n && i < DIAG_MAX; i++) {
+		const struct diag_item *item = &diag->items[i];
+
+		if (item->mark.line == new->mark.line && item->mark.column == new->mark.column &&
+			item->code == new->code && !strcmp(item->text, new->text))
+			return true;
+	}
+	return false;
+}
+
 struct diag_item *diag_add(struct diag *diag, struct diag_mark mark, enum diag_code code,
 	const char *fmt, ...)
 {
-	struct diag_item *item;
+	struct diag_item item = {.mark = mark, .code = code};
 	va_list args;
 
-	if (diag->n++ >= DIAG_MAX)
-		return NULL;
-	item = &diag->items[diag->n - 1];
-	*item = (struct diag_item){.mark = mark, .code = code};
 	va_start(args, fmt);
-	(void)vsnprintf(item->text, sizeof(item->text), fmt, args);
+	(void)vsnprintf(item.text, sizeof(item.text), fmt, args);
 	va_end(args);
-	return item;
+	if (is_noted(diag, &item) || diag->n++ >= DIAG_MAX)
+		return NULL;
+	diag->items[diag->n - 1] = item;
+	return &diag->items[diag->n - 1];
 }
 
 void diag_hint(struct diag_item *item, const char *fmt, ...)

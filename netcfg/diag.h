@@ -72,7 +72,10 @@ struct diag {
 	unsigned n; /* all errors found, may be more than DIAG_MAX */
 };
 
-/** Note an error; returns the item for diag_hint(), or NULL when DIAG_MAX are noted. */
+/**
+ * Note an error. returns the item for diag_hint(), or NULL when DIAG_MAX are noted, or this one at
+ * this place is.
+ */
 struct diag_item *diag_add(struct diag *diag, struct diag_mark mark, enum diag_code code,
 	const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 /** item may be NULL. */

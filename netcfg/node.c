@@ -84,7 +84,7 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 {
 	const struct topo_node *node = vm->node;
 	const struct topo_image *image = node->image;
-	const char *cmdline = image->cmdline ? image->cmdline : "console=ttyS0 quiet";
+	char cmdline[TOPO_CMDLINE_MAX + 1];
 	const char *disk = node->disk ? node->disk : image->disk;
 
 	put(out, node->ready);
@@ -103,8 +103,8 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 		put(out, image->initrd);
 	}
 	put(out, "--cmdline");
-	put_printf(out, "%s%s%s %s", cmdline, node->cmdline ? " " : "",
-		node->cmdline ? node->cmdline : "", node->guest_args);
+	(void)topo_cmdline(node, cmdline, sizeof(cmdline));
+	put(out, cmdline);
 	put_nics(out, vm, run_dir);
 	if (disk) {
 		put(out, "--disk");

@@ -28,6 +28,7 @@
 #define TOPO_MAX_ADDRS      64 /* of a node */
 #define TOPO_MAX_STEPS      256
 #define TOPO_MAX_STEP_PORTS 64
+#define TOPO_CMDLINE_MAX    2047 /* x86's COMMAND_LINE_SIZE, without the NUL */
 #define TOPO_NAME_MAX       32
 #define TOPO_LAB_NAME_MAX   40
 #define TOPO_DEFAULT_MEMORY (256ull << 20)
@@ -138,6 +139,8 @@ struct topo {
  */
 int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo *ret_topo);
 void topo_done(struct topo *topo);
+/** As snprintf(): what the node's kernel is told. The node has an image. */
+size_t topo_cmdline(const struct topo_node *node, char *buf, size_t size);
 
 /** -1 = none of that name. */
 int topo_find_node(const struct topo *topo, const char *name);

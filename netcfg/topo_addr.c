@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -261,6 +262,51 @@ static void note_address(struct guest_args *args, const struct place *place,
 	reader->n_addrs++;
 }
 
+/* Text between quotes, or what stands there instead of it. */
+struct quoted {
+	char text[64];
+};
+
+static struct quoted quote(const struct yaml_value *value)
+{
+	struct quoted quoted;
+	bool is_text = value->kind == YAML_SCALAR && !topo_yaml_is_null(value);
+
+	(void)snprintf(quoted.text, sizeof(quoted.text), is_text ? "\"%.50s\"" : "%s",
+		is_text ? value->text : topo_yaml_kind(value));
+	return quoted;
+}
+
+static void not_an_address(struct diag *diag, const struct yaml_value *value, int family)
+{
+	const char *text = value->kind == YAML_SCALAR ? value->text : "";
+	const char *version = family == AF_INET ? "IPv4" : "IPv6", *slash = strchr(text, '/');
+	struct quoted quoted = quote(value);
+	struct diag_item *item;
+	struct inet inet;
+	char host[64];
+
+	(void)snprintf(host, sizeof(host), "%.*s", slash ? (int)(slash - text) : 63, text);
+	if (!parse_inet(host, family, false, &inet)) {
+		item = diag_add(diag, value->mark, DIAG_ADDRESS, "%s is not an %s address",
+			quoted.text, version);
+		if (parse_inet(host, family == AF_INET ? AF_INET6 : AF_INET, false, &inet))
+			diag_hint(item, "write it under \"%s\"",
+				family == AF_INET ? "ipv6" : "ipv4");
+		else
+			diag_hint(item,
+				family == AF_INET ? "write 10.0.0.1/24" : "write 2001:db8::1/64");
+		return;
+	}
+	if (slash)
+		item = diag_add(diag, value->mark, DIAG_ADDRESS,
+			"%s: a prefix length of %s is 0 to %u", quoted.text, version, inet.n_bits);
+	else
+		item = diag_add(diag, value->mark, DIAG_ADDRESS, "%s has no prefix length",
+			quoted.text);
+	diag_hint(item, "write %s/%d", host, family == AF_INET ? 24 : 64);
+}
+
 static void add_address(struct guest_args *args, const struct place *place,
 	const struct yaml_value *value, int family)
 {
@@ -269,13 +315,7 @@ static void add_address(struct guest_args *args, const struct place *place,
 	const char *why;
 
 	if (value->kind != YAML_SCALAR || !parse_inet(value->text, family, true, &inet)) {
-		diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS,
-				  "%s%.50s%s is not an %s address",
-				  value->kind == YAML_SCALAR ? "\"" : "",
-				  value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value),
-				  value->kind == YAML_SCALAR ? "\"" : "",
-				  family == AF_INET ? "IPv4" : "IPv6"),
-			family == AF_INET ? "write 10.0.0.1/24" : "write 2001:db8::1/64");
+		not_an_address(diag, value, family);
 		return;
 	}
 	why = not_of_a_host(&inet);
@@ -351,12 +391,20 @@ static void add_gateway(struct guest_args *args, const struct yaml_value *value)
 {
 	struct inet gateway;
 
+	if (value->kind == YAML_SCALAR &&
+		(parse_inet(value->text, AF_INET, true, &gateway) ||
+			parse_inet(value->text, AF_INET6, true, &gateway))) {
+		diag_hint(diag_add(args->reader->diag, value->mark, DIAG_ADDRESS,
+				  "gateway %s has a prefix length", quote(value).text),
+			"write %.*s", (int)strcspn(value->text, "/"), value->text);
+		return;
+	}
 	if (value->kind != YAML_SCALAR ||
 		(!parse_inet(value->text, AF_INET, false, &gateway) &&
 			!parse_inet(value->text, AF_INET6, false, &gateway))) {
-		diag_add(args->reader->diag, value->mark, DIAG_ADDRESS,
-			"gateway %.50s is not an address without length",
-			value->kind == YAML_SCALAR ? value->text : topo_yaml_kind(value));
+		diag_hint(diag_add(args->reader->diag, value->mark, DIAG_ADDRESS,
+				  "gateway: %s is not an address", quote(value).text),
+			"write it like 10.0.0.254 or 2001:db8::1");
 		return;
 	}
 	check_gateway(args, value, &gateway);
@@ -367,7 +415,8 @@ void topo_read_addresses(struct topo_reader *reader, struct topo_node *node,
 	const struct topo_node_spec *spec)
 {
 	struct guest_args args = {.reader = reader, .node = node};
-	const struct yaml_value *gateway = spec->gateway;
+	const struct yaml_value *gateway =
+		spec->gateway && topo_yaml_is_null(spec->gateway) ? NULL : spec->gateway;
 
 	if (node->image && node->image->is_nfguest) {
 		if (node->n_nics > TOPO_NFGUEST_NICS)

@@ -68,6 +68,17 @@ static bool is_bridge(const struct end *end)
 	return end->node < 0 && end->port < 0;
 }
 
+/* A node and an interface with another sign between them than a colon. */
+static bool find_interface(const struct topo *topo, const char *text, char node[TOPO_NAME_MAX + 1])
+{
+	const char *eth = strstr(text, "eth");
+
+	if (!eth || eth - text < 2 || eth - text > TOPO_NAME_MAX + 1 || strchr(text, ' '))
+		return false;
+	(void)snprintf(node, TOPO_NAME_MAX + 1, "%.*s", (int)(eth - text - 1), text);
+	return topo_find_node(topo, node) >= 0;
+}
+
 /* A name alone: a bridge or a port. */
 static bool find_named_end(struct topo_reader *reader, const struct yaml_value *value,
 	struct end *end)
@@ -76,6 +87,7 @@ static bool find_named_end(struct topo_reader *reader, const struct yaml_value *
 	const char *names[TOPO_MAX_BRIDGES + TOPO_MAX_PORTS];
 	const char *nearest;
 	struct diag_item *item;
+	char name[TOPO_NAME_MAX + 1];
 
 	end->bridge = topo_find_bridge(topo, value->text);
 	end->port = topo_find_port(topo, value->text);
@@ -94,9 +106,26 @@ static bool find_named_end(struct topo_reader *reader, const struct yaml_value *
 	item = diag_add(reader->diag, value->mark, DIAG_NO_BRIDGE,
 		"no bridge or port called \"%.40s\"", value->text);
 	nearest = str_nearest(value->text, names, topo->n_bridges + topo->n_ports);
-	if (nearest)
+	if (find_interface(topo, value->text, name))
+		diag_hint(item, "write %s:%s", name, value->text + strlen(name) + 1);
+	else if (nearest)
 		diag_hint(item, "did you mean \"%s\"?", nearest);
+	else if (!topo->n_bridges && !topo->n_ports)
+		diag_hint(item, "list it under \"bridges\" or \"ports\"");
 	return false;
+}
+
+static void not_an_end(struct topo_reader *reader, const struct yaml_value *value)
+{
+	struct diag_item *item = diag_add(reader->diag, value->mark, DIAG_TYPE,
+		"an endpoint is text, not %s", topo_yaml_kind(value));
+	const struct yaml_value *first = value->kind == YAML_MAP ? value->first : NULL;
+
+	if (value->n == 1 && first && first->kind == YAML_SCALAR && first->text[0])
+		diag_hint(item, "write %.40s:%.40s, without a blank after the colon",
+			first->key->text, first->text);
+	else
+		diag_hint(item, "write r1:eth1 or br0");
 }
 
 static bool read_end(struct topo_reader *reader, const struct yaml_value *value, struct end *end)
@@ -108,14 +137,13 @@ static bool read_end(struct topo_reader *reader, const struct yaml_value *value,
 
 	*end = (struct end){-1, 0, -1, -1};
 	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value)) {
-		diag_hint(diag_add(reader->diag, value->mark, DIAG_TYPE,
-				  "an endpoint is text, not %s", topo_yaml_kind(value)),
-			"write r1:eth1 or br0");
+		not_an_end(reader, value);
 		return false;
 	}
 	colon = strchr(value->text, ':');
 	if (!colon)
 		return find_named_end(reader, value, end);
+	mark.column += !value->plain; /* the text begins behind the quote */
 	mark.len = (unsigned)(colon - value->text);
 	(void)snprintf(name, sizeof(name), "%.*s", (int)(colon - value->text), value->text);
 	if (mark.len <= TOPO_NAME_MAX)
@@ -488,11 +516,16 @@ static void read_mesh(struct topo_reader *reader, const struct yaml_value *value
 	unsigned n = 0;
 	bool ok = true;
 
-	for (const struct yaml_value *v = spec->mesh->first; v && n < MAX_SETS; v = v->next)
+	if (spec->mesh->n > MAX_SETS) {
+		diag_add(reader->diag, spec->mesh->mark, DIAG_LIMIT, "more than %d names in a mesh",
+			MAX_SETS);
+		return;
+	}
+	for (const struct yaml_value *v = spec->mesh->first; v; v = v->next)
 		ok = read_mesh_set(reader, v, &sets[n++]) && ok;
 	if (!ok)
 		return;
-	if (!n || spec->mesh->n > MAX_SETS || (n == 1 && sets[0].n < 2)) {
+	if (!n || (n == 1 && sets[0].n < 2)) {
 		diag_hint(diag_add(reader->diag, spec->mesh->mark, DIAG_MESH,
 				  "a mesh needs at least two nodes"),
 			"write [leaf1..2, spine1..2]");
@@ -536,8 +569,9 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 	}
 	topo_schema_read(&topo_link_schema, value, &spec, meshes ? &quiet : reader->diag);
 	topo_schema_inherit(&topo_link_schema, &spec, &reader->link_defaults);
-	has_ends = has(&spec, "endpoints") && spec.endpoints->kind == YAML_LIST;
-	has_mesh = has(&spec, "mesh") && spec.mesh->kind == YAML_LIST;
+	/* Without those of the defaults, which have their error. */
+	has_ends = has(&spec, "endpoints") && spec.endpoints && spec.endpoints->kind == YAML_LIST;
+	has_mesh = has(&spec, "mesh") && spec.mesh && spec.mesh->kind == YAML_LIST;
 	if (meshes) {
 		if (has_mesh && !has_ends)
 			read_mesh(reader, value, &spec);

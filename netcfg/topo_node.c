@@ -3,11 +3,35 @@
 #include "str.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* Images */
+
+const char *topo_path_hint(const char *path, int error)
+{
+	if (error != ENOENT)
+		return "";
+	if (path[0] == '~' || strchr(path, '$'))
+		return "~ and $VARIABLES stand for themselves here: write the path out";
+	return path[0] == '/' ? "" : "paths start at the directory of the lab file";
+}
+
+/* As access(); a directory is none that could be read. */
+static int check_file(const char *path, int mode)
+{
+	struct stat st;
+
+	if (access(path, mode) || stat(path, &st))
+		return -1;
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	errno = EISDIR;
+	return -1;
+}
 
 /* An absolute path for text; what it names must be readable. NULL with an error in diag. */
 static const char *read_path(struct topo_reader *reader, const char *what,
@@ -23,10 +47,12 @@ static const char *read_path(struct topo_reader *reader, const char *what,
 	}
 	if (path[0] != '/')
 		path = arena_printf(&reader->topo->arena, "%s/%s", reader->dir, path);
-	if (path && reader->check_files && access(path, is_disk ? R_OK | W_OK : R_OK)) {
+	if (path && reader->check_files && check_file(path, is_disk ? R_OK | W_OK : R_OK)) {
 		diag_hint(diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.80s\": %s", what,
 				  text->text, strerror(errno)),
-			"%s", strstr(path, "build/guest/") ? "build it: tools/guest-image" : "");
+			"%s",
+			strstr(path, "build/guest/") ? "build it: tools/guest-image"
+						     : topo_path_hint(text->text, errno));
 		return NULL;
 	}
 	if (path && reader->check_files && is_disk && !topo_check_disk(path, text, reader->diag))
@@ -106,6 +132,8 @@ static const struct topo_image *find_image(struct topo_reader *reader, const str
 	nearest = str_nearest(name->text, names, topo->n_images);
 	if (nearest)
 		diag_hint(item, "did you mean \"%s\"?", nearest);
+	else
+		diag_hint(item, "list it under \"images\"");
 	return NULL;
 }
 
@@ -142,6 +170,8 @@ static void read_spec(struct topo_reader *reader, const struct yaml_value *value
 			nearest = str_nearest(spec->group.text, names, n);
 			if (nearest)
 				diag_hint(item, "did you mean \"%s\"?", nearest);
+			else
+				diag_hint(item, "list it under \"groups\"");
 		}
 		topo_schema_inherit(&topo_node_schema, spec, &group_spec);
 	}
@@ -214,7 +244,9 @@ static void check_nfguest(struct topo_reader *reader, const struct yaml_value *v
 		const char *key;
 		bool is_there;
 	} keys[] = {{"ipv4", spec->ipv4}, {"ipv6", spec->ipv6}, {"gateway", spec->gateway},
-		{"forwarding", spec->forwarding}, {"disk", spec->disk.text}};
+		{"forwarding", spec->forwarding}, {"disk", spec->disk.text},
+		/* From the defaults it is meant for the other nodes. */
+		{"image", value->kind == YAML_MAP && topo_yaml_get(value, "image")}};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		if (keys[i].is_there)
@@ -279,6 +311,14 @@ void topo_read_nodes(struct topo_reader *reader, const struct yaml_value *nodes)
 	}
 }
 
+size_t topo_cmdline(const struct topo_node *node, char *buf, size_t size)
+{
+	const char *image = node->image->cmdline ? node->image->cmdline : "console=ttyS0 quiet";
+
+	return (size_t)snprintf(buf, size, "%s%s%s %s", image, node->cmdline ? " " : "",
+		node->cmdline ? node->cmdline : "", node->guest_args);
+}
+
 /* What can only be read when all nodes and links are known */
 
 static void add_after(struct topo_reader *reader, struct topo_node *node,
@@ -324,6 +364,46 @@ static void read_after(struct topo_reader *reader, struct topo_node *node,
 		add_after(reader, node, v);
 }
 
+/* A node that this one waits for and that never starts; every node that never starts has one. */
+static unsigned next_awaited(const struct topo *topo, const bool *done, unsigned node)
+{
+	unsigned i = 0;
+
+	while (done[topo->nodes[node].after[i]])
+		i++;
+	return topo->nodes[node].after[i];
+}
+
+static void complain_of_circle(struct topo_reader *reader, const bool *done, unsigned from)
+{
+	const struct topo *topo = reader->topo;
+	char names[160];
+	unsigned at = from, first;
+	size_t len;
+
+	/* After as many steps as there are nodes, one is in the circle and not on the way to it. */
+	for (unsigned i = 0; i < topo->n_nodes; i++)
+		at = next_awaited(topo, done, at);
+	first = at;
+	for (unsigned next = next_awaited(topo, done, at); next != at;
+		next = next_awaited(topo, done, next))
+		first = next < first ? next : first;
+	at = next_awaited(topo, done, first);
+	if (at == first) {
+		diag_add(reader->diag, topo->nodes[first].mark, DIAG_AFTER,
+			"node \"%s\" waits for itself by \"after\"", topo->nodes[first].name);
+		return;
+	}
+	len = (size_t)snprintf(names, sizeof(names), "%s", topo->nodes[first].name);
+	for (; at != first && len < sizeof(names) - 2 * TOPO_NAME_MAX;
+		at = next_awaited(topo, done, at))
+		len += (size_t)snprintf(names + len, sizeof(names) - len, ", %s",
+			topo->nodes[at].name);
+	diag_add(reader->diag, topo->nodes[first].mark, DIAG_AFTER,
+		"nodes wait for each other by \"after\": %s%s, %s", names,
+		at != first ? ", ..." : "", topo->nodes[first].name);
+}
+
 /* Take away nodes that wait for nothing left; what stays is a circle. */
 static void check_circles(struct topo_reader *reader)
 {
@@ -344,10 +424,30 @@ static void check_circles(struct topo_reader *reader)
 	}
 	for (unsigned i = 0; done && i < topo->n_nodes; i++) {
 		if (!done[i]) {
-			diag_add(reader->diag, topo->nodes[i].mark, DIAG_AFTER,
-				"node \"%s\" waits for itself by \"after\"", topo->nodes[i].name);
+			complain_of_circle(reader, done, i);
 			return;
 		}
+	}
+}
+
+/* What a kernel cuts off is what was said last, addresses of the node, and without a word. */
+static void check_cmdlines(struct topo_reader *reader)
+{
+	const struct topo *topo = reader->topo;
+
+	for (unsigned i = 0; i < topo->n_nodes; i++) {
+		const struct topo_node *node = &topo->nodes[i];
+		size_t len;
+
+		if (!node->image)
+			continue;
+		len = topo_cmdline(node, NULL, 0);
+		if (len > TOPO_CMDLINE_MAX)
+			diag_hint(diag_add(reader->diag, node->mark, DIAG_LIMIT,
+					  "the kernel arguments of node \"%s\" are %zu bytes long, "
+					  "a kernel takes %d",
+					  node->name, len, TOPO_CMDLINE_MAX),
+				"every address is a part of them");
 	}
 }
 
@@ -376,5 +476,6 @@ void topo_finish_nodes(struct topo_reader *reader, const struct yaml_value *node
 	topo_check_addresses(reader);
 	topo_check_mtus(reader);
 	topo_check_disks(reader);
+	check_cmdlines(reader);
 	check_circles(reader);
 }

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,9 +14,10 @@ bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_ran
 	const char *word = value->text, *dots = strstr(word, ".."), *digit = dots;
 	char *end;
 	unsigned long first, last;
+	unsigned width;
 
 	*ret_range = (struct topo_range){.word = word};
-	if (!dots)
+	if (!dots || strchr(word, '/')) /* a path is no name either */
 		return true;
 	while (digit > word && isdigit((unsigned char)digit[-1]))
 		digit--;
@@ -29,12 +31,15 @@ bool topo_range_parse(const struct yaml_value *value, struct topo_range *ret_ran
 		return false;
 	}
 	if (first > last || last - first >= TOPO_MAX_NODES) {
-		diag_add(diag, value->mark, DIAG_RANGE, "range \"%.40s\" holds %s names", word,
-			first > last ? "no" : "more than 1024");
+		diag_hint(diag_add(diag, value->mark, DIAG_RANGE, "range \"%.40s\" holds %s names",
+				  word, first > last ? "no" : "more than 1024"),
+			"%s", first > last ? "write the smaller number first" : "");
 		return false;
 	}
+	/* As a shell does it: h01..10 is h01, h02, and so on. */
+	width = digit[0] == '0' && dots - digit > 1 ? (unsigned)(dots - digit) : 1;
 	*ret_range = (struct topo_range){
-		word, (unsigned)(digit - word), (unsigned)first, (unsigned)last, true};
+		word, (unsigned)(digit - word), (unsigned)first, (unsigned)last, width, true};
 	return true;
 }
 
@@ -47,26 +52,39 @@ const char *topo_range_name(struct arena *arena, const struct topo_range *range,
 {
 	if (!range->is_range)
 		return range->word;
-	return arena_printf(arena, "%.*s%u", (int)range->prefix_len, range->word, range->first + i);
+	return arena_printf(arena, "%.*s%0*u", (int)range->prefix_len, range->word,
+		(int)range->width, range->first + i);
 }
 
 bool topo_name_check(const char *what, const char *name, struct diag_mark mark, unsigned max,
 	struct diag *diag)
 {
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.";
 	size_t len = strlen(name);
 	struct diag_item *item;
 
-	if (len && len <= max && isalnum((unsigned char)name[0]) &&
-		strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") ==
-			len)
+	if (strstr(name, "..") && strspn(name, letters) == len && strcmp(what, "node") != 0) {
+		diag_hint(diag_add(diag, mark, DIAG_RANGE,
+				  "\"%.40s\": only nodes have ranges of names", name),
+			"write them one by one");
+		return false;
+	}
+	if (len && len <= max && isalnum((unsigned char)name[0]) && strspn(name, letters) == len)
 		return true;
 	if (len > max) {
 		diag_add(diag, mark, DIAG_NAME, "%s name \"%.40s\" is longer than %u characters",
 			what, name, max);
 		return false;
 	}
-	item = diag_add(diag, mark, DIAG_NAME, "\"%.40s\" is not a %s name", name, what);
-	diag_hint(item, "use letters, digits, - _ and .");
+	item = diag_add(diag, mark, DIAG_NAME, "\"%.40s\" is not %s %s name", name,
+		strchr("aeiou", what[0]) ? "an" : "a", what);
+	if (!strcmp(what, "node") && strpbrk(name, "[*{"))
+		diag_hint(item, "a range is written h1..4");
+	else if (len && strspn(name, letters) == len)
+		diag_hint(item, "begin with a letter or digit");
+	else
+		diag_hint(item, "use letters, digits, - _ and .");
 	return false;
 }
 
@@ -119,9 +137,17 @@ void topo_no_node(struct topo_reader *reader, const char *name, struct diag_mark
 {
 	const struct topo *topo = reader->topo;
 	const char *names[TOPO_MAX_NODES];
-	const char *nearest;
+	const char *nearest, *colon = strchr(name, ':');
 	struct diag_item *item =
 		diag_add(reader->diag, mark, DIAG_NO_NODE, "no node called \"%.40s\"", name);
+	char node[TOPO_NAME_MAX + 1];
+
+	if (colon) {
+		(void)snprintf(node, sizeof(node), "%.*s", (int)(colon - name), name);
+		if (topo_find_node(topo, node) >= 0)
+			diag_hint(item, "write %s: the name of a node alone", node);
+		return;
+	}
 
 	for (unsigned i = 0; i < topo->n_nodes; i++)
 		names[i] = topo->nodes[i].name;
@@ -146,10 +172,30 @@ unsigned topo_interface(const char *name, struct diag_mark mark, struct diag *di
 		diag_hint(diag_add(diag, mark, DIAG_INTERFACE,
 				  "interface \"%.40s\" is not in eth1-eth%d", name, TOPO_MAX_NICS),
 			"%s",
-			number == 0 && !*end ? "eth0 is kept for a management interface" : "");
+			number == 0 && !*end ? "eth0 is kept for a management interface"
+			: *end == '.' ? "link the interface itself; what its node tags, it says "
+					"by addresses"
+			: number <= TOPO_MAX_NICS && !*end
+				? "write the number without zeros before it"
+				: "");
 		return 0;
 	}
 	return (unsigned)number;
+}
+
+/* What each link has of its own. */
+static void refuse_default_ends(struct topo_reader *reader, const struct yaml_value *link)
+{
+	static const char *const keys[] = {"endpoints", "mesh"};
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		const struct yaml_value *value = link ? topo_yaml_get(link, keys[i]) : NULL;
+
+		if (value)
+			diag_add(reader->diag, value->key->mark, DIAG_VALUE,
+				"\"%s\" cannot be a default: each link has its own", keys[i]);
+	}
+	reader->link_defaults.endpoints = reader->link_defaults.mesh = NULL;
 }
 
 static bool read_root(struct topo_reader *reader, const struct yaml_value *root,
@@ -184,6 +230,7 @@ static bool read_root(struct topo_reader *reader, const struct yaml_value *root,
 	topo_schema_read(&topo_defaults_schema, spec->defaults, &defaults, diag);
 	topo_schema_read(&topo_node_schema, defaults.node, &reader->node_defaults, diag);
 	topo_schema_read(&topo_link_schema, defaults.link, &reader->link_defaults, diag);
+	refuse_default_ends(reader, defaults.link);
 	reader->groups = spec->groups;
 	return true;
 }

@@ -112,7 +112,7 @@ static bool check_file(struct topo_reader *reader, const struct topo_port_spec *
 		return true;
 	diag_hint(diag_add(reader->diag, spec->rx_file.mark, DIAG_PORT, "file \"%.80s\": %s",
 			  spec->rx_file.text, err.msg),
-		"%s", err.hint);
+		"%s", err.hint[0] ? err.hint : topo_path_hint(spec->rx_file.text, -err.code));
 	return false;
 }
 

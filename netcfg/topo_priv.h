@@ -25,6 +25,7 @@ struct topo_reader {
 struct topo_range {
 	const char *word;
 	unsigned prefix_len, first, last;
+	unsigned width; /* digits at least, with zeros before the number */
 	bool is_range;
 };
 
@@ -40,6 +41,9 @@ bool topo_name_check(const char *what, const char *name, struct diag_mark mark, 
 	struct diag *diag);
 /** A top-level key that slipped into a map of names: say so. */
 bool topo_is_misplaced(const struct yaml_value *key, const char *under, struct diag *diag);
+
+/** What helps who wrote a path that gave the error; "" = nothing. */
+const char *topo_path_hint(const char *path, int error);
 
 /** nodes, images and groups: topo_node.c */
 void topo_read_images(struct topo_reader *reader, const struct yaml_value *images);
@@ -81,7 +85,7 @@ void topo_check_mtus(struct topo_reader *reader);
 /** steps of tests: topo_step.c; after all that they name */
 void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps);
 
-/** "no node called ..." with the nearest name. */
+/** "no node called ..." with the nearest name, or without the interface. */
 void topo_no_node(struct topo_reader *reader, const char *name, struct diag_mark mark);
 /** Number of an interface: "eth3" is 3; 0 with an error in diag when it is none. */
 unsigned topo_interface(const char *name, struct diag_mark mark, struct diag *diag);

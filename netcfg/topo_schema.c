@@ -1,12 +1,15 @@
 #include "topo_schema.h"
 
 #include "ctl_vswitch.h"
+#include "foreign.h"
 #include "former.h"
 #include "str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ARRAY_LEN(a)  (sizeof(a) / sizeof((a)[0]))
@@ -187,18 +190,80 @@ static const struct topo_field step_fields[] = {
 		"seconds that the step may take"),
 };
 
-#define SCHEMA(name, what)                                \
+/* What other tools call it, of containerlab, Compose, netplan and our own command line: the key it
+ * is here, or a hint. */
+
+static const struct foreign_word root_words[] = {
+	{"topology", "nodes, bridges and links stand at the top level"},
+	{"kinds", "\"groups\" and \"defaults\" say what nodes have in common"},
+	{"include includes", "a lab is one file"},
+	{"description comment", "write it as a comment, after \"#\""},
+	{"hosts vms machines domains services routers", "nodes"},
+	{"switches networks", "bridges"},
+	{"cables wires edges", "links"},
+	{"tests steps", "test"},
+	{NULL, NULL},
+};
+
+#define BY_INTERFACE "write ipv4: { eth1: 10.0.0.1/24 }"
+
+static const struct foreign_word node_words[] = {
+	{"cpu cpus vcpu cores smp", "vcpus"},
+	{"ram mem", "memory"},
+	{"gw default-route", "gateway"},
+	{"ip address addresses ip-address ethernets networks", BY_INTERFACE},
+	{"depends_on depends-on startup-delay wait-for", "\"after\" says which nodes must be ready "
+							 "first"},
+	{"kernel initrd", "\"image\" names one of \"images\", which have kernel and initrd"},
+	{"append args kernel-args", "cmdline"},
+	{"nics nic", "interfaces"},
+	{"disks drive hdd", "disk"},
+	{"exec", "\"exec\" is a key of a step of \"test\""},
+	{NULL, NULL},
+};
+
+static const struct foreign_word bridge_words[] = {
+	{"ip address addresses", "a port of type tap on the bridge has the host's address"},
+	{"vlan tag trunks", "vlans"},
+	{"aging ageing-time ageing_time", "ageing"},
+	{NULL, NULL},
+};
+
+static const struct foreign_word port_words[] = {
+	{"bridge master", "a link joins them: endpoints: [PORT, BRIDGE]"},
+	{"kind", "type"},
+	{"interface iface device ifname", "dev"},
+	{"socket sock", "path"},
+	{"address addresses ipv4 ipv6", "ip"},
+	{NULL, NULL},
+};
+
+static const struct foreign_word link_words[] = {
+	{"vlan vlans vid pvid tag trunk trunks tagged untagged access allowed-vlans",
+		"access-vlan: 10 makes an access port, trunk-vlans: [10, 20] a trunk"},
+	{"native", "native-vlan"},
+	{"up state status", "enabled"},
+	{"ends nodes interfaces", "endpoints"},
+	{NULL, NULL},
+};
+
+static const struct foreign_word step_words[] = {
+	{"cmd command run", "exec"},
+	{NULL, NULL},
+};
+
+#define SCHEMA(name, what, words)                         \
 	const struct topo_schema topo_##name##_schema = { \
-		what, name##_fields, ARRAY_LEN(name##_fields)}
-SCHEMA(root, "lab");
-SCHEMA(defaults, "defaults");
-SCHEMA(ready, "ready");
-SCHEMA(image, "image");
-SCHEMA(node, "node");
-SCHEMA(bridge, "bridge");
-SCHEMA(port, "port");
-SCHEMA(link, "link");
-SCHEMA(step, "step");
+		what, name##_fields, ARRAY_LEN(name##_fields), words}
+SCHEMA(root, "a lab", root_words);
+SCHEMA(defaults, "defaults", NULL);
+SCHEMA(ready, "\"ready\"", NULL);
+SCHEMA(image, "an image", NULL);
+SCHEMA(node, "a node", node_words);
+SCHEMA(bridge, "a bridge", bridge_words);
+SCHEMA(port, "a port", port_words);
+SCHEMA(link, "a link", link_words);
+SCHEMA(step, "a step", step_words);
 
 const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defaults_schema,
 	&topo_ready_schema, &topo_image_schema, &topo_node_schema, &topo_bridge_schema,
@@ -216,14 +281,61 @@ static const struct topo_field *find_field(const struct topo_schema *schema, con
 	return name ? find_field(schema, name) : NULL;
 }
 
+/* A key where another map has it. */
+static void hint_misplaced(const struct topo_schema *schema, const char *key,
+	struct diag_item *item)
+{
+	const struct {
+		const struct topo_schema *schema;
+		const char *name;
+	} others[] = {{&topo_link_schema, "link"}, {&topo_node_schema, "node"}};
+
+	if (schema != &topo_root_schema && find_field(&topo_root_schema, key)) {
+		diag_hint(item, "\"%s\" belongs at the top level: remove the spaces before it",
+			key);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (schema == others[i].schema || !find_field(others[i].schema, key))
+			continue;
+		if (schema == &topo_defaults_schema)
+			diag_hint(item, "\"%s\" is a key of a %s: write %s: { %s: ... }", key,
+				others[i].name, others[i].name, key);
+		else
+			diag_hint(item, "\"%s\" is a key of a %s", key, others[i].name);
+		return;
+	}
+}
+
+/* "vcpus:2" between braces is a key as a whole. */
+static bool hint_glued(const struct topo_schema *schema, const struct yaml_value *key,
+	struct diag_item *item)
+{
+	const char *colon = strchr(key->text, ':');
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - key->text : 0), key->text);
+	if (!colon || !key->plain || !find_field(schema, name))
+		return false;
+	diag_hint(item, "write \"%s: %.40s\", with a blank after the colon", name, colon + 1);
+	return true;
+}
+
 static void unknown_key(const struct topo_schema *schema, const struct yaml_value *key,
 	struct diag *diag)
 {
 	const char *names[64];
-	const char *nearest;
+	const char *nearest, *ours = schema->words ? foreign_find(schema->words, key->text) : NULL;
 	unsigned n = 0;
 	struct diag_item *item = diag_add(diag, key->mark, DIAG_UNKNOWN_KEY,
-		"a %s has no key \"%.40s\"", schema->what, key->text);
+		"%s has no key \"%.40s\"", schema->what, key->text);
+
+	if (hint_glued(schema, key, item))
+		return;
+	if (ours) {
+		diag_hint(item, find_field(schema, ours) ? "did you mean \"%s\"?" : "%s", ours);
+		return;
+	}
 
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		if (schema->fields[i].kind != TOPO_LATER)
@@ -232,20 +344,78 @@ static void unknown_key(const struct topo_schema *schema, const struct yaml_valu
 	nearest = str_nearest(key->text, names, n);
 	if (nearest)
 		diag_hint(item, "did you mean \"%s\"?", nearest);
-	else if (schema != &topo_root_schema && find_field(&topo_root_schema, key->text))
-		diag_hint(item, "\"%s\" belongs at the top level: remove the spaces before it",
-			key->text);
-	else if (schema != &topo_link_schema && find_field(&topo_link_schema, key->text))
-		diag_hint(item, "\"%s\" is a key of a link", key->text);
-	else if (schema != &topo_node_schema && find_field(&topo_node_schema, key->text))
-		diag_hint(item, "\"%s\" is a key of a node", key->text);
+	else
+		hint_misplaced(schema, key->text, item);
+}
+
+/* What YAML 1.1 and people take for a boolean; NULL = not this one. */
+static const char *boolean_meant(const char *text)
+{
+	static const char *const words[2][6] = {
+		{"false", "no", "off", "n", "0"}, {"true", "yes", "on", "y", "1"}};
+
+	for (int truth = 0; truth < 2; truth++) {
+		for (int i = 0; words[truth][i]; i++) {
+			if (!strcasecmp(words[truth][i], text))
+				return words[truth][0];
+		}
+	}
+	return NULL;
+}
+
+/* Would the text be right without its quotes? */
+static bool is_quoted(const struct topo_field *field, const struct yaml_value *value)
+{
+	struct yaml_value plain = {.kind = YAML_SCALAR, .text = value->text, .plain = true};
+	uint64_t number;
+	bool truth;
+
+	if (value->kind != YAML_SCALAR || value->plain)
+		return false;
+	return field->kind == TOPO_BOOL ? topo_yaml_bool(&plain, &truth)
+					: !topo_yaml_u64(&plain, &number);
+}
+
+/* "300s", "5 minutes"; not "0b11" or "1e3", which are numbers elsewhere. */
+static bool has_unit(const struct yaml_value *value)
+{
+	size_t n = strspn(value->text, "0123456789");
+
+	n += n ? strspn(value->text + n, " ") : 0;
+	return n && value->text[0] != '0' && isalpha((unsigned char)value->text[n]) &&
+	       !strcmp(topo_yaml_kind(value), "text");
+}
+
+static void hint_type(const struct topo_field *field, const struct yaml_value *value,
+	struct diag_item *item)
+{
+	bool is_number = field->kind == TOPO_NUMBER || field->kind == TOPO_VLAN,
+	     is_text = value->kind == YAML_SCALAR;
+
+	if (topo_yaml_is_null(value))
+		return;
+	if ((is_number || field->kind == TOPO_BOOL) && is_quoted(field, value))
+		diag_hint(item, "remove the quotes");
+	else if (field->kind == TOPO_BOOL && is_text && boolean_meant(value->text))
+		diag_hint(item, "write %s", boolean_meant(value->text));
+	else if (field->kind == TOPO_VLAN && (!is_text || isdigit((unsigned char)value->text[0])))
+		diag_hint(item, "it is one VLAN; trunk-vlans takes many");
+	else if (field->kind == TOPO_NUMBER && is_text && has_unit(value))
+		diag_hint(item, "write the number alone, without a unit");
+	else if (field->kind == TOPO_LIST_OF)
+		diag_hint(item, "write [ONE, TWO], or one on each line after \"- \"");
+	else if (field->kind == TOPO_MAP_OF)
+		diag_hint(item, value->kind == YAML_LIST
+					? "write \"NAME: ...\" instead of \"- NAME\""
+					: "write { NAME: ... }");
 }
 
 static bool wrong_type(const struct topo_field *field, const struct yaml_value *value,
 	const char *want, struct diag *diag)
 {
-	diag_add(diag, value->mark, DIAG_TYPE, "\"%s\" wants %s, not %s", field->name, want,
-		topo_yaml_kind(value));
+	hint_type(field, value,
+		diag_add(diag, value->mark, DIAG_TYPE, "\"%s\" wants %s, not %s", field->name, want,
+			topo_yaml_kind(value)));
 	return false;
 }
 
@@ -274,33 +444,78 @@ static bool read_number(const struct topo_field *field, const struct yaml_value 
 			"VLAN %.20s does not exist; use 1-4094", value->text);
 	else
 		diag_add(diag, value->mark, DIAG_NUMBER,
-			"\"%s\" is %.20s, not in %" PRIu64 "-%" PRIu64, field->name, value->text,
-			field->min, field->max);
+			"\"%s\" is %.20s%s, not in %" PRIu64 "-%" PRIu64, field->name, value->text,
+			strlen(value->text) > 20 ? "..." : "", field->min, field->max);
 	return false;
+}
+
+/* What a number without a unit, or with a blank before it, was meant to be. */
+static void hint_size(const struct topo_field *field, const char *text, struct diag_item *item)
+{
+	static const char units[] = "KMG";
+	size_t n = strspn(text, "0123456789");
+	const char *unit = text + n + strspn(text + n, " ");
+	char meant[32];
+	uint64_t bytes;
+
+	if (n && unit > text + n) {
+		(void)snprintf(meant, sizeof(meant), "%.*s%s", (int)n, text, unit);
+		if (!str_parse_size(meant, &bytes)) {
+			diag_hint(item, "write %s, without a blank", meant);
+			return;
+		}
+	}
+	for (const char *u = units; n && !text[n] && *u; u++) {
+		(void)snprintf(meant, sizeof(meant), "%.20s%c", text, *u);
+		if (!str_parse_size(meant, &bytes) && bytes >= field->min && bytes <= field->max) {
+			diag_hint(item, "without a unit it is bytes: did you mean %s?", meant);
+			return;
+		}
+	}
+	if (n && text[n] == '.')
+		diag_hint(item, "write a whole number with a smaller unit, such as 1536M");
+	else if (str_parse_size(text, &bytes) == -EINVAL)
+		diag_hint(item, "write a number with K, M or G, such as 256M");
 }
 
 static bool read_size(const struct topo_field *field, const struct yaml_value *value, uint64_t *at,
 	struct diag *diag)
 {
+	struct diag_item *item;
 	uint64_t bytes = 0;
+	int code;
 
-	if (value->kind != YAML_SCALAR)
+	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value))
 		return wrong_type(field, value, "a size such as 256M", diag);
-	if (str_parse_size(value->text, &bytes)) {
-		diag_hint(diag_add(diag, value->mark, DIAG_NUMBER, "\"%s\": \"%.20s\" is no size",
-				  field->name, value->text),
-			"write a number with K, M or G, such as 256M");
-		return false;
-	}
-	if (bytes >= field->min && bytes <= field->max) {
+	code = str_parse_size(value->text, &bytes);
+	if (!code && bytes >= field->min && bytes <= field->max) {
 		*at = bytes;
 		return true;
 	}
-	diag_hint(diag_add(diag, value->mark, DIAG_NUMBER,
-			  "\"%s\" is %.20s, not in %" PRIu64 "M-%" PRIu64 "G", field->name,
-			  value->text, field->min >> 20, field->max >> 30),
-		"%s", bytes < 65536 ? "the unit is bytes unless K, M or G follows" : "");
+	if (code == -EINVAL)
+		item = diag_add(diag, value->mark, DIAG_NUMBER, "\"%s\": \"%.20s\" is no size",
+			field->name, value->text);
+	else
+		item = diag_add(diag, value->mark, DIAG_NUMBER,
+			"\"%s\" is %.20s, not in %" PRIu64 "M-%" PRIu64 "G", field->name,
+			value->text, field->min >> 20, field->max >> 30);
+	hint_size(field, value->text, item);
 	return false;
+}
+
+static void hint_vlans(const char *text, struct diag_item *item)
+{
+	char *after, *end;
+	unsigned long first = strtoul(text, &after, 10), last;
+	bool dots = !strncmp(after, "..", 2);
+
+	last = strtoul(after + (dots ? 2 : *after == '-'), &end, 10);
+	if (after > text && dots && first <= last && !*end && end > after + 2)
+		diag_hint(item, "write %lu-%lu", first, last);
+	else if (after > text && *after == '-' && first > last && !*end && end > after + 1)
+		diag_hint(item, "write the smaller number first");
+	else
+		diag_hint(item, "write 10, or [10, 20-29]");
 }
 
 static bool read_vlan_text(const struct topo_field *field, const struct yaml_value *value,
@@ -319,9 +534,9 @@ static bool read_vlan_text(const struct topo_field *field, const struct yaml_val
 		return false;
 	}
 	if (code) {
-		diag_hint(diag_add(diag, value->mark, DIAG_VLAN_SYNTAX,
-				  "\"%.20s\" is neither a VLAN nor a range", value->text),
-			"write 10, or [10, 20-29]");
+		hint_vlans(value->text,
+			diag_add(diag, value->mark, DIAG_VLAN_SYNTAX,
+				"\"%.20s\" is neither a VLAN nor a range", value->text));
 		return false;
 	}
 	while (vlan_set_next_range(&one, &vid, &first, &last))
@@ -335,10 +550,16 @@ static bool read_vlans(const struct topo_field *field, const struct yaml_value *
 	bool ok = true;
 
 	if (value->kind != YAML_LIST)
-		return read_vlan_text(field, value, at, diag);
-	for (const struct yaml_value *v = value->first; v; v = v->next)
+		ok = read_vlan_text(field, value, at, diag);
+	for (const struct yaml_value *v = value->kind == YAML_LIST ? value->first : NULL; v;
+		v = v->next)
 		ok = read_vlan_text(field, v, at, diag) && ok;
-	return ok;
+	if (!ok || vlan_set_count(at))
+		return ok;
+	diag_hint(diag_add(diag, value->mark, DIAG_VLAN_SYNTAX, "\"%s\" holds no VLAN",
+			  field->name),
+		"leave it out for all VLANs");
+	return false;
 }
 
 static bool read_word(const struct topo_field *field, const struct yaml_value *value, uint64_t *at,
@@ -376,6 +597,12 @@ static bool read_text(const struct topo_field *field, const struct yaml_value *v
 		return wrong_type(field, value, "text", diag);
 	if (!value->text[0]) {
 		diag_add(diag, value->mark, DIAG_VALUE, "\"%s\" is empty", field->name);
+		return false;
+	}
+	if (strchr(value->text, '\n')) {
+		diag_hint(diag_add(diag, value->mark, DIAG_VALUE, "\"%s\" has a line break",
+				  field->name),
+			"write it on one line, or after \">\", which joins lines");
 		return false;
 	}
 	for (const char *c = value->text; *c; c++) {
@@ -434,8 +661,9 @@ bool topo_schema_is_map(const struct yaml_value *value, const char *what, struct
 {
 	if (value->kind == YAML_MAP || topo_yaml_is_null(value))
 		return true;
-	diag_add(diag, value->mark, DIAG_TYPE, "%s must be a map of keys, not %s", what,
-		topo_yaml_kind(value));
+	diag_hint(diag_add(diag, value->mark, DIAG_TYPE, "%s must be a map of keys, not %s", what,
+			  topo_yaml_kind(value)),
+		"write { KEY: VALUE }");
 	return false;
 }
 
@@ -443,10 +671,8 @@ void topo_schema_read(const struct topo_schema *schema, const struct yaml_value 
 	struct diag *diag)
 {
 	uint64_t *set = spec;
-	char what[32];
 
-	(void)snprintf(what, sizeof(what), "a %s", schema->what);
-	if (!map || !topo_schema_is_map(map, what, diag))
+	if (!map || !topo_schema_is_map(map, schema->what, diag))
 		return;
 	for (const struct yaml_value *v = map->first; v; v = v->next) {
 		const struct topo_field *field = find_field(schema, v->key->text);

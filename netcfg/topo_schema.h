@@ -27,6 +27,8 @@ enum topo_kind {
 	TOPO_LATER,   /* known, not supported yet */
 };
 
+struct foreign_word;
+
 struct topo_text {
 	const char *text;
 	struct diag_mark mark;
@@ -42,9 +44,10 @@ struct topo_field {
 };
 
 struct topo_schema {
-	const char *what; /* "node" */
+	const char *what; /* "a node" */
 	const struct topo_field *fields;
 	unsigned n_fields;
+	const struct foreign_word *words; /* what others call its keys; NULL = none */
 };
 
 struct topo_root_spec {

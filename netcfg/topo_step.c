@@ -42,6 +42,13 @@ static void add_port(struct topo_reader *reader, struct topo_step *step,
 			"make it { type: vhost-user, path: SOCKET, mode: server }");
 		return;
 	}
+	for (unsigned k = 0; k < step->n_ports; k++) {
+		if (step->ports[k] != (unsigned)i)
+			continue;
+		diag_add(reader->diag, value->mark, DIAG_VALUE, "port \"%s\" stands here twice",
+			topo->ports[i].name);
+		return;
+	}
 	if (step->n_ports == TOPO_MAX_STEP_PORTS)
 		diag_add(reader->diag, value->mark, DIAG_LIMIT, "more than %d ports",
 			TOPO_MAX_STEP_PORTS);
@@ -82,6 +89,17 @@ static void read_exec(struct topo_reader *reader, const struct yaml_value *value
 			"node \"%s\" is an nfguest, which has no shell", step->node);
 }
 
+/* A key that belongs to the other sort of step. */
+static void check_useless(struct topo_reader *reader, const struct yaml_value *step,
+	const char *key, const char *verb)
+{
+	const struct yaml_value *value = topo_yaml_get(step, key);
+
+	if (value)
+		diag_add(reader->diag, value->key->mark, DIAG_VALUE,
+			"\"%s\" is of no use to \"%s\"", key, verb);
+}
+
 static void read_step(struct topo_reader *reader, const struct yaml_value *value,
 	struct topo_step *step)
 {
@@ -108,10 +126,13 @@ static void read_step(struct topo_reader *reader, const struct yaml_value *value
 			"measurement");
 		return;
 	}
-	if (spec.exec.text)
+	if (spec.exec.text) {
+		check_useless(reader, value, "ports", "exec");
 		read_exec(reader, value, &spec, step);
-	else
+	} else {
+		check_useless(reader, value, "node", "swbench");
 		read_swbench(reader, value, &spec, step);
+	}
 }
 
 void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps)

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <yaml.h>
 
+#define WRITE_OUT "write it out, or use defaults: and groups:"
+
 struct builder {
 	struct arena *arena;
 	struct diag *diag;
@@ -36,6 +38,14 @@ static void check_duplicate(struct builder *b, const struct yaml_value *map,
 			first->key->mark.line);
 }
 
+/* A value that is not there stands where its key does: libyaml has it at what comes next. */
+static void set_key(struct yaml_value *value, const struct yaml_value *key)
+{
+	value->key = key;
+	if (value->kind == YAML_SCALAR && value->plain && !value->text[0])
+		value->mark = key->mark;
+}
+
 /* Hang value where it belongs. A scalar in a map is a key first. */
 static int attach(struct builder *b, struct yaml_value *value)
 {
@@ -64,12 +74,20 @@ static int attach(struct builder *b, struct yaml_value *value)
 					"more than 4096 keys in one map");
 				return -E2BIG;
 			}
+			if (value->plain && !strcmp(value->text, "<<")) {
+				diag_hint(diag_add(b->diag, value->mark, DIAG_YAML_FEATURE,
+						  "merge keys are not read"),
+					WRITE_OUT);
+				return -EINVAL;
+			}
 			check_duplicate(b, parent, value);
 			*key = value;
 			return 0;
 		}
-		value->key = *key;
+		set_key(value, *key);
 		*key = NULL;
+		if (topo_yaml_get(parent, value->key->text))
+			return 0; /* the first one counts, so that there is one error */
 	}
 	if (parent->last)
 		parent->last->next = value;
@@ -92,11 +110,25 @@ static int push(struct builder *b, struct yaml_value *value)
 	return 0;
 }
 
-static int refuse(struct builder *b, const yaml_event_t *event, const char *what)
+static int refuse(struct builder *b, const yaml_event_t *event, const char *what, const char *hint)
 {
 	diag_hint(diag_add(b->diag, mark_of(event), DIAG_YAML_FEATURE, "%s are not read", what),
-		"write it out, or use defaults: and groups:");
+		"%s", hint);
 	return -EINVAL;
+}
+
+/* "|" and ">" keep the last line break, which belongs to the form and not to the text. */
+static size_t text_length(const yaml_event_t *event)
+{
+	const char *text = (const char *)event->data.scalar.value;
+	size_t len = event->data.scalar.length;
+
+	if (event->data.scalar.style == YAML_LITERAL_SCALAR_STYLE ||
+		event->data.scalar.style == YAML_FOLDED_SCALAR_STYLE) {
+		while (len && text[len - 1] == '\n')
+			len--;
+	}
+	return len;
 }
 
 static int on_value(struct builder *b, const yaml_event_t *event, enum yaml_kind kind,
@@ -106,9 +138,9 @@ static int on_value(struct builder *b, const yaml_event_t *event, enum yaml_kind
 	int code;
 
 	if (anchor)
-		return refuse(b, event, "anchors");
+		return refuse(b, event, "anchors", WRITE_OUT);
 	if (tag)
-		return refuse(b, event, "tags");
+		return refuse(b, event, "tags", "write the value without it");
 	value = arena_alloc(b->arena, sizeof(*value));
 	if (!value)
 		return -ENOMEM;
@@ -116,13 +148,13 @@ static int on_value(struct builder *b, const yaml_event_t *event, enum yaml_kind
 	value->mark = mark_of(event);
 	if (kind == YAML_SCALAR) {
 		const char *text = (const char *)event->data.scalar.value;
-		size_t len = event->data.scalar.length;
+		size_t len = text_length(event);
 
 		value->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 		value->text = arena_copy(b->arena, text, len);
 		if (!value->text)
 			return -ENOMEM;
-		if (strlen(text) != len) {
+		if (strlen(value->text) != len) {
 			diag_add(b->diag, value->mark, DIAG_SYNTAX, "text has a NUL character");
 			return -EINVAL;
 		}
@@ -136,9 +168,12 @@ static int on_event(struct builder *b, const yaml_event_t *event)
 {
 	switch (event->type) {
 	case YAML_DOCUMENT_START_EVENT:
-		return b->n_documents++ ? refuse(b, event, "several documents in one file") : 0;
+		if (!b->n_documents++)
+			return 0;
+		return refuse(b, event, "several documents in one file",
+			"a file is one lab: put the other one into a file of its own");
 	case YAML_ALIAS_EVENT:
-		return refuse(b, event, "aliases");
+		return refuse(b, event, "aliases", WRITE_OUT);
 	case YAML_SCALAR_EVENT:
 		return on_value(b, event, YAML_SCALAR, event->data.scalar.anchor,
 			event->data.scalar.tag);
@@ -157,21 +192,113 @@ static int on_event(struct builder *b, const yaml_event_t *event)
 	}
 }
 
-static void syntax_error(struct diag *diag, const yaml_parser_t *parser)
+/* ---- What libyaml cannot read ---------------------------------------------------------------- */
+
+/* Where the byte stands; libyaml tells the bytes before what is not text. */
+static struct diag_mark mark_of_byte(const struct diag *diag, size_t begin, size_t offset)
 {
-	/* What is not closed is found at the end of the file; where it was opened tells more. */
-	bool at_end = parser->context && parser->problem_mark.index >= diag->size;
-	yaml_mark_t at = at_end ? parser->context_mark : parser->problem_mark;
-	struct diag_mark mark = {(unsigned)at.line + 1, (unsigned)at.column + 1, 1};
-	struct diag_item *item;
+	struct diag_mark mark = {1, 1, 1};
+
+	for (size_t i = begin; i < diag->size && i < begin + offset; i++) {
+		if (diag->text[i] == '\n') {
+			mark.line++;
+			mark.column = 1;
+		} else if (((unsigned char)diag->text[i] & 0xc0) != 0x80) {
+			mark.column++;
+		}
+	}
+	return mark;
+}
+
+static bool says(const char *text, const char *words)
+{
+	return text && strstr(text, words);
+}
+
+/* What stands at the place and before it in its line; "" at the end of the file. */
+struct place {
+	char here;
+	bool is_first; /* but for blanks */
+};
+
+static struct place look_at(const struct diag *diag, size_t begin, struct diag_mark mark)
+{
+	struct place place = {'\0', true};
+	unsigned line = 1, column = 1;
+
+	for (size_t i = begin; i < diag->size; i++) {
+		char c = diag->text[i];
+
+		if (((unsigned char)c & 0xc0) == 0x80)
+			continue;
+		if (line == mark.line && column == mark.column) {
+			place.here = c;
+			break;
+		}
+		if (line == mark.line && c != ' ' && c != '\t')
+			place.is_first = false;
+		column = c == '\n' ? 1 : column + 1;
+		line += c == '\n';
+	}
+	return place;
+}
+
+/* The usual cause, in the words of who wrote the file; NULL = none is known. */
+static const char *usual_cause(const yaml_parser_t *parser, bool at_context, struct place place)
+{
+	const char *problem = parser->problem;
 
 	if (parser->error == YAML_READER_ERROR)
-		mark = (struct diag_mark){0};
+		return says(problem, "UTF-8") ? "save the file as UTF-8" : "remove it";
+	if (says(problem, "cannot start any token"))
+		return place.here == '\t' ? "indent with spaces, not with tabs"
+					  : "put the value between quotes";
+	if (says(parser->context, "scanning an alias") ||
+		says(parser->context, "scanning an anchor"))
+		return "put the value between quotes";
+	if (says(problem, "could not find expected ':'"))
+		return "write KEY: VALUE, with a colon and a blank";
+	if (says(problem, "mapping values are not allowed"))
+		return "put a value with a colon between quotes; keys side by side are indented "
+		       "alike";
+	if (says(problem, "block sequence entries are not allowed"))
+		return "begin the list on the next line";
+	if (says(problem, "unknown escape character"))
+		return "a backslash begins an escape between \"...\": use '...'";
+	if (at_context)
+		return "what is opened here is not closed, or a comma is missing";
+	if (says(problem, "did not find expected ','"))
+		return "a comma or the closing bracket is missing before it";
+	if (place.here == '}' || place.here == ']')
+		return "nothing is open that it would close";
+	if (says(problem, "did not find expected") && place.is_first)
+		return "keys side by side are indented alike";
+	if (says(problem, "did not find expected"))
+		return "the value ends before it: put all of it between quotes";
+	return NULL;
+}
+
+static void syntax_error(struct diag *diag, const yaml_parser_t *parser, size_t begin)
+{
+	/* Where it began tells more than where it was noticed: at the next line, or at the end. */
+	bool at_context = parser->context &&
+			  parser->problem_mark.line > parser->context_mark.line &&
+			  (says(parser->context, "flow") || says(parser->context, "quoted"));
+	bool is_word = says(parser->context, "simple key") || says(parser->context, "an alias") ||
+		       says(parser->context, "an anchor");
+	yaml_mark_t at = at_context || is_word ? parser->context_mark : parser->problem_mark;
+	struct diag_mark mark = {(unsigned)at.line + 1, (unsigned)at.column + 1, 1};
+	struct diag_item *item;
+	const char *cause;
+
+	if (parser->error == YAML_READER_ERROR)
+		mark = mark_of_byte(diag, begin, parser->problem_offset);
 	item = diag_add(diag, mark, DIAG_SYNTAX, "not YAML: %s%s%s",
 		parser->problem ? parser->problem : "?", parser->context ? ", " : "",
 		parser->context ? parser->context : "");
-	if (parser->problem && strstr(parser->problem, "cannot start any token"))
-		diag_hint(item, "a tab? indent with spaces, and quote this character");
+	cause = usual_cause(parser, at_context, look_at(diag, begin, mark));
+	if (cause)
+		diag_hint(item, "%s", cause);
 }
 
 /* Editors of Windows put one before the text. */
@@ -180,10 +307,12 @@ static size_t skip_byte_order_mark(const struct diag *diag)
 	return diag->size >= 3 && !memcmp(diag->text, "\xef\xbb\xbf", 3) ? 3 : 0;
 }
 
+/* By its mark, or by the half of its first letter that is zero. */
 static bool is_utf16(const struct diag *diag)
 {
 	return diag->size >= 2 &&
-	       (!memcmp(diag->text, "\xff\xfe", 2) || !memcmp(diag->text, "\xfe\xff", 2));
+	       (!memcmp(diag->text, "\xff\xfe", 2) || !memcmp(diag->text, "\xfe\xff", 2) ||
+		       !diag->text[0] != !diag->text[1]);
 }
 
 const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
@@ -219,7 +348,7 @@ const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
 		yaml_event_t event;
 
 		if (!yaml_parser_parse(&parser, &event)) {
-			syntax_error(diag, &parser);
+			syntax_error(diag, &parser, begin);
 			b.root = NULL;
 			break;
 		}
@@ -231,6 +360,8 @@ const struct yaml_value *topo_yaml_parse(struct arena *arena, struct diag *diag)
 		yaml_event_delete(&event);
 	}
 	yaml_parser_delete(&parser);
+	if (b.root && b.root->kind == YAML_SCALAR && b.root->plain && !b.root->text[0])
+		b.root = NULL; /* the start of a document and nothing more */
 	if (!b.root && diag->n == errors)
 		diag_add(diag, (struct diag_mark){0}, arena->failed ? DIAG_LIMIT : DIAG_SYNTAX,
 			arena->failed ? "out of memory" : "file is empty");
@@ -279,6 +410,25 @@ bool topo_yaml_bool(const struct yaml_value *value, bool *ret)
 	return false;
 }
 
+/* A number of the core schema that is not a whole one. */
+static bool is_fraction(const struct yaml_value *value)
+{
+	const char *text = value->text + (value->text[0] == '-' || value->text[0] == '+');
+	size_t n = strspn(text, "0123456789");
+
+	if (!value->plain || !n || !text[n])
+		return false;
+	text += n;
+	text += *text == '.';
+	text += strspn(text, "0123456789");
+	if (*text == 'e' || *text == 'E') {
+		text++;
+		text += *text == '-' || *text == '+';
+		return *text && !text[strspn(text, "0123456789")];
+	}
+	return !*text;
+}
+
 int topo_yaml_u64(const struct yaml_value *value, uint64_t *ret)
 {
 	const char *text = value->text;
@@ -315,5 +465,7 @@ const char *topo_yaml_kind(const struct yaml_value *value)
 		return "nothing";
 	if (topo_yaml_bool(value, &truth))
 		return "a boolean";
+	if (is_fraction(value))
+		return "a fraction";
 	return topo_yaml_u64(value, &number) ? "text" : "a number";
 }

@@ -46,7 +46,7 @@ bool topo_yaml_is_null(const struct yaml_value *value);
 bool topo_yaml_bool(const struct yaml_value *value, bool *ret);
 /** Decimal, 0x or 0o integer. 0, -EINVAL or -ERANGE. */
 int topo_yaml_u64(const struct yaml_value *value, uint64_t *ret);
-/** "a list", "a map", "a number", "true or false", "text", "nothing". */
+/** "a list", "a map", "a number", "a fraction", "a boolean", "text", "nothing". */
 const char *topo_yaml_kind(const struct yaml_value *value);
 
 #endif

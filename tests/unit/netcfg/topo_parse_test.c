@@ -252,7 +252,7 @@ static void manual_lists_every_key(void **state)
 		for (unsigned f = 0; f < topo_schemas[i]->n_fields; f++) {
 			(void)snprintf(word, sizeof(word), "*%s*", topo_schemas[i]->fields[f].name);
 			if (!strstr(page, word))
-				fail_msg("weft-lab(5) does not mention the key %s of a %s", word,
+				fail_msg("weft-lab(5) does not mention the key %s of %s", word,
 					topo_schemas[i]->what);
 		}
 	}
