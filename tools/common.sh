@@ -63,6 +63,17 @@ step() {
 	return "$status"
 }
 
+# forget_foreign_build DIR: remove a build directory that was made in another place and copied with the
+# tree. What is built in it comes from there, or from both.
+forget_foreign_build() {
+	local info=$1/meson-info/meson-info.json made_in
+	[[ -e $info ]] || return 0
+	made_in=$(sed -n 's/.*"source": "\([^"]*\)".*/\1/p' "$info" | head -n 1)
+	[[ $made_in != "$(pwd -P)" ]] || return 0
+	printf '%s was made for %s: making it anew\n' "$1" "$made_in"
+	rm -rf -- "$1"
+}
+
 need() {
 	local cmd
 	for cmd; do

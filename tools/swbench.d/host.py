@@ -8,6 +8,10 @@ import subprocess
 import sys
 import time
 
+# Where `meson install` puts programs and nfguest, seen from the folder where it puts this file.
+INSTALLED = [os.path.normpath(os.path.join(os.path.dirname(os.path.realpath(__file__)), path))
+             for path in ("../../../../bin", "../..")]
+
 CLONE_NEWNET = 0x40000000
 PR_SET_PDEATHSIG = 1
 
@@ -21,6 +25,13 @@ PROGRAMS = {"vswitch": "vswitch/vswitch", "netcfg": "netcfg/netcfg", "vmm": "vmm
             "fe": "tools/bench.d/bench-fe", "cycles": "tools/bench.d/bench-cycles"}
 
 
+def find(build, path):
+    """What was built, or else what was installed with us."""
+    built = os.path.abspath(os.path.join(build, path))
+    installed = [os.path.join(folder, os.path.basename(path)) for folder in INSTALLED]
+    return next((name for name in [built, *installed] if os.path.isfile(name)), built)
+
+
 class Setup:
     """Programs of a build, as members, and cores: the tester's, the device's, those of guests."""
 
@@ -32,7 +43,7 @@ class Setup:
             if cpu not in online:
                 raise Problem(f"core {cpu} cannot be used here; there are {sorted(online)}")
         for name, path in PROGRAMS.items():
-            setattr(self, name, os.path.abspath(os.path.join(build, path)))
+            setattr(self, name, find(build, path))
 
     def require(self, *names):
         for name in names:
