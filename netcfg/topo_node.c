@@ -51,8 +51,9 @@ static const char *read_path(struct topo_reader *reader, const char *what,
 		diag_hint(diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.80s\": %s", what,
 				  text->text, strerror(errno)),
 			"%s",
-			strstr(path, "build/guest/") ? "build it: tools/guest-image"
-						     : topo_path_hint(text->text, errno));
+			strstr(path, "build/guest/")
+				? "build it: tools/guest-image (installed: weft-guest-image)"
+				: topo_path_hint(text->text, errno));
 		return NULL;
 	}
 	if (path && reader->check_files && is_disk && !topo_check_disk(path, text, reader->diag))
