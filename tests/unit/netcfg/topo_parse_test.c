@@ -163,6 +163,7 @@ static void former_words_are_understood(void **state)
 	assert_true(conf_of(&topo, "up0")->rebind);
 	assert_true(topo.links[1].joins_ports);
 	topo_done(&topo);
+	free(good_text);
 }
 
 static void ports_of_the_host_have_their_settings(void **state)
