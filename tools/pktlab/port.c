@@ -45,7 +45,7 @@ int port_open(struct port *port, const char *name, const char *spec, struct err 
 			(void)err_prefix(err, "port '%s'", name);
 		return r;
 	}
-	(void)err_set(err, -EINVAL, "port '%s': '%s' names no kind of port", name, spec);
+	(void)err_set(err, -EINVAL, "port '%s': '%s' names no port type", name, spec);
 	err_hint(err, "vhost:PATH, tap:NAME, packet:INTERFACE, loop:WIRE or dpdk:DEVICE");
 	return -EINVAL;
 }

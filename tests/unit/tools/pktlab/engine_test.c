@@ -200,7 +200,7 @@ static void what_makes_no_sense_is_refused(void **state)
 static void ports_that_cannot_be_are_refused(void **state)
 {
 	static const char *const cases[][2] = {
-		{"nothing:x", "port 'p': 'nothing:x' names no kind of port"},
+		{"nothing:x", "port 'p': 'nothing:x' names no port type"},
 		{"vhost", "port 'p': 'vhost' lacks "
 			  "vhost:PATH[,listen][,packed][,size=SLOTS][,mtu=BYTES]"},
 		{"loop:x,packed", "port 'p': option 'packed' is unknown"},
