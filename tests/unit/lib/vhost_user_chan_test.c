@@ -61,7 +61,8 @@ static size_t compose(uint8_t *bytes, uint32_t request, uint32_t flags, const vo
 	const struct vhost_user_hdr hdr = {request, flags, size};
 
 	memcpy(bytes, &hdr, HDR_SIZE);
-	memcpy(bytes + HDR_SIZE, payload, size);
+	if (size)
+		memcpy(bytes + HDR_SIZE, payload, size);
 	return HDR_SIZE + size;
 }
 
