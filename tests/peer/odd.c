@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FILE_SIZE     (UINT64_C(1) << 30)
@@ -278,6 +280,30 @@ ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigne
 	return send_flagged(to, bytes, size, fds, n, 0);
 }
 
+static void *close_socket(void *arg)
+{
+	(void)close((int)(intptr_t)arg);
+	return NULL;
+}
+
+/*
+ * As a rule the socket lies in a message now, and this close is not its last. But a receiver that
+ * was faster may have closed what came already: then it is this one that waits, for as long as the
+ * reader is open, and it does so in a thread of its own.
+ */
+static void close_sent(int fd)
+{
+	struct timespec until;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, close_socket, (void *)(intptr_t)fd))
+		return; /* left open: nobody waits */
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec++;
+	if (pthread_timedjoin_np(thread, NULL, &until))
+		(void)pthread_detach(thread);
+}
+
 static ssize_t send_socket(int to, const void *bytes, size_t size, int *ret_reader, int flags)
 {
 	const struct linger none = {0};
@@ -287,9 +313,12 @@ static ssize_t send_socket(int to, const void *bytes, size_t size, int *ret_read
 	if (fd < 0)
 		return fd;
 	n = send_flagged(to, bytes, size, &fd, 1, flags);
-	if (n < 0)
+	if (n < 0) {
 		(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
-	(void)close(fd);
+		(void)close(fd);
+	} else {
+		close_sent(fd);
+	}
 	return n;
 }
 

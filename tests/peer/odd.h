@@ -42,8 +42,8 @@ ssize_t odd_send(int to, const void *bytes, size_t size, const int *fds, unsigne
 /**
  * Send bytes[size] to a connected Unix socket, and with them an odd_socket() that then only lies
  * there: whoever receives it without room for it, or closes the socket that it lies in, waits.
- * Where nothing
- * can be sent it is closed. returns  bytes sent, or -errno
+ * Where nothing can be sent it is closed; who sends never waits for it. returns  bytes sent, or
+ * -errno
  */
 ssize_t odd_socket_send(int to, const void *bytes, size_t size, int *ret_reader);
 /** The same with one byte, out of band (MSG_OOB). */
