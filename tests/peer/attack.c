@@ -279,6 +279,32 @@ uint64_t attack_drops(struct attack *attack, const char *name, const char *reaso
 	return sum.frames;
 }
 
+struct wanted_address {
+	struct ether_addr48 mac;
+	bool found;
+};
+
+static int find_address(void *ctx, const void *row)
+{
+	struct wanted_address *wanted = ctx;
+	const struct ctl_fdb *fdb = row;
+
+	wanted->found |= !memcmp(&fdb->mac, &wanted->mac, sizeof(fdb->mac));
+	return 0;
+}
+
+bool attack_is_learned(struct attack *attack, uint8_t n)
+{
+	struct wanted_address wanted = {{ATTACK_MAC(n)}, false};
+	struct ctl_fdb all = {0};
+	struct err err = {0};
+
+	CTL_SET_STR(&all, ctl_fdb, bridge, "br0");
+	if (ctl_client_rows(attack->proc.client, "FdbShow", &all, find_address, &wanted, &err) < 0)
+		fail_msg("FdbShow: %s", err.msg);
+	return wanted.found;
+}
+
 /* ---- Cases ---- */
 
 static void start(struct attack *attack, const char *workers)

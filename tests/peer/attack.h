@@ -59,5 +59,7 @@ void attack_expect(struct attack *attack, const char *name, enum ctl_conn_state 
 	const char *text);
 /** Frames of port `name` counted under drop reason `reason` ("ring-full") so far. */
 uint64_t attack_drops(struct attack *attack, const char *name, const char *reason);
+/** Does br0 know the address of attacker n? Until then, frames to it are flooded. */
+bool attack_is_learned(struct attack *attack, uint8_t n);
 
 #endif

@@ -221,7 +221,9 @@ static void tiny_segments_hold_nobody_up(struct attack *attack)
 
 	/* Where its address is has to be known, or the frames are everybody's. */
 	assert_int_equal(fe_send(accomplice, 0, NULL, hello, sizeof(hello)), 0);
-	attack_settle(attack);
+	do
+		attack_settle(attack);
+	while (!attack_is_learned(attack, 4));
 	while (refused < 200 || cut < 200) {
 		if (refused < 200)
 			refused += send_large(evil, (uint16_t)(1 + refused % 7));
