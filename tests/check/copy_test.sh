@@ -8,18 +8,8 @@ root=$(cd -- "$(dirname -- "$0")/../.." && pwd)
 build=$1
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
-bad=0
-check() { # TEXT CMD...
-	local text=$1
-	shift
-	if "$@" >"$folder/log" 2>&1; then
-		printf 'ok    %s\n' "$text"
-	else
-		printf 'FAIL  %s\n' "$text"
-		sed 's/^/      /' "$folder/log"
-		bad=1
-	fi
-}
+# shellcheck source=tests/check/check.sh
+. "$(dirname -- "$0")/check.sh"
 
 mkdir "$folder/copy"
 tar -C "$root" --exclude=./.git --exclude='./build*' -cf - . | tar -C "$folder/copy" -xf -

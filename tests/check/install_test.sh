@@ -4,18 +4,8 @@
 # What `meson install` installs is all that README.md names, and works where it is installed.
 set -euo pipefail
 build=$1
-bad=0
-check() { # TEXT CMD...
-	local text=$1
-	shift
-	if "$@" >"$folder/log" 2>&1; then
-		printf 'ok    %s\n' "$text"
-	else
-		printf 'FAIL  %s\n' "$text"
-		sed 's/^/      /' "$folder/log"
-		bad=1
-	fi
-}
+# shellcheck source=tests/check/check.sh
+. "$(dirname -- "$0")/check.sh"
 
 folder=$(mktemp -d)
 trap 'netcfg destroy installed >/dev/null 2>&1 || true; rm -rf "$folder"' EXIT

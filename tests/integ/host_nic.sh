@@ -4,6 +4,8 @@
 # kernel in a namespace of its own, is the wire's other end.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/integ/wire.sh
+. "$(dirname -- "$0")/wire.sh"
 require vswitch netcfg jq ip modprobe
 [[ -n ${WEFT_EMUHOST:-} ]] || skip 'takes NICs from the kernel: only inside tools/emuhost'
 begin
@@ -11,18 +13,6 @@ card=0000:01:00.0 far=0000:02:00.0
 devices=/sys/bus/pci/devices
 
 modprobe e1000e
-iface_of() {
-	local entry
-	for entry in "$devices/$1/net"/*; do
-		[[ -e $entry ]] && printf '%s\n' "${entry##*/}"
-	done
-}
-has_iface() {
-	[[ -n $(iface_of "$1") ]]
-}
-driver_is() { # ADDRESS DRIVER
-	[[ $(readlink "$devices/$1/driver") == */"$2" ]]
-}
 within 10 has_iface "$card"
 within 10 has_iface "$far"
 nic=$(iface_of "$card")

@@ -5,6 +5,8 @@
 # it may, and every frame is accounted for. QEMU of the emulated host does what a hand would do.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/integ/wire.sh
+. "$(dirname -- "$0")/wire.sh"
 # shellcheck source=tests/integ/netns.sh
 . "$(dirname -- "$0")/netns.sh"
 require vswitch netcfg jq ip modprobe python3 socat
@@ -19,18 +21,6 @@ devices=/sys/bus/pci/devices
 
 modprobe e1000e
 modprobe vfio-pci
-iface_of() {
-	local entry
-	for entry in "$devices/$1/net"/*; do
-		[[ -e $entry ]] && printf '%s\n' "${entry##*/}"
-	done
-}
-has_iface() {
-	[[ -n $(iface_of "$1") ]]
-}
-driver_is() { # ADDRESS DRIVER
-	[[ $(readlink "$devices/$1/driver") == */"$2" ]]
-}
 is_there() {
 	[[ -e $devices/$card ]]
 }

@@ -2,6 +2,7 @@
 # A lab with a NIC of the host, inside the emulated host: the first NIC is the lab's, the second,
 # left to the kernel in a namespace of its own, is the wire's other end. A test sources this after lib.sh
 # and calls wire_begin in place of begin.
+# Tests of NICs without a lab take the questions about a NIC from here; they set devices themselves.
 
 wire_begin() {
 	require vmm vswitch netcfg jq ip modprobe busybox
