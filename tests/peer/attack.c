@@ -200,6 +200,63 @@ static void check(struct attack *attack)
 	}
 }
 
+static int tell_stats(void *ctx, const void *row)
+{
+	const struct ctl_port_stats *stats = row;
+
+	(void)ctx;
+	print_error("%s: rx %llu, dropped %llu; tx %llu, dropped %llu; copies %llu\n", stats->name,
+		(unsigned long long)stats->rx_frames, (unsigned long long)stats->rx_dropped,
+		(unsigned long long)stats->tx_frames, (unsigned long long)stats->tx_dropped,
+		(unsigned long long)stats->copies);
+	return 0;
+}
+
+static int tell_drops(void *ctx, const void *row)
+{
+	const struct ctl_drop *drop = row;
+
+	(void)ctx;
+	if (drop->frames)
+		print_error("%s: %s %s %llu\n", drop->port, drop->direction, drop->reason,
+			(unsigned long long)drop->frames);
+	return 0;
+}
+
+static int tell_worker(void *ctx, const void *row)
+{
+	const struct ctl_worker *worker = row;
+
+	(void)ctx;
+	print_error("worker %u: busy %u %%, rings %u, frames %llu, moves %llu\n", worker->worker,
+		worker->busy, worker->rings, (unsigned long long)worker->frames,
+		(unsigned long long)worker->moves);
+	return 0;
+}
+
+/* Say where the frames of a stall are: in a ring, with a worker, or dropped. */
+static void tell_stall(struct attack *attack)
+{
+	struct attack_neighbours *n = attack->neighbours;
+	struct ctl_client *client = attack->proc.client;
+	struct err err;
+
+	n->stop = true; /* the rings are the pump's until it ended */
+	pthread_join(n->pump, NULL);
+	n->pump = 0;
+	for (unsigned i = 0; i < 2; i++)
+		print_error("n%u to n%u: %llu sent, %u of them not fetched; %llu received\n",
+			n->flows[i].from_id, n->flows[i].to_id,
+			(unsigned long long)n->flows[i].n_sent, fe_pending(n->flows[i].from, 0),
+			(unsigned long long)n->flows[i].n_got);
+	if (ctl_client_rows(client, "PortStats", &(struct ctl_ref){0}, tell_stats, NULL, &err) <
+			0 ||
+		ctl_client_rows(client, "PortDrops", &(struct ctl_ref){0}, tell_drops, NULL, &err) <
+			0 ||
+		ctl_client_rows(client, "WorkerShow", NULL, tell_worker, NULL, &err) < 0)
+		print_error("the switch does not say more: %s\n", err.msg);
+}
+
 void attack_settle(struct attack *attack)
 {
 	struct attack_neighbours *n = attack->neighbours;
@@ -220,12 +277,14 @@ void attack_settle(struct attack *attack)
 		if (now != sum)
 			since = now_s();
 		sum = now;
-		if (now_s() - since > STALL_S)
+		if (now_s() - since > STALL_S) {
+			tell_stall(attack);
 			fail_msg(
 				"stalled: n1 received %llu frames, n2 %llu, %llu requests answered",
 				(unsigned long long)n->flows[1].n_got,
 				(unsigned long long)n->flows[0].n_got,
 				(unsigned long long)n->n_answers);
+		}
 		usleep(1000);
 	}
 	check(attack);
