@@ -172,11 +172,11 @@ struct closer *closer_create(unsigned max_wait_ms)
 
 int closer_start(struct closer *closer, int (*enter)(void *ctx), void *ctx)
 {
-	int code;
+	int r;
 
 	pthread_mutex_lock(&closer->lock);
-	code = closer->is_running ? -EBUSY : 0;
-	if (!code) {
+	r = closer->is_running ? -EBUSY : 0;
+	if (!r) {
 		closer->enter = enter;
 		closer->enter_ctx = ctx;
 		closer->enter_code = 1;
@@ -184,10 +184,10 @@ int closer_start(struct closer *closer, int (*enter)(void *ctx), void *ctx)
 		start_locked(closer);
 		while (closer->is_running && closer->enter_code == 1)
 			pthread_cond_wait(&closer->changed, &closer->lock);
-		code = closer->enter_code == 1 ? -EAGAIN : closer->enter_code;
+		r = closer->enter_code == 1 ? -EAGAIN : closer->enter_code;
 	}
 	pthread_mutex_unlock(&closer->lock);
-	return code;
+	return r;
 }
 
 static void add(struct closer *closer, struct job job)

@@ -148,12 +148,12 @@ static int vlan_parse_number(const char **text, uint16_t *ret_vid)
 int vlan_parse(const char *text, uint16_t *ret_vid)
 {
 	uint16_t vid;
-	int code = vlan_parse_number(&text, &vid);
+	int r = vlan_parse_number(&text, &vid);
 
 	if (*text)
 		return -EINVAL;
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	*ret_vid = vid;
 	return 0;
 }
@@ -192,12 +192,12 @@ int vlan_set_parse(const char *text, struct vlan_set *ret_set, size_t *ret_at)
 	}
 	while (*text) {
 		const char *piece = p;
-		int code = vlan_set_parse_piece(&p, &set);
+		int r = vlan_set_parse_piece(&p, &set);
 
-		if (code < 0) {
+		if (r < 0) {
 			if (ret_at)
 				*ret_at = (size_t)(piece - text);
-			return code;
+			return r;
 		}
 		if (!*p)
 			break;

@@ -76,10 +76,10 @@ static int ev_add(struct ev *ev, enum ev_kind kind, int fd, uint32_t events, voi
 {
 	struct ev_source *source = calloc(1, sizeof(*source));
 	struct epoll_event event = {.events = events, .data.ptr = source};
-	int code;
+	int r;
 
 	if (!source) {
-		code = -ENOMEM;
+		r = -ENOMEM;
 		goto fail;
 	}
 	source->ev = ev;
@@ -88,7 +88,7 @@ static int ev_add(struct ev *ev, enum ev_kind kind, int fd, uint32_t events, voi
 	source->events = events;
 	source->ctx = ctx;
 	if (epoll_ctl(ev->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0) {
-		code = -errno;
+		r = -errno;
 		goto fail;
 	}
 	ev_list_push(&ev->live, source);
@@ -98,7 +98,7 @@ fail:
 	free(source);
 	if (kind != EV_IO)
 		(void)close(fd);
-	return code;
+	return r;
 }
 
 void ev_del(struct ev_source *source)
@@ -132,22 +132,22 @@ static void ev_free_dead(struct ev *ev)
 int ev_create(struct ev **ret_ev)
 {
 	struct ev *ev = calloc(1, sizeof(*ev));
-	int fd, code;
+	int fd, r;
 
 	if (!ev)
 		return -ENOMEM;
 	ev->closer = closer_create(EV_MAX_CLOSE_MS);
 	ev->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (!ev->closer || ev->epoll_fd < 0) {
-		code = ev->closer ? -errno : -ENOMEM;
+		r = ev->closer ? -errno : -ENOMEM;
 		ev_destroy(ev);
-		return code;
+		return r;
 	}
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	code = fd < 0 ? -errno : ev_add(ev, EV_WAKE, fd, EPOLLIN, NULL, &ev->wake);
-	if (code < 0) {
+	r = fd < 0 ? -errno : ev_add(ev, EV_WAKE, fd, EPOLLIN, NULL, &ev->wake);
+	if (r < 0) {
 		ev_destroy(ev);
-		return code;
+		return r;
 	}
 	*ret_ev = ev;
 	return 0;
@@ -224,12 +224,12 @@ int ev_run_once(struct ev *ev, int timeout_ms)
 
 int ev_run(struct ev *ev)
 {
-	int code = 0;
+	int r = 0;
 
-	while (code >= 0 && !atomic_load_explicit(&ev->stop, memory_order_acquire))
-		code = ev_run_once(ev, -1);
+	while (r >= 0 && !atomic_load_explicit(&ev->stop, memory_order_acquire))
+		r = ev_run_once(ev, -1);
 	atomic_store_explicit(&ev->stop, false, memory_order_relaxed);
-	return code < 0 ? code : 0;
+	return r < 0 ? r : 0;
 }
 
 void ev_stop(struct ev *ev)
@@ -249,10 +249,10 @@ int ev_add_io(struct ev *ev, int fd, uint32_t events, ev_io_fn *fn, void *ctx,
 	struct ev_source **ret_source)
 {
 	struct ev_source *source;
-	int code = ev_add(ev, EV_IO, fd, events, ctx, &source);
+	int r = ev_add(ev, EV_IO, fd, events, ctx, &source);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	source->fn.io = fn;
 	if (ret_source)
 		*ret_source = source;
@@ -275,13 +275,13 @@ int ev_add_timer(struct ev *ev, ev_timer_fn *fn, void *ctx, struct ev_source **r
 {
 	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	struct ev_source *source;
-	int code;
+	int r;
 
 	if (fd < 0)
 		return -errno;
-	code = ev_add(ev, EV_TIMER, fd, EPOLLIN, ctx, &source);
-	if (code < 0)
-		return code;
+	r = ev_add(ev, EV_TIMER, fd, EPOLLIN, ctx, &source);
+	if (r < 0)
+		return r;
 	source->fn.timer = fn;
 	if (ret_source)
 		*ret_source = source;
@@ -317,22 +317,22 @@ int ev_add_signals(struct ev *ev, const int *signos, unsigned n_signos, ev_signa
 {
 	struct ev_source *source;
 	sigset_t set;
-	int fd, code;
+	int fd, r;
 
 	(void)sigemptyset(&set);
 	for (unsigned i = 0; i < n_signos; i++) {
 		if (sigaddset(&set, signos[i]) < 0)
 			return -errno;
 	}
-	code = pthread_sigmask(SIG_BLOCK, &set, NULL);
-	if (code)
-		return -code;
+	r = pthread_sigmask(SIG_BLOCK, &set, NULL);
+	if (r)
+		return -r;
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	code = ev_add(ev, EV_SIGNAL, fd, EPOLLIN, ctx, &source);
-	if (code < 0)
-		return code;
+	r = ev_add(ev, EV_SIGNAL, fd, EPOLLIN, ctx, &source);
+	if (r < 0)
+		return r;
 	source->fn.signal = fn;
 	if (ret_source)
 		*ret_source = source;

@@ -236,12 +236,12 @@ int pci_bind_find(const struct pci_bind_env *env, const char *dev, struct pci_bi
 	struct err *err)
 {
 	char address[PCI_BIND_ADDR_SIZE];
-	int code;
+	int r;
 
 	if (!parse_address(dev, address)) {
-		code = address_of_iface(env, dev, address, err);
-		if (code)
-			return code;
+		r = address_of_iface(env, dev, address, err);
+		if (r)
+			return r;
 	}
 	if (read_nic(env, address, ret_nic))
 		return 0;
@@ -276,14 +276,14 @@ bool pci_bind_may_be(const struct pci_bind_env *env, const char *dev, const char
 {
 	char meant[PCI_BIND_ADDR_SIZE];
 	struct pci_bind_nic nic;
-	int code = 0;
+	int r = 0;
 
 	if (!parse_address(dev, meant))
-		code = address_of_iface(env, dev, meant, NULL);
-	if (code == -ENODEV && address_in_name(dev, meant))
-		code = 0;
-	if (code != -ENODEV)
-		return !code && !strcmp(meant, address);
+		r = address_of_iface(env, dev, meant, NULL);
+	if (r == -ENODEV && address_in_name(dev, meant))
+		r = 0;
+	if (r != -ENODEV)
+		return !r && !strcmp(meant, address);
 	return !read_nic(env, address, &nic) || !nic.n_ifaces;
 }
 
@@ -542,7 +542,7 @@ int pci_bind_check(const struct pci_bind_env *env, const struct pci_bind_nic *ni
 
 static int write_file(const struct pci_bind_env *env, const char *path, const char *text)
 {
-	int fd, code = 0;
+	int fd, r = 0;
 
 	if (env && env->write)
 		return env->write(env->ctx, path, text);
@@ -550,9 +550,9 @@ static int write_file(const struct pci_bind_env *env, const char *path, const ch
 	if (fd < 0)
 		return -errno;
 	if (write(fd, text, strlen(text)) < 0)
-		code = -errno;
+		r = -errno;
 	close(fd);
-	return code;
+	return r;
 }
 
 /* Write to a file of the device, or of the bus where file starts with a slash. */
@@ -560,19 +560,19 @@ static int tell(const struct pci_bind_env *env, const char *address, const char 
 	const char *text, struct err *err)
 {
 	char path[PATH_MAX];
-	int code;
+	int r;
 
 	if (file[0] == '/')
 		make_path(path, "%s%s", sys(env), file);
 	else
 		make_path(path, "%s/bus/pci/devices/%s/%s", sys(env), address, file);
-	code = write_file(env, path, text);
-	if (!code)
+	r = write_file(env, path, text);
+	if (!r)
 		return 0;
-	(void)err_set(err, code, "NIC '%s': %s: %s", address, path, strerror(-code));
-	if (code == -EACCES || code == -EPERM || code == -EROFS)
+	(void)err_set(err, r, "NIC '%s': %s: %s", address, path, strerror(-r));
+	if (r == -EACCES || r == -EPERM || r == -EROFS)
 		err_hint(err, "only root of the host may bind drivers");
-	return code;
+	return r;
 }
 
 static void driver_of(const struct pci_bind_env *env, const char *address,
@@ -589,36 +589,36 @@ static int rebind(const struct pci_bind_env *env, const char *address, const cha
 	struct err *err)
 {
 	char driver[PCI_BIND_NAME_SIZE];
-	int code = tell(env, address, "driver_override", override, err);
+	int r = tell(env, address, "driver_override", override, err);
 
 	driver_of(env, address, driver);
-	if (!code && driver[0])
-		code = tell(env, address, "driver/unbind", address, err);
-	if (!code)
-		code = tell(env, address, "/bus/pci/drivers_probe", address, err);
-	return code;
+	if (!r && driver[0])
+		r = tell(env, address, "driver/unbind", address, err);
+	if (!r)
+		r = tell(env, address, "/bus/pci/drivers_probe", address, err);
+	return r;
 }
 
 int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_nic *nic, struct err *err)
 {
 	char driver[PCI_BIND_NAME_SIZE];
-	int code;
+	int r;
 
 	if (pci_bind_is_taken(nic))
 		return 0;
-	code = rebind(env, nic->address, PCI_BIND_VFIO, err);
+	r = rebind(env, nic->address, PCI_BIND_VFIO, err);
 	driver_of(env, nic->address, driver);
-	if (!code && strcmp(driver, PCI_BIND_VFIO)) {
-		code = err_set(err, -EIO, "NIC '%s': vfio-pci did not take it", nic->address);
+	if (!r && strcmp(driver, PCI_BIND_VFIO)) {
+		r = err_set(err, -EIO, "NIC '%s': vfio-pci did not take it", nic->address);
 		err_hint(err, "dmesg says why");
 	}
-	if (!code)
+	if (!r)
 		return 0;
 	/* Undone in the same words: no override, and whoever wants it may have it. */
 	(void)tell(env, nic->address, "driver_override", "\n", NULL);
 	if (!driver[0])
 		(void)tell(env, nic->address, "/bus/pci/drivers_probe", nic->address, NULL);
-	return code;
+	return r;
 }
 
 /* A group that a program has open is busy; vfio-pci would wait for it inside the kernel. */
@@ -647,23 +647,23 @@ int pci_bind_rebind(const struct pci_bind_env *env, const char *address,
 {
 	char driver[PCI_BIND_NAME_SIZE];
 	struct pci_bind_nic nic;
-	int code = pci_bind_find(env, address, &nic, err);
+	int r = pci_bind_find(env, address, &nic, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	if (pci_bind_is_taken(&nic)) {
-		code = check_idle(env, &nic, err);
-		if (!code)
-			code = rebind(env, nic.address, "\n", err);
+		r = check_idle(env, &nic, err);
+		if (!r)
+			r = rebind(env, nic.address, "\n", err);
 	} else if (nic.overridden) {
-		code = tell(env, nic.address, "driver_override", "\n", err);
+		r = tell(env, nic.address, "driver_override", "\n", err);
 	}
 	driver_of(env, nic.address, driver);
 	if (ret_driver)
 		(void)str_copy(ret_driver, PCI_BIND_NAME_SIZE, driver);
-	if (!code && !driver[0]) {
-		code = err_set(err, -EIO, "NIC '%s': no driver of the kernel took it", nic.address);
+	if (!r && !driver[0]) {
+		r = err_set(err, -EIO, "NIC '%s': no driver of the kernel took it", nic.address);
 		err_hint(err, "load its module; 'lspci -ks %s' names it", nic.address);
 	}
-	return code;
+	return r;
 }

@@ -124,32 +124,32 @@ int str_parse_u64(const char *text, uint64_t *ret_value)
 {
 	unsigned base = 10;
 	uint64_t value;
-	int code;
+	int r;
 
 	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
 		base = 16;
 		text += 2;
 	}
-	code = str_parse_digits(&text, base, &value);
-	if (code == -EINVAL || *text)
+	r = str_parse_digits(&text, base, &value);
+	if (r == -EINVAL || *text)
 		return -EINVAL;
-	if (!code)
+	if (!r)
 		*ret_value = value;
-	return code;
+	return r;
 }
 
 static int str_parse_with_unit(const char *text, const struct str_unit *units, size_t n_units,
 	uint64_t *ret_value)
 {
 	uint64_t value;
-	int code = str_parse_digits(&text, 10, &value);
+	int r = str_parse_digits(&text, 10, &value);
 
-	if (code == -EINVAL)
-		return code;
+	if (r == -EINVAL)
+		return r;
 	for (size_t i = 0; i < n_units; i++) {
 		if (strcasecmp(text, units[i].name))
 			continue;
-		if (code < 0 || __builtin_mul_overflow(value, units[i].factor, &value))
+		if (r < 0 || __builtin_mul_overflow(value, units[i].factor, &value))
 			return -ERANGE;
 		*ret_value = value;
 		return 0;

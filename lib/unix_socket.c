@@ -109,18 +109,18 @@ static int remove_dead(const struct place *place, const struct stat *dead, struc
 {
 	char aside[NAME_SIZE];
 	struct stat st;
-	int dir = place->folder_fd, code = make_name(place, aside, sizeof(aside));
+	int dir = place->folder_fd, r = make_name(place, aside, sizeof(aside));
 
-	if (!code && renameat(dir, place->name, dir, aside) < 0)
-		code = errno == ENOENT ? 0 : -errno;
-	else if (!code && (fstatat(dir, aside, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-				  st.st_dev != dead->st_dev || st.st_ino != dead->st_ino))
-		code = renameat2(dir, aside, dir, place->name, RENAME_NOREPLACE) < 0 ? -errno : 0;
-	else if (!code && unlinkat(dir, aside, 0) < 0)
-		code = -errno;
-	return code ? err_set(err, code, "%s '%s': cannot remove the old one: %s", place->what,
-			      place->path, strerror(-code))
-		    : 0;
+	if (!r && renameat(dir, place->name, dir, aside) < 0)
+		r = errno == ENOENT ? 0 : -errno;
+	else if (!r && (fstatat(dir, aside, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+			       st.st_dev != dead->st_dev || st.st_ino != dead->st_ino))
+		r = renameat2(dir, aside, dir, place->name, RENAME_NOREPLACE) < 0 ? -errno : 0;
+	else if (!r && unlinkat(dir, aside, 0) < 0)
+		r = -errno;
+	return r ? err_set(err, r, "%s '%s': cannot remove the old one: %s", place->what,
+			   place->path, strerror(-r))
+		 : 0;
 }
 
 /*
@@ -153,13 +153,13 @@ static int look_at(const struct place *place, int *ret_fd, struct stat *ret_st, 
 static int clear_dead(const struct place *place, struct err *err)
 {
 	struct stat st;
-	int fd, code = look_at(place, &fd, &st, err);
+	int fd, r = look_at(place, &fd, &st, err);
 
-	if (code <= 0)
-		return code;
-	code = remove_dead(place, &st, err);
+	if (r <= 0)
+		return r;
+	r = remove_dead(place, &st, err);
 	(void)close(fd);
-	return code;
+	return r;
 }
 
 /* Whoever keeps the lock longer shall not keep us from starting. */
@@ -203,7 +203,7 @@ static int serve(const struct place *place, const char *name, mode_t mode, int b
 /* Give the socket its path. */
 static int take_place(const struct place *place, const char *name, struct err *err)
 {
-	int dir = place->folder_fd, code = 0;
+	int dir = place->folder_fd, r = 0;
 
 	for (unsigned i = 0; i < PLACE_TRIES; i++) {
 		if (!linkat(dir, name, dir, place->name, 0))
@@ -212,9 +212,9 @@ static int take_place(const struct place *place, const char *name, struct err *e
 			break;
 		if (!i)
 			lock_folder(dir); /* until the folder is closed */
-		code = clear_dead(place, err);
-		if (code)
-			return code;
+		r = clear_dead(place, err);
+		if (r)
+			return r;
 		errno = EEXIST;
 	}
 	return err_set(err, -errno, "%s '%s': cannot create it: %m", place->what, place->path);
@@ -223,32 +223,32 @@ static int take_place(const struct place *place, const char *name, struct err *e
 static int check_path(const char *path, const char *what, struct err *err)
 {
 	struct sockaddr_un address;
-	int code = unix_address(path, &address);
+	int r = unix_address(path, &address);
 
-	if (code == -EINVAL)
-		return err_set(err, code, "%s: the path is empty", what);
-	if (code) {
-		(void)err_set(err, code, "%s '%s': the path has %zu bytes, at most %zu fit", what,
+	if (r == -EINVAL)
+		return err_set(err, r, "%s: the path is empty", what);
+	if (r) {
+		(void)err_set(err, r, "%s '%s': the path has %zu bytes, at most %zu fit", what,
 			path, strlen(path), UNIX_PATH_MAX);
 		err_hint(err, "choose a folder with a shorter name");
 	}
-	return code;
+	return r;
 }
 
 int unix_check_free(const char *path, const char *what, struct err *err)
 {
 	struct place place = {path, what, NULL, -1};
 	struct stat st;
-	int fd, code = check_path(path, what, err);
+	int fd, r = check_path(path, what, err);
 
-	if (!code)
-		code = place_open(&place, err);
-	if (code)
-		return code;
-	code = look_at(&place, &fd, &st, err);
+	if (!r)
+		r = place_open(&place, err);
+	if (r)
+		return r;
+	r = look_at(&place, &fd, &st, err);
 	(void)close(place.folder_fd);
-	if (code <= 0)
-		return code;
+	if (r <= 0)
+		return r;
 	(void)close(fd);
 	return 0;
 }
@@ -259,29 +259,28 @@ int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 	struct unix_listener listener = {.fd = -1};
 	struct place place = {path, what, NULL, -1};
 	char name[NAME_SIZE] = "";
-	int code = check_path(path, what, err);
+	int r = check_path(path, what, err);
 
-	if (!code)
-		code = place_open(&place, err);
-	if (code)
-		return code;
+	if (!r)
+		r = place_open(&place, err);
+	if (r)
+		return r;
 	listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	code = listener.fd < 0 ? -errno : make_name(&place, name, sizeof(name));
-	if (!code)
-		code = serve(&place, name, mode, backlog, &listener);
-	if (code)
-		(void)err_set(err, code, "%s '%s': cannot create it: %s", what, path,
-			strerror(-code));
+	r = listener.fd < 0 ? -errno : make_name(&place, name, sizeof(name));
+	if (!r)
+		r = serve(&place, name, mode, backlog, &listener);
+	if (r)
+		(void)err_set(err, r, "%s '%s': cannot create it: %s", what, path, strerror(-r));
 	else
-		code = take_place(&place, name, err);
+		r = take_place(&place, name, err);
 	if (name[0])
 		(void)unlinkat(place.folder_fd, name, 0);
 	(void)close(place.folder_fd);
-	if (!code)
+	if (!r)
 		*ret_listener = listener;
 	else if (listener.fd >= 0)
 		(void)close(listener.fd);
-	return code;
+	return r;
 }
 
 void unix_listener_close(struct unix_listener *listener, const char *path, struct closer *closer)

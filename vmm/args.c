@@ -76,11 +76,11 @@ struct args_parts {
 static int args_split(const char *what, const char *value, struct args_parts *parts,
 	struct err *err)
 {
-	int code = args_copy(what, value, parts->text, sizeof(parts->text), err);
+	int r = args_copy(what, value, parts->text, sizeof(parts->text), err);
 	char *at = parts->text, *part;
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	parts->n = 0;
 	while ((part = strsep(&at, ","))) {
 		if (parts->n == ARGS_MAX_PARTS)
@@ -118,10 +118,10 @@ static int args_name(struct args *args, const char *value, struct err *err)
 static int args_vcpus(struct args *args, const char *value, struct err *err)
 {
 	uint64_t n = 0;
-	int code = args_number("--vcpus", value, 1, CONFIG_MAX_VCPUS, &n, err);
+	int r = args_number("--vcpus", value, 1, CONFIG_MAX_VCPUS, &n, err);
 
 	args->config.n_vcpus = (unsigned)n;
-	return code;
+	return r;
 }
 
 static int args_memory(struct args *args, const char *value, struct err *err)
@@ -231,7 +231,7 @@ static int args_net_setting(struct config_net *net, const char *key, const char 
 	struct err *err)
 {
 	uint64_t n = 0;
-	int code = 0;
+	int r = 0;
 
 	if (!value)
 		return err_set_field(err, -EINVAL, "--net", "--net: setting '%s' has no value",
@@ -249,30 +249,30 @@ static int args_net_setting(struct config_net *net, const char *key, const char 
 			return err_set_field(err, -EINVAL, "--net",
 				"--net: '%s' is not a unicast MAC address", value);
 	} else if (!strcmp(key, "queues")) {
-		code = args_number("--net queues", value, 1, CONFIG_MAX_QUEUES, &n, err);
+		r = args_number("--net queues", value, 1, CONFIG_MAX_QUEUES, &n, err);
 		net->n_queue_pairs = (uint16_t)n;
 	} else if (!strcmp(key, "queue-size")) {
-		code = args_number("--net queue-size", value, 64, 1024, &n, err);
-		if (!code && n & (n - 1))
-			code = err_set_field(err, -EINVAL, "--net",
+		r = args_number("--net queue-size", value, 64, 1024, &n, err);
+		if (!r && n & (n - 1))
+			r = err_set_field(err, -EINVAL, "--net",
 				"--net queue-size: %s is not a power of two", value);
 		net->queue_size = (uint16_t)n;
 	} else if (!strcmp(key, "mtu")) {
-		code = args_number("--net mtu", value, ETHER_MIN_MTU, ETHER_MAX_MTU, &n, err);
+		r = args_number("--net mtu", value, ETHER_MIN_MTU, ETHER_MAX_MTU, &n, err);
 		net->mtu = (uint16_t)n;
 	} else if (!strcmp(key, "speed")) {
-		code = args_number("--net speed", value, 1, INT32_MAX, &n, err);
+		r = args_number("--net speed", value, 1, INT32_MAX, &n, err);
 		net->speed_mbps = (uint32_t)n;
 	} else if (!strcmp(key, "packed")) {
-		code = args_bool("--net packed", value, &net->packed, err);
+		r = args_bool("--net packed", value, &net->packed, err);
 	} else if (!strcmp(key, "offload")) {
-		code = args_bool("--net offload", value, &net->offload, err);
+		r = args_bool("--net offload", value, &net->offload, err);
 	} else {
-		code = args_unknown_setting("--net", key,
+		r = args_unknown_setting("--net", key,
 			"vhost-user, mode, mac, queues, queue-size, mtu, speed, packed, offload",
 			err);
 	}
-	return code;
+	return r;
 }
 
 /* FNV-1a, folded into the lower half: the same for the same text and number at every start. */
@@ -299,10 +299,10 @@ static int args_net(struct args *args, const char *value, struct err *err)
 {
 	struct args_parts parts;
 	struct config_net *net;
-	int code = args_split("--net", value, &parts, err);
+	int r = args_split("--net", value, &parts, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	if (args->config.n_nets == CONFIG_MAX_NETS)
 		return err_set_field(err, -EINVAL, "--net", "--net: more than %u network devices",
 			CONFIG_MAX_NETS);
@@ -314,13 +314,13 @@ static int args_net(struct args *args, const char *value, struct err *err)
 		.packed = true,
 		.offload = true,
 	};
-	for (unsigned i = 0; !code && i < parts.n; i++)
-		code = args_net_setting(net, parts.parts[i].key, parts.parts[i].value, err);
-	if (!code && !net->path[0]) {
-		code = err_set_field(err, -EINVAL, "--net", "--net: no back-end in '%s'", value);
+	for (unsigned i = 0; !r && i < parts.n; i++)
+		r = args_net_setting(net, parts.parts[i].key, parts.parts[i].value, err);
+	if (!r && !net->path[0]) {
+		r = err_set_field(err, -EINVAL, "--net", "--net: no back-end in '%s'", value);
 		err_hint(err, "write --net vhost-user=SOCKET,mode=client|server");
 	}
-	return code;
+	return r;
 }
 
 static int args_disk_serial(const char *value, struct config_disk *disk, struct err *err)
@@ -364,10 +364,10 @@ static int args_disk(struct args *args, const char *value, struct err *err)
 {
 	struct config_disk *disk;
 	struct args_parts parts;
-	int code = args_split("--disk", value, &parts, err);
+	int r = args_split("--disk", value, &parts, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	if (args->config.n_disks == CONFIG_MAX_DISKS)
 		return err_set_field(err, -EINVAL, "--disk", "--disk: more than %u disks",
 			CONFIG_MAX_DISKS);
@@ -375,10 +375,10 @@ static int args_disk(struct args *args, const char *value, struct err *err)
 	if (parts.parts[0].value)
 		return err_set_field(err, -EINVAL, "--disk",
 			"--disk: '%s' does not begin with a file name", value);
-	code = args_copy("--disk", parts.parts[0].key, disk->path, sizeof(disk->path), err);
-	for (unsigned i = 1; !code && i < parts.n; i++)
-		code = args_disk_setting(disk, parts.parts[i].key, parts.parts[i].value, err);
-	return code;
+	r = args_copy("--disk", parts.parts[0].key, disk->path, sizeof(disk->path), err);
+	for (unsigned i = 1; !r && i < parts.n; i++)
+		r = args_disk_setting(disk, parts.parts[i].key, parts.parts[i].value, err);
+	return r;
 }
 
 /* --serial and --console */
@@ -425,13 +425,13 @@ static int args_console_sinks(const char *what, const char *value, struct config
 	struct err *err)
 {
 	struct args_parts parts;
-	int code = args_split(what, value, &parts, err);
+	int r = args_split(what, value, &parts, err);
 
 	if (!strcmp(value, "none"))
 		return 0;
-	for (unsigned i = 0; !code && i < parts.n; i++)
-		code = args_sink(what, parts.parts[i].key, parts.parts[i].value, console, err);
-	return code;
+	for (unsigned i = 0; !r && i < parts.n; i++)
+		r = args_sink(what, parts.parts[i].key, parts.parts[i].value, console, err);
+	return r;
 }
 
 static int args_serial(struct args *args, const char *value, struct err *err)
@@ -540,7 +540,7 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 			equals && argv[i][0] == '-' ? (size_t)(equals - argv[i]) : strlen(argv[i]);
 		const struct args_option *o = args_find(options, n_options, argv[i], len);
 		const char *value = argv[i][len] ? argv[i] + len + 1 : NULL;
-		int code;
+		int r;
 
 		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
 			args->command = ARGS_HELP;
@@ -562,9 +562,9 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 		if (o->value && !value && ++i == argc)
 			return err_set_field(err, -EINVAL, o->name, "%s: value %s missing", o->name,
 				o->value);
-		code = o->parse(args, o->value && !value ? argv[i] : value, err);
-		if (code < 0)
-			return code;
+		r = o->parse(args, o->value && !value ? argv[i] : value, err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -629,7 +629,7 @@ static int args_check_slots(const struct config *config, struct err *err)
 static int args_finish_run(struct args *args, struct err *err)
 {
 	struct config *config = &args->config;
-	int code;
+	int r;
 
 	if (!config->kernel[0]) {
 		(void)err_set_field(err, -EINVAL, "--kernel", "--kernel: a kernel is needed");
@@ -646,8 +646,8 @@ static int args_finish_run(struct args *args, struct err *err)
 					"--net: devices %u and %u have the same MAC address", j, i);
 		}
 	}
-	code = args_finish_disks(config, err);
-	return code ? code : args_check_slots(config, err);
+	r = args_finish_disks(config, err);
+	return r ? r : args_check_slots(config, err);
 }
 
 int args_parse(int argc, char *const *argv, struct args *args, struct err *err)
@@ -672,14 +672,14 @@ int args_parse(int argc, char *const *argv, struct args *args, struct err *err)
 		return 0;
 	}
 	for (size_t i = 0; i < sizeof(args_commands) / sizeof(args_commands[0]); i++) {
-		int code;
+		int r;
 
 		if (strcmp(argv[1], args_commands[i].name))
 			continue;
 		args->command = args_commands[i].command;
-		code = args_parse_options(argc - 2, argv + 2, args_commands[i].options,
+		r = args_parse_options(argc - 2, argv + 2, args_commands[i].options,
 			args_commands[i].n_options, args, err);
-		return code || args->command != ARGS_RUN ? code : args_finish_run(args, err);
+		return r || args->command != ARGS_RUN ? r : args_finish_run(args, err);
 	}
 	(void)err_set(err, -EINVAL, "unknown command '%s'", argv[1]);
 	err_hint(err, "commands are run and check");

@@ -76,7 +76,7 @@ static int boot_open_file(const char *what, const char *path, struct boot_file *
 	struct err *err)
 {
 	struct stat st;
-	int code;
+	int r;
 
 	file->path = path;
 	file->fd = -1;
@@ -84,13 +84,13 @@ static int boot_open_file(const char *what, const char *path, struct boot_file *
 		return 0;
 	file->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (file->fd < 0) {
-		code = -errno;
-		return err_set_field(err, code, what, "%s '%s': cannot open it: %s", what, path,
-			strerror(-code));
+		r = -errno;
+		return err_set_field(err, r, what, "%s '%s': cannot open it: %s", what, path,
+			strerror(-r));
 	}
 	if (fstat(file->fd, &st) < 0) {
-		code = -errno;
-		return err_set_field(err, code, what, "%s '%s': %s", what, path, strerror(-code));
+		r = -errno;
+		return err_set_field(err, r, what, "%s '%s': %s", what, path, strerror(-r));
 	}
 	if (!S_ISREG(st.st_mode))
 		return err_set_field(err, -EINVAL, what, "%s '%s': not a regular file", what, path);
@@ -103,21 +103,21 @@ static int boot_open_file(const char *what, const char *path, struct boot_file *
 int boot_open(const struct config *config, struct boot **ret_boot, struct err *err)
 {
 	struct boot *boot = calloc(1, sizeof(*boot));
-	int code;
+	int r;
 
 	if (!boot)
 		return err_set(err, -ENOMEM, "kernel: out of memory");
 	boot->initrd.fd = -1;
 	boot->cmdline = config->cmdline;
-	code = boot_open_file("kernel", config->kernel, &boot->kernel, err);
-	if (!code && boot->kernel.size_bytes > BOOT_MAX_KERNEL_BYTES)
-		code = err_set_field(err, -EFBIG, "kernel", "kernel '%s': larger than %u MiB",
+	r = boot_open_file("kernel", config->kernel, &boot->kernel, err);
+	if (!r && boot->kernel.size_bytes > BOOT_MAX_KERNEL_BYTES)
+		r = err_set_field(err, -EFBIG, "kernel", "kernel '%s': larger than %u MiB",
 			config->kernel, BOOT_MAX_KERNEL_BYTES >> 20);
-	if (!code)
-		code = boot_open_file("initrd", config->initrd, &boot->initrd, err);
-	if (code < 0) {
+	if (!r)
+		r = boot_open_file("initrd", config->initrd, &boot->initrd, err);
+	if (r < 0) {
 		boot_close(boot);
-		return code;
+		return r;
 	}
 	*ret_boot = boot;
 	return 0;
@@ -142,13 +142,13 @@ static int boot_read(const struct boot_file *file, void *dst, struct err *err)
 	while (done < file->size_bytes) {
 		ssize_t n = pread(file->fd, (uint8_t *)dst + done, file->size_bytes - done,
 			(off_t)done);
-		int code = n < 0 ? -errno : -EIO;
+		int r = n < 0 ? -errno : -EIO;
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return err_set(err, code, "'%s': cannot read it: %s", file->path,
-				n ? strerror(-code) : "file became shorter");
+			return err_set(err, r, "'%s': cannot read it: %s", file->path,
+				n ? strerror(-r) : "file became shorter");
 		done += (uint64_t)n;
 	}
 	return 0;
@@ -160,13 +160,13 @@ static int boot_load_kernel(struct boot *boot, struct mem *mem, const uint8_t *i
 	const struct boot_request *request, struct boot_plan *plan, struct err *err)
 {
 	size_t len = boot->kernel.size_bytes;
-	int code;
+	int r;
 
 	for (size_t i = 0; i < sizeof(boot_formats) / sizeof(boot_formats[0]); i++) {
 		if (!boot_formats[i]->probe(image, len))
 			continue;
-		code = boot_formats[i]->load(mem, image, len, request, plan, err);
-		return code < 0 ? err_prefix(err, "kernel '%s'", boot->kernel.path) : 0;
+		r = boot_formats[i]->load(mem, image, len, request, plan, err);
+		return r < 0 ? err_prefix(err, "kernel '%s'", boot->kernel.path) : 0;
 	}
 	(void)err_set(err, -ENOEXEC, "neither a Linux bzImage nor an ELF file with a PVH entry");
 	return err_prefix(err, "kernel '%s'", boot->kernel.path);
@@ -182,23 +182,23 @@ int boot_load(struct boot *boot, struct mem *mem, uint64_t rsdp_gpa, struct boot
 	};
 	struct boot_plan plan;
 	void *image, *hva;
-	int code;
+	int r;
 
 	/* Mapped, not allocated, so that its pages go back at once. */
 	image = mmap(NULL, boot->kernel.size_bytes, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (image == MAP_FAILED)
 		return err_set(err, -ENOMEM, "kernel '%s': out of memory", boot->kernel.path);
-	code = boot_read(&boot->kernel, image, err);
-	if (!code)
-		code = boot_load_kernel(boot, mem, image, &request, &plan, err);
+	r = boot_read(&boot->kernel, image, err);
+	if (!r)
+		r = boot_load_kernel(boot, mem, image, &request, &plan, err);
 	(void)munmap(image, boot->kernel.size_bytes);
-	if (!code && request.initrd_bytes) {
-		code = mem_gpa_to_hva(mem, plan.initrd_gpa, request.initrd_bytes, &hva);
-		code = code < 0 ? err_set(err, code, "initrd '%s': does not fit", boot->initrd.path)
-				: boot_read(&boot->initrd, hva, err);
+	if (!r && request.initrd_bytes) {
+		r = mem_gpa_to_hva(mem, plan.initrd_gpa, request.initrd_bytes, &hva);
+		r = r < 0 ? err_set(err, r, "initrd '%s': does not fit", boot->initrd.path)
+			  : boot_read(&boot->initrd, hva, err);
 	}
-	if (!code)
+	if (!r)
 		*ret_entry = plan.entry;
-	return code;
+	return r;
 }

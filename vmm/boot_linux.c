@@ -178,35 +178,34 @@ int boot_linux_load(struct mem *mem, const uint8_t *image, size_t len,
 	uint8_t zero_page[ZP_SIZE] = {0};
 	size_t cmdline_len = strlen(request->cmdline), setup_bytes = 0;
 	uint64_t kernel_gpa = 0, kernel_end = 0, initrd_gpa = 0, cmdline_max, initrd_max;
-	int code = check_header(image, len, &setup_bytes, err);
+	int r = check_header(image, len, &setup_bytes, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	cmdline_max = get_le(image + HDR_CMDLINE_SIZE, 4);
 	if (cmdline_len > cmdline_max || cmdline_len >= LAYOUT_CMDLINE_MAX)
 		return err_set_field(err, -E2BIG, "cmdline",
 			"kernel command line of %zu bytes is longer than the %llu that this kernel "
 			"takes",
 			cmdline_len, (unsigned long long)cmdline_max);
-	code = place_kernel(mem, image, len - setup_bytes, &kernel_gpa, &kernel_end, err);
-	if (code < 0)
-		return code;
+	r = place_kernel(mem, image, len - setup_bytes, &kernel_gpa, &kernel_end, err);
+	if (r < 0)
+		return r;
 	initrd_max = get_le(image + HDR_INITRD_ADDR_MAX, 4);
-	code = boot_place_initrd(mem, request->initrd_bytes, kernel_end, initrd_max, &initrd_gpa,
-		err);
-	if (code < 0)
-		return code;
+	r = boot_place_initrd(mem, request->initrd_bytes, kernel_end, initrd_max, &initrd_gpa, err);
+	if (r < 0)
+		return r;
 
 	fill_zero_page(zero_page, image, setup_bytes, request, initrd_gpa);
 	put_le(zero_page + HDR_CODE32_START, 4, kernel_gpa);
 	fill_e820(mem, zero_page);
-	code = mem_write(mem, LAYOUT_BOOT_PARAMS, zero_page, sizeof(zero_page));
-	if (!code)
-		code = mem_write(mem, LAYOUT_CMDLINE, request->cmdline, cmdline_len + 1);
-	if (!code)
-		code = mem_write(mem, kernel_gpa, image + setup_bytes, len - setup_bytes);
-	if (code < 0)
-		return err_set(err, code, "kernel does not fit into guest memory");
+	r = mem_write(mem, LAYOUT_BOOT_PARAMS, zero_page, sizeof(zero_page));
+	if (!r)
+		r = mem_write(mem, LAYOUT_CMDLINE, request->cmdline, cmdline_len + 1);
+	if (!r)
+		r = mem_write(mem, kernel_gpa, image + setup_bytes, len - setup_bytes);
+	if (r < 0)
+		return err_set(err, r, "kernel does not fit into guest memory");
 	*ret_plan = (struct boot_plan){
 		.entry =
 			{

@@ -206,7 +206,7 @@ static int load_segments(struct mem *mem, const struct pvh_elf *elf, struct pvh_
 
 	for (unsigned i = 0; i < elf->n_phdrs; i++) {
 		struct pvh_phdr ph = get_phdr(elf, i);
-		int code;
+		int r;
 
 		if (ph.type == PT_NOTE && inside(elf->len, ph.offset, ph.file_bytes)) {
 			if (!entries->has_kernel)
@@ -221,9 +221,9 @@ static int load_segments(struct mem *mem, const struct pvh_elf *elf, struct pvh_
 		if (ph.mem_bytes > budget)
 			return err_set(err, -ENOSPC, "ELF segments are larger than guest RAM");
 		budget -= ph.mem_bytes;
-		code = load_segment(mem, elf, i, &ph, ret_kernel_end, err);
-		if (code < 0)
-			return code;
+		r = load_segment(mem, elf, i, &ph, ret_kernel_end, err);
+		if (r < 0)
+			return r;
 	}
 	if (!entries->has_kernel)
 		return err_set(err, -ENOEXEC,
@@ -286,28 +286,27 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	size_t cmdline_len = strlen(request->cmdline);
 	struct pvh_info info = {0};
 	struct pvh_elf elf = {0};
-	int code = open_elf(image, len, &elf, err);
+	int r = open_elf(image, len, &elf, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	if (cmdline_len >= LAYOUT_CMDLINE_MAX)
 		return err_set_field(err, -E2BIG, "cmdline",
 			"kernel command line of %zu bytes is too long", cmdline_len);
-	code = load_segments(mem, &elf, &entries, &kernel_end, err);
-	if (code == 0 && !entries.has_user)
-		code = check_cmdline(cmdline_len, err);
-	if (code < 0)
-		return code;
-	code = boot_place_initrd(mem, request->initrd_bytes, kernel_end, UINT32_MAX, &initrd_gpa,
-		err);
-	if (code < 0)
-		return code;
+	r = load_segments(mem, &elf, &entries, &kernel_end, err);
+	if (r == 0 && !entries.has_user)
+		r = check_cmdline(cmdline_len, err);
+	if (r < 0)
+		return r;
+	r = boot_place_initrd(mem, request->initrd_bytes, kernel_end, UINT32_MAX, &initrd_gpa, err);
+	if (r < 0)
+		return r;
 	fill_info(mem, request, initrd_gpa, &info);
-	code = mem_write(mem, LAYOUT_PVH_INFO, &info, sizeof(info));
-	if (!code)
-		code = mem_write(mem, LAYOUT_CMDLINE, request->cmdline, cmdline_len + 1);
-	if (code < 0)
-		return err_set(err, code, "boot information does not fit into guest memory");
+	r = mem_write(mem, LAYOUT_PVH_INFO, &info, sizeof(info));
+	if (!r)
+		r = mem_write(mem, LAYOUT_CMDLINE, request->cmdline, cmdline_len + 1);
+	if (r < 0)
+		return err_set(err, r, "boot information does not fit into guest memory");
 	*ret_plan = (struct boot_plan){
 		.entry = {.mode = entries.has_user ? BOOT_USER64 : BOOT_PVH,
 			.rip_gpa = entries.has_user ? entries.user_gpa : entries.kernel_gpa,

@@ -128,7 +128,7 @@ int bus_register(struct bus *bus, const char *name, uint64_t base, uint64_t size
 {
 	struct bus_range *range = calloc(1, sizeof(*range));
 	struct bus_range **grown;
-	int code = 0;
+	int r = 0;
 
 	if (!range)
 		return -ENOMEM;
@@ -142,19 +142,19 @@ int bus_register(struct bus *bus, const char *name, uint64_t base, uint64_t size
 	(void)pthread_rwlock_wrlock(&bus->lock);
 	grown = reallocarray(bus->ranges, bus->n_ranges + 1, sizeof(bus->ranges[0]));
 	if (!grown) {
-		code = -ENOMEM;
+		r = -ENOMEM;
 	} else {
 		bus->ranges = grown;
 		bus->ranges[bus->n_ranges++] = range;
 		if (base != BUS_UNMAPPED)
-			code = bus_map_locked(bus, range, base);
-		if (code < 0)
+			r = bus_map_locked(bus, range, base);
+		if (r < 0)
 			bus->n_ranges--; /* it is still the last one */
 	}
 	(void)pthread_rwlock_unlock(&bus->lock);
-	if (code < 0) {
+	if (r < 0) {
 		free(range);
-		return code;
+		return r;
 	}
 	if (ret_range)
 		*ret_range = range;
@@ -175,13 +175,13 @@ void bus_unregister(struct bus *bus, struct bus_range *range)
 
 int bus_move(struct bus *bus, struct bus_range *range, uint64_t base)
 {
-	int code;
+	int r;
 
 	(void)pthread_rwlock_wrlock(&bus->lock);
 	bus_unmap_locked(bus, range);
-	code = bus_map_locked(bus, range, base);
+	r = bus_map_locked(bus, range, base);
 	(void)pthread_rwlock_unlock(&bus->lock);
-	return code;
+	return r;
 }
 
 void bus_unmap(struct bus *bus, struct bus_range *range)
@@ -261,7 +261,7 @@ void bus_set_ioeventfd_hook(struct bus *bus, bus_ioeventfd_fn *fn, void *ctx)
 static int bus_ioeventfd_add_locked(struct bus *bus, uint64_t addr, unsigned len, int fd)
 {
 	struct bus_ioeventfd *grown;
-	int code;
+	int r;
 
 	for (unsigned i = 0; i < bus->n_ioeventfds; i++) {
 		if (bus->ioeventfds[i].addr == addr)
@@ -272,9 +272,9 @@ static int bus_ioeventfd_add_locked(struct bus *bus, uint64_t addr, unsigned len
 		return -ENOMEM;
 	bus->ioeventfds = grown;
 	if (bus->ioeventfd_fn) {
-		code = bus->ioeventfd_fn(bus->ioeventfd_ctx, addr, len, fd, true);
-		if (code < 0)
-			return code;
+		r = bus->ioeventfd_fn(bus->ioeventfd_ctx, addr, len, fd, true);
+		if (r < 0)
+			return r;
 	}
 	grown[bus->n_ioeventfds++] = (struct bus_ioeventfd){.addr = addr, .len = len, .fd = fd};
 	return 0;
@@ -282,12 +282,12 @@ static int bus_ioeventfd_add_locked(struct bus *bus, uint64_t addr, unsigned len
 
 int bus_ioeventfd_assign(struct bus *bus, uint64_t addr, unsigned len, int fd)
 {
-	int code;
+	int r;
 
 	(void)pthread_rwlock_wrlock(&bus->lock);
-	code = bus_ioeventfd_add_locked(bus, addr, len, fd);
+	r = bus_ioeventfd_add_locked(bus, addr, len, fd);
 	(void)pthread_rwlock_unlock(&bus->lock);
-	return code;
+	return r;
 }
 
 void bus_ioeventfd_release(struct bus *bus, uint64_t addr, unsigned len, int fd)

@@ -74,16 +74,16 @@ static int check_build(struct check_guest *g)
 {
 	uint64_t identity_map = CHECK_IDENTITY_MAP;
 	struct kvm_userspace_memory_region slot = {.memory_size = CHECK_GUEST_BYTES};
-	int run_size, code;
+	int run_size, r;
 
 	g->vm_fd = kvm_ioctl(g->kvm_fd, KVM_CREATE_VM, 0);
 	if (g->vm_fd < 0)
 		return g->vm_fd;
-	code = kvm_ioctl(g->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, (uintptr_t)&identity_map);
-	if (!code)
-		code = kvm_ioctl(g->vm_fd, KVM_SET_TSS_ADDR, CHECK_TSS);
-	if (code < 0)
-		return code;
+	r = kvm_ioctl(g->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, (uintptr_t)&identity_map);
+	if (!r)
+		r = kvm_ioctl(g->vm_fd, KVM_SET_TSS_ADDR, CHECK_TSS);
+	if (r < 0)
+		return r;
 	g->ram = mmap(NULL, CHECK_GUEST_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 		-1, 0);
 	if (g->ram == MAP_FAILED) {
@@ -92,9 +92,9 @@ static int check_build(struct check_guest *g)
 	}
 	memcpy(g->ram, check_code, sizeof(check_code));
 	slot.userspace_addr = (uintptr_t)g->ram;
-	code = kvm_ioctl(g->vm_fd, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&slot);
-	if (code < 0)
-		return code;
+	r = kvm_ioctl(g->vm_fd, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&slot);
+	if (r < 0)
+		return r;
 	g->vcpu_fd = kvm_ioctl(g->vm_fd, KVM_CREATE_VCPU, 0);
 	if (g->vcpu_fd < 0)
 		return g->vcpu_fd;
@@ -151,24 +151,24 @@ static int check_slice(struct check_guest *g, uint64_t *ret_mips)
 	};
 	uint32_t before, after = 0;
 	uint64_t start_ns, spent_ns;
-	int code = check_count(g, &before);
+	int r = check_count(g, &before);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	g->run->immediate_exit = 0;
 	check_alarm_run = g->run;
 	start_ns = check_now_ns();
 	(void)setitimer(ITIMER_REAL, &alarm_on, NULL);
-	code = ioctl(g->vcpu_fd, KVM_RUN, 0) < 0 ? -errno : -EIO;
+	r = ioctl(g->vcpu_fd, KVM_RUN, 0) < 0 ? -errno : -EIO;
 	(void)setitimer(ITIMER_REAL, &alarm_off, NULL);
 	spent_ns = check_now_ns() - start_ns;
 	check_alarm_run = NULL;
-	if (code != -EINTR)
-		return code;
-	code = check_count(g, &after);
+	if (r != -EINTR)
+		return r;
+	r = check_count(g, &after);
 	*ret_mips = (uint64_t)(uint32_t)(after - before) * CHECK_LOOP_INSTRUCTIONS * 1000 /
 		    (spent_ns ? spent_ns : 1);
-	return code;
+	return r;
 }
 
 /*
@@ -180,30 +180,30 @@ static int check_loop(struct check_guest *g, uint64_t *ret_mips)
 {
 	struct sigaction action = {.sa_handler = check_on_alarm}, before;
 	uint64_t mips = 0;
-	int code = 0;
+	int r = 0;
 
 	*ret_mips = 0;
 	(void)sigaction(SIGALRM, &action, &before);
-	for (unsigned i = 0; !code && i < CHECK_MAX_SLICES; i++) {
+	for (unsigned i = 0; !r && i < CHECK_MAX_SLICES; i++) {
 		if (i >= CHECK_SLICES && *ret_mips >= CHECK_MIN_MIPS)
 			break;
-		code = check_slice(g, &mips);
-		if (!code && mips > *ret_mips)
+		r = check_slice(g, &mips);
+		if (!r && mips > *ret_mips)
 			*ret_mips = mips;
 	}
 	(void)sigaction(SIGALRM, &before, NULL);
-	return code;
+	return r;
 }
 
 static int check_measure(int kvm_fd, uint64_t *ret_mips)
 {
 	struct check_guest g = {.kvm_fd = kvm_fd, .vm_fd = -1, .vcpu_fd = -1};
-	int code = check_build(&g);
+	int r = check_build(&g);
 
-	if (!code)
-		code = check_loop(&g, ret_mips);
+	if (!r)
+		r = check_loop(&g, ret_mips);
 	check_done(&g);
-	return code;
+	return r;
 }
 
 /* The flags line of the first processor names svm or vmx. */

@@ -231,25 +231,25 @@ static void console_on_wake(void *ctx, int fd, uint32_t events)
 
 int console_add_client(struct console *console, struct console_client *client)
 {
-	int code = 0;
+	int r = 0;
 
 	client->console = console;
 	if (client->in_fd >= 0)
-		code = ev_add_io(console->ev, client->in_fd, EPOLLIN, console_on_input, client,
+		r = ev_add_io(console->ev, client->in_fd, EPOLLIN, console_on_input, client,
 			&client->in_source);
-	if (code == -EPERM) {
-		code = 0; /* input from a regular file or /dev/null: there is nobody to listen to */
+	if (r == -EPERM) {
+		r = 0; /* input from a regular file or /dev/null: there is nobody to listen to */
 		client->in_source = NULL;
 	}
-	if (!code && client->out_fd >= 0 && !client->in_step)
-		code = ev_add_io(console->ev, client->out_fd, 0, console_on_output, client,
+	if (!r && client->out_fd >= 0 && !client->in_step)
+		r = ev_add_io(console->ev, client->out_fd, 0, console_on_output, client,
 			&client->out_source);
-	if (code == -EPERM) {
-		code = 0; /* /dev/null and the like take everything at once */
+	if (r == -EPERM) {
+		r = 0; /* /dev/null and the like take everything at once */
 		client->out_source = NULL;
 	}
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	(void)pthread_mutex_lock(&console->lock);
 	/* A connection gets the scroll-back; the others were there from the start. */
 	client->position =
@@ -266,7 +266,7 @@ int console_add_client(struct console *console, struct console_client *client)
 int console_create(struct ev *ev, const char *name, struct console **ret_console)
 {
 	struct console *console = calloc(1, sizeof(*console));
-	int code;
+	int r;
 
 	if (!console)
 		return -ENOMEM;
@@ -274,12 +274,12 @@ int console_create(struct ev *ev, const char *name, struct console **ret_console
 	(void)snprintf(console->name, sizeof(console->name), "%s", name);
 	(void)pthread_mutex_init(&console->lock, NULL);
 	console->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	code = console->wake_fd < 0 ? -errno
-				    : ev_add_io(ev, console->wake_fd, EPOLLIN, console_on_wake,
-					      console, &console->wake_source);
-	if (code < 0) {
+	r = console->wake_fd < 0 ? -errno
+				 : ev_add_io(ev, console->wake_fd, EPOLLIN, console_on_wake,
+					   console, &console->wake_source);
+	if (r < 0) {
 		console_destroy(console);
-		return code;
+		return r;
 	}
 	*ret_console = console;
 	return 0;

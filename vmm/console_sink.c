@@ -87,15 +87,15 @@ static int console_open_path(struct console_client *client, const char *path, in
 	struct err *err)
 {
 	struct stat st;
-	int code;
+	int r;
 
 	client->out_fd =
 		open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags, 0640);
 	if (client->out_fd < 0) {
-		code = -errno;
+		r = -errno;
 		client->out_fd = -1;
-		return err_set(err, code, "file '%s': cannot open it for writing: %s", path,
-			strerror(-code));
+		return err_set(err, r, "file '%s': cannot open it for writing: %s", path,
+			strerror(-r));
 	}
 	client->in_step = fstat(client->out_fd, &st) == 0 && S_ISREG(st.st_mode);
 	return 0;
@@ -118,13 +118,13 @@ static int console_open_log(struct console_client *client, const char *path, str
 static int console_link_pty(struct console_client *client, const char *slave, const char *path)
 {
 	char target[sizeof("/dev/pts/")] = "";
-	int code = symlink(slave, path) < 0 ? -errno : 0;
+	int r = symlink(slave, path) < 0 ? -errno : 0;
 
-	if (code == -EEXIST && readlink(path, target, sizeof(target) - 1) > 0 &&
+	if (r == -EEXIST && readlink(path, target, sizeof(target) - 1) > 0 &&
 		!strcmp(target, "/dev/pts/"))
-		code = unlink(path) < 0 || symlink(slave, path) < 0 ? -errno : 0;
-	if (code < 0)
-		return code;
+		r = unlink(path) < 0 || symlink(slave, path) < 0 ? -errno : 0;
+	if (r < 0)
+		return r;
 	(void)snprintf(client->link_path, sizeof(client->link_path), "%s", path);
 	(void)snprintf(client->link_target, sizeof(client->link_target), "%s", slave);
 	return 0;
@@ -162,30 +162,29 @@ static int console_open_pty(struct console_client *client, const char *path, str
 {
 	struct termios raw;
 	char slave[sizeof(client->link_target)];
-	int code;
+	int r;
 
 	client->in_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	if (client->in_fd < 0 || grantpt(client->in_fd) < 0 || unlockpt(client->in_fd) < 0 ||
 		ptsname_r(client->in_fd, slave, sizeof(slave))) {
-		code = -errno;
-		return err_set(err, code, "pty: cannot make one: %s", strerror(-code));
+		r = -errno;
+		return err_set(err, r, "pty: cannot make one: %s", strerror(-r));
 	}
 	/* Held open, so that the master does not hang up while nobody looks. */
 	client->keep_fd = open(slave, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	client->out_fd = fcntl(client->in_fd, F_DUPFD_CLOEXEC, 3);
 	if (client->keep_fd < 0 || client->out_fd < 0 || tcgetattr(client->keep_fd, &raw) < 0) {
-		code = -errno;
-		return err_set(err, code, "pty '%s': cannot open it: %s", slave, strerror(-code));
+		r = -errno;
+		return err_set(err, r, "pty '%s': cannot open it: %s", slave, strerror(-r));
 	}
 	cfmakeraw(&raw);
 	(void)tcsetattr(client->keep_fd, TCSANOW, &raw);
 	log_info("console is at %s", slave);
 	if (!path[0])
 		return 0;
-	code = console_link_pty(client, slave, path);
-	return code < 0 ? err_set(err, code, "pty: cannot make the link '%s': %s", path,
-				  strerror(-code))
-			: 0;
+	r = console_link_pty(client, slave, path);
+	return r < 0 ? err_set(err, r, "pty: cannot make the link '%s': %s", path, strerror(-r))
+		     : 0;
 }
 
 /* Unix socket */
@@ -245,26 +244,25 @@ static void console_on_accept_timer(void *ctx)
 static int console_listen(struct console *console, const char *path, struct err *err)
 {
 	struct console_listener *listener = calloc(1, sizeof(*listener));
-	int code = -ENOMEM;
+	int r = -ENOMEM;
 
 	if (!listener)
-		return err_set(err, code, "socket '%s': out of memory", path);
+		return err_set(err, r, "socket '%s': out of memory", path);
 	listener->console = console;
 	(void)snprintf(listener->path, sizeof(listener->path), "%s", path);
-	code = unix_listen(path, CONSOLE_SOCKET_MODE, CONSOLE_BACKLOG, "socket", &listener->socket,
+	r = unix_listen(path, CONSOLE_SOCKET_MODE, CONSOLE_BACKLOG, "socket", &listener->socket,
 		err);
-	if (code < 0) {
+	if (r < 0) {
 		free(listener);
-		return code;
+		return r;
 	}
-	code = ev_add_timer(console->ev, console_on_accept_timer, listener,
-		&listener->accept_timer);
-	if (!code)
-		code = ev_add_io(console->ev, listener->socket.fd, EPOLLIN, console_on_connect,
+	r = ev_add_timer(console->ev, console_on_accept_timer, listener, &listener->accept_timer);
+	if (!r)
+		r = ev_add_io(console->ev, listener->socket.fd, EPOLLIN, console_on_connect,
 			listener, &listener->source);
-	if (code < 0) {
+	if (r < 0) {
 		console_listener_close(listener);
-		return err_set(err, code, "socket '%s': cannot listen: %s", path, strerror(-code));
+		return err_set(err, r, "socket '%s': cannot listen: %s", path, strerror(-r));
 	}
 	listener->next = console->listeners;
 	console->listeners = listener;
@@ -292,20 +290,20 @@ int console_add_sink(struct console *console, const struct console_sink_config *
 	struct err *err)
 {
 	struct console_client *client;
-	int code;
+	int r;
 
 	if (config->kind == CONSOLE_UNIX)
 		return console_listen(console, config->path, err);
 	client = console_client_new();
 	if (!client)
 		return err_set(err, -ENOMEM, "console: out of memory");
-	code = console_openers[config->kind](client, config->path, err);
-	if (!code) {
-		code = console_add_client(console, client);
-		if (code < 0)
-			(void)err_set(err, code, "console: cannot watch it: %s", strerror(-code));
+	r = console_openers[config->kind](client, config->path, err);
+	if (!r) {
+		r = console_add_client(console, client);
+		if (r < 0)
+			(void)err_set(err, r, "console: cannot watch it: %s", strerror(-r));
 	}
-	if (code < 0)
+	if (r < 0)
 		console_client_free(client);
-	return code;
+	return r;
 }

@@ -35,17 +35,17 @@ struct irq {
 int irq_create(const struct irq_ops *ops, void *ctx, struct irq **ret_irq)
 {
 	struct irq *irq = calloc(1, sizeof(*irq));
-	int code;
+	int r;
 
 	if (!irq)
 		return -ENOMEM;
 	irq->ops = ops;
 	irq->ctx = ctx;
 	(void)pthread_mutex_init(&irq->lock, NULL);
-	code = ops->set_routes(ctx, NULL, 0);
-	if (code < 0) {
+	r = ops->set_routes(ctx, NULL, 0);
+	if (r < 0) {
 		irq_destroy(irq);
-		return code;
+		return r;
 	}
 	*ret_irq = irq;
 	return 0;
@@ -61,10 +61,10 @@ void irq_destroy(struct irq *irq)
 
 void irq_line_set(struct irq *irq, uint32_t gsi, bool level)
 {
-	int code = irq->ops->line(irq->ctx, gsi, level);
+	int r = irq->ops->line(irq->ctx, gsi, level);
 
-	if (code < 0)
-		log_warn_ratelimited("line %u: cannot set it: %s", gsi, strerror(-code));
+	if (r < 0)
+		log_warn_ratelimited("line %u: cannot set it: %s", gsi, strerror(-r));
 }
 
 static bool irq_msi_equal(const struct irq_msi *a, const struct irq_msi *b)
@@ -102,46 +102,46 @@ static int irq_set_message_locked(struct irq *irq, unsigned slot, const struct i
 {
 	struct irq_msi before = irq->slots[slot].msi;
 	unsigned n_before = irq->n_slots;
-	int code;
+	int r;
 
 	if (slot < irq->n_slots && irq_msi_equal(&before, msi))
 		return 0;
 	irq->slots[slot].msi = *msi;
 	if (slot == irq->n_slots)
 		irq->n_slots++;
-	code = irq_write_routes_locked(irq);
-	if (code < 0) {
+	r = irq_write_routes_locked(irq);
+	if (r < 0) {
 		irq->slots[slot].msi = before;
 		irq->n_slots = n_before;
 	}
-	return code;
+	return r;
 }
 
 int irq_msi_assign(struct irq *irq, const struct irq_msi *msi, int fd, uint32_t *ret_gsi)
 {
-	int slot, code;
+	int slot, r;
 
 	(void)pthread_mutex_lock(&irq->lock);
 	slot = irq_find_slot_locked(irq, msi);
-	code = slot < 0 ? slot : irq_set_message_locked(irq, (unsigned)slot, msi);
-	if (!code)
-		code = irq->ops->irqfd(irq->ctx, fd, IRQ_FIRST_MSI_GSI + (uint32_t)slot, true);
-	if (!code) {
+	r = slot < 0 ? slot : irq_set_message_locked(irq, (unsigned)slot, msi);
+	if (!r)
+		r = irq->ops->irqfd(irq->ctx, fd, IRQ_FIRST_MSI_GSI + (uint32_t)slot, true);
+	if (!r) {
 		irq->slots[slot].used = true;
 		*ret_gsi = IRQ_FIRST_MSI_GSI + (uint32_t)slot;
 	}
 	(void)pthread_mutex_unlock(&irq->lock);
-	return code;
+	return r;
 }
 
 int irq_msi_update(struct irq *irq, uint32_t gsi, const struct irq_msi *msi)
 {
-	int code;
+	int r;
 
 	(void)pthread_mutex_lock(&irq->lock);
-	code = irq_set_message_locked(irq, gsi - IRQ_FIRST_MSI_GSI, msi);
+	r = irq_set_message_locked(irq, gsi - IRQ_FIRST_MSI_GSI, msi);
 	(void)pthread_mutex_unlock(&irq->lock);
-	return code;
+	return r;
 }
 
 void irq_msi_release(struct irq *irq, uint32_t gsi, int fd)
@@ -173,7 +173,7 @@ static int irq_kvm_set_routes(void *ctx, const struct irq_route *routes, unsigne
 	size_t n_max = LAYOUT_N_LINES + 16 + n_routes;
 	struct kvm_irq_routing *table =
 		calloc(1, sizeof(*table) + n_max * sizeof(table->entries[0]));
-	int code = 0;
+	int r = 0;
 
 	if (!table)
 		return -ENOMEM;
@@ -196,9 +196,9 @@ static int irq_kvm_set_routes(void *ctx, const struct irq_route *routes, unsigne
 		};
 	}
 	if (ioctl(*(int *)ctx, KVM_SET_GSI_ROUTING, table) < 0)
-		code = -errno;
+		r = -errno;
 	free(table);
-	return code;
+	return r;
 }
 
 static int irq_kvm_irqfd(void *ctx, int fd, uint32_t gsi, bool assign)

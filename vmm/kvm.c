@@ -27,19 +27,19 @@ static const struct {
 	{KVM_CAP_MP_STATE, "processor run states"},
 };
 
-static int kvm_explain_open(int code, struct err *err)
+static int kvm_explain_open(int r, struct err *err)
 {
-	(void)err_set(err, code, "KVM: cannot open " KVM_PATH ": %s", strerror(-code));
-	if (code == -ENOENT)
+	(void)err_set(err, r, "KVM: cannot open " KVM_PATH ": %s", strerror(-r));
+	if (r == -ENOENT)
 		err_hint(err, "enable virtualization (VT-x or AMD-V) in the firmware and load "
 			      "kvm_intel or kvm_amd");
-	else if (code == -EACCES || code == -EPERM)
+	else if (r == -EACCES || r == -EPERM)
 		err_hint(err,
 			"add your user to the group kvm (usermod -aG kvm USER, then log in again)");
-	else if (code == -ENODEV || code == -ENXIO)
+	else if (r == -ENODEV || r == -ENXIO)
 		err_hint(err,
 			"the KVM module is not loaded, or the processor has no virtualization");
-	return code;
+	return r;
 }
 
 int kvm_open(int *ret_fd, struct err *err)

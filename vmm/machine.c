@@ -72,12 +72,12 @@ static int machine_on_reset(void *ctx, struct boot_entry *ret_entry, struct err 
 {
 	struct machine *m = ctx;
 	uint64_t rsdp_gpa = 0;
-	int code;
+	int r;
 
 	machine_devices_reset(m->devices);
-	code = acpi_write(vm_mem(m->vm), m->config->n_vcpus, &rsdp_gpa);
-	if (code < 0)
-		return err_set(err, code, "ACPI tables do not fit: %s", strerror(-code));
+	r = acpi_write(vm_mem(m->vm), m->config->n_vcpus, &rsdp_gpa);
+	if (r < 0)
+		return err_set(err, r, "ACPI tables do not fit: %s", strerror(-r));
 	return boot_load(m->boot, vm_mem(m->vm), rsdp_gpa, ret_entry, err);
 }
 
@@ -115,11 +115,9 @@ static int machine_on_enter_vcpu(void *ctx)
 static int machine_on_enter_main(void *ctx, struct err *err)
 {
 	struct machine *m = ctx;
-	int code = m->config->seccomp ? sandbox_enter(SANDBOX_MAIN, &m->sandbox_needs) : 0;
+	int r = m->config->seccomp ? sandbox_enter(SANDBOX_MAIN, &m->sandbox_needs) : 0;
 
-	return code < 0 ? err_set(err, code, "sandbox: cannot confine the process: %s",
-				  strerror(-code))
-			: 0;
+	return r < 0 ? err_set(err, r, "sandbox: cannot confine the process: %s", strerror(-r)) : 0;
 }
 
 static const struct vm_ops machine_vm_ops = {
@@ -151,14 +149,14 @@ static void machine_on_settle(void *ctx)
 
 /* Called by disks, on the loop */
 
-static void machine_on_disk_full(void *ctx, const char *path, int code)
+static void machine_on_disk_full(void *ctx, const char *path, int r)
 {
 	struct machine *m = ctx;
 	size_t len = strlen(path);
 
 	/* The end of a long path says more than its beginning. */
 	(void)snprintf(m->pause_reason, sizeof(m->pause_reason), "disk '%s': %s",
-		len > 128 ? path + len - 128 : path, strerror(-code));
+		len > 128 ? path + len - 128 : path, strerror(-r));
 	vm_request(m->vm, VM_REQUEST_PAUSE);
 }
 
@@ -223,39 +221,39 @@ static int machine_build(struct machine *m, int kvm_fd, struct err *err)
 		.disk_full = machine_on_disk_full,
 		.disk_full_ctx = m,
 	};
-	int code = vm_create(m->config, kvm_fd, m->ev, &machine_vm_ops, m, &m->vm, err);
+	int r = vm_create(m->config, kvm_fd, m->ev, &machine_vm_ops, m, &m->vm, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	env.mem = vm_mem(m->vm);
 	env.pio = vm_pio(m->vm);
 	env.mmio = vm_mmio(m->vm);
 	env.irq = vm_irq(m->vm);
-	code = machine_devices_create(m->config, &env, machine_on_pm, m, &m->devices, err);
-	if (!code)
-		code = ev_add_timer(m->ev, machine_pull_plug, m, &m->plug_timer);
-	if (!code)
-		code = ev_add_timer(m->ev, machine_end, m, &m->end_timer);
-	return code;
+	r = machine_devices_create(m->config, &env, machine_on_pm, m, &m->devices, err);
+	if (!r)
+		r = ev_add_timer(m->ev, machine_pull_plug, m, &m->plug_timer);
+	if (!r)
+		r = ev_add_timer(m->ev, machine_end, m, &m->end_timer);
+	return r;
 }
 
 int machine_create(const struct config *config, int kvm_fd, struct ev *ev,
 	struct machine **ret_machine, struct err *err)
 {
 	struct machine *m = calloc(1, sizeof(*m));
-	int code;
+	int r;
 
 	if (!m)
 		return err_set(err, -ENOMEM, "machine: out of memory");
 	m->config = config;
 	m->ev = ev;
 	m->started_ns = ev_now_ns();
-	code = boot_open(config, &m->boot, err);
-	if (!code)
-		code = machine_build(m, kvm_fd, err);
-	if (code < 0) {
+	r = boot_open(config, &m->boot, err);
+	if (!r)
+		r = machine_build(m, kvm_fd, err);
+	if (r < 0) {
 		machine_destroy(m);
-		return code;
+		return r;
 	}
 	*ret_machine = m;
 	return 0;
@@ -277,29 +275,28 @@ static int machine_enter_closer(void *ctx)
 
 static int machine_confine(struct machine *m, struct err *err)
 {
-	int code;
+	int r;
 
 	sandbox_init(); /* before the first thread confines itself */
-	code = machine_sandbox_enter_files(m->config, &m->sandbox_needs, err);
-	if (code < 0)
-		return code;
-	code = closer_start(ev_closer(m->ev), machine_enter_closer, NULL);
-	return code < 0 ? err_set(err, code,
-				  "sandbox: cannot start the thread that closes files: %s",
-				  strerror(-code))
-			: 0;
+	r = machine_sandbox_enter_files(m->config, &m->sandbox_needs, err);
+	if (r < 0)
+		return r;
+	r = closer_start(ev_closer(m->ev), machine_enter_closer, NULL);
+	return r < 0 ? err_set(err, r, "sandbox: cannot start the thread that closes files: %s",
+			       strerror(-r))
+		     : 0;
 }
 
 int machine_start(struct machine *m, struct err *err)
 {
-	int code = m->config->seccomp ? machine_confine(m, err) : 0;
+	int r = m->config->seccomp ? machine_confine(m, err) : 0;
 
 	/* After that: a back-end that answers may send descriptors, too. */
-	if (!code)
+	if (!r)
 		machine_devices_settle(m->devices);
-	if (!code)
-		code = machine_devices_start(m->devices, machine_enter_disk, m, err);
-	return code ? code : vm_start(m->vm, err);
+	if (!r)
+		r = machine_devices_start(m->devices, machine_enter_disk, m, err);
+	return r ? r : vm_start(m->vm, err);
 }
 
 void machine_destroy(struct machine *m)

@@ -69,14 +69,14 @@ static int machine_ctl_keep(struct machine_ctl *ctl, struct machine_ctl_waiter *
 	return CTL_PENDING;
 }
 
-static void machine_ctl_finish(struct machine_ctl_waiter **list, int code, const struct err *err)
+static void machine_ctl_finish(struct machine_ctl_waiter **list, int r, const struct err *err)
 {
 	struct ctl_empty out = {0};
 	struct machine_ctl_waiter *waiter;
 
 	while ((waiter = *list)) {
 		*list = waiter->next;
-		ctl_call_finish(waiter->call, code, &out, err);
+		ctl_call_finish(waiter->call, r, &out, err);
 		free(waiter);
 	}
 }
@@ -86,13 +86,13 @@ static void machine_ctl_finish_resetters(struct machine_ctl *ctl)
 {
 	struct vm *vm = machine_vm(ctl->machine);
 	struct err err = {0};
-	int code = 0;
+	int r = 0;
 
 	if (vm_is_resetting(vm))
 		return;
 	if (vm_state(vm) == VM_FAILED || vm_state(vm) == VM_STOPPED)
-		code = err_set(&err, -EIO, "reset: %s", vm_reason(vm));
-	machine_ctl_finish(&ctl->resetters, code, &err);
+		r = err_set(&err, -EIO, "reset: %s", vm_reason(vm));
+	machine_ctl_finish(&ctl->resetters, r, &err);
 }
 
 static uint64_t machine_ctl_wall_ns(void)
@@ -212,10 +212,10 @@ static int machine_ctl_reset(struct ctl_call *call, void *ctx, const void *in, v
 {
 	struct machine_ctl *ctl = ctx;
 	struct vm *vm = machine_vm(ctl->machine);
-	int code = vm_reset(vm, err);
+	int r = vm_reset(vm, err);
 
-	if (code < 0 || !vm_is_resetting(vm))
-		return code;
+	if (r < 0 || !vm_is_resetting(vm))
+		return r;
 	return machine_ctl_keep(ctl, &ctl->resetters, call, err);
 }
 
@@ -272,17 +272,17 @@ int machine_ctl_create(struct machine *machine, struct ev *ev, const char *path,
 	struct machine_ctl **ret_ctl, struct err *err)
 {
 	struct machine_ctl *ctl = calloc(1, sizeof(*ctl));
-	int code;
+	int r;
 
 	if (!ctl)
 		return err_set(err, -ENOMEM, "control socket: out of memory");
 	ctl->machine = machine;
-	code = ctl_server_create(ev, path, &ctl_vmm_interface, machine_ctl_handlers,
+	r = ctl_server_create(ev, path, &ctl_vmm_interface, machine_ctl_handlers,
 		sizeof(machine_ctl_handlers) / sizeof(machine_ctl_handlers[0]), ctl, &ctl->server,
 		err);
-	if (code < 0) {
+	if (r < 0) {
 		free(ctl);
-		return code;
+		return r;
 	}
 	machine_set_listener(machine, machine_ctl_on_event, ctl);
 	*ret_ctl = ctl;

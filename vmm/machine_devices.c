@@ -50,14 +50,14 @@ static void machine_add(struct machine_devices *d, const struct device_ops *ops,
 static int machine_make_console(struct machine_devices *d, const struct config_console *config,
 	const char *name, struct console **ret_console, struct err *err)
 {
-	int code = console_create(d->env.ev, name, ret_console);
+	int r = console_create(d->env.ev, name, ret_console);
 
-	if (code < 0)
-		return err_set(err, code, "%s: cannot make a console: %s", name, strerror(-code));
+	if (r < 0)
+		return err_set(err, r, "%s: cannot make a console: %s", name, strerror(-r));
 	machine_add(d, &console_ops, *ret_console);
-	for (unsigned i = 0; !code && i < config->n_sinks; i++)
-		code = console_add_sink(*ret_console, &config->sinks[i], err);
-	return code < 0 ? err_prefix(err, "%s", name) : 0;
+	for (unsigned i = 0; !r && i < config->n_sinks; i++)
+		r = console_add_sink(*ret_console, &config->sinks[i], err);
+	return r < 0 ? err_prefix(err, "%s", name) : 0;
 }
 
 static int machine_make_serial(struct machine_devices *d, const struct config *config,
@@ -65,34 +65,34 @@ static int machine_make_serial(struct machine_devices *d, const struct config *c
 {
 	struct console *console;
 	struct serial *serial;
-	int code = machine_make_console(d, &config->serial, "serial", &console, err);
+	int r = machine_make_console(d, &config->serial, "serial", &console, err);
 
-	if (!code)
-		code = serial_create(&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL, console,
-			&serial, err);
-	if (!code)
+	if (!r)
+		r = serial_create(&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL, console, &serial,
+			err);
+	if (!r)
 		machine_add(d, &serial_device_ops, serial);
-	return code;
+	return r;
 }
 
 static int machine_make_board(struct machine_devices *d, const struct config *config,
 	pm_request_fn *pm_fn, void *pm_ctx, struct err *err)
 {
 	struct rtc *rtc;
-	int code = pci_bus_create(d->env.pio, d->env.mmio, d->env.irq, &d->env.pci);
+	int r = pci_bus_create(d->env.pio, d->env.mmio, d->env.irq, &d->env.pci);
 
-	if (code < 0)
-		return err_set(err, code, "PCI: cannot make the bus: %s", strerror(-code));
-	code = machine_make_serial(d, config, err);
-	if (!code)
-		code = rtc_create(&d->env, config->n_vcpus, &rtc, err);
-	if (code)
-		return code;
+	if (r < 0)
+		return err_set(err, r, "PCI: cannot make the bus: %s", strerror(-r));
+	r = machine_make_serial(d, config, err);
+	if (!r)
+		r = rtc_create(&d->env, config->n_vcpus, &rtc, err);
+	if (r)
+		return r;
 	machine_add(d, &rtc_device_ops, rtc);
-	code = pm_create(&d->env, pm_fn, pm_ctx, &d->pm, err);
-	if (!code)
+	r = pm_create(&d->env, pm_fn, pm_ctx, &d->pm, err);
+	if (!r)
 		machine_add(d, &pm_device_ops, d->pm);
-	return code;
+	return r;
 }
 
 static int machine_make_virtio_console(struct machine_devices *d, const struct config *config,
@@ -100,13 +100,13 @@ static int machine_make_virtio_console(struct machine_devices *d, const struct c
 {
 	struct virtio_console *device;
 	struct console *console;
-	int code = machine_make_console(d, &config->console, "console", &console, err);
+	int r = machine_make_console(d, &config->console, "console", &console, err);
 
-	if (!code)
-		code = virtio_console_create(&d->env, console, &device, err);
-	if (!code)
+	if (!r)
+		r = virtio_console_create(&d->env, console, &device, err);
+	if (!r)
 		machine_add(d, &virtio_console_device_ops, device);
-	return code;
+	return r;
 }
 
 /* NICs first, so that their slots, and with them a guest's names, do not depend on the rest. */
@@ -115,28 +115,28 @@ static int machine_make_virtio(struct machine_devices *d, const struct config *c
 {
 	struct virtio_blk *blk;
 	struct virtio_rng *rng;
-	int code = 0;
+	int r = 0;
 
 	for (unsigned i = 0; i < config->n_nets; i++) {
-		code = virtio_net_create(&d->env, &config->nets[i], &d->nets[i], err);
-		if (code < 0)
+		r = virtio_net_create(&d->env, &config->nets[i], &d->nets[i], err);
+		if (r < 0)
 			return err_prefix(err, "network device %u", i);
 		machine_add(d, &virtio_net_device_ops, d->nets[i]);
 	}
 	for (unsigned i = 0; i < config->n_disks; i++) {
-		code = virtio_blk_create(&d->env, &config->disks[i], &blk, err);
-		if (code < 0)
+		r = virtio_blk_create(&d->env, &config->disks[i], &blk, err);
+		if (r < 0)
 			return err_prefix(err, "disk %u", i);
 		machine_add(d, &virtio_blk_device_ops, blk);
 	}
 	if (config->console.n_sinks)
-		code = machine_make_virtio_console(d, config, err);
-	if (code || !config->rng)
-		return code;
-	code = virtio_rng_create(&d->env, &rng, err);
-	if (!code)
+		r = machine_make_virtio_console(d, config, err);
+	if (r || !config->rng)
+		return r;
+	r = virtio_rng_create(&d->env, &rng, err);
+	if (!r)
 		machine_add(d, &virtio_rng_device_ops, rng);
-	return code;
+	return r;
 }
 
 /* Calls fn for the transport of every virtio device. */
@@ -159,21 +159,21 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 	pm_request_fn *pm_fn, void *pm_ctx, struct machine_devices **ret_devices, struct err *err)
 {
 	struct machine_devices *d = calloc(1, sizeof(*d));
-	int code;
+	int r;
 
 	if (!d)
 		return err_set(err, -ENOMEM, "machine: out of memory");
 	d->env = *env;
-	code = ev_add_timer(env->ev, machine_on_reset_deadline, d, &d->reset_timer);
-	if (code < 0)
-		(void)err_set(err, code, "machine: cannot make a timer: %s", strerror(-code));
+	r = ev_add_timer(env->ev, machine_on_reset_deadline, d, &d->reset_timer);
+	if (r < 0)
+		(void)err_set(err, r, "machine: cannot make a timer: %s", strerror(-r));
 	else
-		code = machine_make_board(d, config, pm_fn, pm_ctx, err);
-	if (!code)
-		code = machine_make_virtio(d, config, err);
-	if (code < 0) {
+		r = machine_make_board(d, config, pm_fn, pm_ctx, err);
+	if (!r)
+		r = machine_make_virtio(d, config, err);
+	if (r < 0) {
 		machine_devices_destroy(d);
-		return code;
+		return r;
 	}
 	*ret_devices = d;
 	return 0;
@@ -182,13 +182,13 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 int machine_devices_start(struct machine_devices *d, disk_enter_fn *enter_fn, void *enter_ctx,
 	struct err *err)
 {
-	int code = 0;
+	int r = 0;
 
-	for (unsigned i = 0; !code && i < d->n; i++) {
+	for (unsigned i = 0; !r && i < d->n; i++) {
 		if (d->list[i].ops->start)
-			code = d->list[i].ops->start(d->list[i].device, enter_fn, enter_ctx, err);
+			r = d->list[i].ops->start(d->list[i].device, enter_fn, enter_ctx, err);
 	}
-	return code;
+	return r;
 }
 
 void machine_devices_retry(struct machine_devices *d)

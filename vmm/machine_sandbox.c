@@ -50,7 +50,7 @@ int machine_sandbox_enter_files(const struct config *config, struct sandbox_need
 	struct err *err)
 {
 	struct machine_folders folders = {0};
-	int code;
+	int r;
 
 	*ret_needs = (struct sandbox_needs){0};
 	machine_add_folder_of(&folders, config->control);
@@ -62,15 +62,14 @@ int machine_sandbox_enter_files(const struct config *config, struct sandbox_need
 		else
 			ret_needs->connects = true;
 	}
-	code = sandbox_enter_files(folders.names, folders.n);
-	if (code == -EOPNOTSUPP) {
+	r = sandbox_enter_files(folders.names, folders.n);
+	if (r == -EOPNOTSUPP) {
 		log_notice("no Landlock in this kernel: the system call filter alone keeps files "
 			   "safe, "
 			   "and sockets stay behind when the VM ends");
 		return 0;
 	}
-	ret_needs->removes_files = !code;
-	return code < 0 ? err_set(err, code, "sandbox: cannot confine the use of files: %s",
-				  strerror(-code))
-			: 0;
+	ret_needs->removes_files = !r;
+	return r < 0 ? err_set(err, r, "sandbox: cannot confine the use of files: %s", strerror(-r))
+		     : 0;
 }

@@ -31,7 +31,7 @@ static int main_run_machine(const struct config *config, struct ev *ev, struct e
 	static const int signos[] = {SIGTERM, SIGINT, SIGHUP};
 	struct machine_ctl *ctl = NULL;
 	struct machine *machine = NULL;
-	int kvm_fd, code, status = EXIT_FAILURE;
+	int kvm_fd, r, status = EXIT_FAILURE;
 
 	if (vm_limits_raise(config, err) < 0 || (!config->slow_kvm && check_kvm_quick(err) < 0) ||
 		kvm_open(&kvm_fd, err) < 0)
@@ -42,11 +42,11 @@ static int main_run_machine(const struct config *config, struct ev *ev, struct e
 		machine_destroy(machine);
 		return status;
 	}
-	code = ev_add_signals(ev, signos, sizeof(signos) / sizeof(signos[0]), main_on_signal,
-		machine, NULL);
-	if (code < 0)
-		(void)err_set(err, code, "cannot watch signals");
-	if (!code && machine_start(machine, err) == 0 && ev_run(ev) == 0)
+	r = ev_add_signals(ev, signos, sizeof(signos) / sizeof(signos[0]), main_on_signal, machine,
+		NULL);
+	if (r < 0)
+		(void)err_set(err, r, "cannot watch signals");
+	if (!r && machine_start(machine, err) == 0 && ev_run(ev) == 0)
 		status = machine_failed(machine) ? EXIT_FAILURE
 			 : config->exit_status   ? (int)machine_exit_status(machine)
 						 : EXIT_SUCCESS;
@@ -76,10 +76,10 @@ static int main_check(bool json)
 {
 	struct check_result result;
 	struct err err = {0};
-	int code = check_kvm(&result, &err);
+	int r = check_kvm(&result, &err);
 
 	check_print(stdout, &result, &err, json);
-	return code < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

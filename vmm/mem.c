@@ -39,23 +39,22 @@ static int mem_open_fd(struct mem *mem, bool hugepages, struct err *err)
 {
 	unsigned flags =
 		MFD_CLOEXEC | MFD_ALLOW_SEALING | (hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
-	int code;
+	int r;
 
 	mem->fd = memfd_create("guest-ram", flags);
 	if (mem->fd < 0) {
-		code = -errno;
-		return err_set(err, code, "guest memory: cannot make a memfd: %s", strerror(-code));
+		r = -errno;
+		return err_set(err, r, "guest memory: cannot make a memfd: %s", strerror(-r));
 	}
 	if (ftruncate(mem->fd, (off_t)mem->size_bytes) < 0) {
-		code = -errno;
-		return err_set(err, code, "guest memory: cannot size it to %llu MiB: %s",
-			(unsigned long long)(mem->size_bytes >> 20), strerror(-code));
+		r = -errno;
+		return err_set(err, r, "guest memory: cannot size it to %llu MiB: %s",
+			(unsigned long long)(mem->size_bytes >> 20), strerror(-r));
 	}
 	/* From here a mapping of it, ours or a back-end's, can never lose its pages. */
 	if (fcntl(mem->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) {
-		code = -errno;
-		return err_set(err, code, "guest memory: cannot seal its size: %s",
-			strerror(-code));
+		r = -errno;
+		return err_set(err, r, "guest memory: cannot seal its size: %s", strerror(-r));
 	}
 	return 0;
 }
@@ -72,14 +71,14 @@ static int mem_map_region(struct mem *mem, uint64_t gpa, uint64_t size_bytes, ui
 	void *hva = guarded_map(size_bytes, page, flags, mem->fd, (off_t)fd_offset);
 
 	if (hva == MAP_FAILED) {
-		int code = -errno;
+		int r = -errno;
 
-		(void)err_set(err, code, "guest memory: cannot map %llu MiB: %s",
-			(unsigned long long)(size_bytes >> 20), strerror(-code));
+		(void)err_set(err, r, "guest memory: cannot map %llu MiB: %s",
+			(unsigned long long)(size_bytes >> 20), strerror(-r));
 		if (hugepages)
 			err_hint(err, "reserve enough 2 MiB pages in /proc/sys/vm/nr_hugepages, or "
 				      "leave --hugepages out");
-		return code;
+		return r;
 	}
 	/*
 	 * Advice only: without THP for shared memory the guest runs on small pages. Secrets of the
@@ -101,24 +100,24 @@ int mem_create(uint64_t size_bytes, bool hugepages, struct mem **ret_mem, struct
 {
 	uint64_t low = size_bytes < LAYOUT_LOW_RAM_END ? size_bytes : LAYOUT_LOW_RAM_END;
 	struct mem *mem;
-	int code = mem_check_size(size_bytes, hugepages, err);
+	int r = mem_check_size(size_bytes, hugepages, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	mem = calloc(1, sizeof(*mem));
 	if (!mem)
 		return err_set(err, -ENOMEM, "guest memory: out of memory");
 	mem->size_bytes = size_bytes;
 	mem->fd = -1;
-	code = mem_open_fd(mem, hugepages, err);
-	if (!code)
-		code = mem_map_region(mem, 0, low, 0, hugepages, err);
-	if (!code && size_bytes > low)
-		code = mem_map_region(mem, LAYOUT_HIGH_RAM_BASE, size_bytes - low, low, hugepages,
+	r = mem_open_fd(mem, hugepages, err);
+	if (!r)
+		r = mem_map_region(mem, 0, low, 0, hugepages, err);
+	if (!r && size_bytes > low)
+		r = mem_map_region(mem, LAYOUT_HIGH_RAM_BASE, size_bytes - low, low, hugepages,
 			err);
-	if (code < 0) {
+	if (r < 0) {
 		mem_destroy(mem);
-		return code;
+		return r;
 	}
 	*ret_mem = mem;
 	return 0;
@@ -181,25 +180,25 @@ int mem_hva_to_gpa(const struct mem *mem, const void *hva, uint64_t *ret_gpa)
 int mem_write(struct mem *mem, uint64_t gpa, const void *src, size_t size_bytes)
 {
 	void *hva;
-	int code;
+	int r;
 
 	if (!size_bytes)
 		return 0;
-	code = mem_gpa_to_hva(mem, gpa, size_bytes, &hva);
-	if (!code)
+	r = mem_gpa_to_hva(mem, gpa, size_bytes, &hva);
+	if (!r)
 		memcpy(hva, src, size_bytes);
-	return code;
+	return r;
 }
 
 int mem_read(const struct mem *mem, uint64_t gpa, void *dst, size_t size_bytes)
 {
 	void *hva;
-	int code;
+	int r;
 
 	if (!size_bytes)
 		return 0;
-	code = mem_gpa_to_hva(mem, gpa, size_bytes, &hva);
-	if (!code)
+	r = mem_gpa_to_hva(mem, gpa, size_bytes, &hva);
+	if (!r)
 		memcpy(dst, hva, size_bytes);
-	return code;
+	return r;
 }

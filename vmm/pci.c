@@ -206,7 +206,7 @@ static int pci_dev_place(struct pci_bus *bus, const char *name, const struct pci
 int pci_bus_create(struct bus *pio, struct bus *mmio, struct irq *irq, struct pci_bus **ret_bus)
 {
 	struct pci_bus *bus = calloc(1, sizeof(*bus));
-	int code;
+	int r;
 
 	if (!bus)
 		return -ENOMEM;
@@ -217,17 +217,17 @@ int pci_bus_create(struct bus *pio, struct bus *mmio, struct irq *irq, struct pc
 	bus->next_io_base = LAYOUT_PIO_PCI_BASE;
 	(void)pthread_mutex_init(&bus->lock, NULL);
 	(void)pthread_mutex_init(&bus->intx_lock, NULL);
-	code = pci_dev_place(bus, "host bridge", &pci_host_bridge, &pci_host_bridge_ops, NULL, 0,
+	r = pci_dev_place(bus, "host bridge", &pci_host_bridge, &pci_host_bridge_ops, NULL, 0,
 		NULL);
-	if (!code)
-		code = bus_register(pio, "pci-config", PCI_PORTS_BASE, PCI_PORTS_SIZE,
+	if (!r)
+		r = bus_register(pio, "pci-config", PCI_PORTS_BASE, PCI_PORTS_SIZE,
 			&pci_config_port_ops, bus, NULL);
-	if (!code)
-		code = bus_register(mmio, "pci-ecam", LAYOUT_ECAM_BASE, LAYOUT_ECAM_SIZE,
+	if (!r)
+		r = bus_register(mmio, "pci-ecam", LAYOUT_ECAM_BASE, LAYOUT_ECAM_SIZE,
 			&pci_ecam_ops, bus, NULL);
-	if (code < 0) {
+	if (r < 0) {
 		pci_bus_destroy(bus);
-		return code;
+		return r;
 	}
 	*ret_bus = bus;
 	return 0;
@@ -337,7 +337,7 @@ int pci_dev_add_bar(struct pci_dev *dev, unsigned idx, enum pci_bar_kind kind, u
 {
 	unsigned n_registers = kind == PCI_BAR_MEM64 ? 2 : 1;
 	struct pci_bar *bar = &dev->bars[idx];
-	int code;
+	int r;
 
 	if (idx + n_registers > PCI_N_BARS || bar->present || size & (size - 1) ||
 		size < (kind == PCI_BAR_IO ? 4 : 16))
@@ -351,12 +351,12 @@ int pci_dev_add_bar(struct pci_dev *dev, unsigned idx, enum pci_bar_kind kind, u
 		.ops = ops,
 		.ctx = ctx,
 	};
-	code = pci_bar_allocate(bar);
-	if (!code)
-		code = bus_register(pci_bar_bus(bar), dev->name, BUS_UNMAPPED, size, &pci_bar_ops,
-			bar, &bar->range);
-	if (code < 0)
-		return code;
+	r = pci_bar_allocate(bar);
+	if (!r)
+		r = bus_register(pci_bar_bus(bar), dev->name, BUS_UNMAPPED, size, &pci_bar_ops, bar,
+			&bar->range);
+	if (r < 0)
+		return r;
 	bar->present = true;
 	pci_bar_write_registers(bar);
 	return 0;

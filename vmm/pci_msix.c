@@ -35,20 +35,20 @@ static void pci_msix_sync_locked(struct pci_dev *dev, unsigned vector, bool mess
 	struct pci_msix *msix = &dev->msix;
 	struct pci_msix_vector *v = &msix->vectors[vector];
 	bool live = atomic_load(&msix->enabled) && !msix->function_masked && !v->masked;
-	int code = 0;
+	int r = 0;
 
 	if (live && !v->attached) {
-		code = irq_msi_assign(dev->bus->irq, &v->msi, v->fd, &v->gsi);
-		v->attached = code == 0;
+		r = irq_msi_assign(dev->bus->irq, &v->msi, v->fd, &v->gsi);
+		v->attached = r == 0;
 	} else if (live && message_changed) {
-		code = irq_msi_update(dev->bus->irq, v->gsi, &v->msi);
+		r = irq_msi_update(dev->bus->irq, v->gsi, &v->msi);
 	} else if (!live && v->attached) {
 		irq_msi_release(dev->bus->irq, v->gsi, v->fd);
 		v->attached = false;
 	}
-	if (code < 0)
+	if (r < 0)
 		log_warn_ratelimited("%s: vector %u cannot be delivered: %s", dev->name, vector,
-			strerror(-code));
+			strerror(-r));
 }
 
 static void pci_msix_sync_all_locked(struct pci_dev *dev)

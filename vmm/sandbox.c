@@ -118,23 +118,23 @@ static const uint32_t sandbox_vcpu_ioctls[] = {
 
 static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n_calls)
 {
-	int code = 0;
+	int r = 0;
 
-	for (size_t i = 0; !code && i < n_calls; i++)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
-	return code;
+	for (size_t i = 0; !r && i < n_calls; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0);
+	return r;
 }
 
 /* Allow a call whose second argument is one of a list; the kernel takes 32 bits of it. */
 static int sandbox_allow_commands(scmp_filter_ctx filter, int call, const uint32_t *commands,
 	size_t n_commands)
 {
-	int code = 0;
+	int r = 0;
 
-	for (size_t i = 0; !code && i < n_commands; i++)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
+	for (size_t i = 0; !r && i < n_commands; i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1,
 			SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX, commands[i]));
-	return code;
+	return r;
 }
 
 static int sandbox_allow_common(scmp_filter_ctx filter)
@@ -142,15 +142,15 @@ static int sandbox_allow_common(scmp_filter_ctx filter)
 	/* Signals to ourselves only: the kick of a vCPU, Ctrl-A x. */
 	static const int to_process[] = {SCMP_SYS(kill), SCMP_SYS(tgkill)};
 	static const int with_protection[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
-	int code = sandbox_allow(filter, sandbox_common, N(sandbox_common));
+	int r = sandbox_allow(filter, sandbox_common, N(sandbox_common));
 
-	for (size_t i = 0; !code && i < N(to_process); i++)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, to_process[i], 1,
+	for (size_t i = 0; !r && i < N(to_process); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, to_process[i], 1,
 			SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()));
-	for (size_t i = 0; !code && i < N(with_protection); i++)
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, with_protection[i], 1,
+	for (size_t i = 0; !r && i < N(with_protection); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, with_protection[i], 1,
 			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-	return code;
+	return r;
 }
 
 /* Stream sockets only: a datagram reaches any address without connect(). */
@@ -164,41 +164,41 @@ static int sandbox_allow_unix_stream(scmp_filter_ctx filter, int call)
 static int sandbox_allow_main(scmp_filter_ctx filter, const struct sandbox_needs *needs)
 {
 	static const int removals[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat)};
-	int code = sandbox_allow(filter, sandbox_main, N(sandbox_main));
+	int r = sandbox_allow(filter, sandbox_main, N(sandbox_main));
 
-	if (!code)
-		code = sandbox_allow_commands(filter, SCMP_SYS(fcntl), sandbox_main_fcntls,
+	if (!r)
+		r = sandbox_allow_commands(filter, SCMP_SYS(fcntl), sandbox_main_fcntls,
 			N(sandbox_main_fcntls));
-	if (!code)
-		code = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_main_ioctls,
+	if (!r)
+		r = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_main_ioctls,
 			N(sandbox_main_ioctls));
-	if (!code) /* unix_conn_receive_inline() */
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
+	if (!r) /* unix_conn_receive_inline() */
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
 			SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_OOBINLINE));
-	if (!code) /* the channel on which a vhost-user back-end talks to us */
-		code = sandbox_allow_unix_stream(filter, SCMP_SYS(socketpair));
-	if (!code) /* send(): no address */
-		code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
+	if (!r) /* the channel on which a vhost-user back-end talks to us */
+		r = sandbox_allow_unix_stream(filter, SCMP_SYS(socketpair));
+	if (!r) /* send(): no address */
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
 			SCMP_A4(SCMP_CMP_EQ, 0));
-	if (!code && needs->connects) {
-		code = sandbox_allow_unix_stream(filter, SCMP_SYS(socket));
-		if (!code)
-			code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
+	if (!r && needs->connects) {
+		r = sandbox_allow_unix_stream(filter, SCMP_SYS(socket));
+		if (!r)
+			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 	}
-	for (size_t i = 0; !code && i < N(removals); i++)
-		code = seccomp_rule_add(filter,
+	for (size_t i = 0; !r && i < N(removals); i++)
+		r = seccomp_rule_add(filter,
 			needs->removes_files ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EACCES), removals[i],
 			0);
-	return code;
+	return r;
 }
 
 static int sandbox_allow_vcpu(scmp_filter_ctx filter)
 {
-	int code = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_vcpu_ioctls,
+	int r = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_vcpu_ioctls,
 		N(sandbox_vcpu_ioctls));
 
 	/* Each exit of the guest goes through the filter: KVM_RUN is looked for first. */
-	return code ? code : seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
+	return r ? r : seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
 }
 
 static int sandbox_allow_kind(scmp_filter_ctx filter, enum sandbox_kind kind,
@@ -221,17 +221,17 @@ int sandbox_enter(enum sandbox_kind kind, const struct sandbox_needs *needs)
 {
 	static const struct sandbox_needs no_needs;
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_TRAP);
-	int code;
+	int r;
 
 	if (!filter)
 		return -ENOMEM;
-	code = sandbox_allow_common(filter);
-	if (!code)
-		code = sandbox_allow_kind(filter, kind, needs ? needs : &no_needs);
-	if (!code)
-		code = seccomp_load(filter); /* sets no_new_privs first */
+	r = sandbox_allow_common(filter);
+	if (!r)
+		r = sandbox_allow_kind(filter, kind, needs ? needs : &no_needs);
+	if (!r)
+		r = seccomp_load(filter); /* sets no_new_privs first */
 	seccomp_release(filter);
-	return code;
+	return r;
 }
 
 /* Async-signal-safe: the digits of value before end. Returns where they begin. */

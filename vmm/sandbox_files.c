@@ -60,14 +60,14 @@ static int sandbox_allow_removal(int rules_fd, const char *folder)
 		.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
 		.parent_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC),
 	};
-	int code = 0;
+	int r = 0;
 
 	if (rule.parent_fd < 0)
 		return 0; /* gone, and what should be removed with it */
 	if (syscall(SYS_landlock_add_rule, rules_fd, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-		code = -errno;
+		r = -errno;
 	(void)close(rule.parent_fd);
-	return code;
+	return r;
 }
 
 int sandbox_enter_files(const char *const *folders, unsigned n_folders)
@@ -75,18 +75,18 @@ int sandbox_enter_files(const char *const *folders, unsigned n_folders)
 	unsigned version = sandbox_landlock_version();
 	struct landlock_rules rules;
 	size_t size = sandbox_all_rules(version, &rules);
-	int rules_fd, code = 0;
+	int rules_fd, r = 0;
 
 	if (!version)
 		return -EOPNOTSUPP;
 	rules_fd = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (rules_fd < 0)
 		return -errno;
-	for (unsigned i = 0; !code && i < n_folders; i++)
-		code = sandbox_allow_removal(rules_fd, folders[i]);
-	if (!code && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
-			     syscall(SYS_landlock_restrict_self, rules_fd, 0) < 0))
-		code = -errno;
+	for (unsigned i = 0; !r && i < n_folders; i++)
+		r = sandbox_allow_removal(rules_fd, folders[i]);
+	if (!r && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+			  syscall(SYS_landlock_restrict_self, rules_fd, 0) < 0))
+		r = -errno;
 	(void)close(rules_fd);
-	return code;
+	return r;
 }

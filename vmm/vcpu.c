@@ -166,16 +166,16 @@ static int vcpu_handle_exit(struct vcpu *vcpu)
  */
 static int vcpu_run_once(struct vcpu *vcpu)
 {
-	int code = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
+	int r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
 
-	if (!code) {
-		code = vcpu_handle_exit(vcpu);
-	} else if (code == -EAGAIN) {
-		code = 0; /* an application processor was woken by INIT */
-	} else if (code != -EINTR) {
-		vcpu_report_failure(vcpu, strerror(-code), (uint64_t)-code);
+	if (!r) {
+		r = vcpu_handle_exit(vcpu);
+	} else if (r == -EAGAIN) {
+		r = 0; /* an application processor was woken by INIT */
+	} else if (r != -EINTR) {
+		vcpu_report_failure(vcpu, strerror(-r), (uint64_t)-r);
 	}
-	return code;
+	return r;
 }
 
 /* Thread */
@@ -207,15 +207,15 @@ static void vcpu_finish_io(struct vcpu *vcpu)
 
 static int vcpu_enter(struct vcpus *set)
 {
-	int code = set->config.enter_fn ? set->config.enter_fn(set->config.ctx) : 0;
+	int r = set->config.enter_fn ? set->config.enter_fn(set->config.ctx) : 0;
 
 	(void)pthread_mutex_lock(&set->lock);
 	set->n_entered++;
-	if (code < 0)
-		set->enter_code = code;
+	if (r < 0)
+		set->enter_code = r;
 	(void)pthread_cond_broadcast(&set->changed);
 	(void)pthread_mutex_unlock(&set->lock);
-	return code;
+	return r;
 }
 
 static void *vcpu_thread(void *arg)
@@ -236,16 +236,14 @@ static void *vcpu_thread(void *arg)
 /* Until every thread of n_threads is confined: none runs a guest beside one that is not. */
 static int vcpus_wait_entered(struct vcpus *set, unsigned n_threads, struct err *err)
 {
-	int code;
+	int r;
 
 	(void)pthread_mutex_lock(&set->lock);
 	while (set->n_entered < n_threads)
 		(void)pthread_cond_wait(&set->changed, &set->lock);
-	code = set->enter_code;
+	r = set->enter_code;
 	(void)pthread_mutex_unlock(&set->lock);
-	return code < 0
-		       ? err_set(err, code, "vCPU threads: cannot be confined: %s", strerror(-code))
-		       : 0;
+	return r < 0 ? err_set(err, r, "vCPU threads: cannot be confined: %s", strerror(-r)) : 0;
 }
 
 static void vcpu_kick_ignore(int signo)
@@ -256,7 +254,7 @@ int vcpus_start_threads(struct vcpus *set, struct err *err)
 {
 	struct sigaction action = {.sa_handler = vcpu_kick_ignore};
 	sigset_t all, before;
-	int code = 0;
+	int r = 0;
 
 	(void)sigaction(VCPU_KICK_SIGNAL, &action, NULL);
 	/* Signals for the process are the event loop's; a vCPU thread takes the kick only. */
@@ -264,19 +262,19 @@ int vcpus_start_threads(struct vcpus *set, struct err *err)
 	(void)sigdelset(&all, VCPU_KICK_SIGNAL);
 	(void)sigdelset(&all, SIGSYS);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (unsigned i = 0; !code && i < set->n_vcpus; i++) {
+	for (unsigned i = 0; !r && i < set->n_vcpus; i++) {
 		char name[16];
 
-		code = -pthread_create(&set->vcpus[i].thread, NULL, vcpu_thread, &set->vcpus[i]);
-		if (code < 0)
+		r = -pthread_create(&set->vcpus[i].thread, NULL, vcpu_thread, &set->vcpus[i]);
+		if (r < 0)
 			break;
 		set->vcpus[i].has_thread = true;
 		(void)snprintf(name, sizeof(name), "vcpu%u", i);
 		(void)pthread_setname_np(set->vcpus[i].thread, name);
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return code < 0 ? err_set(err, code, "vCPU threads: cannot start: %s", strerror(-code))
-			: vcpus_wait_entered(set, set->n_vcpus, err);
+	return r < 0 ? err_set(err, r, "vCPU threads: cannot start: %s", strerror(-r))
+		     : vcpus_wait_entered(set, set->n_vcpus, err);
 }
 
 /* Holding and letting go */
@@ -335,7 +333,7 @@ static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table 
 	struct vcpu *vcpu = &set->vcpus[id];
 	struct cpuid_table *cpuid;
 	struct msrs_table msrs;
-	int code;
+	int r;
 
 	vcpu->set = set;
 	vcpu->id = id;
@@ -345,10 +343,10 @@ static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table 
 			strerror(-vcpu->fd));
 	vcpu->run = mmap(NULL, set->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED) {
-		code = -errno;
+		r = -errno;
 		vcpu->run = NULL;
 		(void)close(vcpu->fd);
-		return err_set(err, code, "vCPU %u: cannot map its state: %s", id, strerror(-code));
+		return err_set(err, r, "vCPU %u: cannot map its state: %s", id, strerror(-r));
 	}
 	set->n_vcpus = id + 1;
 	cpuid = malloc(sizeof(*cpuid));
@@ -356,18 +354,16 @@ static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table 
 		return err_set(err, -ENOMEM, "vCPU %u: out of memory", id);
 	*cpuid = *supported;
 	cpuid_fill(cpuid, id, set->config.n_vcpus, tsc_deadline);
-	code = cpuid_apply(vcpu->fd, cpuid);
+	r = cpuid_apply(vcpu->fd, cpuid);
 	msrs_fill(cpuid, &msrs);
 	free(cpuid);
-	if (code < 0)
-		return err_set(err, code, "vCPU %u: KVM refuses its CPUID: %s", id,
-			strerror(-code));
+	if (r < 0)
+		return err_set(err, r, "vCPU %u: KVM refuses its CPUID: %s", id, strerror(-r));
 	if (msrs_apply(vcpu->fd, &msrs) < 0) /* slower for the guest, and no reason not to run */
 		log_warn("vCPU %u: KVM refuses what firmware sets up, such as memory types", id);
-	code = state_vcpu_save(set->config.kvm_fd, vcpu->fd, &vcpu->power_on);
-	if (code < 0)
-		return err_set(err, code, "vCPU %u: cannot read its state: %s", id,
-			strerror(-code));
+	r = state_vcpu_save(set->config.kvm_fd, vcpu->fd, &vcpu->power_on);
+	if (r < 0)
+		return err_set(err, r, "vCPU %u: cannot read its state: %s", id, strerror(-r));
 	return 0;
 }
 
@@ -378,7 +374,7 @@ int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus, st
 	struct vcpus *set = calloc(1, sizeof(*set) + config->n_vcpus * sizeof(set->vcpus[0]));
 	struct cpuid_table *supported = calloc(1, sizeof(*supported));
 	int run_size = ioctl(config->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	int code;
+	int r;
 
 	if (!set || !supported || run_size < (int)sizeof(struct kvm_run)) {
 		free(supported);
@@ -389,13 +385,13 @@ int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus, st
 	set->run_size = (size_t)run_size;
 	(void)pthread_mutex_init(&set->lock, NULL);
 	(void)pthread_cond_init(&set->changed, NULL);
-	code = cpuid_read_supported(config->kvm_fd, supported, err);
-	for (unsigned i = 0; !code && i < config->n_vcpus; i++)
-		code = vcpu_create(set, i, supported, tsc_deadline, err);
+	r = cpuid_read_supported(config->kvm_fd, supported, err);
+	for (unsigned i = 0; !r && i < config->n_vcpus; i++)
+		r = vcpu_create(set, i, supported, tsc_deadline, err);
 	free(supported);
-	if (code < 0) {
+	if (r < 0) {
 		vcpus_destroy(set);
-		return code;
+		return r;
 	}
 	*ret_vcpus = set;
 	return 0;
@@ -422,13 +418,13 @@ void vcpus_destroy(struct vcpus *set)
 
 int vcpus_reset(struct vcpus *set, const struct boot_entry *entry)
 {
-	int code = 0;
+	int r = 0;
 
-	for (unsigned i = 0; !code && i < set->n_vcpus; i++)
-		code = state_vcpu_restore(set->vcpus[i].fd, set->vcpus[i].power_on);
-	if (!code)
-		code = regs_set_entry(set->vcpus[0].fd, entry);
-	return code;
+	for (unsigned i = 0; !r && i < set->n_vcpus; i++)
+		r = state_vcpu_restore(set->vcpus[i].fd, set->vcpus[i].power_on);
+	if (!r)
+		r = regs_set_entry(set->vcpus[0].fd, entry);
+	return r;
 }
 
 void vcpus_note_pause(struct vcpus *set)

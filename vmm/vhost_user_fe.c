@@ -92,12 +92,12 @@ void vhost_fe_fail(struct vhost_fe *fe, const char *fmt, ...)
 /* fd: transferred. */
 static void fe_connected(struct vhost_fe *fe, int fd)
 {
-	int code;
+	int r;
 
 	vhost_chan_init(&fe->chan, fd, ev_closer(fe->ev), 0);
-	code = ev_add_io(fe->ev, fd, EPOLLIN, vhost_fe_on_chan, fe, &fe->chan_source);
-	if (code < 0) {
-		vhost_fe_fail(fe, "cannot watch the connection: %s", strerror(-code));
+	r = ev_add_io(fe->ev, fd, EPOLLIN, vhost_fe_on_chan, fe, &fe->chan_source);
+	if (r < 0) {
+		vhost_fe_fail(fe, "cannot watch the connection: %s", strerror(-r));
 		return;
 	}
 	fe->connects++;
@@ -140,14 +140,14 @@ static void fe_try_connect(struct vhost_fe *fe)
 {
 	struct sockaddr_un addr;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int code = fd < 0 ? -errno : 0;
+	int r = fd < 0 ? -errno : 0;
 
-	if (!code)
-		code = unix_address(fe->config.path, &addr);
+	if (!r)
+		r = unix_address(fe->config.path, &addr);
 	/* On a Unix socket this completes at once or fails at once. */
-	if (!code && connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		code = -errno;
-	if (!code) {
+	if (!r && connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
+		r = -errno;
+	if (!r) {
 		fe->last_error[0] = '\0'; /* "cannot connect" is not true any more */
 		fe_connected(fe, fd);
 		return;
@@ -155,8 +155,7 @@ static void fe_try_connect(struct vhost_fe *fe)
 	if (fd >= 0)
 		(void)close(fd);
 	/* Not there yet is the normal case, and no reason for a line in the log. */
-	(void)snprintf(fe->last_error, sizeof(fe->last_error), "cannot connect: %s",
-		strerror(-code));
+	(void)snprintf(fe->last_error, sizeof(fe->last_error), "cannot connect: %s", strerror(-r));
 	ev_timer_set(fe->retry_timer, VHOST_FE_RETRY_MS * FE_NS_PER_MS, 0);
 	vhost_fe_set_state(fe, VHOST_FE_CONNECTING);
 }
@@ -179,14 +178,13 @@ static void fe_on_retry(void *ctx)
 
 static int fe_listen(struct vhost_fe *fe, struct err *err)
 {
-	int code = unix_listen(fe->config.path, 0, 1, "vhost-user socket", &fe->listener, err);
+	int r = unix_listen(fe->config.path, 0, 1, "vhost-user socket", &fe->listener, err);
 
-	if (code < 0)
-		return code;
-	code = ev_add_io(fe->ev, fe->listener.fd, EPOLLIN, fe_on_listen, fe, &fe->listen_source);
-	if (code < 0)
-		return err_set(err, code, "vhost-user socket '%s': %s", fe->config.path,
-			strerror(-code));
+	if (r < 0)
+		return r;
+	r = ev_add_io(fe->ev, fe->listener.fd, EPOLLIN, fe_on_listen, fe, &fe->listen_source);
+	if (r < 0)
+		return err_set(err, r, "vhost-user socket '%s': %s", fe->config.path, strerror(-r));
 	fe->state = VHOST_FE_LISTENING;
 	return 0;
 }
@@ -197,7 +195,7 @@ int vhost_fe_create(struct ev *ev, const struct mem *mem, const struct vhost_fe_
 	vhost_fe_changed_fn *changed, void *ctx, struct vhost_fe **ret_fe, struct err *err)
 {
 	struct vhost_fe *fe = calloc(1, sizeof(*fe));
-	int code;
+	int r;
 
 	if (!fe)
 		return err_set(err, -ENOMEM, "vhost-user socket '%s': out of memory", config->path);
@@ -214,19 +212,18 @@ int vhost_fe_create(struct ev *ev, const struct mem *mem, const struct vhost_fe_
 		.backend_peer_fd = -1,
 		.retry_ms = VHOST_FE_RETRY_MS,
 	};
-	code = ev_add_timer(ev, fe_on_retry, fe, &fe->retry_timer);
-	if (!code)
-		code = ev_add_timer(ev, vhost_fe_on_reply_timeout, fe, &fe->reply_timer);
-	if (code < 0)
-		(void)err_set(err, code, "vhost-user socket '%s': %s", config->path,
-			strerror(-code));
+	r = ev_add_timer(ev, fe_on_retry, fe, &fe->retry_timer);
+	if (!r)
+		r = ev_add_timer(ev, vhost_fe_on_reply_timeout, fe, &fe->reply_timer);
+	if (r < 0)
+		(void)err_set(err, r, "vhost-user socket '%s': %s", config->path, strerror(-r));
 	else if (config->is_server)
-		code = fe_listen(fe, err);
+		r = fe_listen(fe, err);
 	else
 		ev_timer_set(fe->retry_timer, 0, 0);
-	if (code < 0) {
+	if (r < 0) {
 		vhost_fe_destroy(fe);
-		return code;
+		return r;
 	}
 	*ret_fe = fe;
 	return 0;

@@ -62,7 +62,7 @@ static void fe_expect(struct vhost_fe *fe, uint32_t request, unsigned ring)
 static void fe_send_fds(struct vhost_fe *fe, uint32_t request, unsigned ring, const void *payload,
 	uint32_t size, const int *fds, unsigned n_fds)
 {
-	int code;
+	int r;
 
 	if (!vhost_fe_is_connected(fe))
 		return;
@@ -70,12 +70,12 @@ static void fe_send_fds(struct vhost_fe *fe, uint32_t request, unsigned ring, co
 		vhost_fe_fail(fe, "answers too slowly: %u requests are waiting", fe->n_expected);
 		return;
 	}
-	code = vhost_chan_request(&fe->chan, request, payload, size, fds, n_fds);
-	if (code < 0) {
-		vhost_fe_lose(fe, "connection lost: %s", strerror(-code));
+	r = vhost_chan_request(&fe->chan, request, payload, size, fds, n_fds);
+	if (r < 0) {
+		vhost_fe_lose(fe, "connection lost: %s", strerror(-r));
 		return;
 	}
-	if (code)
+	if (r)
 		fe_expect(fe, request, ring);
 	fe_watch(fe);
 }
@@ -223,7 +223,7 @@ void vhost_fe_set_vring_enable(struct vhost_fe *fe, unsigned ring)
 /* The back-end's channel to us; fd is its end. */
 static void fe_set_backend_req_fd(struct vhost_fe *fe)
 {
-	int fds[2], code;
+	int fds[2], r;
 
 	if ((fe->protocol_features & FE_PROTOCOL_CARRIER) != FE_PROTOCOL_CARRIER)
 		return;
@@ -234,9 +234,9 @@ static void fe_set_backend_req_fd(struct vhost_fe *fe)
 	vhost_chan_init(&fe->backend_chan, fds[0], ev_closer(fe->ev), 0);
 	fe->backend_chan.has_reply_ack = fe->chan.has_reply_ack;
 	fe->backend_peer_fd = fds[1];
-	code = ev_add_io(fe->ev, fds[0], EPOLLIN, fe_on_backend_chan, fe, &fe->backend_source);
-	if (code < 0) {
-		vhost_fe_fail(fe, "cannot watch its channel: %s", strerror(-code));
+	r = ev_add_io(fe->ev, fds[0], EPOLLIN, fe_on_backend_chan, fe, &fe->backend_source);
+	if (r < 0) {
+		vhost_fe_fail(fe, "cannot watch its channel: %s", strerror(-r));
 		return;
 	}
 	fe_send_fds(fe, VHOST_USER_SET_BACKEND_REQ_FD, 0, NULL, 0, &fds[1], 1);
@@ -545,24 +545,24 @@ void vhost_fe_on_chan(void *ctx, int fd, uint32_t events)
 {
 	struct vhost_fe *fe = ctx;
 	struct err err = {0};
-	int code = vhost_chan_flush(&fe->chan);
+	int r = vhost_chan_flush(&fe->chan);
 
 	(void)fd;
 	(void)events;
-	if (code < 0)
-		(void)err_set(&err, code, "connection lost: %s", strerror(-code));
-	for (unsigned i = 0; code >= 0 && i < FE_MAX_EXPECTED; i++) {
-		code = vhost_chan_recv(&fe->chan, &err);
-		if (code <= 0)
+	if (r < 0)
+		(void)err_set(&err, r, "connection lost: %s", strerror(-r));
+	for (unsigned i = 0; r >= 0 && i < FE_MAX_EXPECTED; i++) {
+		r = vhost_chan_recv(&fe->chan, &err);
+		if (r <= 0)
 			break;
 		fe_on_msg(fe, &fe->chan.msg);
 		vhost_chan_next(&fe->chan);
 		if (!vhost_fe_is_connected(fe))
 			return;
 	}
-	if (code == -EPROTO)
+	if (r == -EPROTO)
 		vhost_fe_fail(fe, "%s", err.msg);
-	else if (code < 0)
+	else if (r < 0)
 		vhost_fe_lose(fe, "%s", err.msg);
 	else
 		fe_watch(fe);
@@ -587,20 +587,20 @@ static void fe_on_backend_chan(void *ctx, int fd, uint32_t events)
 	struct vhost_fe *fe = ctx;
 	struct vhost_chan *chan = &fe->backend_chan;
 	bool is_news;
-	int code;
+	int r;
 
 	(void)fd;
 	(void)events;
 	/* One a round: the channel is the back-end's to fill, the loop is everybody's. */
-	code = vhost_chan_recv(chan, NULL);
-	if (!code)
+	r = vhost_chan_recv(chan, NULL);
+	if (!r)
 		return;
-	is_news = code > 0 && chan->msg.hdr.request == VHOST_USER_BACKEND_CONFIG_CHANGE_MSG;
-	if (code > 0)
-		code = vhost_chan_ack(chan, !is_news);
+	is_news = r > 0 && chan->msg.hdr.request == VHOST_USER_BACKEND_CONFIG_CHANGE_MSG;
+	if (r > 0)
+		r = vhost_chan_ack(chan, !is_news);
 	vhost_chan_next(chan);
 	/* A back-end that does not read its answers does without this channel. */
-	if (code < 0)
+	if (r < 0)
 		vhost_fe_drop_backend_chan(fe);
 	if (is_news)
 		fe_on_config_change(fe);

@@ -170,17 +170,17 @@ static int vm_ioeventfd(void *ctx, uint64_t addr, unsigned len, int fd, bool ass
 static int vm_create_kvm(struct vm *vm, struct err *err)
 {
 	uint64_t identity_map = LAYOUT_IDENTITY_MAP;
-	int code;
+	int r;
 
 	vm->vm_fd = kvm_ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
 	if (vm->vm_fd < 0)
 		return err_set(err, vm->vm_fd, "KVM: cannot create a virtual machine: %s",
 			strerror(-vm->vm_fd));
-	code = kvm_ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, (uintptr_t)&identity_map);
-	if (!code)
-		code = kvm_ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS);
-	if (code < 0)
-		return err_set(err, code, "KVM: cannot reserve its pages: %s", strerror(-code));
+	r = kvm_ioctl(vm->vm_fd, KVM_SET_IDENTITY_MAP_ADDR, (uintptr_t)&identity_map);
+	if (!r)
+		r = kvm_ioctl(vm->vm_fd, KVM_SET_TSS_ADDR, LAYOUT_TSS);
+	if (r < 0)
+		return err_set(err, r, "KVM: cannot reserve its pages: %s", strerror(-r));
 	return 0;
 }
 
@@ -190,13 +190,13 @@ static int vm_add_chips(struct vm *vm, struct err *err)
 {
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 
-	int code = kvm_ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0);
+	int r = kvm_ioctl(vm->vm_fd, KVM_CREATE_IRQCHIP, 0);
 
-	if (!code)
-		code = kvm_ioctl(vm->vm_fd, KVM_CREATE_PIT2, (uintptr_t)&pit);
-	if (code < 0)
-		return err_set(err, code, "KVM: cannot create the interrupt controllers: %s",
-			strerror(-code));
+	if (!r)
+		r = kvm_ioctl(vm->vm_fd, KVM_CREATE_PIT2, (uintptr_t)&pit);
+	if (r < 0)
+		return err_set(err, r, "KVM: cannot create the interrupt controllers: %s",
+			strerror(-r));
 	return 0;
 }
 
@@ -204,10 +204,10 @@ static int vm_add_memory(struct vm *vm, const struct config *config, struct err 
 {
 	const struct mem_region *regions;
 	unsigned n_regions;
-	int code = mem_create(config->memory_bytes, config->hugepages, &vm->mem, err);
+	int r = mem_create(config->memory_bytes, config->hugepages, &vm->mem, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	n_regions = mem_regions(vm->mem, &regions);
 	for (unsigned i = 0; i < n_regions; i++) {
 		struct kvm_userspace_memory_region slot = {
@@ -217,25 +217,25 @@ static int vm_add_memory(struct vm *vm, const struct config *config, struct err 
 			.userspace_addr = (uintptr_t)regions[i].hva,
 		};
 
-		code = kvm_ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&slot);
-		if (code < 0)
-			return err_set(err, code, "KVM: cannot give memory to the guest: %s",
-				strerror(-code));
+		r = kvm_ioctl(vm->vm_fd, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&slot);
+		if (r < 0)
+			return err_set(err, r, "KVM: cannot give memory to the guest: %s",
+				strerror(-r));
 	}
 	return 0;
 }
 
 static int vm_add_buses(struct vm *vm, struct err *err)
 {
-	int code = bus_create("pio", 0x10000, &vm->pio);
+	int r = bus_create("pio", 0x10000, &vm->pio);
 
-	if (!code)
-		code = bus_create("mmio", UINT64_MAX, &vm->mmio);
-	if (!code)
-		code = irq_create(&irq_kvm_ops, &vm->vm_fd, &vm->irq);
-	if (code < 0)
-		return err_set(err, code, "machine: cannot make buses and interrupts: %s",
-			strerror(-code));
+	if (!r)
+		r = bus_create("mmio", UINT64_MAX, &vm->mmio);
+	if (!r)
+		r = irq_create(&irq_kvm_ops, &vm->vm_fd, &vm->irq);
+	if (r < 0)
+		return err_set(err, r, "machine: cannot make buses and interrupts: %s",
+			strerror(-r));
 	bus_set_ioeventfd_hook(vm->mmio, vm_ioeventfd, vm);
 	return 0;
 }
@@ -252,21 +252,21 @@ static int vm_add_vcpus(struct vm *vm, const struct config *config, struct err *
 		.enter_fn = vm_on_vcpu_enter,
 		.ctx = vm,
 	};
-	int code = vcpus_create(&vcpus, &vm->vcpus, err);
+	int r = vcpus_create(&vcpus, &vm->vcpus, err);
 
-	if (code < 0)
-		return code;
-	code = state_chips_save(vm->vm_fd, &vm->power_on_chips);
-	return code < 0 ? err_set(err, code, "KVM: cannot read the interrupt controllers: %s",
-				  strerror(-code))
-			: 0;
+	if (r < 0)
+		return r;
+	r = state_chips_save(vm->vm_fd, &vm->power_on_chips);
+	return r < 0 ? err_set(err, r, "KVM: cannot read the interrupt controllers: %s",
+			       strerror(-r))
+		     : 0;
 }
 
 int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const struct vm_ops *ops,
 	void *ctx, struct vm **ret_vm, struct err *err)
 {
 	struct vm *vm = calloc(1, sizeof(*vm));
-	int code;
+	int r;
 
 	if (!vm) {
 		(void)close(kvm_fd);
@@ -278,26 +278,26 @@ int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const stru
 	vm->vm_fd = -1;
 	(void)pthread_mutex_init(&vm->fail_lock, NULL);
 	vm->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	code = vm->request_fd < 0 ? -errno
-				  : ev_add_io(ev, vm->request_fd, EPOLLIN, vm_on_request, vm,
-					    &vm->request_source);
-	if (code < 0)
-		(void)err_set(err, code, "machine: cannot make an eventfd: %s", strerror(-code));
-	if (!code)
-		code = vm_create_kvm(vm, err);
-	if (!code)
-		code = vm_add_memory(vm, config, err);
-	if (!code)
-		code = vm_add_chips(vm, err);
-	if (!code)
-		code = vm_add_buses(vm, err);
-	if (!code)
-		code = vm_add_vcpus(vm, config, err);
+	r = vm->request_fd < 0 ? -errno
+			       : ev_add_io(ev, vm->request_fd, EPOLLIN, vm_on_request, vm,
+					 &vm->request_source);
+	if (r < 0)
+		(void)err_set(err, r, "machine: cannot make an eventfd: %s", strerror(-r));
+	if (!r)
+		r = vm_create_kvm(vm, err);
+	if (!r)
+		r = vm_add_memory(vm, config, err);
+	if (!r)
+		r = vm_add_chips(vm, err);
+	if (!r)
+		r = vm_add_buses(vm, err);
+	if (!r)
+		r = vm_add_vcpus(vm, config, err);
 	(void)close(vm->kvm_fd); /* nobody shall make another VM with it */
 	vm->kvm_fd = -1;
-	if (code < 0) {
+	if (r < 0) {
 		vm_destroy(vm);
-		return code;
+		return r;
 	}
 	*ret_vm = vm;
 	return 0;
@@ -360,33 +360,33 @@ static int vm_wrong_state(struct err *err, const char *msg)
 static int vm_power_on(struct vm *vm, struct err *err)
 {
 	struct boot_entry entry;
-	int code = state_chips_restore(vm->vm_fd, vm->power_on_chips);
+	int r = state_chips_restore(vm->vm_fd, vm->power_on_chips);
 
-	if (code < 0)
-		return err_set(err, code, "interrupt controllers: KVM refuses their state: %s",
-			strerror(-code));
-	code = vm->ops->reset(vm->ctx, &entry, err);
-	if (code < 0)
-		return code;
-	code = regs_write_tables(vm->mem, &entry);
-	if (!code)
-		code = vcpus_reset(vm->vcpus, &entry);
-	if (code < 0)
-		return err_set(err, code, "vCPUs: KVM refuses their state: %s", strerror(-code));
+	if (r < 0)
+		return err_set(err, r, "interrupt controllers: KVM refuses their state: %s",
+			strerror(-r));
+	r = vm->ops->reset(vm->ctx, &entry, err);
+	if (r < 0)
+		return r;
+	r = regs_write_tables(vm->mem, &entry);
+	if (!r)
+		r = vcpus_reset(vm->vcpus, &entry);
+	if (r < 0)
+		return err_set(err, r, "vCPUs: KVM refuses their state: %s", strerror(-r));
 	atomic_store(&vm->requests, 0); /* whatever the former life asked for */
 	return 0;
 }
 
 int vm_start(struct vm *vm, struct err *err)
 {
-	int code = vm_power_on(vm, err);
+	int r = vm_power_on(vm, err);
 
-	if (!code)
-		code = vcpus_start_threads(vm->vcpus, err);
-	if (!code && vm->ops->enter_main)
-		code = vm->ops->enter_main(vm->ctx, err);
-	if (code < 0)
-		return code;
+	if (!r)
+		r = vcpus_start_threads(vm->vcpus, err);
+	if (!r && vm->ops->enter_main)
+		r = vm->ops->enter_main(vm->ctx, err);
+	if (r < 0)
+		return r;
 	vcpus_run(vm->vcpus);
 	vm_set_state(vm, VM_RUNNING, "");
 	return 0;
@@ -427,16 +427,16 @@ int vm_resume(struct vm *vm, struct err *err)
 /* Once the devices are quiet: the second half of a reset. */
 static int vm_advance_reset(struct vm *vm, struct err *err)
 {
-	int code;
+	int r;
 
 	if (!vm->ops->is_quiet(vm->ctx))
 		return 0;
 	vm->is_resetting = false;
-	code = vm_power_on(vm, err);
-	if (code < 0) {
+	r = vm_power_on(vm, err);
+	if (r < 0) {
 		(void)err_prefix(err, "reset");
 		vm_fail(vm, err ? err->msg : "reset failed");
-		return code;
+		return r;
 	}
 	vm->n_resets++;
 	log_notice_ratelimited("machine was reset"); /* a guest may do nothing else */

@@ -58,11 +58,11 @@ int vm_limits_raise(const struct config *config, struct err *err)
 {
 	unsigned n_needed = vm_limits_files(config);
 	struct rlimit limit;
-	int code;
+	int r;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0) {
-		code = -errno;
-		return err_set(err, code, "open files: cannot read the limit: %m");
+		r = -errno;
+		return err_set(err, r, "open files: cannot read the limit: %m");
 	}
 	if (limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;

@@ -33,11 +33,11 @@ const char *options_usage(void)
 	       "  --help              print this\n";
 }
 
-static int bad_cpus(struct err *err, int code, const char *text, const char *why)
+static int bad_cpus(struct err *err, int r, const char *text, const char *why)
 {
-	(void)err_set(err, code, "--workers '%s': %s", text, why);
+	(void)err_set(err, r, "--workers '%s': %s", text, why);
 	err_hint(err, "give CPU numbers and ranges, as in 2,4-5");
-	return code;
+	return r;
 }
 
 static int parse_cpu(const char *text, const char **ret_end)

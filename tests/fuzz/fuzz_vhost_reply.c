@@ -172,13 +172,13 @@ static bool answer(int fd, const struct vhost_user_msg *msg, struct input *in)
  * 1, 0, or -errno. */
 static int take(struct vhost_chan *chan, int *channel)
 {
-	int code;
+	int r;
 
 	vhost_chan_next(chan);
-	code = vhost_chan_recv(chan, NULL);
-	if (code > 0 && chan->msg.hdr.request == VHOST_USER_SET_BACKEND_REQ_FD && *channel < 0)
+	r = vhost_chan_recv(chan, NULL);
+	if (r > 0 && chan->msg.hdr.request == VHOST_USER_SET_BACKEND_REQ_FD && *channel < 0)
 		*channel = vhost_chan_take_fd(chan, 0);
-	return code;
+	return r;
 }
 
 static void disturb(struct vhost_fe *fe, const struct vhost_fe_session *session, int fd,
@@ -296,12 +296,12 @@ static void converse(struct ev *ev, struct vhost_fe *fe, const struct vhost_fe_s
 	memset(&count, 0, sizeof(count));
 	for (unsigned round = 0; is_open && in->left && round < MAX_ROUNDS; round++) {
 		unsigned n_requests = 0, n_read;
-		int code;
+		int r;
 
 		(void)ev_run_once(ev, 0);
 		n_read = n_answers_read(fd);
 		disturb(fe, session, fd, channel, in);
-		while ((code = take(chan, &channel)) > 0 && is_open) {
+		while ((r = take(chan, &channel)) > 0 && is_open) {
 			check_base(session, msg);
 			if (++n_requests > MAX_REQUESTS)
 				abort();
@@ -311,7 +311,7 @@ static void converse(struct ev *ev, struct vhost_fe *fe, const struct vhost_fe_s
 			count.n_asked++;
 			is_open = answer(fd, msg, in);
 		}
-		is_open = is_open && code == 0;
+		is_open = is_open && r == 0;
 		if (is_open)
 			check_answers(fe, n_read);
 	}

@@ -70,7 +70,7 @@ static bool take_turn(struct virtq *vq)
 
 	for (;;) {
 		uint64_t before = virtq_steps();
-		int code = virtq_pop(vq, &turn, &chain);
+		int r = virtq_pop(vq, &turn, &chain);
 
 		/* The ring's own descriptors, and a table's behind them. */
 		if (virtq_steps() - before > 2u * vq->size)
@@ -79,8 +79,8 @@ static bool take_turn(struct virtq *vq)
 			abort();
 		if (vq->is_packed && (vq->next_avail >= vq->size || vq->next_used >= vq->size))
 			abort();
-		if (code <= 0)
-			return code == -EAGAIN;
+		if (r <= 0)
+			return r == -EAGAIN;
 		check_chain(vq->mem, &chain);
 		virtq_push(vq, chain.id, chain.n_slots, (uint32_t)chain.in_bytes);
 		(void)virtq_should_notify(vq);

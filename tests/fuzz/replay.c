@@ -16,18 +16,18 @@ static int replay_file(const char *path, size_t size)
 {
 	FILE *file = fopen(path, "rb");
 	uint8_t *data = malloc(size ? size : 1); /* exactly the size, so that ASan sees overruns */
-	int code = -1;
+	int r = -1;
 
 	if (file && data && fread(data, 1, size, file) == size) {
 		(void)LLVMFuzzerTestOneInput(data, size);
-		code = 1;
+		r = 1;
 	} else {
 		(void)fprintf(stderr, "replay: %s: %s\n", path, strerror(errno));
 	}
 	if (file)
 		(void)fclose(file);
 	free(data);
-	return code;
+	return r;
 }
 
 /* Returns the number of inputs run, or -1. */

@@ -70,10 +70,10 @@ static void add_ports(unsigned n_ports)
 static void expect_clean(const char *options, unsigned n_ports, unsigned copies)
 {
 	json_t *result;
-	int code = run(options, n_ports, &result);
+	int r = run(options, n_ports, &result);
 
-	if (code || !result)
-		fail_msg("%s: exit code %d", options, code);
+	if (r || !result)
+		fail_msg("%s: exit code %d", options, r);
 	assert_true(get(result, "sent") > 0);
 	assert_int_equal(get(result, "received"), get(result, "sent") * copies);
 	assert_int_equal(get(result, "looked"), get(result, "received"));

@@ -145,13 +145,13 @@ static void disk_sort_ended(struct disk_file *file, struct disk_op *ended,
 {
 	bool is_cancelling = atomic_load(&file->is_cancelling), was_held = file->held;
 	struct disk_op *next;
-	int code = 0;
+	int r = 0;
 
 	for (; ended; ended = next) {
 		next = ended->next;
 		if (disk_take_step(ended)) {
 			if (!is_cancelling && disk_is_held(file, ended)) {
-				code = ended->result;
+				r = ended->result;
 				disk_push(&file->held, ended);
 			} else {
 				disk_push(ret_over, ended);
@@ -164,7 +164,7 @@ static void disk_sort_ended(struct disk_file *file, struct disk_op *ended,
 		}
 	}
 	if (!was_held && file->held)
-		file->config.full(file->config.ctx, code);
+		file->config.full(file->config.ctx, r);
 }
 
 static void disk_cancel_held(struct disk_file *file, struct disk_op **ret_over)
@@ -247,14 +247,14 @@ void disk_file_drain(struct disk_file *file)
 static int disk_lock(struct disk_file *file, bool is_read_only, struct err *err)
 {
 	struct flock lock = {.l_type = is_read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
-	int code;
+	int r;
 
 	if (!fcntl(file->fd, F_OFD_SETLK, &lock))
 		return 0;
-	code = -errno;
-	if (code != -EAGAIN && code != -EACCES) {
+	r = -errno;
+	if (r != -EAGAIN && r != -EACCES) {
 		/* Some network file systems have no locks: the user's own care, then. */
-		log_warn("disk '%s': cannot be locked: %s", file->path, strerror(-code));
+		log_warn("disk '%s': cannot be locked: %s", file->path, strerror(-r));
 		return 0;
 	}
 	(void)err_set(err, -EBUSY, "in use by another process");
@@ -268,15 +268,15 @@ static int disk_open_file(struct disk_file *file, const char *path, bool is_read
 	const char *format;
 	struct stat st;
 	off_t end;
-	int code;
+	int r;
 
 	file->path = strdup(path);
 	if (!file->path)
 		return err_set(err, -ENOMEM, "out of memory");
 	file->fd = open(path, (is_read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
 	if (file->fd < 0) {
-		code = -errno;
-		return err_set(err, code, "cannot be opened: %s", strerror(-code));
+		r = -errno;
+		return err_set(err, r, "cannot be opened: %s", strerror(-r));
 	}
 	if (fstat(file->fd, &st) < 0 || (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode)))
 		return err_set(err, -EINVAL, "neither a file nor a block device");
@@ -288,8 +288,8 @@ static int disk_open_file(struct disk_file *file, const char *path, bool is_read
 	}
 	end = lseek(file->fd, 0, SEEK_END); /* works for block devices as well */
 	if (end < 0) {
-		code = -errno;
-		return err_set(err, code, "cannot tell the size: %s", strerror(-code));
+		r = -errno;
+		return err_set(err, r, "cannot tell the size: %s", strerror(-r));
 	}
 	file->size = (uint64_t)end;
 	return disk_lock(file, is_read_only, err);
@@ -299,55 +299,54 @@ static int disk_open_engine(struct disk_file *file)
 {
 	disk_engine_open_fn *engine = file->config.engine;
 	unsigned n_max = file->config.n_max;
-	int code;
+	int r;
 
 	if (engine)
 		return engine(file->fd, file->event_fd, n_max, &file->engine);
-	code = disk_ring_engine(file->fd, file->event_fd, n_max, &file->engine);
-	if (!code)
+	r = disk_ring_engine(file->fd, file->event_fd, n_max, &file->engine);
+	if (!r)
 		return 0;
-	log_info("disk '%s': no io_uring here (%s), threads do its work", file->path,
-		strerror(-code));
+	log_info("disk '%s': no io_uring here (%s), threads do its work", file->path, strerror(-r));
 	return disk_threads_engine(file->fd, file->event_fd, n_max, &file->engine);
 }
 
 static int disk_open_parts(struct disk_file *file, struct err *err)
 {
 	const struct disk_file_config *config = &file->config;
-	int code = disk_open_file(file, config->path, config->is_read_only, err);
+	int r = disk_open_file(file, config->path, config->is_read_only, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	file->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (file->event_fd < 0) {
-		code = -errno;
-		return err_set(err, code, "eventfd: %s", strerror(-code));
+		r = -errno;
+		return err_set(err, r, "eventfd: %s", strerror(-r));
 	}
-	code = disk_open_engine(file);
-	if (code < 0)
-		return err_set(err, code, "nobody to do its work: %s", strerror(-code));
-	code = ev_add_timer(config->ev, disk_on_pause, file, &file->pause_timer);
-	if (!code)
-		code = ev_add_io(config->ev, file->event_fd, EPOLLIN, disk_on_event, file,
+	r = disk_open_engine(file);
+	if (r < 0)
+		return err_set(err, r, "nobody to do its work: %s", strerror(-r));
+	r = ev_add_timer(config->ev, disk_on_pause, file, &file->pause_timer);
+	if (!r)
+		r = ev_add_io(config->ev, file->event_fd, EPOLLIN, disk_on_event, file,
 			&file->source);
-	return code < 0 ? err_set(err, code, "event loop: %s", strerror(-code)) : 0;
+	return r < 0 ? err_set(err, r, "event loop: %s", strerror(-r)) : 0;
 }
 
 int disk_file_open(const struct disk_file_config *config, struct disk_file **ret_file,
 	struct err *err)
 {
 	struct disk_file *file = calloc(1, sizeof(*file));
-	int code;
+	int r;
 
 	if (!file)
 		return err_set(err, -ENOMEM, "out of memory");
 	file->config = *config;
 	file->fd = -1;
 	file->event_fd = -1;
-	code = disk_open_parts(file, err);
-	if (code < 0) {
+	r = disk_open_parts(file, err);
+	if (r < 0) {
 		disk_file_close(file);
-		return code;
+		return r;
 	}
 	*ret_file = file;
 	return 0;

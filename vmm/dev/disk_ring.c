@@ -38,21 +38,21 @@ static int disk_ring_restrict(struct io_uring *ring)
 int disk_ring_open(struct io_uring *ret_ring, unsigned n_entries, int fd, int event_fd)
 {
 	struct io_uring ring;
-	int code = io_uring_queue_init(n_entries, &ring, IORING_SETUP_R_DISABLED);
+	int r = io_uring_queue_init(n_entries, &ring, IORING_SETUP_R_DISABLED);
 
-	if (code < 0)
-		return code;
-	code = io_uring_register_files(&ring, &fd, 1);
-	if (!code)
-		code = io_uring_register_eventfd(&ring, event_fd);
-	if (!code)
-		code = disk_ring_restrict(&ring);
-	if (!code)
-		code = io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
+	if (r < 0)
+		return r;
+	r = io_uring_register_files(&ring, &fd, 1);
+	if (!r)
+		r = io_uring_register_eventfd(&ring, event_fd);
+	if (!r)
+		r = disk_ring_restrict(&ring);
+	if (!r)
+		r = io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
 			0);
-	if (code < 0) {
+	if (r < 0) {
 		io_uring_queue_exit(&ring);
-		return code;
+		return r;
 	}
 	*ret_ring = ring;
 	return 0;
@@ -63,15 +63,15 @@ int disk_ring_probe(void)
 	int fd = memfd_create("probe", MFD_CLOEXEC);
 	int event_fd = eventfd(0, EFD_CLOEXEC);
 	struct io_uring ring;
-	int code = fd < 0 || event_fd < 0 ? -errno : disk_ring_open(&ring, 1, fd, event_fd);
+	int r = fd < 0 || event_fd < 0 ? -errno : disk_ring_open(&ring, 1, fd, event_fd);
 
-	if (!code)
+	if (!r)
 		io_uring_queue_exit(&ring);
 	if (event_fd >= 0)
 		(void)close(event_fd);
 	if (fd >= 0)
 		(void)close(fd);
-	return code;
+	return r;
 }
 
 /* ---- The engine ------------------------------------------------------------------------------ */
@@ -154,11 +154,11 @@ int disk_ring_engine(int fd, int event_fd, unsigned n_max, struct disk_engine *r
 		.destroy = ring_destroy,
 	};
 	struct io_uring *ring = malloc(sizeof(*ring));
-	int code = ring ? disk_ring_open(ring, n_max, fd, event_fd) : -ENOMEM;
+	int r = ring ? disk_ring_open(ring, n_max, fd, event_fd) : -ENOMEM;
 
-	if (code < 0)
+	if (r < 0)
 		free(ring);
 	else
 		*ret = (struct disk_engine){&ops, ring};
-	return code;
+	return r;
 }

@@ -49,15 +49,15 @@ static int threads_do(const struct disk_threads *t, const struct disk_op *op)
 
 static int threads_enter(struct disk_threads *t)
 {
-	int code = t->enter_fn ? t->enter_fn(t->enter_ctx) : 0;
+	int r = t->enter_fn ? t->enter_fn(t->enter_ctx) : 0;
 
 	(void)pthread_mutex_lock(&t->lock);
 	t->n_entered++;
-	if (code < 0)
-		t->enter_code = code;
+	if (r < 0)
+		t->enter_code = r;
 	(void)pthread_cond_broadcast(&t->changed);
 	(void)pthread_mutex_unlock(&t->lock);
-	return code;
+	return r;
 }
 
 /* The next one that is queued; NULL when it is over. */
@@ -98,7 +98,7 @@ static int threads_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
 {
 	struct disk_threads *t = engine;
 	sigset_t all, before;
-	int code = 0;
+	int r = 0;
 
 	t->enter_fn = enter_fn;
 	t->enter_ctx = enter_ctx;
@@ -106,19 +106,19 @@ static int threads_start(void *engine, disk_enter_fn *enter_fn, void *enter_ctx)
 	(void)sigfillset(&all);
 	(void)sigdelset(&all, SIGSYS);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (!code && t->n_threads < DISK_THREADS) {
-		code = -pthread_create(&t->threads[t->n_threads], NULL, threads_run, t);
-		if (!code)
+	while (!r && t->n_threads < DISK_THREADS) {
+		r = -pthread_create(&t->threads[t->n_threads], NULL, threads_run, t);
+		if (!r)
 			(void)pthread_setname_np(t->threads[t->n_threads++], "disk");
 	}
 	(void)pthread_sigmask(SIG_SETMASK, &before, NULL);
 	(void)pthread_mutex_lock(&t->lock);
 	while (t->n_entered < t->n_threads)
 		(void)pthread_cond_wait(&t->changed, &t->lock);
-	if (!code)
-		code = t->enter_code;
+	if (!r)
+		r = t->enter_code;
 	(void)pthread_mutex_unlock(&t->lock);
-	return code;
+	return r;
 }
 
 static bool threads_submit(void *engine, struct disk_op *op)

@@ -185,7 +185,7 @@ int pm_create(const struct dev_env *env, pm_request_fn *fn, void *ctx, struct pm
 	struct err *err)
 {
 	struct pm *pm = calloc(1, sizeof(*pm));
-	int code;
+	int r;
 
 	if (!pm)
 		return err_set(err, -ENOMEM, "PM block: out of memory");
@@ -193,16 +193,15 @@ int pm_create(const struct dev_env *env, pm_request_fn *fn, void *ctx, struct pm
 	pm->fn = fn;
 	pm->ctx = ctx;
 	(void)pthread_mutex_init(&pm->lock, NULL);
-	code = bus_register(env->pio, "pm", LAYOUT_PIO_PM_BASE, PM_BLOCK_SIZE, &pm_block_ops, pm,
+	r = bus_register(env->pio, "pm", LAYOUT_PIO_PM_BASE, PM_BLOCK_SIZE, &pm_block_ops, pm,
 		NULL);
-	if (!code)
-		code = bus_register(env->pio, "a20", PORT_A20, 1, &pm_a20_ops, pm, NULL);
-	if (!code)
-		code = bus_register(env->pio, "8042-command", PORT_8042, 1, &pm_8042_ops, pm, NULL);
-	if (code < 0) {
+	if (!r)
+		r = bus_register(env->pio, "a20", PORT_A20, 1, &pm_a20_ops, pm, NULL);
+	if (!r)
+		r = bus_register(env->pio, "8042-command", PORT_8042, 1, &pm_8042_ops, pm, NULL);
+	if (r < 0) {
 		free(pm);
-		return err_set(err, code, "PM block: cannot register its ports: %s",
-			strerror(-code));
+		return err_set(err, r, "PM block: cannot register its ports: %s", strerror(-r));
 	}
 	pci_bus_set_reset_port(env->pci, &pm_reset_ops, pm);
 	pm_reset(pm);

@@ -134,17 +134,17 @@ static void rtc_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 static int rtc_create_parts(struct rtc *rtc)
 {
 	static const struct bus_ops ops = {.read = rtc_read, .write = rtc_write};
-	int code;
+	int r;
 
 	rtc->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (rtc->wake_fd < 0)
 		return -errno;
-	code = ev_add_io(rtc->env->ev, rtc->wake_fd, EPOLLIN, rtc_on_wake, rtc, &rtc->wake_source);
-	if (!code)
-		code = ev_add_timer(rtc->env->ev, rtc_on_timer, rtc, &rtc->timer);
-	if (!code)
-		code = bus_register(rtc->env->pio, "rtc", RTC_PORT, 2, &ops, rtc, NULL);
-	return code;
+	r = ev_add_io(rtc->env->ev, rtc->wake_fd, EPOLLIN, rtc_on_wake, rtc, &rtc->wake_source);
+	if (!r)
+		r = ev_add_timer(rtc->env->ev, rtc_on_timer, rtc, &rtc->timer);
+	if (!r)
+		r = bus_register(rtc->env->pio, "rtc", RTC_PORT, 2, &ops, rtc, NULL);
+	return r;
 }
 
 int rtc_create(const struct dev_env *env, unsigned n_vcpus, struct rtc **ret_rtc, struct err *err)
@@ -152,7 +152,7 @@ int rtc_create(const struct dev_env *env, unsigned n_vcpus, struct rtc **ret_rtc
 	struct rtc *rtc = calloc(1, sizeof(*rtc));
 	const struct mem_region *regions;
 	unsigned n_regions = mem_regions(env->mem, &regions);
-	int code;
+	int r;
 
 	if (!rtc)
 		return err_set(err, -ENOMEM, "RTC: out of memory");
@@ -163,10 +163,10 @@ int rtc_create(const struct dev_env *env, unsigned n_vcpus, struct rtc **ret_rtc
 	rtc->wake_fd = -1;
 	rtc->memory_low = regions[0].size_bytes;
 	rtc->memory_high = n_regions > 1 ? regions[1].size_bytes : 0;
-	code = rtc_create_parts(rtc);
-	if (code < 0) {
+	r = rtc_create_parts(rtc);
+	if (r < 0) {
 		rtc_destroy(rtc);
-		return err_set(err, code, "RTC: cannot be added: %s", strerror(-code));
+		return err_set(err, r, "RTC: cannot be added: %s", strerror(-r));
 	}
 	rtc_reset(rtc);
 	*ret_rtc = rtc;

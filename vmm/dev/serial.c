@@ -234,7 +234,7 @@ int serial_create(const struct dev_env *env, uint16_t port, uint32_t gsi, struct
 	struct serial **ret_serial, struct err *err)
 {
 	struct serial *s = calloc(1, sizeof(*s));
-	int code;
+	int r;
 
 	if (!s)
 		return err_set(err, -ENOMEM, "serial port: out of memory");
@@ -242,11 +242,11 @@ int serial_create(const struct dev_env *env, uint16_t port, uint32_t gsi, struct
 	s->gsi = gsi;
 	s->console = console;
 	(void)pthread_mutex_init(&s->lock, NULL);
-	code = bus_register(env->pio, "serial", port, N_REGS, &serial_ops, s, NULL);
-	if (code < 0) {
+	r = bus_register(env->pio, "serial", port, N_REGS, &serial_ops, s, NULL);
+	if (r < 0) {
 		free(s);
-		return err_set(err, code, "serial port: cannot register port 0x%x: %s", port,
-			strerror(-code));
+		return err_set(err, r, "serial port: cannot register port 0x%x: %s", port,
+			strerror(-r));
 	}
 	serial_reset(s);
 	console_set_input(console, serial_input, s);

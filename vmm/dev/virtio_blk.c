@@ -260,14 +260,14 @@ static int blk_serve(struct virtio_blk *blk, bool *ret_has_pushed)
 	while (blk->free) {
 		struct blk_request *req = blk->free;
 		uint8_t status;
-		int code = virtq_pop(&blk->vq, &turn, &chain);
+		int r = virtq_pop(&blk->vq, &turn, &chain);
 
-		if (code == -EAGAIN) {
+		if (r == -EAGAIN) {
 			virtio_pci_kick(blk->vp, BLK_QUEUE); /* more may wait; others come first */
 			return 0;
 		}
-		if (code <= 0)
-			return code;
+		if (r <= 0)
+			return r;
 		if (!chain.in_bytes)
 			return -EPROTO; /* nowhere to put the status */
 		blk->free = req->next_free;
@@ -289,12 +289,12 @@ static int blk_serve(struct virtio_blk *blk, bool *ret_has_pushed)
 
 static void blk_serve_and_notify(struct virtio_blk *blk, bool has_pushed)
 {
-	int code = blk_serve(blk, &has_pushed);
+	int r = blk_serve(blk, &has_pushed);
 
 	disk_file_flush_submissions(blk->file);
 	if (has_pushed && virtq_should_notify(&blk->vq))
 		virtio_pci_notify_queue(blk->vp, BLK_QUEUE);
-	if (code < 0)
+	if (r < 0)
 		virtio_pci_mark_broken(blk->vp);
 }
 
@@ -357,13 +357,13 @@ static void blk_on_done(void *ctx, struct disk_op *ops)
 }
 
 /* A write found no room: the guest shall not see that, its file system would be damaged. */
-static void blk_on_full(void *ctx, int code)
+static void blk_on_full(void *ctx, int r)
 {
 	struct virtio_blk *blk = ctx;
 
 	log_warn_ratelimited("disk '%s': %s, the machine pauses", disk_file_path(blk->file),
-		strerror(-code));
-	blk->env->disk_full(blk->env->disk_full_ctx, disk_file_path(blk->file), code);
+		strerror(-r));
+	blk->env->disk_full(blk->env->disk_full_ctx, disk_file_path(blk->file), r);
 }
 
 /* ---- Device operations ----------------------------------------------------------------------- */
@@ -485,33 +485,33 @@ static int blk_create_parts(struct virtio_blk *blk, const struct config_disk *co
 		.full = blk->env->disk_full ? blk_on_full : NULL,
 		.ctx = blk,
 	};
-	int code = disk_file_open(&file, &blk->file, err);
+	int r = disk_file_open(&file, &blk->file, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	blk_fill_config(blk, config);
 	for (unsigned i = 0; i < VIRTIO_BLK_MAX_IN_FLIGHT; i++) {
 		blk->requests[i].next_free = blk->free;
 		blk->free = &blk->requests[i];
 	}
-	code = virtio_pci_create(blk->env, &transport, &blk->vp, err);
-	if (code < 0)
-		return code;
-	code = virtio_pci_watch_kicks(blk->vp, BLK_QUEUE, true);
-	return code < 0 ? err_set(err, code, "event loop: %s", strerror(-code)) : 0;
+	r = virtio_pci_create(blk->env, &transport, &blk->vp, err);
+	if (r < 0)
+		return r;
+	r = virtio_pci_watch_kicks(blk->vp, BLK_QUEUE, true);
+	return r < 0 ? err_set(err, r, "event loop: %s", strerror(-r)) : 0;
 }
 
 int virtio_blk_create(const struct dev_env *env, const struct config_disk *config,
 	struct virtio_blk **ret_blk, struct err *err)
 {
 	struct virtio_blk *blk = calloc(1, sizeof(*blk));
-	int code;
+	int r;
 
 	if (!blk)
 		return err_set(err, -ENOMEM, "disk '%s': out of memory", config->path);
 	blk->env = env;
-	code = blk_create_parts(blk, config, err);
-	if (code < 0) {
+	r = blk_create_parts(blk, config, err);
+	if (r < 0) {
 		virtio_blk_destroy(blk);
 		return err_prefix(err, "disk '%s'", config->path);
 	}
@@ -565,11 +565,11 @@ static int virtio_blk_device_start(void *device, disk_enter_fn *enter_fn, void *
 	struct err *err)
 {
 	struct virtio_blk *blk = device;
-	int code = virtio_blk_start(blk, enter_fn, enter_ctx);
+	int r = virtio_blk_start(blk, enter_fn, enter_ctx);
 
-	return code < 0 ? err_set(err, code, "disk '%s': cannot start its threads: %s",
-				  disk_file_path(blk->file), strerror(-code))
-			: 0;
+	return r < 0 ? err_set(err, r, "disk '%s': cannot start its threads: %s",
+			       disk_file_path(blk->file), strerror(-r))
+		     : 0;
 }
 
 static void virtio_blk_device_retry(void *device)

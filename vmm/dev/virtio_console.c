@@ -57,15 +57,15 @@ static bool vcon_output(struct virtio_console *dev, size_t *budget_bytes)
 /* The chain under way, or the next one: as virtq_pop() says. */
 static int vcon_next_tx(struct virtio_console *dev, struct virtq_turn *turn)
 {
-	int code;
+	int r;
 
 	if (dev->has_tx_chain)
 		return 1;
-	code = virtq_pop(&dev->queues[CONSOLE_TX], turn, &dev->tx_chain);
-	dev->has_tx_chain = code > 0;
+	r = virtq_pop(&dev->queues[CONSOLE_TX], turn, &dev->tx_chain);
+	dev->has_tx_chain = r > 0;
 	dev->tx_seg = 0;
 	dev->tx_offset = 0;
-	return code;
+	return r;
 }
 
 static void vcon_kicked_tx(struct virtio_console *dev)
@@ -74,11 +74,11 @@ static void vcon_kicked_tx(struct virtio_console *dev)
 	struct virtq_turn turn = VIRTQ_TURN;
 	size_t budget_bytes = CONSOLE_TURN_BYTES;
 	bool has_pushed = false;
-	int code;
+	int r;
 
-	while ((code = vcon_next_tx(dev, &turn)) > 0) {
+	while ((r = vcon_next_tx(dev, &turn)) > 0) {
 		if (!vcon_output(dev, &budget_bytes)) {
-			code = -EAGAIN;
+			r = -EAGAIN;
 			break;
 		}
 		virtq_push(vq, dev->tx_chain.id, dev->tx_chain.n_slots, 0);
@@ -87,9 +87,9 @@ static void vcon_kicked_tx(struct virtio_console *dev)
 	}
 	if (has_pushed && virtq_should_notify(vq))
 		virtio_pci_notify_queue(dev->vp, CONSOLE_TX);
-	if (code == -EAGAIN)
+	if (r == -EAGAIN)
 		virtio_pci_kick(dev->vp, CONSOLE_TX); /* more waits; others come first */
-	else if (code < 0)
+	else if (r < 0)
 		virtio_pci_mark_broken(dev->vp);
 }
 
@@ -110,27 +110,27 @@ static size_t vcon_fill(struct virtio_console *dev, const uint8_t *data, size_t 
 	struct virtq_turn turn = VIRTQ_TURN;
 	struct virtq_chain chain;
 	size_t done = 0;
-	int code = 0;
+	int r = 0;
 
 	while (done < len) {
 		size_t n;
 
-		code = virtq_pop(vq, &turn, &chain);
-		if (code <= 0)
+		r = virtq_pop(vq, &turn, &chain);
+		if (r <= 0)
 			break;
 		n = virtq_write(&chain, 0, data + done, len - done);
 		virtq_push(vq, chain.id, chain.n_slots, (uint32_t)n);
 		if (!n) {
-			code = -EPROTO; /* a buffer for input with no room for any */
+			r = -EPROTO; /* a buffer for input with no room for any */
 			break;
 		}
 		done += n;
 	}
 	if (done && virtq_should_notify(vq))
 		virtio_pci_notify_queue(dev->vp, CONSOLE_RX);
-	if (code == -EAGAIN) {
+	if (r == -EAGAIN) {
 		virtio_pci_kick(dev->vp, CONSOLE_RX); /* is offered the rest of the input again */
-	} else if (code < 0) {
+	} else if (r < 0) {
 		dev->has_rx = false;
 		virtio_pci_mark_broken(dev->vp);
 	}
@@ -168,12 +168,11 @@ static int vcon_activate(void *ctx, uint64_t features)
 
 	for (unsigned i = 0; i < CONSOLE_N_QUEUES; i++) {
 		const struct virtio_queue *queue = virtio_pci_queue(dev->vp, i);
-		int code = queue->enabled
-				   ? virtq_init(&dev->queues[i], dev->env->mem, queue, features)
-				   : 0;
+		int r = queue->enabled ? virtq_init(&dev->queues[i], dev->env->mem, queue, features)
+				       : 0;
 
-		if (code < 0)
-			return code;
+		if (r < 0)
+			return r;
 	}
 	dev->has_rx = virtio_pci_queue(dev->vp, CONSOLE_RX)->enabled;
 	console_input_ready(dev->console);
@@ -210,21 +209,21 @@ int virtio_console_create(const struct dev_env *env, struct console *console,
 		.ops = &ops,
 		.ctx = dev,
 	};
-	int code;
+	int r;
 
 	if (!dev)
 		return err_set(err, -ENOMEM, "virtio-console: out of memory");
 	dev->env = env;
 	dev->console = console;
-	code = virtio_pci_create(env, &transport, &dev->vp, err);
-	for (unsigned i = 0; !code && i < CONSOLE_N_QUEUES; i++) {
-		code = virtio_pci_watch_kicks(dev->vp, i, true);
-		if (code < 0)
-			(void)err_set(err, code, "virtio-console: event loop: %s", strerror(-code));
+	r = virtio_pci_create(env, &transport, &dev->vp, err);
+	for (unsigned i = 0; !r && i < CONSOLE_N_QUEUES; i++) {
+		r = virtio_pci_watch_kicks(dev->vp, i, true);
+		if (r < 0)
+			(void)err_set(err, r, "virtio-console: event loop: %s", strerror(-r));
 	}
-	if (code < 0) {
+	if (r < 0) {
 		virtio_console_destroy(dev);
-		return code;
+		return r;
 	}
 	console_set_input(console, vcon_input, dev);
 	*ret_dev = dev;

@@ -258,17 +258,17 @@ static void net_kicked(void *ctx, unsigned queue)
 	struct virtio_net *net = ctx;
 	struct virtq_turn turn = VIRTQ_TURN;
 	struct virtq_chain chain;
-	int code;
+	int r;
 	bool has_pushed = false;
 
 	if (!net->is_ctrl_ready || queue != net->ctrl_queue || net->has_pending_pairs)
 		return;
-	while ((code = virtq_pop(&net->ctrl, &turn, &chain)) > 0) {
+	while ((r = virtq_pop(&net->ctrl, &turn, &chain)) > 0) {
 		const struct iovec *last;
 		uint8_t ack;
 
 		if (!chain.in_bytes) {
-			code = -EPROTO; /* nowhere to answer */
+			r = -EPROTO; /* nowhere to answer */
 			break;
 		}
 		ack = net_ctrl_command(net, &chain);
@@ -286,9 +286,9 @@ static void net_kicked(void *ctx, unsigned queue)
 	}
 	if (has_pushed && virtq_should_notify(&net->ctrl))
 		virtio_pci_notify_queue(net->vp, net->ctrl_queue);
-	if (code == -EAGAIN) {
+	if (r == -EAGAIN) {
 		virtio_pci_kick(net->vp, queue); /* more may wait; others come first */
-	} else if (code < 0) {
+	} else if (r < 0) {
 		net->is_ctrl_ready = false;
 		virtio_pci_mark_broken(net->vp);
 	}
@@ -498,13 +498,13 @@ static void net_config_read(void *ctx, unsigned offset, unsigned size, uint8_t *
 static int net_activate(void *ctx, uint64_t features)
 {
 	struct virtio_net *net = ctx;
-	int code;
+	int r;
 
 	net->features = features;
 	net->n_pairs = 1;
-	code = net_start_ctrl(net);
-	if (code < 0)
-		return code;
+	r = net_start_ctrl(net);
+	if (r < 0)
+		return r;
 	net->is_active = true;
 	net->is_running = true;
 	net->has_pending_pairs = false;
@@ -589,28 +589,28 @@ static int net_create_parts(struct virtio_net *net, struct err *err)
 		.ctx = net,
 	};
 	struct vhost_fe_config fe = {.is_server = net->config.server};
-	int code;
+	int r;
 
 	memcpy(fe.path, net->config.path, sizeof(fe.path));
 	net->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	net->err_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (net->work_fd < 0 || net->err_fd < 0)
 		return err_set(err, -errno, "eventfd: %s", strerror(errno));
-	code = ev_add_io(net->env->ev, net->work_fd, EPOLLIN, net_on_work, net, &net->work_source);
-	if (!code)
-		code = ev_add_io(net->env->ev, net->err_fd, EPOLLIN, net_on_ring_error, net,
+	r = ev_add_io(net->env->ev, net->work_fd, EPOLLIN, net_on_work, net, &net->work_source);
+	if (!r)
+		r = ev_add_io(net->env->ev, net->err_fd, EPOLLIN, net_on_ring_error, net,
 			&net->err_source);
-	if (!code)
-		code = ev_add_timer(net->env->ev, net_on_hold_off, net, &net->hold_timer);
-	if (code < 0)
-		return err_set(err, code, "event loop: %s", strerror(-code));
-	code = virtio_pci_create(net->env, &transport, &net->vp, err);
-	if (code < 0)
-		return code;
-	code = vhost_fe_create(net->env->ev, net->env->mem, &fe, net_on_fe_changed, net, &net->fe,
+	if (!r)
+		r = ev_add_timer(net->env->ev, net_on_hold_off, net, &net->hold_timer);
+	if (r < 0)
+		return err_set(err, r, "event loop: %s", strerror(-r));
+	r = virtio_pci_create(net->env, &transport, &net->vp, err);
+	if (r < 0)
+		return r;
+	r = vhost_fe_create(net->env->ev, net->env->mem, &fe, net_on_fe_changed, net, &net->fe,
 		err);
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	vhost_fe_get_status(net->fe, &net->be);
 	return 0;
 }
@@ -619,7 +619,7 @@ int virtio_net_create(const struct dev_env *env, const struct config_net *config
 	struct virtio_net **ret_net, struct err *err)
 {
 	struct virtio_net *net = calloc(1, sizeof(*net));
-	int code;
+	int r;
 
 	if (!net)
 		return err_set(err, -ENOMEM, "network device: out of memory");
@@ -628,10 +628,10 @@ int virtio_net_create(const struct dev_env *env, const struct config_net *config
 	net->work_fd = net->err_fd = -1;
 	net->is_enabled = true;
 	net_fill_config(net);
-	code = net_create_parts(net, err);
-	if (code < 0) {
+	r = net_create_parts(net, err);
+	if (r < 0) {
 		virtio_net_destroy(net);
-		return code;
+		return r;
 	}
 	*ret_net = net;
 	return 0;

@@ -437,7 +437,7 @@ int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config 
 	struct virtio_pci **ret_vp, struct err *err)
 {
 	struct virtio_pci *vp = calloc(1, sizeof(*vp));
-	int code;
+	int r;
 
 	if (!vp)
 		return err_set(err, -ENOMEM, "device '%s': out of memory", config->name);
@@ -448,13 +448,13 @@ int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config 
 	memset(vp->kick_fds, -1, sizeof(vp->kick_fds));
 	(void)pthread_mutex_init(&vp->lock,
 		NULL); /* cannot fail with default attributes on Linux */
-	code = virtio_pci_open_fds(vp);
-	if (!code)
-		code = virtio_pci_add_function(vp);
-	if (code < 0) {
+	r = virtio_pci_open_fds(vp);
+	if (!r)
+		r = virtio_pci_add_function(vp);
+	if (r < 0) {
 		virtio_pci_destroy(vp);
-		return err_set(err, code, "device '%s': cannot be added to the PCI bus: %s",
-			config->name, strerror(-code));
+		return err_set(err, r, "device '%s': cannot be added to the PCI bus: %s",
+			config->name, strerror(-r));
 	}
 	virtio_pci_clear(vp);
 	*ret_vp = vp;

@@ -125,23 +125,23 @@ static int virtio_pci_add_caps(struct virtio_pci *vp)
 		0xff,
 		0xff,
 	};
-	int code = virtio_pci_add_cap(vp, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_SIZE, 0,
-		0, NULL);
+	int r = virtio_pci_add_cap(vp, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_SIZE, 0, 0,
+		NULL);
 
-	if (code >= 0)
-		code = virtio_pci_add_cap(vp, CAP_ISR, VIRTIO_PCI_ISR, 1, 0, 0, NULL);
-	if (code >= 0 && vp->config.config_size)
-		code = virtio_pci_add_cap(vp, CAP_DEVICE, VIRTIO_PCI_DEVICE, vp->config.config_size,
-			0, 0, NULL);
-	if (code >= 0)
-		code = virtio_pci_add_cap(vp, CAP_NOTIFY, VIRTIO_PCI_NOTIFY,
+	if (r >= 0)
+		r = virtio_pci_add_cap(vp, CAP_ISR, VIRTIO_PCI_ISR, 1, 0, 0, NULL);
+	if (r >= 0 && vp->config.config_size)
+		r = virtio_pci_add_cap(vp, CAP_DEVICE, VIRTIO_PCI_DEVICE, vp->config.config_size, 0,
+			0, NULL);
+	if (r >= 0)
+		r = virtio_pci_add_cap(vp, CAP_NOTIFY, VIRTIO_PCI_NOTIFY,
 			vp->config.n_queues * VIRTIO_PCI_NOTIFY_STRIDE, 4, VIRTIO_PCI_NOTIFY_STRIDE,
 			NULL);
-	if (code >= 0)
-		code = virtio_pci_add_cap(vp, CAP_PCI_CFG, 0, 0, 4, 0, window_mask);
-	if (code < 0)
-		return code;
-	vp->window = (unsigned)code;
+	if (r >= 0)
+		r = virtio_pci_add_cap(vp, CAP_PCI_CFG, 0, 0, 4, 0, window_mask);
+	if (r < 0)
+		return r;
+	vp->window = (unsigned)r;
 	return 0;
 }
 
@@ -162,17 +162,16 @@ int virtio_pci_add_function(struct virtio_pci *vp)
 		.class_code = vp->config.class_code,
 		.revision = 1,
 	};
-	int code = pci_dev_create(vp->env->pci, vp->config.name, &ident, &dev_ops, vp, &vp->pci);
+	int r = pci_dev_create(vp->env->pci, vp->config.name, &ident, &dev_ops, vp, &vp->pci);
 
-	if (!code)
-		code = pci_dev_add_bar(vp->pci, 0, PCI_BAR_MEM32, VIRTIO_PCI_BAR_SIZE, &bar_ops,
-			vp);
-	if (!code)
-		code = virtio_pci_add_caps(vp);
-	if (!code)
-		code = pci_msix_add(vp->pci, 0, VIRTIO_PCI_MSIX_TABLE, VIRTIO_PCI_MSIX_PBA,
+	if (!r)
+		r = pci_dev_add_bar(vp->pci, 0, PCI_BAR_MEM32, VIRTIO_PCI_BAR_SIZE, &bar_ops, vp);
+	if (!r)
+		r = virtio_pci_add_caps(vp);
+	if (!r)
+		r = pci_msix_add(vp->pci, 0, VIRTIO_PCI_MSIX_TABLE, VIRTIO_PCI_MSIX_PBA,
 			vp->config.n_queues + 1);
-	if (!code)
-		code = pci_intx_add(vp->pci);
-	return code;
+	if (!r)
+		r = pci_intx_add(vp->pci);
+	return r;
 }

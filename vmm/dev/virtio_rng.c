@@ -50,14 +50,14 @@ static void rng_kicked(void *ctx, unsigned queue)
 	struct virtq_turn turn = VIRTQ_TURN;
 	struct virtq_chain chain;
 	bool has_pushed = false;
-	int code = 0;
+	int r = 0;
 
 	while (rng->budget_bytes) {
-		code = virtq_pop(&rng->vq, &turn, &chain);
-		if (code <= 0)
+		r = virtq_pop(&rng->vq, &turn, &chain);
+		if (r <= 0)
 			break;
 		if (!chain.in_bytes) {
-			code = -EPROTO;
+			r = -EPROTO;
 			break;
 		}
 		virtq_push(&rng->vq, chain.id, chain.n_slots, rng_fill(rng, &chain));
@@ -65,9 +65,9 @@ static void rng_kicked(void *ctx, unsigned queue)
 	}
 	if (has_pushed && virtq_should_notify(&rng->vq))
 		virtio_pci_notify_queue(rng->vp, queue);
-	if (code == -EAGAIN)
+	if (r == -EAGAIN)
 		virtio_pci_kick(rng->vp, queue); /* more may wait; others come first */
-	else if (code < 0)
+	else if (r < 0)
 		virtio_pci_mark_broken(rng->vp);
 	/* Refill even when only part was used, so that the budget is per tick. */
 	if (has_pushed)
@@ -131,22 +131,22 @@ int virtio_rng_create(const struct dev_env *env, struct virtio_rng **ret_rng, st
 		.ops = &ops,
 		.ctx = rng,
 	};
-	int code;
+	int r;
 
 	if (!rng)
 		return err_set(err, -ENOMEM, "virtio-rng: out of memory");
 	rng->env = env;
-	code = virtio_pci_create(env, &transport, &rng->vp, err);
-	if (!code) {
-		code = ev_add_timer(env->ev, rng_on_tick, rng, &rng->tick);
-		if (!code)
-			code = virtio_pci_watch_kicks(rng->vp, RNG_QUEUE, true);
-		if (code < 0)
-			(void)err_set(err, code, "virtio-rng: event loop: %s", strerror(-code));
+	r = virtio_pci_create(env, &transport, &rng->vp, err);
+	if (!r) {
+		r = ev_add_timer(env->ev, rng_on_tick, rng, &rng->tick);
+		if (!r)
+			r = virtio_pci_watch_kicks(rng->vp, RNG_QUEUE, true);
+		if (r < 0)
+			(void)err_set(err, r, "virtio-rng: event loop: %s", strerror(-r));
 	}
-	if (code < 0) {
+	if (r < 0) {
 		virtio_rng_destroy(rng);
-		return code;
+		return r;
 	}
 	*ret_rng = rng;
 	return 0;

@@ -108,7 +108,7 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 	/* A chain visits each descriptor of its table at most once, or it is a loop. */
 	for (unsigned steps = 0; steps < table_len; steps++) {
 		struct vring_desc d;
-		int code;
+		int r;
 
 		if (at >= table_len)
 			return -EPROTO;
@@ -118,18 +118,18 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 
 			if (is_indirect || d.flags & VRING_DESC_F_NEXT)
 				return -EPROTO;
-			code = virtq_indirect(vq, d.addr, d.len, &inner, &table_len);
-			if (code < 0)
-				return code;
+			r = virtq_indirect(vq, d.addr, d.len, &inner, &table_len);
+			if (r < 0)
+				return r;
 			table = inner;
 			is_indirect = true;
 			at = 0;
 			steps = UINT32_MAX; /* the count begins anew in the inner table */
 			continue;
 		}
-		code = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
-		if (code < 0)
-			return code;
+		r = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+		if (r < 0)
+			return r;
 		if (!(d.flags & VRING_DESC_F_NEXT))
 			return 0;
 		at = d.next;
@@ -176,15 +176,15 @@ static int virtq_walk_packed_inner(const struct virtq *vq, uint64_t gpa, uint32_
 {
 	void *table;
 	unsigned n;
-	int code = virtq_indirect(vq, gpa, len, &table, &n);
+	int r = virtq_indirect(vq, gpa, len, &table, &n);
 
-	for (unsigned i = 0; code == 0 && i < n; i++) {
+	for (unsigned i = 0; r == 0 && i < n; i++) {
 		struct vring_packed_desc d;
 
 		virtq_copy_desc(table, i, turn, &d);
-		code = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+		r = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
 	}
-	return code;
+	return r;
 }
 
 static int virtq_pop_packed(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
@@ -203,18 +203,17 @@ static int virtq_pop_packed(struct virtq *vq, struct virtq_turn *turn, struct vi
 	for (uint16_t n = 1; n <= vq->size; n++) {
 		struct vring_packed_desc d;
 		bool is_last;
-		int code;
+		int r;
 
 		virtq_copy_desc(vq->packed, slot, turn, &d);
 		is_last = !(d.flags & VRING_DESC_F_NEXT);
 		if (d.flags & VRING_DESC_F_INDIRECT)
-			code = n > 1 || !is_last
-				       ? -EPROTO
-				       : virtq_walk_packed_inner(vq, d.addr, d.len, turn, chain);
+			r = n > 1 || !is_last
+				    ? -EPROTO
+				    : virtq_walk_packed_inner(vq, d.addr, d.len, turn, chain);
 		else
-			code = virtq_add_seg(vq, chain, d.addr, d.len,
-				d.flags & VRING_DESC_F_WRITE);
-		if (code < 0)
+			r = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+		if (r < 0)
 			return -EPROTO;
 		if (++slot == vq->size) {
 			slot = 0;
@@ -233,7 +232,7 @@ static int virtq_pop_packed(struct virtq *vq, struct virtq_turn *turn, struct vi
 int virtq_pop(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *ret_chain)
 {
 	int before = turn->steps_left;
-	int code;
+	int r;
 
 	if (before <= 0)
 		return -EAGAIN;
@@ -243,10 +242,10 @@ int virtq_pop(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *ret
 	ret_chain->n_in = 0;
 	ret_chain->out_bytes = 0;
 	ret_chain->in_bytes = 0;
-	code = vq->is_packed ? virtq_pop_packed(vq, turn, ret_chain)
-			     : virtq_pop_split(vq, turn, ret_chain);
+	r = vq->is_packed ? virtq_pop_packed(vq, turn, ret_chain)
+			  : virtq_pop_split(vq, turn, ret_chain);
 	virtq_n_steps += (uint64_t)(before - turn->steps_left);
-	return code;
+	return r;
 }
 
 /* ---- Used ------------------------------------------------------------------------------------ */

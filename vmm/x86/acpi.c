@@ -450,19 +450,19 @@ static int acpi_fill(struct acpi_area *area, unsigned n_vcpus)
 	uint64_t rsdp_gpa = 0, dsdt_gpa = 0, xsdt_gpa = 0, gpas[3] = {0};
 	/* First of all, where a guest that searches for it begins. */
 	struct acpi_rsdp *rsdp = acpi_reserve(area, sizeof(*rsdp), &rsdp_gpa);
-	int code = rsdp ? acpi_add_dsdt(area, &dsdt_gpa) : -ENOSPC;
+	int r = rsdp ? acpi_add_dsdt(area, &dsdt_gpa) : -ENOSPC;
 
-	if (!code)
-		code = acpi_add_fadt(area, dsdt_gpa, &gpas[0]);
-	if (!code)
-		code = acpi_add_madt(area, n_vcpus, &gpas[1]);
-	if (!code)
-		code = acpi_add_mcfg(area, &gpas[2]);
-	if (!code)
-		code = acpi_add_xsdt(area, gpas, 3, &xsdt_gpa);
-	if (!code)
+	if (!r)
+		r = acpi_add_fadt(area, dsdt_gpa, &gpas[0]);
+	if (!r)
+		r = acpi_add_madt(area, n_vcpus, &gpas[1]);
+	if (!r)
+		r = acpi_add_mcfg(area, &gpas[2]);
+	if (!r)
+		r = acpi_add_xsdt(area, gpas, 3, &xsdt_gpa);
+	if (!r)
 		acpi_fill_rsdp(rsdp, xsdt_gpa);
-	return code;
+	return r;
 }
 
 int acpi_write(struct mem *mem, unsigned n_vcpus, uint64_t *ret_rsdp_gpa)
@@ -472,11 +472,11 @@ int acpi_write(struct mem *mem, unsigned n_vcpus, uint64_t *ret_rsdp_gpa)
 		.size = LAYOUT_ACPI_SIZE,
 		.gpa = LAYOUT_ACPI_BASE,
 	};
-	int code = area.bytes ? acpi_fill(&area, n_vcpus) : -ENOMEM;
+	int r = area.bytes ? acpi_fill(&area, n_vcpus) : -ENOMEM;
 
-	if (!code)
-		code = mem_write(mem, area.gpa, area.bytes, area.len);
+	if (!r)
+		r = mem_write(mem, area.gpa, area.bytes, area.len);
 	free(area.bytes);
 	*ret_rsdp_gpa = LAYOUT_ACPI_BASE;
-	return code;
+	return r;
 }

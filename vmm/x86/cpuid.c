@@ -18,21 +18,21 @@ struct cpuid_buffer {
 int cpuid_read_supported(int kvm_fd, struct cpuid_table *ret_table, struct err *err)
 {
 	struct cpuid_buffer *buffer = calloc(1, sizeof(*buffer));
-	int code = 0;
+	int r = 0;
 
 	if (!buffer)
 		return err_set(err, -ENOMEM, "CPUID: out of memory");
 	buffer->head.nent = CPUID_MAX_ENTRIES;
 	if (ioctl(kvm_fd, KVM_GET_SUPPORTED_CPUID, buffer) < 0) {
-		code = -errno;
-		(void)err_set(err, code, "KVM does not say which CPU features it supports: %s",
-			strerror(-code));
+		r = -errno;
+		(void)err_set(err, r, "KVM does not say which CPU features it supports: %s",
+			strerror(-r));
 	} else {
 		ret_table->n_entries = buffer->head.nent;
 		memcpy(ret_table->entries, buffer->entries, sizeof(buffer->entries));
 	}
 	free(buffer);
-	return code;
+	return r;
 }
 
 static void cpuid_drop(struct cpuid_table *table, uint32_t function)
@@ -182,14 +182,14 @@ void cpuid_fill(struct cpuid_table *table, unsigned vcpu_id, unsigned n_vcpus, b
 int cpuid_apply(int vcpu_fd, const struct cpuid_table *table)
 {
 	struct cpuid_buffer *buffer = calloc(1, sizeof(*buffer));
-	int code = 0;
+	int r = 0;
 
 	if (!buffer)
 		return -ENOMEM;
 	buffer->head.nent = table->n_entries;
 	memcpy(buffer->entries, table->entries, table->n_entries * sizeof(table->entries[0]));
 	if (ioctl(vcpu_fd, KVM_SET_CPUID2, buffer) < 0)
-		code = -errno;
+		r = -errno;
 	free(buffer);
-	return code;
+	return r;
 }

@@ -110,25 +110,25 @@ int regs_write_tables(struct mem *mem, const struct boot_entry *entry)
 {
 	uint64_t pml4 = LAYOUT_PAGE_TABLES, pdpt = pml4 + PAGE, pd = pdpt + PAGE;
 	uint64_t table[PT_ENTRIES] = {pdpt | PTE_PRESENT | PTE_WRITE | PTE_USER};
-	int code = regs_write_gdt(mem, true);
+	int r = regs_write_gdt(mem, true);
 
-	if (!code && entry->mode == BOOT_USER64)
-		code = regs_write_user_tss(mem);
+	if (!r && entry->mode == BOOT_USER64)
+		r = regs_write_user_tss(mem);
 
-	if (!code)
-		code = mem_write(mem, pml4, table, sizeof(table));
+	if (!r)
+		r = mem_write(mem, pml4, table, sizeof(table));
 	memset(table, 0, sizeof(table));
 	for (unsigned i = 0; i < MAPPED_GIB; i++)
 		table[i] = (pd + i * PAGE) | PTE_PRESENT | PTE_WRITE | PTE_USER;
-	if (!code)
-		code = mem_write(mem, pdpt, table, sizeof(table));
-	for (unsigned i = 0; !code && i < MAPPED_GIB; i++) {
+	if (!r)
+		r = mem_write(mem, pdpt, table, sizeof(table));
+	for (unsigned i = 0; !r && i < MAPPED_GIB; i++) {
 		for (unsigned j = 0; j < PT_ENTRIES; j++)
 			table[j] = (i * (uint64_t)PT_ENTRIES + j) * LARGE_PAGE | PTE_PRESENT |
 				   PTE_WRITE | PTE_USER | PTE_LARGE;
-		code = mem_write(mem, pd + i * PAGE, table, sizeof(table));
+		r = mem_write(mem, pd + i * PAGE, table, sizeof(table));
 	}
-	return code;
+	return r;
 }
 
 static void regs_fill_sregs(struct kvm_sregs *s, bool is_long)

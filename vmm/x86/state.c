@@ -37,10 +37,10 @@ static int state_list_msrs(int kvm_fd, struct kvm_msr_list **ret_list)
 		return -ENOMEM;
 	list->nmsrs = STATE_MAX_MSRS;
 	if (ioctl(kvm_fd, KVM_GET_MSR_INDEX_LIST, list) < 0) {
-		int code = -errno;
+		int r = -errno;
 
 		free(list);
-		return code;
+		return r;
 	}
 	*ret_list = list;
 	return 0;
@@ -64,10 +64,10 @@ int state_vcpu_save(int kvm_fd, int vcpu_fd, struct state_vcpu **ret_state)
 {
 	struct kvm_msr_list *list = NULL;
 	struct state_vcpu *s;
-	int code = state_list_msrs(kvm_fd, &list);
+	int r = state_list_msrs(kvm_fd, &list);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	s = calloc(1, sizeof(*s) + list->nmsrs * sizeof(s->msrs[0]));
 	if (!s) {
 		free(list);
@@ -88,9 +88,9 @@ int state_vcpu_save(int kvm_fd, int vcpu_fd, struct state_vcpu **ret_state)
 		ioctl(vcpu_fd, KVM_GET_VCPU_EVENTS, &s->events) < 0 ||
 		ioctl(vcpu_fd, KVM_GET_LAPIC, &s->lapic) < 0 ||
 		ioctl(vcpu_fd, KVM_GET_MP_STATE, &s->mp_state) < 0) {
-		code = -errno;
+		r = -errno;
 		state_vcpu_free(s);
-		return code;
+		return r;
 	}
 	*ret_state = s;
 	return 0;
@@ -129,20 +129,20 @@ void state_vcpu_free(struct state_vcpu *state)
 int state_chips_save(int vm_fd, struct state_chips **ret_state)
 {
 	struct state_chips *s = calloc(1, sizeof(*s));
-	int code = 0;
+	int r = 0;
 
 	if (!s)
 		return -ENOMEM;
-	for (unsigned i = 0; !code && i < STATE_N_CHIPS; i++) {
+	for (unsigned i = 0; !r && i < STATE_N_CHIPS; i++) {
 		s->chips[i].chip_id = i;
 		if (ioctl(vm_fd, KVM_GET_IRQCHIP, &s->chips[i]) < 0)
-			code = -errno;
+			r = -errno;
 	}
-	if (!code && ioctl(vm_fd, KVM_GET_PIT2, &s->pit) < 0)
-		code = -errno;
-	if (code < 0) {
+	if (!r && ioctl(vm_fd, KVM_GET_PIT2, &s->pit) < 0)
+		r = -errno;
+	if (r < 0) {
 		state_chips_free(s);
-		return code;
+		return r;
 	}
 	*ret_state = s;
 	return 0;

@@ -207,10 +207,10 @@ unsigned fdb_ctl_prune(struct fdb_ctl *ctl, const struct model *model, uint16_t 
 
 /* ---- Configuration --------------------------------------------------------------------------- */
 
-static int bad(struct err *err, int code, const char *field, const char *fmt, const char *a,
+static int bad(struct err *err, int r, const char *field, const char *fmt, const char *a,
 	const char *b)
 {
-	return err_set_field(err, code, field, fmt, a, b);
+	return err_set_field(err, r, field, fmt, a, b);
 }
 
 static void format_entry(const struct ctl_fdb *req, uint16_t vid, char buf[64])

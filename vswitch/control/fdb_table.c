@@ -551,9 +551,9 @@ int fdb_walk(const struct fdb *fdb, uint32_t now_s, fdb_walk_fn *fn, void *ctx)
 	struct fdb_entry entry;
 
 	for (uint64_t at = 0; fdb_next(fdb, now_s, &at, &budget, &entry);) {
-		int ret = fn(ctx, &entry);
-		if (ret)
-			return ret;
+		int r = fn(ctx, &entry);
+		if (r)
+			return r;
 	}
 	return 0;
 }

@@ -184,10 +184,10 @@ static enum drop_reason plan_tx(struct vring *ring, uint32_t need, struct tx_pla
 		if (plan->n_chains && (!ring->mergeable || plan->n_chains == TX_MAX_CHAINS ||
 					      plan->n_segs >= TX_MAX_SEGS))
 			return DROP_TX_NO_ROOM;
-		int ret = ring->packed ? packed_next(ring, *ret_ahead, plan)
-				       : split_next(ring, *ret_ahead, plan);
-		if (ret)
-			return ret < 0 ? DROP_TX_BROKEN : DROP_TX_RING_FULL;
+		int r = ring->packed ? packed_next(ring, *ret_ahead, plan)
+				     : split_next(ring, *ret_ahead, plan);
+		if (r)
+			return r < 0 ? DROP_TX_BROKEN : DROP_TX_RING_FULL;
 		const struct vring_chain *chain = &plan->chains[plan->n_chains - 1];
 		plan->n_descs += chain->n_segs + 1;
 		if (plan->n_chains == 1 && chain->len < HDR_SIZE)

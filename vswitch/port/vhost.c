@@ -269,18 +269,18 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 
 	for (unsigned i = 0;
 		i < VHOST_MSGS_A_TURN && vp->n_changes - n_changes < VHOST_CHANGES_A_TURN; i++) {
-		int ret;
+		int r;
 
 		if (closer_is_behind(vp->closer)) {
 			wait_for_closer(vp, events);
 			return;
 		}
-		ret = vhost_chan_recv(&vp->chan, &err);
-		if (ret == 0)
+		r = vhost_chan_recv(&vp->chan, &err);
+		if (r == 0)
 			return;
-		if (ret > 0)
-			ret = vhost_msg_handle(vp, &err);
-		if (ret < 0) {
+		if (r > 0)
+			r = vhost_msg_handle(vp, &err);
+		if (r < 0) {
 			give_up(vp, &err);
 			return;
 		}
@@ -345,16 +345,16 @@ static int try_connect(const struct vhost_port *vp)
 {
 	struct sockaddr_un addr;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int ret;
+	int r;
 
 	if (fd < 0)
 		return -errno;
 	(void)unix_address(vp->path, &addr); /* its length was checked with the request */
 	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
 		return fd;
-	ret = -errno;
+	r = -errno;
 	close(fd);
-	return ret;
+	return r;
 }
 
 static void retry_connect(struct vhost_port *vp)
@@ -472,7 +472,7 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	const struct port_events *events, void *ctx, struct port **ret_port, struct err *err)
 {
 	struct vhost_port *vp = calloc(1, sizeof(*vp));
-	int ret;
+	int r;
 
 	if (!vp)
 		return err_set(err, -ENOMEM, "port '%s': out of memory", conf->name);
@@ -487,18 +487,17 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	vp->listener.fd = vp->chan.fd = vp->backend_fd = -1;
 	for (unsigned i = 0; i < VHOST_MAX_RINGS; i++)
 		vp->rings[i].ring.call_fd = vp->rings[i].ring.queue.wake_fd = -1;
-	ret = watch_memory(vp);
+	r = watch_memory(vp);
 	vp->closer = closer_create(0);
 	if (!vp->closer)
-		ret = -ENOMEM;
-	if (!ret)
-		ret = ev_add_timer(vp->ev, on_retry, vp, &vp->retry);
-	if (!ret)
-		ret = vp->server ? open_listener(vp, err) : open_connector(vp);
-	if (ret) {
+		r = -ENOMEM;
+	if (!r)
+		r = ev_add_timer(vp->ev, on_retry, vp, &vp->retry);
+	if (!r)
+		r = vp->server ? open_listener(vp, err) : open_connector(vp);
+	if (r) {
 		vhost_destroy(&vp->port);
-		return err->code ? ret
-				 : err_set(err, ret, "port '%s': %s", conf->name, strerror(-ret));
+		return err->code ? r : err_set(err, r, "port '%s': %s", conf->name, strerror(-r));
 	}
 	*ret_port = &vp->port;
 	return 0;

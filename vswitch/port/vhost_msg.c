@@ -119,17 +119,17 @@ static int set_mem_table(struct vhost_port *vp, const union vhost_user_payload *
 {
 	uint32_t n = p->mem.n_regions;
 	struct vmem mem = {0}; /* all of it, or the old one stays */
-	int ret = 0;
+	int r = 0;
 
 	if (!n || n > VHOST_USER_MAX_REGIONS || vp->chan.n_fds != n ||
 		vp->chan.msg.hdr.size < 8 + n * sizeof(struct vhost_user_region))
 		return err_set(err, -EPROTO, "memory table with %u regions, %u bytes and %u files",
 			n, vp->chan.msg.hdr.size, vp->chan.n_fds);
-	for (uint32_t i = 0; i < n && !ret; i++)
-		ret = vhost_mem_add(&mem, &p->mem.regions[i], vp->chan.fds[i], err);
-	if (ret) {
+	for (uint32_t i = 0; i < n && !r; i++)
+		r = vhost_mem_add(&mem, &p->mem.regions[i], vp->chan.fds[i], err);
+	if (r) {
 		vhost_mem_clear(&mem, vp->closer);
-		return ret;
+		return r;
 	}
 	/* Workers read the table: it changes only while they do not. */
 	vhost_withdraw(vp);
@@ -152,7 +152,7 @@ static int get_max_mem_slots(struct vhost_port *vp, const union vhost_user_paylo
 
 static int add_mem_reg(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
 {
-	int ret;
+	int r;
 
 	if (vp->chan.n_fds != 1)
 		return err_set(err, -EPROTO, "memory region with %u files, not 1", vp->chan.n_fds);
@@ -160,9 +160,9 @@ static int add_mem_reg(struct vhost_port *vp, const union vhost_user_payload *p,
 		return 0;
 	/* Workers read the table: it changes only while they do not. */
 	vhost_withdraw(vp);
-	ret = vhost_mem_add(&vp->mem, &p->mem_reg.region, vp->chan.fds[0], err);
+	r = vhost_mem_add(&vp->mem, &p->mem_reg.region, vp->chan.fds[0], err);
 	vhost_offer(vp);
-	return ret;
+	return r;
 }
 
 static int rem_mem_reg(struct vhost_port *vp, const union vhost_user_payload *p, struct err *err)
@@ -511,23 +511,22 @@ int vhost_msg_handle(struct vhost_port *vp, struct err *err)
 {
 	const struct handler *h = find_handler(vp, err);
 	bool has_answer = vhost_user_has_answer(vp->chan.msg.hdr.request);
-	int ret;
+	int r;
 
 	if (!h)
 		return err->code;
 	log_debug("port '%s': %s", vp->name, h->name);
-	ret = h->fn(vp, &vp->chan.msg.payload, err);
-	if (!ret) /* a ring that this message started may be broken from the start */
-		ret = vhost_find_fault(vp, err);
-	if (ret < 0) {
+	r = h->fn(vp, &vp->chan.msg.payload, err);
+	if (!r) /* a ring that this message started may be broken from the start */
+		r = vhost_find_fault(vp, err);
+	if (r < 0) {
 		if (!err->code)
-			return err_set(err, ret, "%s could not be answered: %s", h->name,
-				strerror(-ret));
+			return err_set(err, r, "%s could not be answered: %s", h->name,
+				strerror(-r));
 		if (!has_answer)
 			(void)vhost_chan_ack(&vp->chan, 1); /* the connection ends anyhow */
 		return err_prefix(err, "%s", h->name);
 	}
-	ret = has_answer ? 0 : vhost_chan_ack(&vp->chan, 0);
-	return ret ? err_set(err, ret, "%s could not be acknowledged: %s", h->name, strerror(-ret))
-		   : 0;
+	r = has_answer ? 0 : vhost_chan_ack(&vp->chan, 0);
+	return r ? err_set(err, r, "%s could not be acknowledged: %s", h->name, strerror(-r)) : 0;
 }

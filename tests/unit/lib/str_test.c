@@ -92,11 +92,10 @@ static void check_numbers(int (*parse)(const char *, uint64_t *), const struct n
 {
 	for (size_t i = 0; i < n; i++) {
 		uint64_t value = 12345;
-		int code = parse(cases[i].text, &value);
+		int r = parse(cases[i].text, &value);
 
-		if (code != cases[i].code || value != (code ? 12345 : cases[i].value))
-			fail_msg("'%s' gave %d, %llu", cases[i].text, code,
-				(unsigned long long)value);
+		if (r != cases[i].code || value != (r ? 12345 : cases[i].value))
+			fail_msg("'%s' gave %d, %llu", cases[i].text, r, (unsigned long long)value);
 	}
 }
 

@@ -42,10 +42,10 @@ static char *draw(const struct opts *opts, int *ret_code)
 
 static void check(const struct opts *opts, const char *expected)
 {
-	int code;
-	char *text = draw(opts, &code);
+	int r;
+	char *text = draw(opts, &r);
 
-	assert_int_equal(code, 0);
+	assert_int_equal(r, 0);
 	assert_string_equal(text, expected);
 	free(text);
 }
@@ -185,10 +185,10 @@ static void unknown_columns_are_errors(void **state)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct opts opts = {.columns = cases[i][0]};
-		int code;
+		int r;
 
-		free(draw(&opts, &code));
-		assert_int_equal(code, -EINVAL);
+		free(draw(&opts, &r));
+		assert_int_equal(r, -EINVAL);
 		assert_string_equal(draw_err.hint, cases[i][1]);
 	}
 }

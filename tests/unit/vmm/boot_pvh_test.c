@@ -154,12 +154,12 @@ static void a_user_entry_is_taken_where_there_is_one(void **state)
 	assert_non_null(strstr(err.msg, "no PVH entry point"));
 }
 
-static void expect_refusal(int code, const char *msg)
+static void expect_refusal(int r, const char *msg)
 {
 	struct boot_plan plan;
 	struct err err;
 
-	if (load(sizeof(kernel), 0, &plan, &err) != code || !strstr(err.msg, msg))
+	if (load(sizeof(kernel), 0, &plan, &err) != r || !strstr(err.msg, msg))
 		fail_msg("expected '%s', got %d '%s'", msg, err.code, err.msg);
 }
 

@@ -74,14 +74,14 @@ static int raise_below(const struct config *config, unsigned limit, char *text, 
 		const struct rlimit hard = {limit < 64 ? limit : 64, limit};
 		struct err err = {0};
 		struct rlimit now;
-		int code;
+		int r;
 
 		if (setrlimit(RLIMIT_NOFILE, &hard) < 0)
 			_exit(99);
-		code = vm_limits_raise(config, &err);
+		r = vm_limits_raise(config, &err);
 		(void)!write(fds[1], err.msg, strlen(err.msg));
 		(void)getrlimit(RLIMIT_NOFILE, &now);
-		_exit(code ? -code : now.rlim_cur == limit ? 0 : 98);
+		_exit(r ? -r : now.rlim_cur == limit ? 0 : 98);
 	}
 	(void)close(fds[1]);
 	n = read(fds[0], text, size - 1);

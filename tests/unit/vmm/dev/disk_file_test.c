@@ -43,12 +43,12 @@ static void on_done(void *ctx, struct disk_op *ops)
 		rig->n_done++;
 }
 
-static void on_full(void *ctx, int code)
+static void on_full(void *ctx, int r)
 {
 	struct rig *rig = ctx;
 
 	rig->n_full++;
-	rig->full_code = code;
+	rig->full_code = r;
 }
 
 static void rig_create(struct rig *rig, disk_engine_open_fn *engine, const char *folder)

@@ -54,12 +54,12 @@ static void rig_start(struct rig *rig, uint64_t wanted)
 	rig->data = fake_machine_ram(&rig->env, rig->gpa + 4096, 1);
 }
 
-static void on_disk_full(void *ctx, const char *path, int code)
+static void on_disk_full(void *ctx, const char *path, int r)
 {
 	struct rig *rig = ctx;
 
 	assert_string_equal(path, rig->path);
-	assert_int_equal(code, -ENOSPC);
+	assert_int_equal(r, -ENOSPC);
 	rig->n_full++;
 }
 

@@ -47,10 +47,10 @@ void fake_reset(void)
 	memset(loads, 0, sizeof(loads));
 }
 
-void fake_refuse_path(const char *path, int code)
+void fake_refuse_path(const char *path, int r)
 {
 	refused_path = path;
-	refused_code = code;
+	refused_code = r;
 }
 
 unsigned fake_n_ports(void)
