@@ -12,7 +12,7 @@ void err_clear(struct err *err)
 }
 
 /* Through a scratch buffer: the arguments may point into err itself. */
-static void err_set_msg(struct err *err, int code, const char *fmt, va_list args)
+static void set_msg(struct err *err, int code, const char *fmt, va_list args)
 {
 	char msg[ERR_MSG_SIZE];
 
@@ -29,7 +29,7 @@ int err_set(struct err *err, int code, const char *fmt, ...)
 	if (!err)
 		return code;
 	va_start(args, fmt);
-	err_set_msg(err, code, fmt, args);
+	set_msg(err, code, fmt, args);
 	va_end(args);
 	return code;
 }
@@ -43,7 +43,7 @@ int err_set_field(struct err *err, int code, const char *field, const char *fmt,
 		return code;
 	(void)snprintf(copy, sizeof(copy), "%s", field ? field : "");
 	va_start(args, fmt);
-	err_set_msg(err, code, fmt, args);
+	set_msg(err, code, fmt, args);
 	va_end(args);
 	memcpy(err->field, copy, sizeof(copy));
 	return code;

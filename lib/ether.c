@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int ether_hex_digit(char c)
+static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -16,7 +16,7 @@ static int ether_hex_digit(char c)
 }
 
 /* `group` bytes between separators: aa:bb:... has 1, aabb.ccdd.eeff has 2. */
-static int ether_addr_parse_grouped(const char *text, char separator, int group,
+static int parse_grouped_addr(const char *text, char separator, int group,
 	struct ether_addr48 *ret_mac)
 {
 	struct ether_addr48 mac;
@@ -26,10 +26,10 @@ static int ether_addr_parse_grouped(const char *text, char separator, int group,
 
 		if (i && i % group == 0 && *text++ != separator)
 			return -EINVAL;
-		high = ether_hex_digit(*text);
+		high = hex_digit(*text);
 		if (high < 0)
 			return -EINVAL;
-		low = ether_hex_digit(text[1]);
+		low = hex_digit(text[1]);
 		if (low < 0)
 			return -EINVAL;
 		mac.bytes[i] = (uint8_t)(high << 4 | low);
@@ -43,9 +43,9 @@ static int ether_addr_parse_grouped(const char *text, char separator, int group,
 
 int ether_addr_parse(const char *text, struct ether_addr48 *ret_mac)
 {
-	if (!ether_addr_parse_grouped(text, ':', 1, ret_mac) ||
-		!ether_addr_parse_grouped(text, '-', 1, ret_mac) ||
-		!ether_addr_parse_grouped(text, '.', 2, ret_mac))
+	if (!parse_grouped_addr(text, ':', 1, ret_mac) ||
+		!parse_grouped_addr(text, '-', 1, ret_mac) ||
+		!parse_grouped_addr(text, '.', 2, ret_mac))
 		return 0;
 	return -EINVAL;
 }

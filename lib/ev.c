@@ -51,7 +51,7 @@ uint64_t ev_now_ns(void)
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
 }
 
-static void ev_list_push(struct ev_source **head, struct ev_source *source)
+static void list_push(struct ev_source **head, struct ev_source *source)
 {
 	source->prev = NULL;
 	source->next = *head;
@@ -60,7 +60,7 @@ static void ev_list_push(struct ev_source **head, struct ev_source *source)
 	*head = source;
 }
 
-static void ev_list_remove(struct ev_source **head, struct ev_source *source)
+static void list_remove(struct ev_source **head, struct ev_source *source)
 {
 	if (source->prev)
 		source->prev->next = source->next;
@@ -71,7 +71,7 @@ static void ev_list_remove(struct ev_source **head, struct ev_source *source)
 }
 
 /* Takes fd over when the kind owns it, on failure too. */
-static int ev_add(struct ev *ev, enum ev_kind kind, int fd, uint32_t events, void *ctx,
+static int add_source(struct ev *ev, enum ev_kind kind, int fd, uint32_t events, void *ctx,
 	struct ev_source **ret_source)
 {
 	struct ev_source *source = calloc(1, sizeof(*source));
@@ -91,7 +91,7 @@ static int ev_add(struct ev *ev, enum ev_kind kind, int fd, uint32_t events, voi
 		r = -errno;
 		goto fail;
 	}
-	ev_list_push(&ev->live, source);
+	list_push(&ev->live, source);
 	*ret_source = source;
 	return 0;
 fail:
@@ -112,19 +112,19 @@ void ev_del(struct ev_source *source)
 	(void)epoll_ctl(ev->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
 	if (source->kind != EV_IO)
 		(void)close(source->fd);
-	ev_list_remove(&ev->live, source);
+	list_remove(&ev->live, source);
 	if (ev->depth)
-		ev_list_push(&ev->dead, source); /* events already fetched may still point here */
+		list_push(&ev->dead, source); /* events already fetched may still point here */
 	else
 		free(source);
 }
 
-static void ev_free_dead(struct ev *ev)
+static void free_dead(struct ev *ev)
 {
 	while (ev->dead) {
 		struct ev_source *source = ev->dead;
 
-		ev_list_remove(&ev->dead, source);
+		list_remove(&ev->dead, source);
 		free(source);
 	}
 }
@@ -144,7 +144,7 @@ int ev_create(struct ev **ret_ev)
 		return r;
 	}
 	fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = fd < 0 ? -errno : ev_add(ev, EV_WAKE, fd, EPOLLIN, NULL, &ev->wake);
+	r = fd < 0 ? -errno : add_source(ev, EV_WAKE, fd, EPOLLIN, NULL, &ev->wake);
 	if (r < 0) {
 		ev_destroy(ev);
 		return r;
@@ -159,14 +159,14 @@ void ev_destroy(struct ev *ev)
 		return;
 	while (ev->live)
 		ev_del(ev->live);
-	ev_free_dead(ev);
+	free_dead(ev);
 	if (ev->epoll_fd >= 0)
 		(void)close(ev->epoll_fd);
 	closer_destroy(ev->closer);
 	free(ev);
 }
 
-static int ev_dispatch_signals(struct ev_source *source)
+static int dispatch_signals(struct ev_source *source)
 {
 	struct signalfd_siginfo info;
 	int n_calls = 0;
@@ -179,7 +179,7 @@ static int ev_dispatch_signals(struct ev_source *source)
 }
 
 /* Returns the number of callbacks made. */
-static int ev_dispatch(struct ev_source *source, uint32_t events)
+static int dispatch_event(struct ev_source *source, uint32_t events)
 {
 	uint64_t count;
 
@@ -194,7 +194,7 @@ static int ev_dispatch(struct ev_source *source, uint32_t events)
 		source->fn.timer(source->ctx);
 		return 1;
 	case EV_SIGNAL:
-		return ev_dispatch_signals(source);
+		return dispatch_signals(source);
 	case EV_WAKE:
 		(void)!read(source->fd, &count, sizeof(count));
 		return 0;
@@ -215,10 +215,10 @@ int ev_run_once(struct ev *ev, int timeout_ms)
 		struct ev_source *source = events[i].data.ptr;
 
 		if (!source->dead)
-			n_calls += ev_dispatch(source, events[i].events);
+			n_calls += dispatch_event(source, events[i].events);
 	}
 	if (!--ev->depth)
-		ev_free_dead(ev);
+		free_dead(ev);
 	return n_calls;
 }
 
@@ -249,7 +249,7 @@ int ev_add_io(struct ev *ev, int fd, uint32_t events, ev_io_fn *fn, void *ctx,
 	struct ev_source **ret_source)
 {
 	struct ev_source *source;
-	int r = ev_add(ev, EV_IO, fd, events, ctx, &source);
+	int r = add_source(ev, EV_IO, fd, events, ctx, &source);
 
 	if (r < 0)
 		return r;
@@ -279,7 +279,7 @@ int ev_add_timer(struct ev *ev, ev_timer_fn *fn, void *ctx, struct ev_source **r
 
 	if (fd < 0)
 		return -errno;
-	r = ev_add(ev, EV_TIMER, fd, EPOLLIN, ctx, &source);
+	r = add_source(ev, EV_TIMER, fd, EPOLLIN, ctx, &source);
 	if (r < 0)
 		return r;
 	source->fn.timer = fn;
@@ -288,7 +288,7 @@ int ev_add_timer(struct ev *ev, ev_timer_fn *fn, void *ctx, struct ev_source **r
 	return 0;
 }
 
-static struct timespec ev_timespec(uint64_t ns)
+static struct timespec to_timespec(uint64_t ns)
 {
 	return (struct timespec){
 		.tv_sec = (time_t)(ns / NSEC_PER_SEC), .tv_nsec = (long)(ns % NSEC_PER_SEC)};
@@ -297,8 +297,8 @@ static struct timespec ev_timespec(uint64_t ns)
 void ev_timer_set(struct ev_source *source, uint64_t delay_ns, uint64_t interval_ns)
 {
 	/* A zero it_value disarms a timerfd, so "at once" is one nanosecond. */
-	struct itimerspec spec = {.it_value = ev_timespec(delay_ns ? delay_ns : 1),
-		.it_interval = ev_timespec(interval_ns)};
+	struct itimerspec spec = {.it_value = to_timespec(delay_ns ? delay_ns : 1),
+		.it_interval = to_timespec(interval_ns)};
 
 	if (!source->dead)
 		(void)timerfd_settime(source->fd, 0, &spec, NULL);
@@ -330,7 +330,7 @@ int ev_add_signals(struct ev *ev, const int *signos, unsigned n_signos, ev_signa
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return -errno;
-	r = ev_add(ev, EV_SIGNAL, fd, EPOLLIN, ctx, &source);
+	r = add_source(ev, EV_SIGNAL, fd, EPOLLIN, ctx, &source);
 	if (r < 0)
 		return r;
 	source->fn.signal = fn;

@@ -42,13 +42,13 @@ char *str_dup_printf(const char *fmt, ...)
 	return len < 0 ? NULL : text;
 }
 
-static size_t str_min(size_t a, size_t b)
+static size_t min_size(size_t a, size_t b)
 {
 	return a < b ? a : b;
 }
 
 /* Damerau's distance with adjacent transpositions, since these are what fingers do; three rows. */
-static size_t str_distance(const char *a, size_t len_a, const char *b, size_t len_b)
+static size_t edit_distance(const char *a, size_t len_a, const char *b, size_t len_b)
 {
 	size_t rows[3][STR_NEAREST_MAX + 1];
 
@@ -63,10 +63,10 @@ static size_t str_distance(const char *a, size_t len_a, const char *b, size_t le
 		for (size_t j = 1; j <= len_b; j++) {
 			int d = tolower((unsigned char)b[j - 1]);
 
-			row[j] =
-				str_min(above[j - 1] + (c != d), str_min(above[j], row[j - 1]) + 1);
+			row[j] = min_size(above[j - 1] + (c != d),
+				min_size(above[j], row[j - 1]) + 1);
 			if (i > 1 && j > 1 && before == d && c == tolower((unsigned char)b[j - 2]))
-				row[j] = str_min(row[j], above2[j - 2] + 1);
+				row[j] = min_size(row[j], above2[j - 2] + 1);
 		}
 	}
 	return rows[len_a % 3][len_b];
@@ -84,7 +84,7 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
 
 		if (len_i > STR_NEAREST_MAX)
 			continue;
-		distance = str_distance(word, len, candidates[i], len_i);
+		distance = edit_distance(word, len, candidates[i], len_i);
 		/* All of a short word may differ and still be "near"; that helps nobody. */
 		if (distance < best_distance && distance < len && distance < len_i) {
 			best_distance = distance;
@@ -95,7 +95,7 @@ const char *str_nearest(const char *word, const char *const *candidates, size_t 
 }
 
 /* Digits at *text, which is moved past them. */
-static int str_parse_digits(const char **text, unsigned base, uint64_t *ret_value)
+static int parse_digits(const char **text, unsigned base, uint64_t *ret_value)
 {
 	const char *p = *text;
 	bool overflow = false;
@@ -130,7 +130,7 @@ int str_parse_u64(const char *text, uint64_t *ret_value)
 		base = 16;
 		text += 2;
 	}
-	r = str_parse_digits(&text, base, &value);
+	r = parse_digits(&text, base, &value);
 	if (r == -EINVAL || *text)
 		return -EINVAL;
 	if (!r)
@@ -138,11 +138,11 @@ int str_parse_u64(const char *text, uint64_t *ret_value)
 	return r;
 }
 
-static int str_parse_with_unit(const char *text, const struct str_unit *units, size_t n_units,
+static int parse_with_unit(const char *text, const struct str_unit *units, size_t n_units,
 	uint64_t *ret_value)
 {
 	uint64_t value;
-	int r = str_parse_digits(&text, 10, &value);
+	int r = parse_digits(&text, 10, &value);
 
 	if (r == -EINVAL)
 		return r;
@@ -176,7 +176,7 @@ int str_parse_size(const char *text, uint64_t *ret_bytes)
 		{"TiB", UINT64_C(1) << 40},
 	};
 
-	return str_parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_bytes);
+	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_bytes);
 }
 
 int str_parse_duration(const char *text, uint64_t *ret_ns)
@@ -191,7 +191,7 @@ int str_parse_duration(const char *text, uint64_t *ret_ns)
 		{"h", UINT64_C(3600000000000)},
 	};
 
-	return str_parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_ns);
+	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_ns);
 }
 
 char *str_format_duration(char buf[STR_DURATION_SIZE], uint64_t seconds)

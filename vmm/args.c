@@ -26,7 +26,7 @@ struct args_option {
 
 /* Values */
 
-static int args_number(const char *what, const char *text, uint64_t min, uint64_t max,
+static int parse_number(const char *what, const char *text, uint64_t min, uint64_t max,
 	uint64_t *ret_value, struct err *err)
 {
 	char *end;
@@ -41,7 +41,7 @@ static int args_number(const char *what, const char *text, uint64_t min, uint64_
 	return 0;
 }
 
-static int args_copy(const char *what, const char *value, char *dst, size_t size, struct err *err)
+static int copy_text(const char *what, const char *value, char *dst, size_t size, struct err *err)
 {
 	size_t len = strlen(value);
 
@@ -54,7 +54,7 @@ static int args_copy(const char *what, const char *value, char *dst, size_t size
 	return 0;
 }
 
-static int args_bool(const char *what, const char *value, bool *ret, struct err *err)
+static int parse_bool(const char *what, const char *value, bool *ret, struct err *err)
 {
 	if (!strcmp(value, "on") || !strcmp(value, "off")) {
 		*ret = value[1] == 'n';
@@ -73,10 +73,10 @@ struct args_parts {
 	} parts[ARGS_MAX_PARTS];
 };
 
-static int args_split(const char *what, const char *value, struct args_parts *parts,
+static int split_parts(const char *what, const char *value, struct args_parts *parts,
 	struct err *err)
 {
-	int r = args_copy(what, value, parts->text, sizeof(parts->text), err);
+	int r = copy_text(what, value, parts->text, sizeof(parts->text), err);
 	char *at = parts->text, *part;
 
 	if (r < 0)
@@ -93,8 +93,7 @@ static int args_split(const char *what, const char *value, struct args_parts *pa
 	return 0;
 }
 
-static int args_unknown_setting(const char *what, const char *key, const char *known,
-	struct err *err)
+static int refuse_setting(const char *what, const char *key, const char *known, struct err *err)
 {
 	(void)err_set_field(err, -EINVAL, what, "%s: unknown setting '%s'", what, key);
 	err_hint(err, "settings are %s", known);
@@ -103,7 +102,7 @@ static int args_unknown_setting(const char *what, const char *key, const char *k
 
 /* Options of `run` */
 
-static int args_name(struct args *args, const char *value, struct err *err)
+static int set_name(struct args *args, const char *value, struct err *err)
 {
 	for (const char *c = value; *c; c++) {
 		if (!isalnum((unsigned char)*c) && !strchr("._-", *c))
@@ -112,19 +111,19 @@ static int args_name(struct args *args, const char *value, struct err *err)
 				"and '-'",
 				value);
 	}
-	return args_copy("--name", value, args->config.name, sizeof(args->config.name), err);
+	return copy_text("--name", value, args->config.name, sizeof(args->config.name), err);
 }
 
-static int args_vcpus(struct args *args, const char *value, struct err *err)
+static int set_vcpus(struct args *args, const char *value, struct err *err)
 {
 	uint64_t n = 0;
-	int r = args_number("--vcpus", value, 1, CONFIG_MAX_VCPUS, &n, err);
+	int r = parse_number("--vcpus", value, 1, CONFIG_MAX_VCPUS, &n, err);
 
 	args->config.n_vcpus = (unsigned)n;
 	return r;
 }
 
-static int args_memory(struct args *args, const char *value, struct err *err)
+static int set_memory(struct args *args, const char *value, struct err *err)
 {
 	static const char units[] = "KMGT";
 	uint64_t number = 0, unit = 1ull << 20;
@@ -138,7 +137,8 @@ static int args_memory(struct args *args, const char *value, struct err *err)
 		digits[len] = '\0';
 		if (found) {
 			unit = 1024ull << (10 * (found - units));
-			if (args_number("--memory", digits, 1, MEM_MAX_BYTES, &number, NULL) == 0 &&
+			if (parse_number("--memory", digits, 1, MEM_MAX_BYTES, &number, NULL) ==
+					0 &&
 				number <= MEM_MAX_BYTES / unit && number * unit >= MEM_MIN_BYTES) {
 				args->config.memory_bytes = number * unit;
 				return 0;
@@ -152,66 +152,66 @@ static int args_memory(struct args *args, const char *value, struct err *err)
 	return -EINVAL;
 }
 
-static int args_kernel(struct args *args, const char *value, struct err *err)
+static int set_kernel(struct args *args, const char *value, struct err *err)
 {
-	return args_copy("--kernel", value, args->config.kernel, sizeof(args->config.kernel), err);
+	return copy_text("--kernel", value, args->config.kernel, sizeof(args->config.kernel), err);
 }
 
-static int args_initrd(struct args *args, const char *value, struct err *err)
+static int set_initrd(struct args *args, const char *value, struct err *err)
 {
-	return args_copy("--initrd", value, args->config.initrd, sizeof(args->config.initrd), err);
+	return copy_text("--initrd", value, args->config.initrd, sizeof(args->config.initrd), err);
 }
 
-static int args_cmdline(struct args *args, const char *value, struct err *err)
+static int set_cmdline(struct args *args, const char *value, struct err *err)
 {
 	if (!*value)
 		return 0; /* an empty command line is one */
-	return args_copy("--cmdline", value, args->config.cmdline, sizeof(args->config.cmdline),
+	return copy_text("--cmdline", value, args->config.cmdline, sizeof(args->config.cmdline),
 		err);
 }
 
-static int args_control(struct args *args, const char *value, struct err *err)
+static int set_control(struct args *args, const char *value, struct err *err)
 {
-	return args_copy("--control", value, args->config.control, sizeof(args->config.control),
+	return copy_text("--control", value, args->config.control, sizeof(args->config.control),
 		err);
 }
 
-static int args_digest(struct args *args, const char *value, struct err *err)
+static int set_digest(struct args *args, const char *value, struct err *err)
 {
-	return args_copy("--config-digest", value, args->config.digest, sizeof(args->config.digest),
+	return copy_text("--config-digest", value, args->config.digest, sizeof(args->config.digest),
 		err);
 }
 
-static int args_rng(struct args *args, const char *value, struct err *err)
+static int set_rng(struct args *args, const char *value, struct err *err)
 {
-	return args_bool("--rng", value, &args->config.rng, err);
+	return parse_bool("--rng", value, &args->config.rng, err);
 }
 
-static int args_hugepages(struct args *args, const char *value, struct err *err)
+static int set_hugepages(struct args *args, const char *value, struct err *err)
 {
 	args->config.hugepages = true;
 	return 0;
 }
 
-static int args_slow_kvm(struct args *args, const char *value, struct err *err)
+static int set_slow_kvm(struct args *args, const char *value, struct err *err)
 {
 	args->config.slow_kvm = true;
 	return 0;
 }
 
-static int args_exit_status(struct args *args, const char *value, struct err *err)
+static int set_exit_status(struct args *args, const char *value, struct err *err)
 {
 	args->config.exit_status = true;
 	return 0;
 }
 
-static int args_no_seccomp(struct args *args, const char *value, struct err *err)
+static int set_no_seccomp(struct args *args, const char *value, struct err *err)
 {
 	args->config.seccomp = false;
 	return 0;
 }
 
-static int args_log_level(struct args *args, const char *value, struct err *err)
+static int set_log_level(struct args *args, const char *value, struct err *err)
 {
 	if (log_level_parse(value, &args->log_level) < 0)
 		return err_set_field(err, -EINVAL, "--log-level",
@@ -219,7 +219,7 @@ static int args_log_level(struct args *args, const char *value, struct err *err)
 	return 0;
 }
 
-static int args_json(struct args *args, const char *value, struct err *err)
+static int set_json(struct args *args, const char *value, struct err *err)
 {
 	args->json = true;
 	return 0;
@@ -227,7 +227,7 @@ static int args_json(struct args *args, const char *value, struct err *err)
 
 /* --net */
 
-static int args_net_setting(struct config_net *net, const char *key, const char *value,
+static int parse_net_setting(struct config_net *net, const char *key, const char *value,
 	struct err *err)
 {
 	uint64_t n = 0;
@@ -237,7 +237,7 @@ static int args_net_setting(struct config_net *net, const char *key, const char 
 		return err_set_field(err, -EINVAL, "--net", "--net: setting '%s' has no value",
 			key);
 	if (!strcmp(key, "vhost-user"))
-		return args_copy("--net vhost-user", value, net->path, sizeof(net->path), err);
+		return copy_text("--net vhost-user", value, net->path, sizeof(net->path), err);
 	if (!strcmp(key, "mode")) {
 		if (strcmp(value, "client") && strcmp(value, "server"))
 			return err_set_field(err, -EINVAL, "--net",
@@ -249,26 +249,26 @@ static int args_net_setting(struct config_net *net, const char *key, const char 
 			return err_set_field(err, -EINVAL, "--net",
 				"--net: '%s' is not a unicast MAC address", value);
 	} else if (!strcmp(key, "queues")) {
-		r = args_number("--net queues", value, 1, CONFIG_MAX_QUEUES, &n, err);
+		r = parse_number("--net queues", value, 1, CONFIG_MAX_QUEUES, &n, err);
 		net->n_queue_pairs = (uint16_t)n;
 	} else if (!strcmp(key, "queue-size")) {
-		r = args_number("--net queue-size", value, 64, 1024, &n, err);
+		r = parse_number("--net queue-size", value, 64, 1024, &n, err);
 		if (!r && n & (n - 1))
 			r = err_set_field(err, -EINVAL, "--net",
 				"--net queue-size: %s is not a power of two", value);
 		net->queue_size = (uint16_t)n;
 	} else if (!strcmp(key, "mtu")) {
-		r = args_number("--net mtu", value, ETHER_MIN_MTU, ETHER_MAX_MTU, &n, err);
+		r = parse_number("--net mtu", value, ETHER_MIN_MTU, ETHER_MAX_MTU, &n, err);
 		net->mtu = (uint16_t)n;
 	} else if (!strcmp(key, "speed")) {
-		r = args_number("--net speed", value, 1, INT32_MAX, &n, err);
+		r = parse_number("--net speed", value, 1, INT32_MAX, &n, err);
 		net->speed_mbps = (uint32_t)n;
 	} else if (!strcmp(key, "packed")) {
-		r = args_bool("--net packed", value, &net->packed, err);
+		r = parse_bool("--net packed", value, &net->packed, err);
 	} else if (!strcmp(key, "offload")) {
-		r = args_bool("--net offload", value, &net->offload, err);
+		r = parse_bool("--net offload", value, &net->offload, err);
 	} else {
-		r = args_unknown_setting("--net", key,
+		r = refuse_setting("--net", key,
 			"vhost-user, mode, mac, queues, queue-size, mtu, speed, packed, offload",
 			err);
 	}
@@ -276,7 +276,7 @@ static int args_net_setting(struct config_net *net, const char *key, const char 
 }
 
 /* FNV-1a, folded into the lower half: the same for the same text and number at every start. */
-static uint64_t args_hash(const char *text, unsigned number)
+static uint64_t hash_text(const char *text, unsigned number)
 {
 	uint64_t hash = 0xcbf29ce484222325ull;
 
@@ -287,19 +287,19 @@ static uint64_t args_hash(const char *text, unsigned number)
 }
 
 /* Locally administered. */
-static void args_derive_mac(const char *name, unsigned idx, struct ether_addr48 *mac)
+static void derive_mac(const char *name, unsigned idx, struct ether_addr48 *mac)
 {
-	uint64_t hash = args_hash(name, idx);
+	uint64_t hash = hash_text(name, idx);
 
 	*mac = (struct ether_addr48){
 		{0x52, 0x54, 0x00, (uint8_t)(hash >> 16), (uint8_t)(hash >> 8), (uint8_t)hash}};
 }
 
-static int args_net(struct args *args, const char *value, struct err *err)
+static int add_net(struct args *args, const char *value, struct err *err)
 {
 	struct args_parts parts;
 	struct config_net *net;
-	int r = args_split("--net", value, &parts, err);
+	int r = split_parts("--net", value, &parts, err);
 
 	if (r < 0)
 		return r;
@@ -315,7 +315,7 @@ static int args_net(struct args *args, const char *value, struct err *err)
 		.offload = true,
 	};
 	for (unsigned i = 0; !r && i < parts.n; i++)
-		r = args_net_setting(net, parts.parts[i].key, parts.parts[i].value, err);
+		r = parse_net_setting(net, parts.parts[i].key, parts.parts[i].value, err);
 	if (!r && !net->path[0]) {
 		r = err_set_field(err, -EINVAL, "--net", "--net: no back-end in '%s'", value);
 		err_hint(err, "write --net vhost-user=SOCKET,mode=client|server");
@@ -323,7 +323,7 @@ static int args_net(struct args *args, const char *value, struct err *err)
 	return r;
 }
 
-static int args_disk_serial(const char *value, struct config_disk *disk, struct err *err)
+static int parse_disk_serial(const char *value, struct config_disk *disk, struct err *err)
 {
 	size_t len = value ? strlen(value) : 0;
 
@@ -337,34 +337,34 @@ static int args_disk_serial(const char *value, struct config_disk *disk, struct 
 				"sign",
 				value);
 	}
-	return args_copy("--disk serial", value, disk->serial, sizeof(disk->serial), err);
+	return copy_text("--disk serial", value, disk->serial, sizeof(disk->serial), err);
 }
 
-static int args_disk_setting(struct config_disk *disk, const char *key, const char *value,
+static int parse_disk_setting(struct config_disk *disk, const char *key, const char *value,
 	struct err *err)
 {
 	if (!strcmp(key, "ro") && !value) {
 		disk->read_only = true;
 	} else if (!strcmp(key, "serial")) {
-		return args_disk_serial(value, disk, err);
+		return parse_disk_serial(value, disk, err);
 	} else if (!strcmp(key, "aio")) {
 		if (!value || (strcmp(value, "auto") && strcmp(value, "threads")))
 			return err_set_field(err, -EINVAL, "--disk",
 				"--disk: aio is neither auto nor threads");
 		disk->threads = value[0] == 't';
 	} else {
-		return args_unknown_setting("--disk", key, "ro, serial, aio", err);
+		return refuse_setting("--disk", key, "ro, serial, aio", err);
 	}
 	return 0;
 }
 
 /* --disk: a path that may hold a comma or an equals sign only as "path=..." cannot; keep it simple.
  */
-static int args_disk(struct args *args, const char *value, struct err *err)
+static int add_disk(struct args *args, const char *value, struct err *err)
 {
 	struct config_disk *disk;
 	struct args_parts parts;
-	int r = args_split("--disk", value, &parts, err);
+	int r = split_parts("--disk", value, &parts, err);
 
 	if (r < 0)
 		return r;
@@ -375,9 +375,9 @@ static int args_disk(struct args *args, const char *value, struct err *err)
 	if (parts.parts[0].value)
 		return err_set_field(err, -EINVAL, "--disk",
 			"--disk: '%s' does not begin with a file name", value);
-	r = args_copy("--disk", parts.parts[0].key, disk->path, sizeof(disk->path), err);
+	r = copy_text("--disk", parts.parts[0].key, disk->path, sizeof(disk->path), err);
 	for (unsigned i = 1; !r && i < parts.n; i++)
-		r = args_disk_setting(disk, parts.parts[i].key, parts.parts[i].value, err);
+		r = parse_disk_setting(disk, parts.parts[i].key, parts.parts[i].value, err);
 	return r;
 }
 
@@ -395,7 +395,7 @@ static const struct {
 	{"unix", CONSOLE_UNIX, true, true},
 };
 
-static int args_sink(const char *what, const char *key, const char *path,
+static int parse_sink(const char *what, const char *key, const char *path,
 	struct config_console *console, struct err *err)
 {
 	struct console_sink_config *sink;
@@ -414,72 +414,70 @@ static int args_sink(const char *what, const char *key, const char *path,
 				CONFIG_MAX_SINKS);
 		sink = &console->sinks[console->n_sinks++];
 		sink->kind = args_sinks[i].kind;
-		return path && *path ? args_copy(what, path, sink->path, sizeof(sink->path), err)
+		return path && *path ? copy_text(what, path, sink->path, sizeof(sink->path), err)
 				     : 0;
 	}
-	return args_unknown_setting(what, key,
-		"stdio, file=PATH, log=PATH, pty[=LINK], unix=PATH, none", err);
+	return refuse_setting(what, key, "stdio, file=PATH, log=PATH, pty[=LINK], unix=PATH, none",
+		err);
 }
 
-static int args_console_sinks(const char *what, const char *value, struct config_console *console,
+static int parse_sinks(const char *what, const char *value, struct config_console *console,
 	struct err *err)
 {
 	struct args_parts parts;
-	int r = args_split(what, value, &parts, err);
+	int r = split_parts(what, value, &parts, err);
 
 	if (!strcmp(value, "none"))
 		return 0;
 	for (unsigned i = 0; !r && i < parts.n; i++)
-		r = args_sink(what, parts.parts[i].key, parts.parts[i].value, console, err);
+		r = parse_sink(what, parts.parts[i].key, parts.parts[i].value, console, err);
 	return r;
 }
 
-static int args_serial(struct args *args, const char *value, struct err *err)
+static int set_serial(struct args *args, const char *value, struct err *err)
 {
-	return args_console_sinks("--serial", value, &args->config.serial, err);
+	return parse_sinks("--serial", value, &args->config.serial, err);
 }
 
-static int args_console(struct args *args, const char *value, struct err *err)
+static int set_console(struct args *args, const char *value, struct err *err)
 {
-	return args_console_sinks("--console", value, &args->config.console, err);
+	return parse_sinks("--console", value, &args->config.console, err);
 }
 
 /* Tables */
 
 static const struct args_option args_run_options[] = {
-	{"--name", "NAME", args_name, "name of the VM (default vm)", false},
-	{"--vcpus", "N", args_vcpus, "virtual CPUs, 1..64 (default 1)", false},
-	{"--memory", "SIZE", args_memory, "guest RAM, for example 256M or 2G (default 256M)",
+	{"--name", "NAME", set_name, "name of the VM (default vm)", false},
+	{"--vcpus", "N", set_vcpus, "virtual CPUs, 1..64 (default 1)", false},
+	{"--memory", "SIZE", set_memory, "guest RAM, for example 256M or 2G (default 256M)", false},
+	{"--hugepages", NULL, set_hugepages, "take the RAM from reserved 2 MiB pages", false},
+	{"--kernel", "FILE", set_kernel, "Linux bzImage, or ELF with a PVH entry point (required)",
 		false},
-	{"--hugepages", NULL, args_hugepages, "take the RAM from reserved 2 MiB pages", false},
-	{"--kernel", "FILE", args_kernel, "Linux bzImage, or ELF with a PVH entry point (required)",
-		false},
-	{"--initrd", "FILE", args_initrd, "initial RAM file system", false},
-	{"--cmdline", "TEXT", args_cmdline, "kernel command line", false},
-	{"--net", "vhost-user=SOCKET[,SETTING]...", args_net,
+	{"--initrd", "FILE", set_initrd, "initial RAM file system", false},
+	{"--cmdline", "TEXT", set_cmdline, "kernel command line", false},
+	{"--net", "vhost-user=SOCKET[,SETTING]...", add_net,
 		"network device: mode=client|server, mac=MAC, queues=N, queue-size=N, mtu=N, "
 		"speed=MBPS, packed=on|off, offload=on|off",
 		true},
-	{"--disk", "FILE[,SETTING]...", args_disk, "virtio-blk disk on a raw file", true},
-	{"--serial", "SINK[,SINK]...", args_serial,
+	{"--disk", "FILE[,SETTING]...", add_disk, "virtio-blk disk on a raw file", true},
+	{"--serial", "SINK[,SINK]...", set_serial,
 		"first serial port: stdio, file=PATH, log=PATH, pty[=LINK], unix=PATH, none", true},
-	{"--console", "SINK[,SINK]...", args_console, "virtio-console, same outputs as --serial",
+	{"--console", "SINK[,SINK]...", set_console, "virtio-console, same outputs as --serial",
 		true},
-	{"--rng", "on|off", args_rng, "virtio-rng device (default on)", false},
-	{"--control", "SOCKET", args_control, "control socket", false},
-	{"--config-digest", "TEXT", args_digest, "kept and reported in the status", false},
-	{"--slow-kvm", NULL, args_slow_kvm, "run even where `vmm check` says that KVM is unfit",
+	{"--rng", "on|off", set_rng, "virtio-rng device (default on)", false},
+	{"--control", "SOCKET", set_control, "control socket", false},
+	{"--config-digest", "TEXT", set_digest, "kept and reported in the status", false},
+	{"--slow-kvm", NULL, set_slow_kvm, "run even where `vmm check` says that KVM is unfit",
 		false},
-	{"--exit-status", NULL, args_exit_status,
+	{"--exit-status", NULL, set_exit_status,
 		"end with the status that the guest leaves at port 0x60c", false},
-	{"--no-seccomp", NULL, args_no_seccomp, "do not confine the process (for debugging)",
-		false},
-	{"--log-level", "LEVEL", args_log_level, "err, warn, notice, info (default) or debug",
+	{"--no-seccomp", NULL, set_no_seccomp, "do not confine the process (for debugging)", false},
+	{"--log-level", "LEVEL", set_log_level, "err, warn, notice, info (default) or debug",
 		false},
 };
 
 static const struct args_option args_check_options[] = {
-	{"-j", NULL, args_json, "JSON output", false},
+	{"-j", NULL, set_json, "JSON output", false},
 };
 
 static const struct {
@@ -493,7 +491,7 @@ static const struct {
 		sizeof(args_check_options) / sizeof(args_check_options[0])},
 };
 
-static void args_print_options(FILE *out, const struct args_option *options, size_t n_options)
+static void print_options(FILE *out, const struct args_option *options, size_t n_options)
 {
 	for (size_t i = 0; i < n_options; i++) {
 		(void)fprintf(out, "  %s%s%s%s\n        %s\n", options[i].name,
@@ -508,9 +506,9 @@ void args_print_usage(FILE *out)
 		    "       vmm check [-j]                     is KVM on this machine fit for it?\n"
 		    "       vmm --help | --version\n\noptions of run:\n",
 		out);
-	args_print_options(out, args_commands[0].options, args_commands[0].n_options);
+	print_options(out, args_commands[0].options, args_commands[0].n_options);
 	(void)fputs("\noptions of check:\n", out);
-	args_print_options(out, args_commands[1].options, args_commands[1].n_options);
+	print_options(out, args_commands[1].options, args_commands[1].n_options);
 	(void)fputs(
 		"\nexit status: 0 the guest powered off, or KVM is fit; 1 failure, or KVM is unfit;"
 		" 2 wrong usage\n",
@@ -529,7 +527,7 @@ static const struct args_option *args_find(const struct args_option *options, si
 	return NULL;
 }
 
-static int args_parse_options(int argc, char *const *argv, const struct args_option *options,
+static int parse_options(int argc, char *const *argv, const struct args_option *options,
 	size_t n_options, struct args *args, struct err *err)
 {
 	uint64_t seen = 0;
@@ -569,7 +567,7 @@ static int args_parse_options(int argc, char *const *argv, const struct args_opt
 	return 0;
 }
 
-static bool args_has_serial(const struct config *config, unsigned but_disk, const char *serial)
+static bool has_serial(const struct config *config, unsigned but_disk, const char *serial)
 {
 	for (unsigned i = 0; i < config->n_disks; i++) {
 		if (i != but_disk && !strcmp(config->disks[i].serial, serial))
@@ -579,7 +577,7 @@ static bool args_has_serial(const struct config *config, unsigned but_disk, cons
 }
 
 /* The file's name; where it is too long, or taken, its beginning and a hash of the path. */
-static void args_derive_serial(struct config *config, unsigned disk)
+static void derive_serial(struct config *config, unsigned disk)
 {
 	const char *path = config->disks[disk].path;
 	const char *slash = strrchr(path, '/');
@@ -587,31 +585,30 @@ static void args_derive_serial(struct config *config, unsigned disk)
 	char serial[CONFIG_SERIAL_SIZE];
 	int len = snprintf(serial, sizeof(serial), "%s", name);
 
-	for (unsigned i = 0; !i || args_has_serial(config, disk, serial); i++) {
+	for (unsigned i = 0; !i || has_serial(config, disk, serial); i++) {
 		if (i || len >= (int)sizeof(serial))
 			(void)snprintf(serial, sizeof(serial), "%.11s-%08x", name,
-				(uint32_t)args_hash(path, i));
+				(uint32_t)hash_text(path, i));
 	}
 	memcpy(config->disks[disk].serial, serial, sizeof(serial));
 }
 
-static int args_finish_disks(struct config *config, struct err *err)
+static int finish_disks(struct config *config, struct err *err)
 {
 	for (unsigned i = 0; i < config->n_disks; i++) {
-		if (config->disks[i].serial[0] &&
-			args_has_serial(config, i, config->disks[i].serial))
+		if (config->disks[i].serial[0] && has_serial(config, i, config->disks[i].serial))
 			return err_set_field(err, -EINVAL, "--disk",
 				"--disk: two disks have the serial '%s'", config->disks[i].serial);
 	}
 	for (unsigned i = 0; i < config->n_disks; i++) {
 		if (!config->disks[i].serial[0])
-			args_derive_serial(config, i);
+			derive_serial(config, i);
 	}
 	return 0;
 }
 
 /* One function a slot, and the first slot is the host bridge's. */
-static int args_check_slots(const struct config *config, struct err *err)
+static int check_slots(const struct config *config, struct err *err)
 {
 	unsigned n = config->n_nets + config->n_disks + !!config->console.n_sinks + config->rng;
 
@@ -626,7 +623,7 @@ static int args_check_slots(const struct config *config, struct err *err)
 	return -EINVAL;
 }
 
-static int args_finish_run(struct args *args, struct err *err)
+static int finish_run(struct args *args, struct err *err)
 {
 	struct config *config = &args->config;
 	int r;
@@ -638,7 +635,7 @@ static int args_finish_run(struct args *args, struct err *err)
 	}
 	for (unsigned i = 0; i < config->n_nets; i++) {
 		if (ether_addr_is_zero(&config->nets[i].mac))
-			args_derive_mac(config->name, i, &config->nets[i].mac);
+			derive_mac(config->name, i, &config->nets[i].mac);
 		for (unsigned j = 0; j < i; j++) {
 			if (!memcmp(&config->nets[i].mac, &config->nets[j].mac,
 				    sizeof(config->nets[i].mac)))
@@ -646,8 +643,8 @@ static int args_finish_run(struct args *args, struct err *err)
 					"--net: devices %u and %u have the same MAC address", j, i);
 		}
 	}
-	r = args_finish_disks(config, err);
-	return r ? r : args_check_slots(config, err);
+	r = finish_disks(config, err);
+	return r ? r : check_slots(config, err);
 }
 
 int args_parse(int argc, char *const *argv, struct args *args, struct err *err)
@@ -677,9 +674,9 @@ int args_parse(int argc, char *const *argv, struct args *args, struct err *err)
 		if (strcmp(argv[1], args_commands[i].name))
 			continue;
 		args->command = args_commands[i].command;
-		r = args_parse_options(argc - 2, argv + 2, args_commands[i].options,
+		r = parse_options(argc - 2, argv + 2, args_commands[i].options,
 			args_commands[i].n_options, args, err);
-		return r || args->command != ARGS_RUN ? r : args_finish_run(args, err);
+		return r || args->command != ARGS_RUN ? r : finish_run(args, err);
 	}
 	(void)err_set(err, -EINVAL, "unknown command '%s'", argv[1]);
 	err_hint(err, "commands are run and check");

@@ -72,8 +72,7 @@ int boot_place_initrd(const struct mem *mem, uint64_t initrd_bytes, uint64_t flo
 	return 0;
 }
 
-static int boot_open_file(const char *what, const char *path, struct boot_file *file,
-	struct err *err)
+static int open_file(const char *what, const char *path, struct boot_file *file, struct err *err)
 {
 	struct stat st;
 	int r;
@@ -109,12 +108,12 @@ int boot_open(const struct config *config, struct boot **ret_boot, struct err *e
 		return err_set(err, -ENOMEM, "kernel: out of memory");
 	boot->initrd.fd = -1;
 	boot->cmdline = config->cmdline;
-	r = boot_open_file("kernel", config->kernel, &boot->kernel, err);
+	r = open_file("kernel", config->kernel, &boot->kernel, err);
 	if (!r && boot->kernel.size_bytes > BOOT_MAX_KERNEL_BYTES)
 		r = err_set_field(err, -EFBIG, "kernel", "kernel '%s': larger than %u MiB",
 			config->kernel, BOOT_MAX_KERNEL_BYTES >> 20);
 	if (!r)
-		r = boot_open_file("initrd", config->initrd, &boot->initrd, err);
+		r = open_file("initrd", config->initrd, &boot->initrd, err);
 	if (r < 0) {
 		boot_close(boot);
 		return r;
@@ -135,7 +134,7 @@ void boot_close(struct boot *boot)
 }
 
 /* The file may have shrunk since it was opened: a short read is an error, not a fault. */
-static int boot_read(const struct boot_file *file, void *dst, struct err *err)
+static int read_file(const struct boot_file *file, void *dst, struct err *err)
 {
 	uint64_t done = 0;
 
@@ -156,7 +155,7 @@ static int boot_read(const struct boot_file *file, void *dst, struct err *err)
 
 static const struct boot_ops *const boot_formats[] = {&boot_linux_ops, &boot_pvh_ops};
 
-static int boot_load_kernel(struct boot *boot, struct mem *mem, const uint8_t *image,
+static int load_kernel(struct boot *boot, struct mem *mem, const uint8_t *image,
 	const struct boot_request *request, struct boot_plan *plan, struct err *err)
 {
 	size_t len = boot->kernel.size_bytes;
@@ -189,14 +188,14 @@ int boot_load(struct boot *boot, struct mem *mem, uint64_t rsdp_gpa, struct boot
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (image == MAP_FAILED)
 		return err_set(err, -ENOMEM, "kernel '%s': out of memory", boot->kernel.path);
-	r = boot_read(&boot->kernel, image, err);
+	r = read_file(&boot->kernel, image, err);
 	if (!r)
-		r = boot_load_kernel(boot, mem, image, &request, &plan, err);
+		r = load_kernel(boot, mem, image, &request, &plan, err);
 	(void)munmap(image, boot->kernel.size_bytes);
 	if (!r && request.initrd_bytes) {
 		r = mem_gpa_to_hva(mem, plan.initrd_gpa, request.initrd_bytes, &hva);
 		r = r < 0 ? err_set(err, r, "initrd '%s': does not fit", boot->initrd.path)
-			  : boot_read(&boot->initrd, hva, err);
+			  : read_file(&boot->initrd, hva, err);
 	}
 	if (!r)
 		*ret_entry = plan.entry;

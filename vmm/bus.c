@@ -64,7 +64,7 @@ void bus_destroy(struct bus *bus)
 }
 
 /* The number of mapped ranges that start at or below addr: the last of them may hold addr. */
-static unsigned bus_rank(const struct bus *bus, uint64_t addr)
+static unsigned rank_of(const struct bus *bus, uint64_t addr)
 {
 	unsigned low = 0, high = bus->n_mapped;
 
@@ -79,7 +79,7 @@ static unsigned bus_rank(const struct bus *bus, uint64_t addr)
 	return low;
 }
 
-static unsigned bus_index_of(const struct bus *bus, const struct bus_range *range)
+static unsigned find_index(const struct bus *bus, const struct bus_range *range)
 {
 	unsigned i = 0;
 
@@ -88,13 +88,13 @@ static unsigned bus_index_of(const struct bus *bus, const struct bus_range *rang
 	return i;
 }
 
-static void bus_unmap_locked(struct bus *bus, struct bus_range *range)
+static void unmap_locked(struct bus *bus, struct bus_range *range)
 {
 	unsigned at;
 
 	if (range->base == BUS_UNMAPPED)
 		return;
-	at = bus_index_of(bus, range);
+	at = find_index(bus, range);
 	memmove(&bus->ranges[at], &bus->ranges[at + 1],
 		(bus->n_mapped - at - 1) * sizeof(bus->ranges[0]));
 	bus->ranges[--bus->n_mapped] = range;
@@ -102,18 +102,18 @@ static void bus_unmap_locked(struct bus *bus, struct bus_range *range)
 }
 
 /* range is among the unmapped ones. */
-static int bus_map_locked(struct bus *bus, struct bus_range *range, uint64_t base)
+static int map_locked(struct bus *bus, struct bus_range *range, uint64_t base)
 {
 	unsigned from, to;
 
 	if (base >= bus->size || range->size > bus->size - base)
 		return -ERANGE;
-	to = bus_rank(bus, base);
+	to = rank_of(bus, base);
 	if (to && base - bus->ranges[to - 1]->base < bus->ranges[to - 1]->size)
 		return -EEXIST;
 	if (to < bus->n_mapped && bus->ranges[to]->base - base < range->size)
 		return -EEXIST;
-	from = bus_index_of(bus, range);
+	from = find_index(bus, range);
 	bus->ranges[from] = bus->ranges[bus->n_mapped];
 	memmove(&bus->ranges[to + 1], &bus->ranges[to],
 		(bus->n_mapped - to) * sizeof(bus->ranges[0]));
@@ -147,7 +147,7 @@ int bus_register(struct bus *bus, const char *name, uint64_t base, uint64_t size
 		bus->ranges = grown;
 		bus->ranges[bus->n_ranges++] = range;
 		if (base != BUS_UNMAPPED)
-			r = bus_map_locked(bus, range, base);
+			r = map_locked(bus, range, base);
 		if (r < 0)
 			bus->n_ranges--; /* it is still the last one */
 	}
@@ -166,8 +166,8 @@ void bus_unregister(struct bus *bus, struct bus_range *range)
 	if (!range)
 		return;
 	(void)pthread_rwlock_wrlock(&bus->lock);
-	bus_unmap_locked(bus, range);
-	bus->ranges[bus_index_of(bus, range)] = bus->ranges[bus->n_ranges - 1];
+	unmap_locked(bus, range);
+	bus->ranges[find_index(bus, range)] = bus->ranges[bus->n_ranges - 1];
 	bus->n_ranges--;
 	(void)pthread_rwlock_unlock(&bus->lock);
 	free(range);
@@ -178,8 +178,8 @@ int bus_move(struct bus *bus, struct bus_range *range, uint64_t base)
 	int r;
 
 	(void)pthread_rwlock_wrlock(&bus->lock);
-	bus_unmap_locked(bus, range);
-	r = bus_map_locked(bus, range, base);
+	unmap_locked(bus, range);
+	r = map_locked(bus, range, base);
 	(void)pthread_rwlock_unlock(&bus->lock);
 	return r;
 }
@@ -187,18 +187,18 @@ int bus_move(struct bus *bus, struct bus_range *range, uint64_t base)
 void bus_unmap(struct bus *bus, struct bus_range *range)
 {
 	(void)pthread_rwlock_wrlock(&bus->lock);
-	bus_unmap_locked(bus, range);
+	unmap_locked(bus, range);
 	(void)pthread_rwlock_unlock(&bus->lock);
 }
 
 /* A copy of what to call, so that the handler runs without the lock. */
-static bool bus_lookup(struct bus *bus, uint64_t addr, unsigned size, struct bus_range *ret)
+static bool find_range(struct bus *bus, uint64_t addr, unsigned size, struct bus_range *ret)
 {
 	bool found = false;
 	unsigned rank;
 
 	(void)pthread_rwlock_rdlock(&bus->lock);
-	rank = bus_rank(bus, addr);
+	rank = rank_of(bus, addr);
 	if (rank) {
 		const struct bus_range *r = bus->ranges[rank - 1];
 		uint64_t offset = addr - r->base;
@@ -216,13 +216,13 @@ uint64_t bus_read(struct bus *bus, uint64_t addr, unsigned size)
 	uint64_t mask = size >= 8 ? UINT64_MAX : (1ull << (8 * size)) - 1;
 	struct bus_range r;
 
-	if (!bus_lookup(bus, addr, size, &r) || !r.ops->read)
+	if (!find_range(bus, addr, size, &r) || !r.ops->read)
 		return mask;
 	return r.ops->read(r.ctx, addr - r.base, size) & mask;
 }
 
 /* Stands in for the kernel when no hook is set. */
-static bool bus_signal_ioeventfd(struct bus *bus, uint64_t addr, unsigned size)
+static bool signal_ioeventfd(struct bus *bus, uint64_t addr, unsigned size)
 {
 	static const uint64_t one = 1;
 	int fd = -1;
@@ -244,9 +244,9 @@ void bus_write(struct bus *bus, uint64_t addr, unsigned size, uint64_t value)
 {
 	struct bus_range r;
 
-	if (bus_signal_ioeventfd(bus, addr, size))
+	if (signal_ioeventfd(bus, addr, size))
 		return;
-	if (bus_lookup(bus, addr, size, &r) && r.ops->write)
+	if (find_range(bus, addr, size, &r) && r.ops->write)
 		r.ops->write(r.ctx, addr - r.base, size, value);
 }
 
@@ -258,7 +258,7 @@ void bus_set_ioeventfd_hook(struct bus *bus, bus_ioeventfd_fn *fn, void *ctx)
 	(void)pthread_rwlock_unlock(&bus->lock);
 }
 
-static int bus_ioeventfd_add_locked(struct bus *bus, uint64_t addr, unsigned len, int fd)
+static int add_ioeventfd_locked(struct bus *bus, uint64_t addr, unsigned len, int fd)
 {
 	struct bus_ioeventfd *grown;
 	int r;
@@ -285,7 +285,7 @@ int bus_ioeventfd_assign(struct bus *bus, uint64_t addr, unsigned len, int fd)
 	int r;
 
 	(void)pthread_rwlock_wrlock(&bus->lock);
-	r = bus_ioeventfd_add_locked(bus, addr, len, fd);
+	r = add_ioeventfd_locked(bus, addr, len, fd);
 	(void)pthread_rwlock_unlock(&bus->lock);
 	return r;
 }

@@ -37,13 +37,13 @@ struct check_guest {
 
 static struct kvm_run *volatile check_alarm_run; /* what the alarm stops */
 
-static void check_on_alarm(int signo)
+static void on_alarm(int signo)
 {
 	if (check_alarm_run)
 		check_alarm_run->immediate_exit = 1;
 }
 
-static int check_set_registers(int vcpu_fd)
+static int set_registers(int vcpu_fd)
 {
 	struct kvm_segment code = {
 		.limit = 0xffffffff,
@@ -70,7 +70,7 @@ static int check_set_registers(int vcpu_fd)
 	return 0;
 }
 
-static int check_build(struct check_guest *g)
+static int build_guest(struct check_guest *g)
 {
 	uint64_t identity_map = CHECK_IDENTITY_MAP;
 	struct kvm_userspace_memory_region slot = {.memory_size = CHECK_GUEST_BYTES};
@@ -107,10 +107,10 @@ static int check_build(struct check_guest *g)
 		g->run = NULL;
 		return -errno;
 	}
-	return check_set_registers(g->vcpu_fd);
+	return set_registers(g->vcpu_fd);
 }
 
-static void check_done(struct check_guest *g)
+static void free_guest(struct check_guest *g)
 {
 	if (g->run)
 		(void)munmap(g->run, g->run_size);
@@ -122,7 +122,7 @@ static void check_done(struct check_guest *g)
 		(void)munmap(g->ram, CHECK_GUEST_BYTES);
 }
 
-static uint64_t check_now_ns(void)
+static uint64_t now_ns(void)
 {
 	struct timespec now;
 
@@ -130,7 +130,7 @@ static uint64_t check_now_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
-static int check_count(const struct check_guest *g, uint32_t *ret_count)
+static int count_exits(const struct check_guest *g, uint32_t *ret_count)
 {
 	struct kvm_regs regs;
 
@@ -141,7 +141,7 @@ static int check_count(const struct check_guest *g, uint32_t *ret_count)
 }
 
 /* Run until the alarm. Anything but an interruption means that this KVM cannot run the loop. */
-static int check_slice(struct check_guest *g, uint64_t *ret_mips)
+static int run_slice(struct check_guest *g, uint64_t *ret_mips)
 {
 	static const struct itimerval alarm_off;
 	/* It goes on ringing, in case the first ring comes before KVM_RUN was entered. */
@@ -151,21 +151,21 @@ static int check_slice(struct check_guest *g, uint64_t *ret_mips)
 	};
 	uint32_t before, after = 0;
 	uint64_t start_ns, spent_ns;
-	int r = check_count(g, &before);
+	int r = count_exits(g, &before);
 
 	if (r < 0)
 		return r;
 	g->run->immediate_exit = 0;
 	check_alarm_run = g->run;
-	start_ns = check_now_ns();
+	start_ns = now_ns();
 	(void)setitimer(ITIMER_REAL, &alarm_on, NULL);
 	r = ioctl(g->vcpu_fd, KVM_RUN, 0) < 0 ? -errno : -EIO;
 	(void)setitimer(ITIMER_REAL, &alarm_off, NULL);
-	spent_ns = check_now_ns() - start_ns;
+	spent_ns = now_ns() - start_ns;
 	check_alarm_run = NULL;
 	if (r != -EINTR)
 		return r;
-	r = check_count(g, &after);
+	r = count_exits(g, &after);
 	*ret_mips = (uint64_t)(uint32_t)(after - before) * CHECK_LOOP_INSTRUCTIONS * 1000 /
 		    (spent_ns ? spent_ns : 1);
 	return r;
@@ -176,9 +176,9 @@ static int check_slice(struct check_guest *g, uint64_t *ret_mips)
  * than a processor is given to somebody at a time, so that one is whole even on a machine that is
  * very busy.
  */
-static int check_loop(struct check_guest *g, uint64_t *ret_mips)
+static int run_loop(struct check_guest *g, uint64_t *ret_mips)
 {
-	struct sigaction action = {.sa_handler = check_on_alarm}, before;
+	struct sigaction action = {.sa_handler = on_alarm}, before;
 	uint64_t mips = 0;
 	int r = 0;
 
@@ -187,7 +187,7 @@ static int check_loop(struct check_guest *g, uint64_t *ret_mips)
 	for (unsigned i = 0; !r && i < CHECK_MAX_SLICES; i++) {
 		if (i >= CHECK_SLICES && *ret_mips >= CHECK_MIN_MIPS)
 			break;
-		r = check_slice(g, &mips);
+		r = run_slice(g, &mips);
 		if (!r && mips > *ret_mips)
 			*ret_mips = mips;
 	}
@@ -195,19 +195,19 @@ static int check_loop(struct check_guest *g, uint64_t *ret_mips)
 	return r;
 }
 
-static int check_measure(int kvm_fd, uint64_t *ret_mips)
+static int measure_guest(int kvm_fd, uint64_t *ret_mips)
 {
 	struct check_guest g = {.kvm_fd = kvm_fd, .vm_fd = -1, .vcpu_fd = -1};
-	int r = check_build(&g);
+	int r = build_guest(&g);
 
 	if (!r)
-		r = check_loop(&g, ret_mips);
-	check_done(&g);
+		r = run_loop(&g, ret_mips);
+	free_guest(&g);
 	return r;
 }
 
 /* The flags line of the first processor names svm or vmx. */
-static bool check_processor(void)
+static bool read_processor(void)
 {
 	FILE *file = fopen("/proc/cpuinfo", "re");
 	char *line = NULL;
@@ -230,7 +230,7 @@ static bool check_processor(void)
 	return found;
 }
 
-static int check_explain_slow(const struct check_result *r, struct err *err)
+static int explain_slow(const struct check_result *r, struct err *err)
 {
 	(void)err_set(err, -ENOTSUP,
 		"KVM here is too slow: guest kernel code runs at %llu million instructions a "
@@ -249,7 +249,7 @@ int check_kvm(struct check_result *r, struct err *err)
 
 	*r = (struct check_result){
 		.present = stat("/dev/kvm", &st) == 0,
-		.hw_virt = check_processor(),
+		.hw_virt = read_processor(),
 		.landlock_version = sandbox_landlock_version(),
 		.has_uring = !disk_ring_probe(),
 	};
@@ -257,23 +257,23 @@ int check_kvm(struct check_result *r, struct err *err)
 	if (code < 0)
 		return code;
 	r->permitted = true;
-	code = check_measure(kvm_fd, &r->mips);
+	code = measure_guest(kvm_fd, &r->mips);
 	(void)close(kvm_fd);
 	if (code < 0)
 		return err_set(err, code, "KVM cannot run a guest: %s", strerror(-code));
 	r->measured = true;
 	r->fit = r->mips >= CHECK_MIN_MIPS;
-	return r->fit ? 0 : check_explain_slow(r, err);
+	return r->fit ? 0 : explain_slow(r, err);
 }
 
 int check_kvm_quick(struct err *err)
 {
 	struct check_result result;
 
-	return check_processor() ? 0 : check_kvm(&result, err);
+	return read_processor() ? 0 : check_kvm(&result, err);
 }
 
-static void check_print_json(FILE *out, const struct check_result *r, const struct err *err)
+static void print_json(FILE *out, const struct check_result *r, const struct err *err)
 {
 	json_t *json = json_pack("{s:b, s:b, s:b, s:b, s:i, s:b}", "fit", r->fit, "present",
 		r->present, "permitted", r->permitted, "hardware_virtualization", r->hw_virt,
@@ -295,7 +295,7 @@ static void check_print_json(FILE *out, const struct check_result *r, const stru
 void check_print(FILE *out, const struct check_result *r, const struct err *err, bool json)
 {
 	if (json) {
-		check_print_json(out, r, err);
+		print_json(out, r, err);
 		return;
 	}
 	(void)fprintf(out, "/dev/kvm present            %s\n", r->present ? "yes" : "no");

@@ -18,7 +18,7 @@ LOG_MODULE("console");
 
 /* Output: from the ring to the clients. All of it under the lock, and no write here can block. */
 
-static void console_wake_locked(struct console *console)
+static void wake_locked(struct console *console)
 {
 	static const uint64_t one = 1;
 
@@ -29,7 +29,7 @@ static void console_wake_locked(struct console *console)
 }
 
 /* Write what the client has not had. Returns true when there is no more to write now. */
-static bool console_flush_locked(struct console *console, struct console_client *client)
+static bool flush_locked(struct console *console, struct console_client *client)
 {
 	if (console->total - client->position > CONSOLE_RING_BYTES)
 		client->position = console->total - CONSOLE_RING_BYTES;
@@ -52,14 +52,14 @@ static bool console_flush_locked(struct console *console, struct console_client 
 	return true;
 }
 
-static void console_flush_client(struct console *console, struct console_client *client)
+static void flush_client(struct console *console, struct console_client *client)
 {
 	bool done;
 
 	if (client->out_fd < 0 || client->dead)
 		return;
 	(void)pthread_mutex_lock(&console->lock);
-	done = console_flush_locked(console, client);
+	done = flush_locked(console, client);
 	(void)pthread_mutex_unlock(&console->lock);
 	if (client->out_source)
 		(void)ev_set_events(client->out_source, done ? 0 : EPOLLOUT);
@@ -75,17 +75,17 @@ void console_write(struct console *console, const void *data, size_t len)
 		for (struct console_client *c = console->clients; c; c = c->next) {
 			if (c->in_step && !c->dead &&
 				console->total - c->position >= CONSOLE_RING_BYTES)
-				(void)console_flush_locked(console, c);
+				(void)flush_locked(console, c);
 		}
 		console->ring[console->total++ % CONSOLE_RING_BYTES] = from[i];
 	}
-	console_wake_locked(console);
+	wake_locked(console);
 	(void)pthread_mutex_unlock(&console->lock);
 }
 
 /* Input: from the clients to the device. */
 
-static void console_offer_input(struct console_client *client)
+static void offer_input(struct console_client *client)
 {
 	struct console *console = client->console;
 	size_t taken = client->n_input;
@@ -99,7 +99,7 @@ static void console_offer_input(struct console_client *client)
 }
 
 /* Ctrl-A x at our own terminal ends the VM, Ctrl-A Ctrl-A sends one Ctrl-A. */
-static void console_filter_escapes(struct console_client *client)
+static void filter_escapes(struct console_client *client)
 {
 	size_t kept = 0;
 
@@ -120,7 +120,7 @@ static void console_filter_escapes(struct console_client *client)
 }
 
 /* What is there, 0 at the end, or -errno. */
-static ssize_t console_read(struct console_client *client)
+static ssize_t read_some(struct console_client *client)
 {
 	ssize_t n;
 
@@ -131,13 +131,13 @@ static ssize_t console_read(struct console_client *client)
 	return n < 0 ? -errno : n;
 }
 
-static void console_read_client(struct console_client *client)
+static void read_client(struct console_client *client)
 {
 	ssize_t n;
 
 	if (client->n_input)
 		return; /* back-pressure: the source is off, this is its last event */
-	n = console_read(client);
+	n = read_some(client);
 	if (n == -EAGAIN || n == -EINTR)
 		return;
 	if (n <= 0) {
@@ -147,11 +147,11 @@ static void console_read_client(struct console_client *client)
 	}
 	client->n_input = (size_t)n;
 	if (client->has_terminal)
-		console_filter_escapes(client);
-	console_offer_input(client);
+		filter_escapes(client);
+	offer_input(client);
 }
 
-static void console_update_reading(struct console_client *client)
+static void update_reading(struct console_client *client)
 {
 	if (client->in_source)
 		(void)ev_set_events(client->in_source,
@@ -160,7 +160,7 @@ static void console_update_reading(struct console_client *client)
 
 /* Clients */
 
-static void console_reap(struct console *console)
+static void reap_clients(struct console *console)
 {
 	struct console_client **at = &console->clients, *gone = NULL, *client;
 
@@ -185,34 +185,34 @@ static void console_reap(struct console *console)
 	}
 }
 
-static void console_on_input(void *ctx, int fd, uint32_t events)
+static void on_input(void *ctx, int fd, uint32_t events)
 {
 	struct console_client *client = ctx;
 	struct console *console = client->console;
 
-	console_read_client(client);
+	read_client(client);
 	/* A hang-up is reported whatever we wait for: a source that is off would spin on it. */
 	if (events & (EPOLLHUP | EPOLLERR) && (client->n_input || client->in_ended)) {
 		client->dead = client->dead || client->closes_on_eof;
 		ev_del(client->in_source);
 		client->in_source = NULL;
 	}
-	console_update_reading(client);
-	console_reap(console);
+	update_reading(client);
+	reap_clients(console);
 }
 
-static void console_on_output(void *ctx, int fd, uint32_t events)
+static void on_output(void *ctx, int fd, uint32_t events)
 {
 	struct console_client *client = ctx;
 	struct console *console = client->console;
 
 	if (events & (EPOLLHUP | EPOLLERR))
 		client->dead = true;
-	console_flush_client(console, client);
-	console_reap(console);
+	flush_client(console, client);
+	reap_clients(console);
 }
 
-static void console_on_wake(void *ctx, int fd, uint32_t events)
+static void on_wake(void *ctx, int fd, uint32_t events)
 {
 	struct console *console = ctx;
 	uint64_t count;
@@ -222,11 +222,11 @@ static void console_on_wake(void *ctx, int fd, uint32_t events)
 	console->wake_pending = false;
 	(void)pthread_mutex_unlock(&console->lock);
 	for (struct console_client *c = console->clients; c; c = c->next) {
-		console_flush_client(console, c);
-		console_offer_input(c);
-		console_update_reading(c);
+		flush_client(console, c);
+		offer_input(c);
+		update_reading(c);
 	}
-	console_reap(console);
+	reap_clients(console);
 }
 
 int console_add_client(struct console *console, struct console_client *client)
@@ -235,14 +235,14 @@ int console_add_client(struct console *console, struct console_client *client)
 
 	client->console = console;
 	if (client->in_fd >= 0)
-		r = ev_add_io(console->ev, client->in_fd, EPOLLIN, console_on_input, client,
+		r = ev_add_io(console->ev, client->in_fd, EPOLLIN, on_input, client,
 			&client->in_source);
 	if (r == -EPERM) {
 		r = 0; /* input from a regular file or /dev/null: there is nobody to listen to */
 		client->in_source = NULL;
 	}
 	if (!r && client->out_fd >= 0 && !client->in_step)
-		r = ev_add_io(console->ev, client->out_fd, 0, console_on_output, client,
+		r = ev_add_io(console->ev, client->out_fd, 0, on_output, client,
 			&client->out_source);
 	if (r == -EPERM) {
 		r = 0; /* /dev/null and the like take everything at once */
@@ -256,7 +256,7 @@ int console_add_client(struct console *console, struct console_client *client)
 		console->total > CONSOLE_RING_BYTES ? console->total - CONSOLE_RING_BYTES : 0;
 	client->next = console->clients;
 	console->clients = client;
-	console_wake_locked(console);
+	wake_locked(console);
 	(void)pthread_mutex_unlock(&console->lock);
 	return 0;
 }
@@ -275,8 +275,8 @@ int console_create(struct ev *ev, const char *name, struct console **ret_console
 	(void)pthread_mutex_init(&console->lock, NULL);
 	console->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	r = console->wake_fd < 0 ? -errno
-				 : ev_add_io(ev, console->wake_fd, EPOLLIN, console_on_wake,
-					   console, &console->wake_source);
+				 : ev_add_io(ev, console->wake_fd, EPOLLIN, on_wake, console,
+					   &console->wake_source);
 	if (r < 0) {
 		console_destroy(console);
 		return r;
@@ -297,7 +297,7 @@ void console_destroy(struct console *console)
 		console_listener_close(listener);
 	}
 	while ((client = console->clients)) {
-		console_flush_client(console, client); /* the last words of the guest */
+		flush_client(console, client); /* the last words of the guest */
 		console->clients = client->next;
 		console_client_free(client);
 	}
@@ -317,6 +317,6 @@ void console_set_input(struct console *console, console_input_fn *fn, void *ctx)
 void console_input_ready(struct console *console)
 {
 	(void)pthread_mutex_lock(&console->lock);
-	console_wake_locked(console);
+	wake_locked(console);
 	(void)pthread_mutex_unlock(&console->lock);
 }

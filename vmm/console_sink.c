@@ -21,7 +21,7 @@ LOG_MODULE("console");
 #define CONSOLE_BACKLOG         8
 #define CONSOLE_ACCEPT_PAUSE_NS UINT64_C(100000000)
 
-static struct console_client *console_client_new(void)
+static struct console_client *create_client(void)
 {
 	struct console_client *client = calloc(1, sizeof(*client));
 
@@ -34,7 +34,7 @@ static struct console_client *console_client_new(void)
  * A descriptor of our own for fd 0 or 1. The flags of an open file are shared with whoever gave it
  * to us, so that setting O_NONBLOCK would hit our caller's shell: open it again where that works.
  */
-static int console_reopen(int fd, int flags)
+static int reopen_fd(int fd, int flags)
 {
 	char path[32];
 	struct stat st;
@@ -54,7 +54,7 @@ static int console_reopen(int fd, int flags)
 	return again;
 }
 
-static void console_make_raw(struct console_client *client)
+static void make_raw(struct console_client *client)
 {
 	struct termios raw;
 
@@ -66,25 +66,24 @@ static void console_make_raw(struct console_client *client)
 	client->has_terminal = tcsetattr(client->in_fd, TCSADRAIN, &raw) == 0;
 }
 
-static int console_open_stdio(struct console_client *client, const char *path, struct err *err)
+static int open_stdio(struct console_client *client, const char *path, struct err *err)
 {
 	struct stat st;
 
-	client->in_fd = console_reopen(STDIN_FILENO, O_RDONLY); /* closed stdin: output only */
+	client->in_fd = reopen_fd(STDIN_FILENO, O_RDONLY); /* closed stdin: output only */
 	if (client->in_fd < 0)
 		client->in_fd = -1;
-	client->out_fd = console_reopen(STDOUT_FILENO, O_WRONLY);
+	client->out_fd = reopen_fd(STDOUT_FILENO, O_WRONLY);
 	if (client->out_fd < 0)
 		return err_set(err, client->out_fd, "stdio: standard output is not open: %s",
 			strerror(-client->out_fd));
 	client->in_step = fstat(client->out_fd, &st) == 0 && S_ISREG(st.st_mode);
 	if (client->in_fd >= 0)
-		console_make_raw(client);
+		make_raw(client);
 	return 0;
 }
 
-static int console_open_path(struct console_client *client, const char *path, int flags,
-	struct err *err)
+static int open_path(struct console_client *client, const char *path, int flags, struct err *err)
 {
 	struct stat st;
 	int r;
@@ -101,21 +100,21 @@ static int console_open_path(struct console_client *client, const char *path, in
 	return 0;
 }
 
-static int console_open_file(struct console_client *client, const char *path, struct err *err)
+static int open_file(struct console_client *client, const char *path, struct err *err)
 {
-	return console_open_path(client, path, O_TRUNC, err);
+	return open_path(client, path, O_TRUNC, err);
 }
 
-static int console_open_log(struct console_client *client, const char *path, struct err *err)
+static int open_log(struct console_client *client, const char *path, struct err *err)
 {
-	return console_open_path(client, path, O_APPEND, err);
+	return open_path(client, path, O_APPEND, err);
 }
 
 /*
  * Make the link at path. One to a pseudo-terminal that is there already was left by a process that
  * died: the terminal is gone, or somebody else's by now. Anything else stays.
  */
-static int console_link_pty(struct console_client *client, const char *slave, const char *path)
+static int link_pty(struct console_client *client, const char *slave, const char *path)
 {
 	char target[sizeof("/dev/pts/")] = "";
 	int r = symlink(slave, path) < 0 ? -errno : 0;
@@ -131,7 +130,7 @@ static int console_link_pty(struct console_client *client, const char *slave, co
 }
 
 /* Who took the path over keeps what stands there. */
-static void console_unlink_pty(const struct console_client *client)
+static void unlink_pty(const struct console_client *client)
 {
 	char target[sizeof(client->link_target)] = "";
 
@@ -146,7 +145,7 @@ void console_client_free(struct console_client *client)
 	ev_del(client->out_source);
 	if (client->has_terminal)
 		(void)tcsetattr(client->in_fd, TCSADRAIN, &client->termios);
-	console_unlink_pty(client);
+	unlink_pty(client);
 	if (client->keep_fd >= 0)
 		(void)close(client->keep_fd);
 	if (client->out_fd >= 0)
@@ -158,7 +157,7 @@ void console_client_free(struct console_client *client)
 	free(client);
 }
 
-static int console_open_pty(struct console_client *client, const char *path, struct err *err)
+static int open_pty(struct console_client *client, const char *path, struct err *err)
 {
 	struct termios raw;
 	char slave[sizeof(client->link_target)];
@@ -182,20 +181,20 @@ static int console_open_pty(struct console_client *client, const char *path, str
 	log_info("console is at %s", slave);
 	if (!path[0])
 		return 0;
-	r = console_link_pty(client, slave, path);
+	r = link_pty(client, slave, path);
 	return r < 0 ? err_set(err, r, "pty: cannot make the link '%s': %s", path, strerror(-r))
 		     : 0;
 }
 
 /* Unix socket */
 
-static void console_pause_accepting(struct console_listener *listener)
+static void pause_accepting(struct console_listener *listener)
 {
 	if (!ev_set_events(listener->source, 0))
 		ev_timer_set(listener->accept_timer, CONSOLE_ACCEPT_PAUSE_NS, 0);
 }
 
-static void console_on_connect(void *ctx, int fd, uint32_t events)
+static void on_connect(void *ctx, int fd, uint32_t events)
 {
 	struct console_listener *listener = ctx;
 	struct console *console = listener->console;
@@ -204,7 +203,7 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 	int in_fd;
 
 	if (closer_is_behind(closer)) {
-		console_pause_accepting(listener);
+		pause_accepting(listener);
 		return;
 	}
 	in_fd = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -213,10 +212,10 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 		 * Without descriptors accept() fails at once, for ever; look again after a while.
 		 */
 		if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-			console_pause_accepting(listener);
+			pause_accepting(listener);
 		return;
 	}
-	client = console->n_clients < CONSOLE_MAX_CLIENTS ? console_client_new() : NULL;
+	client = console->n_clients < CONSOLE_MAX_CLIENTS ? create_client() : NULL;
 	if (!client) {
 		log_warn_ratelimited("%s: connection refused, %u clients are attached",
 			console->name, console->n_clients);
@@ -233,7 +232,7 @@ static void console_on_connect(void *ctx, int fd, uint32_t events)
 		console->n_clients++;
 }
 
-static void console_on_accept_timer(void *ctx)
+static void on_accept_timer(void *ctx)
 {
 	struct console_listener *listener = ctx;
 
@@ -241,7 +240,7 @@ static void console_on_accept_timer(void *ctx)
 		ev_timer_set(listener->accept_timer, CONSOLE_ACCEPT_PAUSE_NS, 0);
 }
 
-static int console_listen(struct console *console, const char *path, struct err *err)
+static int open_socket(struct console *console, const char *path, struct err *err)
 {
 	struct console_listener *listener = calloc(1, sizeof(*listener));
 	int r = -ENOMEM;
@@ -256,10 +255,10 @@ static int console_listen(struct console *console, const char *path, struct err 
 		free(listener);
 		return r;
 	}
-	r = ev_add_timer(console->ev, console_on_accept_timer, listener, &listener->accept_timer);
+	r = ev_add_timer(console->ev, on_accept_timer, listener, &listener->accept_timer);
 	if (!r)
-		r = ev_add_io(console->ev, listener->socket.fd, EPOLLIN, console_on_connect,
-			listener, &listener->source);
+		r = ev_add_io(console->ev, listener->socket.fd, EPOLLIN, on_connect, listener,
+			&listener->source);
 	if (r < 0) {
 		console_listener_close(listener);
 		return err_set(err, r, "socket '%s': cannot listen: %s", path, strerror(-r));
@@ -280,10 +279,10 @@ void console_listener_close(struct console_listener *listener)
 typedef int console_open_fn(struct console_client *client, const char *path, struct err *err);
 
 static console_open_fn *const console_openers[] = {
-	[CONSOLE_STDIO] = console_open_stdio,
-	[CONSOLE_FILE] = console_open_file,
-	[CONSOLE_LOG] = console_open_log,
-	[CONSOLE_PTY] = console_open_pty,
+	[CONSOLE_STDIO] = open_stdio,
+	[CONSOLE_FILE] = open_file,
+	[CONSOLE_LOG] = open_log,
+	[CONSOLE_PTY] = open_pty,
 };
 
 int console_add_sink(struct console *console, const struct console_sink_config *config,
@@ -293,8 +292,8 @@ int console_add_sink(struct console *console, const struct console_sink_config *
 	int r;
 
 	if (config->kind == CONSOLE_UNIX)
-		return console_listen(console, config->path, err);
-	client = console_client_new();
+		return open_socket(console, config->path, err);
+	client = create_client();
 	if (!client)
 		return err_set(err, -ENOMEM, "console: out of memory");
 	r = console_openers[config->kind](client, config->path, err);

@@ -67,12 +67,12 @@ void irq_line_set(struct irq *irq, uint32_t gsi, bool level)
 		log_warn_ratelimited("line %u: cannot set it: %s", gsi, strerror(-r));
 }
 
-static bool irq_msi_equal(const struct irq_msi *a, const struct irq_msi *b)
+static bool msi_equal(const struct irq_msi *a, const struct irq_msi *b)
 {
 	return a->addr == b->addr && a->data == b->data;
 }
 
-static int irq_write_routes_locked(struct irq *irq)
+static int write_routes_locked(struct irq *irq)
 {
 	for (unsigned i = 0; i < irq->n_slots; i++) {
 		irq->routes[i] = (struct irq_route){
@@ -84,32 +84,32 @@ static int irq_write_routes_locked(struct irq *irq)
 }
 
 /* A free slot, best one whose route says msi already. Returns -ENOSPC or the slot. */
-static int irq_find_slot_locked(const struct irq *irq, const struct irq_msi *msi)
+static int find_slot_locked(const struct irq *irq, const struct irq_msi *msi)
 {
 	int free_slot = irq->n_slots < IRQ_MAX_MSIS ? (int)irq->n_slots : -ENOSPC;
 
 	for (unsigned i = irq->n_slots; i-- > 0;) {
 		if (irq->slots[i].used)
 			continue;
-		if (irq_msi_equal(&irq->slots[i].msi, msi))
+		if (msi_equal(&irq->slots[i].msi, msi))
 			return (int)i;
 		free_slot = (int)i;
 	}
 	return free_slot;
 }
 
-static int irq_set_message_locked(struct irq *irq, unsigned slot, const struct irq_msi *msi)
+static int set_message_locked(struct irq *irq, unsigned slot, const struct irq_msi *msi)
 {
 	struct irq_msi before = irq->slots[slot].msi;
 	unsigned n_before = irq->n_slots;
 	int r;
 
-	if (slot < irq->n_slots && irq_msi_equal(&before, msi))
+	if (slot < irq->n_slots && msi_equal(&before, msi))
 		return 0;
 	irq->slots[slot].msi = *msi;
 	if (slot == irq->n_slots)
 		irq->n_slots++;
-	r = irq_write_routes_locked(irq);
+	r = write_routes_locked(irq);
 	if (r < 0) {
 		irq->slots[slot].msi = before;
 		irq->n_slots = n_before;
@@ -122,8 +122,8 @@ int irq_msi_assign(struct irq *irq, const struct irq_msi *msi, int fd, uint32_t 
 	int slot, r;
 
 	(void)pthread_mutex_lock(&irq->lock);
-	slot = irq_find_slot_locked(irq, msi);
-	r = slot < 0 ? slot : irq_set_message_locked(irq, (unsigned)slot, msi);
+	slot = find_slot_locked(irq, msi);
+	r = slot < 0 ? slot : set_message_locked(irq, (unsigned)slot, msi);
 	if (!r)
 		r = irq->ops->irqfd(irq->ctx, fd, IRQ_FIRST_MSI_GSI + (uint32_t)slot, true);
 	if (!r) {
@@ -139,7 +139,7 @@ int irq_msi_update(struct irq *irq, uint32_t gsi, const struct irq_msi *msi)
 	int r;
 
 	(void)pthread_mutex_lock(&irq->lock);
-	r = irq_set_message_locked(irq, gsi - IRQ_FIRST_MSI_GSI, msi);
+	r = set_message_locked(irq, gsi - IRQ_FIRST_MSI_GSI, msi);
 	(void)pthread_mutex_unlock(&irq->lock);
 	return r;
 }
@@ -158,8 +158,7 @@ void irq_msi_release(struct irq *irq, uint32_t gsi, int fd)
 
 /* KVM: the routing table replaces the former one, so the lines are written each time. */
 
-static void irq_kvm_add_pin(struct kvm_irq_routing *table, uint32_t gsi, uint32_t chip,
-	uint32_t pin)
+static void kvm_add_pin(struct kvm_irq_routing *table, uint32_t gsi, uint32_t chip, uint32_t pin)
 {
 	table->entries[table->nr++] = (struct kvm_irq_routing_entry){
 		.gsi = gsi,
@@ -168,7 +167,7 @@ static void irq_kvm_add_pin(struct kvm_irq_routing *table, uint32_t gsi, uint32_
 	};
 }
 
-static int irq_kvm_set_routes(void *ctx, const struct irq_route *routes, unsigned n_routes)
+static int kvm_set_routes(void *ctx, const struct irq_route *routes, unsigned n_routes)
 {
 	size_t n_max = LAYOUT_N_LINES + 16 + n_routes;
 	struct kvm_irq_routing *table =
@@ -179,9 +178,9 @@ static int irq_kvm_set_routes(void *ctx, const struct irq_route *routes, unsigne
 		return -ENOMEM;
 	for (uint32_t gsi = 0; gsi < LAYOUT_N_LINES; gsi++) {
 		if (gsi < 16)
-			irq_kvm_add_pin(table, gsi,
+			kvm_add_pin(table, gsi,
 				gsi < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, gsi & 7);
-		irq_kvm_add_pin(table, gsi, KVM_IRQCHIP_IOAPIC, gsi);
+		kvm_add_pin(table, gsi, KVM_IRQCHIP_IOAPIC, gsi);
 	}
 	for (unsigned i = 0; i < n_routes; i++) {
 		table->entries[table->nr++] = (struct kvm_irq_routing_entry){
@@ -201,7 +200,7 @@ static int irq_kvm_set_routes(void *ctx, const struct irq_route *routes, unsigne
 	return r;
 }
 
-static int irq_kvm_irqfd(void *ctx, int fd, uint32_t gsi, bool assign)
+static int kvm_assign_irqfd(void *ctx, int fd, uint32_t gsi, bool assign)
 {
 	struct kvm_irqfd irqfd = {
 		.fd = (uint32_t)fd,
@@ -212,7 +211,7 @@ static int irq_kvm_irqfd(void *ctx, int fd, uint32_t gsi, bool assign)
 	return ioctl(*(int *)ctx, KVM_IRQFD, &irqfd) < 0 ? -errno : 0;
 }
 
-static int irq_kvm_line(void *ctx, uint32_t gsi, bool level)
+static int kvm_set_line(void *ctx, uint32_t gsi, bool level)
 {
 	struct kvm_irq_level line = {.irq = gsi, .level = level};
 
@@ -220,7 +219,7 @@ static int irq_kvm_line(void *ctx, uint32_t gsi, bool level)
 }
 
 const struct irq_ops irq_kvm_ops = {
-	.set_routes = irq_kvm_set_routes,
-	.irqfd = irq_kvm_irqfd,
-	.line = irq_kvm_line,
+	.set_routes = kvm_set_routes,
+	.irqfd = kvm_assign_irqfd,
+	.line = kvm_set_line,
 };

@@ -27,7 +27,7 @@ static const struct {
 	{KVM_CAP_MP_STATE, "processor run states"},
 };
 
-static int kvm_explain_open(int r, struct err *err)
+static int explain_open(int r, struct err *err)
 {
 	(void)err_set(err, r, "KVM: cannot open " KVM_PATH ": %s", strerror(-r));
 	if (r == -ENOENT)
@@ -48,7 +48,7 @@ int kvm_open(int *ret_fd, struct err *err)
 	int version;
 
 	if (fd < 0)
-		return kvm_explain_open(-errno, err);
+		return explain_open(-errno, err);
 	version = ioctl(fd, KVM_GET_API_VERSION, 0);
 	if (version != KVM_API) {
 		(void)close(fd);

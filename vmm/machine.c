@@ -47,28 +47,28 @@ static const char *const machine_state_events[] = {
 
 /* Called by the vm */
 
-static void machine_on_begin_reset(void *ctx)
+static void on_begin_reset(void *ctx)
 {
 	struct machine *m = ctx;
 
 	machine_devices_begin_reset(m->devices);
 }
 
-static bool machine_on_is_quiet(void *ctx)
+static bool on_is_quiet(void *ctx)
 {
 	struct machine *m = ctx;
 
 	return machine_devices_is_quiet(m->devices);
 }
 
-static void machine_on_pause(void *ctx, bool is_paused)
+static void on_pause(void *ctx, bool is_paused)
 {
 	struct machine *m = ctx;
 
 	machine_devices_set_paused(m->devices, is_paused);
 }
 
-static int machine_on_reset(void *ctx, struct boot_entry *ret_entry, struct err *err)
+static int on_reset(void *ctx, struct boot_entry *ret_entry, struct err *err)
 {
 	struct machine *m = ctx;
 	uint64_t rsdp_gpa = 0;
@@ -81,7 +81,7 @@ static int machine_on_reset(void *ctx, struct boot_entry *ret_entry, struct err 
 	return boot_load(m->boot, vm_mem(m->vm), rsdp_gpa, ret_entry, err);
 }
 
-static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
+static void on_state(void *ctx, enum vm_state state, const char *reason)
 {
 	struct machine *m = ctx;
 
@@ -100,19 +100,19 @@ static void machine_on_state(void *ctx, enum vm_state state, const char *reason)
 		ev_timer_set(m->end_timer, 0, 0);
 }
 
-static const char *machine_on_pause_reason(void *ctx)
+static const char *on_pause_reason(void *ctx)
 {
 	return ((struct machine *)ctx)->pause_reason;
 }
 
-static int machine_on_enter_vcpu(void *ctx)
+static int on_enter_vcpu(void *ctx)
 {
 	struct machine *m = ctx;
 
 	return m->config->seccomp ? sandbox_enter(SANDBOX_VCPU, NULL) : 0;
 }
 
-static int machine_on_enter_main(void *ctx, struct err *err)
+static int on_enter_main(void *ctx, struct err *err)
 {
 	struct machine *m = ctx;
 	int r = m->config->seccomp ? sandbox_enter(SANDBOX_MAIN, &m->sandbox_needs) : 0;
@@ -121,18 +121,18 @@ static int machine_on_enter_main(void *ctx, struct err *err)
 }
 
 static const struct vm_ops machine_vm_ops = {
-	.begin_reset = machine_on_begin_reset,
-	.is_quiet = machine_on_is_quiet,
-	.pause = machine_on_pause,
-	.reset = machine_on_reset,
-	.state_changed = machine_on_state,
-	.pause_reason = machine_on_pause_reason,
-	.enter_vcpu = machine_on_enter_vcpu,
-	.enter_main = machine_on_enter_main,
+	.begin_reset = on_begin_reset,
+	.is_quiet = on_is_quiet,
+	.pause = on_pause,
+	.reset = on_reset,
+	.state_changed = on_state,
+	.pause_reason = on_pause_reason,
+	.enter_vcpu = on_enter_vcpu,
+	.enter_main = on_enter_main,
 };
 
 /* Called by the PM block, on a vCPU thread. */
-static void machine_on_pm(void *ctx, enum pm_request request)
+static void on_pm(void *ctx, enum pm_request request)
 {
 	struct machine *m = ctx;
 
@@ -140,7 +140,7 @@ static void machine_on_pm(void *ctx, enum pm_request request)
 }
 
 /* Called by a device, on any thread. */
-static void machine_on_settle(void *ctx)
+static void on_settle(void *ctx)
 {
 	struct machine *m = ctx;
 
@@ -149,7 +149,7 @@ static void machine_on_settle(void *ctx)
 
 /* Called by disks, on the loop */
 
-static void machine_on_disk_full(void *ctx, const char *path, int r)
+static void on_disk_full(void *ctx, const char *path, int r)
 {
 	struct machine *m = ctx;
 	size_t len = strlen(path);
@@ -162,14 +162,14 @@ static void machine_on_disk_full(void *ctx, const char *path, int r)
 
 /* Ending */
 
-static void machine_pull_plug(void *ctx)
+static void pull_plug(void *ctx)
 {
 	struct machine *m = ctx;
 
 	vm_power_off(m->vm, m->stopping ? "guest did not react to the power button" : "forced");
 }
 
-static void machine_end(void *ctx)
+static void end_machine(void *ctx)
 {
 	struct machine *m = ctx;
 
@@ -212,13 +212,13 @@ unsigned machine_exit_status(const struct machine *m)
 
 /* Life cycle */
 
-static int machine_build(struct machine *m, int kvm_fd, struct err *err)
+static int build_machine(struct machine *m, int kvm_fd, struct err *err)
 {
 	struct dev_env env = {
 		.ev = m->ev,
-		.settle = machine_on_settle,
+		.settle = on_settle,
 		.settle_ctx = m,
-		.disk_full = machine_on_disk_full,
+		.disk_full = on_disk_full,
 		.disk_full_ctx = m,
 	};
 	int r = vm_create(m->config, kvm_fd, m->ev, &machine_vm_ops, m, &m->vm, err);
@@ -229,11 +229,11 @@ static int machine_build(struct machine *m, int kvm_fd, struct err *err)
 	env.pio = vm_pio(m->vm);
 	env.mmio = vm_mmio(m->vm);
 	env.irq = vm_irq(m->vm);
-	r = machine_devices_create(m->config, &env, machine_on_pm, m, &m->devices, err);
+	r = machine_devices_create(m->config, &env, on_pm, m, &m->devices, err);
 	if (!r)
-		r = ev_add_timer(m->ev, machine_pull_plug, m, &m->plug_timer);
+		r = ev_add_timer(m->ev, pull_plug, m, &m->plug_timer);
 	if (!r)
-		r = ev_add_timer(m->ev, machine_end, m, &m->end_timer);
+		r = ev_add_timer(m->ev, end_machine, m, &m->end_timer);
 	return r;
 }
 
@@ -250,7 +250,7 @@ int machine_create(const struct config *config, int kvm_fd, struct ev *ev,
 	m->started_ns = ev_now_ns();
 	r = boot_open(config, &m->boot, err);
 	if (!r)
-		r = machine_build(m, kvm_fd, err);
+		r = build_machine(m, kvm_fd, err);
 	if (r < 0) {
 		machine_destroy(m);
 		return r;
@@ -260,20 +260,20 @@ int machine_create(const struct config *config, int kvm_fd, struct ev *ev,
 }
 
 /* A thread of a disk. */
-static int machine_enter_disk(void *ctx)
+static int enter_disk(void *ctx)
 {
 	struct machine *m = ctx;
 
 	return m->config->seccomp ? sandbox_enter(SANDBOX_DISK, NULL) : 0;
 }
 
-static int machine_enter_closer(void *ctx)
+static int enter_closer(void *ctx)
 {
 	(void)ctx;
 	return sandbox_enter(SANDBOX_CLOSER, NULL);
 }
 
-static int machine_confine(struct machine *m, struct err *err)
+static int confine_threads(struct machine *m, struct err *err)
 {
 	int r;
 
@@ -281,7 +281,7 @@ static int machine_confine(struct machine *m, struct err *err)
 	r = machine_sandbox_enter_files(m->config, &m->sandbox_needs, err);
 	if (r < 0)
 		return r;
-	r = closer_start(ev_closer(m->ev), machine_enter_closer, NULL);
+	r = closer_start(ev_closer(m->ev), enter_closer, NULL);
 	return r < 0 ? err_set(err, r, "sandbox: cannot start the thread that closes files: %s",
 			       strerror(-r))
 		     : 0;
@@ -289,13 +289,13 @@ static int machine_confine(struct machine *m, struct err *err)
 
 int machine_start(struct machine *m, struct err *err)
 {
-	int r = m->config->seccomp ? machine_confine(m, err) : 0;
+	int r = m->config->seccomp ? confine_threads(m, err) : 0;
 
 	/* After that: a back-end that answers may send descriptors, too. */
 	if (!r)
 		machine_devices_settle(m->devices);
 	if (!r)
-		r = machine_devices_start(m->devices, machine_enter_disk, m, err);
+		r = machine_devices_start(m->devices, enter_disk, m, err);
 	return r ? r : vm_start(m->vm, err);
 }
 

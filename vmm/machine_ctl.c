@@ -32,7 +32,7 @@ struct machine_ctl {
 
 /* Open calls */
 
-static void machine_ctl_forget_in(struct machine_ctl_waiter **list, const struct ctl_call *call)
+static void forget_in(struct machine_ctl_waiter **list, const struct ctl_call *call)
 {
 	for (; *list; list = &(*list)->next) {
 		struct machine_ctl_waiter *waiter = *list;
@@ -45,16 +45,16 @@ static void machine_ctl_forget_in(struct machine_ctl_waiter **list, const struct
 	}
 }
 
-static void machine_ctl_on_close(void *ctx, struct ctl_call *call)
+static void on_close(void *ctx, struct ctl_call *call)
 {
 	struct machine_ctl *ctl = ctx;
 
-	machine_ctl_forget_in(&ctl->stoppers, call);
-	machine_ctl_forget_in(&ctl->resetters, call);
-	machine_ctl_forget_in(&ctl->monitors, call);
+	forget_in(&ctl->stoppers, call);
+	forget_in(&ctl->resetters, call);
+	forget_in(&ctl->monitors, call);
 }
 
-static int machine_ctl_keep(struct machine_ctl *ctl, struct machine_ctl_waiter **list,
+static int keep_call(struct machine_ctl *ctl, struct machine_ctl_waiter **list,
 	struct ctl_call *call, struct err *err)
 {
 	struct machine_ctl_waiter *waiter = calloc(1, sizeof(*waiter));
@@ -65,11 +65,11 @@ static int machine_ctl_keep(struct machine_ctl *ctl, struct machine_ctl_waiter *
 	waiter->call = call;
 	waiter->next = *list;
 	*list = waiter;
-	ctl_call_on_close(call, machine_ctl_on_close, ctl);
+	ctl_call_on_close(call, on_close, ctl);
 	return CTL_PENDING;
 }
 
-static void machine_ctl_finish(struct machine_ctl_waiter **list, int r, const struct err *err)
+static void finish_call(struct machine_ctl_waiter **list, int r, const struct err *err)
 {
 	struct ctl_empty out = {0};
 	struct machine_ctl_waiter *waiter;
@@ -82,7 +82,7 @@ static void machine_ctl_finish(struct machine_ctl_waiter **list, int r, const st
 }
 
 /* A reset that had to wait for its devices is over, one way or the other. */
-static void machine_ctl_finish_resetters(struct machine_ctl *ctl)
+static void finish_resetters(struct machine_ctl *ctl)
 {
 	struct vm *vm = machine_vm(ctl->machine);
 	struct err err = {0};
@@ -92,10 +92,10 @@ static void machine_ctl_finish_resetters(struct machine_ctl *ctl)
 		return;
 	if (vm_state(vm) == VM_FAILED || vm_state(vm) == VM_STOPPED)
 		r = err_set(&err, -EIO, "reset: %s", vm_reason(vm));
-	machine_ctl_finish(&ctl->resetters, r, &err);
+	finish_call(&ctl->resetters, r, &err);
 }
 
-static uint64_t machine_ctl_wall_ns(void)
+static uint64_t wall_ns(void)
 {
 	struct timespec now;
 
@@ -103,14 +103,14 @@ static uint64_t machine_ctl_wall_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 }
 
-static void machine_ctl_on_event(void *ctx, const char *object, const char *name, const char *event,
+static void on_event(void *ctx, const char *object, const char *name, const char *event,
 	const char *detail)
 {
 	struct machine_ctl *ctl = ctx;
 	struct machine_ctl_waiter *waiter, *next;
 	struct ctl_event row = {0};
 
-	CTL_SET(&row, ctl_event, time_ns, machine_ctl_wall_ns());
+	CTL_SET(&row, ctl_event, time_ns, wall_ns());
 	CTL_SET_STR(&row, ctl_event, object, object);
 	CTL_SET_STR(&row, ctl_event, name, name);
 	CTL_SET_STR(&row, ctl_event, event, event);
@@ -120,13 +120,13 @@ static void machine_ctl_on_event(void *ctx, const char *object, const char *name
 		(void)ctl_call_send(waiter->call, &row); /* a dead one is removed by on_close */
 	}
 	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
-		machine_ctl_finish(&ctl->stoppers, 0, NULL);
-	machine_ctl_finish_resetters(ctl);
+		finish_call(&ctl->stoppers, 0, NULL);
+	finish_resetters(ctl);
 }
 
 /* Methods */
 
-static uint32_t machine_ctl_state(struct machine *machine)
+static uint32_t serve_state(struct machine *machine)
 {
 	switch (vm_state(machine_vm(machine))) {
 	case VM_RUNNING:
@@ -143,7 +143,7 @@ static uint32_t machine_ctl_state(struct machine *machine)
 }
 
 /* Pages of the memfd that exist: what the guest costs the host. */
-static uint64_t machine_ctl_memory_used(struct machine *machine)
+static uint64_t memory_used(struct machine *machine)
 {
 	const struct mem_region *regions;
 	struct stat st;
@@ -152,7 +152,7 @@ static uint64_t machine_ctl_memory_used(struct machine *machine)
 	return fstat(regions[0].fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
-static int machine_ctl_status(struct ctl_call *call, void *ctx, const void *in, void *reply,
+static int serve_status(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
 	struct machine *machine = ((struct machine_ctl *)ctx)->machine;
@@ -163,12 +163,12 @@ static int machine_ctl_status(struct ctl_call *call, void *ctx, const void *in, 
 	CTL_SET_STR(out, ctl_vm, name, config->name);
 	CTL_SET_STR(out, ctl_vm, version, weft_version());
 	CTL_SET(out, ctl_vm, pid, (uint32_t)getpid());
-	CTL_SET(out, ctl_vm, state, machine_ctl_state(machine));
+	CTL_SET(out, ctl_vm, state, serve_state(machine));
 	if (vm_reason(vm)[0])
 		CTL_SET_STR(out, ctl_vm, reason, vm_reason(vm));
 	CTL_SET(out, ctl_vm, vcpus, config->n_vcpus);
 	CTL_SET(out, ctl_vm, memory_bytes, config->memory_bytes);
-	CTL_SET(out, ctl_vm, memory_used_bytes, machine_ctl_memory_used(machine));
+	CTL_SET(out, ctl_vm, memory_used_bytes, memory_used(machine));
 	CTL_SET(out, ctl_vm, uptime_s, machine_uptime_s(machine));
 	CTL_SET(out, ctl_vm, resets, vm_n_resets(vm));
 	CTL_SET(out, ctl_vm, nics, config->n_nets);
@@ -177,7 +177,7 @@ static int machine_ctl_status(struct ctl_call *call, void *ctx, const void *in, 
 	return 0;
 }
 
-static int machine_ctl_nic_show(struct ctl_call *call, void *ctx, const void *in, void *reply,
+static int serve_nic_show(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
 	struct machine *machine = ((struct machine_ctl *)ctx)->machine;
@@ -193,7 +193,7 @@ static int machine_ctl_nic_show(struct ctl_call *call, void *ctx, const void *in
 	return 0;
 }
 
-static int machine_ctl_stop(struct ctl_call *call, void *ctx, const void *in, void *reply,
+static int serve_stop(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
 	struct machine_ctl *ctl = ctx;
@@ -204,10 +204,10 @@ static int machine_ctl_stop(struct ctl_call *call, void *ctx, const void *in, vo
 	machine_stop(ctl->machine, stop->force, timeout_s);
 	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
 		return 0;
-	return machine_ctl_keep(ctl, &ctl->stoppers, call, err);
+	return keep_call(ctl, &ctl->stoppers, call, err);
 }
 
-static int machine_ctl_reset(struct ctl_call *call, void *ctx, const void *in, void *reply,
+static int serve_reset(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
 	struct machine_ctl *ctl = ctx;
@@ -216,22 +216,22 @@ static int machine_ctl_reset(struct ctl_call *call, void *ctx, const void *in, v
 
 	if (r < 0 || !vm_is_resetting(vm))
 		return r;
-	return machine_ctl_keep(ctl, &ctl->resetters, call, err);
+	return keep_call(ctl, &ctl->resetters, call, err);
 }
 
-static int machine_ctl_pause(struct ctl_call *call, void *ctx, const void *in, void *reply,
+static int serve_pause(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
 	return vm_pause(machine_vm(((struct machine_ctl *)ctx)->machine), err);
 }
 
-static int machine_ctl_resume(struct ctl_call *call, void *ctx, const void *in, void *reply,
+static int serve_resume(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
 	return vm_resume(machine_vm(((struct machine_ctl *)ctx)->machine), err);
 }
 
-static int machine_ctl_set_link(struct ctl_call *call, void *ctx, const void *in, void *reply,
+static int serve_set_link(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
 	struct machine *machine = ((struct machine_ctl *)ctx)->machine;
@@ -249,23 +249,23 @@ static int machine_ctl_set_link(struct ctl_call *call, void *ctx, const void *in
 	return 0;
 }
 
-static int machine_ctl_monitor(struct ctl_call *call, void *ctx, const void *in, void *reply,
+static int serve_monitor(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
 	struct machine_ctl *ctl = ctx;
 
-	return machine_ctl_keep(ctl, &ctl->monitors, call, err);
+	return keep_call(ctl, &ctl->monitors, call, err);
 }
 
 static const struct ctl_handler machine_ctl_handlers[] = {
-	{"Status", machine_ctl_status},
-	{"NicShow", machine_ctl_nic_show},
-	{"Stop", machine_ctl_stop},
-	{"Reset", machine_ctl_reset},
-	{"Pause", machine_ctl_pause},
-	{"Resume", machine_ctl_resume},
-	{"SetLink", machine_ctl_set_link},
-	{"Monitor", machine_ctl_monitor},
+	{"Status", serve_status},
+	{"NicShow", serve_nic_show},
+	{"Stop", serve_stop},
+	{"Reset", serve_reset},
+	{"Pause", serve_pause},
+	{"Resume", serve_resume},
+	{"SetLink", serve_set_link},
+	{"Monitor", serve_monitor},
 };
 
 int machine_ctl_create(struct machine *machine, struct ev *ev, const char *path,
@@ -284,7 +284,7 @@ int machine_ctl_create(struct machine *machine, struct ev *ev, const char *path,
 		free(ctl);
 		return r;
 	}
-	machine_set_listener(machine, machine_ctl_on_event, ctl);
+	machine_set_listener(machine, on_event, ctl);
 	*ret_ctl = ctl;
 	return 0;
 }

@@ -34,84 +34,82 @@ struct machine_devices {
 	struct ev_source *reset_timer; /* the deadline of begin_reset() */
 };
 
-static void machine_console_destroy(void *device)
+static void destroy_console(void *device)
 {
 	console_destroy(device);
 }
 
 /* A console is made before the device that uses it, and ends after it. */
-static const struct device_ops console_ops = {.destroy = machine_console_destroy};
+static const struct device_ops console_ops = {.destroy = destroy_console};
 
-static void machine_add(struct machine_devices *d, const struct device_ops *ops, void *device)
+static void add_device(struct machine_devices *d, const struct device_ops *ops, void *device)
 {
 	d->list[d->n++] = (struct machine_device){ops, device};
 }
 
-static int machine_make_console(struct machine_devices *d, const struct config_console *config,
+static int make_console(struct machine_devices *d, const struct config_console *config,
 	const char *name, struct console **ret_console, struct err *err)
 {
 	int r = console_create(d->env.ev, name, ret_console);
 
 	if (r < 0)
 		return err_set(err, r, "%s: cannot make a console: %s", name, strerror(-r));
-	machine_add(d, &console_ops, *ret_console);
+	add_device(d, &console_ops, *ret_console);
 	for (unsigned i = 0; !r && i < config->n_sinks; i++)
 		r = console_add_sink(*ret_console, &config->sinks[i], err);
 	return r < 0 ? err_prefix(err, "%s", name) : 0;
 }
 
-static int machine_make_serial(struct machine_devices *d, const struct config *config,
-	struct err *err)
+static int make_serial(struct machine_devices *d, const struct config *config, struct err *err)
 {
 	struct console *console;
 	struct serial *serial;
-	int r = machine_make_console(d, &config->serial, "serial", &console, err);
+	int r = make_console(d, &config->serial, "serial", &console, err);
 
 	if (!r)
 		r = serial_create(&d->env, LAYOUT_PIO_SERIAL, LAYOUT_GSI_SERIAL, console, &serial,
 			err);
 	if (!r)
-		machine_add(d, &serial_device_ops, serial);
+		add_device(d, &serial_device_ops, serial);
 	return r;
 }
 
-static int machine_make_board(struct machine_devices *d, const struct config *config,
-	pm_request_fn *pm_fn, void *pm_ctx, struct err *err)
+static int make_board(struct machine_devices *d, const struct config *config, pm_request_fn *pm_fn,
+	void *pm_ctx, struct err *err)
 {
 	struct rtc *rtc;
 	int r = pci_bus_create(d->env.pio, d->env.mmio, d->env.irq, &d->env.pci);
 
 	if (r < 0)
 		return err_set(err, r, "PCI: cannot make the bus: %s", strerror(-r));
-	r = machine_make_serial(d, config, err);
+	r = make_serial(d, config, err);
 	if (!r)
 		r = rtc_create(&d->env, config->n_vcpus, &rtc, err);
 	if (r)
 		return r;
-	machine_add(d, &rtc_device_ops, rtc);
+	add_device(d, &rtc_device_ops, rtc);
 	r = pm_create(&d->env, pm_fn, pm_ctx, &d->pm, err);
 	if (!r)
-		machine_add(d, &pm_device_ops, d->pm);
+		add_device(d, &pm_device_ops, d->pm);
 	return r;
 }
 
-static int machine_make_virtio_console(struct machine_devices *d, const struct config *config,
+static int make_virtio_console(struct machine_devices *d, const struct config *config,
 	struct err *err)
 {
 	struct virtio_console *device;
 	struct console *console;
-	int r = machine_make_console(d, &config->console, "console", &console, err);
+	int r = make_console(d, &config->console, "console", &console, err);
 
 	if (!r)
 		r = virtio_console_create(&d->env, console, &device, err);
 	if (!r)
-		machine_add(d, &virtio_console_device_ops, device);
+		add_device(d, &virtio_console_device_ops, device);
 	return r;
 }
 
 /* NICs first, so that their slots, and with them a guest's names, do not depend on the rest. */
-static int machine_make_virtio(struct machine_devices *d, const struct config *config,
-	struct err *err)
+static int make_virtio(struct machine_devices *d, const struct config *config, struct err *err)
 {
 	struct virtio_blk *blk;
 	struct virtio_rng *rng;
@@ -121,26 +119,26 @@ static int machine_make_virtio(struct machine_devices *d, const struct config *c
 		r = virtio_net_create(&d->env, &config->nets[i], &d->nets[i], err);
 		if (r < 0)
 			return err_prefix(err, "network device %u", i);
-		machine_add(d, &virtio_net_device_ops, d->nets[i]);
+		add_device(d, &virtio_net_device_ops, d->nets[i]);
 	}
 	for (unsigned i = 0; i < config->n_disks; i++) {
 		r = virtio_blk_create(&d->env, &config->disks[i], &blk, err);
 		if (r < 0)
 			return err_prefix(err, "disk %u", i);
-		machine_add(d, &virtio_blk_device_ops, blk);
+		add_device(d, &virtio_blk_device_ops, blk);
 	}
 	if (config->console.n_sinks)
-		r = machine_make_virtio_console(d, config, err);
+		r = make_virtio_console(d, config, err);
 	if (r || !config->rng)
 		return r;
 	r = virtio_rng_create(&d->env, &rng, err);
 	if (!r)
-		machine_add(d, &virtio_rng_device_ops, rng);
+		add_device(d, &virtio_rng_device_ops, rng);
 	return r;
 }
 
 /* Calls fn for the transport of every virtio device. */
-static void machine_each_virtio(struct machine_devices *d, void (*fn)(struct virtio_pci *vp))
+static void each_virtio(struct machine_devices *d, void (*fn)(struct virtio_pci *vp))
 {
 	for (unsigned i = 0; i < d->n; i++) {
 		const struct machine_device *item = &d->list[i];
@@ -150,9 +148,9 @@ static void machine_each_virtio(struct machine_devices *d, void (*fn)(struct vir
 	}
 }
 
-static void machine_on_reset_deadline(void *ctx)
+static void on_reset_deadline(void *ctx)
 {
-	machine_each_virtio(ctx, virtio_pci_abandon);
+	each_virtio(ctx, virtio_pci_abandon);
 }
 
 int machine_devices_create(const struct config *config, const struct dev_env *env,
@@ -164,13 +162,13 @@ int machine_devices_create(const struct config *config, const struct dev_env *en
 	if (!d)
 		return err_set(err, -ENOMEM, "machine: out of memory");
 	d->env = *env;
-	r = ev_add_timer(env->ev, machine_on_reset_deadline, d, &d->reset_timer);
+	r = ev_add_timer(env->ev, on_reset_deadline, d, &d->reset_timer);
 	if (r < 0)
 		(void)err_set(err, r, "machine: cannot make a timer: %s", strerror(-r));
 	else
-		r = machine_make_board(d, config, pm_fn, pm_ctx, err);
+		r = make_board(d, config, pm_fn, pm_ctx, err);
 	if (!r)
-		r = machine_make_virtio(d, config, err);
+		r = make_virtio(d, config, err);
 	if (r < 0) {
 		machine_devices_destroy(d);
 		return r;
@@ -211,7 +209,7 @@ void machine_devices_settle(struct machine_devices *d)
 
 void machine_devices_begin_reset(struct machine_devices *d)
 {
-	machine_each_virtio(d, virtio_pci_begin_reset);
+	each_virtio(d, virtio_pci_begin_reset);
 	ev_timer_set(d->reset_timer, MACHINE_RESET_MS * UINT64_C(1000000), 0);
 }
 
@@ -229,19 +227,19 @@ bool machine_devices_is_quiet(struct machine_devices *d)
 	return is_quiet;
 }
 
-static void machine_pause_virtio(struct virtio_pci *vp)
+static void pause_virtio(struct virtio_pci *vp)
 {
 	virtio_pci_set_paused(vp, true);
 }
 
-static void machine_resume_virtio(struct virtio_pci *vp)
+static void resume_virtio(struct virtio_pci *vp)
 {
 	virtio_pci_set_paused(vp, false);
 }
 
 void machine_devices_set_paused(struct machine_devices *d, bool is_paused)
 {
-	machine_each_virtio(d, is_paused ? machine_pause_virtio : machine_resume_virtio);
+	each_virtio(d, is_paused ? pause_virtio : resume_virtio);
 	for (unsigned i = 0; i < d->n; i++) {
 		if (d->list[i].ops->set_paused)
 			d->list[i].ops->set_paused(d->list[i].device, is_paused);

@@ -18,7 +18,7 @@ struct machine_folders {
 	char text[MACHINE_MAX_FILES][CONFIG_SOCKET_SIZE];
 };
 
-static void machine_add_folder_of(struct machine_folders *folders, const char *path)
+static void add_folder_of(struct machine_folders *folders, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	size_t len = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
@@ -35,14 +35,13 @@ static void machine_add_folder_of(struct machine_folders *folders, const char *p
 	folders->names[folders->n++] = text;
 }
 
-static void machine_add_console(struct machine_folders *folders,
-	const struct config_console *console)
+static void add_console(struct machine_folders *folders, const struct config_console *console)
 {
 	for (unsigned i = 0; i < console->n_sinks; i++) {
 		const struct console_sink_config *sink = &console->sinks[i];
 
 		if (sink->kind == CONSOLE_UNIX || sink->kind == CONSOLE_PTY)
-			machine_add_folder_of(folders, sink->path);
+			add_folder_of(folders, sink->path);
 	}
 }
 
@@ -53,12 +52,12 @@ int machine_sandbox_enter_files(const struct config *config, struct sandbox_need
 	int r;
 
 	*ret_needs = (struct sandbox_needs){0};
-	machine_add_folder_of(&folders, config->control);
-	machine_add_console(&folders, &config->serial);
-	machine_add_console(&folders, &config->console);
+	add_folder_of(&folders, config->control);
+	add_console(&folders, &config->serial);
+	add_console(&folders, &config->console);
 	for (unsigned i = 0; i < config->n_nets; i++) {
 		if (config->nets[i].server)
-			machine_add_folder_of(&folders, config->nets[i].path);
+			add_folder_of(&folders, config->nets[i].path);
 		else
 			ret_needs->connects = true;
 	}

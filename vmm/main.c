@@ -18,7 +18,7 @@ LOG_MODULE("main");
 #define EXIT_USAGE     2
 #define STOP_TIMEOUT_S 10
 
-static void main_on_signal(void *ctx, int signo)
+static void on_signal(void *ctx, int signo)
 {
 	struct machine *machine = ctx;
 
@@ -26,7 +26,7 @@ static void main_on_signal(void *ctx, int signo)
 	machine_stop(machine, machine_is_stopping(machine), STOP_TIMEOUT_S);
 }
 
-static int main_run_machine(const struct config *config, struct ev *ev, struct err *err)
+static int run_machine(const struct config *config, struct ev *ev, struct err *err)
 {
 	static const int signos[] = {SIGTERM, SIGINT, SIGHUP};
 	struct machine_ctl *ctl = NULL;
@@ -42,7 +42,7 @@ static int main_run_machine(const struct config *config, struct ev *ev, struct e
 		machine_destroy(machine);
 		return status;
 	}
-	r = ev_add_signals(ev, signos, sizeof(signos) / sizeof(signos[0]), main_on_signal, machine,
+	r = ev_add_signals(ev, signos, sizeof(signos) / sizeof(signos[0]), on_signal, machine,
 		NULL);
 	if (r < 0)
 		(void)err_set(err, r, "cannot watch signals");
@@ -55,7 +55,7 @@ static int main_run_machine(const struct config *config, struct ev *ev, struct e
 	return status;
 }
 
-static int main_run(const struct config *config)
+static int run_command(const struct config *config)
 {
 	struct err err = {0};
 	struct ev *ev = NULL;
@@ -65,14 +65,14 @@ static int main_run(const struct config *config)
 	(void)signal(SIGXFSZ, SIG_IGN); /* as they do a file that may not grow (ulimit -f) */
 	if (ev_create(&ev) < 0)
 		return EXIT_FAILURE;
-	status = main_run_machine(config, ev, &err);
+	status = run_machine(config, ev, &err);
 	ev_destroy(ev);
 	if (err.code)
 		err_print(&err, "vmm");
 	return status;
 }
 
-static int main_check(bool json)
+static int run_check(bool json)
 {
 	struct check_result result;
 	struct err err = {0};
@@ -98,10 +98,10 @@ int main(int argc, char **argv)
 	log_set_level(args->log_level);
 	switch (args->command) {
 	case ARGS_RUN:
-		status = main_run(&args->config);
+		status = run_command(&args->config);
 		break;
 	case ARGS_CHECK:
-		status = main_check(args->json);
+		status = run_check(args->json);
 		break;
 	case ARGS_HELP:
 		args_print_usage(stdout);

@@ -19,7 +19,7 @@ struct mem {
 	int fd;
 };
 
-static int mem_check_size(uint64_t size_bytes, bool hugepages, struct err *err)
+static int check_size(uint64_t size_bytes, bool hugepages, struct err *err)
 {
 	uint64_t unit = hugepages ? 2ull << 20 : 4096;
 
@@ -35,7 +35,7 @@ static int mem_check_size(uint64_t size_bytes, bool hugepages, struct err *err)
 	return 0;
 }
 
-static int mem_open_fd(struct mem *mem, bool hugepages, struct err *err)
+static int open_fd(struct mem *mem, bool hugepages, struct err *err)
 {
 	unsigned flags =
 		MFD_CLOEXEC | MFD_ALLOW_SEALING | (hugepages ? MFD_HUGETLB | MFD_HUGE_2MB : 0);
@@ -59,7 +59,7 @@ static int mem_open_fd(struct mem *mem, bool hugepages, struct err *err)
 	return 0;
 }
 
-static int mem_map_region(struct mem *mem, uint64_t gpa, uint64_t size_bytes, uint64_t fd_offset,
+static int map_region(struct mem *mem, uint64_t gpa, uint64_t size_bytes, uint64_t fd_offset,
 	bool hugepages, struct err *err)
 {
 	/*
@@ -100,7 +100,7 @@ int mem_create(uint64_t size_bytes, bool hugepages, struct mem **ret_mem, struct
 {
 	uint64_t low = size_bytes < LAYOUT_LOW_RAM_END ? size_bytes : LAYOUT_LOW_RAM_END;
 	struct mem *mem;
-	int r = mem_check_size(size_bytes, hugepages, err);
+	int r = check_size(size_bytes, hugepages, err);
 
 	if (r < 0)
 		return r;
@@ -109,12 +109,11 @@ int mem_create(uint64_t size_bytes, bool hugepages, struct mem **ret_mem, struct
 		return err_set(err, -ENOMEM, "guest memory: out of memory");
 	mem->size_bytes = size_bytes;
 	mem->fd = -1;
-	r = mem_open_fd(mem, hugepages, err);
+	r = open_fd(mem, hugepages, err);
 	if (!r)
-		r = mem_map_region(mem, 0, low, 0, hugepages, err);
+		r = map_region(mem, 0, low, 0, hugepages, err);
 	if (!r && size_bytes > low)
-		r = mem_map_region(mem, LAYOUT_HIGH_RAM_BASE, size_bytes - low, low, hugepages,
-			err);
+		r = map_region(mem, LAYOUT_HIGH_RAM_BASE, size_bytes - low, low, hugepages, err);
 	if (r < 0) {
 		mem_destroy(mem);
 		return r;

@@ -23,19 +23,19 @@ static const struct pci_ident pci_host_bridge = {
 };
 static const struct pci_dev_ops pci_host_bridge_ops;
 
-static bool pci_bar_is_io(const struct pci_bar *bar)
+static bool bar_is_io(const struct pci_bar *bar)
 {
 	return bar->kind == PCI_BAR_IO;
 }
 
-static struct bus *pci_bar_bus(const struct pci_bar *bar)
+static struct bus *bar_bus(const struct pci_bar *bar)
 {
-	return pci_bar_is_io(bar) ? bar->dev->bus->pio : bar->dev->bus->mmio;
+	return bar_is_io(bar) ? bar->dev->bus->pio : bar->dev->bus->mmio;
 }
 
 /* BAR handlers: MSI-X areas first, then the device. */
 
-static uint64_t pci_bar_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_bar(void *ctx, uint64_t offset, unsigned size)
 {
 	struct pci_bar *bar = ctx;
 
@@ -44,7 +44,7 @@ static uint64_t pci_bar_read(void *ctx, uint64_t offset, unsigned size)
 	return bar->ops && bar->ops->read ? bar->ops->read(bar->ctx, offset, size) : 0;
 }
 
-static void pci_bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_bar(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct pci_bar *bar = ctx;
 
@@ -54,30 +54,30 @@ static void pci_bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t va
 		bar->ops->write(bar->ctx, offset, size, value);
 }
 
-static const struct bus_ops pci_bar_ops = {.read = pci_bar_read, .write = pci_bar_write};
+static const struct bus_ops pci_bar_ops = {.read = read_bar, .write = write_bar};
 
 /* The address in the BAR's registers. */
-static uint64_t pci_bar_programmed(const struct pci_bar *bar)
+static uint64_t bar_programmed(const struct pci_bar *bar)
 {
 	unsigned at = PCI_CFG_BAR0 + 4 * bar->idx;
 	uint64_t value = pci_config_get(bar->dev, at, 4);
 
 	if (bar->kind == PCI_BAR_MEM64)
 		value |= (uint64_t)pci_config_get(bar->dev, at + 4, 4) << 32;
-	return value & ~(uint64_t)(pci_bar_is_io(bar) ? 3 : 15);
+	return value & ~(uint64_t)(bar_is_io(bar) ? 3 : 15);
 }
 
-static void pci_bar_update(struct pci_bar *bar, uint32_t command)
+static void update_bar(struct pci_bar *bar, uint32_t command)
 {
-	bool enabled = command & (pci_bar_is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
-	uint64_t base = enabled ? pci_bar_programmed(bar) : BUS_UNMAPPED;
+	bool enabled = command & (bar_is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
+	uint64_t base = enabled ? bar_programmed(bar) : BUS_UNMAPPED;
 	struct pci_dev *dev = bar->dev;
 
 	if (base == bar->mapped_base)
 		return;
 	if (base == BUS_UNMAPPED) {
-		bus_unmap(pci_bar_bus(bar), bar->range);
-	} else if (bus_move(pci_bar_bus(bar), bar->range, base) < 0) {
+		bus_unmap(bar_bus(bar), bar->range);
+	} else if (bus_move(bar_bus(bar), bar->range, base) < 0) {
 		/*
 		 * A guest that sizes a BAR while it is enabled comes here; the next write mends it.
 		 */
@@ -98,7 +98,7 @@ void pci_dev_update_bars(struct pci_dev *dev)
 
 	for (unsigned i = 0; i < PCI_N_BARS; i++) {
 		if (dev->bars[i].present)
-			pci_bar_update(&dev->bars[i], command);
+			update_bar(&dev->bars[i], command);
 	}
 }
 
@@ -109,7 +109,7 @@ unsigned pci_intx_gsi(unsigned slot)
 	return LAYOUT_GSI_PCI + slot % LAYOUT_N_PCI_GSIS;
 }
 
-static void pci_intx_apply(struct pci_dev *dev)
+static void apply_intx(struct pci_dev *dev)
 {
 	struct pci_bus *bus = dev->bus;
 	bool assert_line =
@@ -130,7 +130,7 @@ void pci_intx_update(struct pci_dev *dev)
 
 	atomic_store(&dev->intx_disabled, (command & PCI_COMMAND_INTX_DISABLE) != 0);
 	(void)pthread_mutex_lock(&dev->bus->intx_lock);
-	pci_intx_apply(dev);
+	apply_intx(dev);
 	(void)pthread_mutex_unlock(&dev->bus->intx_lock);
 }
 
@@ -140,7 +140,7 @@ void pci_intx_set(struct pci_dev *dev, bool level)
 		return;
 	(void)pthread_mutex_lock(&dev->bus->intx_lock);
 	dev->intx_level = level;
-	pci_intx_apply(dev);
+	apply_intx(dev);
 	(void)pthread_mutex_unlock(&dev->bus->intx_lock);
 }
 
@@ -165,19 +165,19 @@ int pci_intx_add(struct pci_dev *dev)
 
 /* Life cycle */
 
-static void pci_dev_destroy(struct pci_dev *dev)
+static void destroy_dev(struct pci_dev *dev)
 {
 	if (!dev)
 		return;
 	pci_msix_done(dev);
 	for (unsigned i = 0; i < PCI_N_BARS; i++) {
 		if (dev->bars[i].range)
-			bus_unregister(pci_bar_bus(&dev->bars[i]), dev->bars[i].range);
+			bus_unregister(bar_bus(&dev->bars[i]), dev->bars[i].range);
 	}
 	free(dev);
 }
 
-static int pci_dev_place(struct pci_bus *bus, const char *name, const struct pci_ident *ident,
+static int place_dev(struct pci_bus *bus, const char *name, const struct pci_ident *ident,
 	const struct pci_dev_ops *ops, void *ctx, unsigned slot, struct pci_dev **ret_dev)
 {
 	struct pci_dev *dev = calloc(1, sizeof(*dev));
@@ -217,8 +217,7 @@ int pci_bus_create(struct bus *pio, struct bus *mmio, struct irq *irq, struct pc
 	bus->next_io_base = LAYOUT_PIO_PCI_BASE;
 	(void)pthread_mutex_init(&bus->lock, NULL);
 	(void)pthread_mutex_init(&bus->intx_lock, NULL);
-	r = pci_dev_place(bus, "host bridge", &pci_host_bridge, &pci_host_bridge_ops, NULL, 0,
-		NULL);
+	r = place_dev(bus, "host bridge", &pci_host_bridge, &pci_host_bridge_ops, NULL, 0, NULL);
 	if (!r)
 		r = bus_register(pio, "pci-config", PCI_PORTS_BASE, PCI_PORTS_SIZE,
 			&pci_config_port_ops, bus, NULL);
@@ -238,13 +237,13 @@ void pci_bus_destroy(struct pci_bus *bus)
 	if (!bus)
 		return;
 	for (unsigned i = 0; i < PCI_MAX_SLOTS; i++)
-		pci_dev_destroy(bus->devs[i]);
+		destroy_dev(bus->devs[i]);
 	(void)pthread_mutex_destroy(&bus->intx_lock);
 	(void)pthread_mutex_destroy(&bus->lock);
 	free(bus);
 }
 
-static void pci_dev_reset(struct pci_dev *dev)
+static void reset_dev(struct pci_dev *dev)
 {
 	memcpy(dev->config, dev->initial, sizeof(dev->config));
 	pci_msix_reset(dev);
@@ -267,7 +266,7 @@ void pci_bus_reset(struct pci_bus *bus)
 			continue;
 		if (!bus->sealed)
 			memcpy(dev->initial, dev->config, sizeof(dev->initial));
-		pci_dev_reset(dev);
+		reset_dev(dev);
 	}
 	bus->sealed = true;
 	(void)pthread_mutex_unlock(&bus->lock);
@@ -284,7 +283,7 @@ int pci_dev_create(struct pci_bus *bus, const char *name, const struct pci_ident
 {
 	for (unsigned slot = 1; slot < PCI_MAX_SLOTS; slot++) {
 		if (!bus->devs[slot])
-			return pci_dev_place(bus, name, ident, ops, ctx, slot, ret_dev);
+			return place_dev(bus, name, ident, ops, ctx, slot, ret_dev);
 	}
 	return -ENOSPC;
 }
@@ -296,14 +295,14 @@ unsigned pci_dev_slot(const struct pci_dev *dev)
 
 /* BARs */
 
-static int pci_bar_allocate(struct pci_bar *bar)
+static int allocate_bar(struct pci_bar *bar)
 {
 	struct pci_bus *bus = bar->dev->bus;
-	uint64_t *next = pci_bar_is_io(bar) ? &bus->next_io_base : &bus->next_mem_base;
-	uint64_t end = pci_bar_is_io(bar) ? LAYOUT_PIO_PCI_BASE + LAYOUT_PIO_PCI_SIZE
-					  : LAYOUT_PCI_MEM_BASE + LAYOUT_PCI_MEM_SIZE;
+	uint64_t *next = bar_is_io(bar) ? &bus->next_io_base : &bus->next_mem_base;
+	uint64_t end = bar_is_io(bar) ? LAYOUT_PIO_PCI_BASE + LAYOUT_PIO_PCI_SIZE
+				      : LAYOUT_PCI_MEM_BASE + LAYOUT_PCI_MEM_SIZE;
 	/* Guests that map BARs by page must not see two functions in one page. */
-	uint64_t size = !pci_bar_is_io(bar) && bar->size < 4096 ? 4096 : bar->size;
+	uint64_t size = !bar_is_io(bar) && bar->size < 4096 ? 4096 : bar->size;
 	uint64_t base = (*next + size - 1) & ~(size - 1);
 
 	if (base >= end || size > end - base)
@@ -313,11 +312,11 @@ static int pci_bar_allocate(struct pci_bar *bar)
 	return 0;
 }
 
-static void pci_bar_write_registers(struct pci_bar *bar)
+static void write_bar_registers(struct pci_bar *bar)
 {
 	uint64_t mask = ~(bar->size - 1);
 	unsigned at = PCI_CFG_BAR0 + 4 * bar->idx;
-	uint32_t type = pci_bar_is_io(bar)           ? PCI_BAR_IO_BIT
+	uint32_t type = bar_is_io(bar)               ? PCI_BAR_IO_BIT
 			: bar->kind == PCI_BAR_MEM64 ? PCI_BAR_MEM64_BIT
 						     : 0;
 	unsigned n_bytes = bar->kind == PCI_BAR_MEM64 ? 8 : 4;
@@ -328,7 +327,7 @@ static void pci_bar_write_registers(struct pci_bar *bar)
 	for (unsigned i = 0; i < n_bytes; i++)
 		bar->dev->mask[at + i] = (uint8_t)(mask >> (8 * i));
 	bar->dev->mask[PCI_CFG_COMMAND] |=
-		PCI_COMMAND_MASTER | (pci_bar_is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
+		PCI_COMMAND_MASTER | (bar_is_io(bar) ? PCI_COMMAND_IO : PCI_COMMAND_MEMORY);
 	bar->dev->mask[PCI_CFG_COMMAND + 1] |= PCI_COMMAND_INTX_DISABLE >> 8;
 }
 
@@ -351,14 +350,14 @@ int pci_dev_add_bar(struct pci_dev *dev, unsigned idx, enum pci_bar_kind kind, u
 		.ops = ops,
 		.ctx = ctx,
 	};
-	r = pci_bar_allocate(bar);
+	r = allocate_bar(bar);
 	if (!r)
-		r = bus_register(pci_bar_bus(bar), dev->name, BUS_UNMAPPED, size, &pci_bar_ops, bar,
+		r = bus_register(bar_bus(bar), dev->name, BUS_UNMAPPED, size, &pci_bar_ops, bar,
 			&bar->range);
 	if (r < 0)
 		return r;
 	bar->present = true;
-	pci_bar_write_registers(bar);
+	write_bar_registers(bar);
 	return 0;
 }
 

@@ -21,14 +21,14 @@ void pci_config_set(struct pci_dev *dev, unsigned offset, unsigned size, uint32_
 		dev->config[offset + i] = (uint8_t)(value >> (8 * i));
 }
 
-static bool pci_config_overlaps(unsigned offset, unsigned size, unsigned at, unsigned at_size)
+static bool overlaps(unsigned offset, unsigned size, unsigned at, unsigned at_size)
 {
 	return offset < at + at_size && at < offset + size;
 }
 
-static uint32_t pci_config_guest_read(struct pci_dev *dev, unsigned offset, unsigned size)
+static uint32_t read_by_guest(struct pci_dev *dev, unsigned offset, unsigned size)
 {
-	if (pci_config_overlaps(offset, size, PCI_CFG_STATUS, 1)) {
+	if (overlaps(offset, size, PCI_CFG_STATUS, 1)) {
 		uint32_t status = pci_config_get(dev, PCI_CFG_STATUS, 1) & ~PCI_STATUS_INTX;
 
 		pci_config_set(dev, PCI_CFG_STATUS, 1,
@@ -39,8 +39,7 @@ static uint32_t pci_config_guest_read(struct pci_dev *dev, unsigned offset, unsi
 	return pci_config_get(dev, offset, size);
 }
 
-static void pci_config_guest_write(struct pci_dev *dev, unsigned offset, unsigned size,
-	uint32_t value)
+static void write_by_guest(struct pci_dev *dev, unsigned offset, unsigned size, uint32_t value)
 {
 	for (unsigned i = 0; i < size; i++) {
 		uint8_t mask = dev->mask[offset + i];
@@ -49,12 +48,12 @@ static void pci_config_guest_write(struct pci_dev *dev, unsigned offset, unsigne
 		dev->config[offset + i] =
 			(uint8_t)((dev->config[offset + i] & ~mask) | (byte & mask));
 	}
-	if (pci_config_overlaps(offset, size, PCI_CFG_COMMAND, 2) ||
-		pci_config_overlaps(offset, size, PCI_CFG_BAR0, 4 * PCI_N_BARS))
+	if (overlaps(offset, size, PCI_CFG_COMMAND, 2) ||
+		overlaps(offset, size, PCI_CFG_BAR0, 4 * PCI_N_BARS))
 		pci_dev_update_bars(dev);
-	if (pci_config_overlaps(offset, size, PCI_CFG_COMMAND, 2))
+	if (overlaps(offset, size, PCI_CFG_COMMAND, 2))
 		pci_intx_update(dev);
-	if (dev->msix.n_vectors && pci_config_overlaps(offset, size, dev->msix.cap_offset + 2, 2))
+	if (dev->msix.n_vectors && overlaps(offset, size, dev->msix.cap_offset + 2, 2))
 		pci_msix_control_written(dev); /* also decides who interrupts: INTx or MSI-X */
 	if (dev->ops->config_written)
 		dev->ops->config_written(dev->ctx, offset, size);
@@ -64,8 +63,7 @@ static void pci_config_guest_write(struct pci_dev *dev, unsigned offset, unsigne
  * Both ways in end here. devfn counts from bus 0; other buses do not exist. Accesses must be
  * naturally aligned, as the PCI specification asks; an 8-byte one is made of two.
  */
-static uint64_t pci_config_access_read(struct pci_bus *bus, uint64_t devfn, unsigned offset,
-	unsigned size)
+static uint64_t read_access(struct pci_bus *bus, uint64_t devfn, unsigned offset, unsigned size)
 {
 	uint64_t value = UINT64_MAX;
 	struct pci_dev *dev;
@@ -75,16 +73,16 @@ static uint64_t pci_config_access_read(struct pci_bus *bus, uint64_t devfn, unsi
 	(void)pthread_mutex_lock(&bus->lock);
 	dev = bus->devs[devfn >> 3];
 	if (dev && size == 8)
-		value = pci_config_guest_read(dev, offset, 4) |
-			(uint64_t)pci_config_guest_read(dev, offset + 4, 4) << 32;
+		value = read_by_guest(dev, offset, 4) | (uint64_t)read_by_guest(dev, offset + 4, 4)
+								<< 32;
 	else if (dev)
-		value = pci_config_guest_read(dev, offset, size);
+		value = read_by_guest(dev, offset, size);
 	(void)pthread_mutex_unlock(&bus->lock);
 	return value;
 }
 
-static void pci_config_access_write(struct pci_bus *bus, uint64_t devfn, unsigned offset,
-	unsigned size, uint64_t value)
+static void write_access(struct pci_bus *bus, uint64_t devfn, unsigned offset, unsigned size,
+	uint64_t value)
 {
 	struct pci_dev *dev;
 
@@ -93,16 +91,16 @@ static void pci_config_access_write(struct pci_bus *bus, uint64_t devfn, unsigne
 	(void)pthread_mutex_lock(&bus->lock);
 	dev = bus->devs[devfn >> 3];
 	if (dev && size == 8) {
-		pci_config_guest_write(dev, offset, 4, (uint32_t)value);
-		pci_config_guest_write(dev, offset + 4, 4, (uint32_t)(value >> 32));
+		write_by_guest(dev, offset, 4, (uint32_t)value);
+		write_by_guest(dev, offset + 4, 4, (uint32_t)(value >> 32));
 	} else if (dev) {
-		pci_config_guest_write(dev, offset, size, (uint32_t)value);
+		write_by_guest(dev, offset, size, (uint32_t)value);
 	}
 	(void)pthread_mutex_unlock(&bus->lock);
 }
 
 /* Ports 0xcf8..0xcff: a 4-byte access to 0xcf8 is the address, 0xcfc..0xcff the data window. */
-static uint64_t pci_port_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_port(void *ctx, uint64_t offset, unsigned size)
 {
 	struct pci_bus *bus = ctx;
 	uint32_t address;
@@ -116,11 +114,11 @@ static uint64_t pci_port_read(void *ctx, uint64_t offset, unsigned size)
 		return address;
 	if (offset < 4 || !(address & PCI_ADDRESS_ENABLE) || size > 4)
 		return UINT64_MAX;
-	return pci_config_access_read(bus, address >> 8 & 0xffff,
-		(address & 0xfc) + (unsigned)(offset - 4), size);
+	return read_access(bus, address >> 8 & 0xffff, (address & 0xfc) + (unsigned)(offset - 4),
+		size);
 }
 
-static void pci_port_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_port(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct pci_bus *bus = ctx;
 	uint32_t address;
@@ -136,20 +134,20 @@ static void pci_port_write(void *ctx, uint64_t offset, unsigned size, uint64_t v
 	(void)pthread_mutex_unlock(&bus->lock);
 	if (offset < 4 || !(address & PCI_ADDRESS_ENABLE) || size > 4)
 		return;
-	pci_config_access_write(bus, address >> 8 & 0xffff,
-		(address & 0xfc) + (unsigned)(offset - 4), size, value);
+	write_access(bus, address >> 8 & 0xffff, (address & 0xfc) + (unsigned)(offset - 4), size,
+		value);
 }
 
 /* ECAM: 1 MiB per bus, 4 KiB per function. */
-static uint64_t pci_ecam_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_ecam(void *ctx, uint64_t offset, unsigned size)
 {
-	return pci_config_access_read(ctx, offset >> 12, offset & 0xfff, size);
+	return read_access(ctx, offset >> 12, offset & 0xfff, size);
 }
 
-static void pci_ecam_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_ecam(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
-	pci_config_access_write(ctx, offset >> 12, offset & 0xfff, size, value);
+	write_access(ctx, offset >> 12, offset & 0xfff, size, value);
 }
 
-const struct bus_ops pci_config_port_ops = {.read = pci_port_read, .write = pci_port_write};
-const struct bus_ops pci_ecam_ops = {.read = pci_ecam_read, .write = pci_ecam_write};
+const struct bus_ops pci_config_port_ops = {.read = read_port, .write = write_port};
+const struct bus_ops pci_ecam_ops = {.read = read_ecam, .write = write_ecam};

@@ -19,18 +19,18 @@ LOG_MODULE("msix");
 /* Where the four words of a table entry are. */
 enum { PCI_MSIX_ADDR_LO, PCI_MSIX_ADDR_HI, PCI_MSIX_DATA, PCI_MSIX_VECTOR_CTL };
 
-static uint64_t pci_msix_table_bytes(const struct pci_msix *msix)
+static uint64_t table_bytes(const struct pci_msix *msix)
 {
 	return (uint64_t)msix->n_vectors * PCI_MSIX_ENTRY_BYTES;
 }
 
-static uint64_t pci_msix_pba_bytes(const struct pci_msix *msix)
+static uint64_t pba_bytes(const struct pci_msix *msix)
 {
 	return (msix->n_vectors + 63ull) / 64 * 8;
 }
 
 /* Tie the vector's eventfd to its message, or take it off, as enable and mask bits now say. */
-static void pci_msix_sync_locked(struct pci_dev *dev, unsigned vector, bool message_changed)
+static void sync_locked(struct pci_dev *dev, unsigned vector, bool message_changed)
 {
 	struct pci_msix *msix = &dev->msix;
 	struct pci_msix_vector *v = &msix->vectors[vector];
@@ -51,10 +51,10 @@ static void pci_msix_sync_locked(struct pci_dev *dev, unsigned vector, bool mess
 			strerror(-r));
 }
 
-static void pci_msix_sync_all_locked(struct pci_dev *dev)
+static void sync_all_locked(struct pci_dev *dev)
 {
 	for (unsigned i = 0; i < dev->msix.n_vectors; i++)
-		pci_msix_sync_locked(dev, i, false);
+		sync_locked(dev, i, false);
 }
 
 int pci_msix_add(struct pci_dev *dev, unsigned idx, uint64_t table_offset, uint64_t pba_offset,
@@ -124,7 +124,7 @@ void pci_msix_reset(struct pci_dev *dev)
 
 		v->masked = true;
 		v->msi = (struct irq_msi){0};
-		pci_msix_sync_locked(dev, i, false);
+		sync_locked(dev, i, false);
 		(void)!read(v->fd, &count,
 			sizeof(count)); /* what was pending died with the reset */
 	}
@@ -139,7 +139,7 @@ void pci_msix_control_written(struct pci_dev *dev)
 	(void)pthread_mutex_lock(&msix->lock);
 	atomic_store(&msix->enabled, (control & PCI_MSIX_CTL_ENABLE) != 0);
 	msix->function_masked = control & PCI_MSIX_CTL_MASK_ALL;
-	pci_msix_sync_all_locked(dev);
+	sync_all_locked(dev);
 	(void)pthread_mutex_unlock(&msix->lock);
 	pci_intx_update(dev);
 }
@@ -151,11 +151,11 @@ bool pci_msix_owns(const struct pci_dev *dev, unsigned idx, uint64_t offset)
 	const struct pci_msix *msix = &dev->msix;
 
 	return msix->n_vectors && idx == msix->bar_idx &&
-	       (offset - msix->table_offset < pci_msix_table_bytes(msix) ||
-		       offset - msix->pba_offset < pci_msix_pba_bytes(msix));
+	       (offset - msix->table_offset < table_bytes(msix) ||
+		       offset - msix->pba_offset < pba_bytes(msix));
 }
 
-static uint32_t pci_msix_word(const struct pci_msix_vector *v, unsigned word)
+static uint32_t read_word(const struct pci_msix_vector *v, unsigned word)
 {
 	switch (word) {
 	case PCI_MSIX_ADDR_LO:
@@ -169,7 +169,7 @@ static uint32_t pci_msix_word(const struct pci_msix_vector *v, unsigned word)
 	}
 }
 
-static void pci_msix_set_word(struct pci_msix_vector *v, unsigned word, uint32_t value)
+static void write_word(struct pci_msix_vector *v, unsigned word, uint32_t value)
 {
 	switch (word) {
 	case PCI_MSIX_ADDR_LO:
@@ -187,7 +187,7 @@ static void pci_msix_set_word(struct pci_msix_vector *v, unsigned word, uint32_t
 	}
 }
 
-static uint64_t pci_msix_read_pending_locked(const struct pci_msix *msix, uint64_t offset)
+static uint64_t read_pending_locked(const struct pci_msix *msix, uint64_t offset)
 {
 	unsigned first = (unsigned)(offset / 8) * 64;
 	uint64_t bits = 0;
@@ -209,14 +209,14 @@ uint64_t pci_msix_bar_read(struct pci_dev *dev, uint64_t offset, unsigned size)
 	uint64_t at = offset - msix->table_offset, value = 0;
 
 	(void)pthread_mutex_lock(&msix->lock);
-	if (at >= pci_msix_table_bytes(msix)) {
-		value = pci_msix_read_pending_locked(msix, offset - msix->pba_offset);
+	if (at >= table_bytes(msix)) {
+		value = read_pending_locked(msix, offset - msix->pba_offset);
 	} else if (size >= 4 && !(at & (size - 1))) {
 		const struct pci_msix_vector *v = &msix->vectors[at / PCI_MSIX_ENTRY_BYTES];
 
-		value = pci_msix_word(v, at / 4 % 4);
+		value = read_word(v, at / 4 % 4);
 		if (size == 8)
-			value |= (uint64_t)pci_msix_word(v, at / 4 % 4 + 1) << 32;
+			value |= (uint64_t)read_word(v, at / 4 % 4 + 1) << 32;
 	}
 	(void)pthread_mutex_unlock(&msix->lock);
 	return value;
@@ -230,14 +230,14 @@ void pci_msix_bar_write(struct pci_dev *dev, uint64_t offset, unsigned size, uin
 	unsigned vector = (unsigned)(at / PCI_MSIX_ENTRY_BYTES);
 	struct irq_msi before;
 
-	if (at >= pci_msix_table_bytes(msix) || size < 4 || at & (size - 1))
+	if (at >= table_bytes(msix) || size < 4 || at & (size - 1))
 		return;
 	(void)pthread_mutex_lock(&msix->lock);
 	before = msix->vectors[vector].msi;
-	pci_msix_set_word(&msix->vectors[vector], at / 4 % 4, (uint32_t)value);
+	write_word(&msix->vectors[vector], at / 4 % 4, (uint32_t)value);
 	if (size == 8)
-		pci_msix_set_word(&msix->vectors[vector], at / 4 % 4 + 1, (uint32_t)(value >> 32));
-	pci_msix_sync_locked(dev, vector,
+		write_word(&msix->vectors[vector], at / 4 % 4 + 1, (uint32_t)(value >> 32));
+	sync_locked(dev, vector,
 		before.addr != msix->vectors[vector].msi.addr ||
 			before.data != msix->vectors[vector].msi.data);
 	(void)pthread_mutex_unlock(&msix->lock);

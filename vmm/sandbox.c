@@ -116,7 +116,7 @@ static const uint32_t sandbox_vcpu_ioctls[] = {
 
 #define N(list) (sizeof(list) / sizeof((list)[0]))
 
-static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n_calls)
+static int allow_call(scmp_filter_ctx filter, const int *calls, size_t n_calls)
 {
 	int r = 0;
 
@@ -126,7 +126,7 @@ static int sandbox_allow(scmp_filter_ctx filter, const int *calls, size_t n_call
 }
 
 /* Allow a call whose second argument is one of a list; the kernel takes 32 bits of it. */
-static int sandbox_allow_commands(scmp_filter_ctx filter, int call, const uint32_t *commands,
+static int allow_commands(scmp_filter_ctx filter, int call, const uint32_t *commands,
 	size_t n_commands)
 {
 	int r = 0;
@@ -137,12 +137,12 @@ static int sandbox_allow_commands(scmp_filter_ctx filter, int call, const uint32
 	return r;
 }
 
-static int sandbox_allow_common(scmp_filter_ctx filter)
+static int allow_common(scmp_filter_ctx filter)
 {
 	/* Signals to ourselves only: the kick of a vCPU, Ctrl-A x. */
 	static const int to_process[] = {SCMP_SYS(kill), SCMP_SYS(tgkill)};
 	static const int with_protection[] = {SCMP_SYS(mmap), SCMP_SYS(mprotect)};
-	int r = sandbox_allow(filter, sandbox_common, N(sandbox_common));
+	int r = allow_call(filter, sandbox_common, N(sandbox_common));
 
 	for (size_t i = 0; !r && i < N(to_process); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, to_process[i], 1,
@@ -154,34 +154,34 @@ static int sandbox_allow_common(scmp_filter_ctx filter)
 }
 
 /* Stream sockets only: a datagram reaches any address without connect(). */
-static int sandbox_allow_unix_stream(scmp_filter_ctx filter, int call)
+static int allow_unix_stream(scmp_filter_ctx filter, int call)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A0(SCMP_CMP_EQ, AF_UNIX),
 		SCMP_A1(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK),
 			SOCK_STREAM));
 }
 
-static int sandbox_allow_main(scmp_filter_ctx filter, const struct sandbox_needs *needs)
+static int allow_main(scmp_filter_ctx filter, const struct sandbox_needs *needs)
 {
 	static const int removals[] = {SCMP_SYS(unlink), SCMP_SYS(unlinkat)};
-	int r = sandbox_allow(filter, sandbox_main, N(sandbox_main));
+	int r = allow_call(filter, sandbox_main, N(sandbox_main));
 
 	if (!r)
-		r = sandbox_allow_commands(filter, SCMP_SYS(fcntl), sandbox_main_fcntls,
+		r = allow_commands(filter, SCMP_SYS(fcntl), sandbox_main_fcntls,
 			N(sandbox_main_fcntls));
 	if (!r)
-		r = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_main_ioctls,
+		r = allow_commands(filter, SCMP_SYS(ioctl), sandbox_main_ioctls,
 			N(sandbox_main_ioctls));
 	if (!r) /* unix_conn_receive_inline() */
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(setsockopt), 2,
 			SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET), SCMP_A2(SCMP_CMP_EQ, SO_OOBINLINE));
 	if (!r) /* the channel on which a vhost-user back-end talks to us */
-		r = sandbox_allow_unix_stream(filter, SCMP_SYS(socketpair));
+		r = allow_unix_stream(filter, SCMP_SYS(socketpair));
 	if (!r) /* send(): no address */
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(sendto), 1,
 			SCMP_A4(SCMP_CMP_EQ, 0));
 	if (!r && needs->connects) {
-		r = sandbox_allow_unix_stream(filter, SCMP_SYS(socket));
+		r = allow_unix_stream(filter, SCMP_SYS(socket));
 		if (!r)
 			r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(connect), 0);
 	}
@@ -192,27 +192,27 @@ static int sandbox_allow_main(scmp_filter_ctx filter, const struct sandbox_needs
 	return r;
 }
 
-static int sandbox_allow_vcpu(scmp_filter_ctx filter)
+static int allow_vcpu(scmp_filter_ctx filter)
 {
-	int r = sandbox_allow_commands(filter, SCMP_SYS(ioctl), sandbox_vcpu_ioctls,
+	int r = allow_commands(filter, SCMP_SYS(ioctl), sandbox_vcpu_ioctls,
 		N(sandbox_vcpu_ioctls));
 
 	/* Each exit of the guest goes through the filter: KVM_RUN is looked for first. */
 	return r ? r : seccomp_syscall_priority(filter, SCMP_SYS(ioctl), UINT8_MAX);
 }
 
-static int sandbox_allow_kind(scmp_filter_ctx filter, enum sandbox_kind kind,
+static int allow_kind(scmp_filter_ctx filter, enum sandbox_kind kind,
 	const struct sandbox_needs *needs)
 {
 	switch (kind) {
 	case SANDBOX_MAIN:
-		return sandbox_allow_main(filter, needs);
+		return allow_main(filter, needs);
 	case SANDBOX_DISK:
-		return sandbox_allow(filter, sandbox_disk, N(sandbox_disk));
+		return allow_call(filter, sandbox_disk, N(sandbox_disk));
 	case SANDBOX_CLOSER:
-		return sandbox_allow(filter, sandbox_closer, N(sandbox_closer));
+		return allow_call(filter, sandbox_closer, N(sandbox_closer));
 	case SANDBOX_VCPU:
-		return sandbox_allow_vcpu(filter);
+		return allow_vcpu(filter);
 	}
 	return -EINVAL;
 }
@@ -225,9 +225,9 @@ int sandbox_enter(enum sandbox_kind kind, const struct sandbox_needs *needs)
 
 	if (!filter)
 		return -ENOMEM;
-	r = sandbox_allow_common(filter);
+	r = allow_common(filter);
 	if (!r)
-		r = sandbox_allow_kind(filter, kind, needs ? needs : &no_needs);
+		r = allow_kind(filter, kind, needs ? needs : &no_needs);
 	if (!r)
 		r = seccomp_load(filter); /* sets no_new_privs first */
 	seccomp_release(filter);
@@ -235,7 +235,7 @@ int sandbox_enter(enum sandbox_kind kind, const struct sandbox_needs *needs)
 }
 
 /* Async-signal-safe: the digits of value before end. Returns where they begin. */
-static char *sandbox_format_number(char *end, unsigned long value, unsigned base)
+static char *format_number(char *end, unsigned long value, unsigned base)
 {
 	do {
 		*--end = "0123456789abcdef"[value % base];
@@ -244,13 +244,13 @@ static char *sandbox_format_number(char *end, unsigned long value, unsigned base
 	return end;
 }
 
-static void sandbox_say(const char *text, size_t len)
+static void say_text(const char *text, size_t len)
 {
 	(void)!write(STDERR_FILENO, text, len); /* nobody left to tell */
 }
 
 /* Async-signal-safe: only write(2) and _exit(2). */
-static void sandbox_on_sigsys(int signo, siginfo_t *info, void *context)
+static void on_sigsys(int signo, siginfo_t *info, void *context)
 {
 	static const char text[] = "vmm: error: sandbox: system call number ";
 	static const char command[] = ", command 0x";
@@ -258,23 +258,22 @@ static void sandbox_on_sigsys(int signo, siginfo_t *info, void *context)
 		" is not allowed\nvmm: hint: this is a bug; --no-seccomp avoids it\n";
 	const ucontext_t *registers = context;
 	char digits[24], *end = digits + sizeof(digits);
-	char *at = sandbox_format_number(end, (unsigned)info->si_syscall, 10);
+	char *at = format_number(end, (unsigned)info->si_syscall, 10);
 
-	sandbox_say(text, sizeof(text) - 1);
-	sandbox_say(at, (size_t)(end - at));
+	say_text(text, sizeof(text) - 1);
+	say_text(at, (size_t)(end - at));
 	if (info->si_syscall == SCMP_SYS(ioctl) || info->si_syscall == SCMP_SYS(fcntl)) {
-		at = sandbox_format_number(end,
-			(unsigned long)registers->uc_mcontext.gregs[REG_RSI], 16);
-		sandbox_say(command, sizeof(command) - 1);
-		sandbox_say(at, (size_t)(end - at));
+		at = format_number(end, (unsigned long)registers->uc_mcontext.gregs[REG_RSI], 16);
+		say_text(command, sizeof(command) - 1);
+		say_text(at, (size_t)(end - at));
 	}
-	sandbox_say(hint, sizeof(hint) - 1);
+	say_text(hint, sizeof(hint) - 1);
 	_exit(EXIT_FAILURE);
 }
 
 void sandbox_init(void)
 {
-	struct sigaction action = {.sa_sigaction = sandbox_on_sigsys, .sa_flags = SA_SIGINFO};
+	struct sigaction action = {.sa_sigaction = on_sigsys, .sa_flags = SA_SIGINFO};
 
 	(void)sigaction(SIGSYS, &action, NULL); /* cannot fail for a valid signal */
 	/*

@@ -35,7 +35,7 @@ unsigned sandbox_landlock_version(void)
 }
 
 /* Everything that this version of Landlock can refuse. Returns the size that it knows. */
-static size_t sandbox_all_rules(unsigned version, struct landlock_rules *ret_rules)
+static size_t all_rules(unsigned version, struct landlock_rules *ret_rules)
 {
 	*ret_rules = (struct landlock_rules){.access_fs = LANDLOCK_FS_OF_VERSION_1};
 	if (version >= 2)
@@ -54,7 +54,7 @@ static size_t sandbox_all_rules(unsigned version, struct landlock_rules *ret_rul
 			    : offsetof(struct landlock_rules, access_net);
 }
 
-static int sandbox_allow_removal(int rules_fd, const char *folder)
+static int allow_removal(int rules_fd, const char *folder)
 {
 	struct landlock_path_beneath_attr rule = {
 		.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
@@ -74,7 +74,7 @@ int sandbox_enter_files(const char *const *folders, unsigned n_folders)
 {
 	unsigned version = sandbox_landlock_version();
 	struct landlock_rules rules;
-	size_t size = sandbox_all_rules(version, &rules);
+	size_t size = all_rules(version, &rules);
 	int rules_fd, r = 0;
 
 	if (!version)
@@ -83,7 +83,7 @@ int sandbox_enter_files(const char *const *folders, unsigned n_folders)
 	if (rules_fd < 0)
 		return -errno;
 	for (unsigned i = 0; !r && i < n_folders; i++)
-		r = sandbox_allow_removal(rules_fd, folders[i]);
+		r = allow_removal(rules_fd, folders[i]);
 	if (!r && (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
 			  syscall(SYS_landlock_restrict_self, rules_fd, 0) < 0))
 		r = -errno;

@@ -53,7 +53,7 @@ struct vcpus {
 
 /* Exits */
 
-static uint64_t vcpu_load(const uint8_t *data, unsigned size)
+static uint64_t load_value(const uint8_t *data, unsigned size)
 {
 	uint64_t value = 0;
 
@@ -61,7 +61,7 @@ static uint64_t vcpu_load(const uint8_t *data, unsigned size)
 	return value;
 }
 
-static void vcpu_handle_pio(struct vcpu *vcpu)
+static void handle_pio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	struct bus *pio = vcpu->set->config.pio;
@@ -70,7 +70,7 @@ static void vcpu_handle_pio(struct vcpu *vcpu)
 
 	for (uint32_t i = 0; i < run->io.count; i++, data += size) {
 		if (run->io.direction == KVM_EXIT_IO_OUT) {
-			bus_write(pio, run->io.port, size, vcpu_load(data, size));
+			bus_write(pio, run->io.port, size, load_value(data, size));
 		} else {
 			uint64_t value = bus_read(pio, run->io.port, size);
 
@@ -80,7 +80,7 @@ static void vcpu_handle_pio(struct vcpu *vcpu)
 }
 
 /* KVM hands over 1..8 bytes; odd lengths become aligned powers of two. */
-static void vcpu_handle_mmio(struct vcpu *vcpu)
+static void handle_mmio(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 	struct bus *mmio = vcpu->set->config.mmio;
@@ -93,7 +93,7 @@ static void vcpu_handle_mmio(struct vcpu *vcpu)
 			size /= 2)
 			;
 		if (run->mmio.is_write) {
-			bus_write(mmio, addr, size, vcpu_load(run->mmio.data + at, size));
+			bus_write(mmio, addr, size, load_value(run->mmio.data + at, size));
 		} else {
 			uint64_t value = bus_read(mmio, addr, size);
 
@@ -102,7 +102,7 @@ static void vcpu_handle_mmio(struct vcpu *vcpu)
 	}
 }
 
-static void vcpu_report(struct vcpu *vcpu, enum vcpu_event event, const char *reason)
+static void report_event(struct vcpu *vcpu, enum vcpu_event event, const char *reason)
 {
 	struct vcpus *set = vcpu->set;
 
@@ -110,7 +110,7 @@ static void vcpu_report(struct vcpu *vcpu, enum vcpu_event event, const char *re
 	vcpus_hold(set);
 }
 
-static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t detail)
+static void report_failure(struct vcpu *vcpu, const char *what, uint64_t detail)
 {
 	struct kvm_regs regs = {0};
 	char reason[160];
@@ -118,20 +118,20 @@ static void vcpu_report_failure(struct vcpu *vcpu, const char *what, uint64_t de
 	(void)ioctl(vcpu->fd, KVM_GET_REGS, &regs); /* best effort: for the message */
 	(void)snprintf(reason, sizeof(reason), "vCPU %u: %s (0x%llx) at rip 0x%llx", vcpu->id, what,
 		(unsigned long long)detail, (unsigned long long)regs.rip);
-	vcpu_report(vcpu, VCPU_FAIL, reason);
+	report_event(vcpu, VCPU_FAIL, reason);
 }
 
 /* Returns 0, or -ECANCELED after an exit behind which this vCPU cannot go on as it is. */
-static int vcpu_handle_exit(struct vcpu *vcpu)
+static int handle_exit(struct vcpu *vcpu)
 {
 	struct kvm_run *run = vcpu->run;
 
 	switch (run->exit_reason) {
 	case KVM_EXIT_IO:
-		vcpu_handle_pio(vcpu);
+		handle_pio(vcpu);
 		return 0;
 	case KVM_EXIT_MMIO:
-		vcpu_handle_mmio(vcpu);
+		handle_mmio(vcpu);
 		return 0;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
@@ -139,24 +139,24 @@ static int vcpu_handle_exit(struct vcpu *vcpu)
 		return 0;
 	case KVM_EXIT_SHUTDOWN:
 		/* Without registers: on AMD they are the processor's after its own reset. */
-		vcpu_report(vcpu, VCPU_RESET, "triple fault");
+		report_event(vcpu, VCPU_RESET, "triple fault");
 		break;
 	case KVM_EXIT_SYSTEM_EVENT:
-		vcpu_report(vcpu, VCPU_RESET, "system event");
+		report_event(vcpu, VCPU_RESET, "system event");
 		break;
 	case KVM_EXIT_FAIL_ENTRY:
-		vcpu_report_failure(vcpu, "the processor refused to enter the guest",
+		report_failure(vcpu, "the processor refused to enter the guest",
 			run->fail_entry.hardware_entry_failure_reason);
 		break;
 	case KVM_EXIT_INTERNAL_ERROR:
-		vcpu_report_failure(vcpu,
+		report_failure(vcpu,
 			run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION
 				? "KVM cannot emulate an instruction"
 				: "KVM internal error",
 			run->internal.suberror);
 		break;
 	default:
-		vcpu_report_failure(vcpu, "unknown exit from KVM", run->exit_reason);
+		report_failure(vcpu, "unknown exit from KVM", run->exit_reason);
 		break;
 	}
 	return -ECANCELED;
@@ -164,23 +164,23 @@ static int vcpu_handle_exit(struct vcpu *vcpu)
 
 /* One KVM_RUN. Returns 0 after an exit that was handled, -EINTR when kicked, else it was reported.
  */
-static int vcpu_run_once(struct vcpu *vcpu)
+static int run_once(struct vcpu *vcpu)
 {
 	int r = ioctl(vcpu->fd, KVM_RUN, 0) < 0 ? -errno : 0;
 
 	if (!r) {
-		r = vcpu_handle_exit(vcpu);
+		r = handle_exit(vcpu);
 	} else if (r == -EAGAIN) {
 		r = 0; /* an application processor was woken by INIT */
 	} else if (r != -EINTR) {
-		vcpu_report_failure(vcpu, strerror(-r), (uint64_t)-r);
+		report_failure(vcpu, strerror(-r), (uint64_t)-r);
 	}
 	return r;
 }
 
 /* Thread */
 
-static bool vcpu_wait_to_run(struct vcpu *vcpu)
+static bool wait_to_run(struct vcpu *vcpu)
 {
 	struct vcpus *set = vcpu->set;
 	bool quit;
@@ -199,13 +199,13 @@ static bool vcpu_wait_to_run(struct vcpu *vcpu)
 }
 
 /* Let KVM finish the instruction whose I/O we answered: the flag is up, so it does only that. */
-static void vcpu_finish_io(struct vcpu *vcpu)
+static void finish_io(struct vcpu *vcpu)
 {
-	while (vcpu->run->immediate_exit && vcpu_run_once(vcpu) == 0)
+	while (vcpu->run->immediate_exit && run_once(vcpu) == 0)
 		;
 }
 
-static int vcpu_enter(struct vcpus *set)
+static int enter_thread(struct vcpus *set)
 {
 	int r = set->config.enter_fn ? set->config.enter_fn(set->config.ctx) : 0;
 
@@ -218,17 +218,17 @@ static int vcpu_enter(struct vcpus *set)
 	return r;
 }
 
-static void *vcpu_thread(void *arg)
+static void *run_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
 	struct vcpus *set = vcpu->set;
 
-	if (vcpu_enter(set) < 0)
+	if (enter_thread(set) < 0)
 		return NULL;
-	while (vcpu_wait_to_run(vcpu)) {
+	while (wait_to_run(vcpu)) {
 		while (!*(volatile uint8_t *)&vcpu->run->immediate_exit)
-			(void)vcpu_run_once(vcpu); /* failures were reported and raise the flag */
-		vcpu_finish_io(vcpu);
+			(void)run_once(vcpu); /* failures were reported and raise the flag */
+		finish_io(vcpu);
 	}
 	return NULL;
 }
@@ -246,13 +246,13 @@ static int vcpus_wait_entered(struct vcpus *set, unsigned n_threads, struct err 
 	return r < 0 ? err_set(err, r, "vCPU threads: cannot be confined: %s", strerror(-r)) : 0;
 }
 
-static void vcpu_kick_ignore(int signo)
+static void ignore_kick(int signo)
 {
 }
 
 int vcpus_start_threads(struct vcpus *set, struct err *err)
 {
-	struct sigaction action = {.sa_handler = vcpu_kick_ignore};
+	struct sigaction action = {.sa_handler = ignore_kick};
 	sigset_t all, before;
 	int r = 0;
 
@@ -265,7 +265,7 @@ int vcpus_start_threads(struct vcpus *set, struct err *err)
 	for (unsigned i = 0; !r && i < set->n_vcpus; i++) {
 		char name[16];
 
-		r = -pthread_create(&set->vcpus[i].thread, NULL, vcpu_thread, &set->vcpus[i]);
+		r = -pthread_create(&set->vcpus[i].thread, NULL, run_thread, &set->vcpus[i]);
 		if (r < 0)
 			break;
 		set->vcpus[i].has_thread = true;
@@ -327,7 +327,7 @@ void vcpus_park(struct vcpus *set)
 
 /* Creation */
 
-static int vcpu_create(struct vcpus *set, unsigned id, const struct cpuid_table *supported,
+static int create_vcpu(struct vcpus *set, unsigned id, const struct cpuid_table *supported,
 	bool tsc_deadline, struct err *err)
 {
 	struct vcpu *vcpu = &set->vcpus[id];
@@ -387,7 +387,7 @@ int vcpus_create(const struct vcpus_config *config, struct vcpus **ret_vcpus, st
 	(void)pthread_cond_init(&set->changed, NULL);
 	r = cpuid_read_supported(config->kvm_fd, supported, err);
 	for (unsigned i = 0; !r && i < config->n_vcpus; i++)
-		r = vcpu_create(set, i, supported, tsc_deadline, err);
+		r = create_vcpu(set, i, supported, tsc_deadline, err);
 	free(supported);
 	if (r < 0) {
 		vcpus_destroy(set);

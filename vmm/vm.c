@@ -50,7 +50,7 @@ struct vm {
 	char fail_reason[256];
 };
 
-static void vm_set_state(struct vm *vm, enum vm_state state, const char *reason)
+static void set_state(struct vm *vm, enum vm_state state, const char *reason)
 {
 	vm->state = state;
 	(void)snprintf(vm->reason, sizeof(vm->reason), "%.*s", (int)sizeof(vm->reason) - 1, reason);
@@ -59,7 +59,7 @@ static void vm_set_state(struct vm *vm, enum vm_state state, const char *reason)
 
 /* Requests: bits that any thread raises, an eventfd that wakes the loop. */
 
-static void vm_raise(struct vm *vm, unsigned bits)
+static void raise_line(struct vm *vm, unsigned bits)
 {
 	static const uint64_t one = 1;
 
@@ -70,41 +70,41 @@ static void vm_raise(struct vm *vm, unsigned bits)
 
 void vm_request(struct vm *vm, enum vm_request request)
 {
-	vm_raise(vm, request);
+	raise_line(vm, request);
 }
 
-static void vm_fail(struct vm *vm, const char *reason)
+static void fail_vm(struct vm *vm, const char *reason)
 {
 	vm->is_resetting = false;
 	vcpus_park(vm->vcpus);
 	log_err("%s", reason);
-	vm_set_state(vm, VM_FAILED, reason);
+	set_state(vm, VM_FAILED, reason);
 }
 
-static void vm_on_vcpu_event(void *ctx, enum vcpu_event event, const char *reason)
+static void on_vcpu_event(void *ctx, enum vcpu_event event, const char *reason)
 {
 	struct vm *vm = ctx;
 
 	if (event == VCPU_RESET) {
 		log_notice_ratelimited("%s, resetting the machine", reason);
-		vm_raise(vm, VM_REQUEST_RESET);
+		raise_line(vm, VM_REQUEST_RESET);
 		return;
 	}
 	(void)pthread_mutex_lock(&vm->fail_lock);
 	if (!vm->fail_reason[0])
 		(void)snprintf(vm->fail_reason, sizeof(vm->fail_reason), "%s", reason);
 	(void)pthread_mutex_unlock(&vm->fail_lock);
-	vm_raise(vm, VM_REQUEST_FAIL);
+	raise_line(vm, VM_REQUEST_FAIL);
 }
 
-static int vm_on_vcpu_enter(void *ctx)
+static int on_vcpu_enter(void *ctx)
 {
 	struct vm *vm = ctx;
 
 	return vm->ops->enter_vcpu ? vm->ops->enter_vcpu(vm->ctx) : 0;
 }
 
-static void vm_take_failure(struct vm *vm)
+static void take_failure(struct vm *vm)
 {
 	char reason[sizeof(vm->fail_reason)];
 
@@ -112,20 +112,20 @@ static void vm_take_failure(struct vm *vm)
 	memcpy(reason, vm->fail_reason, sizeof(reason));
 	vm->fail_reason[0] = '\0';
 	(void)pthread_mutex_unlock(&vm->fail_lock);
-	vm_fail(vm, reason);
+	fail_vm(vm, reason);
 }
 
-static int vm_advance_reset(struct vm *vm, struct err *err);
+static int advance_reset(struct vm *vm, struct err *err);
 
-static void vm_hold(struct vm *vm, const char *reason)
+static void hold_vm(struct vm *vm, const char *reason)
 {
 	vcpus_park(vm->vcpus);
 	vm->ops->pause(vm->ctx, true);
 	vcpus_note_pause(vm->vcpus);
-	vm_set_state(vm, VM_PAUSED, reason);
+	set_state(vm, VM_PAUSED, reason);
 }
 
-static void vm_on_request(void *ctx, int fd, uint32_t events)
+static void on_request(void *ctx, int fd, uint32_t events)
 {
 	struct vm *vm = ctx;
 	struct err err = {0};
@@ -135,26 +135,26 @@ static void vm_on_request(void *ctx, int fd, uint32_t events)
 	(void)!read(fd, &count, sizeof(count));
 	bits = atomic_exchange(&vm->requests, 0);
 	if (vm->is_resetting) {
-		(void)vm_advance_reset(vm, &err); /* has set the state and logged */
+		(void)advance_reset(vm, &err); /* has set the state and logged */
 		return;
 	}
 	if (vm->state != VM_RUNNING && vm->state != VM_PAUSED)
 		return; /* overtaken by an earlier one */
 	if (bits & VM_REQUEST_FAIL)
-		vm_take_failure(vm);
+		take_failure(vm);
 	else if (bits & VM_REQUEST_POWER_OFF)
 		vm_power_off(vm, "guest powered off");
 	else if (bits & VM_REQUEST_RESET)
 		(void)vm_reset(vm, &err); /* has set the state and logged */
 	else if (bits & VM_REQUEST_PAUSE)
-		vm_hold(vm, vm->ops->pause_reason(vm->ctx));
+		hold_vm(vm, vm->ops->pause_reason(vm->ctx));
 	else if (vm->state == VM_RUNNING && vm->ops->is_quiet(vm->ctx))
 		vcpus_run(vm->vcpus); /* whoever raised this has held them */
 }
 
 /* Creation */
 
-static int vm_ioeventfd(void *ctx, uint64_t addr, unsigned len, int fd, bool assign)
+static int set_ioeventfd(void *ctx, uint64_t addr, unsigned len, int fd, bool assign)
 {
 	struct vm *vm = ctx;
 	struct kvm_ioeventfd ioeventfd = {
@@ -167,7 +167,7 @@ static int vm_ioeventfd(void *ctx, uint64_t addr, unsigned len, int fd, bool ass
 	return ioctl(vm->vm_fd, KVM_IOEVENTFD, &ioeventfd) < 0 ? -errno : 0;
 }
 
-static int vm_create_kvm(struct vm *vm, struct err *err)
+static int create_kvm(struct vm *vm, struct err *err)
 {
 	uint64_t identity_map = LAYOUT_IDENTITY_MAP;
 	int r;
@@ -186,7 +186,7 @@ static int vm_create_kvm(struct vm *vm, struct err *err)
 
 /* After the memory: each of these starts a grace period in KVM that the memory would wait for, 5 to
  * 10 ms on a small host. */
-static int vm_add_chips(struct vm *vm, struct err *err)
+static int add_chips(struct vm *vm, struct err *err)
 {
 	struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 
@@ -200,7 +200,7 @@ static int vm_add_chips(struct vm *vm, struct err *err)
 	return 0;
 }
 
-static int vm_add_memory(struct vm *vm, const struct config *config, struct err *err)
+static int add_memory(struct vm *vm, const struct config *config, struct err *err)
 {
 	const struct mem_region *regions;
 	unsigned n_regions;
@@ -225,7 +225,7 @@ static int vm_add_memory(struct vm *vm, const struct config *config, struct err 
 	return 0;
 }
 
-static int vm_add_buses(struct vm *vm, struct err *err)
+static int add_buses(struct vm *vm, struct err *err)
 {
 	int r = bus_create("pio", 0x10000, &vm->pio);
 
@@ -236,11 +236,11 @@ static int vm_add_buses(struct vm *vm, struct err *err)
 	if (r < 0)
 		return err_set(err, r, "machine: cannot make buses and interrupts: %s",
 			strerror(-r));
-	bus_set_ioeventfd_hook(vm->mmio, vm_ioeventfd, vm);
+	bus_set_ioeventfd_hook(vm->mmio, set_ioeventfd, vm);
 	return 0;
 }
 
-static int vm_add_vcpus(struct vm *vm, const struct config *config, struct err *err)
+static int add_vcpus(struct vm *vm, const struct config *config, struct err *err)
 {
 	struct vcpus_config vcpus = {
 		.kvm_fd = vm->kvm_fd,
@@ -248,8 +248,8 @@ static int vm_add_vcpus(struct vm *vm, const struct config *config, struct err *
 		.n_vcpus = config->n_vcpus,
 		.pio = vm->pio,
 		.mmio = vm->mmio,
-		.event_fn = vm_on_vcpu_event,
-		.enter_fn = vm_on_vcpu_enter,
+		.event_fn = on_vcpu_event,
+		.enter_fn = on_vcpu_enter,
 		.ctx = vm,
 	};
 	int r = vcpus_create(&vcpus, &vm->vcpus, err);
@@ -278,21 +278,21 @@ int vm_create(const struct config *config, int kvm_fd, struct ev *ev, const stru
 	vm->vm_fd = -1;
 	(void)pthread_mutex_init(&vm->fail_lock, NULL);
 	vm->request_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	r = vm->request_fd < 0 ? -errno
-			       : ev_add_io(ev, vm->request_fd, EPOLLIN, vm_on_request, vm,
-					 &vm->request_source);
+	r = vm->request_fd < 0
+		    ? -errno
+		    : ev_add_io(ev, vm->request_fd, EPOLLIN, on_request, vm, &vm->request_source);
 	if (r < 0)
 		(void)err_set(err, r, "machine: cannot make an eventfd: %s", strerror(-r));
 	if (!r)
-		r = vm_create_kvm(vm, err);
+		r = create_kvm(vm, err);
 	if (!r)
-		r = vm_add_memory(vm, config, err);
+		r = add_memory(vm, config, err);
 	if (!r)
-		r = vm_add_chips(vm, err);
+		r = add_chips(vm, err);
 	if (!r)
-		r = vm_add_buses(vm, err);
+		r = add_buses(vm, err);
 	if (!r)
-		r = vm_add_vcpus(vm, config, err);
+		r = add_vcpus(vm, config, err);
 	(void)close(vm->kvm_fd); /* nobody shall make another VM with it */
 	vm->kvm_fd = -1;
 	if (r < 0) {
@@ -350,14 +350,14 @@ struct irq *vm_irq(struct vm *vm)
 
 /* States */
 
-static int vm_wrong_state(struct err *err, const char *msg)
+static int wrong_state(struct err *err, const char *msg)
 {
 	(void)err_set(err, -EBUSY, "%s", msg);
 	err_name(err, "WrongState");
 	return -EBUSY;
 }
 
-static int vm_power_on(struct vm *vm, struct err *err)
+static int power_on(struct vm *vm, struct err *err)
 {
 	struct boot_entry entry;
 	int r = state_chips_restore(vm->vm_fd, vm->power_on_chips);
@@ -379,7 +379,7 @@ static int vm_power_on(struct vm *vm, struct err *err)
 
 int vm_start(struct vm *vm, struct err *err)
 {
-	int r = vm_power_on(vm, err);
+	int r = power_on(vm, err);
 
 	if (!r)
 		r = vcpus_start_threads(vm->vcpus, err);
@@ -388,16 +388,16 @@ int vm_start(struct vm *vm, struct err *err)
 	if (r < 0)
 		return r;
 	vcpus_run(vm->vcpus);
-	vm_set_state(vm, VM_RUNNING, "");
+	set_state(vm, VM_RUNNING, "");
 	return 0;
 }
 
-static void vm_let_run(struct vm *vm)
+static void let_run(struct vm *vm)
 {
 	vm->ops->pause(vm->ctx, false);
 	if (vm->ops->is_quiet(vm->ctx))
 		vcpus_run(vm->vcpus); /* else when the devices are */
-	vm_set_state(vm, VM_RUNNING, "");
+	set_state(vm, VM_RUNNING, "");
 }
 
 int vm_pause(struct vm *vm, struct err *err)
@@ -407,8 +407,8 @@ int vm_pause(struct vm *vm, struct err *err)
 	if (vm->state == VM_PAUSED || vm->is_resetting)
 		return 0;
 	if (vm->state != VM_RUNNING)
-		return vm_wrong_state(err, "machine is not running, it cannot be paused");
-	vm_hold(vm, "");
+		return wrong_state(err, "machine is not running, it cannot be paused");
+	hold_vm(vm, "");
 	return 0;
 }
 
@@ -419,33 +419,33 @@ int vm_resume(struct vm *vm, struct err *err)
 	if (vm->state == VM_RUNNING || vm->is_resetting)
 		return 0;
 	if (vm->state != VM_PAUSED)
-		return vm_wrong_state(err, "machine is not paused, it cannot be resumed");
-	vm_let_run(vm);
+		return wrong_state(err, "machine is not paused, it cannot be resumed");
+	let_run(vm);
 	return 0;
 }
 
 /* Once the devices are quiet: the second half of a reset. */
-static int vm_advance_reset(struct vm *vm, struct err *err)
+static int advance_reset(struct vm *vm, struct err *err)
 {
 	int r;
 
 	if (!vm->ops->is_quiet(vm->ctx))
 		return 0;
 	vm->is_resetting = false;
-	r = vm_power_on(vm, err);
+	r = power_on(vm, err);
 	if (r < 0) {
 		(void)err_prefix(err, "reset");
-		vm_fail(vm, err ? err->msg : "reset failed");
+		fail_vm(vm, err ? err->msg : "reset failed");
 		return r;
 	}
 	vm->n_resets++;
 	log_notice_ratelimited("machine was reset"); /* a guest may do nothing else */
 	if (!vm->stays_paused) {
-		vm_let_run(vm);
+		let_run(vm);
 		return 0;
 	}
 	vm->ops->pause(vm->ctx, true);
-	vm_set_state(vm, VM_PAUSED, "");
+	set_state(vm, VM_PAUSED, "");
 	return 0;
 }
 
@@ -454,12 +454,12 @@ int vm_reset(struct vm *vm, struct err *err)
 	if (vm->is_resetting)
 		return 0;
 	if (vm->state == VM_STARTING || vm->state == VM_STOPPED)
-		return vm_wrong_state(err, "machine is not running, it cannot be reset");
+		return wrong_state(err, "machine is not running, it cannot be reset");
 	vcpus_park(vm->vcpus);
 	vm->is_resetting = true;
 	vm->stays_paused = vm->state == VM_PAUSED;
 	vm->ops->begin_reset(vm->ctx);
-	return vm_advance_reset(vm, err);
+	return advance_reset(vm, err);
 }
 
 bool vm_is_resetting(const struct vm *vm)
@@ -474,7 +474,7 @@ void vm_power_off(struct vm *vm, const char *reason)
 	vcpus_park(vm->vcpus);
 	vm->is_resetting = false;
 	log_info("machine is off: %s", reason);
-	vm_set_state(vm, VM_STOPPED, reason);
+	set_state(vm, VM_STOPPED, reason);
 }
 
 enum vm_state vm_state(const struct vm *vm)

@@ -39,12 +39,12 @@ struct disk_file {
 
 /* ---- One operation: what is left of it ------------------------------------------------------- */
 
-static bool disk_is_transfer(const struct disk_op *op)
+static bool is_transfer(const struct disk_op *op)
 {
 	return op->step == DISK_READ || op->step == DISK_WRITE;
 }
 
-static void disk_advance(struct disk_op *op, uint64_t n)
+static void advance_op(struct disk_op *op, uint64_t n)
 {
 	op->offset += n;
 	op->len -= n;
@@ -57,7 +57,7 @@ static void disk_advance(struct disk_op *op, uint64_t n)
 }
 
 /* The kernel did a step of op: result bytes, or -errno. True: op is over, with its result. */
-static bool disk_take_step(struct disk_op *op)
+static bool take_step(struct disk_op *op)
 {
 	int n = op->result;
 
@@ -67,13 +67,13 @@ static bool disk_take_step(struct disk_op *op)
 	if (n < 0)
 		return true;
 	op->result = 0;
-	if (disk_is_transfer(op)) {
+	if (is_transfer(op)) {
 		/* Nothing at all: the file ends here, though it did not when it was opened. */
 		if (!n || (uint64_t)n > op->len) {
 			op->result = -EIO;
 			return true;
 		}
-		disk_advance(op, (uint64_t)n);
+		advance_op(op, (uint64_t)n);
 		return !op->len;
 	}
 	/* fallocate() knows no RWF_DSYNC. */
@@ -83,7 +83,7 @@ static bool disk_take_step(struct disk_op *op)
 	return false;
 }
 
-static bool disk_is_held(const struct disk_file *file, const struct disk_op *op)
+static bool is_held(const struct disk_file *file, const struct disk_op *op)
 {
 	return file->config.full && (op->result == -ENOSPC || op->result == -EDQUOT) &&
 	       op->step != DISK_FLUSH && op->step != DISK_READ;
@@ -97,7 +97,7 @@ int disk_fallocate_mode(enum disk_op_kind kind)
 
 /* ---- All of them ----------------------------------------------------------------------------- */
 
-static void disk_begin(struct disk_file *file, struct disk_op *op)
+static void begin_op(struct disk_file *file, struct disk_op *op)
 {
 	if (file->engine.ops->submit(file->engine.ctx, op))
 		return;
@@ -112,7 +112,7 @@ void disk_file_submit(struct disk_file *file, struct disk_op *op)
 	file->n_in_flight++;
 	op->step = op->kind;
 	op->n_tries = 0;
-	disk_begin(file, op);
+	begin_op(file, op);
 }
 
 void disk_file_flush_submissions(struct disk_file *file)
@@ -122,26 +122,25 @@ void disk_file_flush_submissions(struct disk_file *file)
 		ev_timer_set(file->pause_timer, DISK_PAUSE_NS, 0);
 }
 
-static void disk_begin_waiting(struct disk_file *file)
+static void begin_waiting(struct disk_file *file)
 {
 	struct disk_op *ops = file->waiting, *next;
 
 	file->waiting = NULL;
 	for (; ops; ops = next) {
 		next = ops->next;
-		disk_begin(file, ops);
+		begin_op(file, ops);
 	}
 }
 
-static void disk_push(struct disk_op **list, struct disk_op *op)
+static void push_op(struct disk_op **list, struct disk_op *op)
 {
 	op->next = *list;
 	*list = op;
 }
 
 /* What ended in the engine: goes on, is held, or is over and comes into ret_over. */
-static void disk_sort_ended(struct disk_file *file, struct disk_op *ended,
-	struct disk_op **ret_over)
+static void sort_ended(struct disk_file *file, struct disk_op *ended, struct disk_op **ret_over)
 {
 	bool is_cancelling = atomic_load(&file->is_cancelling), was_held = file->held;
 	struct disk_op *next;
@@ -149,25 +148,25 @@ static void disk_sort_ended(struct disk_file *file, struct disk_op *ended,
 
 	for (; ended; ended = next) {
 		next = ended->next;
-		if (disk_take_step(ended)) {
-			if (!is_cancelling && disk_is_held(file, ended)) {
+		if (take_step(ended)) {
+			if (!is_cancelling && is_held(file, ended)) {
 				r = ended->result;
-				disk_push(&file->held, ended);
+				push_op(&file->held, ended);
 			} else {
-				disk_push(ret_over, ended);
+				push_op(ret_over, ended);
 			}
 		} else if (is_cancelling) {
 			ended->result = -ECANCELED;
-			disk_push(ret_over, ended);
+			push_op(ret_over, ended);
 		} else {
-			disk_begin(file, ended);
+			begin_op(file, ended);
 		}
 	}
 	if (!was_held && file->held)
 		file->config.full(file->config.ctx, r);
 }
 
-static void disk_cancel_held(struct disk_file *file, struct disk_op **ret_over)
+static void cancel_held(struct disk_file *file, struct disk_op **ret_over)
 {
 	struct disk_op *ops = file->held, *next;
 
@@ -175,18 +174,18 @@ static void disk_cancel_held(struct disk_file *file, struct disk_op **ret_over)
 	for (; ops; ops = next) {
 		next = ops->next;
 		ops->result = -ECANCELED;
-		disk_push(ret_over, ops);
+		push_op(ret_over, ops);
 	}
 }
 
-static void disk_reap(struct disk_file *file)
+static void reap_ops(struct disk_file *file)
 {
 	struct disk_op *over = NULL;
 
-	disk_begin_waiting(file);
-	disk_sort_ended(file, file->engine.ops->take(file->engine.ctx), &over);
+	begin_waiting(file);
+	sort_ended(file, file->engine.ops->take(file->engine.ctx), &over);
 	if (atomic_load(&file->is_cancelling))
-		disk_cancel_held(file, &over);
+		cancel_held(file, &over);
 	for (const struct disk_op *op = over; op; op = op->next)
 		file->n_in_flight--;
 	if (over)
@@ -194,18 +193,18 @@ static void disk_reap(struct disk_file *file)
 	disk_file_flush_submissions(file);
 }
 
-static void disk_on_event(void *ctx, int fd, uint32_t events)
+static void on_event(void *ctx, int fd, uint32_t events)
 {
 	uint64_t count;
 
 	(void)events;
 	(void)!read(fd, &count, sizeof(count)); /* only resets the counter */
-	disk_reap(ctx);
+	reap_ops(ctx);
 }
 
-static void disk_on_pause(void *ctx)
+static void on_pause(void *ctx)
 {
-	disk_reap(ctx);
+	reap_ops(ctx);
 }
 
 void disk_file_retry(struct disk_file *file)
@@ -215,7 +214,7 @@ void disk_file_retry(struct disk_file *file)
 	file->held = NULL;
 	for (; ops; ops = next) {
 		next = ops->next;
-		disk_begin(file, ops);
+		begin_op(file, ops);
 	}
 	disk_file_flush_submissions(file);
 }
@@ -236,15 +235,15 @@ void disk_file_drain(struct disk_file *file)
 
 		/* Not for ever: what waits for the engine has no event. */
 		if (poll(&pfd, 1, (int)(DISK_PAUSE_NS / 1000000)) > 0)
-			disk_on_event(file, file->event_fd, EPOLLIN);
+			on_event(file, file->event_fd, EPOLLIN);
 		else
-			disk_reap(file);
+			reap_ops(file);
 	}
 }
 
 /* ---- Life cycle ------------------------------------------------------------------------------ */
 
-static int disk_lock(struct disk_file *file, bool is_read_only, struct err *err)
+static int lock_file(struct disk_file *file, bool is_read_only, struct err *err)
 {
 	struct flock lock = {.l_type = is_read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
 	int r;
@@ -262,8 +261,7 @@ static int disk_lock(struct disk_file *file, bool is_read_only, struct err *err)
 	return -EBUSY;
 }
 
-static int disk_open_file(struct disk_file *file, const char *path, bool is_read_only,
-	struct err *err)
+static int open_file(struct disk_file *file, const char *path, bool is_read_only, struct err *err)
 {
 	const char *format;
 	struct stat st;
@@ -292,10 +290,10 @@ static int disk_open_file(struct disk_file *file, const char *path, bool is_read
 		return err_set(err, r, "cannot tell the size: %s", strerror(-r));
 	}
 	file->size = (uint64_t)end;
-	return disk_lock(file, is_read_only, err);
+	return lock_file(file, is_read_only, err);
 }
 
-static int disk_open_engine(struct disk_file *file)
+static int open_engine(struct disk_file *file)
 {
 	disk_engine_open_fn *engine = file->config.engine;
 	unsigned n_max = file->config.n_max;
@@ -310,10 +308,10 @@ static int disk_open_engine(struct disk_file *file)
 	return disk_threads_engine(file->fd, file->event_fd, n_max, &file->engine);
 }
 
-static int disk_open_parts(struct disk_file *file, struct err *err)
+static int open_parts(struct disk_file *file, struct err *err)
 {
 	const struct disk_file_config *config = &file->config;
-	int r = disk_open_file(file, config->path, config->is_read_only, err);
+	int r = open_file(file, config->path, config->is_read_only, err);
 
 	if (r < 0)
 		return r;
@@ -322,13 +320,12 @@ static int disk_open_parts(struct disk_file *file, struct err *err)
 		r = -errno;
 		return err_set(err, r, "eventfd: %s", strerror(-r));
 	}
-	r = disk_open_engine(file);
+	r = open_engine(file);
 	if (r < 0)
 		return err_set(err, r, "nobody to do its work: %s", strerror(-r));
-	r = ev_add_timer(config->ev, disk_on_pause, file, &file->pause_timer);
+	r = ev_add_timer(config->ev, on_pause, file, &file->pause_timer);
 	if (!r)
-		r = ev_add_io(config->ev, file->event_fd, EPOLLIN, disk_on_event, file,
-			&file->source);
+		r = ev_add_io(config->ev, file->event_fd, EPOLLIN, on_event, file, &file->source);
 	return r < 0 ? err_set(err, r, "event loop: %s", strerror(-r)) : 0;
 }
 
@@ -343,7 +340,7 @@ int disk_file_open(const struct disk_file_config *config, struct disk_file **ret
 	file->config = *config;
 	file->fd = -1;
 	file->event_fd = -1;
-	r = disk_open_parts(file, err);
+	r = open_parts(file, err);
 	if (r < 0) {
 		disk_file_close(file);
 		return r;

@@ -16,7 +16,7 @@ static const uint8_t disk_ring_ops[] = {
 
 #define N_OPS (sizeof(disk_ring_ops) / sizeof(disk_ring_ops[0]))
 
-static int disk_ring_restrict(struct io_uring *ring)
+static int restrict_ring(struct io_uring *ring)
 {
 	struct io_uring_restriction limits[N_OPS + 3] = {
 		{.opcode = IORING_RESTRICTION_SQE_FLAGS_REQUIRED, .sqe_flags = IOSQE_FIXED_FILE},
@@ -46,7 +46,7 @@ int disk_ring_open(struct io_uring *ret_ring, unsigned n_entries, int fd, int ev
 	if (!r)
 		r = io_uring_register_eventfd(&ring, event_fd);
 	if (!r)
-		r = disk_ring_restrict(&ring);
+		r = restrict_ring(&ring);
 	if (!r)
 		r = io_uring_register((unsigned)ring.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL,
 			0);

@@ -48,7 +48,7 @@ struct pm {
 	bool line;
 };
 
-static uint32_t pm_timer_now(void)
+static uint32_t timer_now(void)
 {
 	struct timespec now;
 
@@ -57,7 +57,7 @@ static uint32_t pm_timer_now(void)
 			  (uint64_t)now.tv_nsec * PM_TIMER_HZ / 1000000000ull);
 }
 
-static void pm_update_line_locked(struct pm *pm)
+static void update_line_locked(struct pm *pm)
 {
 	bool level = pm->status & pm->enable & PM1_EVENTS;
 
@@ -68,11 +68,11 @@ static void pm_update_line_locked(struct pm *pm)
 }
 
 /* The whole block as bytes, so that any access width sees the right ones. */
-static uint64_t pm_block_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_block(void *ctx, uint64_t offset, unsigned size)
 {
 	struct pm *pm = ctx;
 	uint8_t bytes[PM_BLOCK_SIZE + 8] = {0};
-	uint32_t timer = pm_timer_now();
+	uint32_t timer = timer_now();
 	uint64_t value;
 
 	(void)pthread_mutex_lock(&pm->lock);
@@ -87,7 +87,7 @@ static uint64_t pm_block_read(void *ctx, uint64_t offset, unsigned size)
 }
 
 /* One byte of the block. Returns true if it asks for power-off. */
-static bool pm_write_byte_locked(struct pm *pm, unsigned offset, uint8_t byte)
+static bool write_byte_locked(struct pm *pm, unsigned offset, uint8_t byte)
 {
 	unsigned shift = 8 * (offset & 1);
 	uint16_t bits = (uint16_t)(byte << shift), keep = (uint16_t) ~(0xff << shift);
@@ -111,21 +111,21 @@ static bool pm_write_byte_locked(struct pm *pm, unsigned offset, uint8_t byte)
 	}
 }
 
-static void pm_block_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_block(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct pm *pm = ctx;
 	bool off = false;
 
 	(void)pthread_mutex_lock(&pm->lock);
 	for (unsigned i = 0; i < size; i++)
-		off |= pm_write_byte_locked(pm, (unsigned)offset + i, (uint8_t)(value >> (8 * i)));
-	pm_update_line_locked(pm);
+		off |= write_byte_locked(pm, (unsigned)offset + i, (uint8_t)(value >> (8 * i)));
+	update_line_locked(pm);
 	(void)pthread_mutex_unlock(&pm->lock);
 	if (off)
 		pm->fn(pm->ctx, PM_POWER_OFF);
 }
 
-static uint64_t pm_reset_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_reset(void *ctx, uint64_t offset, unsigned size)
 {
 	struct pm *pm = ctx;
 	uint8_t value;
@@ -136,7 +136,7 @@ static uint64_t pm_reset_read(void *ctx, uint64_t offset, unsigned size)
 	return value;
 }
 
-static void pm_reset_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_reset(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct pm *pm = ctx;
 	bool rises;
@@ -149,12 +149,12 @@ static void pm_reset_write(void *ctx, uint64_t offset, unsigned size, uint64_t v
 		pm->fn(pm->ctx, PM_RESET);
 }
 
-static uint64_t pm_a20_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_a20(void *ctx, uint64_t offset, unsigned size)
 {
 	return A20_ENABLED;
 }
 
-static void pm_a20_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_a20(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct pm *pm = ctx;
 
@@ -163,12 +163,12 @@ static void pm_a20_write(void *ctx, uint64_t offset, unsigned size, uint64_t val
 }
 
 /* Status 0: input buffer empty, nothing to read. A driver that probes gets no answer and leaves. */
-static uint64_t pm_8042_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_8042(void *ctx, uint64_t offset, unsigned size)
 {
 	return 0;
 }
 
-static void pm_8042_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_8042(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct pm *pm = ctx;
 
@@ -176,10 +176,10 @@ static void pm_8042_write(void *ctx, uint64_t offset, unsigned size, uint64_t va
 		pm->fn(pm->ctx, PM_RESET);
 }
 
-static const struct bus_ops pm_block_ops = {.read = pm_block_read, .write = pm_block_write};
-static const struct bus_ops pm_reset_ops = {.read = pm_reset_read, .write = pm_reset_write};
-static const struct bus_ops pm_a20_ops = {.read = pm_a20_read, .write = pm_a20_write};
-static const struct bus_ops pm_8042_ops = {.read = pm_8042_read, .write = pm_8042_write};
+static const struct bus_ops pm_block_ops = {.read = read_block, .write = write_block};
+static const struct bus_ops pm_reset_ops = {.read = read_reset, .write = write_reset};
+static const struct bus_ops pm_a20_ops = {.read = read_a20, .write = write_a20};
+static const struct bus_ops pm_8042_ops = {.read = read_8042, .write = write_8042};
 
 int pm_create(const struct dev_env *env, pm_request_fn *fn, void *ctx, struct pm **ret_pm,
 	struct err *err)
@@ -216,7 +216,7 @@ void pm_reset(struct pm *pm)
 	pm->control = PM1_SCI_ENABLE;
 	pm->reset_control = 0;
 	pm->exit_status = 0;
-	pm_update_line_locked(pm);
+	update_line_locked(pm);
 	(void)pthread_mutex_unlock(&pm->lock);
 }
 
@@ -232,7 +232,7 @@ void pm_press_power_button(struct pm *pm)
 {
 	(void)pthread_mutex_lock(&pm->lock);
 	pm->status |= PM1_POWER_BUTTON;
-	pm_update_line_locked(pm);
+	update_line_locked(pm);
 	(void)pthread_mutex_unlock(&pm->lock);
 }
 
@@ -248,17 +248,17 @@ uint8_t pm_exit_status(struct pm *pm)
 
 /* ---- In a machine ---- */
 
-static void pm_device_reset(void *device)
+static void reset_device(void *device)
 {
 	pm_reset(device);
 }
 
-static void pm_device_destroy(void *device)
+static void destroy_device(void *device)
 {
 	pm_destroy(device);
 }
 
 const struct device_ops pm_device_ops = {
-	.reset = pm_device_reset,
-	.destroy = pm_device_destroy,
+	.reset = reset_device,
+	.destroy = destroy_device,
 };

@@ -37,7 +37,7 @@ struct rtc {
 	struct mc146818 mc;
 };
 
-static struct mc146818_now rtc_now(void)
+static struct mc146818_now now_s(void)
 {
 	struct timespec wall = {0};
 
@@ -48,7 +48,7 @@ static struct mc146818_now rtc_now(void)
 	};
 }
 
-static void rtc_drive_line_locked(struct rtc *rtc, bool level)
+static void drive_line_locked(struct rtc *rtc, bool level)
 {
 	if (level == rtc->level)
 		return;
@@ -59,12 +59,12 @@ static void rtc_drive_line_locked(struct rtc *rtc, bool level)
 /*
  * After an access of the guest: the line as it is now, and the loop woken when its timer is wrong.
  */
-static void rtc_settle_locked(struct rtc *rtc, const struct mc146818_now *now)
+static void settle_locked(struct rtc *rtc, const struct mc146818_now *now)
 {
 	static const uint64_t one = 1;
 	uint64_t delay_ns;
 
-	rtc_drive_line_locked(rtc, mc146818_update(&rtc->mc, now));
+	drive_line_locked(rtc, mc146818_update(&rtc->mc, now));
 	delay_ns = mc146818_delay_ns(&rtc->mc, now);
 	/* A timer that comes too early looks again; only one that is missing or late is wrong. */
 	if (delay_ns != MC146818_NEVER && (!rtc->is_armed || now->mono_ns + delay_ns < rtc->due_ns))
@@ -72,15 +72,15 @@ static void rtc_settle_locked(struct rtc *rtc, const struct mc146818_now *now)
 }
 
 /* On the loop: let time pass, and come back when the next interrupt is due. */
-static void rtc_on_timer(void *ctx)
+static void on_timer(void *ctx)
 {
 	struct rtc *rtc = ctx;
-	struct mc146818_now now = rtc_now();
+	struct mc146818_now now = now_s();
 	uint64_t delay_ns = MC146818_NEVER;
 
 	(void)pthread_mutex_lock(&rtc->lock);
 	if (!rtc->is_paused) {
-		rtc_drive_line_locked(rtc, mc146818_update(&rtc->mc, &now));
+		drive_line_locked(rtc, mc146818_update(&rtc->mc, &now));
 		delay_ns = mc146818_delay_ns(&rtc->mc, &now);
 	}
 	rtc->is_armed = delay_ns != MC146818_NEVER;
@@ -92,56 +92,56 @@ static void rtc_on_timer(void *ctx)
 		ev_timer_stop(rtc->timer);
 }
 
-static void rtc_on_wake(void *ctx, int fd, uint32_t events)
+static void on_wake(void *ctx, int fd, uint32_t events)
 {
 	uint64_t count;
 
 	(void)events;
 	(void)!read(fd, &count, sizeof(count)); /* only resets the counter */
-	rtc_on_timer(ctx);
+	on_timer(ctx);
 }
 
-static uint64_t rtc_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_port(void *ctx, uint64_t offset, unsigned size)
 {
 	struct rtc *rtc = ctx;
-	struct mc146818_now now = rtc_now();
+	struct mc146818_now now = now_s();
 	uint64_t value;
 
 	if (!offset)
 		return 0xff; /* the index register cannot be read */
 	(void)pthread_mutex_lock(&rtc->lock);
 	value = mc146818_read(&rtc->mc, rtc->index, &now);
-	rtc_settle_locked(rtc, &now);
+	settle_locked(rtc, &now);
 	(void)pthread_mutex_unlock(&rtc->lock);
 	return value;
 }
 
-static void rtc_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_port(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct rtc *rtc = ctx;
-	struct mc146818_now now = rtc_now();
+	struct mc146818_now now = now_s();
 
 	(void)pthread_mutex_lock(&rtc->lock);
 	if (!offset) {
 		rtc->index = (uint8_t)value & 0x7f; /* bit 7 masks NMI on a PC; there is none */
 	} else {
 		mc146818_write(&rtc->mc, rtc->index, (uint8_t)value, &now);
-		rtc_settle_locked(rtc, &now);
+		settle_locked(rtc, &now);
 	}
 	(void)pthread_mutex_unlock(&rtc->lock);
 }
 
-static int rtc_create_parts(struct rtc *rtc)
+static int create_parts(struct rtc *rtc)
 {
-	static const struct bus_ops ops = {.read = rtc_read, .write = rtc_write};
+	static const struct bus_ops ops = {.read = read_port, .write = write_port};
 	int r;
 
 	rtc->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (rtc->wake_fd < 0)
 		return -errno;
-	r = ev_add_io(rtc->env->ev, rtc->wake_fd, EPOLLIN, rtc_on_wake, rtc, &rtc->wake_source);
+	r = ev_add_io(rtc->env->ev, rtc->wake_fd, EPOLLIN, on_wake, rtc, &rtc->wake_source);
 	if (!r)
-		r = ev_add_timer(rtc->env->ev, rtc_on_timer, rtc, &rtc->timer);
+		r = ev_add_timer(rtc->env->ev, on_timer, rtc, &rtc->timer);
 	if (!r)
 		r = bus_register(rtc->env->pio, "rtc", RTC_PORT, 2, &ops, rtc, NULL);
 	return r;
@@ -163,7 +163,7 @@ int rtc_create(const struct dev_env *env, unsigned n_vcpus, struct rtc **ret_rtc
 	rtc->wake_fd = -1;
 	rtc->memory_low = regions[0].size_bytes;
 	rtc->memory_high = n_regions > 1 ? regions[1].size_bytes : 0;
-	r = rtc_create_parts(rtc);
+	r = create_parts(rtc);
 	if (r < 0) {
 		rtc_destroy(rtc);
 		return err_set(err, r, "RTC: cannot be added: %s", strerror(-r));
@@ -181,13 +181,13 @@ void rtc_reset(struct rtc *rtc)
 	uint64_t above_4g = rtc->memory_high >> 16;
 	uint64_t extended_kib =
 		rtc->memory_low > (64u << 20) ? 63 << 10 : (rtc->memory_low - (1u << 20)) >> 10;
-	struct mc146818_now now = rtc_now();
+	struct mc146818_now now = now_s();
 	uint8_t *bytes = rtc->mc.bytes;
 
 	(void)pthread_mutex_lock(&rtc->lock);
 	rtc->index = 0;
 	mc146818_reset(&rtc->mc, &now);
-	rtc_drive_line_locked(rtc, false);
+	drive_line_locked(rtc, false);
 	bytes[0x30] = (uint8_t)extended_kib;
 	bytes[0x31] = (uint8_t)(extended_kib >> 8);
 	bytes[0x34] = (uint8_t)above_16m;
@@ -204,7 +204,7 @@ void rtc_set_paused(struct rtc *rtc, bool is_paused)
 	(void)pthread_mutex_lock(&rtc->lock);
 	rtc->is_paused = is_paused;
 	(void)pthread_mutex_unlock(&rtc->lock);
-	rtc_on_timer(rtc); /* stops, or sees what was due */
+	on_timer(rtc); /* stops, or sees what was due */
 }
 
 void rtc_destroy(struct rtc *rtc)
@@ -221,23 +221,23 @@ void rtc_destroy(struct rtc *rtc)
 
 /* ---- In a machine ---- */
 
-static void rtc_device_reset(void *device)
+static void reset_device(void *device)
 {
 	rtc_reset(device);
 }
 
-static void rtc_device_destroy(void *device)
+static void destroy_device(void *device)
 {
 	rtc_destroy(device);
 }
 
-static void rtc_device_set_paused(void *device, bool is_paused)
+static void set_device_paused(void *device, bool is_paused)
 {
 	rtc_set_paused(device, is_paused);
 }
 
 const struct device_ops rtc_device_ops = {
-	.set_paused = rtc_device_set_paused,
-	.reset = rtc_device_reset,
-	.destroy = rtc_device_destroy,
+	.set_paused = set_device_paused,
+	.reset = reset_device,
+	.destroy = destroy_device,
 };

@@ -56,26 +56,26 @@ struct serial {
 	unsigned head, tail; /* free-running; tail is read first */
 };
 
-static unsigned serial_n_received(const struct serial *s)
+static unsigned n_received(const struct serial *s)
 {
 	return s->head - s->tail;
 }
 
-static uint8_t serial_pending(const struct serial *s)
+static uint8_t pending_interrupt(const struct serial *s)
 {
 	static const uint8_t triggers[] = {1, 4, 8, 14};
 	unsigned trigger = s->fcr & FCR_ENABLE ? triggers[s->fcr >> 6] : 1;
 
-	if (s->ier & IER_RX && serial_n_received(s))
-		return serial_n_received(s) >= trigger ? IIR_RX : IIR_TIMEOUT;
+	if (s->ier & IER_RX && n_received(s))
+		return n_received(s) >= trigger ? IIR_RX : IIR_TIMEOUT;
 	if (s->ier & IER_THRE && s->thre_pending)
 		return IIR_THRE;
 	return IIR_NONE;
 }
 
-static void serial_update_line(struct serial *s)
+static void update_line(struct serial *s)
 {
-	bool level = serial_pending(s) != IIR_NONE && (s->mcr & MCR_OUT2 || s->mcr & MCR_LOOP);
+	bool level = pending_interrupt(s) != IIR_NONE && (s->mcr & MCR_OUT2 || s->mcr & MCR_LOOP);
 
 	if (level == s->line)
 		return;
@@ -83,33 +83,33 @@ static void serial_update_line(struct serial *s)
 	irq_line_set(s->irq, s->gsi, level);
 }
 
-static bool serial_queue_put(struct serial *s, uint8_t byte)
+static bool queue_byte(struct serial *s, uint8_t byte)
 {
-	if (serial_n_received(s) == SERIAL_QUEUE)
+	if (n_received(s) == SERIAL_QUEUE)
 		return false;
 	s->queue[s->head++ % SERIAL_QUEUE] = byte;
 	return true;
 }
 
-static uint8_t serial_read_data(struct serial *s)
+static uint8_t read_data(struct serial *s)
 {
 	uint8_t byte = 0;
 
-	if (serial_n_received(s))
+	if (n_received(s))
 		byte = s->queue[s->tail++ % SERIAL_QUEUE];
 	return byte;
 }
 
-static uint8_t serial_read_iir(struct serial *s)
+static uint8_t read_iir(struct serial *s)
 {
-	uint8_t pending = serial_pending(s);
+	uint8_t pending = pending_interrupt(s);
 
 	if (pending == IIR_THRE)
 		s->thre_pending = false; /* reading it acknowledges */
 	return (uint8_t)(pending | (s->fcr & FCR_ENABLE ? IIR_FIFO_ON : 0));
 }
 
-static uint8_t serial_modem_status(const struct serial *s)
+static uint8_t modem_status(const struct serial *s)
 {
 	if (!(s->mcr & MCR_LOOP))
 		return MSR_CTS | MSR_DSR | MSR_DCD;
@@ -117,31 +117,31 @@ static uint8_t serial_modem_status(const struct serial *s)
 			 (s->mcr & MCR_OUT1 ? MSR_RI : 0) | (s->mcr & MCR_OUT2 ? MSR_DCD : 0));
 }
 
-static uint8_t serial_read_locked(struct serial *s, unsigned reg)
+static uint8_t read_locked(struct serial *s, unsigned reg)
 {
 	if (s->lcr & LCR_DLAB && reg <= REG_IER)
 		return s->divisor[reg];
 	switch (reg) {
 	case REG_DATA:
-		return serial_read_data(s);
+		return read_data(s);
 	case REG_IER:
 		return s->ier;
 	case REG_IIR_FCR:
-		return serial_read_iir(s);
+		return read_iir(s);
 	case REG_LCR:
 		return s->lcr;
 	case REG_MCR:
 		return s->mcr;
 	case REG_LSR:
-		return LSR_THRE | LSR_TEMT | (serial_n_received(s) ? LSR_DR : 0);
+		return LSR_THRE | LSR_TEMT | (n_received(s) ? LSR_DR : 0);
 	case REG_MSR:
-		return serial_modem_status(s);
+		return modem_status(s);
 	default:
 		return s->scr;
 	}
 }
 
-static void serial_write_locked(struct serial *s, unsigned reg, uint8_t value)
+static void write_locked(struct serial *s, unsigned reg, uint8_t value)
 {
 	if (s->lcr & LCR_DLAB && reg <= REG_IER) {
 		s->divisor[reg] = value;
@@ -151,8 +151,7 @@ static void serial_write_locked(struct serial *s, unsigned reg, uint8_t value)
 	case REG_DATA:
 		s->thre_pending = true; /* sent already */
 		if (s->mcr & MCR_LOOP)
-			(void)serial_queue_put(s,
-				value); /* an overrun loses the byte, as in hardware */
+			(void)queue_byte(s, value); /* an overrun loses the byte, as in hardware */
 		break;
 	case REG_IER:
 		if (value & ~s->ier & IER_THRE)
@@ -179,16 +178,16 @@ static void serial_write_locked(struct serial *s, unsigned reg, uint8_t value)
 }
 
 /* Wider accesses than a byte see the register at their offset only. */
-static uint64_t serial_read(void *ctx, uint64_t offset, unsigned size)
+static uint64_t read_port(void *ctx, uint64_t offset, unsigned size)
 {
 	struct serial *s = ctx;
 	bool room = false;
 	uint8_t value;
 
 	(void)pthread_mutex_lock(&s->lock);
-	value = serial_read_locked(s, (unsigned)offset);
-	serial_update_line(s);
-	if (s->full && serial_n_received(s) <= SERIAL_QUEUE / 2) {
+	value = read_locked(s, (unsigned)offset);
+	update_line(s);
+	if (s->full && n_received(s) <= SERIAL_QUEUE / 2) {
 		s->full = false;
 		room = true;
 	}
@@ -198,7 +197,7 @@ static uint64_t serial_read(void *ctx, uint64_t offset, unsigned size)
 	return value;
 }
 
-static void serial_write(void *ctx, uint64_t offset, unsigned size, uint64_t value)
+static void write_port(void *ctx, uint64_t offset, unsigned size, uint64_t value)
 {
 	struct serial *s = ctx;
 	uint8_t byte = (uint8_t)value;
@@ -206,29 +205,29 @@ static void serial_write(void *ctx, uint64_t offset, unsigned size, uint64_t val
 
 	(void)pthread_mutex_lock(&s->lock);
 	sends = offset == REG_DATA && !(s->lcr & LCR_DLAB) && !(s->mcr & MCR_LOOP);
-	serial_write_locked(s, (unsigned)offset, byte);
-	serial_update_line(s);
+	write_locked(s, (unsigned)offset, byte);
+	update_line(s);
 	(void)pthread_mutex_unlock(&s->lock);
 	if (sends)
 		console_write(s->console, &byte, 1);
 }
 
-static size_t serial_input(void *ctx, const uint8_t *data, size_t len)
+static size_t receive_input(void *ctx, const uint8_t *data, size_t len)
 {
 	struct serial *s = ctx;
 	size_t n = 0;
 
 	(void)pthread_mutex_lock(&s->lock);
 	/* Behind a loop-back nobody hears what comes in. */
-	while (n < len && ((s->mcr & MCR_LOOP) || serial_queue_put(s, data[n])))
+	while (n < len && ((s->mcr & MCR_LOOP) || queue_byte(s, data[n])))
 		n++;
 	s->full = n < len;
-	serial_update_line(s);
+	update_line(s);
 	(void)pthread_mutex_unlock(&s->lock);
 	return n;
 }
 
-static const struct bus_ops serial_ops = {.read = serial_read, .write = serial_write};
+static const struct bus_ops serial_ops = {.read = read_port, .write = write_port};
 
 int serial_create(const struct dev_env *env, uint16_t port, uint32_t gsi, struct console *console,
 	struct serial **ret_serial, struct err *err)
@@ -249,7 +248,7 @@ int serial_create(const struct dev_env *env, uint16_t port, uint32_t gsi, struct
 			strerror(-r));
 	}
 	serial_reset(s);
-	console_set_input(console, serial_input, s);
+	console_set_input(console, receive_input, s);
 	*ret_serial = s;
 	return 0;
 }
@@ -263,7 +262,7 @@ void serial_reset(struct serial *s)
 	s->thre_pending = false;
 	s->tail = s->head;
 	s->full = false;
-	serial_update_line(s);
+	update_line(s);
 	(void)pthread_mutex_unlock(&s->lock);
 	console_input_ready(s->console);
 }
@@ -279,17 +278,17 @@ void serial_destroy(struct serial *s)
 
 /* ---- In a machine ---- */
 
-static void serial_device_reset(void *device)
+static void reset_device(void *device)
 {
 	serial_reset(device);
 }
 
-static void serial_device_destroy(void *device)
+static void destroy_device(void *device)
 {
 	serial_destroy(device);
 }
 
 const struct device_ops serial_device_ops = {
-	.reset = serial_device_reset,
-	.destroy = serial_device_destroy,
+	.reset = reset_device,
+	.destroy = destroy_device,
 };

@@ -551,18 +551,17 @@ struct virtio_pci *virtio_blk_transport(struct virtio_blk *blk)
 
 /* ---- In a machine ---- */
 
-static void virtio_blk_device_destroy(void *device)
+static void destroy_device(void *device)
 {
 	virtio_blk_destroy(device);
 }
 
-static struct virtio_pci *virtio_blk_device_transport(void *device)
+static struct virtio_pci *device_transport(void *device)
 {
 	return virtio_blk_transport(device);
 }
 
-static int virtio_blk_device_start(void *device, disk_enter_fn *enter_fn, void *enter_ctx,
-	struct err *err)
+static int start_device(void *device, disk_enter_fn *enter_fn, void *enter_ctx, struct err *err)
 {
 	struct virtio_blk *blk = device;
 	int r = virtio_blk_start(blk, enter_fn, enter_ctx);
@@ -572,14 +571,14 @@ static int virtio_blk_device_start(void *device, disk_enter_fn *enter_fn, void *
 		     : 0;
 }
 
-static void virtio_blk_device_retry(void *device)
+static void retry_device(void *device)
 {
 	virtio_blk_retry(device);
 }
 
 const struct device_ops virtio_blk_device_ops = {
-	.start = virtio_blk_device_start,
-	.retry = virtio_blk_device_retry,
-	.destroy = virtio_blk_device_destroy,
-	.transport = virtio_blk_device_transport,
+	.start = start_device,
+	.retry = retry_device,
+	.destroy = destroy_device,
+	.transport = device_transport,
 };

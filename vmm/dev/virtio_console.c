@@ -246,17 +246,17 @@ struct virtio_pci *virtio_console_transport(struct virtio_console *dev)
 
 /* ---- In a machine ---- */
 
-static void virtio_console_device_destroy(void *device)
+static void destroy_device(void *device)
 {
 	virtio_console_destroy(device);
 }
 
-static struct virtio_pci *virtio_console_device_transport(void *device)
+static struct virtio_pci *device_transport(void *device)
 {
 	return virtio_console_transport(device);
 }
 
 const struct device_ops virtio_console_device_ops = {
-	.destroy = virtio_console_device_destroy,
-	.transport = virtio_console_device_transport,
+	.destroy = destroy_device,
+	.transport = device_transport,
 };

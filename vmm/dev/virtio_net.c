@@ -703,23 +703,23 @@ struct virtio_pci *virtio_net_transport(struct virtio_net *net)
 
 /* ---- In a machine ---- */
 
-static void virtio_net_device_destroy(void *device)
+static void destroy_device(void *device)
 {
 	virtio_net_destroy(device);
 }
 
-static struct virtio_pci *virtio_net_device_transport(void *device)
+static struct virtio_pci *device_transport(void *device)
 {
 	return virtio_net_transport(device);
 }
 
-static void virtio_net_device_settle(void *device, uint64_t deadline_ns)
+static void settle_device(void *device, uint64_t deadline_ns)
 {
 	virtio_net_settle(device, deadline_ns);
 }
 
 const struct device_ops virtio_net_device_ops = {
-	.settle = virtio_net_device_settle,
-	.destroy = virtio_net_device_destroy,
-	.transport = virtio_net_device_transport,
+	.settle = settle_device,
+	.destroy = destroy_device,
+	.transport = device_transport,
 };

@@ -58,7 +58,7 @@ int virtio_pci_kick_fd(const struct virtio_pci *vp, unsigned queue)
 /* ---- Running --------------------------------------------------------------------------------- */
 
 /* vCPUs are to be held for this device, or no more. */
-static void virtio_pci_set_awaited(struct virtio_pci *vp, bool is_awaited)
+static void set_awaited(struct virtio_pci *vp, bool is_awaited)
 {
 	if (vp->is_awaited == is_awaited)
 		return;
@@ -71,11 +71,11 @@ void virtio_pci_stopped(struct virtio_pci *vp)
 {
 	vp->is_stopping = false;
 	if (!vp->is_resetting)
-		virtio_pci_set_awaited(vp, false);
+		set_awaited(vp, false);
 }
 
 /* A kick from before the stop is no wish to go on; a poll-mode back-end leaves them uncounted. */
-static void virtio_pci_forget_kicks(struct virtio_pci *vp)
+static void forget_kicks(struct virtio_pci *vp)
 {
 	uint64_t count;
 
@@ -84,7 +84,7 @@ static void virtio_pci_forget_kicks(struct virtio_pci *vp)
 }
 
 /* Tell the device when its rings may be touched, or no more. */
-static void virtio_pci_update_running(struct virtio_pci *vp)
+static void update_running(struct virtio_pci *vp)
 {
 	bool is_running = vp->is_active && !vp->is_resetting && vp->is_master && !vp->is_stalled &&
 			  !vp->is_paused;
@@ -109,17 +109,17 @@ void virtio_pci_update_master(struct virtio_pci *vp)
 	if (vp->is_master || !vp->is_active || vp->is_resetting || vp->is_stalled)
 		return;
 	vp->is_stalled = true;
-	virtio_pci_update_running(vp);
-	virtio_pci_forget_kicks(vp);
+	update_running(vp);
+	forget_kicks(vp);
 	if (vp->is_stopping)
-		virtio_pci_set_awaited(vp, true);
+		set_awaited(vp, true);
 }
 
 void virtio_pci_set_paused(struct virtio_pci *vp, bool is_paused)
 {
 	virtio_pci_lock(vp);
 	vp->is_paused = is_paused;
-	virtio_pci_update_running(vp);
+	update_running(vp);
 	virtio_pci_unlock(vp);
 }
 
@@ -132,7 +132,7 @@ void virtio_pci_kick(struct virtio_pci *vp, unsigned queue)
 	(void)!write(vp->kick_fds[queue], &one, sizeof(one)); /* full = kicked already */
 }
 
-static void virtio_pci_kick_event(void *ctx, int fd, uint32_t events)
+static void kick_event(void *ctx, int fd, uint32_t events)
 {
 	struct virtio_kick *kick = ctx;
 	struct virtio_pci *vp = kick->vp;
@@ -145,7 +145,7 @@ static void virtio_pci_kick_event(void *ctx, int fd, uint32_t events)
 	virtio_pci_lock(vp);
 	if (vp->is_stalled && vp->is_master) {
 		vp->is_stalled = false; /* the driver goes on as it was */
-		virtio_pci_update_running(vp);
+		update_running(vp);
 	}
 	if (virtio_pci_is_served(vp) && vp->queues[queue].enabled)
 		vp->config.ops->kicked(vp->config.ctx, queue);
@@ -163,25 +163,25 @@ int virtio_pci_watch_kicks(struct virtio_pci *vp, unsigned queue, bool is_wanted
 	}
 	if (!is_wanted || kick->source)
 		return 0;
-	return ev_add_io(vp->env->ev, vp->kick_fds[queue], EPOLLIN, virtio_pci_kick_event, kick,
+	return ev_add_io(vp->env->ev, vp->kick_fds[queue], EPOLLIN, kick_event, kick,
 		&kick->source);
 }
 
 /* ---- Interrupts ------------------------------------------------------------------------------ */
 
-static void virtio_pci_set_isr(struct virtio_pci *vp, uint8_t isr)
+static void set_isr(struct virtio_pci *vp, uint8_t isr)
 {
 	vp->isr = isr;
 	pci_intx_set(vp->pci, isr); /* drives no line while MSI-X is on */
 }
 
-static void virtio_pci_raise(struct virtio_pci *vp, uint8_t isr, uint16_t vector)
+static void raise_interrupt(struct virtio_pci *vp, uint8_t isr, uint16_t vector)
 {
 	bool has_msix = pci_msix_enabled(vp->pci);
 
 	/* 4.1.4.5.1: the configuration bit also goes up under MSI-X, the queue bit does not. */
 	if (!has_msix || isr == ISR_CONFIG)
-		virtio_pci_set_isr(vp, vp->isr | isr);
+		set_isr(vp, vp->isr | isr);
 	if (has_msix)
 		pci_msix_notify(vp->pci, vector);
 }
@@ -195,7 +195,7 @@ int virtio_pci_call_fd(const struct virtio_pci *vp, unsigned queue)
 
 void virtio_pci_notify_queue(struct virtio_pci *vp, unsigned queue)
 {
-	virtio_pci_raise(vp, ISR_QUEUE, vp->queues[queue].vector);
+	raise_interrupt(vp, ISR_QUEUE, vp->queues[queue].vector);
 }
 
 void virtio_pci_config_changed(struct virtio_pci *vp)
@@ -207,7 +207,7 @@ void virtio_pci_notify_config(struct virtio_pci *vp)
 {
 	virtio_pci_config_changed(vp);
 	if (vp->status & VIRTIO_STATUS_DRIVER_OK)
-		virtio_pci_raise(vp, ISR_CONFIG, vp->config_vector);
+		raise_interrupt(vp, ISR_CONFIG, vp->config_vector);
 }
 
 void virtio_pci_mark_broken(struct virtio_pci *vp)
@@ -221,7 +221,7 @@ void virtio_pci_mark_broken(struct virtio_pci *vp)
 }
 
 /* Whose call it was is not known any more. */
-static void virtio_pci_notify_all(struct virtio_pci *vp)
+static void notify_all(struct virtio_pci *vp)
 {
 	for (unsigned i = 0; i < vp->config.n_queues; i++) {
 		if (vp->queues[i].enabled)
@@ -241,11 +241,11 @@ void virtio_pci_update_msix(struct virtio_pci *vp)
 		return;
 	for (unsigned i = 0; vp->config.ops->vector_changed && i < vp->config.n_queues; i++)
 		vp->config.ops->vector_changed(vp->config.ctx, i);
-	virtio_pci_notify_all(vp);
+	notify_all(vp);
 }
 
 /* A back-end counted the INTx eventfd up; perhaps before it heard that MSI-X is on. */
-static void virtio_pci_intx_event(void *ctx, int fd, uint32_t events)
+static void intx_event(void *ctx, int fd, uint32_t events)
 {
 	struct virtio_pci *vp = ctx;
 	uint64_t count;
@@ -254,7 +254,7 @@ static void virtio_pci_intx_event(void *ctx, int fd, uint32_t events)
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		return;
 	virtio_pci_lock(vp);
-	virtio_pci_notify_all(vp);
+	notify_all(vp);
 	virtio_pci_unlock(vp);
 }
 
@@ -263,13 +263,13 @@ uint8_t virtio_pci_take_isr(struct virtio_pci *vp)
 {
 	uint8_t isr = vp->isr;
 
-	virtio_pci_set_isr(vp, 0);
+	set_isr(vp, 0);
 	return isr;
 }
 
 /* ---- Status ---------------------------------------------------------------------------------- */
 
-static void virtio_pci_clear(struct virtio_pci *vp)
+static void clear_state(struct virtio_pci *vp)
 {
 	vp->device_feature_select = 0;
 	vp->driver_feature_select = 0;
@@ -283,7 +283,7 @@ static void virtio_pci_clear(struct virtio_pci *vp)
 	vp->is_stalled = false;
 	vp->is_running = false;
 	vp->is_stopping = false;
-	virtio_pci_set_isr(vp, 0);
+	set_isr(vp, 0);
 	virtio_pci_config_changed(vp); /* reset() may have put it back */
 	for (unsigned i = 0; i < vp->config.n_queues; i++) {
 		vp->queues[i] = (struct virtio_queue){
@@ -291,29 +291,29 @@ static void virtio_pci_clear(struct virtio_pci *vp)
 			.vector = VIRTIO_PCI_NO_VECTOR,
 		};
 	}
-	virtio_pci_set_awaited(vp, false);
+	set_awaited(vp, false);
 }
 
 void virtio_pci_reset_done(struct virtio_pci *vp)
 {
 	if (vp->is_resetting)
-		virtio_pci_clear(vp);
+		clear_state(vp);
 }
 
-static void virtio_pci_reset(struct virtio_pci *vp)
+static void reset_device(struct virtio_pci *vp)
 {
 	if (vp->is_resetting)
 		return;
 	vp->is_resetting = true;
 	vp->is_running = false;
 	if (!vp->is_active || vp->config.ops->reset(vp->config.ctx))
-		virtio_pci_clear(vp);
+		clear_state(vp);
 }
 
 void virtio_pci_begin_reset(struct virtio_pci *vp)
 {
 	virtio_pci_lock(vp);
-	virtio_pci_reset(vp);
+	reset_device(vp);
 	vp->is_awaited = vp->is_resetting;
 	virtio_pci_unlock(vp);
 }
@@ -339,7 +339,7 @@ void virtio_pci_machine_reset(void *ctx)
 	struct virtio_pci *vp = ctx;
 
 	virtio_pci_lock(vp);
-	virtio_pci_clear(vp);
+	clear_state(vp);
 	vp->has_msix = false;
 	virtio_pci_update_master(vp);
 	virtio_pci_unlock(vp);
@@ -357,7 +357,7 @@ uint64_t virtio_pci_offered(struct virtio_pci *vp)
 }
 
 /* Do the parts of an enabled queue lie in RAM, aligned? 2.7 and 2.8 "Virtqueues". */
-static bool virtio_pci_queue_valid(const struct virtio_pci *vp, const struct virtio_queue *q)
+static bool queue_valid(const struct virtio_pci *vp, const struct virtio_queue *q)
 {
 	bool is_packed = vp->driver_features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
 	uint64_t driver_size = is_packed ? 4 : 6 + 2ull * q->size;
@@ -373,10 +373,10 @@ static bool virtio_pci_queue_valid(const struct virtio_pci *vp, const struct vir
 	       !mem_gpa_to_hva(vp->env->mem, q->device_gpa, device_size, &hva);
 }
 
-static void virtio_pci_activate(struct virtio_pci *vp)
+static void activate_device(struct virtio_pci *vp)
 {
 	for (unsigned i = 0; i < vp->config.n_queues; i++) {
-		if (!vp->queues[i].enabled || virtio_pci_queue_valid(vp, &vp->queues[i]))
+		if (!vp->queues[i].enabled || queue_valid(vp, &vp->queues[i]))
 			continue;
 		log_warn_ratelimited("%s: queue %u does not lie in guest memory", vp->config.name,
 			i);
@@ -390,7 +390,7 @@ static void virtio_pci_activate(struct virtio_pci *vp)
 	vp->is_active = true;
 	vp->is_running = true; /* activate() took it so */
 	vp->is_stalled = !vp->is_master;
-	virtio_pci_update_running(vp);
+	update_running(vp);
 }
 
 void virtio_pci_write_status(struct virtio_pci *vp, uint8_t value)
@@ -398,7 +398,7 @@ void virtio_pci_write_status(struct virtio_pci *vp, uint8_t value)
 	uint8_t added = value & ~vp->status;
 
 	if (!value) {
-		virtio_pci_reset(vp);
+		reset_device(vp);
 		return;
 	}
 	/* Bits are only ever added; NEEDS_RESET is ours. */
@@ -413,13 +413,13 @@ void virtio_pci_write_status(struct virtio_pci *vp, uint8_t value)
 	}
 	if (added & VIRTIO_STATUS_DRIVER_OK && vp->status & VIRTIO_STATUS_FEATURES_OK) {
 		vp->status |= VIRTIO_STATUS_DRIVER_OK;
-		virtio_pci_activate(vp);
+		activate_device(vp);
 	}
 }
 
 /* ---- Life cycle ------------------------------------------------------------------------------ */
 
-static int virtio_pci_open_fds(struct virtio_pci *vp)
+static int open_fds(struct virtio_pci *vp)
 {
 	for (unsigned i = 0; i < vp->config.n_queues; i++) {
 		vp->kick_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -429,8 +429,7 @@ static int virtio_pci_open_fds(struct virtio_pci *vp)
 	vp->intx_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (vp->intx_fd < 0)
 		return -errno;
-	return ev_add_io(vp->env->ev, vp->intx_fd, EPOLLIN, virtio_pci_intx_event, vp,
-		&vp->intx_source);
+	return ev_add_io(vp->env->ev, vp->intx_fd, EPOLLIN, intx_event, vp, &vp->intx_source);
 }
 
 int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config *config,
@@ -448,7 +447,7 @@ int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config 
 	memset(vp->kick_fds, -1, sizeof(vp->kick_fds));
 	(void)pthread_mutex_init(&vp->lock,
 		NULL); /* cannot fail with default attributes on Linux */
-	r = virtio_pci_open_fds(vp);
+	r = open_fds(vp);
 	if (!r)
 		r = virtio_pci_add_function(vp);
 	if (r < 0) {
@@ -456,7 +455,7 @@ int virtio_pci_create(const struct dev_env *env, const struct virtio_pci_config 
 		return err_set(err, r, "device '%s': cannot be added to the PCI bus: %s",
 			config->name, strerror(-r));
 	}
-	virtio_pci_clear(vp);
+	clear_state(vp);
 	*ret_vp = vp;
 	return 0;
 }

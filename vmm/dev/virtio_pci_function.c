@@ -14,7 +14,7 @@ enum { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_ISR = 3, CAP_DEVICE = 4, CAP_PCI_CFG 
 /* The PCI_CFG capability, offsets from its first byte */
 enum { WINDOW_BAR = 4, WINDOW_OFFSET = 8, WINDOW_LEN = 12, WINDOW_DATA = 16, WINDOW_END = 20 };
 
-static void virtio_pci_release_ioeventfds(struct virtio_pci *vp, unsigned n)
+static void release_ioeventfds(struct virtio_pci *vp, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
 		bus_ioeventfd_release(vp->env->mmio, vp->notify_base + i * VIRTIO_PCI_NOTIFY_STRIDE,
@@ -22,7 +22,7 @@ static void virtio_pci_release_ioeventfds(struct virtio_pci *vp, unsigned n)
 	vp->notify_base = BUS_UNMAPPED;
 }
 
-static void virtio_pci_bar_moved(void *ctx, unsigned idx, uint64_t base)
+static void on_bar_moved(void *ctx, unsigned idx, uint64_t base)
 {
 	struct virtio_pci *vp = ctx;
 
@@ -30,7 +30,7 @@ static void virtio_pci_bar_moved(void *ctx, unsigned idx, uint64_t base)
 		return;
 	virtio_pci_lock(vp);
 	if (vp->notify_base != BUS_UNMAPPED)
-		virtio_pci_release_ioeventfds(vp, vp->config.n_queues);
+		release_ioeventfds(vp, vp->config.n_queues);
 	if (base != BUS_UNMAPPED) {
 		vp->notify_base = base + VIRTIO_PCI_NOTIFY;
 		for (unsigned i = 0; i < vp->config.n_queues; i++) {
@@ -49,8 +49,7 @@ static void virtio_pci_bar_moved(void *ctx, unsigned idx, uint64_t base)
 }
 
 /* Where the PCI_CFG window points; false if not into the registers of BAR 0 with a legal length. */
-static bool virtio_pci_window_target(const struct virtio_pci *vp, uint32_t *ret_offset,
-	uint32_t *ret_len)
+static bool window_target(const struct virtio_pci *vp, uint32_t *ret_offset, uint32_t *ret_len)
 {
 	uint32_t offset = pci_config_get(vp->pci, vp->window + WINDOW_OFFSET, 4);
 	uint32_t len = pci_config_get(vp->pci, vp->window + WINDOW_LEN, 4);
@@ -64,22 +63,22 @@ static bool virtio_pci_window_target(const struct virtio_pci *vp, uint32_t *ret_
 	return true;
 }
 
-static bool virtio_pci_hits_window(const struct virtio_pci *vp, unsigned offset, unsigned size)
+static bool hits_window(const struct virtio_pci *vp, unsigned offset, unsigned size)
 {
 	return offset < vp->window + WINDOW_END && offset + size > vp->window + WINDOW_DATA;
 }
 
-static void virtio_pci_config_read(void *ctx, unsigned offset, unsigned size)
+static void read_config(void *ctx, unsigned offset, unsigned size)
 {
 	struct virtio_pci *vp = ctx;
 	uint32_t at, len;
 
-	if (virtio_pci_hits_window(vp, offset, size) && virtio_pci_window_target(vp, &at, &len))
+	if (hits_window(vp, offset, size) && window_target(vp, &at, &len))
 		pci_config_set(vp->pci, vp->window + WINDOW_DATA, 4,
 			(uint32_t)virtio_pci_bar_read(vp, at, len));
 }
 
-static void virtio_pci_config_written(void *ctx, unsigned offset, unsigned size)
+static void on_config_written(void *ctx, unsigned offset, unsigned size)
 {
 	struct virtio_pci *vp = ctx;
 	uint32_t at, len;
@@ -88,13 +87,13 @@ static void virtio_pci_config_written(void *ctx, unsigned offset, unsigned size)
 	virtio_pci_update_master(vp);
 	virtio_pci_update_msix(vp);
 	virtio_pci_unlock(vp);
-	if (virtio_pci_hits_window(vp, offset, size) && virtio_pci_window_target(vp, &at, &len))
+	if (hits_window(vp, offset, size) && window_target(vp, &at, &len))
 		virtio_pci_bar_write(vp, at, len,
 			pci_config_get(vp->pci, vp->window + WINDOW_DATA, len));
 }
 
 /* 4.1.4: cap_len, cfg_type, bar, id, padding[2], offset, length, then what the type adds. */
-static int virtio_pci_add_cap(struct virtio_pci *vp, uint8_t type, uint32_t offset, uint32_t len,
+static int add_cap(struct virtio_pci *vp, uint8_t type, uint32_t offset, uint32_t len,
 	unsigned extra, uint32_t extra_value, const uint8_t *mask)
 {
 	uint8_t body[18] = {0};
@@ -107,7 +106,7 @@ static int virtio_pci_add_cap(struct virtio_pci *vp, uint8_t type, uint32_t offs
 	return pci_dev_add_cap(vp->pci, PCI_CAP_ID_VENDOR, body, mask, 14 + extra);
 }
 
-static int virtio_pci_add_caps(struct virtio_pci *vp)
+static int add_caps(struct virtio_pci *vp)
 {
 	/* Of the window, the guest writes bar, offset, length and data. */
 	static const uint8_t window_mask[18] = {
@@ -125,20 +124,18 @@ static int virtio_pci_add_caps(struct virtio_pci *vp)
 		0xff,
 		0xff,
 	};
-	int r = virtio_pci_add_cap(vp, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_SIZE, 0, 0,
-		NULL);
+	int r = add_cap(vp, CAP_COMMON, VIRTIO_PCI_COMMON, VIRTIO_PCI_COMMON_SIZE, 0, 0, NULL);
 
 	if (r >= 0)
-		r = virtio_pci_add_cap(vp, CAP_ISR, VIRTIO_PCI_ISR, 1, 0, 0, NULL);
+		r = add_cap(vp, CAP_ISR, VIRTIO_PCI_ISR, 1, 0, 0, NULL);
 	if (r >= 0 && vp->config.config_size)
-		r = virtio_pci_add_cap(vp, CAP_DEVICE, VIRTIO_PCI_DEVICE, vp->config.config_size, 0,
-			0, NULL);
+		r = add_cap(vp, CAP_DEVICE, VIRTIO_PCI_DEVICE, vp->config.config_size, 0, 0, NULL);
 	if (r >= 0)
-		r = virtio_pci_add_cap(vp, CAP_NOTIFY, VIRTIO_PCI_NOTIFY,
+		r = add_cap(vp, CAP_NOTIFY, VIRTIO_PCI_NOTIFY,
 			vp->config.n_queues * VIRTIO_PCI_NOTIFY_STRIDE, 4, VIRTIO_PCI_NOTIFY_STRIDE,
 			NULL);
 	if (r >= 0)
-		r = virtio_pci_add_cap(vp, CAP_PCI_CFG, 0, 0, 4, 0, window_mask);
+		r = add_cap(vp, CAP_PCI_CFG, 0, 0, 4, 0, window_mask);
 	if (r < 0)
 		return r;
 	vp->window = (unsigned)r;
@@ -149,9 +146,9 @@ int virtio_pci_add_function(struct virtio_pci *vp)
 {
 	static const struct bus_ops bar_ops = {virtio_pci_bar_read, virtio_pci_bar_write};
 	static const struct pci_dev_ops dev_ops = {
-		.bar_moved = virtio_pci_bar_moved,
-		.config_read = virtio_pci_config_read,
-		.config_written = virtio_pci_config_written,
+		.bar_moved = on_bar_moved,
+		.config_read = read_config,
+		.config_written = on_config_written,
 		.reset = virtio_pci_machine_reset,
 	};
 	const struct pci_ident ident = {
@@ -167,7 +164,7 @@ int virtio_pci_add_function(struct virtio_pci *vp)
 	if (!r)
 		r = pci_dev_add_bar(vp->pci, 0, PCI_BAR_MEM32, VIRTIO_PCI_BAR_SIZE, &bar_ops, vp);
 	if (!r)
-		r = virtio_pci_add_caps(vp);
+		r = add_caps(vp);
 	if (!r)
 		r = pci_msix_add(vp->pci, 0, VIRTIO_PCI_MSIX_TABLE, VIRTIO_PCI_MSIX_PBA,
 			vp->config.n_queues + 1);

@@ -25,7 +25,7 @@ enum {
 	REG_QUEUE_DEVICE = 0x30,
 };
 
-static uint64_t virtio_pci_read_features(struct virtio_pci *vp)
+static uint64_t read_features(struct virtio_pci *vp)
 {
 	switch (vp->device_feature_select) {
 	case 0:
@@ -37,7 +37,7 @@ static uint64_t virtio_pci_read_features(struct virtio_pci *vp)
 	}
 }
 
-static uint64_t virtio_pci_read_driver_features(const struct virtio_pci *vp)
+static uint64_t read_driver_features(const struct virtio_pci *vp)
 {
 	switch (vp->driver_feature_select) {
 	case 0:
@@ -50,7 +50,7 @@ static uint64_t virtio_pci_read_driver_features(const struct virtio_pci *vp)
 }
 
 /* A register is read at its start; a 64-bit one also by its halves. */
-static uint64_t virtio_pci_read_common(struct virtio_pci *vp, unsigned offset)
+static uint64_t read_common(struct virtio_pci *vp, unsigned offset)
 {
 	static const struct virtio_queue none = {.vector = VIRTIO_PCI_NO_VECTOR};
 	bool exists = vp->queue_select < vp->config.n_queues;
@@ -60,11 +60,11 @@ static uint64_t virtio_pci_read_common(struct virtio_pci *vp, unsigned offset)
 	case REG_DEVICE_FEATURE_SELECT:
 		return vp->device_feature_select;
 	case REG_DEVICE_FEATURE:
-		return virtio_pci_read_features(vp);
+		return read_features(vp);
 	case REG_DRIVER_FEATURE_SELECT:
 		return vp->driver_feature_select;
 	case REG_DRIVER_FEATURE:
-		return virtio_pci_read_driver_features(vp);
+		return read_driver_features(vp);
 	case REG_CONFIG_VECTOR:
 		return vp->config_vector;
 	case REG_N_QUEUES:
@@ -100,7 +100,7 @@ static uint64_t virtio_pci_read_common(struct virtio_pci *vp, unsigned offset)
 	}
 }
 
-static void virtio_pci_write_features(struct virtio_pci *vp, uint32_t value)
+static void write_features(struct virtio_pci *vp, uint32_t value)
 {
 	uint64_t *f = &vp->driver_features;
 
@@ -113,12 +113,12 @@ static void virtio_pci_write_features(struct virtio_pci *vp, uint32_t value)
 }
 
 /* A vector that does not exist reads back as none: 4.1.5.1.2 "MSI-X Vector Configuration". */
-static uint16_t virtio_pci_vector(const struct virtio_pci *vp, uint64_t value)
+static uint16_t vector_of(const struct virtio_pci *vp, uint64_t value)
 {
 	return value < pci_msix_n_vectors(vp->pci) ? (uint16_t)value : VIRTIO_PCI_NO_VECTOR;
 }
 
-static void virtio_pci_write_addr(uint64_t *addr, unsigned half, unsigned size, uint64_t value)
+static void write_addr(uint64_t *addr, unsigned half, unsigned size, uint64_t value)
 {
 	if (size == 8 && half == 0)
 		*addr = value;
@@ -128,8 +128,7 @@ static void virtio_pci_write_addr(uint64_t *addr, unsigned half, unsigned size, 
 		*addr = (*addr & 0xffffffff) | value << 32;
 }
 
-static void virtio_pci_write_queue(struct virtio_pci *vp, unsigned offset, unsigned size,
-	uint64_t value)
+static void write_queue(struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
 {
 	struct virtio_queue *q;
 
@@ -137,7 +136,7 @@ static void virtio_pci_write_queue(struct virtio_pci *vp, unsigned offset, unsig
 		return;
 	q = &vp->queues[vp->queue_select];
 	if (offset == REG_QUEUE_VECTOR && size == 2) {
-		q->vector = virtio_pci_vector(vp, value);
+		q->vector = vector_of(vp, value);
 		if (vp->is_active && vp->config.ops->vector_changed)
 			vp->config.ops->vector_changed(vp->config.ctx, vp->queue_select);
 		return;
@@ -155,21 +154,20 @@ static void virtio_pci_write_queue(struct virtio_pci *vp, unsigned offset, unsig
 		break;
 	case REG_QUEUE_DESC:
 	case REG_QUEUE_DESC + 4:
-		virtio_pci_write_addr(&q->desc_gpa, offset - REG_QUEUE_DESC, size, value);
+		write_addr(&q->desc_gpa, offset - REG_QUEUE_DESC, size, value);
 		break;
 	case REG_QUEUE_DRIVER:
 	case REG_QUEUE_DRIVER + 4:
-		virtio_pci_write_addr(&q->driver_gpa, offset - REG_QUEUE_DRIVER, size, value);
+		write_addr(&q->driver_gpa, offset - REG_QUEUE_DRIVER, size, value);
 		break;
 	case REG_QUEUE_DEVICE:
 	case REG_QUEUE_DEVICE + 4:
-		virtio_pci_write_addr(&q->device_gpa, offset - REG_QUEUE_DEVICE, size, value);
+		write_addr(&q->device_gpa, offset - REG_QUEUE_DEVICE, size, value);
 		break;
 	}
 }
 
-static void virtio_pci_write_common(struct virtio_pci *vp, unsigned offset, unsigned size,
-	uint64_t value)
+static void write_common(struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
 {
 	if (vp->is_resetting)
 		return;
@@ -178,18 +176,18 @@ static void virtio_pci_write_common(struct virtio_pci *vp, unsigned offset, unsi
 	else if (offset == REG_DRIVER_FEATURE_SELECT && size == 4)
 		vp->driver_feature_select = (uint32_t)value;
 	else if (offset == REG_DRIVER_FEATURE && size == 4)
-		virtio_pci_write_features(vp, (uint32_t)value);
+		write_features(vp, (uint32_t)value);
 	else if (offset == REG_CONFIG_VECTOR && size == 2)
-		vp->config_vector = virtio_pci_vector(vp, value);
+		vp->config_vector = vector_of(vp, value);
 	else if (offset == REG_STATUS && size == 1)
 		virtio_pci_write_status(vp, (uint8_t)value);
 	else if (offset == REG_QUEUE_SELECT && size == 2)
 		vp->queue_select = (uint16_t)value;
 	else if (offset > REG_QUEUE_SELECT)
-		virtio_pci_write_queue(vp, offset, size, value);
+		write_queue(vp, offset, size, value);
 }
 
-static uint64_t virtio_pci_read_device(struct virtio_pci *vp, unsigned offset, unsigned size)
+static uint64_t read_device(struct virtio_pci *vp, unsigned offset, unsigned size)
 {
 	uint8_t buf[8] = {0};
 	uint64_t value;
@@ -203,8 +201,7 @@ static uint64_t virtio_pci_read_device(struct virtio_pci *vp, unsigned offset, u
 	return value;
 }
 
-static void virtio_pci_write_device(struct virtio_pci *vp, unsigned offset, unsigned size,
-	uint64_t value)
+static void write_device(struct virtio_pci *vp, unsigned offset, unsigned size, uint64_t value)
 {
 	uint8_t buf[8];
 
@@ -223,11 +220,11 @@ uint64_t virtio_pci_bar_read(void *ctx, uint64_t offset, unsigned size)
 
 	virtio_pci_lock(vp);
 	if (offset < VIRTIO_PCI_COMMON + VIRTIO_PCI_COMMON_SIZE)
-		value = virtio_pci_read_common(vp, (unsigned)offset);
+		value = read_common(vp, (unsigned)offset);
 	else if (offset == VIRTIO_PCI_ISR)
 		value = virtio_pci_take_isr(vp);
 	else if (offset >= VIRTIO_PCI_DEVICE && offset < VIRTIO_PCI_DEVICE + VIRTIO_PCI_DEVICE_SIZE)
-		value = virtio_pci_read_device(vp, (unsigned)(offset - VIRTIO_PCI_DEVICE), size);
+		value = read_device(vp, (unsigned)(offset - VIRTIO_PCI_DEVICE), size);
 	virtio_pci_unlock(vp);
 	return size < 8 ? value & ((UINT64_C(1) << (8 * size)) - 1) : value;
 }
@@ -246,8 +243,8 @@ void virtio_pci_bar_write(void *ctx, uint64_t offset, unsigned size, uint64_t va
 	}
 	virtio_pci_lock(vp);
 	if (offset < VIRTIO_PCI_COMMON + VIRTIO_PCI_COMMON_SIZE)
-		virtio_pci_write_common(vp, (unsigned)offset, size, value);
+		write_common(vp, (unsigned)offset, size, value);
 	else if (offset >= VIRTIO_PCI_DEVICE && offset < VIRTIO_PCI_DEVICE + VIRTIO_PCI_DEVICE_SIZE)
-		virtio_pci_write_device(vp, (unsigned)(offset - VIRTIO_PCI_DEVICE), size, value);
+		write_device(vp, (unsigned)(offset - VIRTIO_PCI_DEVICE), size, value);
 	virtio_pci_unlock(vp);
 }

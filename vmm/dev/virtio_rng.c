@@ -168,17 +168,17 @@ struct virtio_pci *virtio_rng_transport(struct virtio_rng *rng)
 
 /* ---- In a machine ---- */
 
-static void virtio_rng_device_destroy(void *device)
+static void destroy_device(void *device)
 {
 	virtio_rng_destroy(device);
 }
 
-static struct virtio_pci *virtio_rng_device_transport(void *device)
+static struct virtio_pci *device_transport(void *device)
 {
 	return virtio_rng_transport(device);
 }
 
 const struct device_ops virtio_rng_device_ops = {
-	.destroy = virtio_rng_device_destroy,
-	.transport = virtio_rng_device_transport,
+	.destroy = destroy_device,
+	.transport = device_transport,
 };

@@ -46,8 +46,8 @@ int virtq_init(struct virtq *vq, const struct mem *mem, const struct virtio_queu
 /* ---- Chains ---------------------------------------------------------------------------------- */
 
 /* Add one range. Readable ones come first: 2.7.4.2. */
-static int virtq_add_seg(const struct virtq *vq, struct virtq_chain *chain, uint64_t gpa,
-	uint32_t len, bool is_write)
+static int add_seg(const struct virtq *vq, struct virtq_chain *chain, uint64_t gpa, uint32_t len,
+	bool is_write)
 {
 	unsigned n = chain->n_out + chain->n_in;
 	void *hva;
@@ -73,7 +73,7 @@ static int virtq_add_seg(const struct virtq *vq, struct virtq_chain *chain, uint
  * An indirect table: gpa and number of descriptors. 2.7.5.3.1: at least one, no larger than the
  * queue.
  */
-static int virtq_indirect(const struct virtq *vq, uint64_t gpa, uint32_t len, void **ret_table,
+static int walk_indirect(const struct virtq *vq, uint64_t gpa, uint32_t len, void **ret_table,
 	unsigned *ret_n)
 {
 	if (!vq->has_indirect || !len || len % sizeof(struct vring_desc) ||
@@ -90,7 +90,7 @@ static int virtq_indirect(const struct virtq *vq, uint64_t gpa, uint32_t len, vo
  * source. Descriptors of both layouts are 16 bytes; an indirect table may lie at any address. This
  * is the step that is counted.
  */
-static void virtq_copy_desc(const void *table, unsigned at, struct virtq_turn *turn, void *ret_desc)
+static void copy_desc(const void *table, unsigned at, struct virtq_turn *turn, void *ret_desc)
 {
 	turn->steps_left--;
 	memcpy(ret_desc, (const uint8_t *)table + at * sizeof(struct vring_desc),
@@ -98,7 +98,7 @@ static void virtq_copy_desc(const void *table, unsigned at, struct virtq_turn *t
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 }
 
-static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_turn *turn,
+static int walk_split(const struct virtq *vq, uint16_t head, struct virtq_turn *turn,
 	struct virtq_chain *chain)
 {
 	const void *table = vq->desc;
@@ -112,13 +112,13 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 
 		if (at >= table_len)
 			return -EPROTO;
-		virtq_copy_desc(table, at, turn, &d);
+		copy_desc(table, at, turn, &d);
 		if (d.flags & VRING_DESC_F_INDIRECT) {
 			void *inner; /* its table: no alignment is promised */
 
 			if (is_indirect || d.flags & VRING_DESC_F_NEXT)
 				return -EPROTO;
-			r = virtq_indirect(vq, d.addr, d.len, &inner, &table_len);
+			r = walk_indirect(vq, d.addr, d.len, &inner, &table_len);
 			if (r < 0)
 				return r;
 			table = inner;
@@ -127,7 +127,7 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 			steps = UINT32_MAX; /* the count begins anew in the inner table */
 			continue;
 		}
-		r = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+		r = add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
 		if (r < 0)
 			return r;
 		if (!(d.flags & VRING_DESC_F_NEXT))
@@ -137,7 +137,7 @@ static int virtq_walk_split(const struct virtq *vq, uint16_t head, struct virtq_
 	return -EPROTO;
 }
 
-static int virtq_pop_split(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
+static int pop_split(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
 {
 	/*
 	 * Acquire: pairs with the driver's release of idx; ring and descriptors are read after it.
@@ -167,27 +167,27 @@ static int virtq_pop_split(struct virtq *vq, struct virtq_turn *turn, struct vir
 		return -EPROTO;
 	vq->next_avail++;
 	chain->id = head;
-	return virtq_walk_split(vq, head, turn, chain) < 0 ? -EPROTO : 1;
+	return walk_split(vq, head, turn, chain) < 0 ? -EPROTO : 1;
 }
 
 /* In an inner table only WRITE counts, and all of it is the chain: 2.8.8. */
-static int virtq_walk_packed_inner(const struct virtq *vq, uint64_t gpa, uint32_t len,
+static int walk_packed_inner(const struct virtq *vq, uint64_t gpa, uint32_t len,
 	struct virtq_turn *turn, struct virtq_chain *chain)
 {
 	void *table;
 	unsigned n;
-	int r = virtq_indirect(vq, gpa, len, &table, &n);
+	int r = walk_indirect(vq, gpa, len, &table, &n);
 
 	for (unsigned i = 0; r == 0 && i < n; i++) {
 		struct vring_packed_desc d;
 
-		virtq_copy_desc(table, i, turn, &d);
-		r = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+		copy_desc(table, i, turn, &d);
+		r = add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
 	}
 	return r;
 }
 
-static int virtq_pop_packed(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
+static int pop_packed(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *chain)
 {
 	uint16_t slot = vq->next_avail;
 	/*
@@ -205,14 +205,13 @@ static int virtq_pop_packed(struct virtq *vq, struct virtq_turn *turn, struct vi
 		bool is_last;
 		int r;
 
-		virtq_copy_desc(vq->packed, slot, turn, &d);
+		copy_desc(vq->packed, slot, turn, &d);
 		is_last = !(d.flags & VRING_DESC_F_NEXT);
 		if (d.flags & VRING_DESC_F_INDIRECT)
-			r = n > 1 || !is_last
-				    ? -EPROTO
-				    : virtq_walk_packed_inner(vq, d.addr, d.len, turn, chain);
+			r = n > 1 || !is_last ? -EPROTO
+					      : walk_packed_inner(vq, d.addr, d.len, turn, chain);
 		else
-			r = virtq_add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
+			r = add_seg(vq, chain, d.addr, d.len, d.flags & VRING_DESC_F_WRITE);
 		if (r < 0)
 			return -EPROTO;
 		if (++slot == vq->size) {
@@ -242,16 +241,14 @@ int virtq_pop(struct virtq *vq, struct virtq_turn *turn, struct virtq_chain *ret
 	ret_chain->n_in = 0;
 	ret_chain->out_bytes = 0;
 	ret_chain->in_bytes = 0;
-	r = vq->is_packed ? virtq_pop_packed(vq, turn, ret_chain)
-			  : virtq_pop_split(vq, turn, ret_chain);
+	r = vq->is_packed ? pop_packed(vq, turn, ret_chain) : pop_split(vq, turn, ret_chain);
 	virtq_n_steps += (uint64_t)(before - turn->steps_left);
 	return r;
 }
 
 /* ---- Used ------------------------------------------------------------------------------------ */
 
-static void virtq_push_packed(struct virtq *vq, uint16_t id, uint16_t n_slots,
-	uint32_t written_bytes)
+static void push_packed(struct virtq *vq, uint16_t id, uint16_t n_slots, uint32_t written_bytes)
 {
 	struct vring_packed_desc *d = &vq->packed[vq->next_used];
 	uint16_t flags = vq->used_wrap
@@ -276,7 +273,7 @@ void virtq_push(struct virtq *vq, uint16_t id, uint16_t n_slots, uint32_t writte
 	struct vring_used_elem *elem;
 
 	if (vq->is_packed) {
-		virtq_push_packed(vq, id, n_slots, written_bytes);
+		push_packed(vq, id, n_slots, written_bytes);
 		return;
 	}
 	elem = &vq->used->ring[vq->next_used % vq->size];
@@ -287,7 +284,7 @@ void virtq_push(struct virtq *vq, uint16_t id, uint16_t n_slots, uint32_t writte
 	__atomic_store_n(&vq->used->idx, vq->next_used, __ATOMIC_RELEASE);
 }
 
-static bool virtq_should_notify_packed(struct virtq *vq)
+static bool should_notify_packed(struct virtq *vq)
 {
 	uint16_t off_wrap = READ_ONCE(vq->driver_event->off_wrap);
 	uint16_t flags = READ_ONCE(vq->driver_event->flags) & 3;
@@ -312,7 +309,7 @@ bool virtq_should_notify(struct virtq *vq)
 	/* Full barrier: used was stored before the driver's wish is read; it does the reverse. */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (vq->is_packed) {
-		wanted = virtq_should_notify_packed(vq);
+		wanted = should_notify_packed(vq);
 	} else if (vq->has_event_idx) {
 		uint16_t event = READ_ONCE(vq->avail->ring[vq->size]);
 
@@ -328,7 +325,7 @@ bool virtq_should_notify(struct virtq *vq)
 
 /* ---- Bytes ----------------------------------------------------------------------------------- */
 
-static size_t virtq_copy(const struct iovec *segs, unsigned n_segs, size_t offset, void *buf,
+static size_t copy_bytes(const struct iovec *segs, unsigned n_segs, size_t offset, void *buf,
 	size_t size_bytes, bool is_write)
 {
 	size_t done = 0;
@@ -357,13 +354,13 @@ static size_t virtq_copy(const struct iovec *segs, unsigned n_segs, size_t offse
 
 size_t virtq_read(const struct virtq_chain *chain, size_t offset, void *dst, size_t size_bytes)
 {
-	return virtq_copy(chain->segs, chain->n_out, offset, dst, size_bytes, false);
+	return copy_bytes(chain->segs, chain->n_out, offset, dst, size_bytes, false);
 }
 
 size_t virtq_write(const struct virtq_chain *chain, size_t offset, const void *src,
 	size_t size_bytes)
 {
-	/* virtq_copy() only reads buf when it writes to the chain. */
-	return virtq_copy(chain->segs + chain->n_out, chain->n_in, offset, (void *)(uintptr_t)src,
+	/* copy_bytes() only reads buf when it writes to the chain. */
+	return copy_bytes(chain->segs + chain->n_out, chain->n_in, offset, (void *)(uintptr_t)src,
 		size_bytes, true);
 }

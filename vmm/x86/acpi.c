@@ -140,7 +140,7 @@ struct acpi_area {
 	uint64_t gpa;
 };
 
-static uint8_t acpi_checksum(const void *bytes, size_t len)
+static uint8_t checksum_of(const void *bytes, size_t len)
 {
 	const uint8_t *at = bytes;
 	uint8_t sum = 0;
@@ -151,7 +151,7 @@ static uint8_t acpi_checksum(const void *bytes, size_t len)
 }
 
 /* Room for a table, aligned as FACS wants it. NULL when the area is full. */
-static void *acpi_reserve(struct acpi_area *area, size_t len, uint64_t *ret_gpa)
+static void *reserve_bytes(struct acpi_area *area, size_t len, uint64_t *ret_gpa)
 {
 	size_t at = (area->len + 63) & ~(size_t)63;
 
@@ -162,7 +162,7 @@ static void *acpi_reserve(struct acpi_area *area, size_t len, uint64_t *ret_gpa)
 	return area->bytes + at;
 }
 
-static void acpi_finish(struct acpi_header *header, const char *signature, uint8_t revision,
+static void finish_table(struct acpi_header *header, const char *signature, uint8_t revision,
 	size_t len)
 {
 	memcpy(header->signature, signature, 4);
@@ -174,12 +174,12 @@ static void acpi_finish(struct acpi_header *header, const char *signature, uint8
 	header->oem_revision = 1;
 	memcpy(header->creator_id, "WEFT", 4);
 	header->creator_revision = 1;
-	header->checksum = acpi_checksum(header, len);
+	header->checksum = checksum_of(header, len);
 }
 
 /* DSDT */
 
-static void acpi_add_routing(struct aml *aml)
+static void add_routing(struct aml *aml)
 {
 	struct aml_block table;
 
@@ -197,7 +197,7 @@ static void acpi_add_routing(struct aml *aml)
 	aml_end(aml, table);
 }
 
-static void acpi_add_pci_root(struct aml *aml)
+static void add_pci_root(struct aml *aml)
 {
 	struct aml_block device = aml_begin_device(aml, "PCI0");
 	struct aml_resources crs;
@@ -223,12 +223,12 @@ static void acpi_add_pci_root(struct aml *aml)
 	aml_res_memory_window(aml, LAYOUT_PCI_MEM_BASE,
 		LAYOUT_PCI_MEM_BASE + LAYOUT_PCI_MEM_SIZE - 1);
 	aml_end_resources(aml, crs);
-	acpi_add_routing(aml);
+	add_routing(aml);
 	aml_end(aml, device);
 }
 
 /* A fixed device with one port range and, where irq is not 0, an interrupt. */
-static void acpi_add_legacy(struct aml *aml, const char *name, const char *hid, uint64_t uid,
+static void add_legacy(struct aml *aml, const char *name, const char *hid, uint64_t uid,
 	uint16_t port, uint8_t n_ports, uint8_t irq)
 {
 	struct aml_block device = aml_begin_device(aml, name);
@@ -248,7 +248,7 @@ static void acpi_add_legacy(struct aml *aml, const char *name, const char *hid, 
 }
 
 /* What belongs to the board itself, so that a guest gives it to nobody else. */
-static void acpi_add_board(struct aml *aml)
+static void add_board(struct aml *aml)
 {
 	struct aml_block device = aml_begin_device(aml, "BRD0");
 	struct aml_resources crs;
@@ -266,16 +266,16 @@ static void acpi_add_board(struct aml *aml)
 }
 
 /* returns the number of bytes of AML, or 0 if it did not fit */
-static size_t acpi_fill_dsdt(uint8_t *bytes, size_t size)
+static size_t fill_dsdt(uint8_t *bytes, size_t size)
 {
 	struct aml aml = aml_init(bytes, size);
 	struct aml_block scope = aml_begin_scope(&aml, "\\_SB");
 	struct aml_block package;
 
-	acpi_add_pci_root(&aml);
-	acpi_add_board(&aml);
-	acpi_add_legacy(&aml, "COM1", "PNP0501", 1, LAYOUT_PIO_SERIAL, 8, LAYOUT_GSI_SERIAL);
-	acpi_add_legacy(&aml, "RTC0", "PNP0B00", 0, 0x70, 2, LAYOUT_GSI_RTC);
+	add_pci_root(&aml);
+	add_board(&aml);
+	add_legacy(&aml, "COM1", "PNP0501", 1, LAYOUT_PIO_SERIAL, 8, LAYOUT_GSI_SERIAL);
+	add_legacy(&aml, "RTC0", "PNP0B00", 0, 0x70, 2, LAYOUT_GSI_RTC);
 	aml_end(&aml, scope);
 	aml_name(&aml, "\\_S5"); /* the sleep type that dev/pm.c takes for "off" */
 	package = aml_begin_package(&aml, 4);
@@ -287,22 +287,22 @@ static size_t acpi_fill_dsdt(uint8_t *bytes, size_t size)
 	return aml.full ? 0 : aml.len;
 }
 
-static int acpi_add_dsdt(struct acpi_area *area, uint64_t *ret_gpa)
+static int add_dsdt(struct acpi_area *area, uint64_t *ret_gpa)
 {
 	size_t max = 8192;
-	struct acpi_header *table = acpi_reserve(area, sizeof(*table) + max, ret_gpa);
-	size_t len = table ? acpi_fill_dsdt((uint8_t *)(table + 1), max) : 0;
+	struct acpi_header *table = reserve_bytes(area, sizeof(*table) + max, ret_gpa);
+	size_t len = table ? fill_dsdt((uint8_t *)(table + 1), max) : 0;
 
 	if (!len)
 		return -ENOSPC;
-	acpi_finish(table, "DSDT", 2, sizeof(*table) + len);
+	finish_table(table, "DSDT", 2, sizeof(*table) + len);
 	area->len -= max - len;
 	return 0;
 }
 
 /* FADT and FACS */
 
-static struct acpi_gas acpi_port(uint16_t port, uint8_t n_bytes)
+static struct acpi_gas gas_of_port(uint16_t port, uint8_t n_bytes)
 {
 	return (struct acpi_gas){
 		.space = 1,
@@ -312,11 +312,11 @@ static struct acpi_gas acpi_port(uint16_t port, uint8_t n_bytes)
 	};
 }
 
-static int acpi_add_fadt(struct acpi_area *area, uint64_t dsdt_gpa, uint64_t *ret_gpa)
+static int add_fadt(struct acpi_area *area, uint64_t dsdt_gpa, uint64_t *ret_gpa)
 {
 	uint64_t facs_gpa = 0;
-	struct acpi_facs *facs = acpi_reserve(area, sizeof(*facs), &facs_gpa);
-	struct acpi_fadt *fadt = acpi_reserve(area, sizeof(*fadt), ret_gpa);
+	struct acpi_facs *facs = reserve_bytes(area, sizeof(*facs), &facs_gpa);
+	struct acpi_fadt *fadt = reserve_bytes(area, sizeof(*fadt), ret_gpa);
 
 	if (!facs || !fadt)
 		return -ENOSPC;
@@ -343,26 +343,26 @@ static int acpi_add_fadt(struct acpi_area *area, uint64_t dsdt_gpa, uint64_t *re
 		.boot_arch = BOOT_ARCH_LEGACY | BOOT_ARCH_NO_VGA | BOOT_ARCH_NO_ASPM,
 		.flags = FADT_WBINVD | FADT_PROC_C1 | FADT_SLEEP_BUTTON_OFF | FADT_TMR_VAL_EXT |
 			 FADT_RESET_REG,
-		.reset_reg = acpi_port(RESET_PORT, 1),
+		.reset_reg = gas_of_port(RESET_PORT, 1),
 		.reset_value = RESET_VALUE,
 		.minor_version = 4,
-		.x_pm1a_evt = acpi_port(PM_EVENT_PORT, 4),
-		.x_pm1a_cnt = acpi_port(PM_CONTROL_PORT, 2),
-		.x_pm_tmr = acpi_port(PM_TIMER_PORT, 4),
+		.x_pm1a_evt = gas_of_port(PM_EVENT_PORT, 4),
+		.x_pm1a_cnt = gas_of_port(PM_CONTROL_PORT, 2),
+		.x_pm_tmr = gas_of_port(PM_TIMER_PORT, 4),
 	};
 	fadt->x_pm1a_evt.access_size = 2; /* two registers of 16 bits */
-	acpi_finish(&fadt->header, "FACP", 6, sizeof(*fadt));
+	finish_table(&fadt->header, "FACP", 6, sizeof(*fadt));
 	return 0;
 }
 
 /* MADT and MCFG */
 
-static int acpi_add_madt(struct acpi_area *area, unsigned n_vcpus, uint64_t *ret_gpa)
+static int add_madt(struct acpi_area *area, unsigned n_vcpus, uint64_t *ret_gpa)
 {
 	size_t len = sizeof(struct acpi_madt_head) + n_vcpus * sizeof(struct acpi_madt_lapic) +
 		     sizeof(struct acpi_madt_ioapic) + sizeof(struct acpi_madt_override) +
 		     sizeof(struct acpi_madt_nmi);
-	struct acpi_madt_head *head = acpi_reserve(area, len, ret_gpa);
+	struct acpi_madt_head *head = reserve_bytes(area, len, ret_gpa);
 	struct acpi_madt_override *sci;
 	struct acpi_madt_ioapic *ioapic;
 	struct acpi_madt_lapic *lapic;
@@ -403,36 +403,35 @@ static int acpi_add_madt(struct acpi_area *area, unsigned n_vcpus, uint64_t *ret
 		.processor_uid = 0xff,
 		.lint = 1,
 	};
-	acpi_finish(&head->header, "APIC", 5, len);
+	finish_table(&head->header, "APIC", 5, len);
 	return 0;
 }
 
-static int acpi_add_mcfg(struct acpi_area *area, uint64_t *ret_gpa)
+static int add_mcfg(struct acpi_area *area, uint64_t *ret_gpa)
 {
-	struct acpi_mcfg *mcfg = acpi_reserve(area, sizeof(*mcfg), ret_gpa);
+	struct acpi_mcfg *mcfg = reserve_bytes(area, sizeof(*mcfg), ret_gpa);
 
 	if (!mcfg)
 		return -ENOSPC;
 	mcfg->gpa = LAYOUT_ECAM_BASE;
 	mcfg->last_bus = 255;
-	acpi_finish(&mcfg->header, "MCFG", 1, sizeof(*mcfg));
+	finish_table(&mcfg->header, "MCFG", 1, sizeof(*mcfg));
 	return 0;
 }
 
-static int acpi_add_xsdt(struct acpi_area *area, const uint64_t *gpas, size_t n_gpas,
-	uint64_t *ret_gpa)
+static int add_xsdt(struct acpi_area *area, const uint64_t *gpas, size_t n_gpas, uint64_t *ret_gpa)
 {
 	size_t len = sizeof(struct acpi_header) + n_gpas * sizeof(gpas[0]);
-	struct acpi_header *xsdt = acpi_reserve(area, len, ret_gpa);
+	struct acpi_header *xsdt = reserve_bytes(area, len, ret_gpa);
 
 	if (!xsdt)
 		return -ENOSPC;
 	memcpy(xsdt + 1, gpas, n_gpas * sizeof(gpas[0]));
-	acpi_finish(xsdt, "XSDT", 1, len);
+	finish_table(xsdt, "XSDT", 1, len);
 	return 0;
 }
 
-static void acpi_fill_rsdp(struct acpi_rsdp *rsdp, uint64_t xsdt_gpa)
+static void fill_rsdp(struct acpi_rsdp *rsdp, uint64_t xsdt_gpa)
 {
 	*rsdp = (struct acpi_rsdp){
 		.signature = {'R', 'S', 'D', ' ', 'P', 'T', 'R', ' '},
@@ -441,27 +440,27 @@ static void acpi_fill_rsdp(struct acpi_rsdp *rsdp, uint64_t xsdt_gpa)
 		.length = sizeof(*rsdp),
 		.xsdt_gpa = xsdt_gpa,
 	};
-	rsdp->checksum = acpi_checksum(rsdp, 20);
-	rsdp->extended_checksum = acpi_checksum(rsdp, sizeof(*rsdp));
+	rsdp->checksum = checksum_of(rsdp, 20);
+	rsdp->extended_checksum = checksum_of(rsdp, sizeof(*rsdp));
 }
 
-static int acpi_fill(struct acpi_area *area, unsigned n_vcpus)
+static int fill_tables(struct acpi_area *area, unsigned n_vcpus)
 {
 	uint64_t rsdp_gpa = 0, dsdt_gpa = 0, xsdt_gpa = 0, gpas[3] = {0};
 	/* First of all, where a guest that searches for it begins. */
-	struct acpi_rsdp *rsdp = acpi_reserve(area, sizeof(*rsdp), &rsdp_gpa);
-	int r = rsdp ? acpi_add_dsdt(area, &dsdt_gpa) : -ENOSPC;
+	struct acpi_rsdp *rsdp = reserve_bytes(area, sizeof(*rsdp), &rsdp_gpa);
+	int r = rsdp ? add_dsdt(area, &dsdt_gpa) : -ENOSPC;
 
 	if (!r)
-		r = acpi_add_fadt(area, dsdt_gpa, &gpas[0]);
+		r = add_fadt(area, dsdt_gpa, &gpas[0]);
 	if (!r)
-		r = acpi_add_madt(area, n_vcpus, &gpas[1]);
+		r = add_madt(area, n_vcpus, &gpas[1]);
 	if (!r)
-		r = acpi_add_mcfg(area, &gpas[2]);
+		r = add_mcfg(area, &gpas[2]);
 	if (!r)
-		r = acpi_add_xsdt(area, gpas, 3, &xsdt_gpa);
+		r = add_xsdt(area, gpas, 3, &xsdt_gpa);
 	if (!r)
-		acpi_fill_rsdp(rsdp, xsdt_gpa);
+		fill_rsdp(rsdp, xsdt_gpa);
 	return r;
 }
 
@@ -472,7 +471,7 @@ int acpi_write(struct mem *mem, unsigned n_vcpus, uint64_t *ret_rsdp_gpa)
 		.size = LAYOUT_ACPI_SIZE,
 		.gpa = LAYOUT_ACPI_BASE,
 	};
-	int r = area.bytes ? acpi_fill(&area, n_vcpus) : -ENOMEM;
+	int r = area.bytes ? fill_tables(&area, n_vcpus) : -ENOMEM;
 
 	if (!r)
 		r = mem_write(mem, area.gpa, area.bytes, area.len);

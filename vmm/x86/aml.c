@@ -16,7 +16,7 @@
 #define AML_STRING       0x0d
 #define AML_LENGTH_BYTES 3 /* 20 bits of length: enough for any block of a table here */
 
-static void aml_put(struct aml *aml, uint64_t value, unsigned n_bytes)
+static void put_bytes(struct aml *aml, uint64_t value, unsigned n_bytes)
 {
 	if (n_bytes > aml->size - aml->len) {
 		aml->full = true;
@@ -27,35 +27,35 @@ static void aml_put(struct aml *aml, uint64_t value, unsigned n_bytes)
 }
 
 /* One segment, padded to four characters with '_'. */
-static void aml_put_segment(struct aml *aml, const char *segment, size_t len)
+static void put_segment(struct aml *aml, const char *segment, size_t len)
 {
 	for (size_t i = 0; i < 4; i++)
-		aml_put(aml, i < len ? (uint8_t)segment[i] : '_', 1);
+		put_bytes(aml, i < len ? (uint8_t)segment[i] : '_', 1);
 }
 
-static void aml_put_name(struct aml *aml, const char *name)
+static void put_name(struct aml *aml, const char *name)
 {
 	const char *dot;
 
 	if (*name == '\\') {
-		aml_put(aml, '\\', 1);
+		put_bytes(aml, '\\', 1);
 		name++;
 	}
 	dot = strchr(name, '.');
 	if (!dot) {
-		aml_put_segment(aml, name, strlen(name));
+		put_segment(aml, name, strlen(name));
 		return;
 	}
-	aml_put(aml, AML_DUAL_NAME, 1);
-	aml_put_segment(aml, name, (size_t)(dot - name));
-	aml_put_segment(aml, dot + 1, strlen(dot + 1));
+	put_bytes(aml, AML_DUAL_NAME, 1);
+	put_segment(aml, name, (size_t)(dot - name));
+	put_segment(aml, dot + 1, strlen(dot + 1));
 }
 
-static struct aml_block aml_begin(struct aml *aml)
+static struct aml_block begin_block(struct aml *aml)
 {
 	struct aml_block block = {.at = aml->len};
 
-	aml_put(aml, 0, AML_LENGTH_BYTES);
+	put_bytes(aml, 0, AML_LENGTH_BYTES);
 	return block;
 }
 
@@ -74,9 +74,9 @@ struct aml_block aml_begin_scope(struct aml *aml, const char *name)
 {
 	struct aml_block block;
 
-	aml_put(aml, AML_SCOPE_OP, 1);
-	block = aml_begin(aml);
-	aml_put_name(aml, name);
+	put_bytes(aml, AML_SCOPE_OP, 1);
+	block = begin_block(aml);
+	put_name(aml, name);
 	return block;
 }
 
@@ -84,10 +84,10 @@ struct aml_block aml_begin_device(struct aml *aml, const char *name)
 {
 	struct aml_block block;
 
-	aml_put(aml, AML_EXT_PREFIX, 1);
-	aml_put(aml, AML_DEVICE_OP, 1);
-	block = aml_begin(aml);
-	aml_put_name(aml, name);
+	put_bytes(aml, AML_EXT_PREFIX, 1);
+	put_bytes(aml, AML_DEVICE_OP, 1);
+	block = begin_block(aml);
+	put_name(aml, name);
 	return block;
 }
 
@@ -95,46 +95,46 @@ struct aml_block aml_begin_package(struct aml *aml, uint8_t n_elements)
 {
 	struct aml_block block;
 
-	aml_put(aml, AML_PACKAGE_OP, 1);
-	block = aml_begin(aml);
-	aml_put(aml, n_elements, 1);
+	put_bytes(aml, AML_PACKAGE_OP, 1);
+	block = begin_block(aml);
+	put_bytes(aml, n_elements, 1);
 	return block;
 }
 
 void aml_name(struct aml *aml, const char *name)
 {
-	aml_put(aml, AML_NAME_OP, 1);
-	aml_put_name(aml, name);
+	put_bytes(aml, AML_NAME_OP, 1);
+	put_name(aml, name);
 }
 
 void aml_integer(struct aml *aml, uint64_t value)
 {
 	if (value <= 1) {
-		aml_put(aml, value, 1); /* ZeroOp, OneOp */
+		put_bytes(aml, value, 1); /* ZeroOp, OneOp */
 	} else if (value <= UINT8_MAX) {
-		aml_put(aml, AML_BYTE, 1);
-		aml_put(aml, value, 1);
+		put_bytes(aml, AML_BYTE, 1);
+		put_bytes(aml, value, 1);
 	} else if (value <= UINT16_MAX) {
-		aml_put(aml, AML_WORD, 1);
-		aml_put(aml, value, 2);
+		put_bytes(aml, AML_WORD, 1);
+		put_bytes(aml, value, 2);
 	} else if (value <= UINT32_MAX) {
-		aml_put(aml, AML_DWORD, 1);
-		aml_put(aml, value, 4);
+		put_bytes(aml, AML_DWORD, 1);
+		put_bytes(aml, value, 4);
 	} else {
-		aml_put(aml, AML_QWORD, 1);
-		aml_put(aml, value, 8);
+		put_bytes(aml, AML_QWORD, 1);
+		put_bytes(aml, value, 8);
 	}
 }
 
 void aml_string(struct aml *aml, const char *text)
 {
-	aml_put(aml, AML_STRING, 1);
+	put_bytes(aml, AML_STRING, 1);
 	for (; *text; text++)
-		aml_put(aml, (uint8_t)*text, 1);
-	aml_put(aml, 0, 1);
+		put_bytes(aml, (uint8_t)*text, 1);
+	put_bytes(aml, 0, 1);
 }
 
-static uint32_t aml_hex(char c)
+static uint32_t hex_value(char c)
 {
 	return c <= '9' ? (uint32_t)(c - '0') : (uint32_t)(c - 'A' + 10);
 }
@@ -142,11 +142,11 @@ static uint32_t aml_hex(char c)
 void aml_eisaid(struct aml *aml, const char *id)
 {
 	uint32_t value = (uint32_t)(id[0] - '@') << 26 | (uint32_t)(id[1] - '@') << 21 |
-			 (uint32_t)(id[2] - '@') << 16 | aml_hex(id[3]) << 12 |
-			 aml_hex(id[4]) << 8 | aml_hex(id[5]) << 4 | aml_hex(id[6]);
+			 (uint32_t)(id[2] - '@') << 16 | hex_value(id[3]) << 12 |
+			 hex_value(id[4]) << 8 | hex_value(id[5]) << 4 | hex_value(id[6]);
 
-	aml_put(aml, AML_DWORD, 1);
-	aml_put(aml, __builtin_bswap32(value), 4); /* big-endian in an AML DWord */
+	put_bytes(aml, AML_DWORD, 1);
+	put_bytes(aml, __builtin_bswap32(value), 4); /* big-endian in an AML DWord */
 }
 
 /* Resources (ACPI 6.4, 6.4.2 and 6.4.3) */
@@ -155,11 +155,11 @@ struct aml_resources aml_begin_resources(struct aml *aml)
 {
 	struct aml_resources r;
 
-	aml_put(aml, AML_BUFFER_OP, 1);
-	r.block = aml_begin(aml);
-	aml_put(aml, AML_WORD, 1);
+	put_bytes(aml, AML_BUFFER_OP, 1);
+	r.block = begin_block(aml);
+	put_bytes(aml, AML_WORD, 1);
 	r.size_at = aml->len;
-	aml_put(aml, 0, 2);
+	put_bytes(aml, 0, 2);
 	return r;
 }
 
@@ -167,8 +167,8 @@ void aml_end_resources(struct aml *aml, struct aml_resources r)
 {
 	size_t size;
 
-	aml_put(aml, 0x79, 1); /* end tag */
-	aml_put(aml, 0, 1);    /* checksum 0: "treat as correct" */
+	put_bytes(aml, 0x79, 1); /* end tag */
+	put_bytes(aml, 0, 1);    /* checksum 0: "treat as correct" */
 	size = aml->len - r.size_at - 2;
 	if (!aml->full) {
 		aml->bytes[r.size_at] = (uint8_t)size;
@@ -179,67 +179,67 @@ void aml_end_resources(struct aml *aml, struct aml_resources r)
 
 void aml_res_io(struct aml *aml, uint16_t base, uint8_t len)
 {
-	aml_put(aml, 0x47, 1);
-	aml_put(aml, 1, 1); /* decodes 16 bits */
-	aml_put(aml, base, 2);
-	aml_put(aml, base, 2);
-	aml_put(aml, 1, 1);
-	aml_put(aml, len, 1);
+	put_bytes(aml, 0x47, 1);
+	put_bytes(aml, 1, 1); /* decodes 16 bits */
+	put_bytes(aml, base, 2);
+	put_bytes(aml, base, 2);
+	put_bytes(aml, 1, 1);
+	put_bytes(aml, len, 1);
 }
 
 void aml_res_irq(struct aml *aml, uint8_t irq)
 {
-	aml_put(aml, 0x22, 1); /* edge, active high */
-	aml_put(aml, 1u << irq, 2);
+	put_bytes(aml, 0x22, 1); /* edge, active high */
+	put_bytes(aml, 1u << irq, 2);
 }
 
 void aml_res_fixed_memory(struct aml *aml, uint32_t base, uint32_t len)
 {
-	aml_put(aml, 0x86, 1);
-	aml_put(aml, 9, 2);
-	aml_put(aml, 1, 1); /* read-write */
-	aml_put(aml, base, 4);
-	aml_put(aml, len, 4);
+	put_bytes(aml, 0x86, 1);
+	put_bytes(aml, 9, 2);
+	put_bytes(aml, 1, 1); /* read-write */
+	put_bytes(aml, base, 4);
+	put_bytes(aml, len, 4);
 }
 
 /* Address space descriptors: a producer with fixed minimum and maximum. */
 #define AML_WINDOW_FIXED 0x0c
 
-static void aml_res_word_window(struct aml *aml, uint8_t type, uint8_t type_flags, uint16_t first,
+static void put_word_window(struct aml *aml, uint8_t type, uint8_t type_flags, uint16_t first,
 	uint16_t last)
 {
-	aml_put(aml, 0x88, 1);
-	aml_put(aml, 13, 2);
-	aml_put(aml, type, 1);
-	aml_put(aml, AML_WINDOW_FIXED, 1);
-	aml_put(aml, type_flags, 1);
-	aml_put(aml, 0, 2);
-	aml_put(aml, first, 2);
-	aml_put(aml, last, 2);
-	aml_put(aml, 0, 2);
-	aml_put(aml, (uint64_t)last - first + 1, 2);
+	put_bytes(aml, 0x88, 1);
+	put_bytes(aml, 13, 2);
+	put_bytes(aml, type, 1);
+	put_bytes(aml, AML_WINDOW_FIXED, 1);
+	put_bytes(aml, type_flags, 1);
+	put_bytes(aml, 0, 2);
+	put_bytes(aml, first, 2);
+	put_bytes(aml, last, 2);
+	put_bytes(aml, 0, 2);
+	put_bytes(aml, (uint64_t)last - first + 1, 2);
 }
 
 void aml_res_bus_window(struct aml *aml, uint16_t first, uint16_t last)
 {
-	aml_res_word_window(aml, 2, 0, first, last);
+	put_word_window(aml, 2, 0, first, last);
 }
 
 void aml_res_io_window(struct aml *aml, uint16_t first, uint16_t last)
 {
-	aml_res_word_window(aml, 1, 3, first, last); /* entire range */
+	put_word_window(aml, 1, 3, first, last); /* entire range */
 }
 
 void aml_res_memory_window(struct aml *aml, uint32_t first, uint32_t last)
 {
-	aml_put(aml, 0x87, 1);
-	aml_put(aml, 23, 2);
-	aml_put(aml, 0, 1); /* memory */
-	aml_put(aml, AML_WINDOW_FIXED, 1);
-	aml_put(aml, 1, 1); /* not cached, read-write */
-	aml_put(aml, 0, 4);
-	aml_put(aml, first, 4);
-	aml_put(aml, last, 4);
-	aml_put(aml, 0, 4);
-	aml_put(aml, (uint64_t)last - first + 1, 4);
+	put_bytes(aml, 0x87, 1);
+	put_bytes(aml, 23, 2);
+	put_bytes(aml, 0, 1); /* memory */
+	put_bytes(aml, AML_WINDOW_FIXED, 1);
+	put_bytes(aml, 1, 1); /* not cached, read-write */
+	put_bytes(aml, 0, 4);
+	put_bytes(aml, first, 4);
+	put_bytes(aml, last, 4);
+	put_bytes(aml, 0, 4);
+	put_bytes(aml, (uint64_t)last - first + 1, 4);
 }

@@ -35,7 +35,7 @@ int cpuid_read_supported(int kvm_fd, struct cpuid_table *ret_table, struct err *
 	return r;
 }
 
-static void cpuid_drop(struct cpuid_table *table, uint32_t function)
+static void drop_function(struct cpuid_table *table, uint32_t function)
 {
 	unsigned kept = 0;
 
@@ -46,7 +46,7 @@ static void cpuid_drop(struct cpuid_table *table, uint32_t function)
 	table->n_entries = kept;
 }
 
-static struct kvm_cpuid_entry2 *cpuid_find(struct cpuid_table *table, uint32_t function)
+static struct kvm_cpuid_entry2 *find_entry(struct cpuid_table *table, uint32_t function)
 {
 	for (unsigned i = 0; i < table->n_entries; i++) {
 		if (table->entries[i].function == function)
@@ -56,7 +56,7 @@ static struct kvm_cpuid_entry2 *cpuid_find(struct cpuid_table *table, uint32_t f
 }
 
 /* Bits that number 0..n-1. */
-static unsigned cpuid_id_bits(unsigned n)
+static unsigned id_bits(unsigned n)
 {
 	unsigned bits = 0;
 
@@ -65,10 +65,10 @@ static unsigned cpuid_id_bits(unsigned n)
 	return bits;
 }
 
-static void cpuid_fill_basic(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsigned n_vcpus,
+static void fill_basic(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsigned n_vcpus,
 	bool tsc_deadline)
 {
-	e->ebx = (e->ebx & 0xff00) | vcpu_id << 24 | (1u << cpuid_id_bits(n_vcpus)) << 16;
+	e->ebx = (e->ebx & 0xff00) | vcpu_id << 24 | (1u << id_bits(n_vcpus)) << 16;
 	e->ecx &= ~(BIT(3) | BIT(5) | BIT(24));           /* MONITOR, VMX, TSC deadline */
 	e->ecx |= BIT(31) | (tsc_deadline ? BIT(24) : 0); /* hypervisor present */
 	e->edx &= ~BIT(28);                               /* HTT: more than one logical processor */
@@ -76,7 +76,7 @@ static void cpuid_fill_basic(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsig
 }
 
 /* Leaf 4 and 0x8000001d share their layout; level 3 is shared by all, the others by nobody. */
-static void cpuid_fill_cache(struct kvm_cpuid_entry2 *e, unsigned n_vcpus, bool has_cores)
+static void fill_cache(struct kvm_cpuid_entry2 *e, unsigned n_vcpus, bool has_cores)
 {
 	unsigned level = e->eax >> 5 & 7;
 	uint32_t sharing = level >= 3 ? n_vcpus - 1 : 0;
@@ -85,17 +85,17 @@ static void cpuid_fill_cache(struct kvm_cpuid_entry2 *e, unsigned n_vcpus, bool 
 		return;
 	e->eax = (e->eax & 0x3fff) | sharing << 14;
 	if (has_cores)
-		e->eax |= ((1u << cpuid_id_bits(n_vcpus)) - 1) << 26;
+		e->eax |= ((1u << id_bits(n_vcpus)) - 1) << 26;
 }
 
-static void cpuid_add(struct cpuid_table *table, const struct kvm_cpuid_entry2 *e)
+static void add_entry(struct cpuid_table *table, const struct kvm_cpuid_entry2 *e)
 {
 	if (table->n_entries < CPUID_MAX_ENTRIES)
 		table->entries[table->n_entries++] = *e;
 }
 
 /* Extended topology: level 0 "SMT" with one thread, level 1 "core". */
-static void cpuid_add_topology(struct cpuid_table *table, uint32_t function, unsigned vcpu_id,
+static void add_topology(struct cpuid_table *table, uint32_t function, unsigned vcpu_id,
 	unsigned n_vcpus)
 {
 	struct kvm_cpuid_entry2 e = {
@@ -108,27 +108,27 @@ static void cpuid_add_topology(struct cpuid_table *table, uint32_t function, uns
 	e.eax = 0;
 	e.ebx = 1;
 	e.ecx = 1u << 8 | 0;
-	cpuid_add(table, &e);
+	add_entry(table, &e);
 	e.index = 1;
-	e.eax = cpuid_id_bits(n_vcpus);
+	e.eax = id_bits(n_vcpus);
 	e.ebx = n_vcpus;
 	e.ecx = 2u << 8 | 1;
-	cpuid_add(table, &e);
+	add_entry(table, &e);
 	e.index = 2;
 	e.eax = e.ebx = 0;
 	e.ecx = 2;
-	cpuid_add(table, &e);
+	add_entry(table, &e);
 }
 
-static void cpuid_fill_entry(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsigned n_vcpus,
+static void fill_entry(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsigned n_vcpus,
 	bool tsc_deadline)
 {
 	switch (e->function) {
 	case 0x1:
-		cpuid_fill_basic(e, vcpu_id, n_vcpus, tsc_deadline);
+		fill_basic(e, vcpu_id, n_vcpus, tsc_deadline);
 		break;
 	case 0x4:
-		cpuid_fill_cache(e, n_vcpus, true);
+		fill_cache(e, n_vcpus, true);
 		break;
 	case 0x7:
 		if (!e->index)
@@ -149,10 +149,10 @@ static void cpuid_fill_entry(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsig
 		e->ecx |= n_vcpus > 1 ? BIT(1) : 0;
 		break;
 	case 0x80000008:
-		e->ecx = (e->ecx & ~0xf0ffu) | (n_vcpus - 1) | cpuid_id_bits(n_vcpus) << 12;
+		e->ecx = (e->ecx & ~0xf0ffu) | (n_vcpus - 1) | id_bits(n_vcpus) << 12;
 		break;
 	case 0x8000001d:
-		cpuid_fill_cache(e, n_vcpus, false);
+		fill_cache(e, n_vcpus, false);
 		break;
 	case 0x8000001e:
 		e->eax = vcpu_id;
@@ -166,17 +166,17 @@ static void cpuid_fill_entry(struct kvm_cpuid_entry2 *e, unsigned vcpu_id, unsig
 
 void cpuid_fill(struct cpuid_table *table, unsigned vcpu_id, unsigned n_vcpus, bool tsc_deadline)
 {
-	const struct kvm_cpuid_entry2 *base = cpuid_find(table, 0);
+	const struct kvm_cpuid_entry2 *base = find_entry(table, 0);
 	uint32_t max_basic = base ? base->eax : 0;
 
-	cpuid_drop(table, 0xb);
-	cpuid_drop(table, 0x1f);
+	drop_function(table, 0xb);
+	drop_function(table, 0x1f);
 	for (unsigned i = 0; i < table->n_entries; i++)
-		cpuid_fill_entry(&table->entries[i], vcpu_id, n_vcpus, tsc_deadline);
+		fill_entry(&table->entries[i], vcpu_id, n_vcpus, tsc_deadline);
 	if (max_basic >= 0xb)
-		cpuid_add_topology(table, 0xb, vcpu_id, n_vcpus);
+		add_topology(table, 0xb, vcpu_id, n_vcpus);
 	if (max_basic >= 0x1f)
-		cpuid_add_topology(table, 0x1f, vcpu_id, n_vcpus);
+		add_topology(table, 0x1f, vcpu_id, n_vcpus);
 }
 
 int cpuid_apply(int vcpu_fd, const struct cpuid_table *table)

@@ -45,25 +45,25 @@ static const struct kvm_cpuid_entry2 *msrs_find_leaf(const struct cpuid_table *c
 	return NULL;
 }
 
-static void msrs_add(struct msrs_table *table, uint32_t index, uint64_t value)
+static void add_msr(struct msrs_table *table, uint32_t index, uint64_t value)
 {
 	table->entries[table->n_entries++] = (struct kvm_msr_entry){.index = index, .data = value};
 }
 
-static void msrs_add_mtrrs(struct msrs_table *table, unsigned physical_bits)
+static void add_mtrrs(struct msrs_table *table, unsigned physical_bits)
 {
 	uint64_t physical = (1ull << physical_bits) - 1;
 
-	msrs_add(table, MSR_MTRR_FIX_64K, MTRR_ALL_WRITE_BACK);
-	msrs_add(table, MSR_MTRR_FIX_16K_8, MTRR_ALL_WRITE_BACK);
-	msrs_add(table, MSR_MTRR_FIX_16K_A, MTRR_UNCACHEABLE); /* where VGA would be */
+	add_msr(table, MSR_MTRR_FIX_64K, MTRR_ALL_WRITE_BACK);
+	add_msr(table, MSR_MTRR_FIX_16K_8, MTRR_ALL_WRITE_BACK);
+	add_msr(table, MSR_MTRR_FIX_16K_A, MTRR_UNCACHEABLE); /* where VGA would be */
 	/* Plain RAM here, with the tables of ACPI in it. */
 	for (uint32_t i = 0; i < 8; i++)
-		msrs_add(table, MSR_MTRR_FIX_4K_C0 + i, MTRR_ALL_WRITE_BACK);
-	msrs_add(table, MSR_MTRR_PHYS_BASE_0, LAYOUT_PCI_MEM_BASE | MTRR_UNCACHEABLE);
-	msrs_add(table, MSR_MTRR_PHYS_MASK_0,
+		add_msr(table, MSR_MTRR_FIX_4K_C0 + i, MTRR_ALL_WRITE_BACK);
+	add_msr(table, MSR_MTRR_PHYS_BASE_0, LAYOUT_PCI_MEM_BASE | MTRR_UNCACHEABLE);
+	add_msr(table, MSR_MTRR_PHYS_MASK_0,
 		(physical & ~(LAYOUT_HIGH_RAM_BASE - LAYOUT_PCI_MEM_BASE - 1)) | MTRR_MASK_VALID);
-	msrs_add(table, MSR_MTRR_DEF_TYPE, MTRR_DEF_ENABLED | MTRR_DEF_FIXED | MTRR_WRITE_BACK);
+	add_msr(table, MSR_MTRR_DEF_TYPE, MTRR_DEF_ENABLED | MTRR_DEF_FIXED | MTRR_WRITE_BACK);
 }
 
 void msrs_fill(const struct cpuid_table *cpuid, struct msrs_table *ret_table)
@@ -73,12 +73,12 @@ void msrs_fill(const struct cpuid_table *cpuid, struct msrs_table *ret_table)
 	unsigned physical_bits = sizes ? sizes->eax & 0xff : 36;
 
 	ret_table->n_entries = 0;
-	msrs_add(ret_table, MSR_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS);
+	add_msr(ret_table, MSR_MISC_ENABLE, MISC_ENABLE_FAST_STRINGS);
 	if (features && features->edx & CPUID_1_EDX_PAT)
-		msrs_add(ret_table, MSR_PAT, PAT_AFTER_RESET);
+		add_msr(ret_table, MSR_PAT, PAT_AFTER_RESET);
 	if (features && features->edx & CPUID_1_EDX_MTRR && physical_bits >= 36 &&
 		physical_bits <= 52)
-		msrs_add_mtrrs(ret_table, physical_bits);
+		add_mtrrs(ret_table, physical_bits);
 }
 
 /* One at a time, so that it is known which one was refused. */

@@ -47,7 +47,7 @@
 #define TYPE_DATA 0x3 /* read, write, accessed */
 #define TYPE_TSS  0xb /* busy 32/64-bit TSS */
 
-static struct kvm_segment regs_segment(uint16_t selector, uint8_t type, bool is_long)
+static struct kvm_segment make_segment(uint16_t selector, uint8_t type, bool is_long)
 {
 	return (struct kvm_segment){
 		.limit = 0xffffffff,
@@ -61,14 +61,14 @@ static struct kvm_segment regs_segment(uint16_t selector, uint8_t type, bool is_
 	};
 }
 
-static struct kvm_segment regs_user(struct kvm_segment segment)
+static struct kvm_segment make_user(struct kvm_segment segment)
 {
 	segment.dpl = 3;
 	return segment;
 }
 
 /* The descriptor as the CPU would read it. */
-static uint64_t regs_descriptor(const struct kvm_segment *s)
+static uint64_t descriptor_of(const struct kvm_segment *s)
 {
 	uint64_t limit = s->g ? s->limit >> 12 : s->limit;
 	uint64_t flags = (uint64_t)s->type | (uint64_t)s->s << 4 | (uint64_t)s->dpl << 5 |
@@ -79,21 +79,21 @@ static uint64_t regs_descriptor(const struct kvm_segment *s)
 	       (s->base & 0xff000000) << 32 | flags << 40;
 }
 
-static int regs_write_gdt(struct mem *mem, bool is_long)
+static int write_gdt(struct mem *mem, bool is_long)
 {
-	struct kvm_segment code = regs_segment(SELECTOR_CODE, TYPE_CODE, is_long);
-	struct kvm_segment data = regs_segment(SELECTOR_DATA, TYPE_DATA, false);
+	struct kvm_segment code = make_segment(SELECTOR_CODE, TYPE_CODE, is_long);
+	struct kvm_segment data = make_segment(SELECTOR_DATA, TYPE_DATA, false);
 	struct kvm_segment user_data =
-		regs_user(regs_segment(SELECTOR_USER_DATA, TYPE_DATA, false));
-	struct kvm_segment user_code = regs_user(regs_segment(SELECTOR_USER_CODE, TYPE_CODE, true));
-	uint64_t gdt[N_DESCRIPTORS] = {0, 0, regs_descriptor(&code), regs_descriptor(&data), 0,
-		regs_descriptor(&user_data), regs_descriptor(&user_code)};
+		make_user(make_segment(SELECTOR_USER_DATA, TYPE_DATA, false));
+	struct kvm_segment user_code = make_user(make_segment(SELECTOR_USER_CODE, TYPE_CODE, true));
+	uint64_t gdt[N_DESCRIPTORS] = {0, 0, descriptor_of(&code), descriptor_of(&data), 0,
+		descriptor_of(&user_data), descriptor_of(&user_code)};
 
 	return mem_write(mem, LAYOUT_GDT, gdt, sizeof(gdt));
 }
 
 /* A KVM without hardware virtualization forgets IOPL when user mode runs, and asks the TSS. */
-static int regs_write_user_tss(struct mem *mem)
+static int write_user_tss(struct mem *mem)
 {
 	static const struct {
 		uint8_t unused[102];
@@ -110,10 +110,10 @@ int regs_write_tables(struct mem *mem, const struct boot_entry *entry)
 {
 	uint64_t pml4 = LAYOUT_PAGE_TABLES, pdpt = pml4 + PAGE, pd = pdpt + PAGE;
 	uint64_t table[PT_ENTRIES] = {pdpt | PTE_PRESENT | PTE_WRITE | PTE_USER};
-	int r = regs_write_gdt(mem, true);
+	int r = write_gdt(mem, true);
 
 	if (!r && entry->mode == BOOT_USER64)
-		r = regs_write_user_tss(mem);
+		r = write_user_tss(mem);
 
 	if (!r)
 		r = mem_write(mem, pml4, table, sizeof(table));
@@ -131,10 +131,10 @@ int regs_write_tables(struct mem *mem, const struct boot_entry *entry)
 	return r;
 }
 
-static void regs_fill_sregs(struct kvm_sregs *s, bool is_long)
+static void fill_sregs(struct kvm_sregs *s, bool is_long)
 {
-	s->cs = regs_segment(SELECTOR_CODE, TYPE_CODE, is_long);
-	s->ds = s->es = s->fs = s->gs = s->ss = regs_segment(SELECTOR_DATA, TYPE_DATA, false);
+	s->cs = make_segment(SELECTOR_CODE, TYPE_CODE, is_long);
+	s->ds = s->es = s->fs = s->gs = s->ss = make_segment(SELECTOR_DATA, TYPE_DATA, false);
 	s->tr = (struct kvm_segment){
 		.limit = 0x67,
 		.selector = SELECTOR_TSS,
@@ -170,11 +170,11 @@ int regs_set_entry(int vcpu_fd, const struct boot_entry *entry)
 		regs.rbx = entry->arg_gpa;
 	if (ioctl(vcpu_fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
-	regs_fill_sregs(&sregs, is_long);
+	fill_sregs(&sregs, is_long);
 	if (is_user) {
-		sregs.cs = regs_user(regs_segment(SELECTOR_USER_CODE, TYPE_CODE, true));
+		sregs.cs = make_user(make_segment(SELECTOR_USER_CODE, TYPE_CODE, true));
 		sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss =
-			regs_user(regs_segment(SELECTOR_USER_DATA, TYPE_DATA, false));
+			make_user(make_segment(SELECTOR_USER_DATA, TYPE_DATA, false));
 		sregs.tr.base = LAYOUT_USER_TSS;
 		sregs.tr.limit = TSS_USER_BYTES - 1;
 	}

@@ -29,7 +29,7 @@ struct state_chips {
 	struct kvm_pit_state2 pit;
 };
 
-static int state_list_msrs(int kvm_fd, struct kvm_msr_list **ret_list)
+static int list_msrs(int kvm_fd, struct kvm_msr_list **ret_list)
 {
 	struct kvm_msr_list *list = calloc(1, sizeof(*list) + STATE_MAX_MSRS * sizeof(uint32_t));
 
@@ -47,7 +47,7 @@ static int state_list_msrs(int kvm_fd, struct kvm_msr_list **ret_list)
 }
 
 /* One at a time: KVM stops a batch at the first MSR that this vCPU does not have. */
-static bool state_msr(int vcpu_fd, unsigned long request, struct kvm_msr_entry *entry)
+static bool transfer_msr(int vcpu_fd, unsigned long request, struct kvm_msr_entry *entry)
 {
 	struct {
 		struct kvm_msrs head;
@@ -64,7 +64,7 @@ int state_vcpu_save(int kvm_fd, int vcpu_fd, struct state_vcpu **ret_state)
 {
 	struct kvm_msr_list *list = NULL;
 	struct state_vcpu *s;
-	int r = state_list_msrs(kvm_fd, &list);
+	int r = list_msrs(kvm_fd, &list);
 
 	if (r < 0)
 		return r;
@@ -76,7 +76,7 @@ int state_vcpu_save(int kvm_fd, int vcpu_fd, struct state_vcpu **ret_state)
 	for (unsigned i = 0; i < list->nmsrs; i++) {
 		struct kvm_msr_entry entry = {.index = list->indices[i]};
 
-		if (state_msr(vcpu_fd, KVM_GET_MSRS, &entry))
+		if (transfer_msr(vcpu_fd, KVM_GET_MSRS, &entry))
 			s->msrs[s->n_msrs++] = entry;
 	}
 	free(list);
@@ -108,7 +108,7 @@ int state_vcpu_restore(int vcpu_fd, const struct state_vcpu *s)
 	for (unsigned i = 0; i < s->n_msrs; i++) {
 		struct kvm_msr_entry entry = s->msrs[i];
 
-		(void)state_msr(vcpu_fd, KVM_SET_MSRS, &entry); /* read-only ones refuse */
+		(void)transfer_msr(vcpu_fd, KVM_SET_MSRS, &entry); /* read-only ones refuse */
 	}
 	if (ioctl(vcpu_fd, KVM_SET_REGS, &s->regs) < 0 ||
 		ioctl(vcpu_fd, KVM_SET_FPU, &s->fpu) < 0 ||
