@@ -48,14 +48,14 @@ expect 'the report is one file' eval '! grep -qE "(src|href)=[\"'\'']?[^#\"'\'']
 expect 'a run is compared with itself' \
 	eval '[[ $("$ROOT/tools/swbench" compare "$T/smoke" "$T/smoke") == *"| mac_capacity | "* ]]'
 
-for place in near far; do
+for place in same different; do
 	mkdir "$T/$place"
-	jq --arg place "$place" '.trials[] |= (.place = $place | .void = "")' "$T/smoke/result.json" >"$T/$place/result.json"
+	jq --arg place "$place cache" '.trials[] |= (.place = $place | .void = "")' "$T/smoke/result.json" >"$T/$place/result.json"
 done
-expect 'runs with the cores at one place compare' \
-	eval '! "$ROOT/tools/swbench" compare "$T/far" "$T/far" | grep -q "do not compare"'
-expect 'runs with the cores at two places do not' \
-	eval '"$ROOT/tools/swbench" compare "$T/far" "$T/near" | grep -q "do not compare"'
+expect 'runs with the cores in one cache compare' \
+	eval '! "$ROOT/tools/swbench" compare "$T/different" "$T/different" | grep -q "do not compare"'
+expect 'runs with the cores in the same and in different ones do not' \
+	eval '"$ROOT/tools/swbench" compare "$T/different" "$T/same" | grep -q "do not compare"'
 
 # Devices in turns. A busy machine disturbs every window: there may be no figure, but there is a run.
 expect 'a suite in turns ends by itself' swbench suite cycles rate tso --dut weft --trials 1 --duration 0.2 --quiet \
@@ -70,7 +70,7 @@ expect 'the report goes into a document' swbench report "$T/turns" --into "$T/do
 expect 'with its tables' grep -q '^### Rate, Mpps$' "$T/doc.md"
 
 expect 'a size that there is not is refused' status_is 2 swbench mrr --size 20
-expect 'a place of cores that are shared is refused' status_is 2 swbench mrr --share-cores --place near
+expect 'a cache of cores that are shared is refused' status_is 2 swbench mrr --share-cores --cache same
 expect 'a verb that there is not is refused' status_is 2 swbench nonsense
 expect 'a threshold that is not met fails' status_is 1 swbench mrr --quick --trials 1 --share-cores --quiet --output "$T/limit" \
 	--fail-if 'mrr_mpps<1e6'

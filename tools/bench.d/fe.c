@@ -127,10 +127,10 @@ static const char *place(const struct window *window)
 		return "disturbed";
 	if (window->before_ns < 0 || window->after_ns < 0)
 		return "unknown";
-	bool before = window->before_ns < DISTANCE_NEAR_NS;
-	bool after = window->after_ns < DISTANCE_NEAR_NS;
+	bool before = window->before_ns < DISTANCE_SAME_CACHE_NS;
+	bool after = window->after_ns < DISTANCE_SAME_CACHE_NS;
 
-	return before != after ? "mixed" : before ? "near" : "far";
+	return before != after ? "mixed" : before ? "same cache" : "different cache";
 }
 
 static void print_window(const struct options *options, const struct window *window)
@@ -261,7 +261,7 @@ static const char usage[] =
 	"  --timeout SECONDS for the switch to come up (10)\n"
 	"  --help            this text\n"
 	"\n"
-	"Each window says whether the two cores were near (round trip below 200 ns) or far, and\n"
+	"Each window says whether the two cores shared a cache (round trip below 200 ns), and\n"
 	"whether the two threads had them for themselves.\n"
 	"Exit code 0: what arrived was right; 1: it was not, or nothing did; 2: usage.\n";
 

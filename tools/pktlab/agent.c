@@ -409,7 +409,7 @@ static int op_distance(struct agent *agent, const json_t *request, json_t **ret_
 	if (ns < 0)
 		return err_set(err, ns, "core %d does not answer: %s", (int)json_integer_value(cpu),
 			strerror(-ns));
-	*ret_result = json_pack("{s:i,s:b}", "ns", ns, "near", ns < DISTANCE_NEAR_NS);
+	*ret_result = json_pack("{s:i,s:b}", "ns", ns, "same_cache", ns < DISTANCE_SAME_CACHE_NS);
 	return 0;
 }
 

@@ -43,7 +43,7 @@ class Bench:
         self.dut_description = None
         self.features = []
         self.calibration = {}
-        self.can_be_near = False  # tester's and device's core shared a cache at some time
+        self.can_share_cache = False  # tester's and device's core shared a cache at some time
         self.waited_s = 0.0       # for that
         self.trials = []   # every one, void ones too
         self.runs = []     # of suites that compare in turns
@@ -200,18 +200,18 @@ class Bench:
     # ---- Where the cores are ----
 
     def distance(self):
-        """{"ns", "near"} between the tester's core and the device's. A host moves the cores of a
+        """{"ns", "same_cache"} between the tester's core and the device's. A host moves the cores of a
         virtual machine: what a frame costs changes by a factor of several."""
         try:
             found = self.agent.call("distance", cpu=self.setup.dut_cpu)
         except host.Problem:
             return None
-        self.can_be_near |= found["near"]
+        self.can_share_cache |= found["same_cache"]
         return found
 
     def wanted_place(self):
-        """near or far, None before it is known whether the cores are near at times."""
-        return self.options.place or ("near" if self.can_be_near else None)
+        """The same cache or different ones; None before it is known whether they are the same at times."""
+        return self.options.cache or ("same cache" if self.can_share_cache else None)
 
     def wait_for_place(self):
         """The distance before a trial, waited for where it is not as wanted."""
@@ -219,8 +219,8 @@ class Bench:
         begin = time.monotonic()
         while found and self.wanted_place() not in (None, place_of([found])) and \
                 time.monotonic() - begin < PLACE_WAIT_S and self.waited_s < PLACE_WAITS_S:
-            self.progress.detail(f"the host moved the cores ({found['ns']} ns from each other, not "
-                                 f"{self.wanted_place()}): waiting")
+            self.progress.detail(f"the host moved the cores ({found['ns']} ns from each other, "
+                                 f"wanted: {self.wanted_place()}): waiting")
             time.sleep(0.5)
             self.waited_s += 0.5
             found = self.distance()
@@ -240,7 +240,7 @@ class Bench:
             return f"the tester had {trial['run_share']:.1%} of its core"
         place, wanted = trial.get("place", "unknown"), self.wanted_place()
         if place not in ("unknown", wanted or place):
-            return f"the cores were {place}, not {wanted} (a cache line took " \
+            return f"cores with {place}, wanted: {wanted} (a cache line took " \
                 f"{trial['distance_ns']} ns): the host moved them"
         if before is None:
             return ""
@@ -265,11 +265,11 @@ class Bench:
 
 
 def place_of(found):
-    """near, far or mixed, of measured distances."""
+    """Whether the cores shared a cache, or mixed, of measured distances."""
     if not all(found):
         return "unknown"
-    near = {one["near"] for one in found}
-    return "mixed" if len(near) > 1 else "near" if near.pop() else "far"
+    same = {one["same_cache"] for one in found}
+    return "mixed" if len(same) > 1 else "same cache" if same.pop() else "different cache"
 
 
 def stolen_ticks():

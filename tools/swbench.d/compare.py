@@ -4,9 +4,9 @@ import re
 import host
 import output
 import spread
-from facts import device_of, near_of
+from facts import device_of, sharing_of
 
-APART = 0.1  # of near trials, of the tester's own rate: two runs further apart had two machines
+APART = 0.1  # of trials in the same cache, of the tester's own rate: two runs further apart had two machines
 SAME = ("schema", "verb", "suite", "topology")
 # Loss at a share of what the device itself passes: the loads of two devices differ.
 OWN_LOAD = re.compile(r"loss_\d+_at_\d+")
@@ -33,15 +33,15 @@ def check_same(a, b):
 
 
 def caution(a, b):
-    """Warnings where two runs had not the same machine, as it were: the cores of one near each other
-    and those of the other not, or a tester that was not as fast by itself."""
-    (near_a, known_a), (near_b, known_b) = (near_of(run["trials"]) for run in (a, b))
+    """Warnings where two runs had not the same machine, as it were: the cores of one in the
+    same cache and those of the other not, or a tester that was not as fast by itself."""
+    (sharing_a, known_a), (sharing_b, known_b) = (sharing_of(run["trials"]) for run in (a, b))
     lines = []
-    if known_a and known_b and abs(near_a / known_a - near_b / known_b) > APART:
-        lines += ["**Rates and latencies do not compare**: the cores of tester and device were near "
-                  f"each other in {near_a} of {known_a} trials of A and in {near_b} of {known_b} of "
-                  "B. That alone changes them by a factor. Run both again with --place near or "
-                  "--place far.", ""]
+    if known_a and known_b and abs(sharing_a / known_a - sharing_b / known_b) > APART:
+        lines += ["**Rates and latencies do not compare**: the cores of tester and device "
+                  f"shared a cache in {sharing_a} of {known_a} trials of A and in {sharing_b} "
+                  f"of {known_b} of B. That alone changes them by a factor. Run both again with "
+                  "--cache same or --cache different.", ""]
     alone_a, alone_b = (run["figures"].get("calibrate_mpps") for run in (a, b))
     if alone_a and alone_b and min(alone_a, alone_b) < (1 - APART) * max(alone_a, alone_b):
         lines += ["**The machine was not as fast in both runs**: the tester by itself passed "

@@ -62,15 +62,15 @@ def of_turns(result):
             ("versions", ", ".join(versions))]
 
 
-def near_of(trials):
+def sharing_of(trials):
     """(trials in which the two cores shared a cache, trials in which that was looked at)."""
     found = [trial["place"] for trial in trials if "place" in trial and not trial["void"]]
-    return found.count("near"), len(found)
+    return found.count("same cache"), len(found)
 
 
 def places(trials):
-    near, known = near_of(trials)
-    return f"; near each other in {near} of {known} trials" if known else ""
+    sharing, known = sharing_of(trials)
+    return f"; in the same cache in {sharing} of {known} trials" if known else ""
 
 
 def wrong_frames(trials):

@@ -94,7 +94,8 @@ def make_parser():
     parser.add_argument("--ring")
     parser.add_argument("--hours")
     parser.add_argument("--cpus", default="0,1")
-    parser.add_argument("--place", choices=("near", "far"))
+    parser.add_argument("--cache", choices=("same", "different"))
+    parser.add_argument("--place", choices=("near", "far"))  # what --cache was called
     parser.add_argument("--share-cores", action="store_true")
     parser.add_argument("--build", default=os.path.join(os.path.dirname(HERE), "build"))
     parser.add_argument("--output")
@@ -165,8 +166,10 @@ def parse(arguments):
         check_turns(options, parser)
     elif options.dut not in duts.KINDS:
         raise host.Problem(f"--dut '{options.dut}' is not one of {', '.join(duts.KINDS)}")
-    if options.place and options.share_cores:
-        raise host.Problem(f"--place {options.place}: --share-cores gives tester and device no "
+    options.cache = options.cache or {"near": "same", "far": "different"}.get(options.place)
+    options.cache = options.cache and f"{options.cache} cache"
+    if options.cache and options.share_cores:
+        raise host.Problem(f"--cache {options.cache.split()[0]}: --share-cores gives tester and device no "
                            "place of their own; drop one of the two")
     if options.dut == "external" and not options.socket:
         raise host.Problem("--dut external: name its sockets with --socket PATH, one a port")

@@ -1,6 +1,7 @@
 """What a run leaves behind: result.json, trials.csv, latency.hgrm, junit.xml, report.md and
 report.html in one directory."""
 import csv
+import itertools
 import json
 import os
 import time
@@ -11,6 +12,7 @@ import page
 from facts import facts, failures, title_of
 
 SCHEMA = 1
+FORMER_PLACES = {"near": "same cache", "far": "different cache"}  # as runs of one release before have it
 BEGIN, END = "<!-- swbench: begin -->", "<!-- swbench: end -->"
 COLUMNS = ("verb", "label", "seconds", "intended", "sent", "refused", "late", "received", "lost",
            "loss_ratio", "duplicated", "reordered", "corrupted", "flooded", "misrouted",
@@ -60,9 +62,14 @@ def read(path):
     path = os.path.join(path, "result.json") if os.path.isdir(path) else path
     try:
         with open(path, encoding="utf-8") as file:
-            return json.load(file)
+            result = json.load(file)
     except (OSError, ValueError) as error:
         raise host.Problem(f"{path}: {error}") from error
+    for one in itertools.chain(result.get("trials", []), *(run.get("result", {}).get("windows", [])
+                                                           for run in result.get("runs", []))):
+        if one.get("place") in FORMER_PLACES:
+            one["place"] = FORMER_PLACES[one["place"]]
+    return result
 
 
 def picture(result):

@@ -1,8 +1,8 @@
 """What runs in turns come to: a table of each.
 
-A value is the median over runs of each run's median window, near and far windows apart; its spread
-goes from the lowest run to the highest. A dash: no window of that kind in which
-nothing else ran on the two cores.
+A value is the median over runs of each run's median window, those with the cores in the same cache
+and in different ones apart; its spread goes from the lowest run to the highest. A dash: no window of
+that kind in which nothing else ran on the two cores.
 """
 import statistics
 
@@ -10,7 +10,7 @@ import spread
 from duts import KINDS
 from verb import Finding, figure_name
 
-PLACES = ("far", "near")
+PLACES = ("different cache", "same cache")
 UNITS = {"pps": (1e6, "mpps"), "bits_per_s": (1e9, "gbps"), "p50_ns": (1e3, "p50_us"),
          "p99_ns": (1e3, "p99_us"), "p999_ns": (1e3, "p99_9_us")}
 HEADINGS = {
@@ -62,13 +62,13 @@ def figure(value, metric):
 
 
 def cell(summary, key, metric):
-    """far / near."""
+    """In different caches / in the same."""
     return " / ".join(figure(summary[(*key, place)]["median"], metric)
                       if (*key, place) in summary else "-" for place in PLACES)
 
 
 def ratio(summary, key, base):
-    """far / near of one cell to another, or None when they have no place in common."""
+    """In different caches / in the same, of one cell to another; None where they have none in common."""
     parts = []
     for place in PLACES:
         if (*key, place) in summary and (*base, place) in summary:
@@ -80,7 +80,7 @@ def ratio(summary, key, base):
 
 
 def spreads(summary, key):
-    """far / near."""
+    """In different caches / in the same."""
     parts = [spread.percent(summary[(*key, place)]) if (*key, place) in summary else None
              for place in PLACES]
     return " / ".join("-" if part is None else f"{part:.0f} %" for part in parts)
@@ -103,7 +103,7 @@ def rate_table(runs, table):
     labels = rows_of(runs, table)
     base = next((name for name in ("testpmd", "ovs") if name in names and "weft" in names), None)
     relative = table in ("addresses", "mesh", "flood")
-    columns = ["far / near", *(KINDS[name].short for name in names),
+    columns = ["different / same cache", *(KINDS[name].short for name in names),
                *([f"Weft : {KINDS[base].short}"] if base else []),
                *(["Weft : its first row"] if relative else []), "Weft's spread", "Weft lost"]
     rows = []
@@ -149,7 +149,7 @@ def figures(runs, table):
 
 
 def best_place(runs, table):
-    """The place that most points of the table have; near where it is even."""
+    """The place that most points of the table have; the same cache where it is even."""
     found = [key[3] for key in summarize(runs, "pps") if key[0] == table]
     return max(reversed(PLACES), key=found.count)
 
@@ -165,7 +165,7 @@ def charts(runs, table):
                                                for part in ("median", "low", "high"))]
                                    for row in xs if (table, row, name, place) in summary]]
               for name in duts_of(runs, table)]
-    return [{"kind": "counts", "title": f"{title}, cores {place}", "x": axis,
+    return [{"kind": "counts", "title": f"{title}, {place}", "x": axis,
              "y": "Mpps, one way", "series": series}]
 
 

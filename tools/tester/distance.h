@@ -8,8 +8,8 @@
 #ifndef WEFT_TOOLS_TESTER_DISTANCE_H
 #define WEFT_TOOLS_TESTER_DISTANCE_H
 
-/** Round trips below this are near: through a shared cache. */
-#define DISTANCE_NEAR_NS 200
+/** Round trips below this go through a shared cache. */
+#define DISTANCE_SAME_CACHE_NS 200
 
 /**
  * Median round trip in ns between this thread, which is pinned, and core cpu; some

@@ -169,21 +169,21 @@ class Streams(unittest.TestCase):
 
 
 class Places(unittest.TestCase):
-    """How near the two cores are."""
+    """Whether the two cores share a cache."""
 
     def test_a_trial_is_where_its_begin_and_end_were(self):
-        near, far = {"ns": 100, "near": True}, {"ns": 400, "near": False}
-        self.assertEqual(bench.place_of([near, near]), "near")
-        self.assertEqual(bench.place_of([far, far]), "far")
-        self.assertEqual(bench.place_of([near, far]), "mixed")
-        self.assertEqual(bench.place_of([near, None]), "unknown")
+        same, other = {"ns": 100, "same_cache": True}, {"ns": 400, "same_cache": False}
+        self.assertEqual(bench.place_of([same, same]), "same cache")
+        self.assertEqual(bench.place_of([other, other]), "different cache")
+        self.assertEqual(bench.place_of([same, other]), "mixed")
+        self.assertEqual(bench.place_of([same, None]), "unknown")
 
-    def test_far_trials_are_void_where_near_is_possible(self):
+    def test_trials_in_different_caches_are_void_where_the_same_is_possible(self):
         judge = bench.Bench(options.parse(["mrr"]), None, None)
         self.addCleanup(judge.close)
-        trial = {"seconds": 1.0, "run_share": 1.0, "place": "far", "distance_ns": [400, 410]}
+        trial = {"seconds": 1.0, "run_share": 1.0, "place": "different cache", "distance_ns": [400, 410]}
         self.assertEqual(judge.judge(trial, None, None, bench.stolen_ticks()), "")
-        judge.can_be_near = True
+        judge.can_share_cache = True
         self.assertIn("the host moved them",
                       judge.judge(trial, None, None, bench.stolen_ticks()))
 
@@ -364,9 +364,9 @@ class Reports(unittest.TestCase):
         result = self.result()
         self.assertIn("frames: 2 misrouted, 1 flooded", output.markdown(result))
         result["trials"] = [{**result["trials"][0], "place": place, "corrupted": 2}
-                            for place in ("near", "far", "near")]
+                            for place in ("same cache", "different cache", "same cache")]
         text = output.markdown(result)
-        self.assertIn("near each other in 2 of 3 trials", text)
+        self.assertIn("in the same cache in 2 of 3 trials", text)
         self.assertIn("6 corrupted", text)
 
     def test_versions_are_numbers(self):

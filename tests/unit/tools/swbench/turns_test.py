@@ -42,29 +42,29 @@ class Windows(unittest.TestCase):
     """Tables."""
 
     def test_median_of_runs_of_median_windows_by_place(self):
-        runs = [run("rate", "r", "weft", [("near", mpps), ("near", mpps + 2), ("far", 1),
-                                          ("near", 1000 * mpps), ("disturbed", 5e9), ("mixed", 0)])
+        runs = [run("rate", "r", "weft", [("same cache", mpps), ("same cache", mpps + 2), ("different cache", 1),
+                                          ("same cache", 1000 * mpps), ("disturbed", 5e9), ("mixed", 0)])
                 for mpps in (10, 20, 90)]
         summary = windows.summarize(runs, "pps")
-        near = summary[("rate", "r", "weft", "near")]
-        self.assertEqual(near, {"median": 22e6, "low": 12e6, "high": 92e6, "n": 3})
-        self.assertEqual(summary[("rate", "r", "weft", "far")]["median"], 1e6)
+        same = summary[("rate", "r", "weft", "same cache")]
+        self.assertEqual(same, {"median": 22e6, "low": 12e6, "high": 92e6, "n": 3})
+        self.assertEqual(summary[("rate", "r", "weft", "different cache")]["median"], 1e6)
         self.assertEqual(len(summary), 2)
         finding, = windows.findings(runs)
-        self.assertEqual(finding.figures, {"rate_r_weft_near_mpps": 22, "rate_r_weft_far_mpps": 1})
+        self.assertEqual(finding.figures, {"rate_r_weft_same_cache_mpps": 22, "rate_r_weft_different_cache_mpps": 1})
 
     def test_ratio_compares_like_with_like(self):
-        runs = [run("rate", "r", "weft", [("near", 40), ("far", 30)]),
-                run("rate", "r", "testpmd", [("near", 20)])]
+        runs = [run("rate", "r", "weft", [("same cache", 40), ("different cache", 30)]),
+                run("rate", "r", "testpmd", [("same cache", 20)])]
         self.assertEqual(rows_of(runs)[0][:4], ["r", "30 / 40", "- / 20", "- / 2.00"])
 
     def test_spread_is_half_of_the_range(self):
-        runs = [run("rate", "r", "weft", [("near", mpps)]) for mpps in (9, 10, 12)]
+        runs = [run("rate", "r", "weft", [("same cache", mpps)]) for mpps in (9, 10, 12)]
         self.assertEqual(rows_of(runs), [["r", "- / 10", "- / 15 %", "0"]])
-        self.assertEqual(rows_of([run("rate", "r", "weft", [("near", 0)])])[0][2], "- / -")
+        self.assertEqual(rows_of([run("rate", "r", "weft", [("same cache", 0)])])[0][2], "- / -")
 
     def test_windows_that_count_nowhere_are_said(self):
-        finding, = windows.findings([run("rate", "r", "weft", [("near", 1), ("mixed", 1),
+        finding, = windows.findings([run("rate", "r", "weft", [("same cache", 1), ("mixed", 1),
                                                                ("disturbed", 1)])])
         self.assertEqual(finding.note, "2 of 3 windows count nowhere: 1 disturbed, 1 mixed.")
         self.assertIsNone(finding.passed)
@@ -76,18 +76,18 @@ class Windows(unittest.TestCase):
         self.assertIn("Failed: Open vSwitch, r: no such luck.", finding.note)
 
     def test_loss_is_a_share_of_all_runs(self):
-        runs = [run("rate", "r", "weft", [("near", 1)], number=i) for i in range(2)]
+        runs = [run("rate", "r", "weft", [("same cache", 1)], number=i) for i in range(2)]
         self.assertEqual(windows.lost(runs, "rate", "r", "weft"), "0")
         runs[0]["result"]["lost"] = 2
         self.assertEqual(windows.lost(runs, "rate", "r", "weft"), "0.1 %")
 
     def test_latencies_are_quantiles_a_place(self):
         entry = run("latency", "1 Mpps", "weft", [])
-        entry["result"]["windows"] = [{"place": "near", "p50_ns": 210, "p99_ns": 1500,
+        entry["result"]["windows"] = [{"place": "same cache", "p50_ns": 210, "p99_ns": 1500,
                                        "p999_ns": 20000}]
         finding, = windows.findings([entry])
-        self.assertEqual(finding.rows, [["1 Mpps", "near", "0.21 / 1.5 / 20", "0"]])
-        self.assertEqual(finding.figures["latency_1_mpps_weft_near_p99_9_us"], 20)
+        self.assertEqual(finding.rows, [["1 Mpps", "same cache", "0.21 / 1.5 / 20", "0"]])
+        self.assertEqual(finding.figures["latency_1_mpps_weft_same_cache_p99_9_us"], 20)
 
     def test_cycles_are_of_the_best_run(self):
         results = {"mesh of 16": [{"cycles_per_copy": cost, "copies": 2, "driver_cycles": driver}
@@ -103,7 +103,7 @@ class Picture(unittest.TestCase):
     """Curves."""
 
     def test_every_device_is_a_curve_of_medians_and_ranges(self):
-        runs = [run("sizes", f"{size} B", name, [("near", factor * 1000 / size)], x=size)
+        runs = [run("sizes", f"{size} B", name, [("same cache", factor * 1000 / size)], x=size)
                 for factor in (1, 2, 4) for size in points.SIZES for name in points.ALL]
         chart, = windows.charts(runs, "sizes")
         names = [duts.KINDS[name].short for name in points.ALL]
@@ -118,10 +118,10 @@ class Picture(unittest.TestCase):
         self.assertEqual(windows.charts(runs, "rate"), [])
 
     def test_the_place_that_most_points_have(self):
-        far = [run("sizes", f"{x} B", "weft", [("far", 1)], x=x) for x in (64, 128)]
-        near = [run("sizes", "64 B", "ovs", [("near", 1)], x=64)]
-        self.assertEqual(windows.best_place(far + near, "sizes"), "far")
-        self.assertEqual(windows.best_place(far[:1] + near, "sizes"), "near")
+        other = [run("sizes", f"{x} B", "weft", [("different cache", 1)], x=x) for x in (64, 128)]
+        same = [run("sizes", "64 B", "ovs", [("same cache", 1)], x=64)]
+        self.assertEqual(windows.best_place(other + same, "sizes"), "different cache")
+        self.assertEqual(windows.best_place(other[:1] + same, "sizes"), "same cache")
 
 
 class Loads(unittest.TestCase):
@@ -159,7 +159,7 @@ class Loads(unittest.TestCase):
         parsed = options.settings_for(options.parse(["suite", *words]), suites.IN_TURNS_PRESET)
         bench = mock.Mock(runs=[])
         with mock.patch("turns.run_entry", side_effect=lambda _, name, *rest: run(
-                "flood", str(rest[1]["row"]), name, [("near", 1)])), \
+                "flood", str(rest[1]["row"]), name, [("same cache", 1)])), \
                 mock.patch("turns.find", side_effect=lambda names: (
                     [name for name in names if name not in missing], list(missing))), \
                 mock.patch("turns.host.warn_of_load"), mock.patch("sys.stderr"):
@@ -183,7 +183,7 @@ class Loads(unittest.TestCase):
     def test_what_was_measured_is_kept_when_the_user_ends_it(self):
         bench = mock.Mock(runs=[])
         parsed = options.settings_for(options.parse(["suite", "flood", "--dut", "weft"]), {})
-        with mock.patch("turns.run_entry", side_effect=[run("flood", "r", "weft", [("near", 1)]),
+        with mock.patch("turns.run_entry", side_effect=[run("flood", "r", "weft", [("same cache", 1)]),
                                                         KeyboardInterrupt]), \
                 mock.patch("turns.host.warn_of_load"):
             findings, state = turns.measure(bench, parsed)
@@ -239,7 +239,7 @@ class Reports(unittest.TestCase):
     def result(self):
         parsed = options.parse(["suite", "sizes", "--dut", "weft"])
         parsed.command = "swbench suite sizes --dut weft"
-        runs = [run("sizes", f"{size} B", "weft", [("near", 1000 / size)], x=size)
+        runs = [run("sizes", f"{size} B", "weft", [("same cache", 1000 / size)], x=size)
                 for size in points.SIZES]
         machine = {"cpu": "a <cpu> & more", "cores": 2, "kernel": "6", "memory_mib": 1, "load": 0,
                    "free_huge_pages": 0, "tester_cpu": 0, "dut_cpu": 1, "build": "release",
@@ -259,7 +259,7 @@ class Reports(unittest.TestCase):
     def test_two_runs_compare(self):
         text = compare.text(*({**self.result(), "folder": name} for name in "ab"))
         self.assertTrue(text.startswith("A: Weft (a)\nB: Weft (b)\n"))
-        self.assertIn("| sizes_64_b_weft_near_mpps | 15.62 | 15.62 | 1.00 |", text)
+        self.assertIn("| sizes_64_b_weft_same_cache_mpps | 15.62 | 15.62 | 1.00 |", text)
 
     def test_into_a_document(self):
         with tempfile.TemporaryDirectory() as folder:
