@@ -35,7 +35,5 @@ int ctl_client_rows(struct ctl_client *client, const char *method, const void *i
 	void *ctx, struct err *err);
 /** The server's Describe text (owned, free()). */
 int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *err);
-/** The socket, to poll while waiting for events. Borrowed. */
-int ctl_client_fd(const struct ctl_client *client);
 
 #endif

@@ -136,7 +136,8 @@ void nic_explain_take(FILE *out, const struct pci_bind_nic *pci, const struct pc
 	fprintf(out, "  until: `netcfg nic unbind %s`, or the next boot\n", pci->address);
 }
 
-void nic_explain_rebind(FILE *out, const struct pci_bind_nic *pci)
+/* Say what returning it will do. */
+static void explain_rebind(FILE *out, const struct pci_bind_nic *pci)
 {
 	print_pci(out, pci);
 	if (pci_bind_is_taken(pci))
@@ -181,7 +182,7 @@ int nic_rebind(const struct pci_bind_env *env, const char *dev, bool dry_run, FI
 		return code;
 	taken = pci_bind_is_taken(&pci);
 	if (out)
-		nic_explain_rebind(out, &pci);
+		explain_rebind(out, &pci);
 	if (out)
 		fflush(out);
 	if (dry_run)

@@ -38,8 +38,6 @@ int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct n
 
 /** Say what taking the NIC will do, and what will stop working. */
 void nic_explain_take(FILE *out, const struct pci_bind_nic *pci, const struct pci_bind_use *use);
-/** Say what giving it back will do. */
-void nic_explain_rebind(FILE *out, const struct pci_bind_nic *pci);
 
 /**
  * Take the NIC that dev names, after the explanation (out NULL = none); only explain with dry_run.

@@ -64,7 +64,7 @@ static void put_le(uint8_t *at, unsigned size, uint64_t value)
 		at[i] = (uint8_t)(value >> (8 * i));
 }
 
-bool boot_linux_probe(const uint8_t *image, size_t len)
+static bool probe_image(const uint8_t *image, size_t len)
 {
 	return len >= HDR_END_MIN && get_le(image + HDR_BOOT_FLAG, 2) == HDR_BOOT_FLAG_VALUE &&
 	       get_le(image + HDR_MAGIC, 4) == HDR_MAGIC_VALUE;
@@ -75,7 +75,7 @@ static int check_header(const uint8_t *image, size_t len, size_t *ret_setup_byte
 	unsigned version, sects;
 	size_t setup_bytes;
 
-	if (!boot_linux_probe(image, len))
+	if (!probe_image(image, len))
 		return err_set(err, -ENOEXEC, "not a Linux bzImage: no boot header");
 	version = (unsigned)get_le(image + HDR_VERSION, 2);
 	if (version < HDR_MIN_VERSION)
@@ -218,4 +218,4 @@ int boot_linux_load(struct mem *mem, const uint8_t *image, size_t len,
 	return 0;
 }
 
-const struct boot_ops boot_linux_ops = {.probe = boot_linux_probe, .load = boot_linux_load};
+const struct boot_ops boot_linux_ops = {.probe = probe_image, .load = boot_linux_load};

@@ -13,7 +13,6 @@
 
 #include <stdbool.h>
 
-bool boot_linux_probe(const uint8_t *image, size_t len);
 /** returns 0, -ENOEXEC (not bootable this way), -ENOSPC (RAM), -E2BIG (command line) */
 int boot_linux_load(struct mem *mem, const uint8_t *image, size_t len,
 	const struct boot_request *request, struct boot_plan *ret_plan, struct err *err);

@@ -66,7 +66,7 @@ struct pvh_elf {
 	unsigned n_phdrs;
 };
 
-bool boot_pvh_probe(const uint8_t *image, size_t len)
+static bool probe_image(const uint8_t *image, size_t len)
 {
 	return len >= sizeof(Elf32_Ehdr) && !memcmp(image, ELFMAG, SELFMAG);
 }
@@ -80,7 +80,7 @@ static int open_elf(const uint8_t *image, size_t len, struct pvh_elf *elf, struc
 {
 	unsigned machine, phdr_bytes, want_bytes;
 
-	if (!boot_pvh_probe(image, len) || image[EI_DATA] != ELFDATA2LSB ||
+	if (!probe_image(image, len) || image[EI_DATA] != ELFDATA2LSB ||
 		(image[EI_CLASS] != ELFCLASS64 && image[EI_CLASS] != ELFCLASS32))
 		return err_set(err, -ENOEXEC, "not a little-endian ELF file");
 	*elf = (struct pvh_elf){.image = image, .len = len, .is64 = image[EI_CLASS] == ELFCLASS64};
@@ -316,4 +316,4 @@ int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	return 0;
 }
 
-const struct boot_ops boot_pvh_ops = {.probe = boot_pvh_probe, .load = boot_pvh_load};
+const struct boot_ops boot_pvh_ops = {.probe = probe_image, .load = boot_pvh_load};

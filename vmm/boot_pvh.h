@@ -21,7 +21,6 @@
 
 #define BOOT_PVH_USER_NOTE 1
 
-bool boot_pvh_probe(const uint8_t *image, size_t len);
 /** returns 0, -ENOEXEC (no such entry, broken ELF), -ENOSPC (RAM), -E2BIG (command line) */
 int boot_pvh_load(struct mem *mem, const uint8_t *image, size_t len,
 	const struct boot_request *request, struct boot_plan *ret_plan, struct err *err);

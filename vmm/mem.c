@@ -161,21 +161,6 @@ int mem_gpa_to_hva(const struct mem *mem, uint64_t gpa, uint64_t size_bytes, voi
 	return -ERANGE;
 }
 
-int mem_hva_to_gpa(const struct mem *mem, const void *hva, uint64_t *ret_gpa)
-{
-	uintptr_t at = (uintptr_t)hva;
-
-	for (unsigned i = 0; i < mem->n_regions; i++) {
-		const struct mem_region *r = &mem->regions[i];
-
-		if (at < (uintptr_t)r->hva || at - (uintptr_t)r->hva >= r->size_bytes)
-			continue;
-		*ret_gpa = r->gpa + (at - (uintptr_t)r->hva);
-		return 0;
-	}
-	return -ERANGE;
-}
-
 int mem_write(struct mem *mem, uint64_t gpa, const void *src, size_t size_bytes)
 {
 	void *hva;

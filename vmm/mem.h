@@ -54,9 +54,6 @@ unsigned mem_regions(const struct mem *mem, const struct mem_region **ret_region
  */
 int mem_gpa_to_hva(const struct mem *mem, uint64_t gpa, uint64_t size_bytes, void **ret_hva);
 
-/** The reverse, for vhost-user messages that carry user addresses. -ERANGE if hva is not RAM. */
-int mem_hva_to_gpa(const struct mem *mem, const void *hva, uint64_t *ret_gpa);
-
 /** Copy to and from guest RAM; -ERANGE, and nothing copied, if any byte is outside one region. */
 int mem_write(struct mem *mem, uint64_t gpa, const void *src, size_t size_bytes);
 int mem_read(const struct mem *mem, uint64_t gpa, void *dst, size_t size_bytes);

@@ -288,11 +288,6 @@ int pci_dev_create(struct pci_bus *bus, const char *name, const struct pci_ident
 	return -ENOSPC;
 }
 
-unsigned pci_dev_slot(const struct pci_dev *dev)
-{
-	return dev->slot;
-}
-
 /* BARs */
 
 static int allocate_bar(struct pci_bar *bar)
@@ -359,11 +354,6 @@ int pci_dev_add_bar(struct pci_dev *dev, unsigned idx, enum pci_bar_kind kind, u
 	bar->present = true;
 	write_bar_registers(bar);
 	return 0;
-}
-
-uint64_t pci_dev_bar_base(const struct pci_dev *dev, unsigned idx)
-{
-	return dev->bars[idx].present ? dev->bars[idx].mapped_base : BUS_UNMAPPED;
 }
 
 /* Capabilities */

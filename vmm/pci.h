@@ -100,13 +100,10 @@ void pci_bus_set_reset_port(struct pci_bus *bus, const struct bus_ops *ops, void
  */
 int pci_dev_create(struct pci_bus *bus, const char *name, const struct pci_ident *ident,
 	const struct pci_dev_ops *ops, void *ctx, struct pci_dev **ret_dev);
-unsigned pci_dev_slot(const struct pci_dev *dev);
 
 /** size: power of two. ops gets offsets from the BAR's start. 0, -EINVAL, -ENOSPC, -ENOMEM. */
 int pci_dev_add_bar(struct pci_dev *dev, unsigned idx, enum pci_bar_kind kind, uint64_t size,
 	const struct bus_ops *ops, void *ctx);
-/** Where BAR idx answers now, or BUS_UNMAPPED. */
-uint64_t pci_dev_bar_base(const struct pci_dev *dev, unsigned idx);
 
 /**
  * Append a capability: header bytes (id, next) are written here, body[len] follows them.

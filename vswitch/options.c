@@ -53,7 +53,8 @@ static int parse_cpu(const char *text, const char **ret_end)
 	return errno || cpu >= CPU_SETSIZE ? -ERANGE : (int)cpu;
 }
 
-int options_parse_cpus(const char *text, int *cpus, unsigned max, struct err *err)
+/* "1", "0,2-3" into cpus[max]. Returns how many, or -EINVAL, -ERANGE (err set). */
+static int parse_cpus(const char *text, int *cpus, unsigned max, struct err *err)
 {
 	const char *at = text;
 	unsigned n = 0;
@@ -139,7 +140,7 @@ static int apply_option(struct options *options, int opt, const char *arg, struc
 		(void)snprintf(options->control, sizeof(options->control), "%s", arg);
 		return 0;
 	case OPT_WORKERS:
-		n = options_parse_cpus(arg, options->cpus, OPTIONS_MAX_WORKERS, err);
+		n = parse_cpus(arg, options->cpus, OPTIONS_MAX_WORKERS, err);
 		options->n_cpus = n > 0 ? (unsigned)n : 0;
 		return n < 0 ? -EINVAL : 0;
 	case OPT_REBALANCE:

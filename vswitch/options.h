@@ -32,8 +32,6 @@ struct options {
 
 /** returns 0, or -EINVAL with err set (bad usage) */
 int options_parse(int argc, char *const argv[], struct options *ret_options, struct err *err);
-/** "1", "0,2-3" into cpus[max]. returns how many, or -EINVAL, -ERANGE (err set) */
-int options_parse_cpus(const char *text, int *cpus, unsigned max, struct err *err);
 /** Make the directory of the default control socket, for this user only. 0 or -errno */
 int options_prepare_control(const struct options *options, struct err *err);
 

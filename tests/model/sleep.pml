@@ -7,7 +7,7 @@
  * waits in a ring of the published snapshot, and nobody uses a snapshot that was freed.
  *
  * What stands for what (vswitch/datapath):
- *   worker     worker_main(), worker_round() and worker_sleep() in worker.c
+ *   worker     worker_main(), run_round() and sleep_awhile() in worker.c
  *   arm        idle_prepare() in idle.c, vring_notify(), vring_pending()
  *   sleep      idle_wait(): an epoll set, edge-triggered
  *   control    worker_publish(), update_watches(), idle_wake()

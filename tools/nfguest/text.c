@@ -13,7 +13,7 @@ void text_add(const char *s)
 		line[len++] = *s++;
 }
 
-void text_number(uint64_t n)
+static void add_number(uint64_t n)
 {
 	char digits[21], *at = digits + sizeof(digits) - 1;
 
@@ -39,7 +39,7 @@ static void add_key(const char *key)
 void text_member(const char *key, uint64_t n)
 {
 	add_key(key);
-	text_number(n);
+	add_number(n);
 }
 
 void text_string(const char *key, const char *value)

@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 void text_add(const char *s);
-void text_number(uint64_t n);
 /** "key":n, with a comma before where one is due. */
 void text_member(const char *key, uint64_t n);
 /** "key":"value"; control characters and quotes become '?'. */

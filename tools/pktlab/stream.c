@@ -45,7 +45,7 @@ void stream_set_imix(struct stream *stream)
 	memcpy(stream->sizes, mix, sizeof(mix));
 }
 
-double stream_mean_size(const struct stream *stream)
+static double mean_size(const struct stream *stream)
 {
 	double sum = 0;
 
@@ -58,10 +58,11 @@ double stream_mean_size(const struct stream *stream)
 
 double stream_pps(const struct stream *stream)
 {
-	return rate_to_pps(&stream->rate, stream_mean_size(stream), stream->line_bps);
+	return rate_to_pps(&stream->rate, mean_size(stream), stream->line_bps);
 }
 
-uint32_t stream_header_len(const struct stream *stream)
+/* Bytes of headers; a frame must hold them and its signature. */
+static uint32_t header_len(const struct stream *stream)
 {
 	uint32_t len = ETHER_HDR_LEN + 4 * stream->n_tags;
 
@@ -75,7 +76,7 @@ uint32_t stream_header_len(const struct stream *stream)
 static int check_sizes(const struct stream *stream, uint32_t frame_max, struct err *err)
 {
 	uint32_t min = STREAM_MIN_SIZE, max = frame_max + STREAM_FCS;
-	uint32_t needed = stream_header_len(stream) + SHAPE_SIGNATURE + STREAM_FCS;
+	uint32_t needed = header_len(stream) + SHAPE_SIGNATURE + STREAM_FCS;
 	uint32_t low = stream->size_from, high = stream->size_to;
 
 	for (unsigned i = 0; i < stream->n_sizes; i++) {

@@ -96,10 +96,7 @@ void stream_init(struct stream *stream);
 void stream_done(struct stream *stream);
 /** 4 sizes of a mix: 7 of 64, 4 of 570, 1 of 1518 bytes, spread evenly. */
 void stream_set_imix(struct stream *stream);
-double stream_mean_size(const struct stream *stream);
 double stream_pps(const struct stream *stream); /* 0: as many as go */
-/** Bytes of headers; a frame must hold them and its signature. */
-uint32_t stream_header_len(const struct stream *stream);
 /** Does it hold together? frame_max: of the port that sends it. 0 or -EINVAL. */
 int stream_check(const struct stream *stream, uint32_t frame_max, struct err *err);
 

@@ -35,16 +35,6 @@ const struct virtio_queue *virtio_pci_queue(const struct virtio_pci *vp, unsigne
 	return &vp->queues[queue];
 }
 
-uint64_t virtio_pci_features(const struct virtio_pci *vp)
-{
-	return vp->status & VIRTIO_STATUS_FEATURES_OK ? vp->driver_features : 0;
-}
-
-bool virtio_pci_is_active(const struct virtio_pci *vp)
-{
-	return vp->is_active;
-}
-
 bool virtio_pci_is_served(const struct virtio_pci *vp)
 {
 	return vp->is_running && !(vp->status & VIRTIO_STATUS_NEEDS_RESET);

@@ -158,9 +158,6 @@ void virtio_pci_kick(struct virtio_pci *vp, unsigned queue);
 /* All below: lock held, unless said otherwise. */
 
 const struct virtio_queue *virtio_pci_queue(const struct virtio_pci *vp, unsigned queue);
-/** Features that the driver accepted; 0 before FEATURES_OK. */
-uint64_t virtio_pci_features(const struct virtio_pci *vp);
-bool virtio_pci_is_active(const struct virtio_pci *vp);
 /**
  * May the device touch its rings now? Running, and not marked broken. Kicks ask this before
  * kicked(); a device asks before it completes what took longer.

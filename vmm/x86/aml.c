@@ -13,7 +13,6 @@
 #define AML_WORD         0x0b
 #define AML_DWORD        0x0c
 #define AML_QWORD        0x0e
-#define AML_STRING       0x0d
 #define AML_LENGTH_BYTES 3 /* 20 bits of length: enough for any block of a table here */
 
 static void put_bytes(struct aml *aml, uint64_t value, unsigned n_bytes)
@@ -124,14 +123,6 @@ void aml_integer(struct aml *aml, uint64_t value)
 		put_bytes(aml, AML_QWORD, 1);
 		put_bytes(aml, value, 8);
 	}
-}
-
-void aml_string(struct aml *aml, const char *text)
-{
-	put_bytes(aml, AML_STRING, 1);
-	for (; *text; text++)
-		put_bytes(aml, (uint8_t)*text, 1);
-	put_bytes(aml, 0, 1);
 }
 
 static uint32_t hex_value(char c)

@@ -41,7 +41,6 @@ void aml_end(struct aml *aml, struct aml_block block);
 /** Name (name, ...): the value follows. */
 void aml_name(struct aml *aml, const char *name);
 void aml_integer(struct aml *aml, uint64_t value);
-void aml_string(struct aml *aml, const char *text);
 /** A PnP id such as "PNP0A08", compressed. */
 void aml_eisaid(struct aml *aml, const char *id);
 

@@ -78,9 +78,3 @@ void stats_add(struct dp_counters *sum, const struct dp_counters *from)
 	for (unsigned i = 0; i < DROP_N_REASONS; i++)
 		sum->drops[i] += from->drops[i];
 }
-
-int64_t stats_missing(const struct dp_counters *sum)
-{
-	return (int64_t)(sum->rx_frames + sum->copies - sum->tx_frames - sum_drops(sum, true) -
-			 sum_drops(sum, false));
-}

@@ -25,7 +25,5 @@ bool stats_drop_next(const char *port, const struct dp_counters *counters, unsig
 
 /** Add from to sum. */
 void stats_add(struct dp_counters *sum, const struct dp_counters *from);
-/** Frames that came in or were made, less those that went out or were dropped: 0 over all ports. */
-int64_t stats_missing(const struct dp_counters *sum);
 
 #endif

@@ -393,7 +393,7 @@ static void finish_saving(struct vswitch *sw)
 		save_some_learned(sw, UINT_MAX);
 }
 
-void switch_save_config(struct vswitch *sw)
+static void save_config(struct vswitch *sw)
 {
 	const struct model *model = &sw->model;
 	struct fdb_saving statics;
@@ -448,7 +448,7 @@ static int restore(struct vswitch *sw, const char *dir, struct err *err)
 	if (n > 0)
 		log_notice("restored, bridges=%u, ports=%u, links=%u, addresses=%d",
 			sw->model.n_bridges, sw->model.n_ports, sw->model.n_links, n_learned);
-	switch_save_config(sw);
+	save_config(sw);
 	return 0;
 }
 
@@ -480,7 +480,7 @@ static void on_tick(void *ctx)
 	if (sw->n_ticks % SWITCH_REOPEN_EVERY == 0)
 		reopen_waiting_ports(sw);
 	if (state_is_long(sw->state))
-		switch_save_config(sw);
+		save_config(sw);
 	state_sync(sw->state);
 	if (sw->n_ticks % SWITCH_FDB_SAVE_EVERY == 0)
 		save_learned(sw);
@@ -544,7 +544,7 @@ void switch_destroy(struct vswitch *sw)
 	ctl_server_destroy(sw->server);
 	finish_saving(sw); /* what was learned since it began is in the next */
 	save_learned(sw);
-	switch_save_config(sw);
+	save_config(sw);
 	state_close(sw->state);
 	ev_del(sw->tick);
 	ev_del(sw->age_timer);

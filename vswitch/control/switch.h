@@ -107,7 +107,5 @@ void switch_port_counters(const struct vswitch *sw, uint16_t port_id, struct dp_
 void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum);
 /** Seconds since some moment; never decreases. */
 uint32_t switch_now_s(void);
-/** Rewrite the saved configuration. */
-void switch_save_config(struct vswitch *sw);
 
 #endif

@@ -62,7 +62,7 @@ static uint64_t tsc_per_us(void)
 	return (rte_rdtsc() - tsc) * 1000 / ns;
 }
 
-static int worker_create(struct worker_pool *pool, unsigned index, struct worker **ret_worker)
+static int create_worker(struct worker_pool *pool, unsigned index, struct worker **ret_worker)
 {
 	struct worker *worker = map_memory(sizeof(*worker));
 	int r;
@@ -82,7 +82,7 @@ static int worker_create(struct worker_pool *pool, unsigned index, struct worker
 	return r ? r : idle_init(&worker->idle);
 }
 
-static int worker_start(struct worker *worker, const int *cpu)
+static int start_worker(struct worker *worker, const int *cpu)
 {
 	pthread_attr_t attr;
 	sigset_t all, before;
@@ -120,7 +120,7 @@ static int worker_start(struct worker *worker, const int *cpu)
 	return -r;
 }
 
-static void worker_destroy(struct worker *worker)
+static void destroy_worker(struct worker *worker)
 {
 	if (!worker)
 		return;
@@ -157,14 +157,14 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 	if (!pool->shared.qsbr || rte_rcu_qsbr_init(pool->shared.qsbr, config->n_workers))
 		goto fail;
 	for (unsigned i = 0; i < config->n_workers; i++) {
-		r = worker_create(pool, i, &pool->workers[i]);
+		r = create_worker(pool, i, &pool->workers[i]);
 		if (r)
 			goto fail;
 		if (rte_rcu_qsbr_thread_register(pool->shared.qsbr, i))
 			goto fail;
 	}
 	for (unsigned i = 0; i < config->n_workers; i++) {
-		r = worker_start(pool->workers[i], config->cpus ? &config->cpus[i] : NULL);
+		r = start_worker(pool->workers[i], config->cpus ? &config->cpus[i] : NULL);
 		if (r)
 			goto fail;
 	}
@@ -181,7 +181,7 @@ void worker_pool_destroy(struct worker_pool *pool)
 		return;
 	atomic_store(&pool->shared.stop, true);
 	for (unsigned i = 0; i < pool->n_workers; i++)
-		worker_destroy(pool->workers[i]);
+		destroy_worker(pool->workers[i]);
 	unmap_memory(pool->shared.qsbr, rte_rcu_qsbr_get_memsize(pool->n_workers));
 	unmap_memory(pool, sizeof(*pool));
 }

@@ -171,13 +171,6 @@ static bool parse(struct offload_cut *cut, const uint8_t *frame, uint32_t len,
 	return l4_len >= (cut->tcp ? 20 : 8) && cut->header_len <= len;
 }
 
-uint32_t offload_header_len(const uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr)
-{
-	struct offload_cut cut;
-
-	return parse(&cut, frame, len, hdr) ? cut.header_len : 0;
-}
-
 bool offload_cut_begin(struct offload_cut *cut, const uint8_t *frame, uint32_t len,
 	const struct virtio_net_hdr_v1 *hdr)
 {

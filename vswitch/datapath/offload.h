@@ -44,11 +44,6 @@ static inline uint32_t offload_max_segments(const struct virtio_net_hdr_v1 *hdr,
 /** Finish the checksum that hdr asks for (NEEDS_CSUM), in frame[len]; hdr was sanitized. */
 void offload_checksum(uint8_t *frame, uint32_t len, const struct virtio_net_hdr_v1 *hdr);
 
-/** Bytes of Ethernet, IP and TCP or UDP headers; 0 when frame[len] is not what hdr says. len may be
- *  less than the frame's length as long as it holds the headers. */
-uint32_t offload_header_len(const uint8_t *frame, uint32_t len,
-	const struct virtio_net_hdr_v1 *hdr);
-
 #define ETHER_TYPE_IPV4 0x0800
 #define ETHER_TYPE_IPV6 0x86dd
 

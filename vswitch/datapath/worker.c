@@ -45,7 +45,7 @@ static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 }
 
 /* Forward one burst of each ring. Returns the number of frames. */
-static unsigned worker_round(struct worker *worker, const struct dp_snapshot *snapshot)
+static unsigned run_round(struct worker *worker, const struct dp_snapshot *snapshot)
 {
 	const struct dp_rx *rx = snapshot->workers[worker->index].rx;
 	unsigned n_rx = snapshot->workers[worker->index].n_rx, n = 0, unflushed = 0;
@@ -74,7 +74,7 @@ static unsigned worker_round(struct worker *worker, const struct dp_snapshot *sn
 }
 
 /* False: nothing happened, but it is time to poll. */
-static bool worker_sleep(struct worker *worker, const struct dp_snapshot *snapshot)
+static bool sleep_awhile(struct worker *worker, const struct dp_snapshot *snapshot)
 {
 	struct worker_shared *shared = worker->shared;
 	bool woken;
@@ -100,12 +100,12 @@ void *worker_main(void *arg)
 		const struct dp_snapshot *snapshot =
 			atomic_load_explicit(&shared->snapshot, memory_order_acquire);
 
-		if (snapshot && worker_round(worker, snapshot)) {
+		if (snapshot && run_round(worker, snapshot)) {
 			last_tsc = worker->now_tsc;
 			idle_busy(&worker->idle);
 		} else if (!shared->busy &&
 			   (worker->now_tsc = rte_rdtsc()) - last_tsc > shared->spin_tsc) {
-			if (worker_sleep(worker, snapshot))
+			if (sleep_awhile(worker, snapshot))
 				last_tsc = rte_rdtsc(); /* else one round, then the next nap */
 			worker->now_tsc = rte_rdtsc();
 		}

@@ -103,14 +103,14 @@ static int open_device(struct eth_port *ep, struct err *err)
 	return 0;
 }
 
-static uint32_t eth_device_mtu(const struct port *port)
+static uint32_t device_mtu(const struct port *port)
 {
 	const struct eth_port *ep = (const struct eth_port *)port;
 
 	return ep->is_open ? ep->dev_mtu : 0;
 }
 
-static uint64_t eth_missed(struct port *port)
+static uint64_t count_missed(struct port *port)
 {
 	struct eth_port *ep = to_eth(port);
 
@@ -122,7 +122,7 @@ static uint64_t eth_missed(struct port *port)
 static void close_device(struct eth_port *ep)
 {
 	withdraw(ep);
-	(void)eth_missed(&ep->port); /* the last of this device */
+	(void)count_missed(&ep->port); /* the last of this device */
 	if (ep->is_open)
 		ep->backend->close(ep);
 	ep->is_open = ep->link_up = false;
@@ -162,7 +162,7 @@ static void on_timer(void *ctx)
 
 /* ---- Port ---- */
 
-static void eth_destroy(struct port *port)
+static void destroy_eth(struct port *port)
 {
 	struct eth_port *ep = to_eth(port);
 
@@ -171,7 +171,7 @@ static void eth_destroy(struct port *port)
 	free(ep);
 }
 
-static int eth_create(const struct port_ops *ops, const struct eth_backend *backend, struct ev *ev,
+static int create_eth(const struct port_ops *ops, const struct eth_backend *backend, struct ev *ev,
 	const struct ctl_port *conf, const struct port_events *events, void *ctx,
 	struct port **ret_port, struct err *err)
 {
@@ -193,7 +193,7 @@ static int eth_create(const struct port_ops *ops, const struct eth_backend *back
 	if (r == 0)
 		ev_timer_set(ep->timer, 0, 0);
 	if (r < 0) {
-		eth_destroy(&ep->port);
+		destroy_eth(&ep->port);
 		return r;
 	}
 	*ret_port = &ep->port;
@@ -212,7 +212,7 @@ static enum ctl_conn_state conn_state(const struct eth_port *ep)
 	return ep->running.n ? CTL_CONN_RUNNING : CTL_CONN_NEGOTIATING;
 }
 
-static void eth_status(const struct port *port, struct ctl_port *ret_status)
+static void fill_status(const struct port *port, struct ctl_port *ret_status)
 {
 	const struct eth_port *ep = (const struct eth_port *)port;
 
@@ -229,7 +229,7 @@ static void eth_status(const struct port *port, struct ctl_port *ret_status)
 								  : ep->last_error);
 }
 
-static void eth_set_carrier(struct port *port, bool up)
+static void set_carrier(struct port *port, bool up)
 {
 	struct eth_port *ep = to_eth(port);
 
@@ -240,7 +240,7 @@ static void eth_set_carrier(struct port *port, bool up)
 		ep->backend->set_carrier(ep, up);
 }
 
-static void eth_set_mtu(struct port *port, uint32_t mtu)
+static void set_mtu(struct port *port, uint32_t mtu)
 {
 	struct eth_port *ep = to_eth(port);
 	struct err err = {0};
@@ -255,7 +255,7 @@ static void eth_set_mtu(struct port *port, uint32_t mtu)
 		(void)snprintf(ep->last_error, sizeof(ep->last_error), "%.255s", err.msg);
 }
 
-static void eth_check(struct port *port)
+static void check_eth(struct port *port)
 {
 	/* Nothing that a device does breaks its queues. */
 }
@@ -265,20 +265,20 @@ static void eth_check(struct port *port)
 		const struct port_events *events, void *ctx, struct port **ret_port,         \
 		struct err *err)                                                             \
 	{                                                                                    \
-		return eth_create(&eth_##kind##_ops, &(kind_backend), ev, conf, events, ctx, \
+		return create_eth(&eth_##kind##_ops, &(kind_backend), ev, conf, events, ctx, \
 			ret_port, err);                                                      \
 	}                                                                                    \
 	const struct port_ops eth_##kind##_ops = {                                           \
 		.type = ctl_type,                                                            \
 		.create = kind##_create,                                                     \
-		.destroy = eth_destroy,                                                      \
+		.destroy = destroy_eth,                                                      \
 		.queues = eth_queues,                                                        \
-		.status = eth_status,                                                        \
-		.set_carrier = eth_set_carrier,                                              \
-		.set_mtu = eth_set_mtu,                                                      \
-		.check = eth_check,                                                          \
-		.device_mtu = eth_device_mtu,                                                \
-		.missed = eth_missed,                                                        \
+		.status = fill_status,                                                       \
+		.set_carrier = set_carrier,                                                  \
+		.set_mtu = set_mtu,                                                          \
+		.check = check_eth,                                                          \
+		.device_mtu = device_mtu,                                                    \
+		.missed = count_missed,                                                      \
 	}
 
 ETH_KIND(nic, CTL_PORT_NIC, eth_dpdk_backend);

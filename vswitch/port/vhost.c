@@ -451,7 +451,7 @@ static void unwatch_memory(struct vhost_port *vp)
 
 /* ---- Port ---- */
 
-static void vhost_destroy(struct port *port)
+static void destroy_vhost(struct port *port)
 {
 	struct vhost_port *vp = to_vhost(port);
 	static const struct port_events silent;
@@ -468,7 +468,7 @@ static void vhost_destroy(struct port *port)
 	free(vp);
 }
 
-static int vhost_create(struct ev *ev, const struct ctl_port *conf,
+static int create_vhost(struct ev *ev, const struct ctl_port *conf,
 	const struct port_events *events, void *ctx, struct port **ret_port, struct err *err)
 {
 	struct vhost_port *vp = calloc(1, sizeof(*vp));
@@ -496,7 +496,7 @@ static int vhost_create(struct ev *ev, const struct ctl_port *conf,
 	if (!r)
 		r = vp->server ? open_listener(vp, err) : open_connector(vp);
 	if (r) {
-		vhost_destroy(&vp->port);
+		destroy_vhost(&vp->port);
 		return err->code ? r : err_set(err, r, "port '%s': %s", conf->name, strerror(-r));
 	}
 	*ret_port = &vp->port;
@@ -517,7 +517,7 @@ static enum ctl_conn_state conn_state(const struct vhost_port *vp)
 	return vp->server ? CTL_CONN_LISTENING : CTL_CONN_CONNECTING;
 }
 
-static void vhost_status(const struct port *port, struct ctl_port *ret_status)
+static void fill_status(const struct port *port, struct ctl_port *ret_status)
 {
 	const struct vhost_port *vp = (const struct vhost_port *)port;
 	bool packed = vp->features & VIRTIO_BIT(VIRTIO_F_RING_PACKED);
@@ -541,7 +541,7 @@ void vhost_tell_config(struct vhost_port *vp)
 		(void)send(vp->backend_fd, &hdr, sizeof(hdr), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void vhost_set_carrier(struct port *port, bool up)
+static void set_carrier(struct port *port, bool up)
 {
 	struct vhost_port *vp = to_vhost(port);
 
@@ -551,7 +551,7 @@ static void vhost_set_carrier(struct port *port, bool up)
 	vhost_tell_config(vp);
 }
 
-static void vhost_set_mtu(struct port *port, uint32_t mtu)
+static void set_mtu(struct port *port, uint32_t mtu)
 {
 	struct vhost_port *vp = to_vhost(port);
 
@@ -561,7 +561,7 @@ static void vhost_set_mtu(struct port *port, uint32_t mtu)
 	vhost_tell_config(vp);
 }
 
-static void vhost_check(struct port *port)
+static void check_vhost(struct port *port)
 {
 	struct vhost_port *vp = to_vhost(port);
 	struct err err = {0};
@@ -572,11 +572,11 @@ static void vhost_check(struct port *port)
 
 const struct port_ops vhost_port_ops = {
 	.type = CTL_PORT_VHOST_USER,
-	.create = vhost_create,
-	.destroy = vhost_destroy,
+	.create = create_vhost,
+	.destroy = destroy_vhost,
 	.queues = vhost_queues,
-	.status = vhost_status,
-	.set_carrier = vhost_set_carrier,
-	.set_mtu = vhost_set_mtu,
-	.check = vhost_check,
+	.status = fill_status,
+	.set_carrier = set_carrier,
+	.set_mtu = set_mtu,
+	.check = check_vhost,
 };

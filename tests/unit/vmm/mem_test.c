@@ -57,7 +57,6 @@ static void translation_stays_inside_a_region(void **state)
 	};
 	const struct mem_region *regions;
 	struct mem *mem = NULL;
-	uint64_t gpa = 0;
 	void *hva;
 
 	assert_int_equal(mem_create(4ull << 30, false, &mem, NULL), 0);
@@ -68,9 +67,7 @@ static void translation_stays_inside_a_region(void **state)
 			fail_msg("case %zu: gpa 0x%llx", i, (unsigned long long)cases[i].gpa);
 	}
 	assert_int_equal(mem_gpa_to_hva(mem, LAYOUT_HIGH_RAM_BASE + 5, 1, &hva), 0);
-	assert_int_equal(mem_hva_to_gpa(mem, hva, &gpa), 0);
-	assert_int_equal(gpa, LAYOUT_HIGH_RAM_BASE + 5);
-	assert_int_equal(mem_hva_to_gpa(mem, &gpa, &gpa), -ERANGE);
+	assert_ptr_equal(hva, regions[1].hva + 5);
 	mem_destroy(mem);
 }
 

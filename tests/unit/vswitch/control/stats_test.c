@@ -65,6 +65,16 @@ static void only_reasons_that_counted_are_rows(void **state)
 	assert_string_equal(got, "rx:vlan-refused tx:over-mtu ");
 }
 
+/* What came in or was made and neither went out nor was dropped. */
+static int64_t missing(const struct dp_counters *sum)
+{
+	uint64_t dropped = 0;
+
+	for (unsigned i = 0; i < DROP_N_REASONS; i++)
+		dropped += sum->drops[i];
+	return (int64_t)(sum->rx_frames + sum->copies - sum->tx_frames - dropped);
+}
+
 static void frames_are_conserved_over_ports(void **state)
 {
 	struct dp_counters sum = {0}, a = {.rx_frames = 10, .copies = 4}, b = {.tx_frames = 11};
@@ -72,9 +82,9 @@ static void frames_are_conserved_over_ports(void **state)
 	a.drops[DROP_RX_SOURCE] = 2;
 	b.drops[DROP_TX_RING_FULL] = 1;
 	stats_add(&sum, &a);
-	assert_int_equal(stats_missing(&sum), 12);
+	assert_int_equal(missing(&sum), 12);
 	stats_add(&sum, &b);
-	assert_int_equal(stats_missing(&sum), 0);
+	assert_int_equal(missing(&sum), 0);
 	assert_int_equal(sum.drops[DROP_RX_SOURCE], 2);
 }
 
