@@ -82,7 +82,7 @@ struct ctl_struct {
 #define CTL_NAMES_MAC(u)   NULL
 #define CTL_NAMES_VLANS(u) NULL
 #define CTL_NAMES_ENUM(u)  u
-/** A number's macro as text, for a help that tells a default. */
+/** A number's macro as text, for a help that names a default. */
 #define CTL_TEXT(number)  CTL_TEXT_(number)
 #define CTL_TEXT_(number) #number
 /* The third column: in a request it must be there, it may be, or it belongs to replies. */

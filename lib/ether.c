@@ -158,7 +158,7 @@ int vlan_parse(const char *text, uint16_t *ret_vid)
 	return 0;
 }
 
-/* One piece, "10" or "20-29", up to a comma or the end. */
+/* One part, "10" or "20-29", up to a comma or the end. */
 static int vlan_set_parse_piece(const char **text, struct vlan_set *set)
 {
 	uint16_t first = 0, last = 0;
@@ -191,17 +191,17 @@ int vlan_set_parse(const char *text, struct vlan_set *ret_set, size_t *ret_at)
 		return 0;
 	}
 	while (*text) {
-		const char *piece = p;
+		const char *part = p;
 		int r = vlan_set_parse_piece(&p, &set);
 
 		if (r < 0) {
 			if (ret_at)
-				*ret_at = (size_t)(piece - text);
+				*ret_at = (size_t)(part - text);
 			return r;
 		}
 		if (!*p)
 			break;
-		p++; /* a comma, after which another piece must come */
+		p++; /* a comma, after which another part must come */
 	}
 	*ret_set = set;
 	return 0;

@@ -88,7 +88,7 @@ int vlan_parse(const char *text, uint16_t *ret_vid);
 /**
  * Parse "10,20-29", "all" or "" (the empty set).
  * returns  0, -EINVAL (syntax; first > last), -ERANGE (id not in 1..4094); ret_at, where not NULL,
- *          is the offset of the piece at fault
+ *          is the offset of the part at fault
  */
 int vlan_set_parse(const char *text, struct vlan_set *ret_set, size_t *ret_at);
 /**

@@ -556,7 +556,7 @@ static int write_file(const struct pci_bind_env *env, const char *path, const ch
 }
 
 /* Write to a file of the device, or of the bus where file starts with a slash. */
-static int tell(const struct pci_bind_env *env, const char *address, const char *file,
+static int write_attribute(const struct pci_bind_env *env, const char *address, const char *file,
 	const char *text, struct err *err)
 {
 	char path[PATH_MAX];
@@ -589,13 +589,13 @@ static int rebind(const struct pci_bind_env *env, const char *address, const cha
 	struct err *err)
 {
 	char driver[PCI_BIND_NAME_SIZE];
-	int r = tell(env, address, "driver_override", override, err);
+	int r = write_attribute(env, address, "driver_override", override, err);
 
 	driver_of(env, address, driver);
 	if (!r && driver[0])
-		r = tell(env, address, "driver/unbind", address, err);
+		r = write_attribute(env, address, "driver/unbind", address, err);
 	if (!r)
-		r = tell(env, address, "/bus/pci/drivers_probe", address, err);
+		r = write_attribute(env, address, "/bus/pci/drivers_probe", address, err);
 	return r;
 }
 
@@ -615,9 +615,10 @@ int pci_bind_take(const struct pci_bind_env *env, const struct pci_bind_nic *nic
 	if (!r)
 		return 0;
 	/* Undone in the same words: no override, and whoever wants it may have it. */
-	(void)tell(env, nic->address, "driver_override", "\n", NULL);
+	(void)write_attribute(env, nic->address, "driver_override", "\n", NULL);
 	if (!driver[0])
-		(void)tell(env, nic->address, "/bus/pci/drivers_probe", nic->address, NULL);
+		(void)write_attribute(env, nic->address, "/bus/pci/drivers_probe", nic->address,
+			NULL);
 	return r;
 }
 
@@ -656,7 +657,7 @@ int pci_bind_rebind(const struct pci_bind_env *env, const char *address,
 		if (!r)
 			r = rebind(env, nic.address, "\n", err);
 	} else if (nic.overridden) {
-		r = tell(env, nic.address, "driver_override", "\n", err);
+		r = write_attribute(env, nic.address, "driver_override", "\n", err);
 	}
 	driver_of(env, nic.address, driver);
 	if (ret_driver)

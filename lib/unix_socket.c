@@ -97,8 +97,8 @@ static int check_served(const struct place *place, struct err *err)
 			place->what, place->path);
 		err_hint(err, "stop that program, or choose another path");
 	} else if (errno != ECONNREFUSED && errno != ENOENT) {
-		code = err_set(err, -errno, "%s '%s': cannot tell who serves it: %m", place->what,
-			place->path);
+		code = err_set(err, -errno, "%s '%s': cannot find out who serves it: %m",
+			place->what, place->path);
 	}
 	(void)close(fd);
 	return code;

@@ -129,7 +129,7 @@ int cmd_nic_port(const struct opts *opts, struct ctl_port *port, bool *ret_taken
 	if (port->type != CTL_PORT_NIC || !CTL_HAS(port, ctl_port, dev))
 		return 0;
 	code = pci_bind_find(NULL, port->dev, &pci, err);
-	/* Perhaps the name of the NIC that the port has taken: the switch can tell. */
+	/* Perhaps the name of the NIC that the port has taken: the switch knows. */
 	if (code == -ENODEV && port->exist_ok && !port_type_pci_ok(port->dev)) {
 		err_clear(err);
 		return 0;

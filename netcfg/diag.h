@@ -6,7 +6,7 @@
  *         |                            ^~~~~~~~ did you mean "r2"?
  *
  * All errors of a file are collected and printed together, in the order of the file, at most
- * DIAG_MAX of them. The number in brackets is stable; diag_explain() tells more about it.
+ * DIAG_MAX of them. The number in brackets is stable; diag_explain() says more about it.
  */
 #ifndef WEFT_NETCFG_DIAG_H
 #define WEFT_NETCFG_DIAG_H

@@ -348,7 +348,7 @@ bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)
 	struct ctl_port a = *port, b = *wanted;
 	uint64_t what = port_type_fields() | UINT64_C(1) << ctl_port__type;
 
-	/* The switch tells the address of a NIC, and its name is gone while the switch has it. */
+	/* The switch reports the address of a NIC, and its name is gone while the switch has it. */
 	if (a.type == CTL_PORT_NIC && b.type == CTL_PORT_NIC && port_type_pci_ok(a.dev) &&
 		pci_bind_may_be(NULL, b.dev, a.dev))
 		CTL_SET_STR(&b, ctl_port, dev, a.dev);

@@ -58,7 +58,7 @@ void vcpus_park(struct vcpus *vcpus);
 /** Parked: back to power-on state, the first one at entry. Returns 0 or -errno. */
 int vcpus_reset(struct vcpus *vcpus, const struct boot_entry *entry);
 
-/** Parked for a while: tell the guest's watchdogs that the gap in time was ours. */
+/** Parked for a while: inform the guest's watchdogs that the gap in time was ours. */
 void vcpus_note_pause(struct vcpus *vcpus);
 
 #endif

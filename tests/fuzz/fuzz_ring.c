@@ -123,19 +123,19 @@ static void op_avail(struct rig *rig, struct program *p, uint8_t op)
 static void op_fill(struct rig *rig, struct program *p, uint8_t op)
 {
 	struct fe_ring *ring = some_ring(rig, op >> 4);
-	unsigned pieces = 1u + next8(p), at = next8(p) % RIG_RING_SIZE, flags;
+	unsigned n_descs = 1u + next8(p), at = next8(p) % RIG_RING_SIZE, flags;
 	bool indirect = op & 0x20;
 	uint32_t len = next8(p) * (op & 0x40 ? 256u : 1u);
 	uint8_t *table = indirect ? ring->bufs : ring->desc;
 	uint64_t gpa = ring->bufs_gpa + (op & 0x80 ? 0 : 3 * FE_BUF_SIZE);
 	struct vring_avail *avail = ring->avail;
-	unsigned n = indirect ? pieces : RIG_RING_SIZE;
+	unsigned n = indirect ? n_descs : RIG_RING_SIZE;
 
 	if (!len && op & 0x80)
 		gpa = UINT64_MAX - 8;
 	for (unsigned i = 0; i < n; i++) {
 		flags = (ring->receive ? VRING_DESC_F_WRITE : 0) |
-			((i + 1) % pieces ? VRING_DESC_F_NEXT : 0);
+			((i + 1) % n_descs ? VRING_DESC_F_NEXT : 0);
 		/* Slots before `at` are of the lap that comes next. */
 		flags |= 1u << (i < at ? VRING_PACKED_DESC_F_USED : VRING_PACKED_DESC_F_AVAIL);
 		if (ring->packed)
@@ -148,17 +148,17 @@ static void op_fill(struct rig *rig, struct program *p, uint8_t op)
 	}
 	for (unsigned i = 0; indirect && i < RIG_RING_SIZE; i++) {
 		if (ring->packed)
-			((struct vring_packed_desc *)ring->desc)[i] =
-				(struct vring_packed_desc){ring->bufs_gpa, pieces * 16, (uint16_t)i,
-					(uint16_t)(VRING_DESC_F_INDIRECT |
-						   1u << (i < at ? VRING_PACKED_DESC_F_USED
-								 : VRING_PACKED_DESC_F_AVAIL))};
+			((struct vring_packed_desc *)ring->desc)[i] = (struct vring_packed_desc){
+				ring->bufs_gpa, n_descs * 16, (uint16_t)i,
+				(uint16_t)(VRING_DESC_F_INDIRECT |
+					   1u << (i < at ? VRING_PACKED_DESC_F_USED
+							 : VRING_PACKED_DESC_F_AVAIL))};
 		else
 			((struct vring_desc *)ring->desc)[i] = (struct vring_desc){
-				ring->bufs_gpa, pieces * 16, VRING_DESC_F_INDIRECT, 0};
+				ring->bufs_gpa, n_descs * 16, VRING_DESC_F_INDIRECT, 0};
 	}
 	for (unsigned i = 0; !ring->packed && i < RIG_RING_SIZE; i++)
-		avail->ring[i] = (uint16_t)(indirect ? i : i / pieces * pieces);
+		avail->ring[i] = (uint16_t)(indirect ? i : i / n_descs * n_descs);
 	if (!ring->packed)
 		avail->idx = (uint16_t)(((struct vring_used *)ring->used)->idx + at);
 }

@@ -4,25 +4,25 @@
 # kernel in a namespace of its own, is the wire's other end.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
-# shellcheck source=tests/integ/wire.sh
-. "$(dirname -- "$0")/wire.sh"
+# shellcheck source=tests/integ/nic.sh
+. "$(dirname -- "$0")/nic.sh"
 require vswitch netcfg jq ip modprobe
 [[ -n ${WEFT_EMUHOST:-} ]] || skip 'takes NICs from the kernel: only inside tools/emuhost'
 begin
-card=0000:01:00.0 far=0000:02:00.0
+pci=0000:01:00.0 far=0000:02:00.0
 devices=/sys/bus/pci/devices
 
 modprobe e1000e
-within 10 has_iface "$card"
+within 10 has_iface "$pci"
 within 10 has_iface "$far"
-nic=$(iface_of "$card")
+nic=$(iface_of "$pci")
 
 # --- what stands in the way ----------------------------------------------------------------------
 
 fails_with 'without vfio-pci: says what to load' 1 'modprobe vfio-pci' netcfg nic bind "$nic"
 modprobe vfio-pci
 expect 'nic show: the NIC, its driver and its IOMMU group' \
-	json "any(.pci == \"$card\" and .name == \"$nic\" and .driver == \"e1000e\" and
+	json "any(.pci == \"$pci\" and .name == \"$nic\" and .driver == \"e1000e\" and
 		.can_bind and (.bound | not) and .iommu_group >= 0 and .id == \"8086:10d3\")" \
 	netcfg -j nic show
 fails_with 'an interface that is no NIC' 1 "'lo': it is no PCI device" netcfg nic bind lo
@@ -35,7 +35,7 @@ fails_with 'the only address of the host holds it' 1 "'$nic' has the only addres
 	netcfg nic bind "$nic"
 ip route add default via 192.0.2.254
 fails_with 'so does its default route' 1 "'$nic' has the default route" netcfg nic bind "$nic"
-expect 'it is still with the kernel' driver_is "$card" e1000e
+expect 'it is still with the kernel' driver_is "$pci" e1000e
 says() { # PATTERN CMD...
 	local pattern=$1
 	shift
@@ -43,30 +43,30 @@ says() { # PATTERN CMD...
 }
 expect '--force --dry-run names what would be lost' \
 	says 'will lose its default route' netcfg --force --dry-run nic bind "$nic"
-expect 'and changes nothing' driver_is "$card" e1000e
+expect 'and changes nothing' driver_is "$pci" e1000e
 ip address flush dev "$nic"
 
 # --- there and back ------------------------------------------------------------------------------
 
 expect 'bind explains' says "interface $nic will be gone" netcfg nic bind "$nic"
-expect 'vfio-pci has it' driver_is "$card" vfio-pci
-refuse 'its interface is gone' has_iface "$card"
+expect 'vfio-pci has it' driver_is "$pci" vfio-pci
+refuse 'its interface is gone' has_iface "$pci"
 expect 'nic show: bound, by its address alone' \
-	json "any(.pci == \"$card\" and .bound and .driver == \"vfio-pci\" and (has(\"name\") | not))" \
-	netcfg -j nic show "$card"
+	json "any(.pci == \"$pci\" and .bound and .driver == \"vfio-pci\" and (has(\"name\") | not))" \
+	netcfg -j nic show "$pci"
 # A program that holds the group, as DPDK does. Its own process: nothing inherits the descriptor.
-group=/dev/vfio/$(basename "$(readlink "$devices/$card/iommu_group")")
+group=/dev/vfio/$(basename "$(readlink "$devices/$pci/iommu_group")")
 start holder python3 -c 'import os, sys, time; os.open(sys.argv[1], os.O_RDWR); time.sleep(600)' "$group"
 holds() {
 	[[ $(readlink "/proc/${PID[holder]}/fd"/*) == *"$group"* ]]
 }
 within 10 holds
-fails_with 'unbind refuses while a program has it' 1 'a program uses it' netcfg nic unbind "$card"
+fails_with 'unbind refuses while a program has it' 1 'a program uses it' netcfg nic unbind "$pci"
 stop holder
-expect 'unbind' netcfg nic unbind "$card"
-expect 'the kernel has it again' driver_is "$card" e1000e
-expect 'with its interface' within 10 has_iface "$card"
-expect 'unbind of a NIC that is not bound' netcfg nic unbind "$card"
+expect 'unbind' netcfg nic unbind "$pci"
+expect 'the kernel has it again' driver_is "$pci" e1000e
+expect 'with its interface' within 10 has_iface "$pci"
+expect 'unbind of a NIC that is not bound' netcfg nic unbind "$pci"
 
 # --- a port on the NIC --------------------------------------------------------------------------
 
@@ -93,19 +93,19 @@ add_nic() { # DPDK starts with the first NIC: slow where everything is emulated
 	vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$1"
 }
 vs port add near bridge br0 type veth netns near peer eth0 ip 10.9.0.2/24 >/dev/null
-nic=$(iface_of "$card")
+nic=$(iface_of "$pci")
 
 fails_with 'a port that the switch refuses' 1 "port 'near'" vs port add near type nic dev "$nic"
-expect 'leaves the NIC with the kernel' driver_is "$card" e1000e
+expect 'leaves the NIC with the kernel' driver_is "$pci" e1000e
 expect 'port add takes the NIC, and says so' \
 	says "interface $nic will be gone" add_nic "$nic"
-expect 'vfio-pci has it now' driver_is "$card" vfio-pci
+expect 'vfio-pci has it now' driver_is "$pci" vfio-pci
 expect 'the port runs on DPDK'"'"'s own driver, named by its address' within 20 \
 	json "any(.name == \"up0\" and .state == \"running\" and .carrier and .rebind and
-		.dev == \"$card\" and .driver == \"net_e1000_em\" and .speed == 1000)" vs -j port show up0
+		.dev == \"$pci\" and .driver == \"net_e1000_em\" and .speed == 1000)" vs -j port show up0
 expect 'port add --may-exist finds it by the name that is gone' \
 	vs --may-exist port add up0 bridge br0 type nic dev "$nic"
-fails_with 'unbind refuses while the port has it' 1 'a program uses it' netcfg nic unbind "$card"
+fails_with 'unbind refuses while the port has it' 1 'a program uses it' netcfg nic unbind "$pci"
 
 expect 'the container reaches the wire' within 20 in_near busybox ping -c1 -W5 10.9.0.1
 expect 'and is reached' within 30 in_far busybox ping -c1 -W5 10.9.0.2
@@ -148,14 +148,14 @@ refuse 'VLAN 10 does not' in_near busybox ping -c2 -W1 10.10.0.1
 # --- given back ----------------------------------------------------------------------------------
 
 expect 'port del' vs port del up0
-expect 'the kernel has the NIC again' driver_is "$card" e1000e
-expect 'and its interface' within 10 has_iface "$card"
-nic=$(iface_of "$card")
+expect 'the kernel has the NIC again' driver_is "$pci" e1000e
+expect 'and its interface' within 10 has_iface "$pci"
+nic=$(iface_of "$pci")
 expect 'a second time' add_nic "$nic"
 stop vswitch
-expect 'the end of vswitch gives it back, too' driver_is "$card" e1000e
-within 10 has_iface "$card"
-sed -i "s/$card/$(iface_of "$card")/" "$T/state/config" # as somebody may have asked for it
+expect 'the end of vswitch gives it back, too' driver_is "$pci" e1000e
+within 10 has_iface "$pci"
+sed -i "s/$pci/$(iface_of "$pci")/" "$T/state/config" # as somebody may have asked for it
 again() {
 	start vswitch vswitch --control "$T/vs.sock" --state "$T/state"
 }
@@ -164,15 +164,15 @@ runs() {
 	json 'any(.name == "up0" and .state == "running")' vs -j port show up0
 }
 expect 'one that starts again with its ports takes it by itself' within 90 runs
-expect 'as before' driver_is "$card" vfio-pci
-expect 'and keeps its address instead of its name' grep -q "\"$card\"" "$T/state/config"
+expect 'as before' driver_is "$pci" vfio-pci
+expect 'and keeps its address instead of its name' grep -q "\"$pci\"" "$T/state/config"
 ip -n near address add 10.20.0.2/24 dev eth0
 stop vswitch KILL
 again
 expect 'after one that was killed the next goes on with it' within 90 runs
 expect 'and with the pair of the container, whose addresses stayed' within 20 in_near busybox ping -c1 -W5 10.20.0.1
 stop vswitch KILL
-expect 'a switch that was killed leaves it with vfio-pci' driver_is "$card" vfio-pci
-expect 'and netcfg gives it back' netcfg nic unbind "$card"
-expect 'to its driver' driver_is "$card" e1000e
+expect 'a switch that was killed leaves it with vfio-pci' driver_is "$pci" vfio-pci
+expect 'and netcfg gives it back' netcfg nic unbind "$pci"
+expect 'to its driver' driver_is "$pci" e1000e
 finish

@@ -5,8 +5,8 @@
 # it may, and every frame is accounted for. QEMU of the emulated host does what a hand would do.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
-# shellcheck source=tests/integ/wire.sh
-. "$(dirname -- "$0")/wire.sh"
+# shellcheck source=tests/integ/nic.sh
+. "$(dirname -- "$0")/nic.sh"
 # shellcheck source=tests/integ/netns.sh
 . "$(dirname -- "$0")/netns.sh"
 require vswitch netcfg jq ip modprobe python3 socat
@@ -16,18 +16,18 @@ qemu() {
 }
 qemu query-version >/dev/null 2>&1 || skip 'pulls NICs: needs tools/emuhost --monitor'
 begin
-card=0000:01:00.0 far=0000:02:00.0
+pci=0000:01:00.0 far=0000:02:00.0
 devices=/sys/bus/pci/devices
 
 modprobe e1000e
 modprobe vfio-pci
 is_there() {
-	[[ -e $devices/$card ]]
+	[[ -e $devices/$pci ]]
 }
 is_away() {
 	! is_there
 }
-within 10 has_iface "$card"
+within 10 has_iface "$pci"
 within 10 has_iface "$far"
 
 # far: the wire's other end. near, next: containers behind the switch.
@@ -43,7 +43,7 @@ switch_up --state "$T/state"
 vs bridge add br0
 vs port add near bridge br0 type veth netns near peer eth0 ip 10.9.0.2/24 >/dev/null
 vs port add next bridge br0 type veth netns next peer eth0 ip 10.9.0.3/24 >/dev/null
-vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$(iface_of "$card")" >/dev/null
+vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$(iface_of "$pci")" >/dev/null
 expect 'the port runs' within 20 port_is up0 '.state == "running" and .carrier and .rebind'
 
 reaches() {
@@ -146,11 +146,11 @@ for round in 1 2; do
 	expect " NIC pulled ($round): an event said so" watched carrier-down $((3 + round))
 	plug
 	comes_back " NIC plugged in ($round)"
-	expect " NIC plugged in ($round): it was taken from its driver" driver_is "$card" vfio-pci
+	expect " NIC plugged in ($round): it was taken from its driver" driver_is "$pci" vfio-pci
 done
 expect 'a NIC that came back counts as connected anew' port_is up0 '.connects == 3'
 
-expect 'removed through sysfs: at once' timeout "$WAIT" sh -c "echo 1 >$devices/$card/remove"
+expect 'removed through sysfs: at once' timeout "$WAIT" sh -c "echo 1 >$devices/$pci/remove"
 expect 'removed through sysfs: it is away' is_away
 gone 'removed through sysfs'
 echo 1 >/sys/bus/pci/rescan
@@ -158,33 +158,33 @@ comes_back 'found again'
 
 # --- asked back -----------------------------------------------------------------------------------
 
-echo >"$devices/$card/driver_override"
+echo >"$devices/$pci/driver_override"
 expect 'unbound behind our back: at once' timeout "$WAIT" \
-	sh -c "echo $card >/sys/bus/pci/drivers/vfio-pci/unbind"
-echo "$card" >/sys/bus/pci/drivers_probe
-expect 'the kernel has it' within 5 driver_is "$card" e1000e
+	sh -c "echo $pci >/sys/bus/pci/drivers/vfio-pci/unbind"
+echo "$pci" >/sys/bus/pci/drivers_probe
+expect 'the kernel has it' within 5 driver_is "$pci" e1000e
 expect 'the port says so, and what to do' within 5 \
 	port_is up0 '.state == "connecting" and (.last_error | contains("is the kernel'"'"'s"))'
 sleep 3
-expect 'and does not take it' driver_is "$card" e1000e
+expect 'and does not take it' driver_is "$pci" e1000e
 balance 'asked back'
-expect 'until it is given' netcfg nic bind "$card"
+expect 'until it is given' netcfg nic bind "$pci"
 comes_back 'given again'
 
 # --- a port that does not take NICs by itself ----------------------------------------------------
 
 expect 'port del' vs port del up0
-within 10 has_iface "$card"
-netcfg nic bind "$card" >/dev/null
-vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$card" >/dev/null
+within 10 has_iface "$pci"
+netcfg nic bind "$pci" >/dev/null
+vs --timeout="$WAIT" port add up0 bridge br0 type nic dev "$pci" >/dev/null
 expect 'a port on a NIC that the operator took' within 20 \
 	port_is up0 '.state == "running" and (.rebind | not)'
 qemu device_del id=nic0 >/dev/null
 expect 'pulled: it can go' within 8 is_away
 plug
-expect 'plugged in: the kernel keeps it' within 10 has_iface "$card"
+expect 'plugged in: the kernel keeps it' within 10 has_iface "$pci"
 expect 'and the port says so' within 5 port_is up0 '.last_error | contains("is the kernel'"'"'s")'
-netcfg nic bind "$card" >/dev/null
+netcfg nic bind "$pci" >/dev/null
 comes_back 'given by the operator'
 
 # --- deleted while it is away ---------------------------------------------------------------------
@@ -193,7 +193,7 @@ qemu device_del id=nic0 >/dev/null
 expect 'pulled once more' within 8 is_away
 expect 'a port without its NIC can be deleted' vs port del up0
 plug
-expect 'and the NIC is nobody'"'"'s' within 10 has_iface "$card"
+expect 'and the NIC is nobody'"'"'s' within 10 has_iface "$pci"
 stop out
 stop in
 expect 'the totals outlive the port' within 10 accounted

@@ -3,8 +3,8 @@
 # its guest, begun anew, has the larger MTU.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
-# shellcheck source=tests/integ/wire.sh
-. "$(dirname -- "$0")/wire.sh"
+# shellcheck source=tests/integ/nic.sh
+. "$(dirname -- "$0")/nic.sh"
 wire_begin
 
 lab_file ''

@@ -200,7 +200,7 @@ static void check(struct attack *attack)
 	}
 }
 
-static int tell_stats(void *ctx, const void *row)
+static int print_stats(void *ctx, const void *row)
 {
 	const struct ctl_port_stats *stats = row;
 
@@ -212,7 +212,7 @@ static int tell_stats(void *ctx, const void *row)
 	return 0;
 }
 
-static int tell_drops(void *ctx, const void *row)
+static int print_drops(void *ctx, const void *row)
 {
 	const struct ctl_drop *drop = row;
 
@@ -223,7 +223,7 @@ static int tell_drops(void *ctx, const void *row)
 	return 0;
 }
 
-static int tell_worker(void *ctx, const void *row)
+static int print_worker(void *ctx, const void *row)
 {
 	const struct ctl_worker *worker = row;
 
@@ -235,7 +235,7 @@ static int tell_worker(void *ctx, const void *row)
 }
 
 /* Say where the frames of a stall are: in a ring, with a worker, or dropped. */
-static void tell_stall(struct attack *attack)
+static void print_stall(struct attack *attack)
 {
 	struct attack_neighbours *n = attack->neighbours;
 	struct ctl_client *client = attack->proc.client;
@@ -249,11 +249,11 @@ static void tell_stall(struct attack *attack)
 			n->flows[i].from_id, n->flows[i].to_id,
 			(unsigned long long)n->flows[i].n_sent, fe_pending(n->flows[i].from, 0),
 			(unsigned long long)n->flows[i].n_got);
-	if (ctl_client_rows(client, "PortStats", &(struct ctl_ref){0}, tell_stats, NULL, &err) <
+	if (ctl_client_rows(client, "PortStats", &(struct ctl_ref){0}, print_stats, NULL, &err) <
 			0 ||
-		ctl_client_rows(client, "PortDrops", &(struct ctl_ref){0}, tell_drops, NULL, &err) <
-			0 ||
-		ctl_client_rows(client, "WorkerShow", NULL, tell_worker, NULL, &err) < 0)
+		ctl_client_rows(client, "PortDrops", &(struct ctl_ref){0}, print_drops, NULL,
+			&err) < 0 ||
+		ctl_client_rows(client, "WorkerShow", NULL, print_worker, NULL, &err) < 0)
 		print_error("the switch does not say more: %s\n", err.msg);
 }
 
@@ -278,7 +278,7 @@ void attack_settle(struct attack *attack)
 			since = now_s();
 		sum = now;
 		if (now_s() - since > STALL_S) {
-			tell_stall(attack);
+			print_stall(attack);
 			fail_msg(
 				"stalled: n1 received %llu frames, n2 %llu, %llu requests answered",
 				(unsigned long long)n->flows[1].n_got,

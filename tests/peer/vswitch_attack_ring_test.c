@@ -137,14 +137,15 @@ static void an_index_that_runs_ahead_breaks_the_ring(struct attack *attack)
 
 /* ---- Work ---- */
 
-/* Fill a ring with chains of pieces of len bytes, all over it, while the switch uses it. */
-static void fill(struct fe_ring *ring, uint64_t gpa, uint32_t len, unsigned pieces)
+/* Fill a ring with chains of n_descs descriptors of len bytes, all over it, while the switch
+ * uses it. */
+static void fill(struct fe_ring *ring, uint64_t gpa, uint32_t len, unsigned n_descs)
 {
 	unsigned write = ring->receive ? VRING_DESC_F_WRITE : 0;
 	struct vring_avail *avail = ring->avail;
 
 	for (unsigned i = 0; i < RING_SIZE; i++) {
-		unsigned flags = write | ((i + 1) % pieces ? VRING_DESC_F_NEXT : 0);
+		unsigned flags = write | ((i + 1) % n_descs ? VRING_DESC_F_NEXT : 0);
 
 		if (ring->packed)
 			((struct vring_packed_desc *)ring->desc)[i] = (struct vring_packed_desc){
@@ -153,7 +154,7 @@ static void fill(struct fe_ring *ring, uint64_t gpa, uint32_t len, unsigned piec
 			((struct vring_desc *)ring->desc)[i] = (struct vring_desc){
 				gpa, len, (uint16_t)flags, (uint16_t)((i + 1) % RING_SIZE)};
 		if (!ring->packed)
-			avail->ring[i] = (uint16_t)(i / pieces * pieces);
+			avail->ring[i] = (uint16_t)(i / n_descs * n_descs);
 	}
 	if (!ring->packed && !ring->receive)
 		__atomic_store_n(&avail->idx, RING_SIZE, __ATOMIC_RELEASE);

@@ -144,7 +144,7 @@ static void complain(struct engine *engine, const char *what)
 		engine->first_wrong = what;
 }
 
-/* The frame that begins at slot number at, in one piece; NULL when it is cut otherwise. */
+/* The frame that begins at slot number at, in one segment; NULL when it is cut otherwise. */
 static const uint8_t *whole(struct engine *engine, const struct pump *pump, uint64_t at)
 {
 	uint32_t total = traffic_of(engine)->size + (uint32_t)PUMP_HDR_SIZE, got = 0;

@@ -40,7 +40,7 @@ void virtq_publish(struct virtq *q);
 bool virtq_take(struct virtq *q, uint16_t *ret_id, uint32_t *ret_len);
 /** An id to send with; false if all are the device's. */
 bool virtq_get_free(struct virtq *q, uint16_t *ret_id);
-/** Put three pieces as one request and wait for the answer: the control queue, used once. */
+/** Put three segments as one request and wait for the answer: the control queue, used once. */
 void virtq_command(struct virtq *q, const uint32_t lens[3]);
 
 #endif

@@ -118,12 +118,12 @@ static bool agent_hook(void *ctx, double elapsed_s)
 static int op_hello(struct agent *agent, const json_t *request, json_t **ret_result,
 	struct err *err)
 {
-	json_t *kinds = json_array();
+	json_t *types = json_array();
 
-	for (unsigned i = 0; port_kinds[i]; i++)
-		(void)json_array_append_new(kinds, json_string(port_kinds[i]->kind));
+	for (unsigned i = 0; port_types[i]; i++)
+		(void)json_array_append_new(types, json_string(port_types[i]->type));
 	*ret_result = json_pack("{s:s,s:i,s:o,s:f,s:{s:i,s:i}}", "version", WEFT_VERSION, "schema",
-		AGENT_SCHEMA, "kinds", kinds, "tsc_hz", clock_base.ticks_per_s, "limits", "streams",
+		AGENT_SCHEMA, "types", types, "tsc_hz", clock_base.ticks_per_s, "limits", "streams",
 		(int)ENGINE_MAX_STREAMS, "ports", (int)ENGINE_MAX_PORTS);
 	return 0;
 }

@@ -78,7 +78,7 @@ static void show_ports(const struct console *console)
 	for (unsigned i = 0; i < console->cli.engine->n_ports; i++) {
 		const struct port *port = &console->cli.engine->ports[i].port;
 
-		printf("%-8s %-7s %-4s ring %u %s\n", port->name, port->ops->kind,
+		printf("%-8s %-7s %-4s ring %u %s\n", port->name, port->ops->type,
 			port->is_up ? "up" : "down", port->ring, port->features);
 	}
 }

@@ -12,7 +12,7 @@ static void print_help(void)
 	printf("usage: pktlab VERB [ARGUMENT]...\n\nSends, receives and accounts for frames.\n\n");
 	for (unsigned i = 0; i < N_CMDS; i++)
 		printf("  %-9s %s\n", cmds[i]->name, cmds[i]->purpose);
-	printf("\npktlab VERB --help tells more; pktlab(1) tells all.\n");
+	printf("\npktlab VERB --help says more; pktlab(1) says all.\n");
 }
 
 int main(int argc, char **argv)

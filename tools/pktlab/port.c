@@ -10,7 +10,7 @@
 extern const struct port_ops port_vhost_ops, port_tap_ops, port_packet_ops, port_loop_ops,
 	port_dpdk_ops;
 
-const struct port_ops *const port_kinds[] = {
+const struct port_ops *const port_types[] = {
 	&port_vhost_ops,
 	&port_tap_ops,
 	&port_packet_ops,
@@ -33,13 +33,13 @@ int port_open(struct port *port, const char *name, const char *spec, struct err 
 		return err_set(err, -EINVAL, "port '%s': a name has 1 to %d characters", name,
 			PORT_MAX_NAME - 1);
 	(void)str_copy(port->name, sizeof(port->name), name);
-	for (unsigned i = 0; port_kinds[i]; i++) {
-		if (strlen(port_kinds[i]->kind) != len || strncmp(port_kinds[i]->kind, spec, len))
+	for (unsigned i = 0; port_types[i]; i++) {
+		if (strlen(port_types[i]->type) != len || strncmp(port_types[i]->type, spec, len))
 			continue;
 		if (!colon || !colon[1])
 			return err_set(err, -EINVAL, "port '%s': '%s' lacks %s:%s", name, spec,
-				port_kinds[i]->kind, port_kinds[i]->usage);
-		port->ops = port_kinds[i];
+				port_types[i]->type, port_types[i]->usage);
+		port->ops = port_types[i];
 		int r = port->ops->open(port, colon + 1, err);
 		if (r)
 			(void)err_prefix(err, "port '%s'", name);
@@ -87,7 +87,7 @@ static int parse_word(struct port_args *args, char *word, const char *known, str
 	if (!*word || !is_known(word, strlen(word), known)) {
 		(void)err_set(err, -EINVAL, "option '%s' is unknown", word);
 		if (*known)
-			err_hint(err, "this kind of port takes: %s", known);
+			err_hint(err, "this type of port takes: %s", known);
 		return -EINVAL;
 	}
 	bool wants_value = !strcmp(word, "size") || !strcmp(word, "mtu");

@@ -43,8 +43,8 @@ struct port_frame {
 };
 
 struct port_ops {
-	const char *kind;
-	const char *usage; /* what follows "kind:" */
+	const char *type;
+	const char *usage; /* what follows "type:" */
 	int (*open)(struct port *port, const char *arg, struct err *err);
 	void (*close)(struct port *port);
 	/** See after the other end: system calls are allowed. */
@@ -68,11 +68,11 @@ struct port {
 	bool huge;
 	char features[64]; /* what was negotiated, words */
 	uint64_t n_down;   /* times it went down */
-	void *priv;        /* owned by the kind */
+	void *priv;        /* owned by the type */
 };
 
-/** Every kind; the last is NULL. */
-extern const struct port_ops *const port_kinds[];
+/** Every type; the last is NULL. */
+extern const struct port_ops *const port_types[];
 
 /**
  * Open what spec, "KIND:ARGUMENTS", names. The port may not be up yet.
@@ -87,7 +87,7 @@ struct port_args {
 	bool listen, packed;
 	uint32_t size, mtu;
 };
-/** known: the words that this kind takes, separated by spaces. 0 or -EINVAL. */
+/** known: the words that this type takes, separated by spaces. 0 or -EINVAL. */
 int port_args_parse(struct port_args *args, const char *text, const char *known, struct err *err);
 
 #endif

@@ -191,7 +191,7 @@ static void dpdk_rx_end(struct port *port, unsigned n)
 }
 
 const struct port_ops port_dpdk_ops = {
-	.kind = "dpdk",
+	.type = "dpdk",
 	.usage = "DEVICE-ARGUMENTS",
 	.open = dpdk_open,
 	.close = dpdk_close,

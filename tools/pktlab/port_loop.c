@@ -180,7 +180,7 @@ static void loop_rx_end(struct port *port, unsigned n)
 }
 
 const struct port_ops port_loop_ops = {
-	.kind = "loop",
+	.type = "loop",
 	.usage = "WIRE[,size=SLOTS][,mtu=BYTES]",
 	.open = loop_open,
 	.close = loop_close,

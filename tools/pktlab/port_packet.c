@@ -142,7 +142,7 @@ static void packet_rx_end(struct port *port, unsigned n)
 }
 
 const struct port_ops port_packet_ops = {
-	.kind = "packet",
+	.type = "packet",
 	.usage = "INTERFACE[,mtu=BYTES]",
 	.open = packet_open,
 	.close = packet_close,

@@ -141,7 +141,7 @@ static void tap_rx_end(struct port *port, unsigned n)
 }
 
 const struct port_ops port_tap_ops = {
-	.kind = "tap",
+	.type = "tap",
 	.usage = "NAME[,mtu=BYTES]",
 	.open = tap_open,
 	.close = tap_close,

@@ -202,7 +202,7 @@ static void vhost_rx_end(struct port *port, unsigned n)
 }
 
 const struct port_ops port_vhost_ops = {
-	.kind = "vhost",
+	.type = "vhost",
 	.usage = "PATH[,listen][,packed][,size=SLOTS][,mtu=BYTES]",
 	.open = vhost_open,
 	.close = vhost_close,

@@ -126,8 +126,8 @@ json_t *ports_to_json(const struct engine *engine)
 		const struct port *port = &engine->ports[i].port;
 
 		(void)json_array_append_new(array,
-			json_pack("{s:s,s:s,s:b,s:s,s:i,s:b}", "name", port->name, "kind",
-				port->ops->kind, "up", port->is_up, "features", port->features,
+			json_pack("{s:s,s:s,s:b,s:s,s:i,s:b}", "name", port->name, "type",
+				port->ops->type, "up", port->is_up, "features", port->features,
 				"ring", (int)port->ring, "huge", port->huge));
 	}
 	return array;

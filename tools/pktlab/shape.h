@@ -1,5 +1,5 @@
 /**
- * shape: makes the frames of a stream, and tells whether one arrived as it was made.
+ * shape: makes the frames of a stream, and says whether one arrived as it was made.
  *
  * A template is written once. To render frame n into a slot, what differs from frame to frame is
  * written: addresses, VLANs and ports that are ranges, lengths and checksums where sizes differ,

@@ -42,7 +42,7 @@ class Dut:
     learns = True      # knows addresses, keeps VLANs apart
     restarts = False   # can be killed and comes back with its configuration
     changes = False    # ports and addresses can be changed while it runs
-    prefix = "vhost"   # kind of port that the tester opens
+    prefix = "vhost"   # type of port that the tester opens
 
     def __init__(self, setup, folder, program=None, *, mtu=9000, tso=False, sleeps=False,
                  keeps=True):

@@ -287,7 +287,7 @@ static int open_file(struct disk_file *file, const char *path, bool is_read_only
 	end = lseek(file->fd, 0, SEEK_END); /* works for block devices as well */
 	if (end < 0) {
 		r = -errno;
-		return err_set(err, r, "cannot tell the size: %s", strerror(-r));
+		return err_set(err, r, "cannot find out its size: %s", strerror(-r));
 	}
 	file->size = (uint64_t)end;
 	return lock_file(file, is_read_only, err);

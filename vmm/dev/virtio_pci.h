@@ -13,7 +13,7 @@
  *        RAM gives DEVICE_NEEDS_RESET instead
  *
  * Running. The device may touch RAM while it is active, the driver lets it master the bus and the
- * machine is not paused; set_running() tells it of each change:
+ * machine is not paused; set_running() informs it of each change:
  *
  *   RUNNING --pause, bus mastering off--> STOPPING --virtio_pci_stopped()--> STOPPED
  *      ^                                                                        |

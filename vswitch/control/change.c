@@ -19,18 +19,19 @@
 
 typedef int change_fn(struct vswitch *sw, const void *in, void *out, struct err *err);
 
-static void tell(struct vswitch *sw, const char *object, const char *name, const char *event)
+static void report_event(struct vswitch *sw, const char *object, const char *name,
+	const char *event)
 {
-	monitor_tell(&sw->monitor, object, name, event, "");
+	monitor_report(&sw->monitor, object, name, event, "");
 }
 
 /* conf takes the place of old. */
-static void tell_changed(struct vswitch *sw, const char *object, const struct ctl_struct *schema,
+static void report_change(struct vswitch *sw, const char *object, const struct ctl_struct *schema,
 	const char *name, const void *old, const void *conf)
 {
 	char detail[sizeof(((struct ctl_event *)0)->detail)];
 
-	monitor_tell(&sw->monitor, object, name, "changed",
+	monitor_report(&sw->monitor, object, name, "changed",
 		conf_format_change(schema, old, conf, detail, sizeof(detail)));
 }
 
@@ -57,7 +58,7 @@ static int change_bridge_add(struct vswitch *sw, const void *in, void *out, stru
 		return r;
 	}
 	switch_apply(sw);
-	tell(sw, "bridge", req->name, "added");
+	report_event(sw, "bridge", req->name, "added");
 	return 0;
 }
 
@@ -107,7 +108,7 @@ static int apply_bridge_conf(struct vswitch *sw, struct model_bridge *bridge,
 		fdb_destroy(old);
 	if (other_vlans)
 		prune_fdb(sw, bridge->id);
-	tell_changed(sw, "bridge", &ctl_bridge_schema, conf->name, &was, conf);
+	report_change(sw, "bridge", &ctl_bridge_schema, conf->name, &was, conf);
 	return 0;
 }
 
@@ -146,7 +147,7 @@ static int change_bridge_del(struct vswitch *sw, const void *in, void *out, stru
 	switch_apply(sw);
 	worker_ctl_drain(sw->workers);
 	fdb_ctl_close(&sw->fdbs, id);
-	tell(sw, "bridge", req->name, "removed");
+	report_event(sw, "bridge", req->name, "removed");
 	return 0;
 }
 
@@ -173,7 +174,7 @@ static int change_port_add(struct vswitch *sw, const void *in, void *out, struct
 		return r;
 	}
 	switch_apply(sw);
-	tell(sw, "port", req->name, "added");
+	report_event(sw, "port", req->name, "added");
 	return 0;
 }
 
@@ -201,7 +202,7 @@ static void apply_port_conf(struct vswitch *sw, struct model_port *port,
 	/* What is known in VLANs that it leaves would draw frames into a dead end. */
 	if (forgets && was_in)
 		prune_fdb(sw, was_in->id);
-	tell_changed(sw, "port", &ctl_port_schema, conf->name, &was, conf);
+	report_change(sw, "port", &ctl_port_schema, conf->name, &was, conf);
 }
 
 static int change_port_set(struct vswitch *sw, const void *in, void *out, struct err *err)
@@ -242,7 +243,7 @@ static int change_port_del(struct vswitch *sw, const void *in, void *out, struct
 	model_port_del(&sw->model, port);
 	switch_apply(sw);
 	switch_port_close(sw, id);
-	tell(sw, "port", req->name, "removed");
+	report_event(sw, "port", req->name, "removed");
 	return 0;
 }
 
@@ -289,7 +290,7 @@ static int change_fdb_add(struct vswitch *sw, const void *in, void *out, struct 
 	int r = fdb_ctl_add(&sw->fdbs, &sw->model, req, switch_now_s(), err);
 
 	if (r == 0)
-		tell(sw, "fdb", req->bridge, "added");
+		report_event(sw, "fdb", req->bridge, "added");
 	return r;
 }
 
@@ -299,7 +300,7 @@ static int change_fdb_del(struct vswitch *sw, const void *in, void *out, struct 
 	int r = fdb_ctl_del(&sw->fdbs, &sw->model, req, switch_now_s(), err);
 
 	if (r == 0)
-		tell(sw, "fdb", req->bridge, "removed");
+		report_event(sw, "fdb", req->bridge, "removed");
 	return r;
 }
 
@@ -318,7 +319,7 @@ static int change_fdb_flush(struct vswitch *sw, const void *in, void *out, struc
 	if (count)
 		CTL_SET(count, ctl_count, count, n);
 	sw->fdb_changed = true;
-	tell(sw, "fdb", req->bridge, "flushed");
+	report_event(sw, "fdb", req->bridge, "flushed");
 	return 0;
 }
 
@@ -341,7 +342,7 @@ static int change_link_add(struct vswitch *sw, const void *in, void *out, struct
 	if (r < 0)
 		return r;
 	switch_apply(sw);
-	tell(sw, "link", req->name, "added");
+	report_event(sw, "link", req->name, "added");
 	return 0;
 }
 
@@ -360,7 +361,7 @@ static int change_link_set(struct vswitch *sw, const void *in, void *out, struct
 		return r;
 	link->conf = conf;
 	switch_apply(sw);
-	tell_changed(sw, "link", &ctl_link_schema, link->conf.name, &was, &conf);
+	report_change(sw, "link", &ctl_link_schema, link->conf.name, &was, &conf);
 	return 0;
 }
 
@@ -379,7 +380,7 @@ static int change_link_del(struct vswitch *sw, const void *in, void *out, struct
 		return -ENOENT;
 	model_link_del(&sw->model, link);
 	switch_apply(sw);
-	tell(sw, "link", req->name, "removed");
+	report_event(sw, "link", req->name, "removed");
 	return 0;
 }
 

@@ -38,8 +38,8 @@ int monitor_subscribe(struct monitor *monitor, struct ctl_call *call)
 	return 0;
 }
 
-void monitor_tell(struct monitor *monitor, const char *object, const char *name, const char *event,
-	const char *detail)
+void monitor_report(struct monitor *monitor, const char *object, const char *name,
+	const char *event, const char *detail)
 {
 	struct ctl_event row = {0};
 	struct timespec now;

@@ -25,7 +25,7 @@ void monitor_done(struct monitor *monitor);
 /** Send every later event to call. returns 0 or -ENOSPC */
 int monitor_subscribe(struct monitor *monitor, struct ctl_call *call);
 /** object "port", name "p1", event "connected"; detail may be "". */
-void monitor_tell(struct monitor *monitor, const char *object, const char *name, const char *event,
-	const char *detail);
+void monitor_report(struct monitor *monitor, const char *object, const char *name,
+	const char *event, const char *detail);
 
 #endif

@@ -43,7 +43,7 @@ static void publish(struct vswitch *sw)
 	worker_ctl_publish(sw->workers, &input);
 }
 
-static void tell_carrier(struct vswitch *sw, struct model_port *port, bool up)
+static void report_carrier(struct vswitch *sw, struct model_port *port, bool up)
 {
 	const char *event = up ? "carrier-up" : "carrier-down";
 
@@ -55,9 +55,9 @@ static void tell_carrier(struct vswitch *sw, struct model_port *port, bool up)
 	if (!up && fdb_ctl_flush_port(&sw->fdbs, port, false) > 0)
 		sw->fdb_changed = true;
 	port_set_carrier(sw->ports[port->id].dev, up);
-	monitor_tell(&sw->monitor, "port", port->conf.name, event, "");
+	monitor_report(&sw->monitor, "port", port->conf.name, event, "");
 	if (port->link && port == port->link->ends[0])
-		monitor_tell(&sw->monitor, "link", port->link->conf.name, event, "");
+		monitor_report(&sw->monitor, "link", port->link->conf.name, event, "");
 }
 
 void switch_apply(struct vswitch *sw)
@@ -71,7 +71,7 @@ void switch_apply(struct vswitch *sw)
 			continue;
 		up = link_port_carrier(port);
 		if (up != port->carrier)
-			tell_carrier(sw, port, up);
+			report_carrier(sw, port, up);
 	}
 }
 
@@ -120,7 +120,7 @@ static void on_port_status(void *ctx, struct port *dev)
 		sp->state = status.state;
 		log_write_limited(&sp->log, LOG_INFO, log_module, "port '%s': %s", port->conf.name,
 			ctl_conn_states[status.state]);
-		monitor_tell(&sp->sw->monitor, "port", port->conf.name, state_event(sp->state),
+		monitor_report(&sp->sw->monitor, "port", port->conf.name, state_event(sp->state),
 			status.last_error);
 	}
 	running = port_is_running(dev);

@@ -6,7 +6,7 @@
  *                        v        v                        ^       |
  *                      model -> snapshot_build -> publish -+       +-> learn events -> fdb_ctl
  *
- * A request changes the model and then applies it: publish a snapshot, tell peers about carrier.
+ * A request changes the model and then applies it: publish a snapshot, report carrier to peers.
  * Both cannot fail, so a request has happened wholly once it has passed its checks and got its
  * resources. A port that gains or loses its rings takes the same way.
  *
@@ -87,7 +87,7 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 void switch_destroy(struct vswitch *sw);
 
 /* For change.c and show.c */
-/** Make the model so: publish it, tell carriers. */
+/** Make the model so: publish it, report carriers. */
 void switch_apply(struct vswitch *sw);
 /**
  * Start the running half of a port that is in the model. A port of the saved configuration whose
@@ -96,7 +96,7 @@ void switch_apply(struct vswitch *sw);
  * returns 0 or -errno, err set
  */
 int switch_port_open(struct vswitch *sw, const struct model_port *port, struct err *err);
-/** Fill the fields that tell how the running half does, whether it runs or waits. */
+/** Fill the fields that say how the running half does, whether it runs or waits. */
 void switch_port_status(const struct vswitch *sw, const struct model_port *port,
 	struct ctl_port *ret_status);
 /** Stop it; the port has left the model and the snapshot. */

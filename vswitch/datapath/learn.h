@@ -1,5 +1,5 @@
 /**
- * learn: which sources a worker tells the control thread about.
+ * learn: which sources a worker reports to the control thread.
  *
  * A source that the filtering database does not know at the port it came from is a learn event for
  * control (learn_event.h). The same one is not reported again for a moment, so that a burst of a

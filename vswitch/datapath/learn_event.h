@@ -1,5 +1,5 @@
 /**
- * learn event: what a worker tells the control thread about addresses it saw.
+ * learn event: what a worker reports to the control thread of addresses that it saw.
  *
  * A ring with one producer (the worker) and one consumer (control). Learn events are advisory: a
  * full ring loses them, counted, and losing one only means that the next frame floods and tells

@@ -14,7 +14,7 @@ static struct eth_port *to_eth(struct port *port)
 	return (struct eth_port *)port; /* first member */
 }
 
-static void tell_status(struct eth_port *ep)
+static void report_status(struct eth_port *ep)
 {
 	if (ep->port.events->status)
 		ep->port.events->status(ep->port.ctx, &ep->port);
@@ -54,7 +54,7 @@ void eth_link_set(struct eth_port *ep, bool up)
 	else
 		withdraw(ep);
 	log_info("port '%s': link is %s", ep->conf.name, up ? "up" : "down");
-	tell_status(ep);
+	report_status(ep);
 }
 
 void eth_mtu_set(struct eth_port *ep, uint32_t mtu)
@@ -136,7 +136,7 @@ void eth_gone(struct eth_port *ep, const char *why)
 	(void)snprintf(ep->last_error, sizeof(ep->last_error), "%s", why);
 	log_notice("port '%s': %s, looking for it", ep->conf.name, why);
 	ev_timer_set(ep->timer, ETH_RETRY_NS, ETH_RETRY_NS);
-	tell_status(ep);
+	report_status(ep);
 }
 
 static void on_timer(void *ctx)
@@ -157,7 +157,7 @@ static void on_timer(void *ctx)
 	ev_timer_stop(ep->timer);
 	if (ep->link_up && !ep->running.n)
 		offer(ep);
-	tell_status(ep);
+	report_status(ep);
 }
 
 /* ---- Port ---- */

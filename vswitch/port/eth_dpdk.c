@@ -33,7 +33,7 @@ LOG_MODULE("eth");
 #define MBUF_SIZE   2048
 /* A capture file that is replayed for ever lies in mbufs: of this many at most. */
 #define MAX_HELD_FRAMES 65536
-/* How often a device is looked at that does not tell of its link itself. */
+/* How often a device is looked at that does not report its link itself. */
 #define LOOK_NS UINT64_C(250000000)
 
 /* A checksum that came in is the receiver's to judge; see ethq.h. */
@@ -112,7 +112,7 @@ static void on_change(void *ctx, const struct host_watch_state *state)
 	eth_link_set(ep, state->up && state->carrier);
 }
 
-/* An interface tells of its link; of other devices it is asked. */
+/* An interface reports its link; other devices are asked for theirs. */
 static int follow_link(struct eth_port *ep, const char *ifname, struct err *err)
 {
 	struct dpdk_dev *dev = ep->dev;
@@ -172,7 +172,7 @@ static uint32_t device_mtu(const struct eth_port *ep, const struct rte_eth_dev_i
 {
 	uint32_t mtu = ep->conf.mtu, most = info->max_mtu;
 
-	/* A driver that tells no MTU tells a length of frame. */
+	/* A driver that reports no MTU reports a length of frame. */
 	if (most == UINT16_MAX && info->max_rx_pktlen > RTE_ETHER_HDR_LEN + RTE_ETHER_CRC_LEN)
 		most = info->max_rx_pktlen - RTE_ETHER_HDR_LEN - RTE_ETHER_CRC_LEN;
 	mtu = mtu < most ? mtu : most;

@@ -7,7 +7,7 @@
  * always the truth. Of new limits for segmentation (ip link set gso_max_size, gso_max_segs) the
  * kernel sends no message: they are looked at each second.
  *
- * Threads: the control thread. Callbacks come from the loop, one per change of what they tell.
+ * Threads: the control thread. Callbacks come from the loop, one per change of what they report.
  */
 #ifndef WEFT_VSWITCH_PORT_HOST_WATCH_H
 #define WEFT_VSWITCH_PORT_HOST_WATCH_H

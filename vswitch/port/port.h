@@ -9,14 +9,14 @@
  *   1. create() makes the port and starts looking for its peer; it never waits. The socket or
  * device that it could not get is an error here; a peer that is not there yet is not.
  *   2. From then on the port works by itself on the event loop: it connects, loses and finds its
- *      peer again, for ever, and tells by events->status.
+ *      peer again, for ever, and reports by events->status.
  *   3. Queues (datapath/queue.h) come and go. Before the port changes or unmaps a queue that it has
  *      offered, it takes it out of what queues() returns and calls events->queues: when that
  * returns, no worker uses the queue. After it has a queue ready it adds it and calls events->queues
  *      again. What follows from a port that runs or not (carrier, addresses, what others are told)
  *      does not: a port calls events->status when it is done, so that a queue that is only
  * exchanged is nobody's news.
- *   4. set_carrier() tells the peer, if it can be told; the port remembers it for later peers.
+ *   4. set_carrier() reports to the peer, if it can; the port remembers it for later peers.
  *   5. destroy() closes everything. The owner has unpublished the port's queues before.
  *
  * Threads: the control thread.

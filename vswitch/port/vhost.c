@@ -19,7 +19,7 @@ static struct vhost_port *to_vhost(struct port *port)
 	return (struct vhost_port *)port; /* first member */
 }
 
-static void tell_status(struct vhost_port *vp)
+static void report_status(struct vhost_port *vp)
 {
 	vp->is_told_running = vp->running.n > 0;
 	if (vp->port.events->status)
@@ -228,7 +228,7 @@ static void hang_up(struct vhost_port *vp)
 	if (!vp->server && vp->retry)
 		ev_timer_set(vp->retry, VHOST_RETRY_NS, VHOST_RETRY_NS);
 	if (was_connected)
-		tell_status(vp);
+		report_status(vp);
 }
 
 /* The peer did what cannot be: say so once, drop it. */
@@ -286,7 +286,7 @@ static void on_readable(void *ctx, int fd, uint32_t events)
 		}
 		vhost_chan_next(&vp->chan);
 		if (vp->is_told_running != (vp->running.n > 0))
-			tell_status(vp);
+			report_status(vp);
 	}
 }
 
@@ -303,7 +303,7 @@ static void connected(struct vhost_port *vp, int fd)
 	ev_timer_stop(vp->retry);
 	log_write_limited(&vp->log, LOG_INFO, log_module, "port '%s': peer connected, socket=%s",
 		vp->name, vp->path);
-	tell_status(vp);
+	report_status(vp);
 }
 
 /* Without descriptors accept() fails at once, for ever. */
@@ -531,7 +531,7 @@ static void fill_status(const struct port *port, struct ctl_port *ret_status)
 	CTL_SET_STR(ret_status, ctl_port, last_error, vp->last_error);
 }
 
-void vhost_tell_config(struct vhost_port *vp)
+void vhost_send_config_change(struct vhost_port *vp)
 {
 	const struct vhost_user_hdr hdr = {
 		VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION, 0};
@@ -548,7 +548,7 @@ static void set_carrier(struct port *port, bool up)
 	if (vp->carrier == up)
 		return;
 	vp->carrier = up;
-	vhost_tell_config(vp);
+	vhost_send_config_change(vp);
 }
 
 static void set_mtu(struct port *port, uint32_t mtu)
@@ -558,7 +558,7 @@ static void set_mtu(struct port *port, uint32_t mtu)
 	if (vp->mtu == mtu)
 		return;
 	vp->mtu = mtu;
-	vhost_tell_config(vp);
+	vhost_send_config_change(vp);
 }
 
 static void check_vhost(struct port *port)

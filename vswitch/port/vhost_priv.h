@@ -92,6 +92,6 @@ int vhost_find_fault(const struct vhost_port *vp, struct err *err);
 /** Forget what the peer said of a ring and close its descriptors. It is not offered. */
 void vhost_ring_reset(struct vhost_ring *ring);
 /** Tell the front-end that the configuration (carrier) changed, if it wants to know. */
-void vhost_tell_config(struct vhost_port *vp);
+void vhost_send_config_change(struct vhost_port *vp);
 
 #endif

@@ -327,11 +327,11 @@ static void repeated_headers_have_a_most(void **state)
  * by table or not, into buffers of 1.5 KiB. */
 static void what_drivers_send_goes_through(void **state)
 {
-	static const unsigned pieces[] = {4096, 3600, 1500, 512, 256};
+	static const unsigned buf_sizes[] = {4096, 3600, 1500, 512, 256};
 
 	for (unsigned kind = 0; kind < 4 * 5; kind++) {
 		bool packed = kind & 1, indirect = kind & 2;
-		unsigned size = pieces[kind / 4], n = 0;
+		unsigned size = buf_sizes[kind / 4], n = 0;
 		struct rig *rig = rig_create(2, packed ? 3 : 0, RIG_FEATURES);
 		struct fe_ring *ring = &rig->port[0].send, *to = &rig->port[1].receive;
 		const uint32_t whole = 64000;

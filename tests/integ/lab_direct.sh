@@ -6,7 +6,7 @@
 require vmm vswitch netcfg jq
 begin
 cd "$ROOT"
-lab_up tests/integ/wires.yaml
+lab_up tests/integ/links.yaml
 
 capture() { # INTERFACE FILTER: begin to, in h2
 	node h2 "pkill tcpdump; tcpdump -i $1 -U -w /tmp/cap '$2' 2>/tmp/cap.err &"

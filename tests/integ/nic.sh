@@ -9,13 +9,13 @@ wire_begin() {
 	[[ -n ${WEFT_EMUHOST:-} ]] || skip 'takes NICs from the kernel: only inside tools/emuhost'
 	begin
 	cd "$ROOT" || exit
-	card=0000:01:00.0 far=0000:02:00.0
+	pci=0000:01:00.0 far=0000:02:00.0
 	devices=/sys/bus/pci/devices
 	modprobe e1000e
 	modprobe vfio-pci
-	within 10 has_iface "$card"
+	within 10 has_iface "$pci"
 	within 10 has_iface "$far"
-	nic=$(iface_of "$card")
+	nic=$(iface_of "$pci")
 	ip netns add far
 	at_end+=("ip netns del far || true") # which brings the NIC back
 	ip link set "$(iface_of "$far")" netns far
