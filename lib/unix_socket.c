@@ -253,6 +253,21 @@ int unix_check_free(const char *path, const char *what, struct err *err)
 	return 0;
 }
 
+int unix_clear_dead(const char *path, const char *what, struct err *err)
+{
+	struct place place = {path, what, NULL, -1};
+	int r = check_path(path, what, err);
+
+	if (!r)
+		r = place_open(&place, err);
+	if (r)
+		return r;
+	lock_folder(place.folder_fd);
+	r = clear_dead(&place, err);
+	(void)close(place.folder_fd);
+	return r;
+}
+
 int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 	struct unix_listener *ret_listener, struct err *err)
 {

@@ -52,6 +52,11 @@ int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
  */
 int unix_check_free(const char *path, const char *what, struct err *err);
 /**
+ * Remove a dead socket at the path, for a library that will listen there and does not itself.
+ * returns  0 (nothing is there now), or as unix_check_free()
+ */
+int unix_clear_dead(const char *path, const char *what, struct err *err);
+/**
  * Close, and remove path if it is still this listener's. closer: closes the connections of those
  * who wait to be accepted and have sent descriptors (unix_conn.h); NULL = they stay open.
  */

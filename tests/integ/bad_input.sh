@@ -40,6 +40,21 @@ fails_with 'a socket in use' 1 'is the socket of' \
 fails_with 'a socket in a directory that does not exist' 1 'No such file|does not exist' \
 	vs port add p2 bridge br0 type vhost-user path "$T/none/p2.sock" mode server
 
+# A path that is a user's file: nothing but a dead socket is ever replaced.
+echo precious >"$T/precious"
+fails_with 'a file in place of a socket' 1 "precious': something else is there" \
+	vs port add p2 bridge br0 path "$T/precious"
+fails_with 'a file in place of a socket of memif' 1 "precious': something else is there" \
+	vs port add p2 bridge br0 type memif path "$T/precious"
+fails_with 'a file in place of the control socket' 1 "precious': something else is there" \
+	vswitch --control "$T/precious"
+printf '%s\n' 'version: 1' 'name: precious' 'bridges: { br0: }' \
+	"ports: { p: { type: vhost-user, path: $T/precious } }" 'links: [{ endpoints: [p, br0] }]' >"$T/precious.yaml"
+fails_with "a file in place of a lab's socket" 1 "precious': something else is there" \
+	env XDG_RUNTIME_DIR="$T/run" netcfg apply -f "$T/precious.yaml"
+env XDG_RUNTIME_DIR="$T/run" netcfg destroy precious >/dev/null 2>&1 || true
+expect 'the file is as it was' grep -qx precious "$T/precious"
+
 # Other port types: what they need, what they have not, and what is not there.
 fails_with 'a NIC without a device' 1 'a nic port needs a dev' vs port add p2 bridge br0 type nic
 fails_with 'a tap with a namespace' 1 'a tap port has no netns' \

@@ -76,6 +76,9 @@ vs port add m bridge br0 type memif path "$T/memif.sock" mode server
 expect 'memif: a server without client waits' \
 	port_is m '.state == "negotiating" and (.carrier | not)'
 vs2 port add m bridge br0 type memif path "$T/memif.sock" mode client
+vs2 port add left bridge br0 type memif path "$T/left.sock" mode server
+fails_with 'memif: a socket that another program serves' 1 "left.sock': a running program serves it" \
+	vs port add left bridge br0 type memif path "$T/left.sock" mode server
 expect 'memif runs when both are there' within 5 port_is m '.state == "running" and .carrier'
 expect 'two switches over memif' within 5 pings "$A" 10.9.0.2
 expect 'a file by TCP over memif' send_file "$A" "$B" 10.9.0.2
@@ -86,6 +89,10 @@ expect 'jumbo frames over memif' pings "$A" 10.9.0.2 8900
 stop second KILL
 expect 'memif: a peer that was killed is missed' within 5 port_is m '.state == "negotiating"'
 vs port del m
+expect 'memif: its socket is replaced' vs port add left bridge br0 type memif path "$T/left.sock" mode server
+expect 'memif: two interfaces on one socket' \
+	vs port add right bridge br0 type memif path "$T/left.sock" mode server memif-id 1
+vs port del left right
 
 # --- by arguments -----------------------------------------------------------------------------------
 

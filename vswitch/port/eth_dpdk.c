@@ -11,6 +11,7 @@
 #include "host_watch.h"
 #include "log.h"
 #include "pci_bind.h"
+#include "unix_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -353,11 +354,25 @@ static void rebind_nic(struct eth_port *ep, const char *address)
 			address, driver);
 }
 
+/*
+ * DPDK binds without a look: a socket that a killed switch left is as much in its way as a file.
+ * One that is served may be ours, for ports share it by their numbers.
+ */
+static int clear_socket(const struct ctl_port *conf, struct err *err)
+{
+	int r = conf->mode == CTL_SOCK_SERVER ? unix_clear_dead(conf->path, "socket", err) : 0;
+
+	return r == -EADDRINUSE ? 0 : r;
+}
+
 static int probe(struct eth_port *ep, const struct eth_spec *spec, struct err *err)
 {
 	struct dpdk_dev *dev = ep->dev;
 	int r = rte_dev_probe(spec->devargs);
 
+	if (r < 0 && ep->conf.type == CTL_PORT_MEMIF && ep->conf.mode == CTL_SOCK_SERVER &&
+		unix_check_free(ep->conf.path, "socket", err) < 0)
+		return -EADDRINUSE;
 	if (r < 0 && ep->conf.type == CTL_PORT_NIC) {
 		(void)err_set(err, r, "dpdk: NIC %s cannot be had: %s", spec->name, strerror(-r));
 		err_hint(err,
@@ -401,6 +416,8 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 		r = check_nic(ep, &spec, err);
 	else if (ep->conf.type == CTL_PORT_PCAP)
 		r = check_files(&ep->conf, err);
+	else if (ep->conf.type == CTL_PORT_MEMIF)
+		r = clear_socket(&ep->conf, err);
 	if (!r)
 		r = probe(ep, &spec, err);
 	if (!r)

@@ -147,6 +147,25 @@ static void make_file(const char *path)
 	close(fd);
 }
 
+/* For who listens there without us. */
+static void only_the_dead_are_cleared(void **state)
+{
+	struct unix_listener listener;
+	struct err err = {0};
+
+	assert_int_equal(unix_clear_dead(at("s"), "socket", &err), 0);
+	leave_dead(at("s"));
+	assert_int_equal(unix_clear_dead(at("s"), "socket", &err), 0);
+	assert_int_equal(n_files(), 0);
+	make_file(at("s"));
+	assert_int_equal(unix_clear_dead(at("s"), "socket", &err), -EEXIST);
+	assert_int_equal(unlink(at("s")), 0);
+	assert_int_equal(listen_at(at("s"), &listener, &err), 0);
+	assert_int_equal(unix_clear_dead(at("s"), "socket", &err), -EADDRINUSE);
+	assert_int_equal(connect_to(at("s")), 0);
+	unix_listener_close(&listener, at("s"), NULL);
+}
+
 static void everything_else_stays(void **state)
 {
 	struct unix_listener listener;
@@ -329,6 +348,7 @@ int main(void)
 		cmocka_unit_test(dead_socket_is_replaced),
 		cmocka_unit_test(served_socket_stays),
 		cmocka_unit_test(asked_before),
+		cmocka_unit_test(only_the_dead_are_cleared),
 		cmocka_unit_test(everything_else_stays),
 		cmocka_unit_test(end_removes_only_its_own),
 		cmocka_unit_test(paths_are_checked),

@@ -322,6 +322,25 @@ static void a_served_socket_is_not_taken_and_a_stale_one_is(void **state)
 	run(f);
 }
 
+static void what_is_no_socket_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct console_sink_config sock = sink(f, CONSOLE_UNIX, "sock");
+	struct err err = {0};
+	char text[8] = "";
+	int fd = open(sock.path, O_RDWR | O_CREAT, 0600);
+
+	assert_int_equal(write(fd, "mine", 4), 4);
+	assert_int_equal(console_add_sink(f->console, &sock, &err), -EEXIST);
+	assert_non_null(strstr(err.msg, "something else is there"));
+	(void)close(fd);
+	fd = open(sock.path, O_RDONLY);
+	assert_int_equal(read(fd, text, sizeof(text)), 4);
+	assert_string_equal(text, "mine");
+	(void)close(fd);
+	assert_int_equal(unlink(sock.path), 0);
+}
+
 static void a_bad_path_says_which(void **state)
 {
 	struct fixture *f = *state;
@@ -394,6 +413,7 @@ int main(void)
 			setup, teardown),
 		cmocka_unit_test_setup_teardown(descriptors_of_a_client_hold_nobody, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(what_is_no_socket_stays, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_bad_path_says_which, setup, teardown),
 	};
 

@@ -8,6 +8,7 @@
 #include "virtio_wire.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -109,6 +110,32 @@ static void socket_of_the_dead_is_replaced(void **state)
 	vhost_fe_destroy(fe);
 	ev_destroy(ev);
 	(void)rmdir(dir);
+}
+
+/* A file of the user's is neither removed nor written. */
+static void what_is_no_socket_stays(void **state)
+{
+	char dir[] = "/tmp/weft-fe-XXXXXX", path[64], text[8] = "";
+	struct vhost_fe *fe;
+	struct err err = {0};
+	struct ev *ev;
+	int fd;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/s", dir);
+	fd = open(path, O_RDWR | O_CREAT, 0600);
+	assert_int_equal(write(fd, "mine", 4), 4);
+	assert_int_equal(ev_create(&ev), 0);
+	assert_int_equal(create(ev, path, &fe, &err), -EEXIST);
+	assert_non_null(strstr(err.msg, "something else is there"));
+	(void)close(fd);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(read(fd, text, sizeof(text)), 4);
+	assert_string_equal(text, "mine");
+	(void)close(fd);
+	assert_int_equal(unlink(path), 0);
+	ev_destroy(ev);
+	assert_int_equal(rmdir(dir), 0);
 }
 
 /* A back-end that connects while there are no descriptors costs a look now and then, and is served
@@ -287,6 +314,7 @@ int main(void)
 		cmocka_unit_test(packed_base_is_found_in_the_ring),
 		cmocka_unit_test(socket_of_the_living_is_left_alone),
 		cmocka_unit_test(socket_of_the_dead_is_replaced),
+		cmocka_unit_test(what_is_no_socket_stays),
 		cmocka_unit_test(nothing_spins_without_descriptors),
 		cmocka_unit_test(descriptors_of_a_back_end_hold_nobody),
 		cmocka_unit_test(what_nobody_asked_for_ends_the_connection),
