@@ -100,7 +100,7 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 
-		if (field->required && !ctl_field_is_set(msg, i)) {
+		if (field->access == CTL_ACCESS_REQ && !ctl_field_is_set(msg, i)) {
 			(void)err_set_field(err, -EINVAL, field->name, "%s missing", field->name);
 			err_hint(err, "%s: %s", field->name, field->help);
 			return -EINVAL;
@@ -248,13 +248,32 @@ bool ctl_field_equal(const struct ctl_field *field, const void *a, const void *b
 	return false;
 }
 
-bool ctl_msg_equal(const struct ctl_struct *schema, const void *a, const void *b)
+const struct ctl_field *ctl_find_change(const struct ctl_struct *schema, const void *old,
+	const void *wanted, uint64_t mask)
 {
 	for (unsigned i = 0; i < schema->n_fields; i++) {
-		if (ctl_field_is_set(a, i) != ctl_field_is_set(b, i))
-			return false;
-		if (ctl_field_is_set(a, i) && !ctl_field_equal(&schema->fields[i], a, b))
-			return false;
+		const struct ctl_field *field = &schema->fields[i];
+
+		if ((mask >> i & 1) && ctl_field_is_set(wanted, i) &&
+			!(ctl_field_is_set(old, i) && ctl_field_equal(field, old, wanted)))
+			return field;
 	}
-	return true;
+	return NULL;
+}
+
+const struct ctl_field *ctl_find_difference(const struct ctl_struct *schema, const void *a,
+	const void *b, uint64_t mask)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		if ((mask >> i & 1) && (ctl_field_is_set(a, i) || ctl_field_is_set(b, i)) &&
+			(ctl_field_is_set(a, i) != ctl_field_is_set(b, i) ||
+				!ctl_field_equal(&schema->fields[i], a, b)))
+			return &schema->fields[i];
+	}
+	return NULL;
+}
+
+bool ctl_msg_equal(const struct ctl_struct *schema, const void *a, const void *b)
+{
+	return !ctl_find_difference(schema, a, b, UINT64_MAX);
 }

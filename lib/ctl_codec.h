@@ -24,6 +24,12 @@ int ctl_encode(const struct ctl_struct *schema, const void *msg, char **ret_text
 
 /** Same value, where both have one? */
 bool ctl_field_equal(const struct ctl_field *field, const void *a, const void *b);
+/** The first field of mask that one has and the other not, or with another value; NULL = none. */
+const struct ctl_field *ctl_find_difference(const struct ctl_struct *schema, const void *a,
+	const void *b, uint64_t mask);
+/** The first field of mask that wanted has and old has not, or with another value; NULL = none. */
+const struct ctl_field *ctl_find_change(const struct ctl_struct *schema, const void *old,
+	const void *wanted, uint64_t mask);
 /** Same presence and same values. */
 bool ctl_msg_equal(const struct ctl_struct *schema, const void *a, const void *b);
 

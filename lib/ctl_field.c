@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* How much of an offending value a message quotes. */
 #define QUOTE_MAX 64
@@ -56,6 +58,105 @@ const char *ctl_field_nearest(const struct ctl_struct *schema, const char *name)
 	for (unsigned i = 0; i < schema->n_fields; i++)
 		names[i] = schema->fields[i].name;
 	return str_nearest(name, names, schema->n_fields);
+}
+
+uint64_t ctl_fields(const struct ctl_struct *schema, unsigned accesses)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < schema->n_fields; i++)
+		mask |= (uint64_t) !!(schema->fields[i].access & accesses) << i;
+	return mask;
+}
+
+void ctl_fill_defaults(const struct ctl_struct *schema, void *msg, uint64_t mask)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+
+		if ((mask >> i & 1) && field->def && !ctl_field_is_set(msg, i))
+			(void)ctl_field_parse(schema, msg, field->name, field->def, NULL);
+	}
+}
+
+void ctl_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+
+		if (!(mask >> i & 1) || !ctl_field_is_set(src, i))
+			continue;
+		memcpy(ctl_field_at(field, dst), ctl_field_at_const(field, src), field->size);
+		ctl_field_mark(field, dst);
+	}
+}
+
+static int make_absolute(const struct ctl_field *field, char *path, struct err *err)
+{
+	char dir[PATH_MAX], *absolute;
+	int r = 0;
+
+	if (!path[0] || path[0] == '/')
+		return 0;
+	if (!getcwd(dir, sizeof(dir)))
+		return err_set(err, -errno, "working directory: %m");
+	absolute = str_dup_printf("%s/%s", dir, path);
+	if (!absolute)
+		return err_set(err, -ENOMEM, "out of memory");
+	if (strlen(absolute) < field->size)
+		(void)str_copy(path, field->size, absolute);
+	else
+		r = err_set_field(err, -ENAMETOOLONG, field->name,
+			"%s '%s' is too long as an absolute path (at most %u bytes)", field->name,
+			path, field->size - 1u);
+	free(absolute);
+	return r;
+}
+
+int ctl_make_absolute(const struct ctl_struct *schema, void *msg, struct err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; !r && i < schema->n_fields; i++) {
+		if (schema->fields[i].is_path)
+			r = make_absolute(&schema->fields[i], ctl_field_at(&schema->fields[i], msg),
+				err);
+	}
+	return r;
+}
+
+/* " (tap, veth; default off)", or nothing where there is nothing to add. */
+static void add_help(FILE *out, const struct ctl_struct *schema, const struct ctl_field *field)
+{
+	const struct ctl_field *type = field->types ? ctl_field_find(schema, "type") : NULL;
+	bool is_first = true;
+
+	for (unsigned t = 0; type && type->names[t]; t++) {
+		if (!(field->types >> t & 1))
+			continue;
+		(void)fprintf(out, "%s%s", is_first ? " (" : ", ", type->names[t]);
+		is_first = false;
+	}
+	if (field->def)
+		(void)fprintf(out, "%sdefault %s", is_first ? " (" : "; ", field->def);
+	if (!is_first || field->def)
+		(void)fprintf(out, ")");
+}
+
+const char *ctl_field_help(const struct ctl_struct *schema, const struct ctl_field *field,
+	char *buf, size_t size)
+{
+	FILE *out = fmemopen(buf, size, "w");
+
+	if (!out) {
+		(void)str_copy(buf, size, field->help);
+		return buf;
+	}
+	(void)fprintf(out, "%s", field->help);
+	add_help(out, schema, field);
+	(void)fclose(out);
+	buf[size - 1] = '\0';
+	return buf;
 }
 
 unsigned ctl_field_n_names(const struct ctl_field *field)

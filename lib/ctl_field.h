@@ -21,6 +21,26 @@ int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *fiel
 /** Print one field's value (plain, unquoted); "" when absent. Returns the length as snprintf(). */
 size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *buf, size_t size);
 const struct ctl_field *ctl_field_find(const struct ctl_struct *schema, const char *name);
+/** What is known of the field in one line: its help, what types take it and its default, as in
+ *  "replay for ever (pcap; default off)". Cut where it does not fit. Returns buf. */
+const char *ctl_field_help(const struct ctl_struct *schema, const struct ctl_field *field,
+	char *buf, size_t size);
+/** Room for any ctl_field_help(). */
+#define CTL_HELP_SIZE 192
+
+/** The fields with one of these accesses (enum ctl_access), as bits of a set mask. */
+uint64_t ctl_fields(const struct ctl_struct *schema, unsigned accesses);
+/** Set the fields of mask that msg lacks and that have a default. */
+void ctl_fill_defaults(const struct ctl_struct *schema, void *msg, uint64_t mask);
+/** Copy the fields of mask that src has over those of dst. */
+void ctl_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask);
+
+/**
+ * Relative paths of files in msg (is_path) get the working directory before them.
+ * returns  0, -ENAMETOOLONG (err->field set), or what getcwd() gave
+ */
+int ctl_make_absolute(const struct ctl_struct *schema, void *msg, struct err *err);
+
 /** Is field i of msg present? */
 bool ctl_field_is_set(const void *msg, unsigned i);
 /** The field that an unknown name was likely meant to be; NULL = none is near. */

@@ -1,4 +1,6 @@
 #include "ctl_iface.h"
+
+#include "ctl_field.h"
 #include "str.h"
 
 #include <errno.h>
@@ -150,15 +152,18 @@ static const char *describe_type(enum ctl_kind kind)
 
 static void describe_struct(FILE *out, const struct ctl_struct *schema)
 {
+	char help[CTL_HELP_SIZE];
+
 	(void)fprintf(out, "(");
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 
-		(void)fprintf(out, "\n\t# %s%s", field->help,
-			field->show_only ? " (show only)" : "");
+		(void)fprintf(out, "\n\t# %s%s", ctl_field_help(schema, field, help, sizeof(help)),
+			field->access == CTL_ACCESS_SHOW ? " (show only)" : "");
 		describe_bounds(out, field);
-		(void)fprintf(out, "\n\t%s: %s%s%s", field->name, field->required ? "" : "?",
-			describe_type(field->kind), i + 1 < schema->n_fields ? "," : "\n");
+		(void)fprintf(out, "\n\t%s: %s%s%s", field->name,
+			field->access == CTL_ACCESS_REQ ? "" : "?", describe_type(field->kind),
+			i + 1 < schema->n_fields ? "," : "\n");
 	}
 	(void)fprintf(out, ")");
 }

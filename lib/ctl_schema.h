@@ -5,14 +5,19 @@
  *
  *   #define CTL_FDB_KEY_FIELDS(F, T) \
  *           F(T, STR, bridge, REQ, 1, 63,   "", "bridge") \
- *           F(T, U16, vlan,   OPT, 1, 4094, "", "only this VLAN")
+ *           F(T, U16, vlan,   OPT, 1, 4094, "", "only this VLAN", .def = "1", .lab = "vlan")
  *   CTL_STRUCT(ctl_fdb_key, CTL_FDB_KEY_FIELDS);                    in the header
  *   CTL_SCHEMA(ctl_fdb_key, CTL_FDB_KEY_FIELDS);                    in the .c file
  *
  * This makes `struct ctl_fdb_key { uint64_t set; char bridge[64]; uint16_t vlan; }`, an index
  * `ctl_fdb_key__vlan` per field and `const struct ctl_struct ctl_fdb_key_schema`. Bit i of `set`
- * says that field i is present; absent fields are zero. Codec, bounds, help, completion and manual
- * pages walk the table; nobody else touches JSON. A field by its name: ctl_field.h.
+ * says that field i is present; absent fields are zero.
+ *
+ * A row is all that is known of a field: kind, name, access (enum ctl_access), bounds, unit and
+ * help, and behind them what not every field has, as designated initialisers of struct ctl_field.
+ * Codec, bounds, defaults, what can change and what makes two objects the same, help, completion,
+ * keys of lab files, columns of tables and the protocol's description follow from it; nobody else
+ * touches JSON. A field by its name: ctl_field.h.
  */
 #ifndef WEFT_LIB_CTL_SCHEMA_H
 #define WEFT_LIB_CTL_SCHEMA_H
@@ -35,17 +40,53 @@ enum ctl_kind {
 	CTL_KIND_ENUM,  /* uint32_t index into names[] (NULL-terminated), the name on the wire */
 };
 
+/** What a field is to a request; as bits, for ctl_fields(). */
+enum ctl_access {
+	CTL_ACCESS_REQ = 1 << 0, /* must be there: it says which object is meant */
+	CTL_ACCESS_NEW =
+		1 << 1, /* a setting that is given to a new object and stays for its life */
+	CTL_ACCESS_OPT = 1 << 2,  /* a setting that can change; in other messages, may be there */
+	CTL_ACCESS_ASK = 1 << 3,  /* no setting: how the request is meant */
+	CTL_ACCESS_SHOW = 1 << 4, /* of replies: nobody asks for it */
+};
+/** An object as it is configured; what a request to add one may hold, and one to change it. */
+#define CTL_ACCESS_SETTINGS (CTL_ACCESS_NEW | CTL_ACCESS_OPT)
+#define CTL_ACCESS_SET      (CTL_ACCESS_REQ | CTL_ACCESS_SETTINGS)
+#define CTL_ACCESS_ADD      (CTL_ACCESS_SET | CTL_ACCESS_ASK)
+
+/** Where a column is shown, unless --columns says. Tables are to fit 80 columns. */
+enum ctl_where {
+	CTL_SHOW_BRIEF,  /* with -br, too */
+	CTL_SHOW_TABLE,  /* in tables */
+	CTL_SHOW_IF_ANY, /* in tables of which some row has something to say there */
+	CTL_SHOW_NOTE,   /* below the table, of each row that has something to say: long texts */
+	CTL_SHOW_NAMED,  /* only where it is asked for */
+};
+
+struct ctl_column {
+	uint8_t place; /* from the left, from 1; 0 = the field is no column */
+	const char *title;
+	enum ctl_where where;
+};
+
 struct ctl_field {
 	const char *name;
 	enum ctl_kind kind;
-	bool required;
-	bool show_only;  /* of replies: nobody asks for it */
-	uint16_t offset; /* in the struct */
-	uint8_t idx;     /* in the table, and bit of the set mask */
+	enum ctl_access access;
+	uint16_t offset, size; /* in the struct */
+	uint8_t idx;           /* in the table, and bit of the set mask */
 	uint64_t min, max;
 	const char *unit;         /* "" = none; never NULL */
 	const char *const *names; /* CTL_KIND_ENUM only */
-	const char *help;         /* one line */
+	const char *help;         /* one line; ctl_field_help() adds what else the row says */
+
+	/* What not every field has. */
+	const char *def;          /* its value where a request says nothing, as people type it */
+	uint32_t types;           /* of the values of the message's `type` that take it, as bits;
+				     0 = it is for all */
+	bool is_path;             /* of a file: may be relative until the switch is asked */
+	const char *lab;          /* its key in lab files */
+	struct ctl_column column; /* of the tables that netcfg shows of such messages */
 };
 
 struct ctl_struct {
@@ -85,28 +126,24 @@ struct ctl_struct {
 /** A number's macro as text, for a help that names a default. */
 #define CTL_TEXT(number)  CTL_TEXT_(number)
 #define CTL_TEXT_(number) #number
-/* The third column: in a request it must be there, it may be, or it belongs to replies. */
-#define CTL_REQUIRED_REQ   true
-#define CTL_REQUIRED_OPT   false
-#define CTL_REQUIRED_SHOW  false
-#define CTL_SHOW_ONLY_REQ  false
-#define CTL_SHOW_ONLY_OPT  false
-#define CTL_SHOW_ONLY_SHOW true
+/** The attribute for a column of tables: CTL_COLUMN(4, "CARRIER", BRIEF). */
+#define CTL_COLUMN(nth, title, where) .column = {nth, title, CTL_SHOW_##where}
 
-#define CTL_F_MEMBER(T, kind, name, req, min, max, unit, help) CTL_MEMBER_##kind(name, max)
-#define CTL_F_INDEX(T, kind, name, req, min, max, unit, help)  T##__##name,
-#define CTL_F_TABLE(T, fkind, fname, req, fmin, fmax, funit, fhelp) \
-	{.name = #fname,                                            \
-		.kind = CTL_KIND_##fkind,                           \
-		.required = CTL_REQUIRED_##req,                     \
-		.show_only = CTL_SHOW_ONLY_##req,                   \
-		.offset = offsetof(struct T, fname),                \
-		.idx = T##__##fname,                                \
-		.min = (fmin),                                      \
-		.max = (fmax),                                      \
-		.unit = CTL_UNIT_##fkind(funit),                    \
-		.names = CTL_NAMES_##fkind(funit),                  \
-		.help = fhelp},
+#define CTL_F_MEMBER(T, kind, name, access, min, max, unit, help, ...) CTL_MEMBER_##kind(name, max)
+#define CTL_F_INDEX(T, kind, name, access, min, max, unit, help, ...)  T##__##name,
+#define CTL_F_TABLE(T, fkind, fname, faccess, fmin, fmax, funit, fhelp, ...) \
+	{.name = #fname,                                                     \
+		.kind = CTL_KIND_##fkind,                                    \
+		.access = CTL_ACCESS_##faccess,                              \
+		.offset = offsetof(struct T, fname),                         \
+		.size = sizeof(((struct T *)0)->fname),                      \
+		.idx = T##__##fname,                                         \
+		.min = (fmin),                                               \
+		.max = (fmax),                                               \
+		.unit = CTL_UNIT_##fkind(funit),                             \
+		.names = CTL_NAMES_##fkind(funit),                           \
+		.help = fhelp,                                               \
+		__VA_ARGS__},
 
 /** Declare struct T, its field indices T__x and T_schema. */
 #define CTL_STRUCT(T, FIELDS)                                                                      \

@@ -37,7 +37,7 @@ CTL_STRUCT(ctl_vm, CTL_VM_FIELDS);
 
 #define CTL_STOP_FIELDS(F, T)                                                                  \
 	F(T, BOOL, force, OPT, 0, 1, "", "pull the plug instead of pressing the power button") \
-	F(T, U32, timeout_s, OPT, 0, 3600, "s", "pull the plug after this long (default 10)")
+	F(T, U32, timeout_s, OPT, 0, 3600, "s", "pull the plug after this long", .def = "10")
 CTL_STRUCT(ctl_stop, CTL_STOP_FIELDS);
 
 #define CTL_NIC_FIELDS(F, T)                                                         \

@@ -48,11 +48,8 @@ extern const char *const ctl_ring_layouts[]; /* "none" "split" "packed" */
 enum ctl_fdb_type { CTL_FDB_DYNAMIC, CTL_FDB_STATIC };
 extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 
-/* What a new bridge or port has where the request says nothing; help says it with these. */
-#define CTL_DEFAULT_AGEING_S 300 /* IEEE 802.1Q-2018, table 8-6 "Ageing time parameter values" */
-#define CTL_DEFAULT_FDB_MAX  65536
-#define CTL_DEFAULT_MTU      9216
-#define CTL_DEFAULT_QUEUES   16
+/* What a new port has where neither the request nor its device says anything. */
+#define CTL_DEFAULT_MTU 9216
 
 /* ---- switch ---- */
 #define CTL_SWITCH_FIELDS(F, T)                                                                \
@@ -74,119 +71,162 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
 /* ---- worker ---- */
-#define CTL_WORKER_FIELDS(F, T)                                                               \
-	F(T, U32, worker, OPT, 0, 255, "", "number of the packet thread")                     \
-	F(T, U32, cpu, OPT, 0, UINT32_MAX, "", "CPU that it is pinned to; absent = none")     \
-	F(T, U32, busy, OPT, 0, 100, "%", "part of the last second that it spent on frames")  \
-	F(T, U32, rings, OPT, 0, UINT32_MAX, "", "queues of ports that it takes frames from") \
-	F(T, U64, frames_per_s, OPT, 0, UINT64_MAX, "frames/s", "taken in the last second")   \
-	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "taken since start")                  \
-	F(T, U64, moves, OPT, 0, UINT64_MAX, "", "queues given to it to balance the load, ever")
+#define CTL_WORKER_FIELDS(F, T)                                                                  \
+	F(T, U32, worker, OPT, 0, 255, "", "number of the packet thread",                        \
+		CTL_COLUMN(1, "WORKER", BRIEF))                                                  \
+	F(T, U32, cpu, OPT, 0, UINT32_MAX, "", "CPU that it is pinned to; absent = none",        \
+		CTL_COLUMN(2, "CPU", BRIEF))                                                     \
+	F(T, U32, busy, OPT, 0, 100, "%", "part of the last second that it spent on frames",     \
+		CTL_COLUMN(3, "BUSY", BRIEF))                                                    \
+	F(T, U32, rings, OPT, 0, UINT32_MAX, "", "queues of ports that it takes frames from",    \
+		CTL_COLUMN(4, "QUEUES", BRIEF))                                                  \
+	F(T, U64, frames_per_s, OPT, 0, UINT64_MAX, "frames/s", "taken in the last second",      \
+		CTL_COLUMN(5, "FRAMES/S", BRIEF))                                                \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "taken since start",                     \
+		CTL_COLUMN(6, "FRAMES", TABLE))                                                  \
+	F(T, U64, moves, OPT, 0, UINT64_MAX, "", "queues given to it to balance the load, ever", \
+		CTL_COLUMN(7, "MOVES", TABLE))
 CTL_STRUCT(ctl_worker, CTL_WORKER_FIELDS);
 
 /* ---- bridge ---- */
-#define CTL_BRIDGE_FIELDS(F, T)                                                           \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name")                          \
-	F(T, U32, ageing_s, OPT, 0, 1000000, "s",                                         \
-		"idle time after which a learned address goes; 0 = never"                 \
-		" (default " CTL_TEXT(CTL_DEFAULT_AGEING_S) ")")                          \
-	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs that exist on the bridge (default all)") \
-	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes,                               \
-		"frames to 01:80:c2:00:00:00-0f (default drop)")                          \
-	F(T, U32, fdb_max, OPT, 1, 1048576, "",                                           \
-		"most addresses learned on this bridge (default " CTL_TEXT(               \
-			CTL_DEFAULT_FDB_MAX) ")")                                         \
-	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")            \
-	F(T, U32, ports, SHOW, 0, UINT32_MAX, "", "number of ports")                      \
-	F(T, U32, fdb_entries, SHOW, 0, UINT32_MAX, "", "addresses known")
+/* ageing: IEEE 802.1Q-2018, table 8-6 "Ageing time parameter values" */
+#define CTL_BRIDGE_FIELDS(F, T)                                                                  \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name", CTL_COLUMN(1, "BRIDGE", BRIEF)) \
+	F(T, U32, ageing_s, OPT, 0, 1000000, "s",                                                \
+		"idle time after which a learned address goes; 0 = never", .def = "300",         \
+		.lab = "ageing", CTL_COLUMN(4, "AGEING", TABLE))                                 \
+	F(T, VLANS, vlans, OPT, 0, 0, "", "VLANs that exist on the bridge", .def = "all",        \
+		.lab = "vlans", CTL_COLUMN(5, "VLANS", TABLE))                                   \
+	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes, "frames to 01:80:c2:00:00:00-0f",    \
+		.def = "drop", .lab = "reserved", CTL_COLUMN(6, "RESERVED", TABLE))              \
+	F(T, U32, fdb_max, OPT, 1, 1048576, "", "most addresses learned on this bridge",         \
+		.def = "65536")                                                                  \
+	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                   \
+	F(T, U32, ports, SHOW, 0, UINT32_MAX, "", "number of ports",                             \
+		CTL_COLUMN(2, "PORTS", BRIEF))                                                   \
+	F(T, U32, fdb_entries, SHOW, 0, UINT32_MAX, "", "addresses known",                       \
+		CTL_COLUMN(3, "ADDRESSES", BRIEF))
 CTL_STRUCT(ctl_bridge, CTL_BRIDGE_FIELDS);
 
 /* A name to delete or to show; empty set = all. */
 #define CTL_REF_FIELDS(F, T)                                          \
 	F(T, STR, name, OPT, 1, 127, "", "object name; absent = all") \
-	F(T, BOOL, missing_ok, OPT, 0, 1, "", "no error when it does not exist")
+	F(T, BOOL, missing_ok, ASK, 0, 1, "", "no error when it does not exist")
 CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 
 /* ---- port ---- */
-#define CTL_PORT_FIELDS(F, T)                                                                   \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                  \
-	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none")  \
-	F(T, ENUM, type, OPT, 0, 0, ctl_port_types, "port type (default vhost-user)")           \
-	F(T, STR, path, OPT, 1, CTL_PATH_MAX, "", "Unix socket (vhost-user, memif)")            \
-	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes,                                             \
-		"who listens: server = the switch (vhost-user, memif; default server)")         \
-	F(T, STR, dev, OPT, 1, 63, "",                                                          \
-		"interface, or PCI address (nic), or the interface to make (tap, veth)")        \
-	F(T, STR, devargs, OPT, 1, 255, "", "device arguments as DPDK takes them (dpdk)")       \
-	F(T, MAC, mac, OPT, 0, 0, "", "address of the host's side (tap) or of the peer (veth)") \
-	F(T, STR, owner, OPT, 1, 63, "", "user who may open the interface (tap)")               \
-	F(T, STR, ip, OPT, 1, 63, "",                                                           \
-		"ADDRESS/PREFIX put on the host's interface (tap) or on the peer (veth)")       \
-	F(T, STR, netns, OPT, 1, CTL_PATH_MAX, "", "network namespace, name or path (veth)")    \
-	F(T, STR, peer, OPT, 1, CTL_IFNAME_MAX, "", "interface made in the namespace (veth)")   \
-	F(T, STR, rx_file, OPT, 1, CTL_FILE_MAX, "",                                            \
-		"capture file replayed into the switch (pcap)")                                 \
-	F(T, STR, tx_file, OPT, 1, CTL_FILE_MAX, "",                                            \
-		"capture file of what the switch sends (pcap)")                                 \
-	F(T, BOOL, loop, OPT, 0, 1, "", "replay for ever (pcap; default off)")                  \
-	F(T, U32, memif_id, OPT, 0, UINT32_MAX, "",                                             \
-		"number of the interface on its socket (memif; default 0)")                     \
-	F(T, BOOL, rebind, OPT, 0, 1, "",                                                       \
-		"return the NIC to the kernel's driver when the port goes (nic; default off)")  \
-	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes,                                        \
-		"VLAN role (default from tag, trunks, native)")                                 \
-	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                           \
-	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                              \
-	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it") \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state (default on)")                 \
-	F(T, U32, mtu, OPT, 68, 65535, "bytes",                                                 \
-		"largest layer-3 packet (default " CTL_TEXT(                                    \
-			CTL_DEFAULT_MTU) "; its device's, if smaller)")                         \
-	F(T, U16, queues, OPT, 1, 16, "",                                                       \
-		"most queue pairs (default " CTL_TEXT(CTL_DEFAULT_QUEUES) ")")                  \
-	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                 \
-		"most addresses learned on this port; 0 = the bridge's limit (default 0)")      \
-	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                  \
-	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "link that it is an end of")                 \
-	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest")                     \
-	F(T, ENUM, state, SHOW, 0, 0, ctl_conn_states, "connection state")                      \
-	F(T, ENUM, rings, SHOW, 0, 0, ctl_ring_layouts, "ring layout in use")                   \
-	F(T, U16, queue_pairs, SHOW, 0, 256, "", "queue pairs that run")                        \
-	F(T, U64, features, SHOW, 0, UINT64_MAX, "", "virtio features in use")                  \
-	F(T, STR, driver, SHOW, 0, 31, "", "driver that serves the device")                     \
-	F(T, U32, speed, SHOW, 0, UINT32_MAX, "Mbit/s", "speed of the line")                    \
-	F(T, U64, connects, SHOW, 0, UINT64_MAX, "", "times a peer connected")                  \
-	F(T, STR, last_error, SHOW, 0, 255, "", "why the last connection ended")
+#define CTL_ON(type) (1u << CTL_PORT_##type)
+#define CTL_PORT_FIELDS(F, T)                                                                     \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF))      \
+	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none",    \
+		CTL_COLUMN(5, "BRIDGE", BRIEF))                                                   \
+	F(T, ENUM, type, NEW, 0, 0, ctl_port_types, "port type", .def = "vhost-user",             \
+		.lab = "type", CTL_COLUMN(2, "TYPE", TABLE))                                      \
+	F(T, STR, path, NEW, 1, CTL_PATH_MAX, "", "Unix socket",                                  \
+		.types = CTL_ON(VHOST_USER) | CTL_ON(MEMIF), .is_path = true, .lab = "path",      \
+		CTL_COLUMN(12, "ENDPOINT", NAMED))                                                \
+	F(T, ENUM, mode, NEW, 0, 0, ctl_sock_modes, "who listens: server = the switch",           \
+		.types = CTL_ON(VHOST_USER) | CTL_ON(MEMIF), .def = "server", .lab = "mode",      \
+		CTL_COLUMN(11, "MODE", NAMED))                                                    \
+	F(T, STR, dev, NEW, 1, 63, "",                                                            \
+		"interface or PCI address to take, or name of the interface to make",             \
+		.types = CTL_ON(NIC) | CTL_ON(AF_XDP) | CTL_ON(AF_PACKET) | CTL_ON(TAP) |         \
+			 CTL_ON(VETH),                                                            \
+		.lab = "dev")                                                                     \
+	F(T, STR, devargs, NEW, 1, 255, "", "device arguments as DPDK takes them",                \
+		.types = CTL_ON(DPDK), .lab = "devargs")                                          \
+	F(T, MAC, mac, NEW, 0, 0, "", "address of the host's side, or of a veth's peer",          \
+		.types = CTL_ON(TAP) | CTL_ON(VETH), .lab = "mac")                                \
+	F(T, STR, owner, NEW, 1, 63, "", "user who may open the interface", .types = CTL_ON(TAP), \
+		.lab = "owner")                                                                   \
+	F(T, STR, ip, NEW, 1, 63, "", "ADDRESS/PREFIX put on the host's side, or a veth's peer",  \
+		.types = CTL_ON(TAP) | CTL_ON(VETH), .lab = "ip")                                 \
+	F(T, STR, netns, NEW, 1, CTL_PATH_MAX, "", "network namespace, name or path",             \
+		.types = CTL_ON(VETH), .lab = "netns")                                            \
+	F(T, STR, peer, NEW, 1, CTL_IFNAME_MAX, "", "interface made in the namespace",            \
+		.types = CTL_ON(VETH), .lab = "peer")                                             \
+	F(T, STR, rx_file, NEW, 1, CTL_FILE_MAX, "", "capture file replayed into the switch",     \
+		.types = CTL_ON(PCAP), .is_path = true, .lab = "rx-file")                         \
+	F(T, STR, tx_file, NEW, 1, CTL_FILE_MAX, "", "capture file of what the switch sends",     \
+		.types = CTL_ON(PCAP), .is_path = true, .lab = "tx-file")                         \
+	F(T, BOOL, loop, NEW, 0, 1, "", "replay for ever", .types = CTL_ON(PCAP), .def = "off",   \
+		.lab = "loop")                                                                    \
+	F(T, U32, memif_id, NEW, 0, UINT32_MAX, "", "number of the interface on its socket",      \
+		.types = CTL_ON(MEMIF), .def = "0", .lab = "memif-id")                            \
+	F(T, BOOL, rebind, NEW, 0, 1, "",                                                         \
+		"return the NIC to the kernel's driver when the port goes", .types = CTL_ON(NIC), \
+		.def = "off", .lab = "rebind")                                                    \
+	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes,                                          \
+		"VLAN role (default from tag, trunks, native)", CTL_COLUMN(6, "VLAN", BRIEF))     \
+	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                             \
+	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                                \
+	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it")   \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state", .def = "on")                   \
+	F(T, U32, mtu, OPT, 68, 65535, "bytes",                                                   \
+		"largest layer-3 packet (default " CTL_TEXT(                                      \
+			CTL_DEFAULT_MTU) "; its device's, if smaller)",                           \
+		CTL_COLUMN(7, "MTU", TABLE))                                                      \
+	F(T, U16, queues, NEW, 1, 16, "", "most queue pairs", .def = "16", .lab = "queues")       \
+	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                   \
+		"most addresses learned on this port; 0 = the bridge's limit", .def = "0")        \
+	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                    \
+	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "link that it is an end of")                   \
+	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest",                       \
+		CTL_COLUMN(4, "CARRIER", BRIEF))                                                  \
+	F(T, ENUM, state, SHOW, 0, 0, ctl_conn_states, "connection state",                        \
+		CTL_COLUMN(3, "STATE", BRIEF))                                                    \
+	F(T, ENUM, rings, SHOW, 0, 0, ctl_ring_layouts, "ring layout in use",                     \
+		CTL_COLUMN(8, "RINGS", NAMED))                                                    \
+	F(T, U16, queue_pairs, SHOW, 0, 256, "", "queue pairs that run",                          \
+		CTL_COLUMN(9, "QUEUES", NAMED))                                                   \
+	F(T, U64, features, SHOW, 0, UINT64_MAX, "", "virtio features in use")                    \
+	F(T, STR, driver, SHOW, 0, 31, "", "driver that serves the device")                       \
+	F(T, U32, speed, SHOW, 0, UINT32_MAX, "Mbit/s", "speed of the line",                      \
+		CTL_COLUMN(10, "SPEED", IF_ANY))                                                  \
+	F(T, U64, connects, SHOW, 0, UINT64_MAX, "", "times a peer connected")                    \
+	F(T, STR, last_error, SHOW, 0, 255, "", "why the last connection ended",                  \
+		CTL_COLUMN(13, "ERROR", NOTE))
 CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 
 /*
  * Counters: rx = received from the guest by the switch, tx = delivered to the guest. Over all ports
- * rx_frames + copies = tx_frames + rx_dropped + tx_dropped.
+ * rx_frames + copies = tx_frames + rx_dropped + tx_dropped. Columns have the words of the IF-MIB.
  */
 #define CTL_PORT_STATS_FIELDS(F, T)                                                                \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name")                                     \
-	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames", "received from the port")               \
-	F(T, U64, rx_bytes, OPT, 0, UINT64_MAX, "bytes", "received, without frame check sequence") \
-	F(T, U64, rx_multicast, OPT, 0, UINT64_MAX, "frames", "received to group addresses")       \
-	F(T, U64, rx_broadcast, OPT, 0, UINT64_MAX, "frames", "received to the broadcast address") \
-	F(T, U64, rx_dropped, OPT, 0, UINT64_MAX, "frames", "received and dropped, see drops")     \
-	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames", "delivered to the port")                \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF))       \
+	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames", "received from the port",               \
+		CTL_COLUMN(3, "IN-FRAMES", BRIEF))                                                 \
+	F(T, U64, rx_bytes, OPT, 0, UINT64_MAX, "bytes", "received, without frame check sequence", \
+		CTL_COLUMN(2, "IN-OCTETS", TABLE))                                                 \
+	F(T, U64, rx_multicast, OPT, 0, UINT64_MAX, "frames", "received to group addresses",       \
+		CTL_COLUMN(4, "IN-MCAST", NAMED))                                                  \
+	F(T, U64, rx_broadcast, OPT, 0, UINT64_MAX, "frames", "received to the broadcast address", \
+		CTL_COLUMN(5, "IN-BCAST", NAMED))                                                  \
+	F(T, U64, rx_dropped, OPT, 0, UINT64_MAX, "frames", "received and dropped, see drops",     \
+		CTL_COLUMN(6, "IN-DROPS", BRIEF))                                                  \
+	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames", "delivered to the port",                \
+		CTL_COLUMN(8, "OUT-FRAMES", BRIEF))                                                \
 	F(T, U64, tx_bytes, OPT, 0, UINT64_MAX, "bytes",                                           \
-		"delivered, without frame check sequence")                                         \
-	F(T, U64, tx_multicast, OPT, 0, UINT64_MAX, "frames", "delivered to group addresses")      \
+		"delivered, without frame check sequence", CTL_COLUMN(7, "OUT-OCTETS", TABLE))     \
+	F(T, U64, tx_multicast, OPT, 0, UINT64_MAX, "frames", "delivered to group addresses",      \
+		CTL_COLUMN(9, "OUT-MCAST", NAMED))                                                 \
 	F(T, U64, tx_broadcast, OPT, 0, UINT64_MAX, "frames",                                      \
-		"delivered to the broadcast address")                                              \
-	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops")            \
+		"delivered to the broadcast address", CTL_COLUMN(10, "OUT-BCAST", NAMED))          \
+	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops",            \
+		CTL_COLUMN(11, "OUT-DROPS", BRIEF))                                                \
 	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames", "added by flooding and segmentation")
 CTL_STRUCT(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 
-#define CTL_DROP_FIELDS(F, T)                                                 \
-	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "",                             \
-		"port that the frame came from or was meant for")             \
-	F(T, STR, direction, OPT, 2, 2, "", "rx or tx, seen from the switch") \
-	F(T, STR, reason, OPT, 1, 63, "", "name of the drop reason")          \
-	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "frames dropped")     \
-	F(T, STR, help, OPT, 0, 127, "", "what the reason means")
+#define CTL_DROP_FIELDS(F, T)                                                                   \
+	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "",                                               \
+		"port that the frame came from or was meant for", CTL_COLUMN(1, "PORT", BRIEF)) \
+	F(T, STR, direction, OPT, 2, 2, "", "rx or tx, seen from the switch",                   \
+		CTL_COLUMN(2, "DIRECTION", BRIEF))                                              \
+	F(T, STR, reason, OPT, 1, 63, "", "name of the drop reason",                            \
+		CTL_COLUMN(3, "REASON", BRIEF))                                                 \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "frames dropped",                       \
+		CTL_COLUMN(4, "FRAMES", BRIEF))                                                 \
+	F(T, STR, help, OPT, 0, 127, "", "what the reason means", CTL_COLUMN(5, "MEANING", TABLE))
 CTL_STRUCT(ctl_drop, CTL_DROP_FIELDS);
 
 /* ---- vlan ---- */
@@ -207,8 +247,8 @@ CTL_STRUCT(ctl_vlan, CTL_VLAN_FIELDS);
 	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port")                             \
 	F(T, ENUM, type, OPT, 0, 0, ctl_fdb_types, "how it got there")                \
 	F(T, U32, age_s, SHOW, 0, UINT32_MAX, "s", "seconds since last seen")         \
-	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")        \
-	F(T, BOOL, missing_ok, OPT, 0, 1, "", "no error when it does not exist")
+	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")        \
+	F(T, BOOL, missing_ok, ASK, 0, 1, "", "no error when it does not exist")
 CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
 
 #define CTL_COUNT_FIELDS(F, T) F(T, U64, count, OPT, 0, UINT64_MAX, "", "objects affected")
@@ -217,12 +257,12 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 /* ---- link: what joins two ports ---- */
 #define CTL_LINK_FIELDS(F, T)                                                                   \
 	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")   \
-	F(T, STR, a, OPT, 1, CTL_NAME_MAX, "", "one port")                                      \
-	F(T, STR, b, OPT, 1, CTL_NAME_MAX, "", "the other port")                                \
-	F(T, BOOL, enabled, OPT, 0, 1, "",                                                      \
-		"administrative state: off pulls the cable (default on)")                       \
+	F(T, STR, a, NEW, 1, CTL_NAME_MAX, "", "one port")                                      \
+	F(T, STR, b, NEW, 1, CTL_NAME_MAX, "", "the other port")                                \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: off pulls the cable",         \
+		.def = "on")                                                                    \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')") \
-	F(T, BOOL, exist_ok, OPT, 0, 1, "", "no error when it exists already")                  \
+	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                  \
 	F(T, BOOL, carrier, SHOW, 0, 1, "", "both ends up and running")
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 

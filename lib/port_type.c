@@ -1,5 +1,6 @@
 #include "port_type.h"
 
+#include "ctl_field.h"
 #include "str.h"
 
 #include <arpa/inet.h>
@@ -11,46 +12,48 @@
 
 #define BIT(field) (UINT64_C(1) << (ctl_port__##field))
 
-/* Fields of ctl_port, as bits of its set mask. */
+/* What the rows of ctl_port's table do not say: which fields a type cannot be without. */
 struct kind {
 	const char *article;
-	uint64_t needs;
+	uint64_t needs;     /* as bits of ctl_port's set mask */
 	uint64_t needs_one; /* of these, at least one */
-	uint64_t takes;     /* may be given, besides those above */
 	const char *hint;   /* what to add when a needed field is missing */
 };
 
 /* By enum ctl_port_type. */
 static const struct kind kinds[] = {
-	[CTL_PORT_VHOST_USER] = {"a", BIT(path), 0, BIT(mode), "add path SOCKET"},
-	[CTL_PORT_NIC] = {"a", BIT(dev), 0, BIT(rebind),
+	[CTL_PORT_VHOST_USER] = {"a", BIT(path), 0, "add path SOCKET"},
+	[CTL_PORT_NIC] = {"a", BIT(dev), 0,
 		"add dev INTERFACE or dev PCI-ADDRESS, such as enp5s0f0 or 0000:05:00.0"},
-	[CTL_PORT_AF_XDP] = {"an", BIT(dev), 0, 0, "add dev INTERFACE, such as enp5s0f0"},
-	[CTL_PORT_AF_PACKET] = {"an", BIT(dev), 0, 0, "add dev INTERFACE, such as enp5s0f0"},
-	[CTL_PORT_TAP] = {"a", 0, 0, BIT(dev) | BIT(mac) | BIT(owner) | BIT(ip), ""},
-	[CTL_PORT_VETH] = {"a", BIT(netns) | BIT(peer), 0, BIT(dev) | BIT(mac) | BIT(ip),
+	[CTL_PORT_AF_XDP] = {"an", BIT(dev), 0, "add dev INTERFACE, such as enp5s0f0"},
+	[CTL_PORT_AF_PACKET] = {"an", BIT(dev), 0, "add dev INTERFACE, such as enp5s0f0"},
+	[CTL_PORT_TAP] = {"a", 0, 0, ""},
+	[CTL_PORT_VETH] = {"a", BIT(netns) | BIT(peer), 0,
 		"add netns NAMESPACE and peer INTERFACE, such as netns blue peer eth0"},
-	[CTL_PORT_PCAP] = {"a", 0, BIT(rx_file) | BIT(tx_file), BIT(loop),
+	[CTL_PORT_PCAP] = {"a", 0, BIT(rx_file) | BIT(tx_file),
 		"add rx-file FILE to replay, tx-file FILE to record, or both"},
-	[CTL_PORT_MEMIF] = {"a", BIT(path), 0, BIT(mode) | BIT(memif_id), "add path SOCKET"},
-	[CTL_PORT_DPDK] = {"a", BIT(devargs), 0, 0, "add devargs ARGUMENTS, such as net_ring0"},
+	[CTL_PORT_MEMIF] = {"a", BIT(path), 0, "add path SOCKET"},
+	[CTL_PORT_DPDK] = {"a", BIT(devargs), 0, "add devargs ARGUMENTS, such as net_ring0"},
 };
-#define N_KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* The fields that one of these types takes, and not every type does. */
+static uint64_t fields_of(uint32_t types)
+{
+	uint64_t fields = 0;
+
+	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++)
+		fields |= (uint64_t) !!(ctl_port_schema.fields[i].types & types) << i;
+	return fields;
+}
 
 uint64_t port_type_takes(enum ctl_port_type type)
 {
-	const struct kind *kind = &kinds[type];
-
-	return kind->needs | kind->needs_one | kind->takes;
+	return fields_of(UINT32_C(1) << type);
 }
 
 uint64_t port_type_fields(void)
 {
-	uint64_t fields = 0;
-
-	for (unsigned i = 0; i < N_KINDS; i++)
-		fields |= port_type_takes(i);
-	return fields;
+	return fields_of(UINT32_MAX);
 }
 
 uint64_t port_type_needs(enum ctl_port_type type)
@@ -66,15 +69,11 @@ static bool makes_dev(enum ctl_port_type type)
 
 void port_type_complete(struct ctl_port *conf)
 {
-	uint64_t absent = port_type_takes(conf->type) & ~conf->set;
+	uint64_t takes = port_type_takes(conf->type);
 
-	if (absent & BIT(mode))
-		CTL_SET(conf, ctl_port, mode, CTL_SOCK_SERVER);
-	if (absent & BIT(memif_id))
-		CTL_SET(conf, ctl_port, memif_id, 0);
-	if (absent & BIT(rebind))
-		CTL_SET(conf, ctl_port, rebind, false);
-	if ((absent & BIT(dev)) && makes_dev(conf->type))
+	/* Who says nothing of a loop may have nothing that is replayed. */
+	ctl_fill_defaults(&ctl_port_schema, conf, takes & ~BIT(loop));
+	if ((takes & BIT(dev)) && makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev))
 		CTL_SET_STR(conf, ctl_port, dev, conf->name);
 }
 

@@ -1,22 +1,21 @@
 /**
- * port_type: which settings each port type takes, as one table.
+ * port_type: what a port of each type has to be.
  *
  * The switch checks a new port by it, netcfg prints its help from it and checks the ports of a lab
- * file by it before anything runs. What is not here: whether a device exists; only the kind itself
- * finds out.
+ * file by it before anything runs. Which settings a type takes is said by their rows (`types`,
+ * ctl_vswitch.h); what it cannot be without, and what is wrong with a value, is here. Not here:
+ * whether a device exists; only the kind itself finds out.
  *
- * Settings that every kind takes (bridge, VLANs, mtu, queues, ...) are not in the table.
- *
- *   kind        needs                   takes               peer
- *   vhost-user  path                    mode                a guest
- *   nic         dev                     rebind           what is plugged in
- *   af-xdp      dev                                         what is behind the interface
- *   af-packet   dev                                         the same
- *   tap                                 dev mac owner ip    the host, as an interface of it
- *   veth        netns peer              dev mac ip          a namespace, as an interface in it
- *   pcap        rx_file, or tx_file     loop                files
- *   memif       path                    mode memif_id       another packet program
- *   dpdk        devargs                                     whatever DPDK makes of it
+ *   type        needs               peer
+ *   vhost-user  path                a guest
+ *   nic         dev                 what is plugged in
+ *   af-xdp      dev                 what is behind the interface
+ *   af-packet   dev                 the same
+ *   tap                             the host, as an interface of it
+ *   veth        netns peer          a namespace, as an interface in it
+ *   pcap        rx_file or tx_file  files
+ *   memif       path                another packet program
+ *   dpdk        devargs             whatever DPDK makes of it
  *
  * tap and veth make an interface called dev; absent, it is called as the port is.
  *
@@ -31,9 +30,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** All fields that only some kinds take. */
+/** All fields that only some types take. */
 uint64_t port_type_fields(void);
-/** The fields that this kind takes, of those. */
+/** The fields that this type takes, of those. */
 uint64_t port_type_takes(enum ctl_port_type type);
 /** Those of them without which there is no such port. (A pcap port needs one of its files.) */
 uint64_t port_type_needs(enum ctl_port_type type);

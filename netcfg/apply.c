@@ -4,7 +4,7 @@
 #include "ctl_client.h"
 #include "ev.h"
 #include "node.h"
-#include "port_type.h"
+#include "ctl_field.h"
 #include "proc.h"
 #include "unix_socket.h"
 
@@ -280,9 +280,7 @@ static int set_port(const struct applier *a, const struct ctl_port *port, struct
 {
 	struct ctl_port request = *port;
 
-	CTL_UNMARK(&request, ctl_port, type);
-	CTL_UNMARK(&request, ctl_port, queues);
-	request.set &= ~port_type_fields();
+	request.set &= ~ctl_fields(&ctl_port_schema, CTL_ACCESS_NEW);
 	return call(a, "PortSet", &request, err);
 }
 

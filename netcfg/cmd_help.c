@@ -1,5 +1,6 @@
 /* Help and completion, drawn from the tables of grammar.c and opts.c. */
 #include "cmd.h"
+#include "ctl_field.h"
 #include "port_type.h"
 
 #include <errno.h>
@@ -98,15 +99,16 @@ static void print_fields(const struct grammar_verb *verb)
 	printf("\nfields:\n");
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
 		const struct ctl_field *field = &verb->schema->fields[i];
-		char word[64], kind[128], left[192];
+		char word[64], kind[128], left[192], help[CTL_HELP_SIZE];
 
 		if (!grammar_field_usable(verb, field))
 			continue;
 		(void)snprintf(left, sizeof(left), "%s %s",
 			grammar_field_word(field, word, sizeof(word)),
 			kind_text(field, kind, sizeof(kind)));
-		printf("  %-36s %s%s%s%s\n", left, field->help, field->unit[0] ? " [" : "",
-			field->unit, field->unit[0] ? "]" : "");
+		printf("  %-36s %s%s%s%s\n", left,
+			ctl_field_help(verb->schema, field, help, sizeof(help)),
+			field->unit[0] ? " [" : "", field->unit, field->unit[0] ? "]" : "");
 	}
 }
 

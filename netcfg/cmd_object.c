@@ -3,6 +3,7 @@
 #include "cmd_nic.h"
 #include "ctl_client.h"
 #include "ctl_codec.h"
+#include "ctl_field.h"
 #include "ctl_vswitch.h"
 #include "lab.h"
 #include "rundir.h"
@@ -11,7 +12,6 @@
 #include "str.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,38 +44,12 @@ static int open_switch(const struct opts *opts, struct ctl_client **ret_client, 
 	return code;
 }
 
-static int make_absolute(const struct ctl_port *port, const char *field, char *path, size_t size,
-	struct err *err)
-{
-	char cwd[PATH_MAX], *absolute;
-	size_t len;
-
-	if (path[0] == '/' || !path[0])
-		return 0;
-	absolute = getcwd(cwd, sizeof(cwd)) ? str_dup_printf("%s/%s", cwd, path) : NULL;
-	if (!absolute)
-		return err_set(err, -ENOMEM, "working directory: %s", strerror(errno));
-	len = strlen(absolute);
-	if (len < size)
-		(void)str_copy(path, size, absolute);
-	else
-		(void)err_set_field(err, -EINVAL, field,
-			"port '%s': %s '%.60s...' is longer than %zu bytes", port->name, field,
-			absolute, size - 1);
-	free(absolute);
-	return len < size ? 0 : -EINVAL;
-}
-
 /* The switch may run in another directory: sockets and files are named from the root. */
 static int absolute_paths(struct ctl_port *port, struct err *err)
 {
-	int code = make_absolute(port, "path", port->path, sizeof(port->path), err);
+	int code = ctl_make_absolute(&ctl_port_schema, port, err);
 
-	if (!code)
-		code = make_absolute(port, "rx_file", port->rx_file, sizeof(port->rx_file), err);
-	if (!code)
-		code = make_absolute(port, "tx_file", port->tx_file, sizeof(port->tx_file), err);
-	return code;
+	return code < 0 ? err_prefix(err, "port '%s'", port->name) : 0;
 }
 
 /* With set, 0 takes a VLAN away; a new port has none that could be taken. */

@@ -296,11 +296,8 @@ const char *grammar_field_word(const struct ctl_field *field, char *buf, size_t 
 
 bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_field *field)
 {
-	if (field->show_only)
-		return false;
-	if (!strcmp(field->name, "exist_ok") || !strcmp(field->name, "missing_ok"))
-		return false; /* --may-exist, --if-exists */
-	return verb->takes == GRAMMAR_WORDS;
+	/* What is asked for beside the settings has an option: --may-exist, --if-exists. */
+	return verb->takes == GRAMMAR_WORDS && (field->access & CTL_ACCESS_SET);
 }
 
 static int find_field(const struct grammar_verb *verb, const char *word,
@@ -347,6 +344,7 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 {
 	const struct grammar_verb *verb = req->verb;
 	const struct ctl_field *field;
+	char help[CTL_HELP_SIZE];
 	int code;
 
 	for (unsigned i = 0; i < n; i += 2) {
@@ -358,7 +356,8 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 				req->object->name, verb->name, words[i]);
 		if (i + 1 == n)
 			return err_set(err, -EINVAL, "%s %s: '%s' needs a value (%s)",
-				req->object->name, verb->name, words[i], field->help);
+				req->object->name, verb->name, words[i],
+				ctl_field_help(verb->schema, field, help, sizeof(help)));
 		code = set_field(verb, req, field->name, words[i + 1], err);
 		if (code < 0)
 			return code;

@@ -2,6 +2,7 @@
 
 #include "pci_bind.h"
 #include "ctl_codec.h"
+#include "ctl_field.h"
 #include "port_type.h"
 #include "rundir.h"
 
@@ -71,6 +72,16 @@ static void make_digest(const struct topo *topo, const struct topo_node *node, c
 	hash = hash_text(hash, node->cmdline);
 	hash = hash_text(hash, node->guest_args);
 	(void)snprintf(digest, STATE_DIGEST_SIZE, "%016" PRIx64, hash);
+}
+
+/* What a lab file can say of an object; the rest is not the lab's. */
+static uint64_t lab_fields(const struct ctl_struct *schema)
+{
+	uint64_t mask = 0;
+
+	for (unsigned i = 0; i < schema->n_fields; i++)
+		mask |= (uint64_t) !!schema->fields[i].lab << i;
+	return mask;
 }
 
 static void set_trunk_all(struct ctl_port *port)
@@ -149,8 +160,8 @@ static int add_port(const struct topo *topo, const struct topo_port *port, struc
 	CTL_SET(out, ctl_port, enabled, true);
 	if (port->mtu) /* without, it is the device's */
 		CTL_SET(out, ctl_port, mtu, port->mtu);
-	if (!CTL_HAS(out, ctl_port, queues))
-		CTL_SET(out, ctl_port, queues, CTL_DEFAULT_QUEUES);
+	ctl_fill_defaults(&ctl_port_schema, out,
+		lab_fields(&ctl_port_schema) & ~port_type_fields());
 	if (makes_mac(&port->conf))
 		CTL_SET(out, ctl_port, mac, make_mac(topo->name, out->name, HOST_IDX, 0));
 	set_trunk_all(out);
@@ -269,15 +280,13 @@ static int add_bridge(const struct topo_bridge *bridge, struct state *state)
 	if (!out)
 		return -ENOMEM;
 	CTL_SET_STR(out, ctl_bridge, name, bridge->name);
-	CTL_SET(out, ctl_bridge, ageing_s,
-		bridge->has_ageing ? bridge->ageing_s : CTL_DEFAULT_AGEING_S);
+	if (bridge->has_ageing)
+		CTL_SET(out, ctl_bridge, ageing_s, bridge->ageing_s);
+	if (bridge->has_vlans)
+		CTL_SET(out, ctl_bridge, vlans, bridge->vlans);
 	CTL_SET(out, ctl_bridge, reserved,
 		bridge->has_reserved ? bridge->reserved : CTL_RESERVED_FORWARD);
-	if (bridge->has_vlans)
-		out->vlans = bridge->vlans;
-	else
-		vlan_set_fill(&out->vlans);
-	CTL_MARK(out, ctl_bridge, vlans);
+	ctl_fill_defaults(&ctl_bridge_schema, out, lab_fields(&ctl_bridge_schema));
 	return 0;
 }
 
@@ -326,38 +335,36 @@ FIND(ctl_port, port)
 FIND(ctl_link, link)
 FIND(state_vm, vm)
 
-bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *b)
+/* What is not wanted to be anything in particular may be anything, such as the MTU of a port of the
+ * host, which is its device's. */
+static bool is_kept(const struct ctl_struct *schema, const void *actual, const void *wanted)
 {
-	return a->ageing_s == b->ageing_s && a->reserved == b->reserved &&
-	       vlan_set_equal(&a->vlans, &b->vlans);
+	return !ctl_find_change(schema, actual, wanted, ctl_fields(schema, CTL_ACCESS_OPT));
+}
+
+bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *wanted)
+{
+	return is_kept(&ctl_bridge_schema, a, wanted);
 }
 
 bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted)
 {
-	const struct ctl_port *b = wanted;
-
-	/* A port of the host that is given no MTU takes its device's, whatever that is. */
-	return !strcmp(a->bridge, b->bridge) && a->enabled == b->enabled &&
-	       (!CTL_HAS(wanted, ctl_port, mtu) || a->mtu == b->mtu) &&
-	       a->vlan_mode == b->vlan_mode && a->tag == b->tag && a->native == b->native &&
-	       vlan_set_equal(&a->trunks, &b->trunks);
+	return is_kept(&ctl_port_schema, a, wanted);
 }
 
 bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)
 {
 	struct ctl_port a = *port, b = *wanted;
-	uint64_t what = port_type_fields() | UINT64_C(1) << ctl_port__type;
+	uint64_t what = ctl_fields(&ctl_port_schema, CTL_ACCESS_NEW);
 
 	/* The switch reports the address of a NIC, and its name is gone while the switch has it. */
 	if (a.type == CTL_PORT_NIC && b.type == CTL_PORT_NIC && port_type_pci_ok(a.dev) &&
 		pci_bind_may_be(NULL, b.dev, a.dev))
 		CTL_SET_STR(&b, ctl_port, dev, a.dev);
 	/* A node's port does not say how many; the guest does. */
-	if (CTL_HAS(wanted, ctl_port, queues))
-		what |= UINT64_C(1) << ctl_port__queues;
-	a.set &= what;
-	b.set &= what;
-	return ctl_msg_equal(&ctl_port_schema, &a, &b);
+	if (!CTL_HAS(wanted, ctl_port, queues))
+		CTL_UNMARK(&a, ctl_port, queues);
+	return !ctl_find_difference(&ctl_port_schema, &a, &b, what);
 }
 
 bool state_is_nic_port(const struct ctl_port *port)
@@ -365,7 +372,8 @@ bool state_is_nic_port(const struct ctl_port *port)
 	return strchr(port->name, ':') != NULL;
 }
 
-bool state_same_link(const struct ctl_link *a, const struct ctl_link *b)
+bool state_same_link(const struct ctl_link *a, const struct ctl_link *wanted)
 {
-	return a->enabled == b->enabled && !strcmp(a->a, b->a) && !strcmp(a->b, b->b);
+	return !ctl_find_change(&ctl_link_schema, a, wanted,
+		ctl_fields(&ctl_link_schema, CTL_ACCESS_SETTINGS));
 }

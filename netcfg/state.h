@@ -61,14 +61,14 @@ const struct state_vm *state_find_vm(const struct state *state, const char *name
 /** The port of NIC idx (from 0) that is connected to nothing. 0 or -ENAMETOOLONG. */
 int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct ctl_port *ret_port,
 	struct err *err);
-/** Same configuration? Fields that only report are left out. */
-bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *b);
+/** Is it already what can change of wanted? What wanted does not say may be anything. */
+bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *wanted);
 bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted);
 /** Is port what is wanted but for what can change while it exists? */
 bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted);
 /** Is it the port of a node's NIC? */
 bool state_is_nic_port(const struct ctl_port *port);
-bool state_same_link(const struct ctl_link *a, const struct ctl_link *b);
+bool state_same_link(const struct ctl_link *a, const struct ctl_link *wanted);
 
 /** Append one zeroed element to array (of *n elements of size bytes); NULL when out of memory. */
 void *state_append(void *array, unsigned *n, size_t size);

@@ -71,7 +71,7 @@ static void check_accepted(const struct ctl_struct *schema, const void *msg)
 
 	require(back);
 	for (unsigned i = 0; i < schema->n_fields; i++) {
-		require(ctl_field_is_set(msg, i) || !schema->fields[i].required);
+		require(ctl_field_is_set(msg, i) || schema->fields[i].access != CTL_ACCESS_REQ);
 		if (ctl_field_is_set(msg, i))
 			check_field(&schema->fields[i], msg);
 	}

@@ -8,14 +8,11 @@
 
 #include "pci_bind.h"
 #include "ctl_codec.h"
+#include "ctl_field.h"
 #include "port_type.h"
-#include "str.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 typedef int change_fn(struct vswitch *sw, const void *in, void *out, struct err *err);
 
@@ -386,41 +383,6 @@ static int change_link_del(struct vswitch *sw, const void *in, void *out, struct
 
 /* ---------------------------------------------------------------------------------------------- */
 
-static int make_absolute(const char *name, const char *field, char *path, size_t size,
-	struct err *err)
-{
-	char dir[PATH_MAX], *absolute;
-	size_t len;
-
-	if (path[0] == '/' || path[0] == '\0')
-		return 0;
-	absolute = getcwd(dir, sizeof(dir)) ? str_dup_printf("%s/%s", dir, path) : NULL;
-	if (!absolute)
-		return err_set(err, -ENOMEM, "port '%s': out of memory", name);
-	len = strlen(absolute);
-	if (len < size)
-		(void)str_copy(path, size, absolute);
-	free(absolute);
-	if (len < size)
-		return 0;
-	return err_set_field(err, -ENAMETOOLONG, field,
-		"port '%s': %s '%s' is too long as an absolute path (at most %zu bytes)", name,
-		field, path, size - 1);
-}
-
-/* A path that is not absolute counts from where the switch was started; another one may read the
- * journal. */
-static int absolute_paths(struct ctl_port *req, struct err *err)
-{
-	int r = make_absolute(req->name, "path", req->path, sizeof(req->path), err);
-
-	if (r == 0)
-		r = make_absolute(req->name, "rx_file", req->rx_file, sizeof(req->rx_file), err);
-	if (r == 0)
-		r = make_absolute(req->name, "tx_file", req->tx_file, sizeof(req->tx_file), err);
-	return r;
-}
-
 /* A NIC is called by its address, also in the journal: the name of its interface is gone once the
  * NIC is taken. A port that is asked for again by such a name is that of the NIC which it may
  * have been, rebound as was said when it was taken. */
@@ -471,9 +433,11 @@ int change_apply(struct vswitch *sw, const char *method, const void *in, void *o
 			continue;
 		if (changes[i].fn == change_port_add || changes[i].fn == change_port_set) {
 			port = *(const struct ctl_port *)in;
-			r = absolute_paths(&port, err);
+			/* A path counts from where the switch was started; another one may
+			 * read the journal. */
+			r = ctl_make_absolute(&ctl_port_schema, &port, err);
 			if (r < 0)
-				return r;
+				return err_prefix(err, "port '%s'", port.name);
 			if (changes[i].fn == change_port_add)
 				resolve_nic(&sw->model, &port);
 			in = &port;

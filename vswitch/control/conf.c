@@ -9,39 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static size_t field_size(const struct ctl_field *field)
-{
-	switch (field->kind) {
-	case CTL_KIND_BOOL:
-		return sizeof(bool);
-	case CTL_KIND_U16:
-		return sizeof(uint16_t);
-	case CTL_KIND_U32:
-	case CTL_KIND_ENUM:
-		return sizeof(uint32_t);
-	case CTL_KIND_U64:
-		return sizeof(uint64_t);
-	case CTL_KIND_STR:
-		return field->max + 1;
-	case CTL_KIND_MAC:
-		return sizeof(struct ether_addr48);
-	case CTL_KIND_VLANS:
-		return sizeof(struct vlan_set);
-	}
-	return 0;
-}
-
-/* Every message begins with its presence mask (CTL_STRUCT). */
-static uint64_t *set_mask(void *msg)
-{
-	return msg;
-}
-
-int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t besides,
+int conf_check_writable(const struct ctl_struct *schema, const void *msg, unsigned accesses,
 	const char *kind, const char *name, struct err *err)
 {
 	for (unsigned i = 0; i < schema->n_fields; i++) {
-		if (!ctl_field_is_set(msg, i) || !(schema->fields[i].show_only || besides >> i & 1))
+		if (!ctl_field_is_set(msg, i) || (schema->fields[i].access & accesses))
 			continue;
 		return err_set_field(err, -EINVAL, schema->fields[i].name,
 			"%s '%s': %s is reported by the switch and cannot be set", kind, name,
@@ -50,30 +22,39 @@ int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64
 	return 0;
 }
 
-void conf_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask)
+/* On a command line it has to be told from options, and is one word. */
+static int check_new_name(const char *kind, const char *name, struct err *err)
 {
-	for (unsigned i = 0; i < schema->n_fields; i++) {
-		const struct ctl_field *field = &schema->fields[i];
+	bool blank = strpbrk(name, " \t") != NULL;
 
-		if (!(mask >> i & 1) || !ctl_field_is_set(src, i))
-			continue;
-		memcpy((char *)dst + field->offset, (const char *)src + field->offset,
-			field_size(field));
-		*set_mask(dst) |= UINT64_C(1) << i;
-	}
+	if (name[0] != '-' && !blank)
+		return 0;
+	(void)err_set_field(err, -EINVAL, "name", "%s '%s': a name %s", kind, name,
+		blank ? "has no blanks" : "does not begin with '-', as options do");
+	return -EINVAL;
 }
 
-const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const void *old,
-	const void *wanted, uint64_t mask)
+int conf_check_new(const struct ctl_struct *schema, const void *req, const char *kind,
+	const char *name, struct err *err)
 {
-	for (unsigned i = 0; i < schema->n_fields; i++) {
-		const struct ctl_field *field = &schema->fields[i];
+	int r = conf_check_writable(schema, req, CTL_ACCESS_ADD, kind, name, err);
 
-		if ((mask >> i & 1) && ctl_field_is_set(wanted, i) &&
-			!(ctl_field_is_set(old, i) && ctl_field_equal(field, old, wanted)))
-			return field;
-	}
-	return NULL;
+	return r < 0 ? r : check_new_name(kind, name, err);
+}
+
+int conf_check_change(const struct ctl_struct *schema, const void *old, const void *req,
+	const char *kind, const char *name, struct err *err)
+{
+	const struct ctl_field *fixed =
+		ctl_find_change(schema, old, req, ctl_fields(schema, CTL_ACCESS_NEW));
+	int r = conf_check_writable(schema, req, CTL_ACCESS_SET, kind, name, err);
+
+	if (r < 0 || !fixed)
+		return r;
+	(void)err_set_field(err, -EINVAL, fixed->name,
+		"%s '%s': its %s cannot change while it exists", kind, name, fixed->name);
+	err_hint(err, "delete the %s and add it again", kind);
+	return -EINVAL;
 }
 
 /* Of one field, "-" for one that is absent. */
@@ -107,14 +88,11 @@ const char *conf_format_change(const struct ctl_struct *schema, const void *old,
 int conf_check_exists(const struct ctl_struct *schema, const void *old, const void *wanted,
 	bool exist_ok, const char *kind, const char *name, const char *error_name, struct err *err)
 {
-	for (unsigned i = 0; exist_ok && i < schema->n_fields; i++) {
-		const struct ctl_field *field = &schema->fields[i];
+	const struct ctl_field *other = ctl_find_difference(schema, old, wanted, UINT64_MAX);
 
-		if (ctl_field_is_set(old, i) == ctl_field_is_set(wanted, i) &&
-			(!ctl_field_is_set(old, i) || ctl_field_equal(field, old, wanted)))
-			continue;
-		(void)err_set_field(err, -EEXIST, field->name, "%s '%s': exists with another %s",
-			kind, name, field->name);
+	if (exist_ok && other) {
+		(void)err_set_field(err, -EEXIST, other->name, "%s '%s': exists with another %s",
+			kind, name, other->name);
 		err_name(err, error_name);
 		err_hint(err, "change it with `netcfg %s set %s`", kind, name);
 		return -EEXIST;
@@ -124,17 +102,6 @@ int conf_check_exists(const struct ctl_struct *schema, const void *old, const vo
 	(void)err_set_field(err, -EEXIST, "name", "%s '%s': exists already", kind, name);
 	err_name(err, error_name);
 	return -EEXIST;
-}
-
-int conf_check_new_name(const char *kind, const char *name, struct err *err)
-{
-	bool blank = strpbrk(name, " \t") != NULL;
-
-	if (name[0] != '-' && !blank)
-		return 0;
-	(void)err_set_field(err, -EINVAL, "name", "%s '%s': a name %s", kind, name,
-		blank ? "has no blanks" : "does not begin with '-', as options do");
-	return -EINVAL;
 }
 
 int conf_check_named(const struct ctl_ref *ref, const char *kind, struct err *err)

@@ -9,26 +9,24 @@
 #include "ctl_vswitch.h"
 #include "err.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /** Bit of field f of message T in its `set`. */
 #define CONF_BIT(T, f) (UINT64_C(1) << (T##__##f))
 
 /**
- * Refuse a request that sets a field which is only shown: ignoring it would let a misunderstanding
- * pass.
- * besides: a mask of CONF_BIT(), others that the request may not set. returns 0 or -EINVAL
+ * Refuse a request that has fields of other accesses than these (enum ctl_access, as a mask):
+ * ignoring them would let a misunderstanding pass. returns 0 or -EINVAL
  */
-int conf_check_writable(const struct ctl_struct *schema, const void *msg, uint64_t besides,
+int conf_check_writable(const struct ctl_struct *schema, const void *req, unsigned accesses,
 	const char *kind, const char *name, struct err *err);
-
-/** Copy the fields of src that are present and in mask over those of dst. */
-void conf_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask);
-
-/** The first field of mask that wanted sets and old has with another value or not at all; NULL when
- *  there is none. */
-const struct ctl_field *conf_find_change(const struct ctl_struct *schema, const void *old,
-	const void *wanted, uint64_t mask);
+/** May req ask for a new object of its name? returns 0 or -EINVAL */
+int conf_check_new(const struct ctl_struct *schema, const void *req, const char *kind,
+	const char *name, struct err *err);
+/** May req change the object that is old now: does it leave what stays? returns 0 or -EINVAL */
+int conf_check_change(const struct ctl_struct *schema, const void *old, const void *req,
+	const char *kind, const char *name, struct err *err);
 
 /** What a change from old to conf changes: "tag 10 -> 20, mtu 1500 -> 9000"; what a value was not
  *  given before, or is no more, is "-". Cut where it does not fit. Returns buf. */
@@ -42,10 +40,6 @@ const char *conf_format_change(const struct ctl_struct *schema, const void *old,
  */
 int conf_check_exists(const struct ctl_struct *schema, const void *old, const void *wanted,
 	bool exist_ok, const char *kind, const char *name, const char *error_name, struct err *err);
-
-/** Can a new object be called so? On a command line it has to be told from options and is one word.
- * returns 0 or -EINVAL */
-int conf_check_new_name(const char *kind, const char *name, struct err *err);
 
 /** A request to delete or change must say what. returns 0 or -EINVAL */
 int conf_check_named(const struct ctl_ref *ref, const char *kind, struct err *err);

@@ -3,10 +3,10 @@
 #include "conf.h"
 #include "port.h"
 
+#include "ctl_field.h"
+
 #include <errno.h>
 #include <string.h>
-
-#define SETTABLE (CONF_BIT(ctl_link, enabled) | CONF_BIT(ctl_link, mtu))
 
 /* Can the port `name`, given in `field`, become an end of the link that req describes? */
 static int check_end(const struct model *model, const struct ctl_link *req, const char *field,
@@ -60,10 +60,8 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 	struct err *err)
 {
 	const struct model_port *ends[2];
-	int r = conf_check_writable(&ctl_link_schema, req, 0, "link", req->name, err);
+	int r = conf_check_new(&ctl_link_schema, req, "link", req->name, err);
 
-	if (r == 0)
-		r = conf_check_new_name("link", req->name, err);
 	if (r < 0)
 		return r;
 	if (!CTL_HAS(req, ctl_link, a) || !CTL_HAS(req, ctl_link, b))
@@ -78,44 +76,21 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 	if (r < 0)
 		return r;
 	*ret_conf = (struct ctl_link){0};
-	CTL_SET_STR(ret_conf, ctl_link, name, req->name);
-	CTL_SET_STR(ret_conf, ctl_link, a, req->a);
-	CTL_SET_STR(ret_conf, ctl_link, b, req->b);
-	CTL_SET(ret_conf, ctl_link, enabled, true);
-	conf_merge(&ctl_link_schema, ret_conf, req, SETTABLE);
+	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_SET));
+	ctl_fill_defaults(&ctl_link_schema, ret_conf, UINT64_MAX);
 	return check_mtu(ret_conf, ends, err);
-}
-
-static int check_ends_same(const struct model_link *link, const struct ctl_link *req,
-	struct err *err)
-{
-	const char *field = NULL;
-
-	if (CTL_HAS(req, ctl_link, a) && strcmp(req->a, link->conf.a) != 0)
-		field = "a";
-	else if (CTL_HAS(req, ctl_link, b) && strcmp(req->b, link->conf.b) != 0)
-		field = "b";
-	if (!field)
-		return 0;
-	(void)err_set_field(err, -EINVAL, field, "link '%s': its ends cannot change",
-		link->conf.name);
-	err_hint(err, "delete the link and add it again");
-	return -EINVAL;
 }
 
 int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 	struct ctl_link *ret_conf, struct err *err)
 {
 	const struct model_port *ends[2] = {link->ends[0], link->ends[1]};
-	int r = conf_check_writable(&ctl_link_schema, req, CONF_BIT(ctl_link, exist_ok), "link",
-		req->name, err);
+	int r = conf_check_change(&ctl_link_schema, &link->conf, req, "link", req->name, err);
 
-	if (r == 0)
-		r = check_ends_same(link, req, err);
 	if (r < 0)
 		return r;
 	*ret_conf = link->conf;
-	conf_merge(&ctl_link_schema, ret_conf, req, SETTABLE);
+	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_OPT));
 	return check_mtu(ret_conf, ends, err);
 }
 

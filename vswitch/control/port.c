@@ -2,20 +2,16 @@
 
 #include "conf.h"
 
+#include "ctl_field.h"
 #include "port_type.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define SETTABLE                                                                              \
-	(CONF_BIT(ctl_port, bridge) | CONF_BIT(ctl_port, enabled) | CONF_BIT(ctl_port, mtu) | \
-		CONF_BIT(ctl_port, fdb_max))
-
-/* What a port is cannot change while it exists. */
-static uint64_t fixed_fields(void)
-{
-	return CONF_BIT(ctl_port, type) | CONF_BIT(ctl_port, queues) | port_type_fields();
-}
+/* They decide together what the port is to VLANs, see apply_vlan_role(). */
+#define VLAN_ROLE                                                                               \
+	(CONF_BIT(ctl_port, vlan_mode) | CONF_BIT(ctl_port, tag) | CONF_BIT(ctl_port, trunks) | \
+		CONF_BIT(ctl_port, native))
 
 static int bad(struct err *err, const char *field, const struct ctl_port *req, const char *why,
 	const char *hint)
@@ -125,7 +121,7 @@ static int apply_vlan_role(struct ctl_port *conf, const struct ctl_port *req, st
 	if (role != CTL_VLAN_TRUNK && vid == VLAN_NONE)
 		return bad(err, "native", req, "this VLAN mode needs a native VLAN",
 			"add native VLAN, or use vlan_mode trunk");
-	conf_merge(&ctl_port_schema, conf, req, CONF_BIT(ctl_port, trunks));
+	ctl_merge(&ctl_port_schema, conf, req, CONF_BIT(ctl_port, trunks));
 	role_trunk(conf, role, vid);
 	return 0;
 }
@@ -237,18 +233,16 @@ static int check_conflicts(const struct model *model, const struct ctl_port *con
 /* The caller knows what a relative path counts from. */
 static int check_absolute(const struct ctl_port *conf, struct err *err)
 {
-	const struct {
-		const char *field, *path, *why;
-	} paths[] = {
-		{"path", conf->path, "the socket path is not absolute"},
-		{"rx_file", conf->rx_file, "the path of rx_file is not absolute"},
-		{"tx_file", conf->tx_file, "the path of tx_file is not absolute"},
-	};
+	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
+		const struct ctl_field *field = &ctl_port_schema.fields[i];
+		const char *path = (const char *)conf + field->offset;
 
-	for (unsigned i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
-		if (paths[i].path[0] && paths[i].path[0] != '/')
-			return bad(err, paths[i].field, conf, paths[i].why,
-				"begin it with a slash");
+		if (!field->is_path || !path[0] || path[0] == '/')
+			continue;
+		(void)err_set_field(err, -EINVAL, field->name, "port '%s': its %s is not absolute",
+			conf->name, field->name);
+		err_hint(err, "begin it with a slash");
+		return -EINVAL;
 	}
 	return 0;
 }
@@ -257,22 +251,17 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	struct err *err)
 {
 	struct ctl_port *conf = ret_conf;
-	int r = conf_check_writable(&ctl_port_schema, req, 0, "port", req->name, err);
+	int r = conf_check_new(&ctl_port_schema, req, "port", req->name, err);
 
-	if (r == 0)
-		r = conf_check_new_name("port", req->name, err);
 	if (r < 0)
 		return r;
 	*conf = (struct ctl_port){0};
-	CTL_SET_STR(conf, ctl_port, name, req->name);
 	CTL_SET_STR(conf, ctl_port, bridge, "");
-	CTL_SET(conf, ctl_port, type, req->type); /* absent is vhost-user */
-	CTL_SET(conf, ctl_port, enabled, true);
 	conf->mtu = CTL_DEFAULT_MTU; /* not marked as set: nobody asked for it */
-	CTL_SET(conf, ctl_port, queues, CTL_DEFAULT_QUEUES);
-	CTL_SET(conf, ctl_port, fdb_max, 0);
 	role_trunk(conf, CTL_VLAN_TRUNK, VLAN_NONE);
-	conf_merge(&ctl_port_schema, conf, req, SETTABLE | fixed_fields());
+	ctl_merge(&ctl_port_schema, conf, req,
+		ctl_fields(&ctl_port_schema, CTL_ACCESS_SET) & ~VLAN_ROLE);
+	ctl_fill_defaults(&ctl_port_schema, conf, ~port_type_fields());
 	r = port_type_check(conf, err);
 	if (r < 0)
 		return err_prefix(err, "port '%s'", conf->name);
@@ -286,19 +275,6 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	if (r == 0)
 		r = apply_vlan_role(conf, req, err);
 	return r < 0 ? r : check_vlans_exist(model, conf, err);
-}
-
-static int check_fixed(const struct model_port *port, const struct ctl_port *req, struct err *err)
-{
-	const struct ctl_field *field =
-		conf_find_change(&ctl_port_schema, &port->conf, req, fixed_fields());
-
-	if (!field)
-		return 0;
-	(void)err_set_field(err, -EINVAL, field->name,
-		"port '%s': its %s cannot change while it exists", port->conf.name, field->name);
-	err_hint(err, "delete the port and add it again");
-	return -EINVAL;
 }
 
 /* A link carries every frame: what it would have to ignore is refused. */
@@ -334,15 +310,13 @@ static int check_wire_end(const struct model_port *port, const struct ctl_port *
 int port_conf_set(const struct model *model, const struct model_port *port,
 	const struct ctl_port *req, struct ctl_port *ret_conf, struct err *err)
 {
-	int r = conf_check_writable(&ctl_port_schema, req, CONF_BIT(ctl_port, exist_ok), "port",
-		req->name, err);
+	int r = conf_check_change(&ctl_port_schema, &port->conf, req, "port", req->name, err);
 
-	if (r == 0)
-		r = check_fixed(port, req, err);
 	if (r < 0)
 		return r;
 	*ret_conf = port->conf;
-	conf_merge(&ctl_port_schema, ret_conf, req, SETTABLE);
+	ctl_merge(&ctl_port_schema, ret_conf, req,
+		ctl_fields(&ctl_port_schema, CTL_ACCESS_OPT) & ~VLAN_ROLE);
 	r = check_bridge(model, ret_conf, err);
 	if (r == 0)
 		r = apply_vlan_role(ret_conf, req, err);

@@ -15,8 +15,8 @@
  * alone makes no trunk of an access port: nobody said which VLANs that is to carry.
  * VLANs that a port in a bridge names exist on the bridge; a trunk of all carries those that do.
  *
- * Kind, what only some kinds take (port_type.h: path, dev, ...) and queues stay for a port's life:
- * they are what it is. All else changes live. Pure functions; threads: any.
+ * What a port is stays for its life: the fields with access NEW (ctl_vswitch.h: type, path, dev,
+ * ...). All else changes live. Pure functions; threads: any.
  */
 #ifndef WEFT_VSWITCH_CONTROL_PORT_H
 #define WEFT_VSWITCH_CONTROL_PORT_H

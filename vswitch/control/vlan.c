@@ -109,7 +109,7 @@ int vlan_plan(const struct model *model, enum vlan_verb verb, const struct ctl_v
 	struct vlan_change *ret_change, struct err *err)
 {
 	bool bridge = CTL_HAS(req, ctl_vlan, bridge), port = CTL_HAS(req, ctl_vlan, port);
-	int r = conf_check_writable(&ctl_vlan_schema, req, 0, "vlan", "", err);
+	int r = conf_check_writable(&ctl_vlan_schema, req, CTL_ACCESS_ADD, "vlan", "", err);
 
 	if (r < 0)
 		return r;

@@ -31,28 +31,6 @@ static void check_help(const char *owner, const char *name, const char *help, bo
 		fail_msg("%s.%s: help is '%s'", owner, name, help ? help : "missing");
 }
 
-static size_t kind_size(const struct ctl_field *field)
-{
-	switch (field->kind) {
-	case CTL_KIND_BOOL:
-		return sizeof(bool);
-	case CTL_KIND_U16:
-		return sizeof(uint16_t);
-	case CTL_KIND_U32:
-	case CTL_KIND_ENUM:
-		return sizeof(uint32_t);
-	case CTL_KIND_U64:
-		return sizeof(uint64_t);
-	case CTL_KIND_STR:
-		return field->max + 1;
-	case CTL_KIND_MAC:
-		return sizeof(struct ether_addr48);
-	case CTL_KIND_VLANS:
-		return sizeof(struct vlan_set);
-	}
-	return 0;
-}
-
 static void check_bounds(const struct ctl_struct *schema, const struct ctl_field *field)
 {
 	uint64_t most = UINT64_MAX;
@@ -69,22 +47,70 @@ static void check_bounds(const struct ctl_struct *schema, const struct ctl_field
 		most = 0;
 	if (field->min > field->max || field->max > most)
 		fail_msg("%s.%s: bounds are wrong", schema->name, field->name);
-	if (field->required && field->kind == CTL_KIND_STR && !field->min)
+	if (field->access == CTL_ACCESS_REQ && field->kind == CTL_KIND_STR && !field->min)
 		fail_msg("%s.%s: is required but may be empty", schema->name, field->name);
+}
+
+/* The default is a value of the field; types are those of the message; what is for people fits. */
+static void check_attributes(const struct ctl_struct *schema, const struct ctl_field *field)
+{
+	const struct ctl_field *type = ctl_field_find(schema, "type");
+	void *msg = calloc(1, schema->size);
+	char help[CTL_HELP_SIZE];
+
+	assert_non_null(msg);
+	ctl_fill_defaults(schema, msg, UINT64_C(1) << field->idx);
+	if (ctl_field_is_set(msg, field->idx) != !!field->def)
+		fail_msg("%s.%s: default '%s' is no value of it", schema->name, field->name,
+			field->def ? field->def : "");
+	free(msg);
+	if (field->def)
+		assert_true(field->access & CTL_ACCESS_SETTINGS);
+	if (field->types) {
+		unsigned n = 0;
+
+		assert_true(type && type->kind == CTL_KIND_ENUM);
+		while (type->names[n])
+			n++;
+		assert_int_equal(field->types >> n, 0);
+	}
+	if (field->is_path)
+		assert_int_equal(field->kind, CTL_KIND_STR);
+	assert_true(strlen(ctl_field_help(schema, field, help, sizeof(help))) < sizeof(help) - 1);
+}
+
+/* Columns stand in places 1, 2, ... */
+static void check_columns(const struct ctl_struct *schema)
+{
+	uint64_t places = 0;
+
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_column *column = &schema->fields[i].column;
+
+		if (!column->place)
+			continue;
+		assert_non_null(column->title);
+		assert_false(places >> column->place & 1);
+		places |= UINT64_C(1) << column->place;
+	}
+	if (places & (places + 2))
+		fail_msg("%s: a place among the columns is empty", schema->name);
 }
 
 static void check_schema(const struct ctl_struct *schema)
 {
 	assert_true(schema->n_fields <= CTL_MAX_FIELDS);
+	check_columns(schema);
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 
 		check_help(schema->name, field->name, field->help, false);
 		check_bounds(schema, field);
+		check_attributes(schema, field);
 		assert_non_null(field->unit);
 		assert_int_equal(field->idx, i);
 		assert_true(field->offset >= sizeof(uint64_t));
-		assert_true(field->offset + kind_size(field) <= schema->size);
+		assert_true(field->offset + field->size <= schema->size);
 		assert_ptr_equal(ctl_field_find(schema, field->name),
 			field); /* so names are unique */
 		assert_int_equal(strspn(field->name, "abcdefghijklmnopqrstuvwxyz0123456789_"),
@@ -99,6 +125,29 @@ static void check_schema(const struct ctl_struct *schema)
 static void every_field_has_help_bounds_and_place(void **state)
 {
 	for_each_schema(check_schema);
+}
+
+static void check_said(const struct ctl_struct *schema, const char *name, const char *said)
+{
+	char help[CTL_HELP_SIZE];
+
+	assert_string_equal(ctl_field_help(schema, ctl_field_find(schema, name), help,
+				    sizeof(help)),
+		said);
+}
+
+static void help_says_types_and_default(void **state)
+{
+	const struct ctl_struct *port = ctl_method_find(ctl_sample_interfaces[0], "PortAdd")->in;
+	char cut[12];
+
+	check_said(port, "name", "port name");
+	check_said(port, "queues", "most queue pairs (default 16)");
+	check_said(port, "peer", "interface made in the namespace (veth)");
+	check_said(port, "mode",
+		"who listens: server = the switch (vhost-user, memif; default server)");
+	assert_string_equal(ctl_field_help(port, ctl_field_find(port, "peer"), cut, sizeof(cut)),
+		"interface m");
 }
 
 static void every_method_has_help_and_a_name_of_its_own(void **state)
@@ -264,6 +313,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_field_has_help_bounds_and_place),
+		cmocka_unit_test(help_says_types_and_default),
 		cmocka_unit_test(every_method_has_help_and_a_name_of_its_own),
 		cmocka_unit_test(every_error_has_help_and_a_code_that_comes_back),
 		cmocka_unit_test(names_are_unique_across_methods_and_errors),

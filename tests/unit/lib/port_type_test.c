@@ -199,26 +199,6 @@ static void one_thing_belongs_to_one_port(void **state)
 	}
 }
 
-/* Each field belongs to a kind or to all of them, and its help says which kinds. */
-static void help_names_the_kinds(void **state)
-{
-	uint64_t fields = port_type_fields();
-
-	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
-		const struct ctl_field *field = &ctl_port_schema.fields[i];
-
-		for (unsigned t = 0; (fields >> i & 1) && ctl_port_types[t]; t++) {
-			bool named = strstr(field->help, ctl_port_types[t]) != NULL;
-
-			/* dev has more kinds than a line has room. */
-			if (!strcmp(field->name, "dev") || named == (port_type_takes(t) >> i & 1))
-				continue;
-			fail_msg("help of %s, kind %s: '%s'", field->name, ctl_port_types[t],
-				field->help);
-		}
-	}
-}
-
 /* The table of docs/control-protocol.md: its needs and takes are those of the code. */
 static void document_agrees(void **state)
 {
@@ -266,7 +246,6 @@ int main(void)
 		cmocka_unit_test(foreign_setting_is_told_what_there_is),
 		cmocka_unit_test(what_is_not_said_is_completed),
 		cmocka_unit_test(one_thing_belongs_to_one_port),
-		cmocka_unit_test(help_names_the_kinds),
 		cmocka_unit_test(document_agrees),
 	};
 

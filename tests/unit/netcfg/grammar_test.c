@@ -274,9 +274,30 @@ static void expect(const char *page, const char *word, const char *what)
 		fail_msg("netcfg(1) does not mention %s '%s'", what, word);
 }
 
+/* "*tap* [_dev_] [_mac_]": what it needs, then in brackets what else it takes. */
+static void synopsis_of(enum ctl_port_type type, char *buf, size_t size)
+{
+	uint64_t needs = port_type_needs(type), takes = port_type_takes(type) & ~needs;
+	const uint64_t passes[] = {needs, takes};
+	int used = snprintf(buf, size, "\n*%s*", ctl_port_types[type]);
+
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
+			char word[64];
+
+			if (!(passes[pass] >> i & 1))
+				continue;
+			(void)grammar_field_word(&ctl_port_schema.fields[i], word, sizeof(word));
+			used += snprintf(buf + used, size - (size_t)used,
+				pass ? " [_%s_]" : " _%s_", word);
+		}
+	}
+	(void)snprintf(buf + used, size - (size_t)used, "\n");
+}
+
 static void manual_lists_everything(void **state)
 {
-	char *page = read_page(MAN_DIR "/netcfg.1.scd"), word[96];
+	char *page = read_page(MAN_DIR "/netcfg.1.scd"), word[96], line[160];
 
 	for (unsigned i = 0; i < grammar_n_commands; i++) {
 		(void)snprintf(word, sizeof(word), "*%s*", grammar_commands[i].name);
@@ -294,17 +315,8 @@ static void manual_lists_everything(void **state)
 		expect(page, word, "option");
 	}
 	for (unsigned i = 0; ctl_port_types[i]; i++) {
-		(void)snprintf(word, sizeof(word), "\n*%s* ", ctl_port_types[i]);
-		expect(page, word, "port type");
-	}
-	for (unsigned i = 0; i < ctl_port_schema.n_fields; i++) {
-		char field[64];
-
-		if (!(port_type_fields() >> i & 1))
-			continue;
-		(void)snprintf(word, sizeof(word), "_%s_",
-			grammar_field_word(&ctl_port_schema.fields[i], field, sizeof(field)));
-		expect(page, word, "setting of a port");
+		synopsis_of(i, line, sizeof(line));
+		expect(page, line, "port type");
 	}
 	free(page);
 }

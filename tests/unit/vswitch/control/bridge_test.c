@@ -18,20 +18,20 @@ static void new_bridge_is_complete(void **state)
 {
 	struct model_bridge *bridge = add_bridge(&model, "name br0");
 
-	assert_int_equal(bridge->conf.ageing_s, CTL_DEFAULT_AGEING_S);
-	assert_int_equal(bridge->conf.fdb_max, CTL_DEFAULT_FDB_MAX);
+	assert_int_equal(bridge->conf.ageing_s, 300);
+	assert_int_equal(bridge->conf.fdb_max, 65536);
 	assert_int_equal(bridge->conf.reserved, CTL_RESERVED_DROP);
 	assert_true(bridge_has_all_vlans(&bridge->conf));
 }
 
-static void help_tells_the_defaults(void **state)
+static void rows_tell_the_defaults(void **state)
 {
 	struct ctl_bridge req, conf;
 	struct err err = {0};
 
 	words_to_msg(&ctl_bridge_schema, &req, "name br0");
 	assert_int_equal(bridge_conf_new(&req, &conf, &err), 0);
-	check_help_tells_defaults(&ctl_bridge_schema, &req, &conf);
+	check_defaults_are_told(&ctl_bridge_schema, &req, &conf);
 }
 
 static void restricted_bridge_has_its_vlans_only(void **state)
@@ -126,7 +126,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(new_bridge_is_complete, tear_down),
-		cmocka_unit_test(help_tells_the_defaults),
+		cmocka_unit_test(rows_tell_the_defaults),
 		cmocka_unit_test_teardown(restricted_bridge_has_its_vlans_only, tear_down),
 		cmocka_unit_test_teardown(set_bridge_changes_what_is_named, tear_down),
 		cmocka_unit_test_teardown(shown_fields_cannot_be_set, tear_down),

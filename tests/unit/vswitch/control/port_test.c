@@ -296,7 +296,7 @@ static void host_port_configuration_is_complete(void **state)
 }
 
 /* Roles in VLANs are left out: they follow from each other. */
-static void help_tells_the_defaults(void **state)
+static void rows_tell_the_defaults(void **state)
 {
 	static const char *const ports[] = {"name p path /s/p", "name t type tap",
 		"name m type memif path /s/m", "name n type nic dev eth0"};
@@ -310,7 +310,7 @@ static void help_tells_the_defaults(void **state)
 		CTL_UNMARK(&conf, ctl_port, vlan_mode);
 		CTL_UNMARK(&conf, ctl_port, tag);
 		CTL_UNMARK(&conf, ctl_port, native);
-		check_help_tells_defaults(&ctl_port_schema, &req, &conf);
+		check_defaults_are_told(&ctl_port_schema, &req, &conf);
 	}
 }
 
@@ -394,7 +394,7 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(host_port_configuration_is_complete, set_up,
 			tear_down),
-		cmocka_unit_test_setup_teardown(help_tells_the_defaults, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(rows_tell_the_defaults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(host_port_settings_change_live, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(moving_a_port_counts_on_both_bridges, set_up,
 			tear_down),
