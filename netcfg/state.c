@@ -279,13 +279,9 @@ static int add_bridge(const struct topo_bridge *bridge, struct state *state)
 
 	if (!out)
 		return -ENOMEM;
-	CTL_SET_STR(out, ctl_bridge, name, bridge->name);
-	if (bridge->has_ageing)
-		CTL_SET(out, ctl_bridge, ageing_s, bridge->ageing_s);
-	if (bridge->has_vlans)
-		CTL_SET(out, ctl_bridge, vlans, bridge->vlans);
-	CTL_SET(out, ctl_bridge, reserved,
-		bridge->has_reserved ? bridge->reserved : CTL_RESERVED_FORWARD);
+	*out = bridge->conf;
+	if (!CTL_HAS(out, ctl_bridge, reserved))
+		CTL_SET(out, ctl_bridge, reserved, CTL_RESERVED_FORWARD);
 	ctl_fill_defaults(&ctl_bridge_schema, out, lab_fields(&ctl_bridge_schema));
 	return 0;
 }

@@ -73,9 +73,7 @@ struct topo_node {
 struct topo_bridge {
 	const char *name;
 	struct diag_mark mark;
-	bool has_vlans, has_ageing, has_reserved;
-	struct vlan_set vlans;
-	uint32_t ageing_s, reserved;
+	struct ctl_bridge conf; /* name, and what the file says */
 };
 
 /** A port of the switch that is no node's: the host, a NIC, files. */

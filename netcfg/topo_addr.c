@@ -162,9 +162,11 @@ bool topo_find_segment(const struct topo *topo, const struct topo_link *link, ui
 		return true;
 	}
 	if (!vid)
-		return !bridge->has_vlans && vlan_set_count(&link->trunks) == VLAN_MAX;
+		return !CTL_HAS(&bridge->conf, ctl_bridge, vlans) &&
+		       vlan_set_count(&link->trunks) == VLAN_MAX;
 	return (vid == link->native || vlan_set_has(&link->trunks, vid)) &&
-	       (!bridge->has_vlans || vlan_set_has(&bridge->vlans, vid));
+	       (!CTL_HAS(&bridge->conf, ctl_bridge, vlans) ||
+		       vlan_set_has(&bridge->conf.vlans, vid));
 }
 
 /* What an address says where: "eth1", or "eth1.10" for a VLAN interface on it. */

@@ -11,7 +11,6 @@
 static void read_bridge(struct topo_reader *reader, const struct yaml_value *value)
 {
 	struct topo *topo = reader->topo;
-	struct topo_bridge_spec spec = {0};
 	struct topo_bridge *bridge;
 	const char *name = value->key->text;
 	int node = topo_find_node(topo, name);
@@ -25,18 +24,10 @@ static void read_bridge(struct topo_reader *reader, const struct yaml_value *val
 			topo->nodes[node].mark.line);
 		return;
 	}
-	topo_schema_read(&topo_bridge_schema, value, &spec, reader->diag);
 	bridge = &topo->bridges[topo->n_bridges++];
-	*bridge = (struct topo_bridge){
-		.name = name,
-		.mark = value->key->mark,
-		.has_vlans = topo_schema_has(&topo_bridge_schema, &spec, "vlans"),
-		.has_ageing = topo_schema_has(&topo_bridge_schema, &spec, "ageing"),
-		.has_reserved = topo_schema_has(&topo_bridge_schema, &spec, "reserved"),
-		.vlans = spec.vlans,
-		.ageing_s = (uint32_t)spec.ageing,
-		.reserved = (uint32_t)spec.reserved,
-	};
+	*bridge = (struct topo_bridge){.name = name, .mark = value->key->mark};
+	topo_schema_read(&topo_bridge_schema, value, &bridge->conf, reader->diag);
+	CTL_SET_STR(&bridge->conf, ctl_bridge, name, name);
 }
 
 void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *bridges)
@@ -283,7 +274,8 @@ static bool check_bridge_vlan(struct topo_reader *reader, const struct yaml_valu
 {
 	const struct yaml_value *at = topo_yaml_get(value, key);
 
-	if (!vid || !bridge->has_vlans || vlan_set_has(&bridge->vlans, vid))
+	if (!vid || !CTL_HAS(&bridge->conf, ctl_bridge, vlans) ||
+		vlan_set_has(&bridge->conf.vlans, vid))
 		return true;
 	diag_hint(diag_add(reader->diag, at ? at->mark : value->mark, DIAG_VLAN_BRIDGE,
 			  "bridge \"%s\" has no VLAN %u", bridge->name, vid),
@@ -299,19 +291,20 @@ static bool check_has_role(struct topo_reader *reader, const struct yaml_value *
 	char vlans[64];
 	uint16_t vid = VLAN_MIN, first = 0, last;
 
-	if (!bridge->has_vlans || vlan_set_count(&bridge->vlans) == VLAN_MAX)
+	if (!CTL_HAS(&bridge->conf, ctl_bridge, vlans) ||
+		vlan_set_count(&bridge->conf.vlans) == VLAN_MAX)
 		return true;
 	for (size_t i = 0; i < sizeof(vlan_keys) / sizeof(vlan_keys[0]); i++) {
 		/* One with a bad value has its error. */
 		if (has(spec, vlan_keys[i]) || topo_yaml_get(value, vlan_keys[i]))
 			return true;
 	}
-	(void)vlan_set_next_range(&bridge->vlans, &vid, &first, &last);
+	(void)vlan_set_next_range(&bridge->conf.vlans, &vid, &first, &last);
 	diag_hint(diag_add(reader->diag, value->mark, DIAG_VLAN_ROLE,
 			  "link says no VLAN, but bridge \"%s\" has only %s: untagged frames would "
 			  "be dropped",
 			  bridge->name,
-			  vlan_set_format_short(&bridge->vlans, vlans, sizeof(vlans))),
+			  vlan_set_format_short(&bridge->conf.vlans, vlans, sizeof(vlans))),
 		"add access-vlan: %u, or interface-mode: trunk if the guest tags", first);
 	return false;
 }
@@ -321,7 +314,8 @@ static bool check_trunks(struct topo_reader *reader, const struct yaml_value *va
 {
 	uint16_t vid = VLAN_MIN, first, last;
 
-	if (!explicit_trunks || !bridge->has_vlans || vlan_set_count(&link->trunks) == VLAN_MAX)
+	if (!explicit_trunks || !CTL_HAS(&bridge->conf, ctl_bridge, vlans) ||
+		vlan_set_count(&link->trunks) == VLAN_MAX)
 		return true;
 	while (vlan_set_next_range(&link->trunks, &vid, &first, &last)) {
 		for (unsigned v = first; v <= last; v++) {

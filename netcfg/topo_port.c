@@ -3,32 +3,22 @@
 #include "capture_file.h"
 #include "ctl_field.h"
 #include "port_type.h"
-#include "str.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool has(const struct topo_port_spec *spec, const char *key)
+/* The key of a field of ctl_port; NULL = it has none. */
+static const char *key_of(const char *field)
 {
-	return topo_schema_has(&topo_port_schema, spec, key);
-}
+	const struct ctl_field *row = ctl_field_find(&ctl_port_schema, field);
 
-/* The key of a field of ctl_port. */
-static const char *key_of(const char *field, char *buf, size_t size)
-{
-	(void)str_copy(buf, size, field);
-	for (char *c = buf; *c; c++) {
-		if (*c == '_')
-			*c = '-';
-	}
-	return buf;
+	return row ? row->lab : NULL;
 }
 
 /* Where the value of that field stands in the file; the name of the port where it does not. */
 static struct diag_mark mark_of(const struct yaml_value *port, const char *field)
 {
-	char key[64];
-	const struct yaml_value *value = topo_yaml_get(port, key_of(field, key, sizeof(key)));
+	const struct yaml_value *value = key_of(field) ? topo_yaml_get(port, key_of(field)) : NULL;
 
 	return value ? value->mark : port->key->mark;
 }
@@ -52,67 +42,36 @@ static const char *absolute(struct topo_reader *reader, const char *path)
 	return text ? text : path;
 }
 
-static bool read_texts(struct topo_reader *reader, const struct yaml_value *value,
-	const struct topo_port_spec *spec, struct ctl_port *conf)
+static bool read_texts(struct topo_reader *reader, const struct yaml_value *port,
+	struct ctl_port *conf)
 {
-	const struct {
-		const char *field;
-		const struct topo_text *text;
-		bool is_file;
-	} texts[] = {
-		{"dev", &spec->dev, false},
-		{"ip", &spec->ip, false},
-		{"mac", &spec->mac, false},
-		{"owner", &spec->owner, false},
-		{"netns", &spec->netns, false},
-		{"peer", &spec->peer, false},
-		{"devargs", &spec->devargs, false},
-		{"path", &spec->path, true},
-		{"rx_file", &spec->rx_file, true},
-		{"tx_file", &spec->tx_file, true},
-	};
 	bool ok = true;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+	for (const struct yaml_value *v = port->first; v; v = v->next) {
+		struct topo_field key;
 		struct err err = {0};
-		const char *text = texts[i].text->text;
 
-		if (!text)
+		if (!topo_schema_find(&topo_port_schema, v->key->text, &key) ||
+			key.kind != TOPO_TEXT)
 			continue;
-		if (texts[i].is_file)
-			text = absolute(reader, text);
-		if (ctl_field_parse(&ctl_port_schema, conf, texts[i].field, text, &err) < 0) {
-			(void)str_copy(err.field, sizeof(err.field), texts[i].field);
-			ok = refuse(reader, value, &err);
-		}
+		if (ctl_field_parse(&ctl_port_schema, conf, key.of->name,
+			    key.of->is_path ? absolute(reader, v->text) : v->text, &err) < 0)
+			ok = refuse(reader, port, &err);
 	}
 	return ok;
 }
 
-static void read_others(const struct topo_port_spec *spec, struct ctl_port *conf)
-{
-	if (has(spec, "mode"))
-		CTL_SET(conf, ctl_port, mode, (uint32_t)spec->mode);
-	if (has(spec, "memif-id"))
-		CTL_SET(conf, ctl_port, memif_id, (uint32_t)spec->memif_id);
-	if (has(spec, "queues"))
-		CTL_SET(conf, ctl_port, queues, (uint16_t)spec->queues);
-	if (has(spec, "loop"))
-		CTL_SET(conf, ctl_port, loop, spec->loop);
-	if (has(spec, "rebind"))
-		CTL_SET(conf, ctl_port, rebind, spec->rebind);
-}
-
-static bool check_file(struct topo_reader *reader, const struct topo_port_spec *spec,
+static bool check_file(struct topo_reader *reader, const struct yaml_value *port,
 	const struct ctl_port *conf)
 {
+	const struct yaml_value *file = topo_yaml_get(port, key_of("rx_file"));
 	struct err err = {0};
 
-	if (!reader->check_files || !conf->rx_file[0] || !capture_file_check(conf->rx_file, &err))
+	if (!reader->check_files || !file || !capture_file_check(conf->rx_file, &err))
 		return true;
-	diag_hint(diag_add(reader->diag, spec->rx_file.mark, DIAG_PORT, "file \"%.80s\": %s",
-			  spec->rx_file.text, err.msg),
-		"%s", err.hint[0] ? err.hint : topo_path_hint(spec->rx_file.text, -err.code));
+	diag_hint(diag_add(reader->diag, file->mark, DIAG_PORT, "file \"%.80s\": %s", file->text,
+			  err.msg),
+		"%s", err.hint[0] ? err.hint : topo_path_hint(file->text, -err.code));
 	return false;
 }
 
@@ -123,14 +82,12 @@ static bool check_others(struct topo_reader *reader, const struct yaml_value *va
 
 	for (unsigned i = 0; i < topo->n_ports; i++) {
 		const char *field = port_type_conflict(conf, &topo->ports[i].conf);
-		char key[64];
 
 		if (!field)
 			continue;
 		diag_add(reader->diag, mark_of(value, field), DIAG_PORT,
 			"port \"%s\": its %s is in use by port \"%s\", at line %u", conf->name,
-			key_of(field, key, sizeof(key)), topo->ports[i].name,
-			topo->ports[i].mark.line);
+			key_of(field), topo->ports[i].name, topo->ports[i].mark.line);
 		return false;
 	}
 	return true;
@@ -140,26 +97,23 @@ static bool check_others(struct topo_reader *reader, const struct yaml_value *va
 static bool read_conf(struct topo_reader *reader, const struct yaml_value *value,
 	struct ctl_port *conf)
 {
-	struct topo_port_spec spec = {0};
 	unsigned errors = reader->diag->n;
 	struct err err = {0};
 
-	topo_schema_read(&topo_port_schema, value, &spec, reader->diag);
-	if (!has(&spec, "type") && reader->diag->n == errors)
+	topo_schema_read(&topo_port_schema, value, conf, reader->diag);
+	if (!CTL_HAS(conf, ctl_port, type) && reader->diag->n == errors)
 		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_MISSING_KEY,
 				  "port \"%s\" has no \"type\"", value->key->text),
 			"add \"type: tap\", or another kind");
 	if (reader->diag->n != errors)
 		return false;
 	CTL_SET_STR(conf, ctl_port, name, value->key->text);
-	CTL_SET(conf, ctl_port, type, (uint32_t)spec.type);
-	read_others(&spec, conf);
-	if (!read_texts(reader, value, &spec, conf))
+	if (!read_texts(reader, value, conf))
 		return false;
 	if (port_type_check(conf, &err) < 0)
 		return refuse(reader, value, &err);
 	port_type_complete(conf);
-	return check_file(reader, &spec, conf) && check_others(reader, value, conf);
+	return check_file(reader, value, conf) && check_others(reader, value, conf);
 }
 
 static bool check_name(struct topo_reader *reader, const struct yaml_value *key)

@@ -106,43 +106,9 @@ static const struct topo_field node_fields[] = {
 	LATER("labels"),
 };
 
-static const char *const reserved_names[] = {"forward", "drop", NULL};
-
+/* Ports, and the rest of bridges: the rows of their messages. */
 static const struct topo_field bridge_fields[] = {
-	KEY(topo_bridge_spec, "vlans", vlans, TOPO_VLANS, "VLANs that exist on it (all)"),
-	NUM(topo_bridge_spec, "ageing", ageing, TOPO_NUMBER, 0, 1000000,
-		"seconds after which an idle address is forgotten (300); 0 = never"),
-	WORD(topo_bridge_spec, "reserved", reserved, reserved_names,
-		"what happens to frames to 01:80:c2:00:00:00 to 0f"),
 	LATER("stp"),
-};
-
-static const struct topo_field port_fields[] = {
-	WORD(topo_port_spec, "type", type, ctl_port_types, "port type"),
-	KEY(topo_port_spec, "dev", dev, TOPO_TEXT,
-		"interface, or PCI address (nic), or the interface to make (tap, veth)"),
-	KEY(topo_port_spec, "ip", ip, TOPO_TEXT,
-		"ADDRESS/PREFIX put on the host's interface (tap) or on the peer (veth)"),
-	KEY(topo_port_spec, "mac", mac, TOPO_TEXT,
-		"address of the host's side (tap) or of the peer (veth)"),
-	KEY(topo_port_spec, "owner", owner, TOPO_TEXT, "user who may open the interface (tap)"),
-	KEY(topo_port_spec, "netns", netns, TOPO_TEXT, "network namespace, name or path (veth)"),
-	KEY(topo_port_spec, "peer", peer, TOPO_TEXT, "interface made in the namespace (veth)"),
-	KEY(topo_port_spec, "rebind", rebind, TOPO_BOOL,
-		"return the NIC to the kernel's driver when the port goes (nic)"),
-	KEY(topo_port_spec, "rx-file", rx_file, TOPO_TEXT,
-		"capture file replayed into the switch (pcap)"),
-	KEY(topo_port_spec, "tx-file", tx_file, TOPO_TEXT,
-		"capture file of what the switch sends (pcap)"),
-	KEY(topo_port_spec, "loop", loop, TOPO_BOOL, "replay for ever (pcap)"),
-	KEY(topo_port_spec, "path", path, TOPO_TEXT, "unix socket (vhost-user, memif)"),
-	WORD(topo_port_spec, "mode", mode, ctl_sock_modes,
-		"who listens (vhost-user, memif): server = the switch"),
-	NUM(topo_port_spec, "memif-id", memif_id, TOPO_NUMBER, 0, UINT32_MAX,
-		"number of the interface on its socket (memif)"),
-	KEY(topo_port_spec, "devargs", devargs, TOPO_TEXT,
-		"device arguments as DPDK takes them (dpdk)"),
-	NUM(topo_port_spec, "queues", queues, TOPO_NUMBER, 1, 16, "most queue pairs (16)"),
 };
 
 static const char *const mode_names[] = {"link", "bridge", NULL};
@@ -254,14 +220,15 @@ static const struct foreign_word step_words[] = {
 
 #define SCHEMA(name, what, words)                         \
 	const struct topo_schema topo_##name##_schema = { \
-		what, name##_fields, ARRAY_LEN(name##_fields), words}
+		what, name##_fields, ARRAY_LEN(name##_fields), NULL, words}
 SCHEMA(root, "a lab", root_words);
 SCHEMA(defaults, "defaults", NULL);
 SCHEMA(ready, "\"ready\"", NULL);
 SCHEMA(image, "an image", NULL);
 SCHEMA(node, "a node", node_words);
-SCHEMA(bridge, "a bridge", bridge_words);
-SCHEMA(port, "a port", port_words);
+const struct topo_schema topo_bridge_schema = {
+	"a bridge", bridge_fields, ARRAY_LEN(bridge_fields), &ctl_bridge_schema, bridge_words};
+const struct topo_schema topo_port_schema = {"a port", NULL, 0, &ctl_port_schema, port_words};
 SCHEMA(link, "a link", link_words);
 SCHEMA(step, "a step", step_words);
 
@@ -271,14 +238,61 @@ const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defau
 
 /* Reading */
 
-static const struct topo_field *find_field(const struct topo_schema *schema, const char *name)
+static struct topo_field key_of_field(const struct ctl_field *field)
 {
-	for (unsigned i = 0; i < schema->n_fields; i++) {
-		if (!strcmp(schema->fields[i].name, name))
-			return &schema->fields[i];
+	static const enum topo_kind kinds[] = {
+		[CTL_KIND_BOOL] = TOPO_BOOL,
+		[CTL_KIND_U16] = TOPO_NUMBER,
+		[CTL_KIND_U32] = TOPO_NUMBER,
+		[CTL_KIND_U64] = TOPO_NUMBER,
+		[CTL_KIND_STR] = TOPO_TEXT,
+		[CTL_KIND_MAC] = TOPO_TEXT,
+		[CTL_KIND_VLANS] = TOPO_VLANS,
+		[CTL_KIND_ENUM] = TOPO_WORD,
+	};
+
+	return (struct topo_field){field->lab, kinds[field->kind], field->offset, field->size,
+		field->min, field->max, field->names, field->help, field->idx, field};
+}
+
+bool topo_schema_key(const struct topo_schema *schema, unsigned i, struct topo_field *ret_field)
+{
+	unsigned n = schema->msg ? schema->msg->n_fields : 0;
+
+	if (i < schema->n_fields) {
+		*ret_field = schema->fields[i];
+		ret_field->idx = (uint8_t)i;
+		return true;
+	}
+	i -= schema->n_fields;
+	for (unsigned f = 0; f < n; f++) {
+		if (!schema->msg->fields[f].lab || i--)
+			continue;
+		*ret_field = key_of_field(&schema->msg->fields[f]);
+		return true;
+	}
+	return false;
+}
+
+bool topo_schema_find(const struct topo_schema *schema, const char *name,
+	struct topo_field *ret_field)
+{
+	struct topo_field field;
+
+	for (unsigned i = 0; topo_schema_key(schema, i, &field); i++) {
+		if (strcmp(field.name, name) != 0)
+			continue;
+		if (ret_field)
+			*ret_field = field;
+		return true;
 	}
 	name = former_word(name);
-	return name ? find_field(schema, name) : NULL;
+	return name && topo_schema_find(schema, name, ret_field);
+}
+
+static bool has_key(const struct topo_schema *schema, const char *name)
+{
+	return topo_schema_find(schema, name, NULL);
 }
 
 /* A key where another map has it. */
@@ -290,13 +304,13 @@ static void hint_misplaced(const struct topo_schema *schema, const char *key,
 		const char *name;
 	} others[] = {{&topo_link_schema, "link"}, {&topo_node_schema, "node"}};
 
-	if (schema != &topo_root_schema && find_field(&topo_root_schema, key)) {
+	if (schema != &topo_root_schema && has_key(&topo_root_schema, key)) {
 		diag_hint(item, "\"%s\" belongs at the top level: remove the spaces before it",
 			key);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
-		if (schema == others[i].schema || !find_field(others[i].schema, key))
+		if (schema == others[i].schema || !has_key(others[i].schema, key))
 			continue;
 		if (schema == &topo_defaults_schema)
 			diag_hint(item, "\"%s\" is a key of a %s: write %s: { %s: ... }", key,
@@ -315,7 +329,7 @@ static bool hint_glued(const struct topo_schema *schema, const struct yaml_value
 	char name[32];
 
 	(void)snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - key->text : 0), key->text);
-	if (!colon || !key->plain || !find_field(schema, name))
+	if (!colon || !key->plain || !has_key(schema, name))
 		return false;
 	diag_hint(item, "write \"%s: %.40s\", with a blank after the colon", name, colon + 1);
 	return true;
@@ -326,6 +340,7 @@ static void unknown_key(const struct topo_schema *schema, const struct yaml_valu
 {
 	const char *names[64];
 	const char *nearest, *ours = schema->words ? foreign_find(schema->words, key->text) : NULL;
+	struct topo_field field;
 	unsigned n = 0;
 	struct diag_item *item = diag_add(diag, key->mark, DIAG_UNKNOWN_KEY,
 		"%s has no key \"%.40s\"", schema->what, key->text);
@@ -333,13 +348,13 @@ static void unknown_key(const struct topo_schema *schema, const struct yaml_valu
 	if (hint_glued(schema, key, item))
 		return;
 	if (ours) {
-		diag_hint(item, find_field(schema, ours) ? "did you mean \"%s\"?" : "%s", ours);
+		diag_hint(item, has_key(schema, ours) ? "did you mean \"%s\"?" : "%s", ours);
 		return;
 	}
 
-	for (unsigned i = 0; i < schema->n_fields; i++) {
-		if (schema->fields[i].kind != TOPO_LATER)
-			names[n++] = schema->fields[i].name;
+	for (unsigned i = 0; topo_schema_key(schema, i, &field); i++) {
+		if (field.kind != TOPO_LATER && n < ARRAY_LEN(names))
+			names[n++] = field.name;
 	}
 	nearest = str_nearest(key->text, names, n);
 	if (nearest)
@@ -621,23 +636,32 @@ static bool read_text(const struct topo_field *field, const struct yaml_value *v
 	return true;
 }
 
-static bool read_value(const struct topo_field *field, const struct yaml_value *value, void *at,
-	struct diag *diag)
+union topo_value {
+	struct topo_text text;
+	bool truth;
+	uint64_t number;
+	struct vlan_set vlans;
+	const struct yaml_value *yaml;
+};
+
+static bool read_value(const struct topo_field *field, const struct yaml_value *value,
+	union topo_value *ret, struct diag *diag)
 {
 	switch (field->kind) {
 	case TOPO_TEXT:
-		return read_text(field, value, at, diag);
+		return read_text(field, value, &ret->text, diag);
 	case TOPO_BOOL:
-		return topo_yaml_bool(value, at) || wrong_type(field, value, "true or false", diag);
+		return topo_yaml_bool(value, &ret->truth) ||
+		       wrong_type(field, value, "true or false", diag);
 	case TOPO_NUMBER:
 	case TOPO_VLAN:
-		return read_number(field, value, at, diag);
+		return read_number(field, value, &ret->number, diag);
 	case TOPO_SIZE:
-		return read_size(field, value, at, diag);
+		return read_size(field, value, &ret->number, diag);
 	case TOPO_VLANS:
-		return read_vlans(field, value, at, diag);
+		return read_vlans(field, value, &ret->vlans, diag);
 	case TOPO_WORD:
-		return read_word(field, value, at, diag);
+		return read_word(field, value, &ret->number, diag);
 	case TOPO_MAP_OF:
 		if (value->kind != YAML_MAP && !topo_yaml_is_null(value))
 			return wrong_type(field, value, "a map", diag);
@@ -653,8 +677,30 @@ static bool read_value(const struct topo_field *field, const struct yaml_value *
 	case TOPO_RAW:
 		break;
 	}
-	*(const struct yaml_value **)at = value;
+	ret->yaml = value;
 	return true;
+}
+
+/* Texts of messages are the caller's to parse: they may name files. */
+static bool is_left(const struct topo_field *field)
+{
+	return field->of && field->kind == TOPO_TEXT;
+}
+
+static void store(const struct topo_field *field, const union topo_value *value, void *spec)
+{
+	bool is_number = field->kind == TOPO_NUMBER || field->kind == TOPO_WORD;
+	char *at = (char *)spec + field->offset;
+
+	if (is_left(field))
+		return;
+	if (is_number && field->size == sizeof(uint16_t))
+		*(uint16_t *)at = (uint16_t)value->number;
+	else if (is_number && field->size == sizeof(uint32_t))
+		*(uint32_t *)at = (uint32_t)value->number;
+	else
+		memcpy(at, value, field->size);
+	*(uint64_t *)spec |= UINT64_C(1) << field->idx;
 }
 
 bool topo_schema_is_map(const struct yaml_value *value, const char *what, struct diag *diag)
@@ -670,17 +716,16 @@ bool topo_schema_is_map(const struct yaml_value *value, const char *what, struct
 void topo_schema_read(const struct topo_schema *schema, const struct yaml_value *map, void *spec,
 	struct diag *diag)
 {
-	uint64_t *set = spec;
-
 	if (!map || !topo_schema_is_map(map, schema->what, diag))
 		return;
 	for (const struct yaml_value *v = map->first; v; v = v->next) {
-		const struct topo_field *field = find_field(schema, v->key->text);
+		union topo_value value = {0};
+		struct topo_field field;
 
-		if (!field)
+		if (!topo_schema_find(schema, v->key->text, &field))
 			unknown_key(schema, v->key, diag);
-		else if (read_value(field, v, (char *)spec + field->offset, diag))
-			*set |= UINT64_C(1) << (field - schema->fields);
+		else if (read_value(&field, v, &value, diag))
+			store(&field, &value, spec);
 	}
 }
 
@@ -701,7 +746,7 @@ void topo_schema_inherit(const struct topo_schema *schema, void *spec, const voi
 
 bool topo_schema_has(const struct topo_schema *schema, const void *spec, const char *key)
 {
-	const struct topo_field *field = find_field(schema, key);
+	struct topo_field field;
 
-	return field && *(const uint64_t *)spec >> (field - schema->fields) & 1;
+	return topo_schema_find(schema, key, &field) && *(const uint64_t *)spec >> field.idx & 1;
 }

@@ -3,11 +3,13 @@
  *
  * One table per kind of map. Reading a map through its table checks names, types and bounds, stores
  * the values in a spec (a struct whose first member is the mask of keys that are set), and names
- * what is wrong. Manual page and parser are held together by a test that walks these tables.
+ * what is wrong. The spec of a bridge or a port is the message of the control protocol, whose rows
+ * (`lab`) are the table. Manual page and parser are held together by a test that walks the tables.
  */
 #ifndef WEFT_NETCFG_TOPO_SCHEMA_H
 #define WEFT_NETCFG_TOPO_SCHEMA_H
 
+#include "ctl_schema.h"
 #include "ether.h"
 #include "topo_yaml.h"
 
@@ -41,12 +43,15 @@ struct topo_field {
 	uint64_t min, max;
 	const char *const *names;
 	const char *help;
+	uint8_t idx;                /* of its bit in the mask; of a table's row, its place */
+	const struct ctl_field *of; /* of a message; NULL = of a spec */
 };
 
 struct topo_schema {
 	const char *what; /* "a node" */
 	const struct topo_field *fields;
 	unsigned n_fields;
+	const struct ctl_struct *msg;     /* its fields with a key are keys, too; NULL = none */
 	const struct foreign_word *words; /* what others call its keys; NULL = none */
 };
 
@@ -83,20 +88,6 @@ struct topo_node_spec {
 	const struct yaml_value *after, *ipv4, *ipv6, *gateway, *ready;
 };
 
-struct topo_bridge_spec {
-	uint64_t set;
-	struct vlan_set vlans;
-	uint64_t ageing, reserved;
-};
-
-/** The fields of ctl_port that only some kinds take, and queues. */
-struct topo_port_spec {
-	uint64_t set;
-	struct topo_text path, dev, devargs, mac, owner, ip, netns, peer, rx_file, tx_file;
-	uint64_t type, mode, memif_id, queues;
-	bool loop, rebind;
-};
-
 struct topo_link_spec {
 	uint64_t set;
 	const struct yaml_value *endpoints, *mesh;
@@ -120,7 +111,15 @@ extern const struct topo_schema topo_root_schema, topo_defaults_schema, topo_rea
 	topo_step_schema;
 extern const struct topo_schema *const topo_schemas[]; /* all of them, NULL-terminated */
 
-/** Read map (NULL or nothing = empty) into spec, zeroed before. Errors to diag. */
+/** The i-th key of the maps; false = there are no more. */
+bool topo_schema_key(const struct topo_schema *schema, unsigned i, struct topo_field *ret_field);
+/** The key of that name, or former name; false = there is none. ret_field may be NULL. */
+bool topo_schema_find(const struct topo_schema *schema, const char *name,
+	struct topo_field *ret_field);
+/**
+ * Read map (NULL or nothing = empty) into spec, zeroed before. Errors to diag. Texts of a message
+ * are checked to be texts only, and not stored.
+ */
 void topo_schema_read(const struct topo_schema *schema, const struct yaml_value *map, void *spec,
 	struct diag *diag);
 /** Copy from base what spec does not set. */

@@ -147,15 +147,12 @@ static bool options_parse_somewhere(struct command *command)
 
 static bool is_lab_key(const char *word)
 {
-	size_t len = strcspn(word, ":");
+	char name[64];
 
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(word, ":"), word);
 	for (const struct topo_schema *const *schema = topo_schemas; *schema; schema++) {
-		for (unsigned i = 0; i < (*schema)->n_fields; i++) {
-			const char *name = (*schema)->fields[i].name;
-
-			if (strlen(name) == len && !memcmp(name, word, len))
-				return true;
-		}
+		if (topo_schema_find(*schema, name, NULL))
+			return true;
 	}
 	return false;
 }

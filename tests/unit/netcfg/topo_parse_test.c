@@ -124,7 +124,7 @@ static void ranges_groups_and_meshes_resolve(void **state)
 	assert_int_equal(link->native, 10);
 	assert_int_equal(vlan_set_count(&link->trunks), 10);
 	assert_false(topo.links[1].enabled);
-	assert_int_equal(topo.bridges[0].ageing_s, 60);
+	assert_int_equal(topo.bridges[0].conf.ageing_s, 60);
 	topo_done(&topo);
 	free(good_text);
 }
@@ -250,8 +250,10 @@ static void manual_lists_every_key(void **state)
 	char *page = read_file(MAN_DIR, "weft-lab.5.scd", &size), word[64];
 
 	for (unsigned i = 0; topo_schemas[i]; i++) {
-		for (unsigned f = 0; f < topo_schemas[i]->n_fields; f++) {
-			(void)snprintf(word, sizeof(word), "*%s*", topo_schemas[i]->fields[f].name);
+		struct topo_field key;
+
+		for (unsigned k = 0; topo_schema_key(topo_schemas[i], k, &key); k++) {
+			(void)snprintf(word, sizeof(word), "*%s*", key.name);
 			if (!strstr(page, word))
 				fail_msg("weft-lab(5) does not mention the key %s of %s", word,
 					topo_schemas[i]->what);
