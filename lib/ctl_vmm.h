@@ -40,18 +40,23 @@ CTL_STRUCT(ctl_vm, CTL_VM_FIELDS);
 	F(T, U32, timeout_s, OPT, 0, 3600, "s", "pull the plug after this long", .def = "10")
 CTL_STRUCT(ctl_stop, CTL_STOP_FIELDS);
 
-#define CTL_NIC_FIELDS(F, T)                                                         \
-	F(T, U32, nic, OPT, 0, 255, "", "number of the network device, from 0")      \
-	F(T, MAC, mac, OPT, 0, 0, "", "address")                                     \
-	F(T, STR, path, OPT, 0, CTL_PATH_MAX, "", "vhost-user socket")               \
-	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes, "who listens: server = the VMM") \
-	F(T, ENUM, state, OPT, 0, 0, ctl_conn_states, "connection state")            \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "set by SetLink")                         \
-	F(T, BOOL, link, OPT, 0, 1, "", "what the guest sees")                       \
-	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that the guest uses")   \
-	F(T, U32, mtu, OPT, 0, 65535, "bytes", "MTU offered; 0 = none")              \
-	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use")        \
-	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times the back-end connected")  \
+#define CTL_NIC_FIELDS(F, T)                                                                 \
+	F(T, U32, nic, OPT, 0, 255, "", "number of the network device, from 0",              \
+		CTL_COLUMN(1, "NIC", BRIEF))                                                 \
+	F(T, MAC, mac, OPT, 0, 0, "", "address", CTL_COLUMN(2, "MAC", BRIEF))                \
+	F(T, STR, path, OPT, 0, CTL_PATH_MAX, "", "vhost-user socket")                       \
+	F(T, ENUM, mode, OPT, 0, 0, ctl_sock_modes, "who listens: server = the VMM")         \
+	F(T, ENUM, state, OPT, 0, 0, ctl_conn_states, "connection state",                    \
+		CTL_COLUMN(4, "STATE", BRIEF))                                               \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "set by SetLink")                                 \
+	F(T, BOOL, link, OPT, 0, 1, "", "what the guest sees", CTL_COLUMN(3, "LINK", BRIEF)) \
+	F(T, U16, queue_pairs, OPT, 0, 256, "", "queue pairs that the guest uses",           \
+		CTL_COLUMN(6, "QUEUES", TABLE))                                              \
+	F(T, U32, mtu, OPT, 0, 65535, "bytes", "MTU offered; 0 = none",                      \
+		CTL_COLUMN(5, "MTU", TABLE))                                                 \
+	F(T, U64, features, OPT, 0, UINT64_MAX, "", "virtio features in use")                \
+	F(T, U64, connects, OPT, 0, UINT64_MAX, "", "times the back-end connected",          \
+		CTL_COLUMN(7, "CONNECTS", TABLE))                                            \
 	F(T, STR, last_error, OPT, 0, 255, "", "why the last connection ended")
 CTL_STRUCT(ctl_nic, CTL_NIC_FIELDS);
 

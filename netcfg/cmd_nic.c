@@ -12,15 +12,15 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct show_column columns[] = {
-	{"name", "INTERFACE", false, SHOW_BRIEF},
-	{"pci", "PCI", false, SHOW_BRIEF},
-	{"driver", "DRIVER", false, SHOW_BRIEF},
-	{"iommu_group", "GROUP", true, SHOW_TABLE},
-	{"mac", "MAC", false, SHOW_TABLE},
-	{"speed_mbps", "SPEED", true, SHOW_TABLE},
-	{"carrier", "CARRIER", false, SHOW_TABLE},
-	{"default_route", "DEFAULT-ROUTE", false, SHOW_TABLE},
-	{"can_bind", "BIND", false, SHOW_BRIEF},
+	{"name", "INTERFACE", false, CTL_SHOW_BRIEF},
+	{"pci", "PCI", false, CTL_SHOW_BRIEF},
+	{"driver", "DRIVER", false, CTL_SHOW_BRIEF},
+	{"iommu_group", "GROUP", true, CTL_SHOW_TABLE},
+	{"mac", "MAC", false, CTL_SHOW_TABLE},
+	{"speed_mbps", "SPEED", true, CTL_SHOW_TABLE},
+	{"carrier", "CARRIER", false, CTL_SHOW_TABLE},
+	{"default_route", "DEFAULT-ROUTE", false, CTL_SHOW_TABLE},
+	{"can_bind", "BIND", false, CTL_SHOW_BRIEF},
 };
 
 /* What the last column says: can the switch have it? */

@@ -17,15 +17,15 @@
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct show_column node_columns[] = {
-	{"name", "NODE", false, SHOW_BRIEF},
-	{"state", "STATE", false, SHOW_BRIEF},
-	{"ready", "READY", false, SHOW_BRIEF},
-	{"vcpus", "VCPUS", true, SHOW_TABLE},
-	{"memory_bytes", "MEMORY", true, SHOW_TABLE},
-	{"memory_used_bytes", "USED", true, SHOW_TABLE},
-	{"nics", "NICS", true, SHOW_TABLE},
-	{"uptime_s", "UPTIME", true, SHOW_BRIEF},
-	{"pid", "PID", true, SHOW_TABLE},
+	{"name", "NODE", false, CTL_SHOW_BRIEF},
+	{"state", "STATE", false, CTL_SHOW_BRIEF},
+	{"ready", "READY", false, CTL_SHOW_BRIEF},
+	{"vcpus", "VCPUS", true, CTL_SHOW_TABLE},
+	{"memory_bytes", "MEMORY", true, CTL_SHOW_TABLE},
+	{"memory_used_bytes", "USED", true, CTL_SHOW_TABLE},
+	{"nics", "NICS", true, CTL_SHOW_TABLE},
+	{"uptime_s", "UPTIME", true, CTL_SHOW_BRIEF},
+	{"pid", "PID", true, CTL_SHOW_TABLE},
 };
 
 static void size_text(uint64_t bytes, char *buf, size_t size)
@@ -107,16 +107,8 @@ static int show_nodes(const struct opts *opts, const struct actual *actual, cons
 	return code;
 }
 
-static const struct show_column nic_columns[] = {
-	{"node", "NODE", false, SHOW_BRIEF},
-	{"nic", "NIC", true, SHOW_BRIEF},
-	{"mac", "MAC", false, SHOW_BRIEF},
-	{"link", "LINK", false, SHOW_BRIEF},
-	{"state", "STATE", false, SHOW_BRIEF},
-	{"mtu", "MTU", true, SHOW_TABLE},
-	{"queue_pairs", "QUEUES", true, SHOW_TABLE},
-	{"connects", "CONNECTS", true, SHOW_TABLE},
-};
+/* Before the columns of the messages. */
+static const struct show_column node_column = {"node", "NODE", false, CTL_SHOW_BRIEF};
 
 struct nic_rows {
 	struct show *show;
@@ -127,13 +119,13 @@ static int nic_row(void *ctx, const void *row)
 {
 	struct nic_rows *rows = ctx;
 	const struct ctl_nic *nic = row;
-	const char *texts[ARRAY_LEN(nic_columns)] = {NULL};
+	const char *texts[1 + SHOW_MAX_COLUMNS] = {NULL};
 	char name[16];
 	json_t *json = show_msg(&ctl_nic_schema, nic);
 
 	(void)snprintf(name, sizeof(name), "eth%u", nic->nic + 1);
-	texts[1] = name;
-	texts[3] = nic->link ? "up" : "down";
+	texts[1 + SHOW_COLUMN(ctl_nic, nic)] = name;
+	texts[1 + SHOW_COLUMN(ctl_nic, link)] = nic->link ? "up" : "down";
 	if (json) {
 		json_object_set_new(json, "node", json_string(rows->node));
 		json_object_set_new(json, "ifname", json_string(name));
@@ -167,8 +159,9 @@ static int nics_of(struct nic_rows *rows, const struct actual *actual, const cha
 static int show_nics(const struct opts *opts, const struct actual *actual, const char *run_dir,
 	struct grammar_request *req, struct err *err)
 {
-	struct nic_rows rows = {
-		show_begin(stdout, opts, nic_columns, ARRAY_LEN(nic_columns)), NULL};
+	struct show_column columns[1 + SHOW_MAX_COLUMNS] = {node_column};
+	unsigned n_columns = 1 + show_columns(&ctl_nic_schema, columns + 1);
+	struct nic_rows rows = {show_begin(stdout, opts, columns, n_columns), NULL};
 	int code;
 
 	do

@@ -3,6 +3,7 @@
 #include "ctl_codec.h"
 #include "str.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,25 @@ struct show {
 	size_t n_lines, n_allocated;
 	bool failed; /* out of memory */
 };
+
+unsigned show_columns(const struct ctl_struct *schema, struct show_column cols[SHOW_MAX_COLUMNS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+		bool is_number = field->kind == CTL_KIND_U16 || field->kind == CTL_KIND_U32 ||
+				 field->kind == CTL_KIND_U64;
+
+		if (!field->column.place)
+			continue;
+		assert(field->column.place <= SHOW_MAX_COLUMNS);
+		cols[field->column.place - 1] = (struct show_column){
+			field->name, field->column.title, is_number, field->column.where};
+		n++;
+	}
+	return n;
+}
 
 struct show *show_begin(FILE *out, const struct opts *opts, const struct show_column *cols,
 	unsigned n_cols)
@@ -174,14 +194,14 @@ static bool has_any(const struct show *show, unsigned col)
 static bool is_shown(const struct show *show, unsigned col)
 {
 	switch (show->cols[col].where) {
-	case SHOW_BRIEF:
+	case CTL_SHOW_BRIEF:
 		return true;
-	case SHOW_TABLE:
+	case CTL_SHOW_TABLE:
 		return !show->opts->brief;
-	case SHOW_IF_ANY:
+	case CTL_SHOW_IF_ANY:
 		return !show->opts->brief && has_any(show, col);
-	case SHOW_NOTE:
-	case SHOW_NAMED:
+	case CTL_SHOW_NOTE:
+	case CTL_SHOW_NAMED:
 		break;
 	}
 	return false;
@@ -303,7 +323,7 @@ static void draw_notes(const struct show *show)
 	bool any = false;
 
 	for (unsigned col = 0; col < show->n_cols; col++) {
-		if (show->cols[col].where != SHOW_NOTE)
+		if (show->cols[col].where != CTL_SHOW_NOTE)
 			continue;
 		for (size_t l = 0; l < show->n_lines; l++) {
 			const char *text = show->lines[l].cells[col];

@@ -1,9 +1,9 @@
 /**
  * show: rows of data drawn as a table, as brief lines, as blocks or as JSON, by the same calls.
  *
- * A caller names its columns once and adds rows; each row is a JSON object, which is what -j
- * prints. Table cells come from the same object, unless the caller gives a text for people (ages as
- * "12m20s"). So that text and JSON never disagree.
+ * A caller names its columns once, or shows messages whose rows name them, and adds rows; each row
+ * is a JSON object, which is what -j prints. Table cells come from the same object, unless the
+ * caller gives a text for people (ages as "12m20s"). So that text and JSON never disagree.
  *
  * Tables are aligned by what a terminal shows of a text, not by its bytes. On a terminal states are
  * coloured (NO_COLOR and -c never turn that off), and a last column that would not fit is cut.
@@ -25,23 +25,19 @@
 #define SHOW_JSON_VERSION 1
 #define SHOW_MAX_COLUMNS  16
 
-/** Where a column is shown, unless --columns says. Tables are to fit 80 columns. */
-enum show_where {
-	SHOW_BRIEF,  /* with -br, too */
-	SHOW_TABLE,  /* in tables */
-	SHOW_IF_ANY, /* in tables of which some row has something to say there */
-	SHOW_NOTE,   /* below the table, of each row that has something to say: long texts */
-	SHOW_NAMED,  /* only where it is asked for */
-};
-
 struct show_column {
 	const char *key;   /* of the row's JSON object */
 	const char *title; /* upper case */
 	bool right;        /* numbers */
-	enum show_where where;
+	enum ctl_where where;
 };
 
 struct show;
+
+/** The columns of such messages, as their rows tell: right-aligned if numbers. Returns how many. */
+unsigned show_columns(const struct ctl_struct *schema, struct show_column cols[SHOW_MAX_COLUMNS]);
+/** Where the column of a field is among them. */
+#define SHOW_COLUMN(T, field) (T##_schema.fields[T##__##field].column.place - 1)
 
 /** cols[n_cols] is borrowed until show_end(). NULL when out of memory. */
 struct show *show_begin(FILE *out, const struct opts *opts, const struct show_column *cols,

@@ -226,65 +226,42 @@ json_t *show_attachment_json(const struct ctl_port *port)
 
 /* Tables */
 
-static const struct show_column bridge_columns[] = {
-	{"name", "BRIDGE", false, SHOW_BRIEF},
-	{"ports", "PORTS", true, SHOW_BRIEF},
-	{"fdb_entries", "ADDRESSES", true, SHOW_BRIEF},
-	{"ageing_s", "AGEING", true, SHOW_TABLE},
-	{"vlans", "VLANS", false, SHOW_TABLE},
-	{"reserved", "RESERVED", false, SHOW_TABLE},
-};
-
 static int bridge_row(void *ctx, const void *row)
 {
 	const struct ctl_bridge *bridge = row;
 	char ageing[STR_DURATION_SIZE];
-	const char *texts[ARRAY_LEN(bridge_columns)] = {NULL};
+	const char *texts[SHOW_MAX_COLUMNS] = {NULL};
 
 	if (CTL_HAS(bridge, ctl_bridge, ageing_s))
-		texts[3] =
+		texts[SHOW_COLUMN(ctl_bridge, ageing_s)] =
 			bridge->ageing_s ? str_format_duration(ageing, bridge->ageing_s) : "never";
 	show_row(ctx, show_msg(&ctl_bridge_schema, bridge), texts);
 	return 0;
 }
 
-static const struct show_column port_columns[] = {
-	{"name", "PORT", false, SHOW_BRIEF},
-	{"type", "TYPE", false, SHOW_TABLE},
-	{"state", "STATE", false, SHOW_BRIEF},
-	{"carrier", "CARRIER", false, SHOW_BRIEF},
-	{"bridge", "BRIDGE", false, SHOW_BRIEF},
-	{"vlan_mode", "VLAN", false, SHOW_BRIEF},
-	{"mtu", "MTU", true, SHOW_TABLE},
-	{"rings", "RINGS", false, SHOW_NAMED},
-	{"queue_pairs", "QUEUES", true, SHOW_NAMED},
-	{"speed", "SPEED", true, SHOW_IF_ANY},
-	{"mode", "MODE", false, SHOW_NAMED},
-	{"path", "ENDPOINT", false, SHOW_NAMED},
-	{"last_error", "ERROR", false, SHOW_NOTE},
-};
-
 static int port_row(void *ctx, const void *row)
 {
 	const struct ctl_port *port = row;
 	char vlans[256], bridge[96], end[512], speed[16], features[512];
-	const char *texts[ARRAY_LEN(port_columns)] = {NULL};
+	const char *texts[SHOW_MAX_COLUMNS] = {NULL};
 	json_t *json = show_msg(&ctl_port_schema, port);
 
-	texts[3] = state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);
+	texts[SHOW_COLUMN(ctl_port, carrier)] =
+		state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);
 	if (port->link[0]) {
 		(void)snprintf(bridge, sizeof(bridge), "link %s", port->link);
-		texts[4] = bridge;
+		texts[SHOW_COLUMN(ctl_port, bridge)] = bridge;
 	}
-	texts[5] = port->bridge[0] ? show_port_vlans(port, vlans, sizeof(vlans)) : "-";
-	texts[9] = show_port_speed(port, speed, sizeof(speed));
-	texts[11] = show_port_end(port, end, sizeof(end));
+	texts[SHOW_COLUMN(ctl_port, vlan_mode)] =
+		port->bridge[0] ? show_port_vlans(port, vlans, sizeof(vlans)) : "-";
+	texts[SHOW_COLUMN(ctl_port, speed)] = show_port_speed(port, speed, sizeof(speed));
+	texts[SHOW_COLUMN(ctl_port, path)] = show_port_end(port, end, sizeof(end));
 	/*
 	 * How an earlier guest left is no news while the next one runs; of a device it is what is
 	 * wrong.
 	 */
 	if (port->type == CTL_PORT_VHOST_USER && port->state == CTL_CONN_RUNNING)
-		texts[12] = "-";
+		texts[SHOW_COLUMN(ctl_port, last_error)] = "-";
 	if (json && show_is_text(ctx) && CTL_HAS(port, ctl_port, features))
 		json_object_set_new(json, "features",
 			json_string(show_features(port->features, features, sizeof(features))));
@@ -292,33 +269,11 @@ static int port_row(void *ctx, const void *row)
 	return 0;
 }
 
-static const struct show_column stats_columns[] = {
-	{"name", "PORT", false, SHOW_BRIEF},
-	{"rx_bytes", "IN-OCTETS", true, SHOW_TABLE},
-	{"rx_frames", "IN-FRAMES", true, SHOW_BRIEF},
-	{"rx_multicast", "IN-MCAST", true, SHOW_NAMED},
-	{"rx_broadcast", "IN-BCAST", true, SHOW_NAMED},
-	{"rx_dropped", "IN-DROPS", true, SHOW_BRIEF},
-	{"tx_bytes", "OUT-OCTETS", true, SHOW_TABLE},
-	{"tx_frames", "OUT-FRAMES", true, SHOW_BRIEF},
-	{"tx_multicast", "OUT-MCAST", true, SHOW_NAMED},
-	{"tx_broadcast", "OUT-BCAST", true, SHOW_NAMED},
-	{"tx_dropped", "OUT-DROPS", true, SHOW_BRIEF},
-};
-
 static int stats_row(void *ctx, const void *row)
 {
 	show_row(ctx, show_msg(&ctl_port_stats_schema, row), NULL);
 	return 0;
 }
-
-static const struct show_column drop_columns[] = {
-	{"port", "PORT", false, SHOW_BRIEF},
-	{"direction", "DIRECTION", false, SHOW_BRIEF},
-	{"reason", "REASON", false, SHOW_BRIEF},
-	{"frames", "FRAMES", true, SHOW_BRIEF},
-	{"help", "MEANING", false, SHOW_TABLE},
-};
 
 static int drop_row(void *ctx, const void *row)
 {
@@ -328,11 +283,11 @@ static int drop_row(void *ctx, const void *row)
 
 /* A link joins two ports, or a port and a bridge. */
 static const struct show_column link_columns[] = {
-	{"name", "LINK", false, SHOW_BRIEF},
-	{"carrier", "STATE", false, SHOW_BRIEF},
-	{"mode", "MODE", false, SHOW_BRIEF},
-	{"vlans", "VLANS", false, SHOW_BRIEF},
-	{"mtu", "MTU", true, SHOW_TABLE},
+	{"name", "LINK", false, CTL_SHOW_BRIEF},
+	{"carrier", "STATE", false, CTL_SHOW_BRIEF},
+	{"mode", "MODE", false, CTL_SHOW_BRIEF},
+	{"vlans", "VLANS", false, CTL_SHOW_BRIEF},
+	{"mtu", "MTU", true, CTL_SHOW_TABLE},
 };
 
 static int port_link_row(void *ctx, const void *row)
@@ -388,11 +343,11 @@ static int link_rows(struct ctl_client *client, const struct ctl_ref *ref, struc
 
 /* Cisco's column order, Open vSwitch's words. */
 static const struct show_column fdb_columns[] = {
-	{"vlan", "VLAN", true, SHOW_BRIEF},
-	{"mac", "MAC", false, SHOW_BRIEF},
-	{"state", "TYPE", false, SHOW_BRIEF},
-	{"ifname", "PORT", false, SHOW_BRIEF},
-	{"age", "AGE", true, SHOW_BRIEF},
+	{"vlan", "VLAN", true, CTL_SHOW_BRIEF},
+	{"mac", "MAC", false, CTL_SHOW_BRIEF},
+	{"state", "TYPE", false, CTL_SHOW_BRIEF},
+	{"ifname", "PORT", false, CTL_SHOW_BRIEF},
+	{"age", "AGE", true, CTL_SHOW_BRIEF},
 };
 
 static int fdb_row(void *ctx, const void *row)
@@ -447,10 +402,10 @@ static int fdb_rows(struct ctl_client *client, const struct ctl_fdb *filter, str
 }
 
 static const struct show_column vlan_columns[] = {
-	{"ifname", "PORT", false, SHOW_BRIEF},
-	{"vlan", "VLAN", false, SHOW_BRIEF},
-	{"flags", "FLAGS", false, SHOW_BRIEF},
-	{"name", "NAME", false, SHOW_TABLE},
+	{"ifname", "PORT", false, CTL_SHOW_BRIEF},
+	{"vlan", "VLAN", false, CTL_SHOW_BRIEF},
+	{"flags", "FLAGS", false, CTL_SHOW_BRIEF},
+	{"name", "NAME", false, CTL_SHOW_TABLE},
 };
 
 static int vlan_row(void *ctx, const void *row)
@@ -517,67 +472,64 @@ static int vlan_rows(const struct opts *opts, struct ctl_client *client, const v
 	return code;
 }
 
-static const struct show_column worker_columns[] = {
-	{"worker", "WORKER", true, SHOW_BRIEF},
-	{"cpu", "CPU", true, SHOW_BRIEF},
-	{"busy", "BUSY", true, SHOW_BRIEF},
-	{"rings", "QUEUES", true, SHOW_BRIEF},
-	{"frames_per_s", "FRAMES/S", true, SHOW_BRIEF},
-	{"frames", "FRAMES", true, SHOW_TABLE},
-	{"moves", "MOVES", true, SHOW_TABLE},
-};
-
 static int worker_row(void *ctx, const void *row)
 {
 	const struct ctl_worker *worker = row;
 	char busy[16];
-	const char *texts[ARRAY_LEN(worker_columns)] = {NULL, NULL, busy};
+	const char *texts[SHOW_MAX_COLUMNS] = {NULL};
 
 	(void)snprintf(busy, sizeof(busy), "%u%%", worker->busy);
+	texts[SHOW_COLUMN(ctl_worker, busy)] = busy;
 	show_row(ctx, show_msg(&ctl_worker_schema, worker), texts);
 	return 0;
 }
 
-static const struct {
+/* The columns of a table are those of the messages in it, or where it has another shape its own. */
+static const struct table {
 	const char *method;
+	const struct ctl_struct *schema;
 	const struct show_column *columns;
 	unsigned n_columns;
 	ctl_row_fn *row;
 } tables[] = {
-	{"BridgeShow", bridge_columns, ARRAY_LEN(bridge_columns), bridge_row},
-	{"PortShow", port_columns, ARRAY_LEN(port_columns), port_row},
-	{"PortStats", stats_columns, ARRAY_LEN(stats_columns), stats_row},
-	{"PortDrops", drop_columns, ARRAY_LEN(drop_columns), drop_row},
-	{"LinkShow", link_columns, ARRAY_LEN(link_columns), port_link_row},
-	{"VlanShow", vlan_columns, ARRAY_LEN(vlan_columns), vlan_row},
-	{"FdbShow", fdb_columns, ARRAY_LEN(fdb_columns), fdb_row},
-	{"WorkerShow", worker_columns, ARRAY_LEN(worker_columns), worker_row},
+	{"BridgeShow", &ctl_bridge_schema, NULL, 0, bridge_row},
+	{"PortShow", &ctl_port_schema, NULL, 0, port_row},
+	{"PortStats", &ctl_port_stats_schema, NULL, 0, stats_row},
+	{"PortDrops", &ctl_drop_schema, NULL, 0, drop_row},
+	{"LinkShow", NULL, link_columns, ARRAY_LEN(link_columns), port_link_row},
+	{"VlanShow", NULL, vlan_columns, ARRAY_LEN(vlan_columns), vlan_row},
+	{"FdbShow", NULL, fdb_columns, ARRAY_LEN(fdb_columns), fdb_row},
+	{"WorkerShow", &ctl_worker_schema, NULL, 0, worker_row},
 };
 
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
 	const void *const *msgs, unsigned n_msgs, struct err *err)
 {
-	size_t i = 0;
+	struct show_column columns[SHOW_MAX_COLUMNS];
+	const struct table *table = tables;
 	struct show *show;
 	struct err draw = {0};
 	int code = 0, drawn;
 
-	while (i < ARRAY_LEN(tables) && strcmp(tables[i].method, method))
-		i++;
-	if (i == ARRAY_LEN(tables))
+	while (table < tables + ARRAY_LEN(tables) && strcmp(table->method, method))
+		table++;
+	if (table == tables + ARRAY_LEN(tables))
 		return err_set(err, -EINVAL, "method '%s' shows nothing", method);
-	show = show_begin(stdout, opts, tables[i].columns, tables[i].n_columns);
+	if (table->schema)
+		show = show_begin(stdout, opts, columns, show_columns(table->schema, columns));
+	else
+		show = show_begin(stdout, opts, table->columns, table->n_columns);
 	if (!show)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned m = 0; !code && m < n_msgs; m++) {
-		if (tables[i].row == port_link_row)
+		if (table->row == port_link_row)
 			code = link_rows(client, msgs[m], show, err);
-		else if (tables[i].row == fdb_row)
+		else if (table->row == fdb_row)
 			code = fdb_rows(client, msgs[m], show, err);
-		else if (tables[i].row == vlan_row)
+		else if (table->row == vlan_row)
 			code = vlan_rows(opts, client, msgs[m], show, err);
 		else
-			code = ctl_client_rows(client, method, msgs[m], tables[i].row, show, err);
+			code = ctl_client_rows(client, method, msgs[m], table->row, show, err);
 	}
 	drawn = code ? show_discard(show) : show_end(show, &draw);
 	if (!code && drawn < 0)

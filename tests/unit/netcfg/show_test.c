@@ -1,4 +1,5 @@
 /* Tables and JSON from the same rows; the JSON is stable, byte by byte. */
+#include "ctl_vmm.h"
 #include "ctl_vswitch.h"
 #include "show.h"
 #include "show_switch.h"
@@ -16,9 +17,9 @@
 #include <cmocka.h>
 
 static const struct show_column cols[] = {
-	{"name", "NAME", false, SHOW_BRIEF},
-	{"count", "COUNT", true, SHOW_BRIEF},
-	{"state", "STATE", false, SHOW_TABLE},
+	{"name", "NAME", false, CTL_SHOW_BRIEF},
+	{"count", "COUNT", true, CTL_SHOW_BRIEF},
+	{"state", "STATE", false, CTL_SHOW_TABLE},
 };
 
 static struct err draw_err;
@@ -65,11 +66,11 @@ static void tables_line_up(void **state)
 }
 
 static const struct show_column some[] = {
-	{"name", "NAME", false, SHOW_BRIEF},
-	{"note", "NOTE", false, SHOW_NOTE},
-	{"speed", "SPEED", true, SHOW_IF_ANY},
-	{"age_s", "AGE", true, SHOW_NAMED},
-	{"why", "ERROR", false, SHOW_IF_ANY},
+	{"name", "NAME", false, CTL_SHOW_BRIEF},
+	{"note", "NOTE", false, CTL_SHOW_NOTE},
+	{"speed", "SPEED", true, CTL_SHOW_IF_ANY},
+	{"age_s", "AGE", true, CTL_SHOW_NAMED},
+	{"why", "ERROR", false, CTL_SHOW_IF_ANY},
 };
 
 /* Draws rows[], an array, in the columns above; transfers it. */
@@ -171,6 +172,32 @@ static void features_have_names(void **state)
 	assert_string_equal(show_features(UINT64_C(1) << 63, buf, sizeof(buf)), "bit-63");
 	assert_true(strlen(show_features(UINT64_MAX, small, sizeof(small))) < sizeof(small));
 	assert_true(strlen(show_features(UINT64_MAX, buf, sizeof(buf))) < sizeof(buf));
+}
+
+static void check_columns_of(const struct ctl_struct *schema, const char *expected)
+{
+	struct show_column columns[SHOW_MAX_COLUMNS];
+	unsigned n = show_columns(schema, columns);
+	char list[256] = "";
+	int used = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		used += snprintf(list + used, sizeof(list) - (size_t)used, "%s%s%s%s", i ? " " : "",
+			columns[i].right ? ">" : "", columns[i].title,
+			columns[i].where == CTL_SHOW_BRIEF ? "!" : "");
+	assert_string_equal(list, expected);
+}
+
+static void columns_of_messages_are_those_of_their_rows(void **state)
+{
+	check_columns_of(&ctl_port_schema,
+		"PORT! TYPE STATE! CARRIER! BRIDGE! VLAN! >MTU RINGS >QUEUES >SPEED MODE ENDPOINT "
+		"ERROR");
+	check_columns_of(&ctl_nic_schema, ">NIC! MAC! LINK! STATE! >MTU >QUEUES >CONNECTS");
+	check_columns_of(&ctl_drop_schema, "PORT! DIRECTION! REASON! >FRAMES! MEANING");
+	assert_int_equal(show_columns(&ctl_event_schema, (struct show_column[SHOW_MAX_COLUMNS]){0}),
+		0);
+	assert_int_equal(SHOW_COLUMN(ctl_port, mtu), 6);
 }
 
 /* The hint lists the columns, and says first which of them may be meant. */
@@ -338,6 +365,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_line_up),
+		cmocka_unit_test(columns_of_messages_are_those_of_their_rows),
 		cmocka_unit_test(unknown_columns_are_errors),
 		cmocka_unit_test(columns_are_shown_where_they_say_something),
 		cmocka_unit_test(names_line_up_as_a_terminal_shows_them),
