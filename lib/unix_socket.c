@@ -176,12 +176,40 @@ static void lock_folder(int fd)
 
 /* ---- Our own ---- */
 
+/*
+ * What name is in the folder gets access, if it is a socket. By its inode: who can write to the
+ * folder may put a link to something else there meanwhile.
+ */
+static int set_access(int folder_fd, const char *name, const struct unix_access *access,
+	struct stat *ret_st)
+{
+	int fd = openat(folder_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	char path[32];
+
+	if (fd < 0)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (fstat(fd, ret_st) < 0)
+		r = -errno;
+	else if (!S_ISSOCK(ret_st->st_mode))
+		r = -EEXIST;
+	/* The mode first: of what is somebody else's it may not be ours to change. */
+	else if (access->mode && chmod(path, access->mode) < 0)
+		r = -errno;
+	else if ((access->uid != (uid_t)-1 || access->gid != (gid_t)-1) &&
+		 fchownat(fd, "", access->uid, access->gid, AT_EMPTY_PATH) < 0)
+		r = -errno;
+	(void)close(fd);
+	return r;
+}
+
 /* Bind the socket to name in the folder, and listen. */
-static int serve(const struct place *place, const char *name, mode_t mode, int backlog,
-	struct unix_listener *listener)
+static int serve(const struct place *place, const char *name, const struct unix_access *access,
+	int backlog, struct unix_listener *listener)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct stat st;
+	int r;
 	int len = snprintf(address.sun_path, sizeof(address.sun_path), "%.*s%s",
 		(int)(place->name - place->path), place->path, name);
 	/* Where it does not fit, through the descriptor of the folder. */
@@ -191,9 +219,10 @@ static int serve(const struct place *place, const char *name, mode_t mode, int b
 	if (bind(listener->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
 		return -errno;
 	/* Before listen(): until then nobody can connect, whatever the umask left. */
-	if (fstatat(place->folder_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		(mode && fchmodat(place->folder_fd, name, mode, 0) < 0) ||
-		listen(listener->fd, backlog) < 0)
+	r = set_access(place->folder_fd, name, access, &st);
+	if (r)
+		return r;
+	if (listen(listener->fd, backlog) < 0)
 		return -errno;
 	listener->dev = st.st_dev;
 	listener->ino = st.st_ino;
@@ -271,6 +300,14 @@ int unix_clear_dead(const char *path, const char *what, struct err *err)
 int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 	struct unix_listener *ret_listener, struct err *err)
 {
+	const struct unix_access access = {mode, (uid_t)-1, (gid_t)-1};
+
+	return unix_listen_for(&access, path, backlog, what, ret_listener, err);
+}
+
+int unix_listen_for(const struct unix_access *access, const char *path, int backlog,
+	const char *what, struct unix_listener *ret_listener, struct err *err)
+{
 	struct unix_listener listener = {.fd = -1};
 	struct place place = {path, what, NULL, -1};
 	char name[NAME_SIZE] = "";
@@ -283,7 +320,7 @@ int unix_listen(const char *path, mode_t mode, int backlog, const char *what,
 	listener.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	r = listener.fd < 0 ? -errno : make_name(&place, name, sizeof(name));
 	if (!r)
-		r = serve(&place, name, mode, backlog, &listener);
+		r = serve(&place, name, access, backlog, &listener);
 	if (r)
 		(void)err_set(err, r, "%s '%s': cannot create it: %s", what, path, strerror(-r));
 	else

@@ -7,6 +7,7 @@
 #include "host_watch.h"
 #include "log.h"
 #include "offload.h"
+#include "owner.h"
 #include "sockq_setup.h"
 
 #include <arpa/inet.h>
@@ -15,7 +16,6 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
-#include <pwd.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -332,19 +332,6 @@ static int open_veth(struct eth_port *ep, struct err *err)
 	return r < 0 ? r : open_interface(ep, err);
 }
 
-/* A user's name or number. */
-static int find_user(const char *owner, uid_t *ret_uid, struct err *err)
-{
-	const struct passwd *user = getpwnam(owner);
-	char *end;
-	unsigned long uid = strtoul(owner, &end, 10);
-
-	if (!user && (*end || end == owner || uid >= UINT32_MAX))
-		return err_set_field(err, -EINVAL, "owner", "user '%s' not found", owner);
-	*ret_uid = user ? user->pw_uid : (uid_t)uid;
-	return 0;
-}
-
 static int open_tap(struct eth_port *ep, struct err *err)
 {
 	struct host_link_info info;
@@ -360,7 +347,8 @@ static int open_tap(struct eth_port *ep, struct err *err)
 		.mac = wanted_mac(ep),
 		.ip = CTL_HAS(conf, ctl_port, ip) ? conf->ip : NULL};
 	char name[HOST_LINK_NAME_SIZE];
-	int r = tap.has_owner ? find_user(conf->owner, &tap.owner, err) : 0;
+	gid_t group;
+	int r = tap.has_owner ? owner_find(conf->owner, &tap.owner, &group, err) : 0;
 
 	if (!r)
 		r = host_tap_open(&tap, dev->fds, name, err);

@@ -247,6 +247,85 @@ static void folder_need_not_be_named_or_unlocked(void **state)
 	assert_int_equal(n_files(), 0);
 }
 
+/* chown(2) knows it by its number. */
+static void it_is_given_away(void **state)
+{
+	bool is_root = geteuid() == 0;
+	const struct unix_access access = {
+		0660, is_root ? 12345 : geteuid(), is_root ? 23456 : getegid()};
+	struct unix_listener listener;
+	struct err err = {0};
+	struct stat st;
+
+	assert_int_equal(unix_listen_for(&access, at("s"), 8, "socket", &listener, &err), 0);
+	assert_int_equal(stat(at("s"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0660);
+	assert_int_equal(st.st_uid, access.uid);
+	assert_int_equal(st.st_gid, access.gid);
+	assert_int_equal(n_files(), 1);
+	unix_listener_close(&listener, at("s"), NULL);
+	assert_int_equal(n_files(), 0);
+}
+
+/* Nothing is left of a socket that may not be given away. */
+static void giving_it_away_takes_a_privilege(void **state)
+{
+	int status;
+
+	if (!fork()) {
+		const struct unix_access access = {0, 1, (gid_t)-1};
+		struct unix_listener listener;
+		struct err err = {0};
+
+		if (!geteuid() && (chmod(folder, 0777) || setresuid(65534, 65534, 65534)))
+			_exit(2);
+		_exit(unix_listen_for(&access, at("s"), 8, "socket", &listener, &err) != -EPERM);
+	}
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(n_files(), 0);
+}
+
+int __real_bind(int fd, const struct sockaddr *address, socklen_t len);
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t len);
+
+/* Who can write to the folder puts a link to another file where a socket was just bound. */
+static const char *link_to;
+
+int __wrap_bind(int fd, const struct sockaddr *address, socklen_t len)
+{
+	const char *path = ((const struct sockaddr_un *)address)->sun_path;
+	int r = __real_bind(fd, address, len);
+
+	if (!r && link_to) {
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(symlink(link_to, path), 0);
+	}
+	return r;
+}
+
+static void links_are_not_followed(void **state)
+{
+	const struct unix_access access = {0666, geteuid(), getegid()};
+	struct unix_listener listener;
+	struct err err = {0};
+	struct stat st;
+	char victim[UNIX_PATH_MAX + 1];
+	int fd;
+
+	(void)snprintf(victim, sizeof(victim), "%s", at("victim"));
+	fd = open(victim, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	link_to = victim;
+	assert_int_equal(unix_listen_for(&access, at("s"), 8, "socket", &listener, &err), -EEXIST);
+	link_to = NULL;
+	assert_int_equal(stat(victim, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(unlink(victim), 0);
+	assert_int_equal(n_files(), 0);
+}
+
 int __real_connect(int fd, const struct sockaddr *address, socklen_t len);
 int __wrap_connect(int fd, const struct sockaddr *address, socklen_t len);
 
@@ -345,6 +424,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_comes_and_goes),
+		cmocka_unit_test(it_is_given_away),
+		cmocka_unit_test(giving_it_away_takes_a_privilege),
+		cmocka_unit_test(links_are_not_followed),
 		cmocka_unit_test(dead_socket_is_replaced),
 		cmocka_unit_test(served_socket_stays),
 		cmocka_unit_test(asked_before),
