@@ -137,8 +137,11 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 		.types = CTL_ON(DPDK), .lab = "devargs")                                          \
 	F(T, MAC, mac, NEW, 0, 0, "", "address of the host's side, or of a veth's peer",          \
 		.types = CTL_ON(TAP) | CTL_ON(VETH), .lab = "mac")                                \
-	F(T, STR, owner, NEW, 1, 63, "", "user who may open the interface", .types = CTL_ON(TAP), \
-		.lab = "owner")                                                                   \
+	F(T, STR, owner, NEW, 1, 63, "",                                                          \
+		"USER who may open the interface, or USER[:GROUP] who gets the socket",           \
+		.types = CTL_ON(VHOST_USER) | CTL_ON(TAP), .lab = "owner")                        \
+	F(T, STR, socket_mode, NEW, 1, 4, "", "mode of the socket's file, such as 0660",          \
+		.types = CTL_ON(VHOST_USER), .lab = "socket-mode")                                \
 	F(T, STR, ip, NEW, 1, 63, "", "ADDRESS/PREFIX put on the host's side, or a veth's peer",  \
 		.types = CTL_ON(TAP) | CTL_ON(VETH), .lab = "ip")                                 \
 	F(T, STR, netns, NEW, 1, CTL_PATH_MAX, "", "network namespace, name or path",             \

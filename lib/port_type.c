@@ -1,6 +1,7 @@
 #include "port_type.h"
 
 #include "ctl_field.h"
+#include "owner.h"
 #include "str.h"
 
 #include <arpa/inet.h>
@@ -213,6 +214,40 @@ static int check_files(const struct ctl_port *conf, struct err *err)
 	return 0;
 }
 
+unsigned port_type_file_mode(const char *socket_mode)
+{
+	size_t len = strlen(socket_mode);
+	bool is_octal = len == 3 || (len == 4 && socket_mode[0] == '0');
+
+	if (!is_octal || strspn(socket_mode, "01234567") != len)
+		return 0;
+	return (unsigned)strtoul(socket_mode, NULL, 8);
+}
+
+/* Whom a socket or an interface is for. */
+static int check_access(const struct ctl_port *conf, struct err *err)
+{
+	bool has_owner = CTL_HAS(conf, ctl_port, owner),
+	     has_mode = CTL_HAS(conf, ctl_port, socket_mode);
+
+	if (has_owner && !owner_is_valid(conf->owner))
+		return bad(conf, "owner", conf->owner, "is neither USER nor USER:GROUP",
+			"write a name or a number for each, without blanks", err);
+	if (has_owner && conf->type == CTL_PORT_TAP && strchr(conf->owner, ':'))
+		return bad(conf, "owner", conf->owner, "names a group, which no interface has",
+			"write the user alone", err);
+	if (has_mode && !port_type_file_mode(conf->socket_mode))
+		return bad(conf, "socket_mode", conf->socket_mode, "is not the mode of a file",
+			"write it in octal, from 0001 to 0777, such as 0660", err);
+	if ((has_owner || has_mode) && conf->type == CTL_PORT_VHOST_USER &&
+		conf->mode == CTL_SOCK_CLIENT)
+		return bad(conf, has_owner ? "owner" : "socket_mode",
+			has_owner ? conf->owner : conf->socket_mode,
+			"is for a socket of the switch, but in mode client it is the peer's",
+			"leave it out, or use mode server", err);
+	return 0;
+}
+
 /* ---- The kind as a whole --------------------------------------------------------------------- */
 
 static const char *first_field(uint64_t mask)
@@ -277,6 +312,8 @@ int port_type_check(const struct ctl_port *conf, struct err *err)
 		r = check_namespace(conf, err);
 	if (r == 0)
 		r = check_files(conf, err);
+	if (r == 0)
+		r = check_access(conf, err);
 	if (r == 0 && makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev) &&
 		!port_type_ifname_ok(conf->name)) {
 		(void)err_set_field(err, -EINVAL, "dev",

@@ -53,6 +53,8 @@ int port_type_check(const struct ctl_port *conf, struct err *err);
  */
 const char *port_type_conflict(const struct ctl_port *conf, const struct ctl_port *other);
 
+/** The mode that socket_mode writes in octal: 1..0777, or 0 where it writes none. */
+unsigned port_type_file_mode(const char *socket_mode);
 /** Is it a name that the kernel takes for an interface? */
 bool port_type_ifname_ok(const char *name);
 /** Is it a PCI address, with its domain or without: 0000:03:00.0, 03:00.0? */

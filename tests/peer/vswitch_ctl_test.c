@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -114,6 +116,53 @@ static void failed_port_leaves_nothing(void **state)
 	assert_int_equal(switch_ask(&proc, "PortAdd", "name p1 bridge br0 path $/vs.sock", &err),
 		-EADDRINUSE);
 	switch_must(&proc, "PortAdd", "name p1 bridge br0 path $/p1");
+}
+
+static void socket_is_for_whom_it_is_said_to_be(void **state)
+{
+	bool is_root = geteuid() == 0;
+	uid_t uid = is_root ? 12345 : geteuid();
+	gid_t gid = is_root ? 23456 : getegid();
+	char words[128];
+	struct ctl_port port;
+	struct stat st;
+	struct fe *fe;
+
+	(void)snprintf(words, sizeof(words), "name p path $/p owner %u:%u socket_mode 0620", uid,
+		gid);
+	switch_must(&proc, "PortAdd", words);
+	assert_int_equal(stat(switch_proc_path(&proc, "p"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0620);
+	assert_int_equal(st.st_uid, uid);
+	assert_int_equal(st.st_gid, gid);
+	assert_int_equal(switch_rows(&proc, "PortShow", "name p", &port), 1);
+	assert_string_equal(port.socket_mode, "0620");
+	fe = connect_port("p");
+	fe_destroy(fe);
+	must_fail("PortAdd", "name q path $/q owner no-such-user", -EINVAL, "InvalidParameter");
+	assert_true(access(switch_proc_path(&proc, "q"), F_OK) < 0);
+	must_fail("PortSet", "name p socket_mode 0666", -EINVAL, "InvalidParameter");
+	switch_must(&proc, "PortDel", "name p");
+	assert_true(access(switch_proc_path(&proc, "p"), F_OK) < 0);
+}
+
+/* Of a switch without the capability, which no later child of this process has. */
+static void socket_is_not_given_away_without_the_right(void **state)
+{
+	struct err err;
+
+	(void)switch_proc_stop(&proc, SIGTERM);
+	if (prctl(PR_CAPBSET_DROP, CAP_CHOWN) < 0 && geteuid() == 0)
+		skip();
+	switch_proc_restart(&proc, false);
+	assert_int_equal(switch_ask(&proc, "PortAdd", "name p path $/p owner 12345", &err),
+		ctl_error_code(&ctl_vswitch_interface, "PermissionDenied"));
+	assert_string_equal(err.msg,
+		"port 'p': owner '12345': the switch may not give a socket away");
+	assert_string_equal(err.field, "owner");
+	assert_true(err.hint[0]);
+	assert_true(access(switch_proc_path(&proc, "p"), F_OK) < 0);
+	switch_must(&proc, "PortAdd", "name p path $/p socket_mode 0600");
 }
 
 static void peers_talk_and_are_learned(void **state)
@@ -428,16 +477,13 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TEST(files_at_a_socket_path_stay),
-		TEST(long_lists_arrive_whole),
-		TEST(objects_come_and_go),
-		TEST(failed_port_leaves_nothing),
-		TEST(peers_talk_and_are_learned),
-		TEST(link_follows_both_ends),
-		TEST(killed_switch_comes_back_by_itself),
-		TEST(clean_end_leaves_no_sockets),
-		TEST(bad_usage_is_told_apart),
+		TEST(files_at_a_socket_path_stay), TEST(long_lists_arrive_whole),
+		TEST(objects_come_and_go), TEST(failed_port_leaves_nothing),
+		TEST(socket_is_for_whom_it_is_said_to_be), TEST(peers_talk_and_are_learned),
+		TEST(link_follows_both_ends), TEST(killed_switch_comes_back_by_itself),
+		TEST(clean_end_leaves_no_sockets), TEST(bad_usage_is_told_apart),
 		TEST(monitors_hear_changes),
+		TEST(socket_is_not_given_away_without_the_right), /* the last one */
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 #include "vhost_priv.h"
 
 #include "log.h"
+#include "owner.h"
+#include "port_type.h"
 #include "str.h"
 
 #include <errno.h>
@@ -386,10 +388,29 @@ static void on_retry(void *ctx)
 		(void)ev_set_events(vp->listen_source, EPOLLIN);
 }
 
-static int open_listener(struct vhost_port *vp, struct err *err)
+/* In place of what the kernel says of a socket that is to be somebody else's. */
+static int refuse_owner(const struct ctl_port *conf, struct err *err)
 {
-	int r = unix_listen(vp->path, 0, LISTEN_BACKLOG, "socket", &vp->listener, err);
+	(void)err_set_field(err, -EPERM, "owner",
+		"port '%s': owner '%s': the switch may not give a socket away", conf->name,
+		conf->owner);
+	err_hint(err, "run it as root or with CAP_CHOWN and CAP_FOWNER; "
+		      "for a group that its user is in it needs neither");
+	return -EPERM;
+}
 
+static int open_listener(struct vhost_port *vp, const struct ctl_port *conf, struct err *err)
+{
+	struct unix_access access = {port_type_file_mode(conf->socket_mode), (uid_t)-1, (gid_t)-1};
+	int r = 0;
+
+	if (CTL_HAS(conf, ctl_port, owner))
+		r = owner_find(conf->owner, &access.uid, &access.gid, err);
+	if (r)
+		return err_prefix(err, "port '%s'", vp->name);
+	r = unix_listen_for(&access, vp->path, LISTEN_BACKLOG, "socket", &vp->listener, err);
+	if (r == -EPERM && CTL_HAS(conf, ctl_port, owner))
+		return refuse_owner(conf, err);
 	if (r) {
 		(void)str_copy(err->field, sizeof(err->field), "path");
 		return err_prefix(err, "port '%s'", vp->name);
@@ -494,7 +515,7 @@ static int create_vhost(struct ev *ev, const struct ctl_port *conf,
 	if (!r)
 		r = ev_add_timer(vp->ev, on_retry, vp, &vp->retry);
 	if (!r)
-		r = vp->server ? open_listener(vp, err) : open_connector(vp);
+		r = vp->server ? open_listener(vp, conf, err) : open_connector(vp);
 	if (r) {
 		destroy_vhost(&vp->port);
 		return err->code ? r : err_set(err, r, "port '%s': %s", conf->name, strerror(-r));

@@ -34,6 +34,8 @@ static void every_kind_accepts_its_settings(void **state)
 {
 	static const char *const cases[] = {
 		"name p type vhost-user path /s/p mode client",
+		"name p type vhost-user path /s/p owner joe:kvm socket_mode 0660",
+		"name p type vhost-user path /s/p mode server owner :36 socket_mode 777",
 		"name p type nic dev enp5s0f0 rebind true",
 		"name p type nic dev 0000:05:00.0",
 		"name p type nic dev 05:1f.7",
@@ -81,6 +83,23 @@ static void bad_settings_are_named(void **state)
 		{"name p path /s/p dev eth0", "dev", "a vhost-user port has no dev"},
 		{"name p type tap netns blue", "netns", "a tap port has no netns"},
 		{"name p type veth netns b peer e owner joe", "owner", "a veth port has no owner"},
+		{"name p type veth netns b peer e socket_mode 0660", "socket_mode",
+			"a veth port has no socket-mode"},
+		{"name p type memif path /s/m owner joe", "owner", "a memif port has no owner"},
+		{"name p path /s/p owner joe:", "owner",
+			"owner 'joe:' is neither USER nor USER:GROUP"},
+		{"name p type tap owner joe:kvm", "owner",
+			"owner 'joe:kvm' names a group, which no interface has"},
+		{"name p path /s/p mode client owner joe", "owner",
+			"owner 'joe' is for a socket of the switch, but in mode client it is the "
+			"peer's"},
+		{"name p path /s/p mode client socket_mode 0660", "socket_mode", NULL},
+		{"name p path /s/p socket_mode 0680", "socket_mode",
+			"socket-mode '0680' is not the mode of a file"},
+		{"name p path /s/p socket_mode 1660", "socket_mode", NULL},
+		{"name p path /s/p socket_mode 66", "socket_mode", NULL},
+		{"name p path /s/p socket_mode 0000", "socket_mode", NULL},
+		{"name p path /s/p socket_mode 0x1f", "socket_mode", NULL},
 		{"name p type af-xdp dev e rebind true", "rebind", "an af-xdp port has no rebind"},
 		{"name p type nic dev 0000:05:00", "dev",
 			"dev '0000:05:00' is neither the name of an interface nor a PCI "

@@ -40,6 +40,7 @@ static void host_ports_come_back(void **state)
 		"name n type nic dev 0000:05:00.0 rebind true mtu 1500",
 		"name x type af-xdp dev eth1",
 		"name k type af-packet dev eth2",
+		"name s path /s/s owner joe:kvm socket_mode 0660",
 		"name t type tap dev host0 mac 52:54:00:00:00:01 owner joe ip 192.0.2.1/24 tag 9",
 		"name v type veth dev v0 netns blue peer eth0 ip 2001:db8::1/64 queues 2",
 		"name c type pcap rx_file /c/in tx_file /c/out loop true",
