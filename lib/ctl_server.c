@@ -247,6 +247,11 @@ static int call_send_row(struct ctl_call *call, const void *row)
 	return code < 0 ? code : conn_send(call->conn, text, len);
 }
 
+const struct ctl_method *ctl_call_method(const struct ctl_call *call)
+{
+	return call->method;
+}
+
 int ctl_call_send(struct ctl_call *call, const void *row)
 {
 	struct ctl_conn *conn = call->conn;

@@ -45,6 +45,8 @@ int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interfac
 /** Close all clients and unlink the socket. Not from within a handler. */
 void ctl_server_destroy(struct ctl_server *server);
 
+/** What the call asks for: one handler may serve several methods. */
+const struct ctl_method *ctl_call_method(const struct ctl_call *call);
 /** Queue one row or event of a CTL_ROWS or CTL_EVENTS call. 0, -EPIPE when the client is gone. */
 int ctl_call_send(struct ctl_call *call, const void *row);
 /**

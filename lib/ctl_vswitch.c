@@ -56,7 +56,7 @@ static const struct ctl_method methods[] = {
 	{"VlanSet", CHANGE, CTL_ONE, &ctl_vlan_schema, NONE,
 		"replace the VLANs of a bridge or a port, or name a VLAN of a bridge"},
 	{"VlanShow", READ, CTL_ROWS, &ctl_vlan_schema, &ctl_vlan_schema,
-		"list VLANs by bridge and port"},
+		"list VLANs by bridge and port; fields given are filters"},
 
 	{"FdbAdd", CHANGE, CTL_ONE, &ctl_fdb_schema, NONE, "add a static address"},
 	{"FdbDel", CHANGE, CTL_ONE, &ctl_fdb_schema, NONE, "delete an address"},

@@ -279,23 +279,7 @@ CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 	F(T, STR, detail, OPT, 0, 255, "", "more, for people")
 CTL_STRUCT(ctl_event, CTL_EVENT_FIELDS);
 
-/**
- * Methods (in -> out):
- *   SwitchShow  {} -> ctl_switch       WorkerShow  {} -> rows of ctl_worker
- *   BridgeAdd   ctl_bridge -> {}     BridgeSet ctl_bridge -> {}   BridgeDel ctl_ref -> {}
- *   BridgeShow  ctl_ref -> rows of ctl_bridge
- *   PortAdd     ctl_port -> {}       PortSet   ctl_port -> {}     PortDel   ctl_ref -> {}
- *   PortShow    ctl_ref -> rows of ctl_port
- *   PortStats   ctl_ref -> rows of ctl_port_stats     PortDrops ctl_ref -> rows of ctl_drop
- *   VlanAdd     ctl_vlan -> {}   VlanDel ctl_vlan -> {}   VlanSet ctl_vlan -> {}
- *               with bridge: the bridge's VLANs and their names; with port: its trunk list
- *   VlanShow    ctl_vlan (bridge, port, vlans as filters) -> rows of ctl_vlan
- *   FdbAdd      ctl_fdb -> {}   FdbDel ctl_fdb -> {}   FdbShow ctl_fdb (filters) -> rows of ctl_fdb
- *   FdbFlush    ctl_fdb (filters) -> ctl_count; dynamic entries, or static ones with type
- *   LinkAdd     ctl_link -> {}   LinkSet ctl_link -> {}   LinkDel ctl_ref -> {}
- *   LinkShow    ctl_ref -> rows of ctl_link
- *   Monitor     {} -> events (ctl_event)
- */
+/** The methods, with what each takes and answers, are a table of ctl_vswitch.c. */
 extern const struct ctl_interface ctl_vswitch_interface;
 
 #endif

@@ -63,21 +63,9 @@ static int check_new_port(const struct ctl_port *port, struct err *err)
 		tag ? "tag" : "native");
 }
 
-static const char *const *show_kinds(void)
-{
-	static const char *const kinds[] = {"BridgeShow", "PortShow", "PortStats", "PortDrops",
-		"LinkShow", "VlanShow", "FdbShow", "WorkerShow", NULL};
-
-	return kinds;
-}
-
 static bool is_show(const struct grammar_verb *verb)
 {
-	for (const char *const *kind = show_kinds(); *kind; kind++) {
-		if (!strcmp(*kind, verb->method))
-			return true;
-	}
-	return false;
+	return ctl_method_find(&ctl_vswitch_interface, verb->method)->reply == CTL_ROWS;
 }
 
 /* `port -s` means the counters. */

@@ -269,18 +269,6 @@ static int port_row(void *ctx, const void *row)
 	return 0;
 }
 
-static int stats_row(void *ctx, const void *row)
-{
-	show_row(ctx, show_msg(&ctl_port_stats_schema, row), NULL);
-	return 0;
-}
-
-static int drop_row(void *ctx, const void *row)
-{
-	show_row(ctx, show_msg(&ctl_drop_schema, row), NULL);
-	return 0;
-}
-
 /* A link joins two ports, or a port and a bridge. */
 static const struct show_column link_columns[] = {
 	{"name", "LINK", false, CTL_SHOW_BRIEF},
@@ -484,54 +472,79 @@ static int worker_row(void *ctx, const void *row)
 	return 0;
 }
 
-/* The columns of a table are those of the messages in it, or where it has another shape its own. */
+/* Tables that have texts for people, or another shape than the messages in them. */
 static const struct table {
 	const char *method;
-	const struct ctl_struct *schema;
-	const struct show_column *columns;
-	unsigned n_columns;
 	ctl_row_fn *row;
+	const struct show_column *columns; /* NULL: those of the messages */
+	unsigned n_columns;
 } tables[] = {
-	{"BridgeShow", &ctl_bridge_schema, NULL, 0, bridge_row},
-	{"PortShow", &ctl_port_schema, NULL, 0, port_row},
-	{"PortStats", &ctl_port_stats_schema, NULL, 0, stats_row},
-	{"PortDrops", &ctl_drop_schema, NULL, 0, drop_row},
-	{"LinkShow", NULL, link_columns, ARRAY_LEN(link_columns), port_link_row},
-	{"VlanShow", NULL, vlan_columns, ARRAY_LEN(vlan_columns), vlan_row},
-	{"FdbShow", NULL, fdb_columns, ARRAY_LEN(fdb_columns), fdb_row},
-	{"WorkerShow", &ctl_worker_schema, NULL, 0, worker_row},
+	{"BridgeShow", bridge_row, NULL, 0},
+	{"PortShow", port_row, NULL, 0},
+	{"WorkerShow", worker_row, NULL, 0},
+	{"LinkShow", port_link_row, link_columns, ARRAY_LEN(link_columns)},
+	{"VlanShow", vlan_row, vlan_columns, ARRAY_LEN(vlan_columns)},
+	{"FdbShow", fdb_row, fdb_columns, ARRAY_LEN(fdb_columns)},
 };
+
+static const struct table *find_table(const char *method)
+{
+	static const struct table plain = {NULL, NULL, NULL, 0};
+
+	for (size_t i = 0; i < ARRAY_LEN(tables); i++) {
+		if (!strcmp(tables[i].method, method))
+			return &tables[i];
+	}
+	return &plain;
+}
+
+/* Messages as they are. */
+struct plain_rows {
+	struct show *show;
+	const struct ctl_struct *schema;
+};
+
+static int plain_row(void *ctx, const void *row)
+{
+	struct plain_rows *rows = ctx;
+
+	show_row(rows->show, show_msg(rows->schema, row), NULL);
+	return 0;
+}
 
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
 	const void *const *msgs, unsigned n_msgs, struct err *err)
 {
+	const struct ctl_method *asked = ctl_method_find(&ctl_vswitch_interface, method);
+	const struct table *table = find_table(method);
 	struct show_column columns[SHOW_MAX_COLUMNS];
-	const struct table *table = tables;
-	struct show *show;
+	struct plain_rows plain;
 	struct err draw = {0};
 	int code = 0, drawn;
 
-	while (table < tables + ARRAY_LEN(tables) && strcmp(table->method, method))
-		table++;
-	if (table == tables + ARRAY_LEN(tables))
+	if (!asked || asked->reply != CTL_ROWS)
 		return err_set(err, -EINVAL, "method '%s' shows nothing", method);
-	if (table->schema)
-		show = show_begin(stdout, opts, columns, show_columns(table->schema, columns));
+	if (table->columns)
+		plain.show = show_begin(stdout, opts, table->columns, table->n_columns);
 	else
-		show = show_begin(stdout, opts, table->columns, table->n_columns);
-	if (!show)
+		plain.show = show_begin(stdout, opts, columns, show_columns(asked->out, columns));
+	plain.schema = asked->out;
+	if (!plain.show)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (unsigned m = 0; !code && m < n_msgs; m++) {
 		if (table->row == port_link_row)
-			code = link_rows(client, msgs[m], show, err);
+			code = link_rows(client, msgs[m], plain.show, err);
 		else if (table->row == fdb_row)
-			code = fdb_rows(client, msgs[m], show, err);
+			code = fdb_rows(client, msgs[m], plain.show, err);
 		else if (table->row == vlan_row)
-			code = vlan_rows(opts, client, msgs[m], show, err);
+			code = vlan_rows(opts, client, msgs[m], plain.show, err);
+		else if (table->row)
+			code = ctl_client_rows(client, method, msgs[m], table->row, plain.show,
+				err);
 		else
-			code = ctl_client_rows(client, method, msgs[m], table->row, show, err);
+			code = ctl_client_rows(client, method, msgs[m], plain_row, &plain, err);
 	}
-	drawn = code ? show_discard(show) : show_end(show, &draw);
+	drawn = code ? show_discard(plain.show) : show_end(plain.show, &draw);
 	if (!code && drawn < 0)
 		*err = draw;
 	return code ? code : drawn;

@@ -8,9 +8,9 @@
 struct ctl_client;
 
 /**
- * Call method (BridgeShow, PortShow, PortStats, PortDrops, LinkShow, VlanShow, FdbShow or
- * WorkerShow) with each of msgs[n_msgs] and draw the rows of all as one table on stdout. 0 or the
- * error of the call that failed.
+ * Call method, one that answers with rows, with each of msgs[n_msgs] and draw the rows of all as
+ * one table on stdout, in the columns of the messages where nothing else is known of them.
+ * returns  0 or the error of the call that failed
  */
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
 	const void *const *msgs, unsigned n_msgs, struct err *err);

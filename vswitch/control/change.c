@@ -423,6 +423,15 @@ static const struct {
 	{"LinkDel", change_link_del},
 };
 
+bool change_is_known(const char *method)
+{
+	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		if (!strcmp(changes[i].method, method))
+			return true;
+	}
+	return false;
+}
+
 int change_apply(struct vswitch *sw, const char *method, const void *in, void *out, struct err *err)
 {
 	for (unsigned i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {

@@ -19,5 +19,7 @@
  */
 int change_apply(struct vswitch *sw, const char *method, const void *in, void *out,
 	struct err *err);
+/** Is the method one of those? */
+bool change_is_known(const char *method);
 
 #endif

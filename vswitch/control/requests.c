@@ -15,19 +15,11 @@
 
 /* ---- Changes --------------------------------------------------------------------------------- */
 
-/* clang-format off */
-#define CHANGES(X)                                                                                 \
-	X(BridgeAdd) X(BridgeSet) X(BridgeDel) X(PortAdd) X(PortSet) X(PortDel) X(VlanAdd)         \
-	X(VlanDel) X(VlanSet) X(FdbAdd) X(FdbDel) X(FdbFlush) X(LinkAdd) X(LinkSet) X(LinkDel)
-/* clang-format on */
-
-#define CHANGE_HANDLER(method)                                                                  \
-	static int handle_##method(struct ctl_call *call, void *ctx, const void *in, void *out, \
-		struct err *err)                                                                \
-	{                                                                                       \
-		return change_apply(ctx, #method, in, out, err);                                \
-	}
-CHANGES(CHANGE_HANDLER)
+static int handle_change(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	return change_apply(ctx, ctl_call_method(call)->name, in, out, err);
+}
 
 /* ---- Showing --------------------------------------------------------------------------------- */
 
@@ -334,23 +326,36 @@ static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void
 	return CTL_PENDING;
 }
 
+static const struct ctl_handler reads[] = {
+	{"SwitchShow", handle_switch_show},
+	{"WorkerShow", handle_worker_show},
+	{"BridgeShow", handle_bridge_show},
+	{"PortShow", handle_port_show},
+	{"PortStats", handle_port_stats},
+	{"PortDrops", handle_port_drops},
+	{"VlanShow", handle_vlan_show},
+	{"FdbShow", handle_fdb_show},
+	{"LinkShow", handle_link_show},
+	{"Monitor", handle_monitor},
+};
+#define N_READS (sizeof(reads) / sizeof(reads[0]))
+
 int requests_serve(struct vswitch *sw, const char *path, struct ctl_server **ret_server,
 	struct err *err)
 {
-#define CHANGE_ENTRY(method) {#method, handle_##method},
-	static const struct ctl_handler handlers[] = {
-		CHANGES(CHANGE_ENTRY){"SwitchShow", handle_switch_show},
-		{"WorkerShow", handle_worker_show},
-		{"BridgeShow", handle_bridge_show},
-		{"PortShow", handle_port_show},
-		{"PortStats", handle_port_stats},
-		{"PortDrops", handle_port_drops},
-		{"VlanShow", handle_vlan_show},
-		{"FdbShow", handle_fdb_show},
-		{"LinkShow", handle_link_show},
-		{"Monitor", handle_monitor},
-	};
+	const struct ctl_interface *iface = &ctl_vswitch_interface;
+	struct ctl_handler *handlers = calloc(N_READS + iface->n_methods, sizeof(*handlers));
+	unsigned n = N_READS;
+	int r;
 
-	return ctl_server_create(sw->ev, path, &ctl_vswitch_interface, handlers,
-		sizeof(handlers) / sizeof(handlers[0]), sw, ret_server, err);
+	if (!handlers)
+		return err_set(err, -ENOMEM, "out of memory");
+	memcpy(handlers, reads, sizeof(reads));
+	for (unsigned i = 0; i < iface->n_methods; i++) {
+		if (change_is_known(iface->methods[i].name))
+			handlers[n++] = (struct ctl_handler){iface->methods[i].name, handle_change};
+	}
+	r = ctl_server_create(sw->ev, path, iface, handlers, n, sw, ret_server, err);
+	free(handlers);
+	return r;
 }
