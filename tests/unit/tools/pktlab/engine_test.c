@@ -16,7 +16,7 @@ static struct err err;
 static struct engine *engine_of(unsigned n_ports)
 {
 	struct engine *engine = engine_create();
-	char name[8], spec[16];
+	char name[16], spec[24];
 
 	assert_non_null(engine);
 	for (unsigned i = 0; i < n_ports; i++) {
