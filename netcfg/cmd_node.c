@@ -2,6 +2,7 @@
 #include "actual.h"
 #include "cmd.h"
 #include "ctl_client.h"
+#include "ctl_field.h"
 #include "lab.h"
 #include "node.h"
 #include "show.h"
@@ -177,7 +178,6 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 {
 	struct ctl_client *client;
 	struct ctl_stop stop = {0};
-	unsigned timeout_s = opts->timeout_s ? opts->timeout_s : 10;
 	bool stops = !strcmp(req->verb->name, "stop");
 	char args[RUNDIR_PATH_SIZE];
 	int code = rundir_file(run_dir, req->name, ".args", args, sizeof(args), err);
@@ -191,12 +191,14 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 		return code;
 	if (!strcmp(req->verb->name, "start"))
 		return node_start(run_dir, req->name, err);
+	CTL_SET(&stop, ctl_stop, force, opts->force);
+	if (opts->timeout_s)
+		CTL_SET(&stop, ctl_stop, timeout_s, opts->timeout_s);
+	ctl_fill_defaults(&ctl_stop_schema, &stop, UINT64_MAX);
 	code = actual_open_node(run_dir, req->name,
-		stops && opts->force ? ACTUAL_LOOK_MS : (timeout_s + 5) * 1000, &client, err);
+		stops && opts->force ? ACTUAL_LOOK_MS : (stop.timeout_s + 5) * 1000, &client, err);
 	if (code)
 		return err_prefix(err, "node '%s'", req->name);
-	CTL_SET(&stop, ctl_stop, force, opts->force);
-	CTL_SET(&stop, ctl_stop, timeout_s, timeout_s);
 	code = ctl_client_call(client, req->verb->method, stops ? (void *)&stop : (void *)&req->msg,
 		NULL, err);
 	ctl_client_close(client);

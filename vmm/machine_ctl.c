@@ -1,6 +1,7 @@
 #include "machine_ctl.h"
 
 #include "config.h"
+#include "ctl_field.h"
 #include "ctl_server.h"
 #include "ctl_vmm.h"
 #include "machine.h"
@@ -14,8 +15,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#define MACHINE_CTL_STOP_TIMEOUT_S 10
 
 /* A call that is open: somebody who waits for the end, or who watches. */
 struct machine_ctl_waiter {
@@ -197,11 +196,10 @@ static int serve_stop(struct ctl_call *call, void *ctx, const void *in, void *re
 	struct err *err)
 {
 	struct machine_ctl *ctl = ctx;
-	const struct ctl_stop *stop = in;
-	unsigned timeout_s =
-		CTL_HAS(stop, ctl_stop, timeout_s) ? stop->timeout_s : MACHINE_CTL_STOP_TIMEOUT_S;
+	struct ctl_stop stop = *(const struct ctl_stop *)in;
 
-	machine_stop(ctl->machine, stop->force, timeout_s);
+	ctl_fill_defaults(&ctl_stop_schema, &stop, UINT64_MAX);
+	machine_stop(ctl->machine, stop.force, stop.timeout_s);
 	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
 		return 0;
 	return keep_call(ctl, &ctl->stoppers, call, err);
