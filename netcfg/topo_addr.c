@@ -1,6 +1,6 @@
 /*
  * Addresses of guests: read, judged, and told to the guests as the kernel arguments that
- * tools/guest-image understands.
+ * tools/guest-image understands. Those of ports of the host are judged with them.
  *
  * An address is that of a host in its network; where it stands, frames can get: the link of its
  * interface carries its VLAN; nobody else on the same segment has it; a gateway is one hop away.
@@ -24,7 +24,8 @@ struct inet {
 
 struct topo_addr {
 	struct topo_addr *next;
-	const struct topo_node *node;
+	const struct topo_node *node; /* NULL: it is a port's */
+	const struct topo_port *port;
 	struct inet inet;
 	bool has_segment;
 	struct topo_segment segment;
@@ -130,15 +131,20 @@ static const char *not_of_a_host(const struct inet *inet)
 
 /* ---- Interfaces ------------------------------------------------------------------------------ */
 
-static const struct topo_link *find_link(const struct topo *topo, unsigned node, unsigned nic)
+static bool is_end(const struct topo_end *a, const struct topo_end *b)
 {
-	const struct topo_link *link;
+	if (a->is_port || b->is_port)
+		return a->is_port && b->is_port && a->port == b->port;
+	return a->node == b->node && a->nic == b->nic;
+}
 
+/* The link that ends there; NULL = none does. */
+static const struct topo_link *find_link(const struct topo *topo, struct topo_end end)
+{
 	for (unsigned i = 0; i < topo->n_links; i++) {
-		link = &topo->links[i];
-		if ((!link->a.is_port && link->a.node == node && link->a.nic == nic) ||
-			(link->joins_ports && !link->b.is_port && link->b.node == node &&
-				link->b.nic == nic))
+		const struct topo_link *link = &topo->links[i];
+
+		if (is_end(&link->a, &end) || (link->joins_ports && is_end(&link->b, &end)))
 			return link;
 	}
 	return NULL;
@@ -181,7 +187,8 @@ static void find_place(struct guest_args *args, unsigned nic, struct diag_mark m
 	struct place *place)
 {
 	const struct topo *topo = args->reader->topo;
-	const struct topo_link *link = find_link(topo, (unsigned)(args->node - topo->nodes), nic);
+	const struct topo_end end = {.node = (unsigned)(args->node - topo->nodes), .nic = nic};
+	const struct topo_link *link = find_link(topo, end);
 	struct diag_item *item;
 
 	if (!link)
@@ -250,18 +257,30 @@ static bool use_interface(struct guest_args *args, const char *name, struct diag
 
 /* ---- A node's -------------------------------------------------------------------------------- */
 
-static void note_address(struct guest_args *args, const struct place *place,
-	const struct yaml_value *value, const struct inet *inet)
+/* Keep it for what all of them together show. */
+static void note_address(struct topo_reader *reader, const struct topo_addr *noted)
 {
-	struct topo_reader *reader = args->reader;
 	struct topo_addr *addr = arena_alloc(&reader->topo->arena, sizeof(*addr));
 
 	if (!addr)
 		return;
-	*addr = (struct topo_addr){reader->addrs, args->node, *inet, place->has_segment,
-		place->segment, value->mark, value->text};
+	*addr = *noted;
+	addr->next = reader->addrs;
 	reader->addrs = addr;
 	reader->n_addrs++;
+}
+
+/* Can a host have it? false: why not is in diag. */
+static bool check_host(struct diag *diag, struct diag_mark mark, const char *text,
+	const struct inet *inet)
+{
+	const char *why = not_of_a_host(inet);
+
+	if (!why)
+		return true;
+	diag_hint(diag_add(diag, mark, DIAG_ADDRESS, "%.50s %s", text, why),
+		"give each interface an address of its own in the network");
+	return false;
 }
 
 /* Text between quotes, or what stands there instead of it. */
@@ -314,20 +333,20 @@ static void add_address(struct guest_args *args, const struct place *place,
 {
 	struct diag *diag = args->reader->diag;
 	struct inet inet;
-	const char *why;
 
 	if (value->kind != YAML_SCALAR || !parse_inet(value->text, family, true, &inet)) {
 		not_an_address(diag, value, family);
 		return;
 	}
-	why = not_of_a_host(&inet);
-	if (why) {
-		diag_hint(diag_add(diag, value->mark, DIAG_ADDRESS, "%.50s %s", value->text, why),
-			"give each interface an address of its own in the network");
+	if (!check_host(diag, value->mark, value->text, &inet))
 		return;
-	}
 	if (args->n_addrs++ < TOPO_MAX_ADDRS) {
-		note_address(args, place, value, &inet);
+		note_address(args->reader, &(struct topo_addr){.node = args->node,
+						   .inet = inet,
+						   .has_segment = place->has_segment,
+						   .segment = place->segment,
+						   .mark = value->mark,
+						   .text = value->text});
 		append(args, arena_printf(&args->reader->topo->arena, "weft.ip=%s:%s", place->name,
 				     value->text));
 	} else if (args->n_addrs == TOPO_MAX_ADDRS + 1) {
@@ -440,7 +459,47 @@ void topo_read_addresses(struct topo_reader *reader, struct topo_node *node,
 		append(&args, "weft.fwd=1");
 }
 
-/* ---- All nodes' ------------------------------------------------------------------------------ */
+/* ---- A port's -------------------------------------------------------------------------------- */
+
+/* Where untagged frames of a port go: what has an address there, sends such. */
+static bool find_port_segment(struct topo_reader *reader, const struct topo_port *port,
+	struct topo_segment *ret)
+{
+	const struct topo *topo = reader->topo;
+	const struct topo_end end = {.is_port = true, .port = (unsigned)(port - topo->ports)};
+	const struct topo_link *link = find_link(topo, end);
+
+	if (!link)
+		return false; /* or the link has an error of its own */
+	if (topo_find_segment(topo, link, 0, ret))
+		return true;
+	diag_hint(diag_add(reader->diag, port->ip, DIAG_VLAN_ROLE,
+			  "the link of port \"%s\" drops untagged frames", port->name),
+		"give it an access-vlan or native-vlan, at line %u", link->mark.line);
+	return false;
+}
+
+/* "A/P,B/P": each has the right form already. */
+static void add_port_addresses(struct topo_reader *reader, const struct topo_port *port)
+{
+	struct topo_addr addr = {.port = port, .mark = port->ip};
+	const char *text = port->conf.ip, *seps = ",";
+
+	if (!text[strspn(text, seps)])
+		return;
+	addr.has_segment = find_port_segment(reader, port, &addr.segment);
+	for (size_t len; *(text += strspn(text, seps)); text += len) {
+		len = strcspn(text, seps);
+		addr.text = arena_copy(&reader->topo->arena, text, len);
+		if (addr.text &&
+			parse_inet(addr.text, strchr(addr.text, ':') ? AF_INET6 : AF_INET, true,
+				&addr.inet) &&
+			check_host(reader->diag, addr.mark, addr.text, &addr.inet))
+			note_address(reader, &addr);
+	}
+}
+
+/* ---- All ------------------------------------------------------------------------------------- */
 
 static int compare_u(unsigned a, unsigned b)
 {
@@ -472,12 +531,31 @@ static bool is_later(const struct topo_addr *a, const struct topo_addr *b)
 						: a->node > b->node;
 }
 
+static void complain(struct topo_reader *reader, const struct topo_addr *first,
+	const struct topo_addr *second)
+{
+	bool is_range =
+		first->mark.line == second->mark.line && first->mark.column == second->mark.column;
+	struct diag_item *item = diag_add(reader->diag, second->mark, DIAG_ADDRESS,
+		"%.50s is an address of %s \"%s\" already", second->text,
+		first->node ? "node" : "port", first->node ? first->node->name : first->port->name);
+
+	if (!is_range)
+		diag_hint(item, "see line %u: both are on the same network", first->mark.line);
+	else if (first->node)
+		diag_hint(item, "the nodes of a range need addresses of their own: write them one "
+				"by one");
+}
+
 void topo_check_addresses(struct topo_reader *reader)
 {
-	const struct topo_addr **sorted = arena_alloc(&reader->topo->arena,
-		(reader->n_addrs + 1) * sizeof(const struct topo_addr *));
+	const struct topo_addr **sorted;
 	unsigned n = 0;
 
+	for (unsigned i = 0; i < reader->topo->n_ports; i++)
+		add_port_addresses(reader, &reader->topo->ports[i]);
+	sorted = arena_alloc(&reader->topo->arena,
+		(reader->n_addrs + 1) * sizeof(const struct topo_addr *));
 	if (!sorted)
 		return;
 	for (const struct topo_addr *a = reader->addrs; a; a = a->next) {
@@ -487,8 +565,6 @@ void topo_check_addresses(struct topo_reader *reader)
 	qsort(sorted, n, sizeof(const struct topo_addr *), compare_addrs);
 	for (unsigned i = 1; i < n; i++) {
 		const struct topo_addr *first = sorted[i - 1], *second = sorted[i];
-		bool is_range = first->mark.line == second->mark.line &&
-				first->mark.column == second->mark.column;
 
 		if (compare_addrs(&sorted[i - 1], &sorted[i]))
 			continue;
@@ -496,12 +572,6 @@ void topo_check_addresses(struct topo_reader *reader)
 			second = sorted[i - 1];
 			first = sorted[i];
 		}
-		diag_hint(diag_add(reader->diag, second->mark, DIAG_ADDRESS,
-				  "%.50s is an address of node \"%s\" already", second->text,
-				  first->node->name),
-			is_range ? "the nodes of a range need addresses of their own: write them "
-				   "one by one"
-				 : "see line %u: both are on the same network",
-			first->mark.line);
+		complain(reader, first, second);
 	}
 }

@@ -1,10 +1,10 @@
 /*
- * MTUs of one network. Nodes whose untagged frames meet on a bridge are told the same one: what the
- * larger MTU lets one node send, a node with the smaller one does not receive, and nothing tells
- * either.
+ * MTUs of one network. Nodes and interfaces of the host whose untagged frames meet on a bridge are
+ * told the same one: what the larger MTU lets one of them send, one with the smaller does not
+ * receive, and nothing tells either.
  *
- * Of nodes alone, and of what the file says. A port of the host may take more than the nodes send,
- * such as a trunk; an interface on a VLAN of a trunk has an MTU that its node gives it.
+ * Of what the file says alone. What stands behind a socket has an MTU of its own, and a file takes
+ * frames of any length; an interface on a VLAN of a trunk has an MTU that its node gives it.
  */
 #include "topo_priv.h"
 
@@ -31,15 +31,46 @@ static int compare(const void *left, const void *right)
 	return order ? order : (a->link > b->link) - (a->link < b->link);
 }
 
+/* Does this end tell somebody its MTU? */
+static bool has_mtu(const struct topo *topo, const struct topo_end *end)
+{
+	if (!end->is_port)
+		return true;
+	switch ((enum ctl_port_type)topo->ports[end->port].conf.type) {
+	case CTL_PORT_NIC:
+	case CTL_PORT_AF_XDP:
+	case CTL_PORT_AF_PACKET:
+	case CTL_PORT_TAP:
+	case CTL_PORT_VETH:
+		return true;
+	case CTL_PORT_VHOST_USER:
+	case CTL_PORT_PCAP:
+	case CTL_PORT_MEMIF:
+	case CTL_PORT_DPDK:
+		break;
+	}
+	return false;
+}
+
+/* As the file writes it; an empty text: out of memory, which the reader says. */
+static const char *end_name(struct topo *topo, const struct topo_end *end)
+{
+	const char *name = end->is_port ? topo->ports[end->port].name
+					: arena_printf(&topo->arena, "%s:eth%u",
+						  topo->nodes[end->node].name, end->nic + 1);
+
+	return name ? name : "";
+}
+
 static void complain(struct topo_reader *reader, const struct topo_link *first,
 	const struct topo_link *link)
 {
-	const struct topo *topo = reader->topo;
+	struct topo *topo = reader->topo;
 
 	diag_hint(diag_add(reader->diag, link->mtu_mark, DIAG_MTU,
-			  "%s:eth%u has mtu %u, but %s:eth%u on the same network has %u",
-			  topo->nodes[link->a.node].name, link->a.nic + 1, link->mtu,
-			  topo->nodes[first->a.node].name, first->a.nic + 1, first->mtu),
+			  "%s has mtu %u, but %s on the same network has %u",
+			  end_name(topo, &link->a), link->mtu, end_name(topo, &first->a),
+			  first->mtu),
 		"larger packets would be lost between them: see line %u", first->mtu_mark.line);
 }
 
@@ -53,7 +84,7 @@ void topo_check_mtus(struct topo_reader *reader)
 		const struct topo_link *link = &topo->links[i];
 
 		members[n].link = link;
-		if (!link->joins_ports && !link->a.is_port && link->mtu &&
+		if (!link->joins_ports && has_mtu(topo, &link->a) && link->mtu &&
 			topo_find_segment(topo, link, 0, &members[n].segment))
 			n++;
 	}

@@ -153,7 +153,9 @@ void topo_read_ports(struct topo_reader *reader, const struct yaml_value *ports)
 		/* With errors, too: links to it are not wrong. */
 		if (!read_conf(reader, v, &conf))
 			conf = (struct ctl_port){0};
-		topo->ports[topo->n_ports++] = (struct topo_port){
-			.name = v->key->text, .mark = v->key->mark, .conf = conf};
+		topo->ports[topo->n_ports++] = (struct topo_port){.name = v->key->text,
+			.mark = v->key->mark,
+			.conf = conf,
+			.ip = mark_of(v, "ip")};
 	}
 }

@@ -17,7 +17,7 @@ struct topo_reader {
 	struct topo_node_spec node_defaults;
 	struct topo_link_spec link_defaults;
 	const struct yaml_value *groups;
-	struct topo_addr *addrs; /* of all nodes, the last one first */
+	struct topo_addr *addrs; /* of all nodes, then of ports; the last one first */
 	unsigned n_addrs;
 };
 
@@ -61,7 +61,8 @@ void topo_read_links(struct topo_reader *reader, const struct yaml_value *links)
 
 /**
  * Addresses of guests, told to them as kernel arguments: topo_addr.c; after links, which say where
- * an interface leads. First each node's, then what only all of them together show.
+ * an interface leads. First each node's, then those of ports, and what only all of them together
+ * show.
  */
 void topo_read_addresses(struct topo_reader *reader, struct topo_node *node,
 	const struct topo_node_spec *spec);
