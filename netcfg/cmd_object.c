@@ -239,7 +239,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	bool adds_port = !strcmp(req->verb->method, "PortAdd"), took_nic = false;
 	bool dry = opts->dry_run && !is_show(req->verb);
 	struct err err = {0};
-	int code;
+	int code, status;
 
 	if (req->verb->schema == &ctl_port_schema && absolute_paths((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
@@ -271,6 +271,8 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	/* A switch that is late may still make the port, and gives the NIC back by itself. */
 	if (took_nic && code != -ETIMEDOUT)
 		cmd_nic_port_failed((void *)&req->msg);
-	(void)cmd_fail(&err);
-	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
+	status = cmd_fail(&err);
+	/* The words were right, or nobody would have been asked: what the switch says of a change
+	 * is no usage. */
+	return status == EXIT_USAGE && !is_show(req->verb) ? EXIT_FAILED : status;
 }

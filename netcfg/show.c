@@ -417,8 +417,13 @@ static void draw_fields(const struct show *show)
 
 static int draw(const struct show *show, struct err *err)
 {
+	unsigned order[SHOW_MAX_COLUMNS], n;
+
 	if (show->failed || !show->rows)
 		return err_set(err, -ENOMEM, "out of memory");
+	/* A name that is none is a mistake, also where no table is drawn. */
+	if (show->opts->columns && choose(show, order, &n, err) < 0)
+		return -EINVAL;
 	if (show->opts->json) {
 		json_dumpf(show->rows, show->out,
 			JSON_PRESERVE_ORDER | (show->opts->pretty ? JSON_INDENT(4) : JSON_COMPACT));

@@ -91,7 +91,9 @@ fails_with 'a link to a port that is in a bridge' 1 'p1.*bridge' vs link add w1 
 fails_with 'a link to ports that do not exist' 1 'p[89]' vs link add w1 p8 p9
 fails_with 'VLANs of what is neither bridge nor port' 1 "neither a bridge nor a port 'p9'" vs vlan show p9
 expect 'vlan show with the name of a port' json '[.[].ifname] == ["p1"]' vs -j vlan show p1
-fails_with 'a column that there is not lists those there are' 1 'columns are PORT,' vs --columns foo port show
+fails_with 'a column that there is not lists those there are' 2 'columns are PORT,' vs --columns foo port show
+fails_with 'in whichever form the rows are wanted' 2 'columns are BRIDGE,' vs -j --columns foo bridge show
+fails_with 'what the switch refuses is no usage' 1 "port 'none' not found" vs port show none --columns PORT
 fails_with 'an unknown word' 2 'colour' vs port set p1 colour red
 fails_with 'an unknown object' 2 'prot' vs prot show
 fails_with 'no switch there' 1 'none.sock' netcfg -S "$T/none.sock" port show
