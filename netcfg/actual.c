@@ -83,10 +83,9 @@ static unsigned patience_ms(const struct reader *reader, const char *name)
 {
 	enum { LEAST_MS = 200 };
 	uint64_t now_ns = ev_now_ns(), least_ns = LEAST_MS * UINT64_C(1000000);
-	char pid_file[RUNDIR_PATH_SIZE];
+	pid_t pid = rundir_find_daemon(reader->run_dir, name);
 
-	if (rundir_file(reader->run_dir, name, ".pid", pid_file, sizeof(pid_file), NULL) ||
-		proc_is_stopped(pid_file))
+	if (pid && proc_is_stopped(pid))
 		return 0;
 	if (now_ns + least_ns > reader->deadline_ns)
 		return LEAST_MS;

@@ -137,17 +137,9 @@ int apply_check(const struct opts *opts, const struct plan *plan, struct err *er
 	return !code && wants_fit ? check_kvm(opts, err) : code;
 }
 
-static bool lives(const char *run_dir, const char *name)
-{
-	char pid_file[RUNDIR_PATH_SIZE];
-
-	return !rundir_file(run_dir, name, ".pid", pid_file, sizeof(pid_file), NULL) &&
-	       proc_find(pid_file) > 0;
-}
-
 static int check_node_sockets(const char *run_dir, const struct state_vm *vm, struct err *err)
 {
-	char path[RUNDIR_PATH_SIZE], stem[CTL_NAME_MAX + 16];
+	char path[RUNDIR_PATH_SIZE];
 	int code = rundir_file(run_dir, vm->name, ".sock", path, sizeof(path), err);
 
 	if (!code)
@@ -157,8 +149,7 @@ static int check_node_sockets(const char *run_dir, const struct state_vm *vm, st
 	if (!code)
 		code = unix_check_free(path, "console", err);
 	for (unsigned i = 0; !code && i < vm->n_nics; i++) {
-		(void)snprintf(stem, sizeof(stem), "%s:eth%u", vm->name, i + 1);
-		code = rundir_file(run_dir, stem, ".sock", path, sizeof(path), err);
+		code = rundir_nic_socket(run_dir, vm->name, i, path, sizeof(path), err);
 		if (!code)
 			code = unix_check_free(path, "socket", err);
 	}
@@ -187,13 +178,13 @@ int apply_check_sockets(const char *run_dir, const struct plan *plan, const stru
 {
 	bool is_there = !access(run_dir, F_OK); /* without it no node's socket is */
 	/* A switch that is about to end still serves what it had. */
-	bool is_dying = !actual->switch_runs && lives(run_dir, "vswitch");
+	bool is_dying = !actual->switch_runs && rundir_find_daemon(run_dir, "vswitch");
 	int code = 0;
 
 	for (unsigned i = 0; !code && i < plan->n_ops; i++) {
 		const struct plan_op *op = &plan->ops[i];
 
-		if (op->kind == PLAN_NODE_ADD && is_there && !lives(run_dir, op->name))
+		if (op->kind == PLAN_NODE_ADD && is_there && !rundir_find_daemon(run_dir, op->name))
 			code = check_node_sockets(run_dir, &op->to.vm, err);
 		else if (op->kind == PLAN_PORT_ADD && !is_dying &&
 			 !is_ours(&actual->state, op->to.port.path))

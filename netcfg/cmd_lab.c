@@ -149,15 +149,15 @@ static void print_plan_json(const struct opts *opts, const struct lab *lab, cons
 	json_decref(all);
 }
 
-static int make_plan(const struct lab *lab, struct plan *plan, bool *ret_switch_runs,
-	struct err *err)
+static int make_plan(const struct opts *opts, const struct lab *lab, struct plan *plan,
+	bool *ret_switch_runs, struct err *err)
 {
 	struct actual actual;
 	int code = actual_read(lab->run_dir, ACTUAL_CHANGE_MS, &actual, err);
 
 	*plan = (struct plan){0};
 	if (!code)
-		code = orphan_check(lab->run_dir, lab->topo.name, err);
+		code = orphan_check(opts, lab->topo.name, err);
 	if (!code)
 		code = actual_check_complete(&actual, err);
 	if (!code)
@@ -181,7 +181,7 @@ int cmd_plan(const struct opts *opts, const struct grammar_request *req)
 		return EXIT_USAGE;
 	if (lab_load(opts, first_arg(req), true, &lab, &err))
 		return fail_load(&err);
-	if (make_plan(&lab, &plan, &runs, &err)) {
+	if (make_plan(opts, &lab, &plan, &runs, &err)) {
 		code = cmd_fail(&err);
 	} else {
 		if (switch_comes_back(&lab, runs))
@@ -267,7 +267,7 @@ static int apply_locked(const struct opts *opts, const struct lab *lab, struct e
 {
 	struct plan plan;
 	bool runs;
-	int code = make_plan(lab, &plan, &runs, err);
+	int code = make_plan(opts, lab, &plan, &runs, err);
 
 	if (!code)
 		code = check_cost(opts, lab, &plan, err);
@@ -288,7 +288,7 @@ static int apply_locked(const struct opts *opts, const struct lab *lab, struct e
 		if (!code && !runs) {
 			/* A switch that comes back may bring what it kept: look again. */
 			plan_done(&plan);
-			code = make_plan(lab, &plan, &runs, err);
+			code = make_plan(opts, lab, &plan, &runs, err);
 		}
 		if (!code)
 			code = apply_plan(opts, lab, &plan, opts->quiet ? no_progress : progress,
@@ -356,16 +356,14 @@ int cmd_apply(const struct opts *opts, const struct grammar_request *req)
  */
 static int destroy_rest(const struct opts *opts, const char *name, const struct err *gone)
 {
-	char dir[RUNDIR_PATH_SIZE];
 	struct err err = {0};
-	int n = rundir_path(opts, name, dir, &err);
+	int n;
 
-	if (!n && opts->dry_run) {
+	if (opts->dry_run) {
 		printf("%s\n", gone->msg);
 		return EXIT_DONE;
 	}
-	if (!n)
-		n = orphan_end(dir, opts->force, &err);
+	n = orphan_end(opts, name, &err);
 	if (n < 0)
 		return cmd_fail(&err);
 	if (opts->quiet)
@@ -403,7 +401,7 @@ int cmd_destroy(const struct opts *opts, const struct grammar_request *req)
 	lock = rundir_lock(dir, &err);
 	if (lock < 0)
 		return cmd_fail(&err);
-	code = orphan_end(dir, opts->force, &err);
+	code = orphan_end(opts, name, &err);
 	if (code >= 0)
 		code = apply_destroy(opts, dir, &err);
 	close(lock);

@@ -5,6 +5,7 @@
 #include "ctl_field.h"
 #include "lab.h"
 #include "node.h"
+#include "orphan.h"
 #include "show.h"
 #include "show_switch.h"
 #include "str.h"
@@ -245,9 +246,10 @@ int cmd_node(const struct opts *opts, struct grammar_request *req)
 
 /* status: nodes and cables of a lab */
 
-static bool all_well(const struct actual *actual, const char *run_dir)
+static bool all_well(const struct actual *actual, const struct orphans *orphans,
+	const char *run_dir)
 {
-	bool well = actual->switch_runs && !actual->switch_silent;
+	bool well = actual->switch_runs && !actual->switch_silent && !orphans->n;
 
 	for (unsigned i = 0; i < actual->n_nodes; i++)
 		well = well && actual->nodes[i].answers &&
@@ -264,10 +266,11 @@ static bool all_well(const struct actual *actual, const char *run_dir)
 	return well;
 }
 
-static json_t *status_json(const char *lab, const struct actual *actual, const char *run_dir,
-	bool well)
+static json_t *status_json(const char *lab, const struct actual *actual,
+	const struct orphans *orphans, const char *run_dir)
 {
 	json_t *nodes = json_array(), *links = json_array(), *ports = json_array();
+	json_t *strays = json_array();
 
 	for (unsigned i = 0; i < actual->n_nodes; i++) {
 		const struct actual_node *node = &actual->nodes[i];
@@ -292,13 +295,29 @@ static json_t *status_json(const char *lab, const struct actual *actual, const c
 			json_array_append_new(links, row);
 		json_array_append_new(ports, show_msg(&ctl_port_schema, &actual->state.ports[i]));
 	}
-	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "version", SHOW_JSON_VERSION,
-		"lab", lab, "run_dir", run_dir, "vswitch", switch_state(actual), "well", (int)well,
-		"nodes", nodes, "links", links, "ports", ports);
+	for (unsigned i = 0; i < orphans->n; i++)
+		json_array_append_new(strays, json_pack("{s:s, s:i}", "name", orphans->list[i].name,
+						      "pid", (int)orphans->list[i].pid));
+	return json_pack("{s:i, s:s, s:s, s:s, s:b, s:o, s:o, s:o, s:o}", "version",
+		SHOW_JSON_VERSION, "lab", lab, "run_dir", run_dir, "vswitch", switch_state(actual),
+		"well", (int)all_well(actual, orphans, run_dir), "nodes", nodes, "links", links,
+		"ports", ports, "orphans", strays);
+}
+
+/* Daemons that the run directory does not know: what happened, and what to do. */
+static void print_orphans(const char *lab, const struct orphans *orphans)
+{
+	char names[400];
+
+	(void)orphan_names(orphans, 0, names, sizeof(names));
+	printf("lab %s: its run directory was removed while it ran\n"
+	       "  still run: %s\n"
+	       "  end them: `netcfg destroy %s`\n",
+		lab, names, lab);
 }
 
 static int show_status(const struct opts *opts, const char *lab, const char *run_dir,
-	const struct actual *actual, struct err *err)
+	const struct actual *actual, const struct orphans *orphans, struct err *err)
 {
 	const struct ctl_ref all = {0};
 	const void *const msgs[] = {&all};
@@ -307,13 +326,17 @@ static int show_status(const struct opts *opts, const char *lab, const char *run
 	int code;
 
 	if (opts->json) {
-		json = status_json(lab, actual, run_dir, all_well(actual, run_dir));
+		json = status_json(lab, actual, orphans, run_dir);
 		if (json)
 			json_dumpf(json, stdout, opts->pretty ? JSON_INDENT(4) : JSON_COMPACT);
 		printf("\n");
 		json_decref(json);
 		return 0;
 	}
+	if (orphans->n)
+		print_orphans(lab, orphans);
+	if (access(run_dir, F_OK))
+		return 0; /* then that is all there is */
 	printf("lab %s: vswitch %s, %u of %u nodes run, in %s\n\n", lab, switch_state(actual),
 		actual->state.n_vms, actual->n_nodes, run_dir);
 	code = show_nodes(opts, actual, run_dir, NULL, err);
@@ -337,6 +360,7 @@ struct labs {
 static int status_of(const struct opts *opts, const char *lab, struct err *err)
 {
 	char dir[RUNDIR_PATH_SIZE];
+	struct orphans orphans = {0};
 	struct actual actual = {0};
 	int code = rundir_path(opts, lab, dir, err);
 	bool well = false;
@@ -344,9 +368,12 @@ static int status_of(const struct opts *opts, const char *lab, struct err *err)
 	if (!code)
 		code = actual_read(dir, ACTUAL_LOOK_MS, &actual, err);
 	if (!code)
-		code = show_status(opts, lab, dir, &actual, err);
+		code = orphan_find(opts, lab, &orphans, err);
 	if (!code)
-		well = all_well(&actual, dir);
+		code = show_status(opts, lab, dir, &actual, &orphans, err);
+	if (!code)
+		well = all_well(&actual, &orphans, dir);
+	orphan_done(&orphans);
 	actual_done(&actual);
 	if (code)
 		return cmd_fail(err);
@@ -367,6 +394,24 @@ static int each_status(void *ctx, const char *lab)
 	return 0;
 }
 
+/* Labs that have daemons, and no run directory any more. */
+static int lost_labs(struct labs *labs, struct err *err)
+{
+	struct orphans orphans;
+	int code = orphan_find(labs->opts, NULL, &orphans, err);
+
+	for (unsigned i = 0; i < orphans.n; i++) {
+		const char *lab = orphans.list[i].lab;
+		char dir[RUNDIR_PATH_SIZE];
+
+		if ((!i || strcmp(orphans.list[i - 1].lab, lab) != 0) &&
+			!rundir_path(labs->opts, lab, dir, NULL) && access(dir, F_OK))
+			(void)each_status(labs, lab);
+	}
+	orphan_done(&orphans);
+	return code;
+}
+
 int cmd_status(const struct opts *opts, const struct grammar_request *req)
 {
 	const char *arg = req->n_args ? req->args[0] : NULL;
@@ -382,6 +427,8 @@ int cmd_status(const struct opts *opts, const struct grammar_request *req)
 		return status_of(opts, lab, &err);
 	}
 	code = rundir_each_lab(opts, each_status, &labs);
+	if (!code && lost_labs(&labs, &err))
+		return cmd_fail(&err);
 	if (!labs.n) {
 		(void)err_set(&err, -ENOENT, "no lab runs");
 		err_hint(&err, "start one: `netcfg apply -f FILE`");

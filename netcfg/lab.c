@@ -110,15 +110,16 @@ void lab_done(struct lab *lab)
 	lab->text = NULL;
 }
 
-/* By its name; a lab that has lost its run directory is none that could be used, but says so. */
+/*
+ * By its name, or the only one that runs; a lab that has lost its run directory is none that could
+ * be used, but says so.
+ */
 static int find_named(const struct opts *opts, char name[CTL_NAME_MAX + 1], struct err *err)
 {
-	char dir[RUNDIR_PATH_SIZE];
 	struct err why = {0};
 	int code = rundir_find_lab(opts, name, err);
 
-	if (code != -ENOENT || !opts->lab || rundir_path(opts, name, dir, NULL) ||
-		!orphan_check(dir, name, &why))
+	if (code != -ENOENT || !orphan_check(opts, opts->lab, &why))
 		return code;
 	if (err) {
 		*err = why;

@@ -65,27 +65,33 @@ __attribute__((format(printf, 2, 3))) static void put_printf(FILE *out, const ch
 	fputc('\0', out);
 }
 
-static void put_nics(FILE *out, const struct state_vm *vm, const char *run_dir)
+static int put_nics(FILE *out, const struct state_vm *vm, const char *run_dir, struct err *err)
 {
 	for (unsigned i = 0; i < vm->n_nics; i++) {
-		char mac[ETHER_ADDR_STR_SIZE], mtu[16] = "";
+		char mac[ETHER_ADDR_STR_SIZE], mtu[16] = "", path[CTL_PATH_MAX + 1];
+		int code = rundir_nic_socket(run_dir, vm->name, i, path, sizeof(path), err);
 
+		if (code)
+			return code;
 		if (vm->nics[i].mtu)
 			(void)snprintf(mtu, sizeof(mtu), ",mtu=%u", vm->nics[i].mtu);
 		put(out, "--net");
-		put_printf(out, "vhost-user=%s/%s:eth%u.sock,mode=server,mac=%s%s%s", run_dir,
-			vm->name, i + 1, ether_addr_format(&vm->nics[i].mac, mac), mtu,
+		put_printf(out, "vhost-user=%s,mode=server,mac=%s%s%s", path,
+			ether_addr_format(&vm->nics[i].mac, mac), mtu,
 			vm->node->offload ? "" : ",offload=off");
 	}
+	return 0;
 }
 
-static void put_command(FILE *out, const struct opts *opts, const struct state_vm *vm,
-	const char *run_dir, const struct paths *paths, const char *program, const char *nfguest)
+static int put_command(FILE *out, const struct opts *opts, const struct state_vm *vm,
+	const char *run_dir, const struct paths *paths, const char *program, const char *nfguest,
+	struct err *err)
 {
 	const struct topo_node *node = vm->node;
 	const struct topo_image *image = node->image;
 	char cmdline[TOPO_CMDLINE_MAX + 1];
 	const char *disk = node->disk ? node->disk : image->disk;
+	int code;
 
 	put(out, node->ready);
 	put(out, program);
@@ -105,7 +111,7 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 	put(out, "--cmdline");
 	(void)topo_cmdline(node, cmdline, sizeof(cmdline));
 	put(out, cmdline);
-	put_nics(out, vm, run_dir);
+	code = put_nics(out, vm, run_dir, err);
 	if (disk) {
 		put(out, "--disk");
 		put(out, disk);
@@ -119,6 +125,7 @@ static void put_command(FILE *out, const struct opts *opts, const struct state_v
 	/* It runs as fast on a KVM without hardware virtualization. */
 	if (opts->slow_kvm || image->is_nfguest)
 		put(out, "--slow-kvm");
+	return code;
 }
 
 int node_configure(const struct opts *opts, const struct state_vm *vm, const char *run_dir,
@@ -140,12 +147,12 @@ int node_configure(const struct opts *opts, const struct state_vm *vm, const cha
 	out = fopen(fresh, "we");
 	if (!out)
 		return err_set(err, -errno, "file '%s': %s", fresh, strerror(errno));
-	put_command(out, opts, vm, run_dir, &paths, program, nfguest);
+	code = put_command(out, opts, vm, run_dir, &paths, program, nfguest, err);
 	/* Half of it would be a node that cannot start. */
-	if (fclose(out) || rename(fresh, paths.args)) {
+	if ((fclose(out) || (!code && rename(fresh, paths.args))) && !code)
 		code = err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
+	if (code)
 		(void)unlink(fresh);
-	}
 	return code;
 }
 
@@ -176,14 +183,13 @@ static int read_args(const char *path, char **ret_text, char **words, struct err
 
 static void remove_sockets(const char *run_dir, const char *name, const struct paths *paths)
 {
-	char path[RUNDIR_PATH_SIZE], stem[CTL_NAME_MAX + 16];
+	char path[RUNDIR_PATH_SIZE];
 
 	(void)unlink(paths->control);
 	(void)unlink(paths->console);
 	(void)unlink(paths->pid);
-	for (unsigned i = 1; i <= TOPO_MAX_NICS; i++) {
-		(void)snprintf(stem, sizeof(stem), "%s:eth%u", name, i);
-		if (!rundir_file(run_dir, stem, ".sock", path, sizeof(path), NULL))
+	for (unsigned i = 0; i < TOPO_MAX_NICS; i++) {
+		if (!rundir_nic_socket(run_dir, name, i, path, sizeof(path), NULL))
 			(void)unlink(path);
 	}
 }

@@ -23,37 +23,31 @@
 #define STOP_TIMEOUT_MS 20000 /* of the switch, which rebinds NICs; of a guest, to shut down */
 #define KILL_TIMEOUT_MS 10000
 
-struct orphan {
-	pid_t pid;
-	int fd; /* pidfd: the process that was looked at, and no other */
-	char name[CTL_NAME_MAX + 1];
-};
-
-struct list {
-	struct orphan *orphans;
-	unsigned n;
-};
-
-/* NAME of the word RUN_DIR/NAME.sock. */
-static bool name_of(const char *run_dir, const char *word, char name[CTL_NAME_MAX + 1])
+/* The words of a path DIR/LAB/NAME.sock. */
+static bool name_of(const char *labs_dir, const char *word, struct orphan *orphan)
 {
-	size_t dir_len = strlen(run_dir), len = strlen(word);
-	const char suffix[] = ".sock";
+	size_t dir_len = strlen(labs_dir), len;
+	const char suffix[] = ".sock", *slash;
 
-	if (strncmp(word, run_dir, dir_len) != 0 || word[dir_len] != '/')
+	if (strncmp(word, labs_dir, dir_len) != 0 || word[dir_len] != '/')
 		return false;
 	word += dir_len + 1;
-	len -= dir_len + 1;
+	slash = strchr(word, '/');
+	if (!slash || slash == word || slash - word > CTL_NAME_MAX)
+		return false;
+	(void)snprintf(orphan->lab, sizeof(orphan->lab), "%.*s", (int)(slash - word), word);
+	word = slash + 1;
+	len = strlen(word);
 	if (len < sizeof(suffix) || len - (sizeof(suffix) - 1) > CTL_NAME_MAX ||
 		strchr(word, '/') || strcmp(word + len - (sizeof(suffix) - 1), suffix) != 0)
 		return false;
-	(void)snprintf(name, CTL_NAME_MAX + 1, "%.*s", (int)(len - (sizeof(suffix) - 1)), word);
+	(void)snprintf(orphan->name, sizeof(orphan->name), "%.*s",
+		(int)(len - (sizeof(suffix) - 1)), word);
 	return true;
 }
 
-/* Is a process of that command line (words that end by NUL) a daemon of the lab? */
-static bool is_daemon(const char *cmdline, size_t len, const char *run_dir,
-	char name[CTL_NAME_MAX + 1])
+/* Is a process of that command line (words that end by NUL) a daemon of a lab? */
+static bool is_daemon(const char *cmdline, size_t len, const char *labs_dir, struct orphan *orphan)
 {
 	const char *end = cmdline + len;
 
@@ -61,7 +55,7 @@ static bool is_daemon(const char *cmdline, size_t len, const char *run_dir,
 		const char *next = word + strlen(word) + 1;
 
 		if (!strcmp(word, "--control"))
-			return next < end && name_of(run_dir, next, name);
+			return next < end && name_of(labs_dir, next, orphan);
 	}
 	return false;
 }
@@ -78,9 +72,9 @@ static bool has_our_mounts(pid_t pid)
 }
 
 /* Of our user. Text is as long as MAX_CMDLINE and one more. */
-static bool looks_like_daemon(pid_t pid, const char *run_dir, char *text,
-	char name[CTL_NAME_MAX + 1])
+static bool looks_like_daemon(const char *labs_dir, char *text, struct orphan *orphan)
 {
+	const pid_t pid = orphan->pid;
 	char path[48];
 	struct stat st;
 	ssize_t len;
@@ -95,89 +89,111 @@ static bool looks_like_daemon(pid_t pid, const char *run_dir, char *text,
 	if (len <= 0)
 		return false;
 	text[len] = '\0';
-	return is_daemon(text, (size_t)len, run_dir, name) && has_our_mounts(pid);
+	return is_daemon(text, (size_t)len, labs_dir, orphan) && has_our_mounts(pid);
 }
 
-static bool is_known(const char *run_dir, const struct orphan *orphan)
+void orphan_done(struct orphans *orphans)
 {
-	char pid_file[RUNDIR_PATH_SIZE];
-
-	return !rundir_file(run_dir, orphan->name, ".pid", pid_file, sizeof(pid_file), NULL) &&
-	       proc_find(pid_file) == orphan->pid;
+	for (unsigned i = 0; i < orphans->n; i++)
+		close(orphans->list[i].fd);
+	free(orphans->list);
+	*orphans = (struct orphans){0};
 }
 
-static void close_list(struct list *list)
+/* Does the run directory of its lab know it? */
+static bool is_known(const char *labs_dir, const struct orphan *orphan)
 {
-	for (unsigned i = 0; i < list->n; i++)
-		close(list->orphans[i].fd);
-	free(list->orphans);
-	*list = (struct list){0};
+	char run_dir[RUNDIR_PATH_SIZE];
+
+	return !rundir_file(labs_dir, orphan->lab, "", run_dir, sizeof(run_dir), NULL) &&
+	       rundir_find_daemon(run_dir, orphan->name) == orphan->pid;
 }
 
 /* Looks twice: the process that its pidfd holds is the one that was found. */
-static void look_at(pid_t pid, const char *run_dir, char *text, struct list *list)
+static void look_at(pid_t pid, const char *labs_dir, const char *lab, char *text,
+	struct orphans *orphans)
 {
-	struct orphan *orphan = &list->orphans[list->n];
+	struct orphan *orphan = &orphans->list[orphans->n];
 
 	orphan->pid = pid;
-	if (!looks_like_daemon(pid, run_dir, text, orphan->name))
+	if (!looks_like_daemon(labs_dir, text, orphan) || (lab && strcmp(orphan->lab, lab) != 0))
 		return;
 	orphan->fd = pidfd_open(pid, 0);
 	if (orphan->fd < 0)
 		return;
-	if (looks_like_daemon(pid, run_dir, text, orphan->name) && !is_known(run_dir, orphan))
-		list->n++;
+	if (looks_like_daemon(labs_dir, text, orphan) && !is_known(labs_dir, orphan))
+		orphans->n++;
 	else
 		close(orphan->fd);
 }
 
-static int find_all(const char *run_dir, struct list *ret_list, struct err *err)
+static int compare(const void *left, const void *right)
 {
-	struct list list = {.orphans = calloc(MAX_ORPHANS, sizeof(*list.orphans))};
-	char *text = malloc(MAX_CMDLINE + 1);
+	const struct orphan *a = left, *b = right;
+	int order = strcmp(a->lab, b->lab);
+
+	return order ? order : (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+int orphan_find(const struct opts *opts, const char *lab, struct orphans *ret_orphans,
+	struct err *err)
+{
+	struct orphans orphans = {.list = calloc(MAX_ORPHANS, sizeof(*orphans.list))};
+	char *text = malloc(MAX_CMDLINE + 1), labs_dir[RUNDIR_PATH_SIZE];
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
-	int code = 0;
+	int code = rundir_labs_path(opts, labs_dir, err);
 
-	if (!list.orphans || !text)
+	if (!code && (!orphans.list || !text))
 		code = err_set(err, -ENOMEM, "out of memory");
-	while (!code && proc && list.n < MAX_ORPHANS && (entry = readdir(proc))) {
+	while (!code && proc && orphans.n < MAX_ORPHANS && (entry = readdir(proc))) {
 		if (isdigit((unsigned char)entry->d_name[0]))
-			look_at(atoi(entry->d_name), run_dir, text, &list);
+			look_at(atoi(entry->d_name), labs_dir, lab, text, &orphans);
 	}
 	if (proc)
 		closedir(proc);
 	free(text);
 	if (code)
-		close_list(&list);
-	*ret_list = list;
+		orphan_done(&orphans);
+	else
+		qsort(orphans.list, orphans.n, sizeof(*orphans.list), compare);
+	*ret_orphans = orphans;
 	return code;
 }
 
-int orphan_check(const char *run_dir, const char *lab, struct err *err)
+unsigned orphan_names(const struct orphans *orphans, unsigned first, char *names, size_t size)
 {
-	char names[200] = "";
-	struct list list;
-	unsigned n;
-	int code = find_all(run_dir, &list, err);
+	unsigned i = first;
+
+	names[0] = '\0';
+	for (; i < orphans->n && !strcmp(orphans->list[i].lab, orphans->list[first].lab); i++) {
+		size_t used = strlen(names);
+
+		(void)snprintf(names + used, size - used, "%s%s (%d)", used ? ", " : "",
+			orphans->list[i].name, (int)orphans->list[i].pid);
+	}
+	return i - first;
+}
+
+int orphan_check(const struct opts *opts, const char *lab, struct err *err)
+{
+	char names[200];
+	struct orphans orphans;
+	int code = orphan_find(opts, lab, &orphans, err);
 
 	if (code)
 		return code;
-	for (unsigned i = 0; i < list.n; i++) {
-		size_t used = strlen(names);
-
-		(void)snprintf(names + used, sizeof(names) - used, "%s%s (%d)", used ? ", " : "",
-			list.orphans[i].name, (int)list.orphans[i].pid);
+	if (orphans.n) {
+		lab = orphans.list[0].lab;
+		(void)orphan_names(&orphans, 0, names, sizeof(names));
+		code = err_set(err, -EBUSY,
+			"lab '%s': its run directory was removed while it ran, and these still "
+			"run: %s",
+			lab, names);
+		err_hint(err, "end them: `netcfg destroy %s`", lab);
 	}
-	n = list.n;
-	close_list(&list);
-	if (!n)
-		return 0;
-	(void)err_set(err, -EBUSY,
-		"lab '%s': its run directory was removed while it ran, and these still run: %s",
-		lab, names);
-	err_hint(err, "end them: `netcfg destroy %s`", lab);
-	return -EBUSY;
+	orphan_done(&orphans);
+	return code;
 }
 
 static bool is_switch(const struct orphan *orphan)
@@ -185,56 +201,57 @@ static bool is_switch(const struct orphan *orphan)
 	return !strcmp(orphan->name, "vswitch");
 }
 
-static void signal_all(const struct list *list, bool switches, int signo)
+static void signal_all(const struct orphans *orphans, bool switches, int signo)
 {
-	for (unsigned i = 0; i < list->n; i++) {
-		if (is_switch(&list->orphans[i]) == switches)
-			(void)pidfd_send_signal(list->orphans[i].fd, signo, NULL,
+	for (unsigned i = 0; i < orphans->n; i++) {
+		if (is_switch(&orphans->list[i]) == switches)
+			(void)pidfd_send_signal(orphans->list[i].fd, signo, NULL,
 				0); /* gone is fine */
 	}
 }
 
 /* The first of them that still runs at the end of the time; NULL = none. */
-static const struct orphan *wait_all(const struct list *list, bool switches, unsigned timeout_ms)
+static const struct orphan *wait_all(const struct orphans *orphans, bool switches,
+	unsigned timeout_ms)
 {
 	uint64_t deadline = ev_now_ns() + timeout_ms * UINT64_C(1000000);
 
-	for (unsigned i = 0; i < list->n; i++) {
-		struct pollfd ended = {list->orphans[i].fd, POLLIN, 0};
+	for (unsigned i = 0; i < orphans->n; i++) {
+		struct pollfd ended = {orphans->list[i].fd, POLLIN, 0};
 
-		if (is_switch(&list->orphans[i]) != switches)
+		if (is_switch(&orphans->list[i]) != switches)
 			continue;
 		while (poll(&ended, 1, 100) <= 0) {
 			if (ev_now_ns() >= deadline)
-				return &list->orphans[i];
+				return &orphans->list[i];
 		}
 	}
 	return NULL;
 }
 
-static int end_some(const struct list *list, bool switches, bool force, struct err *err)
+static int end_some(const struct orphans *orphans, bool switches, bool force, struct err *err)
 {
 	const struct orphan *left;
 
-	signal_all(list, switches, force ? SIGKILL : SIGTERM);
-	if (!wait_all(list, switches, STOP_TIMEOUT_MS))
+	signal_all(orphans, switches, force ? SIGKILL : SIGTERM);
+	if (!wait_all(orphans, switches, STOP_TIMEOUT_MS))
 		return 0;
-	signal_all(list, switches, SIGKILL);
-	left = wait_all(list, switches, KILL_TIMEOUT_MS);
+	signal_all(orphans, switches, SIGKILL);
+	left = wait_all(orphans, switches, KILL_TIMEOUT_MS);
 	return left ? err_set(err, -EBUSY, "'%s': process %d cannot be killed", left->name,
 			      (int)left->pid)
 		    : 0;
 }
 
-int orphan_end(const char *run_dir, bool force, struct err *err)
+int orphan_end(const struct opts *opts, const char *lab, struct err *err)
 {
-	struct list list;
-	int code = find_all(run_dir, &list, err), n = (int)list.n;
+	struct orphans orphans;
+	int code = orphan_find(opts, lab, &orphans, err), n = (int)orphans.n;
 
 	if (!code)
-		code = end_some(&list, false, force, err);
+		code = end_some(&orphans, false, opts->force, err);
 	if (!code)
-		code = end_some(&list, true, false, err);
-	close_list(&list);
+		code = end_some(&orphans, true, false, err);
+	orphan_done(&orphans);
 	return code ? code : n;
 }

@@ -325,32 +325,27 @@ static struct ctl_bridge bridge_between(const struct ctl_bridge *old, const stru
 	return bridge;
 }
 
-static void plan_bridge(struct planner *p, const struct ctl_bridge *bridge)
+static void add_bridge(struct planner *p, const struct ctl_bridge *bridge)
 {
-	const struct ctl_bridge *old = state_find_bridge(p->actual, bridge->name);
-	struct ctl_bridge between;
-	struct plan_op *op;
+	struct plan_op *op =
+		add(p, PLAN_BRIDGE_ADD, PLAN_LIVE, bridge->name, "ageing %us", bridge->ageing_s);
 
-	if (old) {
-		between = bridge_between(old, bridge);
-		set_bridge(p, old, &between, !state_same_bridge(&between, bridge));
-		return;
-	}
-	op = add(p, PLAN_BRIDGE_ADD, PLAN_LIVE, bridge->name, "ageing %us", bridge->ageing_s);
 	if (op)
 		op->to.bridge = *bridge;
 }
 
-/* Once no port has them: the VLANs that go. */
-static void plan_bridge_vlans(struct planner *p, const struct ctl_bridge *bridge)
+/* First before its ports change; then once no port has them: the VLANs that go. */
+static void plan_bridge(struct planner *p, const struct ctl_bridge *bridge, bool is_first)
 {
 	const struct ctl_bridge *old = state_find_bridge(p->actual, bridge->name);
-	struct ctl_bridge between;
+	struct ctl_bridge between = old ? bridge_between(old, bridge) : *bridge;
+	bool in_two_steps = !state_same_bridge(&between, bridge);
 
-	if (!old)
-		return;
-	between = bridge_between(old, bridge);
-	if (!state_same_bridge(&between, bridge))
+	if (!old && is_first)
+		add_bridge(p, bridge);
+	else if (old && is_first)
+		set_bridge(p, old, &between, in_two_steps);
+	else if (in_two_steps)
 		set_bridge(p, old, bridge, false);
 }
 
@@ -498,7 +493,7 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 	keep_spares(&p);
 	plan_links_down(&p);
 	for (unsigned i = 0; i < wanted->n_bridges; i++)
-		plan_bridge(&p, &wanted->bridges[i]);
+		plan_bridge(&p, &wanted->bridges[i], true);
 	plan_nodes_down(&p);
 	plan_ports_down(&p);
 	/*
@@ -512,7 +507,7 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 		plan_port(&p, &p.spares.ports[i]);
 	plan_nodes_up(&p);
 	for (unsigned i = 0; i < wanted->n_bridges; i++)
-		plan_bridge_vlans(&p, &wanted->bridges[i]);
+		plan_bridge(&p, &wanted->bridges[i], false);
 	plan_bridges_down(&p);
 	state_done(&p.spares);
 	if (p.code)

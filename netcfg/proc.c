@@ -197,11 +197,10 @@ pid_t proc_find(const char *pid_file)
 	return started && start_time(pid) == started ? pid : 0;
 }
 
-bool proc_is_stopped(const char *pid_file)
+bool proc_is_stopped(pid_t pid)
 {
 	char text[1024];
-	pid_t pid = proc_find(pid_file);
-	const char *stat = pid > 0 ? read_stat(pid, text, sizeof(text)) : NULL;
+	const char *stat = read_stat(pid, text, sizeof(text));
 
 	return stat && (*stat == 'T' || *stat == 't');
 }

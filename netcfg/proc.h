@@ -24,8 +24,8 @@ int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *
 int proc_output(char *const *argv, char *text, size_t size, struct err *err);
 /** The living process that pid_file names, 0 = none. */
 pid_t proc_find(const char *pid_file);
-/** Is it held by a signal (SIGSTOP) or a debugger? */
-bool proc_is_stopped(const char *pid_file);
+/** Is that process held by a signal (SIGSTOP) or a debugger? */
+bool proc_is_stopped(pid_t pid);
 /** Signal it if it is still the same process. */
 void proc_signal(const char *pid_file, int signo);
 /** Wait until it is gone; false after timeout_ms. Reaps it where it is our child. */

@@ -1,5 +1,6 @@
 #include "rundir.h"
 
+#include "proc.h"
 #include "str.h"
 
 #include <dirent.h>
@@ -34,15 +35,23 @@ static int base_path(const struct opts *opts, char *path, size_t size, struct er
 	return 0;
 }
 
+int rundir_labs_path(const struct opts *opts, char path[RUNDIR_PATH_SIZE], struct err *err)
+{
+	char base[RUNDIR_PATH_SIZE];
+	int code = base_path(opts, base, sizeof(base), err);
+
+	return code < 0 ? code : rundir_file(base, "labs", "", path, RUNDIR_PATH_SIZE, err);
+}
+
 int rundir_path(const struct opts *opts, const char *lab, char path[RUNDIR_PATH_SIZE],
 	struct err *err)
 {
-	char base[RUNDIR_PATH_SIZE];
-	int len, code = base_path(opts, base, sizeof(base), err);
+	char labs[RUNDIR_PATH_SIZE];
+	int len, code = rundir_labs_path(opts, labs, err);
 
 	if (code < 0)
 		return code;
-	len = snprintf(path, RUNDIR_PATH_SIZE, "%s/labs/%s", base, lab);
+	len = snprintf(path, RUNDIR_PATH_SIZE, "%s/%s", labs, lab);
 	if (len >= RUNDIR_PATH_SIZE)
 		return err_set(err, -ENAMETOOLONG, "lab '%s': run directory's path is too long",
 			lab);
@@ -61,6 +70,24 @@ int rundir_file(const char *dir, const char *stem, const char *suffix, char *pat
 		return -ENAMETOOLONG;
 	}
 	return 0;
+}
+
+int rundir_nic_socket(const char *dir, const char *node, unsigned nic, char *path, size_t size,
+	struct err *err)
+{
+	char stem[CTL_NAME_MAX + 16];
+
+	(void)snprintf(stem, sizeof(stem), "%s:eth%u", node, nic + 1);
+	return rundir_file(dir, stem, ".sock", path, size, err);
+}
+
+pid_t rundir_find_daemon(const char *dir, const char *name)
+{
+	char pid_file[RUNDIR_PATH_SIZE];
+
+	if (rundir_file(dir, name, ".pid", pid_file, sizeof(pid_file), NULL))
+		return 0;
+	return proc_find(pid_file);
 }
 
 /*
@@ -222,7 +249,7 @@ int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *la
 {
 	char path[RUNDIR_PATH_SIZE];
 	struct dirent **entries;
-	int n, code = rundir_path(opts, "", path, NULL);
+	int n, code = rundir_labs_path(opts, path, NULL);
 
 	if (code < 0)
 		return code;

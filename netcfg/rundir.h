@@ -22,14 +22,23 @@
 #include "err.h"
 #include "opts.h"
 
+#include <sys/types.h>
+
 #define RUNDIR_PATH_SIZE 256
 
+/** Path of the directory that those of labs are in. 0 or -ENAMETOOLONG. */
+int rundir_labs_path(const struct opts *opts, char path[RUNDIR_PATH_SIZE], struct err *err);
 /** Path of the directory of a lab; it need not exist. 0 or -ENAMETOOLONG. */
 int rundir_path(const struct opts *opts, const char *lab, char path[RUNDIR_PATH_SIZE],
 	struct err *err);
 /** DIR/STEM+SUFFIX into path[size]. -ENAMETOOLONG when it does not fit a socket address. */
 int rundir_file(const char *dir, const char *stem, const char *suffix, char *path, size_t size,
 	struct err *err);
+/** The socket of a node's NIC, from 0 on: NODE:ethN.sock. As rundir_file(). */
+int rundir_nic_socket(const char *dir, const char *node, unsigned nic, char *path, size_t size,
+	struct err *err);
+/** The living daemon of that name: "vswitch" or a node's. 0 = none that its pid file knows. */
+pid_t rundir_find_daemon(const char *dir, const char *name);
 /** Make the directory and those above it. 0, -EACCES when it is not ours alone. */
 int rundir_create(const char *path, struct err *err);
 /** -ENOENT when there is none, -EACCES when it is not ours alone. */

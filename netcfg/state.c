@@ -100,7 +100,7 @@ int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct
 	*ret_port = (struct ctl_port){0};
 	(void)snprintf(stem, sizeof(stem), "%s:eth%u", node, idx + 1);
 	CTL_SET_STR(ret_port, ctl_port, name, stem);
-	code = rundir_file(run_dir, stem, ".sock", ret_port->path, sizeof(ret_port->path), err);
+	code = rundir_nic_socket(run_dir, node, idx, ret_port->path, sizeof(ret_port->path), err);
 	CTL_MARK(ret_port, ctl_port, path);
 	CTL_SET(ret_port, ctl_port, type, CTL_PORT_VHOST_USER);
 	CTL_SET(ret_port, ctl_port, mode, CTL_SOCK_CLIENT);

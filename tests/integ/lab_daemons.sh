@@ -177,6 +177,19 @@ fails_with 'the plan says which daemons still run' 1 "$gone" lab plan -f "$T/lab
 fails_with 'apply starts no second set' 1 "$gone" lab apply -f "$T/lab.yaml"
 expect 'and leaves no directory' test ! -e "$XDG_RUNTIME_DIR/weft/labs/$LAB"
 fails_with 'status says so, too' 1 "$gone" lab status $LAB
+expect 'status lists it' eval 'lab status | grep -q "still run: .*vswitch ("'
+expect 'with what to do' eval "lab status | grep -qF 'end them: \`netcfg destroy $LAB\`'"
+fails_with 'it is not well' 3 '' lab status --check
+expect 'programs are told, too' json \
+	'.lab == "daemons" and .well == false and ([.orphans[].name] | sort) == ["a", "b", "vswitch"]' lab -j status
+fails_with 'a command on the only lab says why there is none' 1 "$gone" lab node show
+lab_of beside z >"$T/beside.yaml"
+expect 'another lab starts' lab apply -f "$T/beside.yaml"
+labs_shown() {
+	lab -j status | jq -r '"\(.lab) \(.orphans | length)"' | paste -sd,
+}
+expect 'and stands in the list, too' eval '[[ $(labs_shown) == "beside 0,daemons 3" ]]'
+expect 'it goes' lab destroy beside
 expect 'they run still' eval '(($(daemons) == 3))'
 expect 'destroy ends them' eval "lab destroy $LAB | grep -q 'its run directory was gone'"
 expect 'all of them' eval '(($(daemons) == 0))'

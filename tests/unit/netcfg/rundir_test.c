@@ -1,9 +1,11 @@
 /* Run directories: private, found again, removed whole, and nothing outside them. */
+#include "proc.h"
 #include "rundir.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -152,6 +154,38 @@ static void nodes_are_listed_in_natural_order(void **state)
 	assert_int_equal(rundir_path(&opts, too_long, path, &err), -ENAMETOOLONG);
 }
 
+/* By its pid file, and only while it is that process which lives. */
+static void a_daemon_is_found_by_its_name(void **state)
+{
+	char path[RUNDIR_PATH_SIZE], file[RUNDIR_PATH_SIZE];
+	char *argv[] = {(char *)"/bin/sleep", (char *)"1000", NULL};
+	struct err err;
+	pid_t pid;
+
+	assert_int_equal(rundir_path(&opts, "lab", path, &err), 0);
+	assert_int_equal(rundir_find_daemon(path, "h1"), 0);
+	assert_int_equal(rundir_create(path, &err), 0);
+	assert_int_equal(rundir_file(path, "h1", ".pid", file, sizeof(file), &err), 0);
+	assert_int_equal(proc_start(argv, "/dev/null", file, &pid, &err), 0);
+	assert_int_equal(rundir_find_daemon(path, "h1"), pid);
+	assert_int_equal(rundir_find_daemon(path, "h2"), 0);
+	assert_false(proc_is_stopped(pid));
+	proc_signal(file, SIGKILL);
+	assert_true(proc_wait_gone(file, 60000));
+	assert_int_equal(rundir_find_daemon(path, "h1"), 0);
+	assert_int_equal(rundir_remove(path, &err), 0);
+}
+
+static void nics_have_sockets_by_number(void **state)
+{
+	char path[RUNDIR_PATH_SIZE];
+	struct err err;
+
+	assert_int_equal(rundir_nic_socket("/run/lab", "h1", 0, path, sizeof(path), &err), 0);
+	assert_string_equal(path, "/run/lab/h1:eth1.sock");
+	assert_int_equal(rundir_nic_socket("/run/lab", "h1", 0, path, 12, &err), -ENAMETOOLONG);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -160,6 +194,8 @@ int main(void)
 		cmocka_unit_test(removal_follows_no_link),
 		cmocka_unit_test(one_at_a_time_changes_a_lab),
 		cmocka_unit_test(nodes_are_listed_in_natural_order),
+		cmocka_unit_test(a_daemon_is_found_by_its_name),
+		cmocka_unit_test(nics_have_sockets_by_number),
 	};
 
 	return cmocka_run_group_tests(tests, set_up, tear_down);
