@@ -7,7 +7,10 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LOG_LINE_SIZE 1024
@@ -18,6 +21,7 @@ static const char *const log_level_names[] = {"err", "warn", "notice", "info", "
 
 static atomic_int log_level = LOG_INFO;
 static atomic_int log_fd = STDERR_FILENO;
+static atomic_bool log_times;
 /* Call sites are shared by threads; what is limited is rare, so one lock serves all of them. */
 static pthread_mutex_t log_bucket_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -42,6 +46,60 @@ void log_set_fd(int fd)
 	atomic_store_explicit(&log_fd, fd, memory_order_relaxed);
 }
 
+void log_set_times(bool on)
+{
+	atomic_store_explicit(&log_times, on, memory_order_relaxed);
+}
+
+bool log_wants_times(void)
+{
+	const char *journal = getenv("JOURNAL_STREAM"), *wish = getenv("WEFT_LOG_TIMES");
+	unsigned long long dev, ino;
+	struct stat st;
+
+	if (wish && !strcmp(wish, "no"))
+		return false;
+	return !journal || sscanf(journal, "%llu:%llu", &dev, &ino) != 2 ||
+	       fstat(STDERR_FILENO, &st) < 0 || st.st_dev != dev || st.st_ino != ino;
+}
+
+static bool is_leap_year(unsigned year)
+{
+	return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+}
+
+static unsigned days_of_month(unsigned month, unsigned year)
+{
+	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+
+	return days[month] + (month == 1 && is_leap_year(year));
+}
+
+/* gmtime_r() reads a file of time zones at its first call, which a confined thread may not. */
+const char *log_format_time(char buf[LOG_TIME_SIZE], uint64_t ns)
+{
+	uint64_t seconds = ns / NSEC_PER_SEC;
+	unsigned days = (unsigned)(seconds / 86400), rest = (unsigned)(seconds % 86400);
+	unsigned year = 1970, month = 0, of_year;
+
+	for (; days >= (of_year = is_leap_year(year) ? 366 : 365); year++)
+		days -= of_year;
+	for (; days >= days_of_month(month, year); month++)
+		days -= days_of_month(month, year);
+	(void)snprintf(buf, LOG_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year % 10000,
+		month + 1, days + 1, rest / 3600, rest / 60 % 60, rest % 60,
+		(unsigned)(ns % NSEC_PER_SEC / 1000000));
+	return buf;
+}
+
+static uint64_t time_of_day_ns(void)
+{
+	struct timespec now = {0};
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * NSEC_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
 static bool log_is_on(enum log_level level)
 {
 	return (int)level <= atomic_load_explicit(&log_level, memory_order_relaxed);
@@ -62,7 +120,8 @@ static void log_write_line(enum log_level level, const char *module, uint32_t n_
 	const char *fmt, va_list args)
 {
 	char line[LOG_LINE_SIZE];
-	char tail[48] = "\n";
+	char tail[48] = "\n", when[LOG_TIME_SIZE] = "";
+	bool has_time = atomic_load_explicit(&log_times, memory_order_relaxed);
 	size_t room, len;
 	ssize_t n;
 	int head, body;
@@ -70,7 +129,10 @@ static void log_write_line(enum log_level level, const char *module, uint32_t n_
 	if (n_suppressed)
 		(void)snprintf(tail, sizeof(tail), " (%u more held back)\n", n_suppressed);
 	room = sizeof(line) - strlen(tail);
-	head = snprintf(line, room, "%s %s: ", log_level_names[level], module);
+	if (has_time)
+		(void)log_format_time(when, time_of_day_ns());
+	head = snprintf(line, room, "%s%s%s %s: ", when, has_time ? " " : "",
+		log_level_names[level], module);
 	len = head < (int)room ? (size_t)head : room - 1;
 	body = vsnprintf(line + len, room - len, fmt, args);
 	if (body > 0)

@@ -2,7 +2,8 @@
  * log: what an operator reads about a running daemon.
  *
  * A file names its module once with LOG_MODULE("fdb"); lines read
- * `LEVEL module: object 'name': event, key=value, what we do about it` on stderr (or the fd set).
+ * `TIME LEVEL module: object 'name': event, key=value, what we do about it` on stderr (or the fd
+ * set). TIME is that of day in UTC (ISO 8601, milliseconds), where a daemon asks for times.
  * What an outsider can trigger goes through log_warn_ratelimited() and the like: a token bucket per
  * call site, which later says how many lines it held back. Data-path code never logs; it counts.
  *
@@ -25,6 +26,16 @@ void log_set_level(enum log_level level);
 int log_level_parse(const char *text, enum log_level *ret_level);
 /** fd (borrowed) that lines are written to; default 2. */
 void log_set_fd(int fd);
+
+/** Begin each line with its time; off at first. */
+void log_set_times(bool on);
+/** Does a daemon's log want times? Not in systemd's journal, which has its own
+ * ($JOURNAL_STREAM), nor with WEFT_LOG_TIMES=no. */
+bool log_wants_times(void);
+
+#define LOG_TIME_SIZE sizeof("YYYY-MM-DDTHH:MM:SS.mmmZ")
+/** The time as a log has it; ns since 1970. Returns buf. */
+const char *log_format_time(char buf[LOG_TIME_SIZE], uint64_t ns);
 
 void log_write(enum log_level level, const char *module, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -96,6 +96,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	log_set_level(args->log_level);
+	log_set_times(log_wants_times());
 	switch (args->command) {
 	case ARGS_RUN:
 		status = run_command(&args->config);

@@ -92,6 +92,7 @@ int main(int argc, char **argv)
 		return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
 	}
 	log_set_level(options.log_level);
+	log_set_times(log_wants_times());
 	(void)signal(SIGPIPE, SIG_IGN);
 	raise_fd_limit();
 	if (run(&options, &err) < 0) {

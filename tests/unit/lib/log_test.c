@@ -5,7 +5,10 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -63,6 +66,67 @@ static void lines_above_the_level_are_dropped(void **state)
 	log_set_level(LOG_DEBUG);
 	log_debug("all");
 	assert_string_equal(logged(), "warn unit: yes\ndebug unit: all\n");
+}
+
+/* The longest years and months, the last second before 2000 and one of today. */
+static void times_are_of_the_day(void **state)
+{
+	static const struct {
+		uint64_t s;
+		const char *text;
+	} cases[] = {
+		{0, "1970-01-01T00:00:00.007Z"},
+		{951782399, "2000-02-28T23:59:59.007Z"},
+		{951782400, "2000-02-29T00:00:00.007Z"},
+		{946684799, "1999-12-31T23:59:59.007Z"},
+		{1735689599, "2024-12-31T23:59:59.007Z"},
+		{1796049539, "2026-11-30T14:38:59.007Z"},
+		{4107542400, "2100-03-01T00:00:00.007Z"},
+		{16725225599, "2499-12-31T23:59:59.007Z"},
+	};
+	char text[LOG_TIME_SIZE];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(log_format_time(text, cases[i].s * SEC + 7999999),
+			cases[i].text);
+}
+
+static void a_line_begins_with_its_time_where_that_is_wanted(void **state)
+{
+	unsigned year, month, day, hour, minute, second, ms;
+	const char *line;
+	int len = 0;
+
+	log_set_times(true);
+	log_info("x");
+	log_set_times(false);
+	line = logged();
+	assert_int_equal(sscanf(line, "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ info unit: x%n", &year, &month,
+				 &day, &hour, &minute, &second, &ms, &len),
+		7);
+	assert_int_equal(line[len], '\n');
+	assert_true(year > 2020 && month <= 12 && day <= 31 && hour < 24 && second <= 60);
+}
+
+static void the_journal_has_times_of_its_own(void **state)
+{
+	char stream[64];
+	struct stat st;
+
+	(void)unsetenv("WEFT_LOG_TIMES");
+	(void)unsetenv("JOURNAL_STREAM");
+	assert_true(log_wants_times());
+	assert_int_equal(fstat(STDERR_FILENO, &st), 0);
+	(void)snprintf(stream, sizeof(stream), "%llu:%llu", (unsigned long long)st.st_dev,
+		(unsigned long long)st.st_ino);
+	(void)setenv("JOURNAL_STREAM", stream, 1);
+	assert_false(log_wants_times());
+	(void)setenv("JOURNAL_STREAM", "1:1", 1); /* it is another's */
+	assert_true(log_wants_times());
+	(void)setenv("JOURNAL_STREAM", "nonsense", 1);
+	assert_true(log_wants_times());
+	(void)setenv("WEFT_LOG_TIMES", "no", 1);
+	assert_false(log_wants_times());
 }
 
 static void levels_parse_by_name(void **state)
@@ -167,6 +231,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(line_has_level_module_text, setup, teardown),
 		cmocka_unit_test_setup_teardown(lines_above_the_level_are_dropped, setup, teardown),
+		cmocka_unit_test(times_are_of_the_day),
+		cmocka_unit_test_setup_teardown(a_line_begins_with_its_time_where_that_is_wanted,
+			setup, teardown),
+		cmocka_unit_test(the_journal_has_times_of_its_own),
 		cmocka_unit_test(levels_parse_by_name),
 		cmocka_unit_test_setup_teardown(control_characters_cannot_forge_a_line, setup,
 			teardown),
