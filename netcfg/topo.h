@@ -141,6 +141,9 @@ void topo_done(struct topo *topo);
 /** As snprintf(): what the node's kernel is told. The node has an image. */
 size_t topo_cmdline(const struct topo_node *node, char *buf, size_t size);
 
+/** What a step of swbench may begin with; ends by NULL. */
+extern const char *const topo_swbench_verbs[];
+
 /** -1 = none of that name. */
 int topo_find_node(const struct topo *topo, const char *name);
 int topo_find_bridge(const struct topo *topo, const char *name);

@@ -6,6 +6,7 @@
 
 #include "str.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static bool has(const struct topo_step_spec *spec, const char *key)
@@ -56,10 +57,38 @@ static void add_port(struct topo_reader *reader, struct topo_step *step,
 		step->ports[step->n_ports++] = (unsigned)i;
 }
 
+/* Those of swbench(1), which a test compares, and "suite", which names several. */
+const char *const topo_swbench_verbs[] = {"calibrate", "mrr", "ndr", "pdr", "loss", "imix", "flows",
+	"macs", "vlans", "mesh", "mac-capacity", "mac-rate", "broadcast", "congestion",
+	"slow-guest", "errored", "density", "latency", "b2b", "recovery", "reset", "reconf", "soak",
+	"suite", NULL};
+
+/* The verb stands first: behind an option it could be the option's value. */
+static void check_verb(struct topo_reader *reader, const struct topo_text *text)
+{
+	size_t len = strcspn(text->text, " "), n = 0;
+	const char *nearest;
+	char verb[40];
+
+	(void)snprintf(verb, sizeof(verb), "%.*s", (int)len, text->text);
+	while (topo_swbench_verbs[n] && strcmp(topo_swbench_verbs[n], verb) != 0)
+		n++;
+	if (topo_swbench_verbs[n])
+		return;
+	nearest = str_nearest(verb, topo_swbench_verbs, n);
+	diag_hint(diag_add(reader->diag, text->mark, DIAG_VALUE, "\"%s\" is no verb of swbench",
+			  verb),
+		nearest          ? "did you mean \"%s\"?"
+		: verb[0] == '-' ? "write the verb first, then its options"
+				 : "`swbench list` tells which there are",
+		nearest);
+}
+
 static void read_swbench(struct topo_reader *reader, const struct yaml_value *value,
 	const struct topo_step_spec *spec, struct topo_step *step)
 {
 	step->swbench = spec->swbench.text;
+	check_verb(reader, &spec->swbench);
 	for (const struct yaml_value *v = spec->ports ? spec->ports->first : NULL; v; v = v->next)
 		add_port(reader, step, v);
 	if (!spec->ports)

@@ -5,6 +5,7 @@
 #include "topo_schema.h"
 
 #include <dirent.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -262,6 +263,37 @@ static void manual_lists_every_key(void **state)
 	free(page);
 }
 
+/* The verbs that a lab file may name are those that swbench has. */
+static void verbs_of_swbench_are_known(void **state)
+{
+	glob_t files;
+	char line[256], name[40];
+	size_t n = 0, known = 0;
+
+	assert_int_equal(glob(LABS_DIR "/../../../tools/swbench.d/verbs_*.py", 0, NULL, &files), 0);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		FILE *in = fopen(files.gl_pathv[i], "re");
+
+		assert_non_null(in);
+		while (fgets(line, sizeof(line), in)) {
+			size_t k = 0;
+
+			if (sscanf(line, "@verb(\"%39[^\"]", name) != 1)
+				continue;
+			n++;
+			while (topo_swbench_verbs[k] && strcmp(topo_swbench_verbs[k], name) != 0)
+				k++;
+			if (!topo_swbench_verbs[k])
+				fail_msg("%s is not known", name);
+		}
+		(void)fclose(in);
+	}
+	globfree(&files);
+	while (topo_swbench_verbs[known])
+		known++;
+	assert_int_equal(known, n + 1); /* and "suite" */
+}
+
 static void every_code_is_explained(void **state)
 {
 	for (unsigned code = DIAG_SYNTAX; code <= DIAG_MTU; code++)
@@ -280,6 +312,7 @@ int main(void)
 		cmocka_unit_test(former_words_are_understood),
 		cmocka_unit_test(nfguest_nodes_and_test_steps),
 		cmocka_unit_test(manual_lists_every_key),
+		cmocka_unit_test(verbs_of_swbench_are_known),
 		cmocka_unit_test(every_code_is_explained),
 	};
 
