@@ -1,12 +1,11 @@
 #include "cmd.h"
 #include "cmd_nic.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #define BATCH_MAX_WORDS 64
 
@@ -66,12 +65,31 @@ static int run_each(const struct opts *opts, struct grammar_request *req)
 	return status;
 }
 
+/* Does -w make sense: is there something to be seen, that ends? */
+static int check_watch(const struct opts *opts, const struct grammar_request *req, struct err *err)
+{
+	static const char *const shown[] = {
+		"validate", "plan", "status", "explain", "help", "show", "stats", "drops", "nics"};
+	const char *word = req->command ? req->command->name : req->verb->name;
+
+	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {
+		if (!strcmp(shown[i], word))
+			return 0;
+	}
+	if (!opts->watch)
+		return 0;
+	(void)err_set(err, -EINVAL, "-w: '%s' is nothing to show again", word);
+	if (!strcmp(word, "watch"))
+		err_hint(err, "it prints events as they come, without -w");
+	return -EINVAL;
+}
+
 static int run_once(const struct opts *opts, char **words, unsigned n)
 {
 	struct grammar_request req;
 	struct err err = {0};
 
-	if (grammar_parse(words, n, opts, &req, &err) < 0) {
+	if (grammar_parse(words, n, opts, &req, &err) < 0 || check_watch(opts, &req, &err) < 0) {
 		(void)cmd_fail(&err);
 		return EXIT_USAGE;
 	}
@@ -82,22 +100,8 @@ static int run_once(const struct opts *opts, char **words, unsigned n)
 	return run_each(opts, &req);
 }
 
-static void print_time(const struct opts *opts)
-{
-	char text[32];
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (opts->timestamp && !opts->json && localtime_r(&now, &tm) &&
-		strftime(text, sizeof(text), "%F %T", &tm))
-		printf("%s\n", text);
-}
-
 int cmd_run(const struct opts *opts, char **words, unsigned n)
 {
-	char *copy[BATCH_MAX_WORDS];
-	struct timespec pause = {(time_t)opts->watch_s,
-		(long)((opts->watch_s - (double)(time_t)opts->watch_s) * 1e9)};
 	int code;
 
 	if (!n || opts->help) {
@@ -108,19 +112,7 @@ int cmd_run(const struct opts *opts, char **words, unsigned n)
 	}
 	if (!opts->watch)
 		return run_once(opts, words, n);
-	if (n > BATCH_MAX_WORDS)
-		return EXIT_USAGE;
-	for (;;) {                                         /* until interrupted */
-		memcpy(copy, words, n * sizeof(words[0])); /* parsing reorders */
-		if (isatty(STDOUT_FILENO) && !opts->json)
-			printf("\033[H\033[J");
-		print_time(opts);
-		code = run_once(opts, copy, n);
-		fflush(stdout);
-		if (code == EXIT_USAGE || ferror(stdout))
-			return code;
-		nanosleep(&pause, NULL);
-	}
+	return watch(opts, words, n, run_once);
 }
 
 /* Words of a line, in place; quotes hold blanks together, # begins a comment. -E2BIG. */

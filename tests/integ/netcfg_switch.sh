@@ -55,6 +55,22 @@ expect 'states have colours there' \
 	test -n "$(script -qec "netcfg -S $T/vs.sock port show" /dev/null </dev/null | grep -F $'\e[31mdown')"
 expect 'and none elsewhere' test -z "$(vs port show | grep -F $'\e')"
 
+# --- again and again ----------------------------------------------------------------------------
+
+start watched script -qfc "stty cols 80 rows 10; exec netcfg -S $T/vs.sock -w=0.2 bridge show" "$T/watched"
+expect 'a table is shown' within 10 grep -q br0 "$T/watched"
+vs bridge add later
+expect 'and again when something changed' within 10 grep -q later "$T/watched"
+stop watched
+expect 'each frame is drawn over the one before' \
+	eval "grep -o \$'\\e\\[H' '$T/watched' | wc -l | grep -qv '^[01]\$'"
+expect 'under a line that says what it is' grep -q 'every 0.2 s: netcfg bridge show' "$T/watched"
+vs bridge del later
+expect 'elsewhere it is appended, plain' eval '[[ $(vs -w=0.1 bridge show | head -n 40 | grep -c "^BRIDGE") -gt 1 ]]'
+expect 'without escapes' eval '! vs -w=0.1 bridge show | head -n 40 | grep -qF $'"'\\e'"
+fails_with 'what shows nothing is not done again and again' 2 "'add' is nothing to show again" vs -w bridge add twice
+fails_with 'nor is what never ends' 2 "prints events as they come" vs -w port watch
+
 # --- a bridge with its ports ----------------------------------------------------------------------
 
 fails_with 'a bridge with ports stays' 1 'hint: .*bridge del br0 --force' vs bridge del br0
