@@ -213,7 +213,8 @@ static int wait_after(const struct applier *a, const struct topo_node *node, str
 	for (unsigned i = 0; !code && i < node->n_after; i++) {
 		const char *name = a->lab->topo.nodes[node->after[i]].name;
 
-		code = node_wait_ready(a->lab->run_dir, &name, 1, deadline, timeout_s, err);
+		code = node_wait_ready(a->lab->run_dir, &name, 1, deadline, timeout_s,
+			node_progress(opts), err);
 	}
 	return code;
 }

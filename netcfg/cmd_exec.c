@@ -211,7 +211,7 @@ static int exec_on(const char *dir, const char *console, const char *node, const
 {
 	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
 	char token[TOKEN_SIZE];
-	int fd = -1, lock, code = node_wait_ready(dir, &node, 1, deadline, timeout_s, err);
+	int fd = -1, lock, code = node_wait_ready(dir, &node, 1, deadline, timeout_s, NULL, err);
 
 	if (code)
 		return code;

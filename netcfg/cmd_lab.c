@@ -255,12 +255,12 @@ static int check_cost(const struct opts *opts, const struct lab *lab, const stru
 static int wait_all(const struct opts *opts, const struct lab *lab, struct err *err)
 {
 	uint64_t deadline = ev_now_ns() + opts->wait_s * UINT64_C(1000000000);
-	int code = 0;
+	const char *names[TOPO_MAX_NODES];
 
-	for (unsigned i = 0; !code && i < lab->topo.n_nodes; i++)
-		code = node_wait_ready(lab->run_dir, &lab->topo.nodes[i].name, 1, deadline,
-			opts->wait_s, err);
-	return code;
+	for (unsigned i = 0; i < lab->topo.n_nodes; i++)
+		names[i] = lab->topo.nodes[i].name;
+	return node_wait_ready(lab->run_dir, names, lab->topo.n_nodes, deadline, opts->wait_s,
+		node_progress(opts), err);
 }
 
 static int apply_locked(const struct opts *opts, const struct lab *lab, struct err *err)
@@ -448,7 +448,8 @@ int cmd_wait(const struct opts *opts, const struct grammar_request *req)
 	if (!code && !list.n)
 		code = rundir_each_node(dir, note_name, &list);
 	if (!code)
-		code = node_wait_ready(dir, list.names, list.n, deadline, timeout_s, &err);
+		code = node_wait_ready(dir, list.names, list.n, deadline, timeout_s,
+			node_progress(opts), &err);
 	for (unsigned i = 0; i < list.n; i++)
 		free((char *)list.names[i]);
 	return code ? cmd_fail(&err) : EXIT_DONE;

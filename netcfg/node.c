@@ -16,11 +16,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define START_TIMEOUT_MS 30000
 #define STOP_TIMEOUT_S   10
 #define ARGS_MAX_BYTES   65536
+#define NSEC_PER_SEC     UINT64_C(1000000000)
 
 struct paths {
 	char control[CTL_PATH_MAX + 1], console[CTL_PATH_MAX + 1];
@@ -351,11 +353,75 @@ int node_is_ready(const char *run_dir, const char *name, struct err *err)
 	return code;
 }
 
-int node_wait_ready(const char *run_dir, const char *const *names, unsigned n, uint64_t deadline_ns,
-	unsigned timeout_s, struct err *err)
+FILE *node_progress(const struct opts *opts)
 {
-	for (unsigned i = 0; i < n;) {
-		int ready = node_is_ready(run_dir, names[i], err);
+	return !opts->quiet && isatty(STDERR_FILENO) ? stderr : NULL;
+}
+
+void node_progress_text(char *buf, size_t size, const char *const *waiting, unsigned n_waiting,
+	unsigned n, uint64_t seconds, unsigned cols)
+{
+	char tail[64], more[32] = "", time[STR_DURATION_SIZE];
+	size_t used, room = cols < size ? cols : size;
+
+	(void)snprintf(tail, sizeof(tail), " (%u of %u ready), %s", n - n_waiting, n,
+		str_format_duration(time, seconds));
+	used = (size_t)snprintf(buf, size, "waiting for ");
+	for (unsigned i = 0; i < n_waiting; i++) {
+		size_t len = strlen(waiting[i]) + (i ? 2 : 0);
+
+		if (n_waiting - i > 1)
+			(void)snprintf(more, sizeof(more), ", and %u more", n_waiting - i - 1);
+		else
+			more[0] = '\0';
+		if (i && used + len + strlen(more) + strlen(tail) >= room) {
+			(void)snprintf(more, sizeof(more), ", and %u more", n_waiting - i);
+			break;
+		}
+		more[0] = '\0';
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? ", " : "",
+			waiting[i]);
+	}
+	(void)snprintf(buf + used, size - used, "%s%s", more, tail);
+}
+
+struct waiting {
+	const char *run_dir;
+	const char *const *names;
+	unsigned n;
+	FILE *progress;
+	uint64_t begin_ns, told_ns;
+	bool is_shown;
+};
+
+/* At most once a second. */
+static void tell_progress(struct waiting *w)
+{
+	const char *waiting[TOPO_MAX_NODES];
+	struct winsize size = {.ws_col = 80};
+	uint64_t now_ns = ev_now_ns();
+	unsigned n_waiting = 0;
+	char text[256];
+
+	if (!w->progress || now_ns < w->told_ns + NSEC_PER_SEC)
+		return;
+	w->told_ns = now_ns;
+	for (unsigned i = 0; i < w->n && n_waiting < TOPO_MAX_NODES; i++) {
+		if (node_is_ready(w->run_dir, w->names[i], NULL) <= 0)
+			waiting[n_waiting++] = w->names[i];
+	}
+	(void)ioctl(fileno(w->progress), TIOCGWINSZ, &size);
+	node_progress_text(text, sizeof(text), waiting, n_waiting, w->n,
+		(now_ns - w->begin_ns) / NSEC_PER_SEC, size.ws_col ? size.ws_col : 80);
+	fprintf(w->progress, "\r%s\033[K", text);
+	fflush(w->progress);
+	w->is_shown = true;
+}
+
+static int wait_each(struct waiting *w, uint64_t deadline_ns, unsigned timeout_s, struct err *err)
+{
+	for (unsigned i = 0; i < w->n;) {
+		int ready = node_is_ready(w->run_dir, w->names[i], err);
 
 		if (ready < 0)
 			return ready;
@@ -365,12 +431,31 @@ int node_wait_ready(const char *run_dir, const char *const *names, unsigned n, u
 		}
 		if (ev_now_ns() >= deadline_ns) {
 			err->code = -ETIMEDOUT;
-			(void)err_prefix(err, "node '%s' not ready after %u s", names[i],
+			(void)err_prefix(err, "node '%s' not ready after %u s", w->names[i],
 				timeout_s);
 			return -ETIMEDOUT;
 		}
+		tell_progress(w);
 		proc_sleep_ms(100);
 	}
 	err_clear(err);
 	return 0;
+}
+
+int node_wait_ready(const char *run_dir, const char *const *names, unsigned n, uint64_t deadline_ns,
+	unsigned timeout_s, FILE *progress, struct err *err)
+{
+	struct waiting w = {.run_dir = run_dir,
+		.names = names,
+		.n = n,
+		.progress = progress,
+		.begin_ns = ev_now_ns(),
+		.told_ns = ev_now_ns()};
+	int code = wait_each(&w, deadline_ns, timeout_s, err);
+
+	if (w.is_shown) {
+		fputs("\r\033[K", progress);
+		fflush(progress);
+	}
+	return code;
 }

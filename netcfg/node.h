@@ -10,6 +10,8 @@
 #include "opts.h"
 #include "state.h"
 
+#include <stdio.h>
+
 #define NODE_MAX_ARGS 128
 
 /** Write NODE.args for vm. 0 or -errno. */
@@ -28,9 +30,16 @@ int node_wait_stopped(const char *run_dir, const char *name, bool force, struct 
 /** Has the guest said that it is ready? 1, 0, or -ESRCH with err: it does not run. */
 int node_is_ready(const char *run_dir, const char *name, struct err *err);
 /**
- * Wait for names[n] until deadline_ns (ev_now_ns()). 0; -ETIMEDOUT with the reason in err; -ESRCH.
+ * Wait for names[n] until deadline_ns (ev_now_ns()). progress: a terminal that is told each second
+ * which of them are waited for, in a line that is gone at the end; NULL = nobody.
+ * returns  0; -ETIMEDOUT with the reason in err; -ESRCH
  */
 int node_wait_ready(const char *run_dir, const char *const *names, unsigned n, uint64_t deadline_ns,
-	unsigned timeout_s, struct err *err);
+	unsigned timeout_s, FILE *progress, struct err *err);
+/** Where progress is told: standard error, if that is a terminal and nobody wants quiet. */
+FILE *node_progress(const struct opts *opts);
+/** "waiting for b, c (1 of 3 ready), 1m20s", in less than cols columns: then "..., and 2 more". */
+void node_progress_text(char *buf, size_t size, const char *const *waiting, unsigned n_waiting,
+	unsigned n, uint64_t seconds, unsigned cols);
 
 #endif

@@ -105,6 +105,19 @@ expect 'is left alone' test -S "$XDG_RUNTIME_DIR/weft/labs/$LAB/d.console"
 expect 'and nothing was done' lab plan -f "$T/lab.yaml" --exit-code
 stop console
 
+# --- a node that is waited for ---
+lab_of mute m n | sed 's/  m: {}/  m: { cmdline: fake=mute }/' >"$T/mute.yaml"
+LAB=mute
+lab -q apply -f "$T/mute.yaml"
+start waiting script -qfc "stty cols 80; exec netcfg --bindir $T/bin -L mute wait --timeout=86400" "$T/waiting"
+expect 'a terminal is told who is waited for' within 10 grep -q 'waiting for m (1 of 2 ready), [0-9]*s' "$T/waiting"
+stop waiting
+fails_with 'elsewhere nothing is said before the end' 4 '^netcfg: error: node .m. not ready after 2 s' \
+	lab -L mute wait --timeout=2
+refuse 'and no progress' grep -q 'ready),' "$T/last.out"
+expect 'that lab goes' lab -q destroy mute
+LAB=daemons
+
 # --- commands in a node ---
 lab_of shell s | sed 's/mode=idle/fake=shell/' >"$T/shell.yaml"
 LAB=shell

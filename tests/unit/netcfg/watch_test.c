@@ -12,6 +12,7 @@
 #define HOME  "\033[H"
 #define CLEAR "\033[K\n" /* to the end of its line, and the next */
 #define REST  "\033[J"
+#define WIDE  "日本語語" /* four characters, eight columns */
 
 static void check(const char *text, unsigned rows, unsigned cols, const char *expected)
 {
@@ -49,9 +50,10 @@ static void lines_that_do_not_fit_are_cut(void **state)
 	check("0123456789\n01234567890\n", 10, 10,
 		HOME "what   now" CLEAR CLEAR "0123456789" CLEAR "012345678\033[0m…" CLEAR REST);
 	/* By what a terminal shows of them: colours take no column, wide characters two. */
-	check("\033[31mdown\033[0m 12345\n日本語語語\n日本語語語x\n", 10, 10,
-		HOME "what   now" CLEAR CLEAR "\033[31mdown\033[0m 12345" CLEAR "日本語語語" CLEAR
-		     "日本語語\033[0m…" CLEAR REST);
+	check("\033[31mdown\033[0m 12345\n", 10, 10,
+		HOME "what   now" CLEAR CLEAR "\033[31mdown\033[0m 12345" CLEAR REST);
+	check(WIDE "語\n" WIDE "語x\n", 10, 10,
+		HOME "what   now" CLEAR CLEAR WIDE "語" CLEAR WIDE "\033[0m…" CLEAR REST);
 	/* What is no UTF-8, and an escape sequence that does not end. */
 	check("\xff\xff\xff\n\033[31\n", 10, 9,
 		HOME "what  now" CLEAR CLEAR "\xff\xff\xff" CLEAR "\033[31" CLEAR REST);
