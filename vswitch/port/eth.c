@@ -37,10 +37,17 @@ static void offer(struct eth_port *ep)
 		ep->running.pair[q] = q;
 	}
 	ep->running.n = ep->n_queues;
+	ev_timer_set(ep->timer, ETH_SETTLE_NS, 0);
 	ep->port.events->queues(ep->port.ctx, &ep->port);
 }
 
 /* ---- Device ---- */
+
+static void tell_carrier(struct eth_port *ep)
+{
+	if (ep->is_open && ep->backend->set_carrier)
+		ep->backend->set_carrier(ep, ep->carrier);
+}
 
 void eth_link_set(struct eth_port *ep, bool up)
 {
@@ -98,8 +105,7 @@ static int open_device(struct eth_port *ep, struct err *err)
 	ep->connects++;
 	ep->last_error[0] = '\0';
 	eth_mtu_set(ep, ep->dev_mtu);
-	if (ep->backend->set_carrier)
-		ep->backend->set_carrier(ep, ep->carrier);
+	tell_carrier(ep);
 	return 0;
 }
 
@@ -155,7 +161,11 @@ static void on_timer(void *ctx)
 		log_notice("port '%s': the device is back", ep->conf.name);
 	}
 	ev_timer_stop(ep->timer);
-	if (ep->link_up && !ep->running.n)
+	if (ep->running.n) {
+		tell_carrier(ep);
+		return;
+	}
+	if (ep->link_up)
 		offer(ep);
 	report_status(ep);
 }
@@ -236,8 +246,7 @@ static void set_carrier(struct port *port, bool up)
 	if (ep->carrier == up)
 		return;
 	ep->carrier = up;
-	if (ep->is_open && ep->backend->set_carrier)
-		ep->backend->set_carrier(ep, up);
+	tell_carrier(ep);
 }
 
 static void set_mtu(struct port *port, uint32_t mtu)

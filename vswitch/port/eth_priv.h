@@ -10,6 +10,9 @@
 #include "eth.h"
 
 #define ETH_RETRY_NS UINT64_C(1000000000)
+/** How long a port that begins to run keeps the carrier that its interface has: by then its link's
+ * other end runs, too, where a switch that is started again restores both. */
+#define ETH_SETTLE_NS UINT64_C(100000000)
 /** What an interface that we make gets where the operator named no MTU. */
 #define ETH_DEFAULT_MTU 1500
 /** What the switch gives a port whose operator named no number of queues: one will do. */
@@ -23,7 +26,7 @@ struct eth_backend {
 	int (*open)(struct eth_port *ep, struct err *err);
 	/** Close whatever is open; no worker uses the queues. */
 	void (*close)(struct eth_port *ep);
-	/** Of an open device; may be NULL. */
+	/** Of an open device, as often as asked; may be NULL. */
 	void (*set_carrier)(struct eth_port *ep, bool up);
 	int (*set_mtu)(struct eth_port *ep, uint32_t mtu, struct err *err);
 	/** Frames that the kernel dropped since the last call, or since open(). */
@@ -37,7 +40,7 @@ struct eth_port {
 	const struct eth_backend *backend;
 	bool is_open, link_up, carrier;
 	struct port_queues running;
-	struct ev_source *timer; /* the first offer, then looking for a device that went */
+	struct ev_source *timer; /* the first offer, its carrier, looking for a device that went */
 	uint64_t connects;
 	uint64_t missed; /* frames that the kernel dropped on the way to us */
 	char last_error[256];

@@ -43,6 +43,7 @@ static_assert(HOST_TSO_SEGS >= HOST_TSO_SIZE / OFFLOAD_MIN_SEGMENT,
 struct sock_dev {
 	char ifname[HOST_LINK_NAME_SIZE];
 	bool made;    /* by us: ours to delete */
+	bool held;    /* down, so that the other end of the veth has no carrier */
 	int claim_fd; /* says in this network namespace that we live */
 	int fds[PORT_MAX_QUEUES];
 	struct host_watch *watch;
@@ -172,10 +173,15 @@ static int open_packet_queues(struct eth_port *ep, const struct host_link_info *
 
 /* ---- Link ---- */
 
-/* A tap's carrier is ours to tell; what the host decides is whether it is up. */
+/*
+ * A tap's carrier is ours to tell; what the host decides is whether it is up. A veth that we hold
+ * down says nothing of its other end: it counts as what it was before, until it is up again.
+ */
 static bool is_link_up(const struct eth_port *ep, bool up, bool carrier)
 {
-	return up && (carrier || ep->conf.type == CTL_PORT_TAP);
+	const struct sock_dev *dev = ep->dev;
+
+	return dev->held || (up && (carrier || ep->conf.type == CTL_PORT_TAP));
 }
 
 static void on_change(void *ctx, const struct host_watch_state *state)
@@ -190,6 +196,8 @@ static void on_change(void *ctx, const struct host_watch_state *state)
 		eth_gone(ep, why);
 		return;
 	}
+	if (state->up)
+		dev->held = false; /* somebody else has set it up: it is theirs to say */
 	if (state->mtu != ep->dev_mtu)
 		eth_mtu_set(ep, state->mtu);
 	set_tso(ep, state->tso);
@@ -224,10 +232,14 @@ static int open_interface(struct eth_port *ep, struct err *err)
 	(void)snprintf(ep->driver, sizeof(ep->driver), "%s",
 		info.driver[0] ? info.driver : info.kind);
 	ep->speed_mbps = info.speed_mbps;
-	r = open_packet_queues(ep, &info, eth_wanted_queues(ep), err);
-	if (!r && !info.up)
+	/*
+	 * A killed switch held it down, perhaps: it comes up with its carrier, and not before. But
+	 * before Linux 6.13 several sockets could share only what is up.
+	 */
+	dev->held = dev->made && !info.up && eth_wanted_queues(ep) == 1;
+	if (!info.up && !dev->held)
 		r = host_link_set(NULL, dev->ifname, &up, err);
-	return r;
+	return r < 0 ? r : open_packet_queues(ep, &info, eth_wanted_queues(ep), err);
 }
 
 /*
@@ -421,13 +433,35 @@ static void sock_close(struct eth_port *ep)
 	ep->n_queues = 0;
 }
 
+/*
+ * The other end of a veth has carrier while ours is up. Only that of a port that runs is taken
+ * down: while it does not run it has no carrier because its other end is down, or because that is
+ * not known yet, and the interface must be up for us to see the end of that.
+ */
+static void hold_veth(struct eth_port *ep, bool held)
+{
+	const struct host_link_conf link = {.admin = held ? HOST_LINK_DOWN : HOST_LINK_UP};
+	struct sock_dev *dev = ep->dev;
+	struct err err = {0};
+
+	if (dev->held == held)
+		return;
+	dev->held = held;
+	if (host_link_set(NULL, dev->ifname, &link, &err) == 0)
+		return;
+	dev->held = false; /* the watch tells what is the matter with it */
+	log_warn("port '%s': carrier: %s", ep->conf.name, err.msg);
+}
+
 static void sock_set_carrier(struct eth_port *ep, bool up)
 {
 	struct sock_dev *dev = ep->dev;
 
-	/* Others have no way to tell; a tap that cannot is gone, which the watch tells. */
+	/* A tap that cannot is gone, which the watch tells. */
 	if (ep->conf.type == CTL_PORT_TAP)
 		(void)host_tap_set_carrier(dev->fds[0], up);
+	else if (ep->conf.type == CTL_PORT_VETH && (up || ep->running.n))
+		hold_veth(ep, !up);
 }
 
 static int sock_set_mtu(struct eth_port *ep, uint32_t mtu, struct err *err)

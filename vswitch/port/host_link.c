@@ -730,11 +730,16 @@ static int create_veth(struct host_nl *nl, const struct host_link_veth *veth, in
 	return host_nl_talk(nl, NULL, NULL, err, "veth pair '%s', '%s'", veth->name, veth->peer);
 }
 
-/* After the pair exists: both ends ready for a switch port. What is so already costs nothing. */
-static int set_up_veth(const struct host_link_veth *veth, struct err *err)
+/*
+ * After the pair exists: both ends ready for a switch port, of a new one ours up. What is so
+ * already costs nothing.
+ */
+static int set_up_veth(const struct host_link_veth *veth, bool is_new, struct err *err)
 {
-	struct host_link_conf near = {
-		.admin = HOST_LINK_UP, .quiet = true, .mtu = veth->mtu, .alias = veth->alias};
+	struct host_link_conf near = {.admin = is_new ? HOST_LINK_UP : HOST_LINK_KEEP,
+		.quiet = true,
+		.mtu = veth->mtu,
+		.alias = veth->alias};
 	struct host_link_conf far = {.admin = HOST_LINK_UP,
 		.mtu = veth->mtu,
 		.mac = veth->peer_mac,
@@ -787,7 +792,7 @@ int host_link_add_veth(const struct host_link_veth *veth, struct err *err)
 		if (code == -EEXIST)
 			code = refuse_taken(veth, elsewhere, err);
 		if (!code) {
-			code = set_up_veth(veth, err);
+			code = set_up_veth(veth, true, err);
 			if (code)
 				(void)host_link_delete(NULL, veth->name,
 					NULL); /* err tells the first fault */
@@ -811,5 +816,5 @@ int host_link_take_veth(const struct host_link_veth *veth, struct err *err)
 		near.link != far.ifindex || far.link != near.ifindex)
 		return err_set(err, -EXDEV, "interfaces '%s', '%s': not the two ends of one pair",
 			veth->name, veth->peer);
-	return set_up_veth(veth, err);
+	return set_up_veth(veth, false, err);
 }

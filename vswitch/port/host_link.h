@@ -146,7 +146,8 @@ int host_link_set(const char *netns, const char *name, const struct host_link_co
 int host_link_add_veth(const struct host_link_veth *veth, struct err *err);
 /**
  * Take over a pair that stands as veth says: what add would set is set, the rest (addresses,
- * routes, the far end's MAC if peer_mac is NULL) stays, so that whoever lives there goes on.
+ * routes, the far end's MAC if peer_mac is NULL) stays, so that whoever lives there goes on. Our
+ * end stays down where it is down: that is how the far end has no carrier.
  * returns  0, -ENODEV (one end is missing), -EXDEV (they are not two ends of one pair), ... with
  *          err set
  */

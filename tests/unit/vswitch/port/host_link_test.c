@@ -169,6 +169,7 @@ static void a_pair_that_stands_is_taken_over(void **state)
 		.netns = there,
 		.mtu = 1600,
 		.peer_ip = "198.51.100.3/24"};
+	const struct host_link_conf down = {.admin = HOST_LINK_DOWN};
 	struct host_link_info before, far;
 
 	add_pair();
@@ -178,6 +179,11 @@ static void a_pair_that_stands_is_taken_over(void **state)
 	assert_int_equal(far.ifindex, before.ifindex);
 	assert_int_equal(far.mtu, 1600);
 	assert_memory_equal(&far.mac, &before.mac, sizeof(far.mac));
+	/* Down is how the far end has no carrier. */
+	assert_int_equal(host_link_set(NULL, "sw0", &down, &err), 0);
+	assert_int_equal(host_link_take_veth(&veth, &err), 0);
+	assert_int_equal(host_link_get(there, "eth7", &far, &err), 0);
+	assert_false(far.carrier);
 	/* Ends of two pairs are none. */
 	veth.name = "sw1";
 	veth.peer = "eth8";
