@@ -14,7 +14,7 @@
 #define BIT(field) (UINT64_C(1) << (ctl_port__##field))
 
 /* What the rows of ctl_port's table do not say: which fields a type cannot be without. */
-struct kind {
+struct type_row {
 	const char *article;
 	uint64_t needs;     /* as bits of ctl_port's set mask */
 	uint64_t needs_one; /* of these, at least one */
@@ -22,7 +22,7 @@ struct kind {
 };
 
 /* By enum ctl_port_type. */
-static const struct kind kinds[] = {
+static const struct type_row rows[] = {
 	[CTL_PORT_VHOST_USER] = {"a", BIT(path), 0, "add path SOCKET"},
 	[CTL_PORT_NIC] = {"a", BIT(dev), 0,
 		"add dev INTERFACE or dev PCI-ADDRESS, such as enp5s0f0 or 0000:05:00.0"},
@@ -59,7 +59,7 @@ uint64_t port_type_fields(void)
 
 uint64_t port_type_needs(enum ctl_port_type type)
 {
-	return kinds[type].needs;
+	return rows[type].needs;
 }
 
 /* Is dev the name of an interface that the port makes? */
@@ -78,7 +78,8 @@ void port_type_complete(struct ctl_port *conf)
 		CTL_SET_STR(conf, ctl_port, dev, conf->name);
 }
 
-bool port_type_ifname_ok(const char *name)
+/* Does the kernel take it for the name of an interface? */
+static bool is_ifname(const char *name)
 {
 	size_t len = strlen(name);
 
@@ -137,7 +138,7 @@ static int check_dev(const struct ctl_port *conf, struct err *err)
 {
 	bool nic = conf->type == CTL_PORT_NIC;
 
-	if (!CTL_HAS(conf, ctl_port, dev) || port_type_ifname_ok(conf->dev) ||
+	if (!CTL_HAS(conf, ctl_port, dev) || is_ifname(conf->dev) ||
 		(nic && port_type_pci_ok(conf->dev)))
 		return 0;
 	return bad(conf, "dev", conf->dev,
@@ -196,7 +197,7 @@ static int check_namespace(const struct ctl_port *conf, struct err *err)
 	if (CTL_HAS(conf, ctl_port, netns) && conf->netns[0] != '/' && strchr(conf->netns, '/'))
 		return bad(conf, "netns", conf->netns, "is neither a name nor an absolute path",
 			"write a name of 'ip netns list', or /proc/PID/ns/net", err);
-	if (CTL_HAS(conf, ctl_port, peer) && !port_type_ifname_ok(conf->peer))
+	if (CTL_HAS(conf, ctl_port, peer) && !is_ifname(conf->peer))
 		return bad(conf, "peer", conf->peer, "is not the name of an interface",
 			"use at most 15 characters, none of them a slash, colon or space", err);
 	return 0;
@@ -248,7 +249,7 @@ static int check_access(const struct ctl_port *conf, struct err *err)
 	return 0;
 }
 
-/* ---- The kind as a whole --------------------------------------------------------------------- */
+/* ---- The type as a whole --------------------------------------------------------------------- */
 
 static const char *first_field(uint64_t mask)
 {
@@ -274,29 +275,29 @@ static void list_fields(uint64_t mask, char *buf, size_t size)
 
 static int check_fields(const struct ctl_port *conf, struct err *err)
 {
-	const struct kind *kind = &kinds[conf->type];
+	const struct type_row *row = &rows[conf->type];
 	const char *type = ctl_port_types[conf->type], *field;
 	uint64_t takes = port_type_takes(conf->type);
 	uint64_t foreign = conf->set & port_type_fields() & ~takes;
-	uint64_t missing = kind->needs & ~conf->set;
+	uint64_t missing = row->needs & ~conf->set;
 	char list[128], word[WORD_SIZE];
 
 	if (foreign) {
 		field = first_field(foreign);
 		list_fields(takes, list, sizeof(list));
-		(void)err_set_field(err, -EINVAL, field, "%s %s port has no %s", kind->article,
-			type, word_of(field, word));
+		(void)err_set_field(err, -EINVAL, field, "%s %s port has no %s", row->article, type,
+			word_of(field, word));
 		err_hint(err, "of these settings it has: %s", list);
 		return -EINVAL;
 	}
-	if (kind->needs_one && !(kind->needs_one & conf->set))
-		missing = kind->needs_one;
+	if (row->needs_one && !(row->needs_one & conf->set))
+		missing = row->needs_one;
 	if (!missing)
 		return 0;
 	field = first_field(missing);
-	(void)err_set_field(err, -EINVAL, field, "%s %s port needs a %s", kind->article, type,
-		kind->needs_one ? "file" : word_of(field, word));
-	err_hint(err, "%s", kind->hint);
+	(void)err_set_field(err, -EINVAL, field, "%s %s port needs a %s", row->article, type,
+		row->needs_one ? "file" : word_of(field, word));
+	err_hint(err, "%s", row->hint);
 	return -EINVAL;
 }
 
@@ -315,7 +316,7 @@ int port_type_check(const struct ctl_port *conf, struct err *err)
 	if (r == 0)
 		r = check_access(conf, err);
 	if (r == 0 && makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev) &&
-		!port_type_ifname_ok(conf->name)) {
+		!is_ifname(conf->name)) {
 		(void)err_set_field(err, -EINVAL, "dev",
 			"its interface cannot have the name of the port");
 		err_hint(err, "add dev NAME, with at most 15 characters and no colon");

@@ -4,7 +4,7 @@
  * The switch checks a new port by it, netcfg prints its help from it and checks the ports of a lab
  * file by it before anything runs. Which settings a type takes is said by their rows (`types`,
  * ctl_vswitch.h); what it cannot be without, and what is wrong with a value, is here. Not here:
- * whether a device exists; only the kind itself finds out.
+ * whether a device exists; only the port itself finds out.
  *
  *   type        needs               peer
  *   vhost-user  path                a guest
@@ -40,7 +40,7 @@ uint64_t port_type_needs(enum ctl_port_type type);
 void port_type_complete(struct ctl_port *conf);
 
 /**
- * Are the settings of conf, which has a name and a type, those of a port of its kind? A relative
+ * Are the settings of conf, which has a name and a type, those of a port of its type? A relative
  * path is fine here: what it counts from is the caller's to say. Messages name settings as people
  * type them, with dashes (rebind), and not the port: who asks knows whose they are.
  * returns  0, -EINVAL with err and its field set
@@ -55,8 +55,6 @@ const char *port_type_conflict(const struct ctl_port *conf, const struct ctl_por
 
 /** The mode that socket_mode writes in octal: 1..0777, or 0 where it writes none. */
 unsigned port_type_file_mode(const char *socket_mode);
-/** Is it a name that the kernel takes for an interface? */
-bool port_type_ifname_ok(const char *name);
 /** Is it a PCI address, with its domain or without: 0000:03:00.0, 03:00.0? */
 bool port_type_pci_ok(const char *text);
 

@@ -104,7 +104,7 @@ static bool read_conf(struct topo_reader *reader, const struct yaml_value *value
 	if (!CTL_HAS(conf, ctl_port, type) && reader->diag->n == errors)
 		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_MISSING_KEY,
 				  "port \"%s\" has no \"type\"", value->key->text),
-			"add \"type: tap\", or another kind");
+			"add \"type: tap\", or another type");
 	if (reader->diag->n != errors)
 		return false;
 	CTL_SET_STR(conf, ctl_port, name, value->key->text);

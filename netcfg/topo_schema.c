@@ -703,7 +703,8 @@ static void store(const struct topo_field *field, const union topo_value *value,
 	*(uint64_t *)spec |= UINT64_C(1) << field->idx;
 }
 
-bool topo_schema_is_map(const struct yaml_value *value, const char *what, struct diag *diag)
+/* Complain unless value is a map (or nothing). */
+static bool is_map(const struct yaml_value *value, const char *what, struct diag *diag)
 {
 	if (value->kind == YAML_MAP || topo_yaml_is_null(value))
 		return true;
@@ -716,7 +717,7 @@ bool topo_schema_is_map(const struct yaml_value *value, const char *what, struct
 void topo_schema_read(const struct topo_schema *schema, const struct yaml_value *map, void *spec,
 	struct diag *diag)
 {
-	if (!map || !topo_schema_is_map(map, schema->what, diag))
+	if (!map || !is_map(map, schema->what, diag))
 		return;
 	for (const struct yaml_value *v = map->first; v; v = v->next) {
 		union topo_value value = {0};

@@ -126,7 +126,5 @@ void topo_schema_read(const struct topo_schema *schema, const struct yaml_value 
 void topo_schema_inherit(const struct topo_schema *schema, void *spec, const void *base);
 /** Is the key set in spec? key is one of schema's. */
 bool topo_schema_has(const struct topo_schema *schema, const void *spec, const char *key);
-/** Complain unless value is a map (or nothing). */
-bool topo_schema_is_map(const struct yaml_value *value, const char *what, struct diag *diag);
 
 #endif

@@ -337,66 +337,22 @@ static int take_one(void *ctx, const struct nlmsghdr *msg)
 	return 0;
 }
 
-struct each {
-	int (*fn)(void *ctx, const struct host_link_info *info);
-	void *ctx;
-	int fd; /* ethtool, -1 = do not ask */
-	int result;
-};
-
-static int take_each(void *ctx, const struct nlmsghdr *msg)
-{
-	struct each *each = ctx;
-	struct host_link_info info;
-
-	if (msg->nlmsg_type != RTM_NEWLINK || each->result)
-		return 0;
-	parse_link(msg, &info);
-	if (each->fd >= 0)
-		ask_driver(each->fd, &info);
-	each->result = each->fn(each->ctx, &info);
-	return 0;
-}
-
-static int dump(struct host_nl *nl, struct each *each, struct err *err)
-{
-	struct ifinfomsg *ifi = host_nl_request(nl, RTM_GETLINK, NLM_F_DUMP, sizeof(*ifi));
-	int code = host_nl_talk(nl, take_each, each, err, "interfaces");
-
-	return code ? code : each->result;
-}
-
-int host_link_each(const char *netns, int (*fn)(void *ctx, const struct host_link_info *info),
-	void *ctx, struct err *err)
-{
-	struct each each = {.fn = fn, .ctx = ctx};
-	struct host_nl *nl;
-	int code;
-
-	each.fd = host_nl_socket(netns, AF_INET, SOCK_DGRAM, 0, err);
-	if (each.fd < 0)
-		return each.fd;
-	code = host_nl_open(netns, &nl, err);
-	if (!code) {
-		code = dump(nl, &each, err);
-		host_nl_close(nl);
-	}
-	close(each.fd);
-	return code;
-}
-
 struct name_list {
 	char text[200];
 	size_t len;
 };
 
-static int add_name(void *ctx, const struct host_link_info *info)
+static int add_name(void *ctx, const struct nlmsghdr *msg)
 {
 	struct name_list *list = ctx;
+	struct host_link_info info;
 
-	if (list->len + strlen(info->name) + 3 < sizeof(list->text))
+	if (msg->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	parse_link(msg, &info);
+	if (list->len + strlen(info.name) + 3 < sizeof(list->text))
 		list->len += (size_t)snprintf(list->text + list->len,
-			sizeof(list->text) - list->len, "%s%s", list->len ? ", " : "", info->name);
+			sizeof(list->text) - list->len, "%s%s", list->len ? ", " : "", info.name);
 	return 0;
 }
 
@@ -404,9 +360,9 @@ static int add_name(void *ctx, const struct host_link_info *info)
 static int no_interface(struct host_nl *nl, const char *name, struct err *err)
 {
 	struct name_list list = {.len = 0};
-	struct each each = {.fn = add_name, .ctx = &list, .fd = -1};
 
-	(void)dump(nl, &each, NULL); /* what it cannot list stays unnamed */
+	(void)host_nl_request(nl, RTM_GETLINK, NLM_F_DUMP, sizeof(struct ifinfomsg));
+	(void)host_nl_talk(nl, add_name, &list, NULL, "interfaces"); /* may stay unnamed */
 	(void)err_set(err, -ENODEV, "interface '%s' not found", name);
 	if (list.len)
 		err_hint(err, "there are: %s", list.text);

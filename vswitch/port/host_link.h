@@ -127,9 +127,6 @@ int host_link_get(const char *netns, const char *name, struct host_link_info *re
  * speed_mbps and tso. */
 int host_link_peek(const char *netns, const char *name, struct host_link_info *ret_info,
 	struct err *err);
-/** Call fn for each interface, loopback included, until it returns nonzero. 0, that, or -errno. */
-int host_link_each(const char *netns, int (*fn)(void *ctx, const struct host_link_info *info),
-	void *ctx, struct err *err);
 
 /**
  * Set it up. Addresses are checked before anything is changed; one that is there already is fine.
