@@ -57,12 +57,12 @@ static int client_wait(const struct ctl_client *client, short events, uint64_t d
 
 static int client_connect_once(const struct ctl_client *client, const struct sockaddr_un *address)
 {
-	int code;
+	int r;
 
 	if (!connect(client->fd, (const struct sockaddr *)address, sizeof(*address)))
 		return 0;
-	code = -errno;
-	return code == -EINTR ? -EAGAIN : code;
+	r = -errno;
+	return r == -EINTR ? -EAGAIN : r;
 }
 
 static int client_connect(struct ctl_client *client, struct err *err)
@@ -70,30 +70,30 @@ static int client_connect(struct ctl_client *client, struct err *err)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct timespec pause = {.tv_nsec = CLIENT_RETRY_NS};
 	uint64_t deadline_ns = ev_now_ns() + client->timeout_ns;
-	int code;
+	int r;
 
 	(void)str_copy(address.sun_path, sizeof(address.sun_path), client->path);
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (client->fd < 0)
 		return err_set(err, -errno, "control socket '%s': %m", client->path);
 	/* A Unix socket connects at once, or says EAGAIN while its listen queue is full. */
-	while ((code = client_connect_once(client, &address)) == -EAGAIN) {
+	while ((r = client_connect_once(client, &address)) == -EAGAIN) {
 		if (ev_now_ns() >= deadline_ns)
 			return err_set(err, -ETIMEDOUT,
 				"control socket '%s': the program does not take connections",
 				client->path);
 		(void)nanosleep(&pause, NULL);
 	}
-	if (code < 0) {
-		(void)err_set(err, code, "control socket '%s': cannot connect: %s", client->path,
-			strerror(-code));
-		if (code == -ENOENT || code == -ECONNREFUSED)
+	if (r < 0) {
+		(void)err_set(err, r, "control socket '%s': cannot connect: %s", client->path,
+			strerror(-r));
+		if (r == -ENOENT || r == -ECONNREFUSED)
 			err_hint(err, "no program serves it: is it running, and is this its "
 				      "--control path?");
-		else if (code == -EACCES)
+		else if (r == -EACCES)
 			err_hint(err, "your user may not use this socket");
 	}
-	return code;
+	return r;
 }
 
 static void client_disconnect(struct ctl_client *client)
@@ -104,14 +104,14 @@ static void client_disconnect(struct ctl_client *client)
 	ctl_buf_done(&client->in);
 }
 
-static int client_lost(const struct ctl_client *client, int code, struct err *err)
+static int client_lost(const struct ctl_client *client, int r, struct err *err)
 {
-	if (code == -ETIMEDOUT)
-		return err_set(err, code, "control socket '%s': no answer in %u ms", client->path,
+	if (r == -ETIMEDOUT)
+		return err_set(err, r, "control socket '%s': no answer in %u ms", client->path,
 			(unsigned)(client->timeout_ns / NSEC_PER_MSEC));
-	if (code == -EINTR)
-		return err_set(err, code, "control socket '%s': interrupted", client->path);
-	return err_set(err, code, "control socket '%s': the program closed the connection",
+	if (r == -EINTR)
+		return err_set(err, r, "control socket '%s': interrupted", client->path);
+	return err_set(err, r, "control socket '%s': the program closed the connection",
 		client->path);
 }
 
@@ -123,18 +123,18 @@ static int client_send(const struct ctl_client *client, const char *text, size_t
 
 	while (at < len) {
 		ssize_t n = send(client->fd, text + at, len - at, MSG_NOSIGNAL);
-		int code = 0;
+		int r = 0;
 
 		if (n >= 0)
 			at += (size_t)n;
 		else if (errno == EAGAIN)
-			code = client_wait(client, POLLOUT, deadline_ns);
+			r = client_wait(client, POLLOUT, deadline_ns);
 		else if (errno == EPIPE)
 			return 0; /* the server said why before it closed; the reply has it */
 		else if (errno != EINTR)
-			code = -errno;
-		if (code < 0)
-			return client_lost(client, code, err);
+			r = -errno;
+		if (r < 0)
+			return client_lost(client, r, err);
 	}
 	return 0;
 }
@@ -146,7 +146,7 @@ static int client_receive(struct ctl_client *client, uint64_t deadline_ns, const
 	bool eof = false;
 
 	for (;;) {
-		int code;
+		int r;
 
 		*ret_text = ctl_buf_message(&client->in, ret_len);
 		if (*ret_text)
@@ -157,13 +157,13 @@ static int client_receive(struct ctl_client *client, uint64_t deadline_ns, const
 				client->path, CTL_MAX_MESSAGE);
 		if (eof)
 			return client_lost(client, -EPIPE, err);
-		code = client_wait(client, POLLIN, deadline_ns);
-		if (code < 0)
-			return client_lost(client, code, err);
-		code = ctl_buf_read(&client->in, client->fd, CTL_MAX_MESSAGE + 1);
-		if (code < 0)
-			return client_lost(client, code, err);
-		eof = !code;
+		r = client_wait(client, POLLIN, deadline_ns);
+		if (r < 0)
+			return client_lost(client, r, err);
+		r = ctl_buf_read(&client->in, client->fd, CTL_MAX_MESSAGE + 1);
+		if (r < 0)
+			return client_lost(client, r, err);
+		eof = !r;
 	}
 }
 
@@ -176,28 +176,28 @@ static int client_begin(struct ctl_client *client, const char *name, const void 
 	const struct ctl_method *method = ctl_method_find(client->iface, name);
 	char *text = NULL;
 	size_t len = 0;
-	int code;
+	int r;
 
 	if (!method || (method->reply != CTL_ONE) != more)
 		return err_set(err, -EINVAL, "unknown method '%s'", name);
 	if (client->stale || client->fd < 0) {
 		client_disconnect(client);
-		code = client_connect(client, err);
-		if (code < 0)
-			return code;
+		r = client_connect(client, err);
+		if (r < 0)
+			return r;
 	}
-	code = ctl_wire_format_request(client->iface, name, method->in, in, more, &text, &len);
-	if (code < 0)
-		return err_set(err, code, "method '%s': the request cannot be encoded", name);
+	r = ctl_wire_format_request(client->iface, name, method->in, in, more, &text, &len);
+	if (r < 0)
+		return err_set(err, r, "method '%s': the request cannot be encoded", name);
 	client->stale = true;
 	if (len > CTL_MAX_MESSAGE)
-		code = err_set(err, -EMSGSIZE, "method '%s': the request has more than %d bytes",
-			name, CTL_MAX_MESSAGE);
+		r = err_set(err, -EMSGSIZE, "method '%s': the request has more than %d bytes", name,
+			CTL_MAX_MESSAGE);
 	else
-		code = client_send(client, text, len + 1, err);
+		r = client_send(client, text, len + 1, err);
 	free(text);
 	*ret_method = method;
-	return code;
+	return r;
 }
 
 /* One reply. ret_json owned; client is no longer stale once the last one is here. */
@@ -206,34 +206,34 @@ static int client_reply(struct ctl_client *client, uint64_t deadline_ns, json_t 
 {
 	const char *text;
 	size_t len;
-	int code;
+	int r;
 
-	code = client_receive(client, deadline_ns, &text, &len, err);
-	if (code < 0)
-		return code;
+	r = client_receive(client, deadline_ns, &text, &len, err);
+	if (r < 0)
+		return r;
 	*ret_continues = false;
-	code = ctl_wire_parse_reply(client->iface, text, len, ret_json, ret_params, ret_continues,
+	r = ctl_wire_parse_reply(client->iface, text, len, ret_json, ret_params, ret_continues,
 		err);
 	ctl_buf_consume(&client->in, len + 1);
 	/* After these two the server or we are out of step. */
-	if (!*ret_continues && code != -EPROTO && code != -EMSGSIZE)
+	if (!*ret_continues && r != -EPROTO && r != -EMSGSIZE)
 		client->stale = false;
-	return code;
+	return r;
 }
 
 static int client_decode(const struct ctl_struct *schema, const json_t *params, void *msg,
 	struct err *err)
 {
-	int code;
+	int r;
 
 	if (!params) {
 		memset(msg, 0, schema->size);
 		return 0;
 	}
-	code = ctl_json_decode(schema, params, true, msg, err);
-	if (code < 0)
+	r = ctl_json_decode(schema, params, true, msg, err);
+	if (r < 0)
 		(void)err_prefix(err, "reply");
-	return code;
+	return r;
 }
 
 int ctl_client_call(struct ctl_client *client, const char *name, const void *in, void *out,
@@ -243,19 +243,18 @@ int ctl_client_call(struct ctl_client *client, const char *name, const void *in,
 	const json_t *params;
 	json_t *json;
 	bool continues;
-	int code;
+	int r;
 
-	code = client_begin(client, name, in, false, &method, err);
-	if (code < 0)
-		return code;
-	code = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params, &continues,
-		err);
-	if (code < 0)
-		return code;
+	r = client_begin(client, name, in, false, &method, err);
+	if (r < 0)
+		return r;
+	r = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params, &continues, err);
+	if (r < 0)
+		return r;
 	if (out)
-		code = client_decode(method->out, params, out, err);
+		r = client_decode(method->out, params, out, err);
 	json_decref(json);
-	return code;
+	return r;
 }
 
 int ctl_client_rows(struct ctl_client *client, const char *name, const void *in, ctl_row_fn *fn,
@@ -264,32 +263,32 @@ int ctl_client_rows(struct ctl_client *client, const char *name, const void *in,
 	const struct ctl_method *method;
 	bool continues = true;
 	void *row;
-	int code;
+	int r;
 
-	code = client_begin(client, name, in, true, &method, err);
-	if (code < 0)
-		return code;
+	r = client_begin(client, name, in, true, &method, err);
+	if (r < 0)
+		return r;
 	row = calloc(1, method->out->size);
 	if (!row)
 		return err_set(err, -ENOMEM, "method '%s': no memory", name);
-	while (!code && continues) {
+	while (!r && continues) {
 		uint64_t deadline_ns = method->reply == CTL_EVENTS
 					       ? CLIENT_FOREVER
 					       : ev_now_ns() + client->timeout_ns;
 		const json_t *params;
 		json_t *json;
 
-		code = client_reply(client, deadline_ns, &json, &params, &continues, err);
-		if (code < 0)
+		r = client_reply(client, deadline_ns, &json, &params, &continues, err);
+		if (r < 0)
 			break;
 		if (continues)
-			code = client_decode(method->out, params, row, err);
-		if (continues && !code)
-			code = fn(ctx, row);
+			r = client_decode(method->out, params, row, err);
+		if (continues && !r)
+			r = fn(ctx, row);
 		json_decref(json);
 	}
 	free(row);
-	return code;
+	return r;
 }
 
 int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *err)
@@ -300,25 +299,24 @@ int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *
 	json_t *json;
 	bool continues;
 	size_t len;
-	int code;
+	int r;
 
-	code = ctl_wire_format_request(client->iface, "Describe", NULL, NULL, false, &request,
-		&len);
-	if (code < 0)
-		return err_set(err, code, "method 'Describe': the request cannot be encoded");
+	r = ctl_wire_format_request(client->iface, "Describe", NULL, NULL, false, &request, &len);
+	if (r < 0)
+		return err_set(err, r, "method 'Describe': the request cannot be encoded");
 	if (client->stale || client->fd < 0) {
 		client_disconnect(client);
-		code = client_connect(client, err);
+		r = client_connect(client, err);
 	}
 	client->stale = true;
-	if (!code)
-		code = client_send(client, request, len + 1, err);
+	if (!r)
+		r = client_send(client, request, len + 1, err);
 	free(request);
-	if (!code)
-		code = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params,
+	if (!r)
+		r = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params,
 			&continues, err);
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	text = json_string_value(json_object_get(params, "description"));
 	*ret_text = text ? strdup(text) : NULL;
 	json_decref(json);
@@ -333,7 +331,7 @@ int ctl_client_open(const char *path, const struct ctl_interface *iface, unsigne
 {
 	struct sockaddr_un address;
 	struct ctl_client *client;
-	int code;
+	int r;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return err_set(err, -ENAMETOOLONG,
@@ -346,11 +344,11 @@ int ctl_client_open(const char *path, const struct ctl_interface *iface, unsigne
 	client->fd = -1;
 	client->timeout_ns = (timeout_ms ? timeout_ms : CLIENT_DEFAULT_TIMEOUT_MS) * NSEC_PER_MSEC;
 	client->path = strdup(path);
-	code = client->path ? client_connect(client, err)
-			    : err_set(err, -ENOMEM, "control socket '%s': no memory", path);
-	if (code < 0) {
+	r = client->path ? client_connect(client, err)
+			 : err_set(err, -ENOMEM, "control socket '%s': no memory", path);
+	if (r < 0) {
 		ctl_client_close(client);
-		return code;
+		return r;
 	}
 	*ret_client = client;
 	return 0;

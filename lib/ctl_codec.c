@@ -81,7 +81,7 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 {
 	const char *name;
 	json_t *value;
-	int code;
+	int r;
 
 	memset(msg, 0, schema->size);
 	json_object_foreach((json_t *)json, name, value)
@@ -92,9 +92,9 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 			continue;
 		if (!field)
 			return ctl_field_unknown(schema, name, -EINVAL, err);
-		code = codec_decode_field(field, value, msg, err);
-		if (code < 0)
-			return code;
+		r = codec_decode_field(field, value, msg, err);
+		if (r < 0)
+			return r;
 		ctl_field_mark(field, msg);
 	}
 	for (unsigned i = 0; i < schema->n_fields; i++) {
@@ -113,15 +113,15 @@ int ctl_decode(const struct ctl_struct *schema, const char *text, size_t len, vo
 	struct err *err)
 {
 	json_t *json;
-	int code;
+	int r;
 
 	memset(msg, 0, schema->size);
-	code = ctl_json_load(text, len, &json, err);
-	if (code < 0)
-		return code;
-	code = ctl_json_decode(schema, json, false, msg, err);
+	r = ctl_json_load(text, len, &json, err);
+	if (r < 0)
+		return r;
+	r = ctl_json_decode(schema, json, false, msg, err);
 	json_decref(json);
-	return code;
+	return r;
 }
 
 /* ---- Encode ---- */
@@ -193,17 +193,16 @@ int ctl_json_encode(const struct ctl_struct *schema, const void *msg, json_t **r
 		return -ENOMEM;
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		json_t *value = NULL;
-		int code;
+		int r;
 
 		if (!ctl_field_is_set(msg, i))
 			continue;
-		code = codec_encode_field(&schema->fields[i], msg, &value);
-		if (!code &&
-			(!value || json_object_set_new(json, schema->fields[i].name, value) < 0))
-			code = -ENOMEM;
-		if (code < 0) {
+		r = codec_encode_field(&schema->fields[i], msg, &value);
+		if (!r && (!value || json_object_set_new(json, schema->fields[i].name, value) < 0))
+			r = -ENOMEM;
+		if (r < 0) {
 			json_decref(json);
-			return code;
+			return r;
 		}
 	}
 	*ret_json = json;
@@ -214,10 +213,10 @@ int ctl_encode(const struct ctl_struct *schema, const void *msg, char **ret_text
 {
 	json_t *json;
 	size_t len;
-	int code = ctl_json_encode(schema, msg, &json);
+	int r = ctl_json_encode(schema, msg, &json);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	*ret_text = ctl_json_dump(json, &len);
 	json_decref(json);
 	return *ret_text ? 0 : -ENOMEM;

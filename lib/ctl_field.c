@@ -184,14 +184,14 @@ uint64_t ctl_field_number(const struct ctl_field *field, const void *msg)
 	}
 }
 
-int ctl_field_unknown(const struct ctl_struct *schema, const char *name, int code, struct err *err)
+int ctl_field_unknown(const struct ctl_struct *schema, const char *name, int r, struct err *err)
 {
 	const char *nearest = ctl_field_nearest(schema, name);
 
-	(void)err_set_field(err, code, name, "unknown field '%.*s'", QUOTE_MAX, name);
+	(void)err_set_field(err, r, name, "unknown field '%.*s'", QUOTE_MAX, name);
 	if (nearest)
 		err_hint(err, "did you mean '%s'?", nearest);
-	return code;
+	return r;
 }
 
 int ctl_field_set_number(const struct ctl_field *field, void *msg, uint64_t value, struct err *err)
@@ -236,21 +236,21 @@ static int field_set_vlans(const struct ctl_field *field, struct vlan_set *at, c
 	struct err *err)
 {
 	size_t where = 0;
-	int code = vlan_set_parse(text, at, &where);
+	int r = vlan_set_parse(text, at, &where);
 	int len;
 
-	if (!code)
+	if (!r)
 		return 0;
 	len = (int)strcspn(text + where, ",");
 	if (len > QUOTE_MAX)
 		len = QUOTE_MAX;
-	if (code == -ERANGE)
-		return err_set_field(err, code, field->name, "%s: %.*s is not in %d..%d",
-			field->name, len, text + where, VLAN_MIN, VLAN_MAX);
-	(void)err_set_field(err, code, field->name,
-		"%s: '%.*s' is neither a VLAN nor a range of them", field->name, len, text + where);
+	if (r == -ERANGE)
+		return err_set_field(err, r, field->name, "%s: %.*s is not in %d..%d", field->name,
+			len, text + where, VLAN_MIN, VLAN_MAX);
+	(void)err_set_field(err, r, field->name, "%s: '%.*s' is neither a VLAN nor a range of them",
+		field->name, len, text + where);
 	err_hint(err, "write VLANs like 10,20-29 or all");
-	return code;
+	return r;
 }
 
 static int field_set_enum(const struct ctl_field *field, uint32_t *at, const char *text,
@@ -327,18 +327,18 @@ static int field_parse_number(const struct ctl_field *field, void *msg, const ch
 	struct err *err)
 {
 	uint64_t value;
-	int code = str_parse_u64(word, &value);
+	int r = str_parse_u64(word, &value);
 
 	/* "256M" only where the unit says that it is a size. */
-	if (code == -EINVAL && !strcmp(field->unit, "bytes"))
-		code = str_parse_size(word, &value);
-	if (code == -ERANGE)
-		return err_set_field(err, code, field->name,
+	if (r == -EINVAL && !strcmp(field->unit, "bytes"))
+		r = str_parse_size(word, &value);
+	if (r == -ERANGE)
+		return err_set_field(err, r, field->name,
 			"%s: %.*s is not in %" PRIu64 "..%" PRIu64, field->name, QUOTE_MAX, word,
 			field->min, field->max);
-	if (code < 0)
-		return err_set_field(err, code, field->name, "%s: '%.*s' is not a number",
-			field->name, QUOTE_MAX, word);
+	if (r < 0)
+		return err_set_field(err, r, field->name, "%s: '%.*s' is not a number", field->name,
+			QUOTE_MAX, word);
 	return ctl_field_set_number(field, msg, value, err);
 }
 
@@ -346,26 +346,26 @@ int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *name
 	struct err *err)
 {
 	const struct ctl_field *field = ctl_field_find(schema, name);
-	int code;
+	int r;
 
 	if (!field)
 		return ctl_field_unknown(schema, name, -ENOENT, err);
 	switch (field->kind) {
 	case CTL_KIND_BOOL:
-		code = field_parse_bool(field, ctl_field_at(field, msg), word, err);
+		r = field_parse_bool(field, ctl_field_at(field, msg), word, err);
 		break;
 	case CTL_KIND_U16:
 	case CTL_KIND_U32:
 	case CTL_KIND_U64:
-		code = field_parse_number(field, msg, word, err);
+		r = field_parse_number(field, msg, word, err);
 		break;
 	default:
-		code = ctl_field_set_text(field, msg, word, strlen(word), err);
+		r = ctl_field_set_text(field, msg, word, strlen(word), err);
 		break;
 	}
-	if (!code)
+	if (!r)
 		ctl_field_mark(field, msg);
-	return code;
+	return r;
 }
 
 size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *buf, size_t size)

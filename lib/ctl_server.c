@@ -117,15 +117,15 @@ static void conn_update_events(struct ctl_conn *conn)
 /* Takes text over; len excludes the NUL. */
 static int conn_send(struct ctl_conn *conn, char *text, size_t len)
 {
-	int code;
+	int r;
 
 	if (conn->dead || conn->hung) {
 		free(text);
 		return -EPIPE;
 	}
-	code = text ? ctl_buf_append(&conn->out, text, len + 1, CTL_MAX_BACKLOG) : -ENOMEM;
+	r = text ? ctl_buf_append(&conn->out, text, len + 1, CTL_MAX_BACKLOG) : -ENOMEM;
 	free(text);
-	if (code < 0) {
+	if (r < 0) {
 		log_debug("client of uid %u: does not read, cutting it off", conn->uid);
 		conn_kill(conn);
 		return -EPIPE;
@@ -206,7 +206,7 @@ static void call_abandon(struct ctl_call *call)
 	/* Otherwise its owner still holds it, and ends it. */
 }
 
-static void call_reply(struct ctl_call *call, int code, const void *out, const struct err *err)
+static void call_reply(struct ctl_call *call, int r, const void *out, const struct err *err)
 {
 	struct err failure = {0};
 	char *text = NULL;
@@ -214,21 +214,21 @@ static void call_reply(struct ctl_call *call, int code, const void *out, const s
 
 	if (call->oneway || !call->conn)
 		return;
-	if (code >= 0) {
+	if (r >= 0) {
 		/* Rows and events end with an empty reply. */
-		code = ctl_wire_format_reply(call->method->out,
+		r = ctl_wire_format_reply(call->method->out,
 			call->method->reply == CTL_ONE ? out : NULL, false, &text, &len);
-		if (code >= 0) {
+		if (r >= 0) {
 			(void)conn_send(call->conn, text,
 				len); /* a dead connection needs no reply */
 			return;
 		}
-		(void)err_set(&failure, code, "method '%s': the reply cannot be encoded",
+		(void)err_set(&failure, r, "method '%s': the reply cannot be encoded",
 			call->method->name);
 	} else {
 		if (err)
 			failure = *err;
-		failure.code = code;
+		failure.code = r;
 	}
 	conn_send_error(call->conn, &failure);
 }
@@ -237,14 +237,14 @@ static int call_send_row(struct ctl_call *call, const void *row)
 {
 	size_t len = 0;
 	char *text;
-	int code;
+	int r;
 
 	if (!call->conn || call->conn->dead || call->conn->hung)
 		return -EPIPE;
 	if (call->oneway)
 		return 0;
-	code = ctl_wire_format_reply(call->method->out, row, true, &text, &len);
-	return code < 0 ? code : conn_send(call->conn, text, len);
+	r = ctl_wire_format_reply(call->method->out, row, true, &text, &len);
+	return r < 0 ? r : conn_send(call->conn, text, len);
 }
 
 const struct ctl_method *ctl_call_method(const struct ctl_call *call)
@@ -255,10 +255,10 @@ const struct ctl_method *ctl_call_method(const struct ctl_call *call)
 int ctl_call_send(struct ctl_call *call, const void *row)
 {
 	struct ctl_conn *conn = call->conn;
-	int code = call_send_row(call, row);
+	int r = call_send_row(call, row);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	if (ctl_buf_len(&conn->out) >= SERVER_PULL_BYTES)
 		conn_flush(conn);
 	if (!call->in_handler)
@@ -266,13 +266,13 @@ int ctl_call_send(struct ctl_call *call, const void *row)
 	return 0;
 }
 
-void ctl_call_finish(struct ctl_call *call, int code, const void *out, const struct err *err)
+void ctl_call_finish(struct ctl_call *call, int r, const void *out, const struct err *err)
 {
 	struct ctl_conn *conn = call->conn;
 
 	if (call->closing || call->finished)
 		return;
-	call_reply(call, code, out, err);
+	call_reply(call, r, out, err);
 	if (call->in_handler) {
 		call->finished = true;
 		return;
@@ -303,23 +303,23 @@ static void call_pull(struct ctl_call *call)
 	struct ctl_conn *conn = call->conn;
 	struct err err = {0};
 	void *row = malloc(call->method->out->size);
-	int code = row ? 1 : -ENOMEM, sent;
+	int r = row ? 1 : -ENOMEM, sent;
 
-	while (code > 0 && ctl_buf_len(&conn->out) < SERVER_PULL_BYTES) {
+	while (r > 0 && ctl_buf_len(&conn->out) < SERVER_PULL_BYTES) {
 		memset(row, 0, call->method->out->size);
-		code = call->pull(call->pull_state, row, &err);
-		if (code <= 0 || code == CTL_NO_ROW_YET)
+		r = call->pull(call->pull_state, row, &err);
+		if (r <= 0 || r == CTL_NO_ROW_YET)
 			break;
 		sent = call_send_row(call, row);
 		if (sent == -EPIPE)
 			break; /* the connection goes, and the call with it */
 		if (sent < 0)
-			code = err_set(&err, sent, "method '%s': a row cannot be encoded",
+			r = err_set(&err, sent, "method '%s': a row cannot be encoded",
 				call->method->name);
 	}
 	free(row);
-	if (code <= 0) {
-		call_reply(call, code, NULL, &err);
+	if (r <= 0) {
+		call_reply(call, r, NULL, &err);
 		call_destroy(call);
 	}
 }
@@ -348,16 +348,16 @@ static int request_check(const struct ctl_conn *conn, const struct ctl_request *
 static int request_decode(const struct ctl_request *request, void *in, struct err *err)
 {
 	json_t *none = NULL;
-	int code;
+	int r;
 
 	if (!request->params)
 		none = json_object();
 	if (!request->params && !none)
 		return -ENOMEM;
-	code = ctl_json_decode(request->method->in, request->params ? request->params : none, false,
+	r = ctl_json_decode(request->method->in, request->params ? request->params : none, false,
 		in, err);
 	json_decref(none);
-	return code;
+	return r;
 }
 
 static void request_handle(struct ctl_conn *conn, const struct ctl_request *request, const void *in,
@@ -366,7 +366,7 @@ static void request_handle(struct ctl_conn *conn, const struct ctl_request *requ
 	struct ctl_server *server = conn->server;
 	struct ctl_call *call = call_create(conn, request);
 	struct err err = {0};
-	int code;
+	int r;
 
 	if (!call) {
 		(void)err_set(&err, -ENOMEM, "no memory for the request");
@@ -374,13 +374,13 @@ static void request_handle(struct ctl_conn *conn, const struct ctl_request *requ
 		return;
 	}
 	call->in_handler = true;
-	code = server->handlers[request->method - server->iface->methods](call, server->ctx, in,
-		out, &err);
+	r = server->handlers[request->method - server->iface->methods](call, server->ctx, in, out,
+		&err);
 	call->in_handler = false;
-	if (code == CTL_PENDING && !call->finished)
+	if (r == CTL_PENDING && !call->finished)
 		return;
 	if (!call->finished)
-		call_reply(call, code, out, &err);
+		call_reply(call, r, out, &err);
 	call_destroy(call);
 }
 
@@ -388,15 +388,15 @@ static void request_dispatch(struct ctl_conn *conn, const struct ctl_request *re
 {
 	struct err err = {0};
 	void *in, *out;
-	int code = request_check(conn, request, &err);
+	int r = request_check(conn, request, &err);
 
 	in = calloc(1, request->method->in->size);
 	out = calloc(1, request->method->out->size);
 	if (!in || !out)
-		code = err_set(&err, -ENOMEM, "no memory for the request");
-	if (!code)
-		code = request_decode(request, in, &err);
-	if (!code)
+		r = err_set(&err, -ENOMEM, "no memory for the request");
+	if (!r)
+		r = request_decode(request, in, &err);
+	if (!r)
 		request_handle(conn, request, in, out);
 	else if (!request->oneway)
 		conn_send_error(conn, &err);
@@ -535,14 +535,14 @@ static int server_admit(const struct ctl_server *server, uid_t uid, struct err *
 static int conn_create(struct ctl_server *server, int fd, uid_t uid)
 {
 	struct ctl_conn *conn = calloc(1, sizeof(*conn));
-	int code;
+	int r;
 
 	if (!conn)
 		return -ENOMEM;
-	code = ev_add_io(server->ev, fd, EPOLLIN, conn_on_event, conn, &conn->source);
-	if (code < 0) {
+	r = ev_add_io(server->ev, fd, EPOLLIN, conn_on_event, conn, &conn->source);
+	if (r < 0) {
 		free(conn);
-		return code;
+		return r;
 	}
 	conn->server = server;
 	conn->fd = fd;
@@ -652,7 +652,7 @@ int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interfac
 	struct ctl_server **ret_server, struct err *err)
 {
 	struct ctl_server *server = calloc(1, sizeof(*server));
-	int code;
+	int r;
 
 	if (!server)
 		return err_set(err, -ENOMEM, "control socket '%s': no memory", path);
@@ -661,34 +661,32 @@ int ctl_server_create(struct ev *ev, const char *path, const struct ctl_interfac
 	server->ctx = ctx;
 	server->uid = geteuid();
 	server->listener.fd = -1;
-	code = server_bind_handlers(server, handlers, n_handlers, err);
-	if (code < 0)
+	r = server_bind_handlers(server, handlers, n_handlers, err);
+	if (r < 0)
 		goto fail;
 	/* The hash seed of JSON objects is read from a file: now, before a sandbox closes. */
 	json_object_seed(0);
 	server->path = strdup(path);
-	code = server->path
-		       ? ev_add_timer(ev, server_on_accept_timer, server, &server->accept_timer)
-		       : -ENOMEM;
-	if (code < 0) {
-		(void)err_set(err, code, "control socket '%s': %s", path, strerror(-code));
+	r = server->path ? ev_add_timer(ev, server_on_accept_timer, server, &server->accept_timer)
+			 : -ENOMEM;
+	if (r < 0) {
+		(void)err_set(err, r, "control socket '%s': %s", path, strerror(-r));
 		goto fail;
 	}
-	code = unix_listen(path, SERVER_MODE, SERVER_BACKLOG, "control socket", &server->listener,
+	r = unix_listen(path, SERVER_MODE, SERVER_BACKLOG, "control socket", &server->listener,
 		err);
-	if (code < 0)
+	if (r < 0)
 		goto fail;
-	code = ev_add_io(ev, server->listener.fd, EPOLLIN, server_on_accept, server,
-		&server->source);
-	if (code < 0) {
-		(void)err_set(err, code, "control socket '%s': %s", path, strerror(-code));
+	r = ev_add_io(ev, server->listener.fd, EPOLLIN, server_on_accept, server, &server->source);
+	if (r < 0) {
+		(void)err_set(err, r, "control socket '%s': %s", path, strerror(-r));
 		goto fail;
 	}
 	*ret_server = server;
 	return 0;
 fail:
 	ctl_server_destroy(server);
-	return code;
+	return r;
 }
 
 void ctl_server_destroy(struct ctl_server *server)

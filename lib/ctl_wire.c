@@ -62,28 +62,28 @@ static int wire_parse_request_members(const struct ctl_interface *iface,
 	const char *method = NULL, *name;
 	bool upgrade = false;
 	json_t *value;
-	int code = 0;
+	int r = 0;
 
 	json_object_foreach(request->json, name, value)
 	{
 		if (!strcmp(name, "method")) {
 			method = json_string_value(value);
 			if (!method)
-				code = err_set(err, -EPROTO, "message: 'method' is not a string");
+				r = err_set(err, -EPROTO, "message: 'method' is not a string");
 		} else if (!strcmp(name, "parameters")) {
-			code = wire_parse_params(value, &request->params, err);
+			r = wire_parse_params(value, &request->params, err);
 		} else if (!strcmp(name, "more")) {
-			code = wire_parse_flag(value, name, &request->more, err);
+			r = wire_parse_flag(value, name, &request->more, err);
 		} else if (!strcmp(name, "oneway")) {
-			code = wire_parse_flag(value, name, &request->oneway, err);
+			r = wire_parse_flag(value, name, &request->oneway, err);
 		} else if (!strcmp(name, "upgrade")) {
-			code = wire_parse_flag(value, name, &upgrade, err);
+			r = wire_parse_flag(value, name, &upgrade, err);
 		} else {
-			code = err_set(err, -EPROTO,
-				"message: '%.64s' is not a member of a request", name);
+			r = err_set(err, -EPROTO, "message: '%.64s' is not a member of a request",
+				name);
 		}
-		if (code < 0)
-			return code;
+		if (r < 0)
+			return r;
 	}
 	if (!method)
 		return err_set(err, -EPROTO, "message: 'method' missing");
@@ -95,16 +95,16 @@ static int wire_parse_request_members(const struct ctl_interface *iface,
 int ctl_wire_parse_request(const struct ctl_interface *iface, const char *text, size_t len,
 	struct ctl_request *ret_request, struct err *err)
 {
-	int code;
+	int r;
 
 	memset(ret_request, 0, sizeof(*ret_request));
-	code = ctl_json_load(text, len, &ret_request->json, err);
-	if (code < 0)
-		return code;
-	code = wire_parse_request_members(iface, ret_request, err);
-	if (code < 0)
+	r = ctl_json_load(text, len, &ret_request->json, err);
+	if (r < 0)
+		return r;
+	r = wire_parse_request_members(iface, ret_request, err);
+	if (r < 0)
 		ctl_request_done(ret_request);
-	return code;
+	return r;
 }
 
 void ctl_request_done(struct ctl_request *request)
@@ -117,7 +117,7 @@ void ctl_request_done(struct ctl_request *request)
 static int wire_dump_reply(json_t *params, bool continues, char **ret_text, size_t *ret_len)
 {
 	json_t *json = json_object();
-	int code = -ENOMEM;
+	int r = -ENOMEM;
 
 	if (!json) {
 		json_decref(params);
@@ -128,24 +128,24 @@ static int wire_dump_reply(json_t *params, bool continues, char **ret_text, size
 	if (continues && json_object_set_new(json, "continues", json_true()) < 0)
 		goto out;
 	*ret_text = ctl_json_dump(json, ret_len);
-	code = *ret_text ? 0 : -ENOMEM;
+	r = *ret_text ? 0 : -ENOMEM;
 out:
 	json_decref(json);
-	return code;
+	return r;
 }
 
 int ctl_wire_format_reply(const struct ctl_struct *schema, const void *msg, bool continues,
 	char **ret_text, size_t *ret_len)
 {
 	json_t *params = NULL;
-	int code = 0;
+	int r = 0;
 
 	if (msg)
-		code = ctl_json_encode(schema, msg, &params);
+		r = ctl_json_encode(schema, msg, &params);
 	else
 		params = json_object();
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	return wire_dump_reply(params, continues, ret_text, ret_len);
 }
 
@@ -153,10 +153,10 @@ int ctl_wire_format_description(const struct ctl_interface *iface, char **ret_te
 {
 	json_t *params;
 	char *text;
-	int code = ctl_describe(iface, &text);
+	int r = ctl_describe(iface, &text);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	params = json_pack("{s:s}", "description", text);
 	free(text);
 	return wire_dump_reply(params, false, ret_text, ret_len);
@@ -197,14 +197,14 @@ int ctl_wire_format_request(const struct ctl_interface *iface, const char *metho
 	size_t *ret_len)
 {
 	json_t *params = NULL, *json;
-	int code = 0;
+	int r = 0;
 
 	if (msg)
-		code = ctl_json_encode(schema, msg, &params);
+		r = ctl_json_encode(schema, msg, &params);
 	else
 		params = json_object();
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	json = json_pack("{s:s++, s:o}", "method", iface->name, ".", method, "parameters", params);
 	if (json && more && json_object_set_new(json, "more", json_true()) < 0) {
 		json_decref(json);
@@ -230,16 +230,16 @@ static int wire_parse_error(const struct ctl_interface *iface, const char *full_
 {
 	const char *dot = strrchr(full_name, '.');
 	const char *name = dot ? dot + 1 : full_name;
-	int code = ctl_error_code(iface, name);
+	int r = ctl_error_code(iface, name);
 
-	(void)err_set(err, code, "the program answered with error '%.128s'", full_name);
+	(void)err_set(err, r, "the program answered with error '%.128s'", full_name);
 	if (!err)
-		return code;
+		return r;
 	(void)str_copy(err->name, sizeof(err->name), name);
 	wire_copy_text(params, "field", err->field, sizeof(err->field));
 	wire_copy_text(params, "message", err->msg, sizeof(err->msg));
 	wire_copy_text(params, "hint", err->hint, sizeof(err->hint));
-	return code;
+	return r;
 }
 
 static int wire_parse_reply_members(const struct ctl_interface *iface, const json_t *json,
@@ -247,23 +247,23 @@ static int wire_parse_reply_members(const struct ctl_interface *iface, const jso
 {
 	const char *error = NULL, *name;
 	json_t *value;
-	int code = 0;
+	int r = 0;
 
 	*ret_params = NULL;
 	*ret_continues = false;
 	json_object_foreach((json_t *)json, name, value)
 	{
 		if (!strcmp(name, "parameters")) {
-			code = wire_parse_params(value, ret_params, err);
+			r = wire_parse_params(value, ret_params, err);
 		} else if (!strcmp(name, "continues")) {
-			code = wire_parse_flag(value, name, ret_continues, err);
+			r = wire_parse_flag(value, name, ret_continues, err);
 		} else if (!strcmp(name, "error")) {
 			error = json_string_value(value);
 			if (!error)
-				code = err_set(err, -EPROTO, "reply: 'error' is not a string");
+				r = err_set(err, -EPROTO, "reply: 'error' is not a string");
 		}
-		if (code < 0)
-			return code;
+		if (r < 0)
+			return r;
 	}
 	return error ? wire_parse_error(iface, error, *ret_params, err) : 0;
 }
@@ -272,14 +272,14 @@ int ctl_wire_parse_reply(const struct ctl_interface *iface, const char *text, si
 	json_t **ret_json, const json_t **ret_params, bool *ret_continues, struct err *err)
 {
 	json_t *json;
-	int code = ctl_json_load(text, len, &json, err);
+	int r = ctl_json_load(text, len, &json, err);
 
-	if (code < 0)
-		return code;
-	code = wire_parse_reply_members(iface, json, ret_params, ret_continues, err);
-	if (code < 0) {
+	if (r < 0)
+		return r;
+	r = wire_parse_reply_members(iface, json, ret_params, ret_continues, err);
+	if (r < 0) {
 		json_decref(json);
-		return code;
+		return r;
 	}
 	*ret_json = json;
 	return 0;

@@ -79,21 +79,21 @@ static const struct offload {
 static int offload_get(int fd, const char *name, const struct offload *offload, bool *ret_on)
 {
 	struct ethtool_value value = {.cmd = offload->get};
-	int code = ethtool(fd, name, &value);
+	int r = ethtool(fd, name, &value);
 
-	*ret_on = !code && (offload->flag ? value.data & offload->flag : value.data);
-	return code == -EOPNOTSUPP ? 0 : code;
+	*ret_on = !r && (offload->flag ? value.data & offload->flag : value.data);
+	return r == -EOPNOTSUPP ? 0 : r;
 }
 
 static int offload_set(int fd, const char *name, const struct offload *offload, bool enabled)
 {
 	struct ethtool_value value = {.cmd = offload->get};
-	int code;
+	int r;
 
 	if (offload->flag) {
-		code = ethtool(fd, name, &value);
-		if (code)
-			return code;
+		r = ethtool(fd, name, &value);
+		if (r)
+			return r;
 		value.data &= ~offload->flag;
 	}
 	value.cmd = offload->set;
@@ -104,24 +104,24 @@ static int offload_set(int fd, const char *name, const struct offload *offload, 
 int host_link_get_offloads(const char *netns, const char *name, uint32_t *ret_offloads,
 	struct err *err)
 {
-	int fd, code = check_name(name, err);
+	int fd, r = check_name(name, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	fd = host_nl_socket(netns, AF_INET, SOCK_DGRAM, 0, err);
 	if (fd < 0)
 		return fd;
 	*ret_offloads = 0;
-	for (unsigned i = 0; !code && i < N_OFFLOADS; i++) {
+	for (unsigned i = 0; !r && i < N_OFFLOADS; i++) {
 		bool on;
 
-		code = offload_get(fd, name, &offload_table[i], &on);
+		r = offload_get(fd, name, &offload_table[i], &on);
 		*ret_offloads |= on ? offload_table[i].bit : 0;
 	}
-	if (code)
-		(void)err_set(err, code, "interface '%s': offloads: %s", name, strerror(-code));
+	if (r)
+		(void)err_set(err, r, "interface '%s': offloads: %s", name, strerror(-r));
 	close(fd);
-	return code;
+	return r;
 }
 
 /* Bring one offload to where it should be. 0 or -errno with err set. */
@@ -129,39 +129,39 @@ static int offload_change(int fd, const char *name, const struct offload *offloa
 	struct err *err)
 {
 	bool on;
-	int code = offload_get(fd, name, offload, &on);
+	int r = offload_get(fd, name, offload, &on);
 
-	if (!code && on != enabled)
-		code = offload_set(fd, name, offload, enabled);
+	if (!r && on != enabled)
+		r = offload_set(fd, name, offload, enabled);
 	/* Drivers report success and keep what they cannot change. */
-	if (!code && !offload_get(fd, name, offload, &on) && on != enabled)
-		code = -EOPNOTSUPP;
-	if (!code)
+	if (!r && !offload_get(fd, name, offload, &on) && on != enabled)
+		r = -EOPNOTSUPP;
+	if (!r)
 		return 0;
-	(void)err_set(err, code, "interface '%s': switch %s %s: %s", name, offload->name,
-		enabled ? "on" : "off", strerror(-code));
-	host_nl_hint(err, code);
-	return code;
+	(void)err_set(err, r, "interface '%s': switch %s %s: %s", name, offload->name,
+		enabled ? "on" : "off", strerror(-r));
+	host_nl_hint(err, r);
+	return r;
 }
 
 int host_link_set_offloads(const char *netns, const char *name, uint32_t offloads, bool enabled,
 	struct err *err)
 {
-	int fd, code = check_name(name, err);
+	int fd, r = check_name(name, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	fd = host_nl_socket(netns, AF_INET, SOCK_DGRAM, 0, err);
 	if (fd < 0)
 		return fd;
-	for (unsigned i = 0; !code && i < N_OFFLOADS; i++) {
+	for (unsigned i = 0; !r && i < N_OFFLOADS; i++) {
 		const struct offload *offload = &offload_table[enabled ? N_OFFLOADS - 1 - i : i];
 
 		if (offloads & offload->bit)
-			code = offload_change(fd, name, offload, enabled, err);
+			r = offload_change(fd, name, offload, enabled, err);
 	}
 	close(fd);
-	return code;
+	return r;
 }
 
 /* Which of TCP's segmentations are active, by the names that ethtool -k shows. */
@@ -373,40 +373,40 @@ static int no_interface(struct host_nl *nl, const char *name, struct err *err)
 static int find(struct host_nl *nl, const char *name, struct host_link_info *ret, struct err *err)
 {
 	struct ifinfomsg *ifi;
-	int code = check_name(name, err);
+	int r = check_name(name, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	ifi = host_nl_request(nl, RTM_GETLINK, 0, sizeof(*ifi));
 	ifi->ifi_family = AF_UNSPEC;
 	mnl_attr_put_strz(nl->req, IFLA_IFNAME, name);
 	*ret = (struct host_link_info){.ifindex = 0};
-	code = host_nl_talk(nl, take_one, ret, err, "interface '%s'", name);
-	if (code == -ENODEV || (!code && !ret->ifindex))
+	r = host_nl_talk(nl, take_one, ret, err, "interface '%s'", name);
+	if (r == -ENODEV || (!r && !ret->ifindex))
 		return no_interface(nl, name, err);
-	return code;
+	return r;
 }
 
 int host_link_peek(const char *netns, const char *name, struct host_link_info *ret_info,
 	struct err *err)
 {
 	struct host_nl *nl;
-	int code = host_nl_open(netns, &nl, err);
+	int r = host_nl_open(netns, &nl, err);
 
-	if (code)
-		return code;
-	code = find(nl, name, ret_info, err);
+	if (r)
+		return r;
+	r = find(nl, name, ret_info, err);
 	host_nl_close(nl);
-	return code;
+	return r;
 }
 
 int host_link_get(const char *netns, const char *name, struct host_link_info *ret_info,
 	struct err *err)
 {
-	int fd, code = host_link_peek(netns, name, ret_info, err);
+	int fd, r = host_link_peek(netns, name, ret_info, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	fd = host_nl_socket(netns, AF_INET, SOCK_DGRAM, 0, err);
 	if (fd < 0)
 		return fd;
@@ -457,16 +457,16 @@ static int parse_addrs(const char *text, struct addr addrs[MAX_ADDRS], struct er
 			sizeof(copy) - 1);
 	(void)str_copy(copy, sizeof(copy), text);
 	while ((word = strsep(&rest, ", "))) {
-		int code;
+		int r;
 
 		if (!word[0])
 			continue;
 		if (n == MAX_ADDRS)
 			return err_set_field(err, -EINVAL, "ip", "ip: more than %d addresses",
 				MAX_ADDRS);
-		code = parse_addr(word, &addrs[n++], err);
-		if (code)
-			return code;
+		r = parse_addr(word, &addrs[n++], err);
+		if (r)
+			return r;
 	}
 	return n;
 }
@@ -518,37 +518,37 @@ static int set_mac(struct host_nl *nl, const struct host_link_info *info,
 	const struct ether_addr48 *mac, struct err *err)
 {
 	char text[ETHER_ADDR_STR_SIZE];
-	int code;
+	int r;
 
 	if (!memcmp(&info->mac, mac, sizeof(*mac)))
 		return 0;
 	for (int attempt = 0;; attempt++) {
 		(void)request_set(nl, info);
 		mnl_attr_put(nl->req, IFLA_ADDRESS, sizeof(mac->bytes), mac->bytes);
-		code = host_nl_talk(nl, NULL, NULL, err, "interface '%s': address %s", info->name,
+		r = host_nl_talk(nl, NULL, NULL, err, "interface '%s': address %s", info->name,
 			ether_addr_format(mac, text));
 		/* -EBUSY: the driver changes it only while the interface is down. */
-		if (code != -EBUSY || attempt || !info->up || set_admin(nl, info, false, err))
+		if (r != -EBUSY || attempt || !info->up || set_admin(nl, info, false, err))
 			break;
 	}
-	if (info->up && !code)
-		code = set_admin(nl, info, true, err);
-	return code;
+	if (info->up && !r)
+		r = set_admin(nl, info, true, err);
+	return r;
 }
 
 static int set_mtu(struct host_nl *nl, const struct host_link_info *info, uint32_t mtu,
 	struct err *err)
 {
-	int code;
+	int r;
 
 	if (info->mtu == mtu)
 		return 0;
 	(void)request_set(nl, info);
 	mnl_attr_put_u32(nl->req, IFLA_MTU, mtu);
-	code = host_nl_talk(nl, NULL, NULL, err, "interface '%s': MTU %u", info->name, mtu);
-	if (code == -EINVAL && info->max_mtu)
+	r = host_nl_talk(nl, NULL, NULL, err, "interface '%s': MTU %u", info->name, mtu);
+	if (r == -EINVAL && info->max_mtu)
 		err_hint(err, "it takes %u to %u", info->min_mtu, info->max_mtu);
-	return code;
+	return r;
 }
 
 static int set_alias(struct host_nl *nl, const struct host_link_info *info, const char *alias,
@@ -563,7 +563,7 @@ static int set_alias(struct host_nl *nl, const struct host_link_info *info, cons
 static int quiet_ipv6(struct host_nl *nl, const struct host_link_info *info, struct err *err)
 {
 	struct nlattr *spec, *inet6;
-	int code;
+	int r;
 
 	(void)request_set(nl, info);
 	spec = mnl_attr_nest_start(nl->req, IFLA_AF_SPEC);
@@ -571,10 +571,10 @@ static int quiet_ipv6(struct host_nl *nl, const struct host_link_info *info, str
 	mnl_attr_put_u8(nl->req, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
 	mnl_attr_nest_end(nl->req, inet6);
 	mnl_attr_nest_end(nl->req, spec);
-	code = host_nl_talk(nl, NULL, NULL, err, "interface '%s': no IPv6 address", info->name);
+	r = host_nl_talk(nl, NULL, NULL, err, "interface '%s': no IPv6 address", info->name);
 	/* No IPv6 on this host, or the MTU is below its 1280: then there is nobody to be quiet. */
-	if (code != -EAFNOSUPPORT)
-		return code;
+	if (r != -EAFNOSUPPORT)
+		return r;
 	err_clear(err);
 	return 0;
 }
@@ -600,21 +600,21 @@ static int apply(struct host_nl *nl, const char *name, const struct host_link_co
 	const struct addr *addrs, int n_addrs, struct err *err)
 {
 	struct host_link_info info;
-	int code = find(nl, name, &info, err);
+	int r = find(nl, name, &info, err);
 
-	if (!code && conf->alias)
-		code = set_alias(nl, &info, conf->alias, err);
-	if (!code && conf->mac)
-		code = set_mac(nl, &info, conf->mac, err);
-	if (!code && conf->mtu)
-		code = set_mtu(nl, &info, conf->mtu, err);
-	if (!code && conf->quiet)
-		code = quiet_ipv6(nl, &info, err);
-	if (!code)
-		code = set_flags(nl, &info, conf, err);
-	for (int i = 0; !code && i < n_addrs; i++)
-		code = add_addr(nl, &info, &addrs[i], err);
-	return code;
+	if (!r && conf->alias)
+		r = set_alias(nl, &info, conf->alias, err);
+	if (!r && conf->mac)
+		r = set_mac(nl, &info, conf->mac, err);
+	if (!r && conf->mtu)
+		r = set_mtu(nl, &info, conf->mtu, err);
+	if (!r && conf->quiet)
+		r = quiet_ipv6(nl, &info, err);
+	if (!r)
+		r = set_flags(nl, &info, conf, err);
+	for (int i = 0; !r && i < n_addrs; i++)
+		r = add_addr(nl, &info, &addrs[i], err);
+	return r;
 }
 
 int host_link_set(const char *netns, const char *name, const struct host_link_conf *conf,
@@ -623,13 +623,13 @@ int host_link_set(const char *netns, const char *name, const struct host_link_co
 	struct addr addrs[MAX_ADDRS];
 	struct host_nl *nl;
 	int n = parse_addrs(conf->ip, addrs, err);
-	int code = n < 0 ? n : host_nl_open(netns, &nl, err);
+	int r = n < 0 ? n : host_nl_open(netns, &nl, err);
 
-	if (code)
-		return code;
-	code = apply(nl, name, conf, addrs, n, err);
+	if (r)
+		return r;
+	r = apply(nl, name, conf, addrs, n, err);
 	host_nl_close(nl);
-	return code;
+	return r;
 }
 
 int host_link_delete(const char *netns, const char *name, struct err *err)
@@ -637,18 +637,18 @@ int host_link_delete(const char *netns, const char *name, struct err *err)
 	struct host_link_info info;
 	struct ifinfomsg *ifi;
 	struct host_nl *nl;
-	int code = host_nl_open(netns, &nl, err);
+	int r = host_nl_open(netns, &nl, err);
 
-	if (code)
-		return code;
-	code = find(nl, name, &info, err);
-	if (!code) {
+	if (r)
+		return r;
+	r = find(nl, name, &info, err);
+	if (!r) {
 		ifi = host_nl_request(nl, RTM_DELLINK, 0, sizeof(*ifi));
 		ifi->ifi_index = (int)info.ifindex;
-		code = host_nl_talk(nl, NULL, NULL, err, "interface '%s': delete", name);
+		r = host_nl_talk(nl, NULL, NULL, err, "interface '%s': delete", name);
 	}
 	host_nl_close(nl);
-	return code;
+	return r;
 }
 
 /* veth */
@@ -700,14 +700,13 @@ static int set_up_veth(const struct host_link_veth *veth, bool is_new, struct er
 		.mtu = veth->mtu,
 		.mac = veth->peer_mac,
 		.ip = veth->peer_ip};
-	int code = host_link_set(NULL, veth->name, &near, err);
+	int r = host_link_set(NULL, veth->name, &near, err);
 
-	if (!code)
-		code = host_link_set_offloads(veth->netns, veth->peer, HOST_OFFLOADS_TX, false,
-			err);
-	if (!code)
-		code = host_link_set(veth->netns, veth->peer, &far, err);
-	return code;
+	if (!r)
+		r = host_link_set_offloads(veth->netns, veth->peer, HOST_OFFLOADS_TX, false, err);
+	if (!r)
+		r = host_link_set(veth->netns, veth->peer, &far, err);
+	return r;
 }
 
 /* The kernel does not say which end's name is taken. */
@@ -730,44 +729,44 @@ int host_link_add_veth(const struct host_link_veth *veth, struct err *err)
 	bool elsewhere = veth->netns && veth->netns[0];
 	struct addr addrs[MAX_ADDRS];
 	struct host_nl *nl;
-	int netns_fd = -1, code = check_name(veth->name, err);
+	int netns_fd = -1, r = check_name(veth->name, err);
 
-	if (!code)
-		code = check_name(veth->peer, err);
-	if (!code && parse_addrs(veth->peer_ip, addrs, err) < 0)
-		code = -EINVAL;
-	if (!code && elsewhere) {
+	if (!r)
+		r = check_name(veth->peer, err);
+	if (!r && parse_addrs(veth->peer_ip, addrs, err) < 0)
+		r = -EINVAL;
+	if (!r && elsewhere) {
 		netns_fd = host_nl_open_netns(veth->netns, err);
-		code = netns_fd < 0 ? netns_fd : 0;
+		r = netns_fd < 0 ? netns_fd : 0;
 	}
-	if (!code)
-		code = host_nl_open(NULL, &nl, err);
-	if (!code) {
-		code = create_veth(nl, veth, netns_fd, err);
+	if (!r)
+		r = host_nl_open(NULL, &nl, err);
+	if (!r) {
+		r = create_veth(nl, veth, netns_fd, err);
 		host_nl_close(nl);
-		if (code == -EEXIST)
-			code = refuse_taken(veth, elsewhere, err);
-		if (!code) {
-			code = set_up_veth(veth, true, err);
-			if (code)
+		if (r == -EEXIST)
+			r = refuse_taken(veth, elsewhere, err);
+		if (!r) {
+			r = set_up_veth(veth, true, err);
+			if (r)
 				(void)host_link_delete(NULL, veth->name,
 					NULL); /* err tells the first fault */
 		}
 	}
 	if (netns_fd >= 0)
 		close(netns_fd);
-	return code;
+	return r;
 }
 
 int host_link_take_veth(const struct host_link_veth *veth, struct err *err)
 {
 	struct host_link_info near, far;
-	int code = host_link_get(NULL, veth->name, &near, err);
+	int r = host_link_get(NULL, veth->name, &near, err);
 
-	if (!code)
-		code = host_link_get(veth->netns, veth->peer, &far, err);
-	if (code)
-		return code;
+	if (!r)
+		r = host_link_get(veth->netns, veth->peer, &far, err);
+	if (r)
+		return r;
 	if (strcmp(near.kind, "veth") != 0 || strcmp(far.kind, "veth") != 0 ||
 		near.link != far.ifindex || far.link != near.ifindex)
 		return err_set(err, -EXDEV, "interfaces '%s', '%s': not the two ends of one pair",

@@ -13,9 +13,9 @@
 
 #define NETNS_DIR "/run/netns"
 
-void host_nl_hint(struct err *err, int code)
+void host_nl_hint(struct err *err, int r)
 {
-	if (code == -EPERM || code == -EACCES)
+	if (r == -EPERM || r == -EACCES)
 		err_hint(err, "needs CAP_NET_ADMIN (other namespaces: CAP_SYS_ADMIN too): run as "
 			      "root, or "
 			      "setcap cap_net_admin,cap_net_raw+ep on vswitch");
@@ -46,7 +46,7 @@ int host_nl_open_netns(const char *netns, struct err *err)
 {
 	char path[4096];
 	bool named = !strchr(netns, '/');
-	int fd, code;
+	int fd, r;
 
 	if (!netns[0] || !strcmp(netns, ".") || !strcmp(netns, ".."))
 		return err_set(err, -EINVAL, "network namespace '%s': not a name", netns);
@@ -54,12 +54,12 @@ int host_nl_open_netns(const char *netns, struct err *err)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
-	code = -errno;
-	(void)err_set(err, code, "network namespace '%s': %s", netns,
-		code == -ENOENT ? "not found" : strerror(-code));
-	if (code == -ENOENT && named)
+	r = -errno;
+	(void)err_set(err, r, "network namespace '%s': %s", netns,
+		r == -ENOENT ? "not found" : strerror(-r));
+	if (r == -ENOENT && named)
 		hint_netns(err, netns);
-	return code;
+	return r;
 }
 
 /* Enter target, make the socket, come back. */
@@ -109,15 +109,15 @@ int host_nl_socket(const char *netns, int domain, int type, int protocol, struct
 int host_nl_open(const char *netns, struct host_nl **ret_nl, struct err *err)
 {
 	struct host_nl *nl = calloc(1, sizeof(*nl));
-	int one = 1, code;
+	int one = 1, r;
 
 	if (!nl)
 		return err_set(err, -ENOMEM, "netlink: no memory");
 	nl->fd = host_nl_socket(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, err);
 	if (nl->fd < 0) {
-		code = nl->fd;
+		r = nl->fd;
 		free(nl);
-		return code;
+		return r;
 	}
 	/* Without these an error has no words and carries the request; old kernels lack them. */
 	(void)setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
@@ -169,7 +169,7 @@ static int take(struct host_nl *nl, const struct nlmsghdr *msg, host_nl_fn *fn, 
 	const char **ret_words)
 {
 	const struct nlmsgerr *e;
-	int code;
+	int r;
 
 	if (msg->nlmsg_seq != nl->seq)
 		return 1;
@@ -184,8 +184,8 @@ static int take(struct host_nl *nl, const struct nlmsghdr *msg, host_nl_fn *fn, 
 	case NLMSG_DONE:
 		return 0;
 	default:
-		code = fn ? fn(ctx, msg) : 0;
-		return code < 0 ? code : 1;
+		r = fn ? fn(ctx, msg) : 0;
+		return r < 0 ? r : 1;
 	}
 }
 
@@ -214,18 +214,18 @@ int host_nl_talk(struct host_nl *nl, host_nl_fn *fn, void *ctx, struct err *err,
 	const char *words = NULL;
 	char text[160];
 	va_list ap;
-	int code = 0;
+	int r = 0;
 
 	if (send(nl->fd, nl->req, nl->req->nlmsg_len, 0) < 0)
-		code = -errno;
-	if (!code)
-		code = read_answer(nl, fn, ctx, &words);
-	if (!code)
+		r = -errno;
+	if (!r)
+		r = read_answer(nl, fn, ctx, &words);
+	if (!r)
 		return 0;
 	va_start(ap, what);
 	(void)vsnprintf(text, sizeof(text), what, ap);
 	va_end(ap);
-	(void)err_set(err, code, "%s: %s", text, words ? words : strerror(-code));
-	host_nl_hint(err, code);
-	return code;
+	(void)err_set(err, r, "%s: %s", text, words ? words : strerror(-r));
+	host_nl_hint(err, r);
+	return r;
 }

@@ -44,22 +44,22 @@ static int open_queue(struct ifreq *ifr, struct err *err)
 static int set_device(int fd, const struct host_tap_conf *conf, const char *name, struct err *err)
 {
 	const char *what = NULL;
-	int code = 0;
+	int r = 0;
 
 	if (conf->has_owner && ioctl(fd, TUNSETOWNER, (unsigned long)conf->owner) < 0)
 		what = "owner";
 	else if (conf->persistent && ioctl(fd, TUNSETPERSIST, 1UL) < 0)
 		what = "persistent";
 	if (what)
-		code = err_set(err, -errno, "tap '%s': %s: %s", name, what, strerror(errno));
-	return code;
+		r = err_set(err, -errno, "tap '%s': %s: %s", name, what, strerror(errno));
+	return r;
 }
 
 /* What each queue is told by itself. */
 static int set_queue(int fd, const struct host_tap_conf *conf, const char *name, struct err *err)
 {
 	int size = conf->vnet_hdr_size, little = 1;
-	int code;
+	int r;
 
 	if (ioctl(fd, TUNSETVNETHDRSZ, &size) < 0)
 		return err_set(err, -errno, "tap '%s': virtio header of %d bytes: %s", name, size,
@@ -67,11 +67,11 @@ static int set_queue(int fd, const struct host_tap_conf *conf, const char *name,
 	if (ioctl(fd, TUNSETVNETLE, &little) < 0)
 		return err_set(err, -errno, "tap '%s': little-endian headers: %s", name,
 			strerror(errno));
-	code = host_tap_set_offloads(fd, conf->offloads);
-	if (code)
-		(void)err_set(err, code, "tap '%s': offloads 0x%x: %s", name, conf->offloads,
-			strerror(-code));
-	return code;
+	r = host_tap_set_offloads(fd, conf->offloads);
+	if (r)
+		(void)err_set(err, r, "tap '%s': offloads 0x%x: %s", name, conf->offloads,
+			strerror(-r));
+	return r;
 }
 
 static int check(const struct host_tap_conf *conf, struct err *err)
@@ -91,33 +91,33 @@ int host_tap_open(const struct host_tap_conf *conf, int *ret_fds,
 	char ret_name[HOST_LINK_NAME_SIZE], struct err *err)
 {
 	struct ifreq ifr = {.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR};
-	int code = check(conf, err);
+	int r = check(conf, err);
 	unsigned n = 0;
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	if (conf->n_queues > 1)
 		ifr.ifr_flags |= IFF_MULTI_QUEUE;
 	(void)str_copy(ifr.ifr_name, sizeof(ifr.ifr_name),
 		conf->name && conf->name[0] ? conf->name : "tap%d");
-	while (!code && n < conf->n_queues) {
+	while (!r && n < conf->n_queues) {
 		ret_fds[n] = open_queue(&ifr, err);
 		if (ret_fds[n] < 0) {
-			code = ret_fds[n];
+			r = ret_fds[n];
 			break;
 		}
 		if (!n)
-			code = set_device(ret_fds[n], conf, ifr.ifr_name, err);
-		if (!code)
-			code = set_queue(ret_fds[n], conf, ifr.ifr_name, err);
+			r = set_device(ret_fds[n], conf, ifr.ifr_name, err);
+		if (!r)
+			r = set_queue(ret_fds[n], conf, ifr.ifr_name, err);
 		n++;
 	}
-	while (code && n) {
+	while (r && n) {
 		close(ret_fds[--n]);
 		ret_fds[n] = -1; /* or the caller would close somebody else's */
 	}
-	if (code)
-		return code;
+	if (r)
+		return r;
 	(void)str_copy(ret_name, HOST_LINK_NAME_SIZE, ifr.ifr_name);
 	return 0;
 }

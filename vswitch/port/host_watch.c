@@ -29,15 +29,15 @@ static int subscribe(struct err *err)
 {
 	struct sockaddr_nl addr = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	int code;
+	int r;
 
 	if (fd < 0)
 		return err_set(err, -errno, "netlink: %s", strerror(errno));
 	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0)
 		return fd;
-	code = err_set(err, -errno, "netlink: link changes: %s", strerror(errno));
+	r = err_set(err, -errno, "netlink: link changes: %s", strerror(errno));
 	close(fd);
-	return code;
+	return r;
 }
 
 static struct host_watch_state state_of(const struct host_link_info *info)
@@ -136,28 +136,27 @@ int host_watch_create(struct ev *ev, const char *name, host_watch_fn *fn, void *
 {
 	struct host_watch *watch = calloc(1, sizeof(*watch));
 	struct host_link_info info;
-	int code;
+	int r;
 
 	if (!watch)
 		return err_set(err, -ENOMEM, "interface '%s': no memory", name);
 	watch->fn = fn;
 	watch->ctx = ctx;
 	watch->fd = subscribe(err);
-	code = watch->fd < 0 ? watch->fd : host_link_get(NULL, name, &info, err);
-	if (!code) {
+	r = watch->fd < 0 ? watch->fd : host_link_get(NULL, name, &info, err);
+	if (!r) {
 		watch->ifindex = info.ifindex;
 		watch->told = state_of(&info);
 		watch->gso = info.gso;
-		code = ev_add_io(ev, watch->fd, EPOLLIN, on_readable, watch, &watch->source);
-		if (!code)
-			code = ev_add_timer(ev, on_timer, watch, &watch->timer);
-		if (code)
-			(void)err_set(err, code, "interface '%s': watch: %s", name,
-				strerror(-code));
+		r = ev_add_io(ev, watch->fd, EPOLLIN, on_readable, watch, &watch->source);
+		if (!r)
+			r = ev_add_timer(ev, on_timer, watch, &watch->timer);
+		if (r)
+			(void)err_set(err, r, "interface '%s': watch: %s", name, strerror(-r));
 	}
-	if (code) {
+	if (r) {
 		host_watch_destroy(watch);
-		return code;
+		return r;
 	}
 	ev_timer_set(watch->timer, LOOK_NS, LOOK_NS);
 	*ret_watch = watch;
