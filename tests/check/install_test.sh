@@ -30,8 +30,8 @@ done
 check 'nfguest is there' test -s "$share/weft/nfguest"
 
 # shellcheck disable=SC2016 # it is for the other shell
-completes='source "$1"; COMP_WORDS=(netcfg val) COMP_CWORD=1; _netcfg; [[ " ${COMPREPLY[*]} " == *" validate "* ]]'
-check 'a shell completes' bash -c "$completes" - "$share/bash-completion/completions/netcfg"
+completes='source "$1"; COMP_WORDS=(netcfg val) COMP_CWORD=1; _netcfg "$2"; [[ " ${COMPREPLY[*]} " == *" validate "* ]]'
+check 'a shell completes' bash -c "$completes" - "$share/bash-completion/completions/netcfg" "$bin/netcfg"
 
 # Links of the documents lead to what is installed beside them.
 # shellcheck disable=SC2317 # check calls it

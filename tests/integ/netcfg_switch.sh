@@ -55,6 +55,27 @@ expect 'states have colours there' \
 	test -n "$(script -qec "netcfg -S $T/vs.sock port show" /dev/null </dev/null | grep -F $'\e[31mdown')"
 expect 'and none elsewhere' test -z "$(vs port show | grep -F $'\e')"
 
+# --- completion -----------------------------------------------------------------------------------
+
+# offers LINE: what bash has at its end, which it cuts at = and : as well.
+offers() {
+	bash -c 'source <(netcfg completion bash)
+		COMP_LINE=$1 COMP_POINT=${#1} COMP_CWORD=0 COMP_WORDS=("${1##*[ =:]}")
+		[[ $1 != *= ]] || COMP_WORDS=(=)
+		_netcfg netcfg
+		printf "%s\n" "${COMPREPLY[@]}" | paste -sd" "' - "$1"
+}
+expect 'names are those of the switch that the line means' \
+	test "$(offers "netcfg -S $T/vs.sock port show aw")" = away
+expect 'where they belong' test "$(offers "netcfg -S $T/vs.sock port set p3 bridge ")" = br0
+expect 'verbs, behind an option and its value' test "$(offers 'netcfg -L x port dr')" = drops
+expect 'values' test "$(offers 'netcfg port set p3 vlan-mode native-')" = 'native-tagged native-untagged'
+expect 'what stands behind = alone is completed' test "$(offers 'netcfg --color=ne')" = never
+expect 'and after it' test "$(offers 'netcfg --color=')" = 'auto always never'
+touch "$T/a lab.yaml"
+expect 'files, as they are called' test "$(offers "netcfg apply $T/a")" = "$T/a lab.yaml"
+expect 'nothing where nothing may stand' test -z "$(offers 'netcfg port add ')"
+
 # --- again and again ----------------------------------------------------------------------------
 
 start watched script -qfc "stty cols 80 rows 10; exec netcfg -S $T/vs.sock -w=0.2 bridge show" "$T/watched"
