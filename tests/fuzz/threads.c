@@ -46,8 +46,12 @@ static void *run(void *arg)
 int __wrap_pthread_create(pthread_t *ret_thread, const pthread_attr_t *attr, void *(*fn)(void *arg),
 	void *arg)
 {
-	int error = 0;
+	int error = 0, state = PTHREAD_CREATE_JOINABLE;
 
+	if (attr)
+		(void)pthread_attr_getdetachstate(attr, &state);
+	if (state == PTHREAD_CREATE_JOINABLE) /* ends, to be joined: one that stays never does */
+		return __real_pthread_create(ret_thread, attr, fn, arg);
 	pthread_mutex_lock(&lock);
 	if (n_waiting == MAX_WAITING)
 		error = EAGAIN;

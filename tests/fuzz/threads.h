@@ -3,7 +3,8 @@
  *
  * Creating and ending a thread takes most of the time of a short input, under AddressSanitizer. So
  * a target that is linked with --wrap=pthread_create keeps them for the next input, and knows when
- * all that was started is done. For threads that are detached, and nobody's but the program's.
+ * all that was started is done. So it is with threads that are created detached; one that somebody
+ * may join is a thread of its own.
  */
 #ifndef WEFT_TESTS_FUZZ_THREADS_H
 #define WEFT_TESTS_FUZZ_THREADS_H
