@@ -15,32 +15,31 @@ int actual_open_switch(const char *run_dir, unsigned timeout_ms, struct ctl_clie
 	struct err *err)
 {
 	char path[CTL_PATH_MAX + 1];
-	int code = rundir_file(run_dir, "vswitch", ".sock", path, sizeof(path), err);
+	int r = rundir_file(run_dir, "vswitch", ".sock", path, sizeof(path), err);
 
-	return code ? code
-		    : ctl_client_open(path, &ctl_vswitch_interface, timeout_ms, ret_client, err);
+	return r ? r : ctl_client_open(path, &ctl_vswitch_interface, timeout_ms, ret_client, err);
 }
 
 int actual_open_node(const char *run_dir, const char *node, unsigned timeout_ms,
 	struct ctl_client **ret_client, struct err *err)
 {
 	char path[CTL_PATH_MAX + 1];
-	int code = rundir_file(run_dir, node, ".sock", path, sizeof(path), err);
+	int r = rundir_file(run_dir, node, ".sock", path, sizeof(path), err);
 
-	return code ? code : ctl_client_open(path, &ctl_vmm_interface, timeout_ms, ret_client, err);
+	return r ? r : ctl_client_open(path, &ctl_vmm_interface, timeout_ms, ret_client, err);
 }
 
-static bool is_absent(int code)
+static bool is_absent(int r)
 {
-	return code == -ENOENT || code == -ECONNREFUSED;
+	return r == -ENOENT || r == -ECONNREFUSED;
 }
 
 /*
  * A program that dies still takes connections, for as long as the kernel is cleaning up after it.
  */
-static bool is_dying(int code)
+static bool is_dying(int r)
 {
-	return code == -EPIPE || code == -ECONNRESET;
+	return r == -EPIPE || r == -ECONNRESET;
 }
 
 bool actual_switch_answers(const char *run_dir)
@@ -48,13 +47,13 @@ bool actual_switch_answers(const char *run_dir)
 	struct ctl_client *client;
 	struct ctl_empty nothing = {0};
 	struct ctl_switch sw;
-	int code = actual_open_switch(run_dir, 0, &client, NULL);
+	int r = actual_open_switch(run_dir, 0, &client, NULL);
 
-	if (code)
+	if (r)
 		return false;
-	code = ctl_client_call(client, "SwitchShow", &nothing, &sw, NULL);
+	r = ctl_client_call(client, "SwitchShow", &nothing, &sw, NULL);
 	ctl_client_close(client);
-	return !is_dying(code);
+	return !is_dying(r);
 }
 
 #define NOTE(fn, type, member)                                                        \
@@ -99,35 +98,35 @@ static int read_switch(const struct reader *reader)
 	struct ctl_client *client;
 	struct ctl_ref all = {0};
 	unsigned timeout_ms = patience_ms(reader, "vswitch");
-	int code = timeout_ms ? actual_open_switch(reader->run_dir, timeout_ms, &client, err)
-			      : -ETIMEDOUT;
+	int r = timeout_ms ? actual_open_switch(reader->run_dir, timeout_ms, &client, err)
+			   : -ETIMEDOUT;
 
-	if (code == -ETIMEDOUT) {
+	if (r == -ETIMEDOUT) {
 		err_clear(err);
 		actual->switch_runs = actual->switch_silent = true;
 		return 0;
 	}
 
-	if (is_absent(code)) {
+	if (is_absent(r)) {
 		err_clear(err);
 		return 0;
 	}
-	if (code)
-		return code;
+	if (r)
+		return r;
 	actual->switch_runs = true;
-	code = ctl_client_rows(client, "BridgeShow", &all, note_bridge, &actual->state, err);
-	if (!code)
-		code = ctl_client_rows(client, "PortShow", &all, note_port, &actual->state, err);
-	if (!code)
-		code = ctl_client_rows(client, "LinkShow", &all, note_link, &actual->state, err);
+	r = ctl_client_rows(client, "BridgeShow", &all, note_bridge, &actual->state, err);
+	if (!r)
+		r = ctl_client_rows(client, "PortShow", &all, note_port, &actual->state, err);
+	if (!r)
+		r = ctl_client_rows(client, "LinkShow", &all, note_link, &actual->state, err);
 	ctl_client_close(client);
-	if (is_dying(code) || code == -ETIMEDOUT) {
+	if (is_dying(r) || r == -ETIMEDOUT) {
 		err_clear(err);
-		actual->switch_runs = actual->switch_silent = code == -ETIMEDOUT;
+		actual->switch_runs = actual->switch_silent = r == -ETIMEDOUT;
 		state_done(&actual->state);
 		return 0;
 	}
-	return code;
+	return r;
 }
 
 static int note_nic(void *ctx, const void *row)
@@ -149,10 +148,10 @@ static int ask_node(struct ctl_client *client, const char *name, struct actual *
 {
 	struct ctl_empty nothing = {0};
 	struct state_vm *vm;
-	int code = ctl_client_call(client, "Status", &nothing, &node->vm, err);
+	int r = ctl_client_call(client, "Status", &nothing, &node->vm, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	node->answers = true;
 	if (node->vm.state == CTL_VM_STOPPED || node->vm.state == CTL_VM_FAILED)
 		return 0;
@@ -172,47 +171,46 @@ static int read_node(void *ctx, const char *name)
 	struct actual_node *node = STATE_ADD(reader->actual->nodes, reader->actual->n_nodes);
 	unsigned timeout_ms = patience_ms(reader, name), n_vms = reader->actual->state.n_vms;
 	struct ctl_client *client;
-	int code;
+	int r;
 
 	if (!node)
 		return err_set(reader->err, -ENOMEM, "out of memory");
 	(void)str_copy(node->name, sizeof(node->name), name);
-	code = timeout_ms
-		       ? actual_open_node(reader->run_dir, name, timeout_ms, &client, reader->err)
+	r = timeout_ms ? actual_open_node(reader->run_dir, name, timeout_ms, &client, reader->err)
 		       : -ETIMEDOUT;
-	if (!code) {
-		code = ask_node(client, name, reader->actual, node, reader->err);
+	if (!r) {
+		r = ask_node(client, name, reader->actual, node, reader->err);
 		ctl_client_close(client);
 	}
-	if (code == -ETIMEDOUT) {
+	if (r == -ETIMEDOUT) {
 		err_clear(reader->err);
 		node->answers = false;
 		node->silent = true;
 		reader->actual->state.n_vms = n_vms;
 		return 0;
 	}
-	if (is_dying(code) || is_absent(code)) {
+	if (is_dying(r) || is_absent(r)) {
 		err_clear(reader->err); /* it just went away */
 		return 0;
 	}
-	return code ? err_prefix(reader->err, "node '%s'", name) : 0;
+	return r ? err_prefix(reader->err, "node '%s'", name) : 0;
 }
 
 int actual_read(const char *run_dir, unsigned wait_ms, struct actual *ret_actual, struct err *err)
 {
 	struct reader reader = {
 		run_dir, ret_actual, ev_now_ns() + wait_ms * UINT64_C(1000000), err};
-	int code;
+	int r;
 
 	*ret_actual = (struct actual){0};
 	if (access(run_dir, F_OK) && errno == ENOENT)
 		return 0;
-	code = rundir_check(run_dir, err);
-	if (!code)
-		code = read_switch(&reader);
-	if (!code)
-		code = rundir_each_node(run_dir, read_node, &reader);
-	return code;
+	r = rundir_check(run_dir, err);
+	if (!r)
+		r = read_switch(&reader);
+	if (!r)
+		r = rundir_each_node(run_dir, read_node, &reader);
+	return r;
 }
 
 int actual_check_complete(const struct actual *actual, struct err *err)

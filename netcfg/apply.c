@@ -55,34 +55,34 @@ int apply_start_switch(const struct opts *opts, const char *run_dir, struct err 
 	char log[RUNDIR_PATH_SIZE], pid_file[RUNDIR_PATH_SIZE];
 	char *argv[] = {program, (char *)"--control", control, (char *)"--state", state, NULL};
 	pid_t pid;
-	int code = rundir_file(run_dir, "vswitch", ".sock", control, sizeof(control), err);
+	int r = rundir_file(run_dir, "vswitch", ".sock", control, sizeof(control), err);
 
-	if (!code)
-		code = rundir_file(run_dir, "vswitch", ".log", log, sizeof(log), err);
-	if (!code)
-		code = rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), err);
-	if (!code)
-		code = rundir_file(run_dir, "state", "", state, sizeof(state), err);
-	if (code)
-		return code;
+	if (!r)
+		r = rundir_file(run_dir, "vswitch", ".log", log, sizeof(log), err);
+	if (!r)
+		r = rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), err);
+	if (!r)
+		r = rundir_file(run_dir, "state", "", state, sizeof(state), err);
+	if (r)
+		return r;
 	if (actual_switch_answers(run_dir))
 		return 0;
 	(void)proc_wait_gone(pid_file, STOP_TIMEOUT_MS); /* one that dies has the state still */
-	code = proc_find_program(opts->bin_dir, "vswitch", program, sizeof(program), err);
-	if (!code)
-		code = rundir_create(state, err);
-	if (!code)
-		code = proc_start(argv, log, pid_file, &pid, err);
-	if (code)
-		return code;
-	code = wait_switch(run_dir, log, pid_file, err);
-	if (code) {
+	r = proc_find_program(opts->bin_dir, "vswitch", program, sizeof(program), err);
+	if (!r)
+		r = rundir_create(state, err);
+	if (!r)
+		r = proc_start(argv, log, pid_file, &pid, err);
+	if (r)
+		return r;
+	r = wait_switch(run_dir, log, pid_file, err);
+	if (r) {
 		proc_signal(pid_file, SIGKILL);
 		(void)proc_wait_gone(pid_file, STOP_TIMEOUT_MS);
 		(void)unlink(pid_file);
 		(void)unlink(control);
 	}
-	return code;
+	return r;
 }
 
 /* What nodes need of this machine */
@@ -94,29 +94,29 @@ static int check_kvm(const struct opts *opts, struct err *err)
 	char *argv[] = {program, (char *)"check", (char *)"-j", NULL};
 	const char *reason, *hint;
 	json_t *json;
-	int code = proc_find_program(opts->bin_dir, "vmm", program, sizeof(program), err);
+	int r = proc_find_program(opts->bin_dir, "vmm", program, sizeof(program), err);
 
-	if (!code)
-		code = proc_output(argv, text, sizeof(text), err);
-	if (code)
-		return code;
+	if (!r)
+		r = proc_output(argv, text, sizeof(text), err);
+	if (r)
+		return r;
 	json = json_loads(text, 0, NULL);
 	reason = json_string_value(json_object_get(json, "reason"));
 	hint = json_string_value(json_object_get(json, "hint"));
 	if (!json_is_true(json_object_get(json, "fit"))) {
-		code = err_set(err, -ENOTSUP, "no node can be started: %s",
+		r = err_set(err, -ENOTSUP, "no node can be started: %s",
 			reason ? reason : "KVM cannot be measured");
 		err_hint(err, "%s", hint ? hint : "see `vmm check`");
 	}
 	json_decref(json);
-	return code;
+	return r;
 }
 
 int apply_check(const struct opts *opts, const struct plan *plan, struct err *err)
 {
 	char path[PATH_MAX];
 	bool starts = false, starts_nfguest = false, wants_fit = false;
-	int code = 0;
+	int r = 0;
 
 	for (unsigned i = 0; i < plan->n_ops; i++) {
 		const struct plan_op *op = &plan->ops[i];
@@ -129,31 +129,31 @@ int apply_check(const struct opts *opts, const struct plan *plan, struct err *er
 		wants_fit = wants_fit || (!node->image->is_nfguest && !opts->slow_kvm);
 	}
 	if (starts)
-		code = proc_find_program(opts->bin_dir, "vmm", path, sizeof(path), err);
-	if (!code && starts_nfguest)
-		code = proc_find_nfguest(opts->bin_dir, path, sizeof(path), err);
-	if (!code)
-		code = proc_find_program(opts->bin_dir, "vswitch", path, sizeof(path), err);
-	return !code && wants_fit ? check_kvm(opts, err) : code;
+		r = proc_find_program(opts->bin_dir, "vmm", path, sizeof(path), err);
+	if (!r && starts_nfguest)
+		r = proc_find_nfguest(opts->bin_dir, path, sizeof(path), err);
+	if (!r)
+		r = proc_find_program(opts->bin_dir, "vswitch", path, sizeof(path), err);
+	return !r && wants_fit ? check_kvm(opts, err) : r;
 }
 
 static int check_node_sockets(const char *run_dir, const struct state_vm *vm, struct err *err)
 {
 	char path[RUNDIR_PATH_SIZE];
-	int code = rundir_file(run_dir, vm->name, ".sock", path, sizeof(path), err);
+	int r = rundir_file(run_dir, vm->name, ".sock", path, sizeof(path), err);
 
-	if (!code)
-		code = unix_check_free(path, "control socket", err);
-	if (!code)
-		code = rundir_file(run_dir, vm->name, ".console", path, sizeof(path), err);
-	if (!code)
-		code = unix_check_free(path, "console", err);
-	for (unsigned i = 0; !code && i < vm->n_nics; i++) {
-		code = rundir_nic_socket(run_dir, vm->name, i, path, sizeof(path), err);
-		if (!code)
-			code = unix_check_free(path, "socket", err);
+	if (!r)
+		r = unix_check_free(path, "control socket", err);
+	if (!r)
+		r = rundir_file(run_dir, vm->name, ".console", path, sizeof(path), err);
+	if (!r)
+		r = unix_check_free(path, "console", err);
+	for (unsigned i = 0; !r && i < vm->n_nics; i++) {
+		r = rundir_nic_socket(run_dir, vm->name, i, path, sizeof(path), err);
+		if (!r)
+			r = unix_check_free(path, "socket", err);
 	}
-	return code ? err_prefix(err, "node '%s'", vm->name) : 0;
+	return r ? err_prefix(err, "node '%s'", vm->name) : 0;
 }
 
 static bool is_ours(const struct state *actual, const char *path)
@@ -179,18 +179,18 @@ int apply_check_sockets(const char *run_dir, const struct plan *plan, const stru
 	bool is_there = !access(run_dir, F_OK); /* without it no node's socket is */
 	/* A switch that is about to end still serves what it had. */
 	bool is_dying = !actual->switch_runs && rundir_find_daemon(run_dir, "vswitch");
-	int code = 0;
+	int r = 0;
 
-	for (unsigned i = 0; !code && i < plan->n_ops; i++) {
+	for (unsigned i = 0; !r && i < plan->n_ops; i++) {
 		const struct plan_op *op = &plan->ops[i];
 
 		if (op->kind == PLAN_NODE_ADD && is_there && !rundir_find_daemon(run_dir, op->name))
-			code = check_node_sockets(run_dir, &op->to.vm, err);
+			r = check_node_sockets(run_dir, &op->to.vm, err);
 		else if (op->kind == PLAN_PORT_ADD && !is_dying &&
 			 !is_ours(&actual->state, op->to.port.path))
-			code = check_port_socket(&op->to.port, err);
+			r = check_port_socket(&op->to.port, err);
 	}
-	return code;
+	return r;
 }
 
 /* Operations */
@@ -208,29 +208,29 @@ static int wait_after(const struct applier *a, const struct topo_node *node, str
 			     : opts->wait && opts->wait_s ? opts->wait_s
 							  : AFTER_TIMEOUT_S;
 	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
-	int code = 0;
+	int r = 0;
 
-	for (unsigned i = 0; !code && i < node->n_after; i++) {
+	for (unsigned i = 0; !r && i < node->n_after; i++) {
 		const char *name = a->lab->topo.nodes[node->after[i]].name;
 
-		code = node_wait_ready(a->lab->run_dir, &name, 1, deadline, timeout_s,
+		r = node_wait_ready(a->lab->run_dir, &name, 1, deadline, timeout_s,
 			node_progress(opts), err);
 	}
-	return code;
+	return r;
 }
 
 static int start_node(const struct applier *a, const struct state_vm *vm, struct err *err)
 {
 	const char *dir = a->lab->run_dir;
-	int code = wait_after(a, vm->node, err);
+	int r = wait_after(a, vm->node, err);
 
 	/* One that is stopped or failed may still hold its sockets. */
 	node_ask_stop(dir, vm->name, true);
-	if (!code)
-		code = node_wait_stopped(dir, vm->name, true, err);
-	if (!code)
-		code = node_configure(a->opts, vm, dir, err);
-	return code ? code : node_start(dir, vm->name, err);
+	if (!r)
+		r = node_wait_stopped(dir, vm->name, true, err);
+	if (!r)
+		r = node_configure(a->opts, vm, dir, err);
+	return r ? r : node_start(dir, vm->name, err);
 }
 
 static int stop_node(const struct applier *a, const char *name, struct err *err)
@@ -244,13 +244,13 @@ static int remove_node(const struct applier *a, const char *name, struct err *er
 {
 	static const char *const suffixes[] = {".args", ".log", ".serial"};
 	char path[RUNDIR_PATH_SIZE];
-	int code = stop_node(a, name, err);
+	int r = stop_node(a, name, err);
 
-	for (size_t i = 0; !code && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
+	for (size_t i = 0; !r && i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		if (!rundir_file(a->lab->run_dir, name, suffixes[i], path, sizeof(path), NULL))
 			(void)unlink(path);
 	}
-	return code;
+	return r;
 }
 
 static int call(const struct applier *a, const char *method, const void *msg, struct err *err)
@@ -287,7 +287,7 @@ static int set_link(const struct applier *a, const struct ctl_link *link, struct
 
 static int run_op(const struct applier *a, const struct plan_op *op, struct err *err)
 {
-	int code;
+	int r;
 
 	switch (op->kind) {
 	case PLAN_LINK_DEL:
@@ -311,8 +311,8 @@ static int run_op(const struct applier *a, const struct plan_op *op, struct err 
 	case PLAN_NODE_ADD:
 		return start_node(a, &op->to.vm, err);
 	case PLAN_NODE_RESTART:
-		code = stop_node(a, op->name, err);
-		return code ? code : start_node(a, &op->to.vm, err);
+		r = stop_node(a, op->name, err);
+		return r ? r : start_node(a, &op->to.vm, err);
 	case PLAN_NODE_DEL:
 		return remove_node(a, op->name, err);
 	case PLAN_SWITCH_START:
@@ -326,17 +326,17 @@ int apply_plan(const struct opts *opts, const struct lab *lab, const struct plan
 {
 	struct applier a = {.opts = opts, .lab = lab};
 	unsigned timeout_s = opts->timeout_s ? opts->timeout_s : ANSWER_TIMEOUT_S;
-	int code = actual_open_switch(lab->run_dir, timeout_s * 1000, &a.client, err);
+	int r = actual_open_switch(lab->run_dir, timeout_s * 1000, &a.client, err);
 
-	for (unsigned i = 0; !code && i < plan->n_ops; i++) {
+	for (unsigned i = 0; !r && i < plan->n_ops; i++) {
 		const struct plan_op *op = &plan->ops[i];
 
 		if (!op->quiet)
 			progress(op);
-		code = run_op(&a, op, err);
+		r = run_op(&a, op, err);
 	}
 	ctl_client_close(a.client);
-	return code;
+	return r;
 }
 
 /* The end */
@@ -360,10 +360,10 @@ static int wait_stopped(void *ctx, const char *node)
 {
 	struct ender *ender = ctx;
 	struct err err = {0};
-	int code = node_wait_stopped(ender->run_dir, node, ender->opts->force, &err);
+	int r = node_wait_stopped(ender->run_dir, node, ender->opts->force, &err);
 
-	if (code && !ender->code) {
-		ender->code = code;
+	if (r && !ender->code) {
+		ender->code = r;
 		*ender->err = err;
 	}
 	return 0; /* the others too */
@@ -372,10 +372,10 @@ static int wait_stopped(void *ctx, const char *node)
 static int stop_switch(const char *run_dir, struct err *err)
 {
 	char pid_file[RUNDIR_PATH_SIZE];
-	int code = rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), err);
+	int r = rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	proc_signal(pid_file, SIGTERM);
 	if (proc_wait_gone(pid_file, STOP_TIMEOUT_MS))
 		return 0;

@@ -58,9 +58,9 @@ static int run_each(const struct opts *opts, struct grammar_request *req)
 
 	while (req->n_more) {
 		struct err err = {0};
-		int code = grammar_next(req, &err) < 0 ? cmd_fail(&err) : run_object(opts, req);
+		int r = grammar_next(req, &err) < 0 ? cmd_fail(&err) : run_object(opts, req);
 
-		status = status ? status : code;
+		status = status ? status : r;
 	}
 	return status;
 }
@@ -102,13 +102,13 @@ static int run_once(const struct opts *opts, char **words, unsigned n)
 
 int cmd_run(const struct opts *opts, char **words, unsigned n)
 {
-	int code;
+	int r;
 
 	if (!n || opts->help) {
 		struct grammar_request req = {.args = words, .n_args = n};
 
-		code = cmd_help(opts, &req);
-		return n || opts->help ? code : EXIT_USAGE;
+		r = cmd_help(opts, &req);
+		return n || opts->help ? r : EXIT_USAGE;
 	}
 	if (!opts->watch)
 		return run_once(opts, words, n);
@@ -152,7 +152,7 @@ static int batch_line(const struct opts *opts, char *line, unsigned number)
 	struct opts line_opts = *opts;
 	struct err err = {0};
 	unsigned left = 0;
-	int code, n = split(line, words, BATCH_MAX_WORDS);
+	int r, n = split(line, words, BATCH_MAX_WORDS);
 
 	if (n == 0)
 		return EXIT_DONE;
@@ -165,10 +165,10 @@ static int batch_line(const struct opts *opts, char *line, unsigned number)
 		(void)err_prefix(&err, "%s:%u", opts->batch, number);
 		return cmd_fail(&err);
 	}
-	code = left ? cmd_run(&line_opts, words, left) : EXIT_DONE;
-	if (code != EXIT_DONE)
+	r = left ? cmd_run(&line_opts, words, left) : EXIT_DONE;
+	if (r != EXIT_DONE)
 		fprintf(stderr, CMD_PROGRAM ": %s:%u: failed\n", opts->batch, number);
-	return code;
+	return r;
 }
 
 int cmd_batch(const struct opts *opts)
@@ -187,11 +187,11 @@ int cmd_batch(const struct opts *opts)
 		return EXIT_USAGE;
 	}
 	while (getline(&line, &size, in) >= 0) {
-		int code = batch_line(opts, line, ++number);
+		int r = batch_line(opts, line, ++number);
 
-		if (code != EXIT_DONE && result == EXIT_DONE)
-			result = code;
-		if (code != EXIT_DONE && !opts->keep_going)
+		if (r != EXIT_DONE && result == EXIT_DONE)
+			result = r;
+		if (r != EXIT_DONE && !opts->keep_going)
 			break;
 	}
 	free(line);

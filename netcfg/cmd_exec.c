@@ -30,21 +30,20 @@ static int find_node(const struct opts *opts, const char *node, char dir[RUNDIR_
 	char *console, size_t size, struct err *err)
 {
 	char lab[CTL_NAME_MAX + 1], args[RUNDIR_PATH_SIZE];
-	int code = lab_find(opts, NULL, lab, err);
+	int r = lab_find(opts, NULL, lab, err);
 
-	if (!code)
-		code = rundir_path(opts, lab, dir, err);
-	if (!code)
-		code = rundir_check(dir, err);
-	if (!code &&
-		(strchr(node, '/') || rundir_file(dir, node, ".args", args, sizeof(args), NULL) ||
-			access(args, F_OK))) {
+	if (!r)
+		r = rundir_path(opts, lab, dir, err);
+	if (!r)
+		r = rundir_check(dir, err);
+	if (!r && (strchr(node, '/') || rundir_file(dir, node, ".args", args, sizeof(args), NULL) ||
+			  access(args, F_OK))) {
 		(void)err_set(err, -ENOENT, "node '%.64s': lab '%s' has none of that name", node,
 			lab);
 		err_hint(err, "see `netcfg node show`");
-		code = -ENOENT;
+		r = -ENOENT;
 	}
-	return code ? code : rundir_file(dir, node, ".console", console, size, err);
+	return r ? r : rundir_file(dir, node, ".console", console, size, err);
 }
 
 /* exec */
@@ -111,9 +110,9 @@ static int pump(int fd, struct term_filter *filter, uint64_t deadline_ns)
 static int sync_shell(int fd, const char *token, uint64_t deadline_ns)
 {
 	char answer[48], line[160];
-	int code = -EAGAIN;
+	int r = -EAGAIN;
 
-	for (unsigned try = 0; code == -EAGAIN && ms_left(deadline_ns); try++) {
+	for (unsigned try = 0; r == -EAGAIN && ms_left(deadline_ns); try++) {
 		struct term_filter filter = {.begin = answer, .end = NULL, .output = to_nowhere};
 		uint64_t until = ev_now_ns() + SYNC_EVERY_MS * UINT64_C(1000000);
 
@@ -126,14 +125,14 @@ static int sync_shell(int fd, const char *token, uint64_t deadline_ns)
 			"\025 stty -echo;printf '\\33_s%%s\\33\\\\' %s%u;read -r w;stty echo;eval "
 			"\"$w\"\n",
 			token, try);
-		code = term_write(fd, line, strlen(line));
-		if (!code)
-			code = pump(fd, &filter, until < deadline_ns ? until : deadline_ns);
+		r = term_write(fd, line, strlen(line));
+		if (!r)
+			r = pump(fd, &filter, until < deadline_ns ? until : deadline_ns);
 	}
-	if (code == -EAGAIN)
+	if (r == -EAGAIN)
 		(void)term_write(fd, "\025\n",
 			2); /* one that comes late shall not wait for a line */
-	return code;
+	return r;
 }
 
 static int run_command(int fd, const char *token, const char *command, uint64_t deadline_ns,
@@ -142,7 +141,7 @@ static int run_command(int fd, const char *token, const char *command, uint64_t 
 	char begin[48], end[48];
 	struct term_filter filter = {.begin = begin, .end = end, .output = to_stdout};
 	char *line;
-	int code;
+	int r;
 
 	(void)snprintf(begin, sizeof(begin), "\033_b%s\033\\", token);
 	(void)snprintf(end, sizeof(end), "\033_e%s:", token);
@@ -151,14 +150,14 @@ static int run_command(int fd, const char *token, const char *command, uint64_t 
 		token, command, token);
 	if (!line)
 		return -ENOMEM;
-	code = term_write(fd, line, strlen(line));
+	r = term_write(fd, line, strlen(line));
 	free(line);
-	if (!code)
-		code = pump(fd, &filter, deadline_ns);
-	if (code == -EAGAIN)
+	if (!r)
+		r = pump(fd, &filter, deadline_ns);
+	if (r == -EAGAIN)
 		(void)term_write(fd, "\003", 1); /* Ctrl-C */
 	*ret_status = filter.status;
-	return code;
+	return r;
 }
 
 /* What to type for words: in a shell of its own, without input. Owned; NULL = out of memory. */
@@ -188,10 +187,10 @@ static int make_token(char token[TOKEN_SIZE])
 static int lock_console(const char *dir, const char *node, uint64_t deadline_ns, struct err *err)
 {
 	char path[RUNDIR_PATH_SIZE];
-	int fd, code = rundir_file(dir, node, ".exec", path, sizeof(path), err);
+	int fd, r = rundir_file(dir, node, ".exec", path, sizeof(path), err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_set(err, -errno, "file '%s': %s", path, strerror(errno));
@@ -211,36 +210,35 @@ static int exec_on(const char *dir, const char *console, const char *node, const
 {
 	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
 	char token[TOKEN_SIZE];
-	int fd = -1, lock, code = node_wait_ready(dir, &node, 1, deadline, timeout_s, NULL, err);
+	int fd = -1, lock, r = node_wait_ready(dir, &node, 1, deadline, timeout_s, NULL, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	lock = lock_console(dir, node, deadline, err);
 	if (lock < 0)
 		return lock;
 	fd = term_connect(console, node, err);
-	code = fd < 0 ? fd : 0;
-	if (!code && make_token(token))
-		code = err_set(err, -EIO, "no random numbers");
-	if (!code) {
-		code = sync_shell(fd, token, deadline);
-		if (code)
-			(void)err_set(err, code == -EAGAIN ? -ETIMEDOUT : code,
+	r = fd < 0 ? fd : 0;
+	if (!r && make_token(token))
+		r = err_set(err, -EIO, "no random numbers");
+	if (!r) {
+		r = sync_shell(fd, token, deadline);
+		if (r)
+			(void)err_set(err, r == -EAGAIN ? -ETIMEDOUT : r,
 				"node '%s': no shell answers on its console", node);
 	}
-	if (!code) {
-		code = run_command(fd, token, command, deadline, ret_status);
-		if (code == -EAGAIN)
+	if (!r) {
+		r = run_command(fd, token, command, deadline, ret_status);
+		if (r == -EAGAIN)
 			(void)err_set(err, -ETIMEDOUT, "node '%s': command did not end in %u s",
 				node, timeout_s);
-		else if (code)
-			(void)err_set(err, code, "node '%s': console is gone: %s", node,
-				strerror(-code));
+		else if (r)
+			(void)err_set(err, r, "node '%s': console is gone: %s", node, strerror(-r));
 	}
 	if (fd >= 0)
 		close(fd);
 	close(lock);
-	return code;
+	return r;
 }
 
 int cmd_exec(const struct opts *opts, const struct grammar_request *req)
@@ -250,7 +248,7 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 	char **words = req->args + 1;
 	unsigned n = req->n_args ? req->n_args - 1 : 0;
 	char *command;
-	int code, status = 0;
+	int r, status = 0;
 
 	if (n && !strcmp(words[0], "--")) {
 		words++;
@@ -268,12 +266,12 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 			EXEC_MAX_COMMAND);
 		return cmd_fail(&err);
 	}
-	code = find_node(opts, req->args[0], dir, console, sizeof(console), &err);
-	if (!code)
-		code = exec_on(dir, console, req->args[0], command,
+	r = find_node(opts, req->args[0], dir, console, sizeof(console), &err);
+	if (!r)
+		r = exec_on(dir, console, req->args[0], command,
 			opts->timeout_s ? opts->timeout_s : EXEC_TIMEOUT_S, &status, &err);
 	free(command);
-	if (!code)
+	if (!r)
 		return status;
 	if (!err.code)
 		return EXIT_USAGE;
@@ -285,11 +283,11 @@ int cmd_exec(const struct opts *opts, const struct grammar_request *req)
 static int print_log(const char *dir, const char *node, struct err *err)
 {
 	char path[RUNDIR_PATH_SIZE], buf[4096];
-	int fd, code = rundir_file(dir, node, ".serial", path, sizeof(path), err);
+	int fd, r = rundir_file(dir, node, ".serial", path, sizeof(path), err);
 	ssize_t n;
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, -errno, "file '%s': %s", path, strerror(errno));
@@ -356,18 +354,18 @@ int cmd_console(const struct opts *opts, const struct grammar_request *req)
 	struct termios saved, raw;
 	struct err err = {0};
 	bool is_terminal = isatty(STDIN_FILENO) && !tcgetattr(STDIN_FILENO, &saved);
-	int fd, code;
+	int fd, r;
 
 	if (req->n_args != 1) {
 		(void)err_set(&err, -EINVAL, "console: which node?");
 		err_hint(&err, "`netcfg console NODE`");
 		return cmd_fail(&err);
 	}
-	code = find_node(opts, req->args[0], dir, console, sizeof(console), &err);
-	if (!code && opts->follow_log)
-		code = print_log(dir, req->args[0], &err);
-	if (code || opts->follow_log)
-		return !code ? EXIT_DONE : err.code ? cmd_fail(&err) : EXIT_USAGE;
+	r = find_node(opts, req->args[0], dir, console, sizeof(console), &err);
+	if (!r && opts->follow_log)
+		r = print_log(dir, req->args[0], &err);
+	if (r || opts->follow_log)
+		return !r ? EXIT_DONE : err.code ? cmd_fail(&err) : EXIT_USAGE;
 	fd = term_connect(console, req->args[0], &err);
 	if (fd < 0)
 		return cmd_fail(&err);

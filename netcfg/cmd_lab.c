@@ -153,20 +153,20 @@ static int make_plan(const struct opts *opts, const struct lab *lab, struct plan
 	bool *ret_switch_runs, struct err *err)
 {
 	struct actual actual;
-	int code = actual_read(lab->run_dir, ACTUAL_CHANGE_MS, &actual, err);
+	int r = actual_read(lab->run_dir, ACTUAL_CHANGE_MS, &actual, err);
 
 	*plan = (struct plan){0};
-	if (!code)
-		code = orphan_check(opts, lab->topo.name, err);
-	if (!code)
-		code = actual_check_complete(&actual, err);
-	if (!code)
-		code = plan_make(&lab->wanted, &actual.state, lab->run_dir, plan, err);
-	if (!code)
-		code = apply_check_sockets(lab->run_dir, plan, &actual, err);
+	if (!r)
+		r = orphan_check(opts, lab->topo.name, err);
+	if (!r)
+		r = actual_check_complete(&actual, err);
+	if (!r)
+		r = plan_make(&lab->wanted, &actual.state, lab->run_dir, plan, err);
+	if (!r)
+		r = apply_check_sockets(lab->run_dir, plan, &actual, err);
 	*ret_switch_runs = actual.switch_runs;
 	actual_done(&actual);
-	return code;
+	return r;
 }
 
 int cmd_plan(const struct opts *opts, const struct grammar_request *req)
@@ -175,14 +175,14 @@ int cmd_plan(const struct opts *opts, const struct grammar_request *req)
 	struct lab lab;
 	struct plan plan;
 	bool runs;
-	int code;
+	int r;
 
 	if (too_many(req, 1))
 		return EXIT_USAGE;
 	if (lab_load(opts, first_arg(req), true, &lab, &err))
 		return fail_load(&err);
 	if (make_plan(opts, &lab, &plan, &runs, &err)) {
-		code = cmd_fail(&err);
+		r = cmd_fail(&err);
 	} else {
 		if (switch_comes_back(&lab, runs))
 			hide_switch(&plan);
@@ -190,11 +190,11 @@ int cmd_plan(const struct opts *opts, const struct grammar_request *req)
 			print_plan_json(opts, &lab, &plan);
 		else
 			print_plan(opts, &lab, &plan);
-		code = opts->exit_code && plan.n_ops ? EXIT_DIFFERS : EXIT_DONE;
+		r = opts->exit_code && plan.n_ops ? EXIT_DIFFERS : EXIT_DONE;
 	}
 	plan_done(&plan);
 	lab_done(&lab);
-	return code;
+	return r;
 }
 
 /* Apply */
@@ -267,39 +267,38 @@ static int apply_locked(const struct opts *opts, const struct lab *lab, struct e
 {
 	struct plan plan;
 	bool runs;
-	int code = make_plan(opts, lab, &plan, &runs, err);
+	int r = make_plan(opts, lab, &plan, &runs, err);
 
-	if (!code)
-		code = check_cost(opts, lab, &plan, err);
-	if (!code && opts->dry_run) {
+	if (!r)
+		r = check_cost(opts, lab, &plan, err);
+	if (!r && opts->dry_run) {
 		print_plan(opts, lab, &plan);
 		plan_done(&plan);
 		return 0;
 	}
-	if (!code)
-		code = apply_check(opts, &plan, err);
-	if (!code)
-		code = rundir_write_file_name(lab->run_dir, lab->file, err);
-	if (!code && !plan.n_ops && runs) {
+	if (!r)
+		r = apply_check(opts, &plan, err);
+	if (!r)
+		r = rundir_write_file_name(lab->run_dir, lab->file, err);
+	if (!r && !plan.n_ops && runs) {
 		if (!opts->quiet)
 			printf("lab %s: no changes\n", lab->topo.name);
-	} else if (!code) {
-		code = apply_start_switch(opts, lab->run_dir, err);
-		if (!code && !runs) {
+	} else if (!r) {
+		r = apply_start_switch(opts, lab->run_dir, err);
+		if (!r && !runs) {
 			/* A switch that comes back may bring what it kept: look again. */
 			plan_done(&plan);
-			code = make_plan(opts, lab, &plan, &runs, err);
+			r = make_plan(opts, lab, &plan, &runs, err);
 		}
-		if (!code)
-			code = apply_plan(opts, lab, &plan, opts->quiet ? no_progress : progress,
-				err);
-		if (!code && !opts->quiet)
+		if (!r)
+			r = apply_plan(opts, lab, &plan, opts->quiet ? no_progress : progress, err);
+		if (!r && !opts->quiet)
 			printf("lab %s: applied\n", lab->topo.name);
 	}
 	plan_done(&plan);
-	if (!code && opts->wait)
-		code = wait_all(opts, lab, err);
-	return code;
+	if (!r && opts->wait)
+		r = wait_all(opts, lab, err);
+	return r;
 }
 
 static int count_node(void *ctx, const char *node)
@@ -324,7 +323,7 @@ int cmd_apply(const struct opts *opts, const struct grammar_request *req)
 {
 	struct err err = {0};
 	struct lab lab;
-	int lock = -1, code;
+	int lock = -1, r;
 
 	if (too_many(req, 1))
 		return EXIT_USAGE;
@@ -332,22 +331,22 @@ int cmd_apply(const struct opts *opts, const struct grammar_request *req)
 		return cmd_fail(&err);
 	if (lab_load(opts, first_arg(req), true, &lab, &err))
 		return fail_load(&err);
-	code = opts->dry_run ? 0 : rundir_create(lab.run_dir, &err);
-	if (!code && !opts->dry_run) {
+	r = opts->dry_run ? 0 : rundir_create(lab.run_dir, &err);
+	if (!r && !opts->dry_run) {
 		lock = rundir_lock(lab.run_dir, &err);
-		code = lock < 0 ? lock : 0;
+		r = lock < 0 ? lock : 0;
 	}
-	if (!code)
-		code = apply_locked(opts, &lab, &err);
-	if (code && lock >= 0)
+	if (!r)
+		r = apply_locked(opts, &lab, &err);
+	if (r && lock >= 0)
 		remove_if_empty(lab.run_dir);
 	if (lock >= 0)
 		close(lock);
 	lab_done(&lab);
-	if (!code)
+	if (!r)
 		return EXIT_DONE;
 	(void)cmd_fail(&err);
-	return code == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
+	return r == -ETIMEDOUT ? EXIT_TIMEOUT : EXIT_FAILED;
 }
 
 /*
@@ -379,20 +378,20 @@ int cmd_destroy(const struct opts *opts, const struct grammar_request *req)
 {
 	char name[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
 	struct err err = {0};
-	int lock, code;
+	int lock, r;
 
 	if (too_many(req, 1))
 		return EXIT_USAGE;
-	code = lab_find(opts, first_arg(req), name, &err);
-	if (code && !err.code)
+	r = lab_find(opts, first_arg(req), name, &err);
+	if (r && !err.code)
 		return EXIT_USAGE;
-	if (code == -ENOENT && (first_arg(req) || opts->file))
+	if (r == -ENOENT && (first_arg(req) || opts->file))
 		return destroy_rest(opts, name, &err);
-	if (!code)
-		code = rundir_path(opts, name, dir, &err);
-	if (!code)
-		code = rundir_check(dir, &err);
-	if (code)
+	if (!r)
+		r = rundir_path(opts, name, dir, &err);
+	if (!r)
+		r = rundir_check(dir, &err);
+	if (r)
 		return cmd_fail(&err);
 	if (opts->dry_run) {
 		printf("lab %s: would be stopped and removed\n", name);
@@ -401,11 +400,11 @@ int cmd_destroy(const struct opts *opts, const struct grammar_request *req)
 	lock = rundir_lock(dir, &err);
 	if (lock < 0)
 		return cmd_fail(&err);
-	code = orphan_end(opts, name, &err);
-	if (code >= 0)
-		code = apply_destroy(opts, dir, &err);
+	r = orphan_end(opts, name, &err);
+	if (r >= 0)
+		r = apply_destroy(opts, dir, &err);
 	close(lock);
-	if (code)
+	if (r)
 		return cmd_fail(&err);
 	if (!opts->quiet)
 		printf("lab %s: destroyed\n", name);
@@ -437,22 +436,22 @@ int cmd_wait(const struct opts *opts, const struct grammar_request *req)
 	char name[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
 	struct wait_list list = {.n = 0};
 	struct err err = {0};
-	int code = lab_find(opts, NULL, name, &err);
+	int r = lab_find(opts, NULL, name, &err);
 
-	if (code && !err.code)
+	if (r && !err.code)
 		return EXIT_USAGE;
-	if (!code)
-		code = rundir_path(opts, name, dir, &err);
-	for (unsigned i = 0; !code && i < req->n_args; i++)
-		code = note_name(&list, req->args[i]);
-	if (!code && !list.n)
-		code = rundir_each_node(dir, note_name, &list);
-	if (!code)
-		code = node_wait_ready(dir, list.names, list.n, deadline, timeout_s,
+	if (!r)
+		r = rundir_path(opts, name, dir, &err);
+	for (unsigned i = 0; !r && i < req->n_args; i++)
+		r = note_name(&list, req->args[i]);
+	if (!r && !list.n)
+		r = rundir_each_node(dir, note_name, &list);
+	if (!r)
+		r = node_wait_ready(dir, list.names, list.n, deadline, timeout_s,
 			node_progress(opts), &err);
 	for (unsigned i = 0; i < list.n; i++)
 		free((char *)list.names[i]);
-	return code ? cmd_fail(&err) : EXIT_DONE;
+	return r ? cmd_fail(&err) : EXIT_DONE;
 }
 
 int cmd_explain(const struct opts *opts, const struct grammar_request *req)

@@ -109,39 +109,39 @@ int cmd_nic(const struct opts *opts, struct grammar_request *req)
 	FILE *out = opts->quiet ? NULL : stdout;
 	struct pci_bind_nic pci;
 	struct err err = {0};
-	int code;
+	int r;
 
 	if (!strcmp(req->verb->name, "show"))
-		code = show_nics(opts, req, &err);
+		r = show_nics(opts, req, &err);
 	else if (!strcmp(req->verb->name, "bind"))
-		code = nic_take(NULL, req->name, opts->force, opts->dry_run, out, &pci, &err);
+		r = nic_take(NULL, req->name, opts->force, opts->dry_run, out, &pci, &err);
 	else
-		code = nic_rebind(NULL, req->name, opts->dry_run, out, &err);
-	return code ? cmd_fail(&err) : EXIT_DONE;
+		r = nic_rebind(NULL, req->name, opts->dry_run, out, &err);
+	return r ? cmd_fail(&err) : EXIT_DONE;
 }
 
 int cmd_nic_port(const struct opts *opts, struct ctl_port *port, bool *ret_taken, struct err *err)
 {
 	struct pci_bind_nic pci;
-	int code;
+	int r;
 
 	*ret_taken = false;
 	if (port->type != CTL_PORT_NIC || !CTL_HAS(port, ctl_port, dev))
 		return 0;
-	code = pci_bind_find(NULL, port->dev, &pci, err);
+	r = pci_bind_find(NULL, port->dev, &pci, err);
 	/* Perhaps the name of the NIC that the port has taken: the switch knows. */
-	if (code == -ENODEV && port->exist_ok && !port_type_pci_ok(port->dev)) {
+	if (r == -ENODEV && port->exist_ok && !port_type_pci_ok(port->dev)) {
 		err_clear(err);
 		return 0;
 	}
-	if (!code && !pci_bind_is_taken(&pci) && !pci_bind_is_shared(&pci)) {
-		code = nic_take(NULL, port->dev, opts->force, opts->dry_run,
+	if (!r && !pci_bind_is_taken(&pci) && !pci_bind_is_shared(&pci)) {
+		r = nic_take(NULL, port->dev, opts->force, opts->dry_run,
 			opts->quiet ? NULL : stdout, &pci, err);
-		*ret_taken = !code && !opts->dry_run;
-		if (!code && !CTL_HAS(port, ctl_port, rebind))
+		*ret_taken = !r && !opts->dry_run;
+		if (!r && !CTL_HAS(port, ctl_port, rebind))
 			CTL_SET(port, ctl_port, rebind, true);
 	}
-	if (code)
+	if (r)
 		return err_prefix(err, "port '%s'", port->name);
 	CTL_SET_STR(port, ctl_port, dev, pci.address);
 	return 0;

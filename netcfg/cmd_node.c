@@ -97,16 +97,16 @@ static int show_nodes(const struct opts *opts, const struct actual *actual, cons
 	struct grammar_request *req, struct err *err)
 {
 	struct show *show = show_begin(stdout, opts, node_columns, ARRAY_LEN(node_columns));
-	int code;
+	int r;
 
 	do
-		code = node_rows(show, actual, run_dir, req ? req->name : "", err);
-	while (!code && req && !grammar_next(req, err));
-	if (!code)
+		r = node_rows(show, actual, run_dir, req ? req->name : "", err);
+	while (!r && req && !grammar_next(req, err));
+	if (!r)
 		return show_end(show, err);
 	if (show)
 		(void)show_discard(show);
-	return code;
+	return r;
 }
 
 /* Before the columns of the messages. */
@@ -141,21 +141,21 @@ static int nics_of(struct nic_rows *rows, const struct actual *actual, const cha
 	const char *name, struct err *err)
 {
 	struct ctl_empty nothing = {0};
-	int code = 0;
+	int r = 0;
 
-	for (unsigned i = 0; !code && i < actual->n_nodes; i++) {
+	for (unsigned i = 0; !r && i < actual->n_nodes; i++) {
 		struct ctl_client *client;
 
 		rows->node = actual->nodes[i].name;
 		if (!actual->nodes[i].answers || (name[0] && strcmp(name, rows->node)))
 			continue;
-		code = actual_open_node(run_dir, rows->node, 0, &client, err);
-		if (!code) {
-			code = ctl_client_rows(client, "NicShow", &nothing, nic_row, rows, err);
+		r = actual_open_node(run_dir, rows->node, 0, &client, err);
+		if (!r) {
+			r = ctl_client_rows(client, "NicShow", &nothing, nic_row, rows, err);
 			ctl_client_close(client);
 		}
 	}
-	return code;
+	return r;
 }
 
 static int show_nics(const struct opts *opts, const struct actual *actual, const char *run_dir,
@@ -164,14 +164,14 @@ static int show_nics(const struct opts *opts, const struct actual *actual, const
 	struct show_column columns[1 + SHOW_MAX_COLUMNS] = {node_column};
 	unsigned n_columns = 1 + show_columns(&ctl_nic_schema, columns + 1);
 	struct nic_rows rows = {show_begin(stdout, opts, columns, n_columns), NULL};
-	int code;
+	int r;
 
 	do
-		code = nics_of(&rows, actual, run_dir, req->name, err);
-	while (!code && !grammar_next(req, err));
-	if (code && rows.show)
+		r = nics_of(&rows, actual, run_dir, req->name, err);
+	while (!r && !grammar_next(req, err));
+	if (r && rows.show)
 		(void)show_discard(rows.show);
-	return code ? code : show_end(rows.show, err);
+	return r ? r : show_end(rows.show, err);
 }
 
 static int change_node(const struct opts *opts, const struct grammar_request *req,
@@ -181,35 +181,34 @@ static int change_node(const struct opts *opts, const struct grammar_request *re
 	struct ctl_stop stop = {0};
 	bool stops = !strcmp(req->verb->name, "stop");
 	char args[RUNDIR_PATH_SIZE];
-	int code = rundir_file(run_dir, req->name, ".args", args, sizeof(args), err);
+	int r = rundir_file(run_dir, req->name, ".args", args, sizeof(args), err);
 
-	if (!code && access(args, F_OK)) {
+	if (!r && access(args, F_OK)) {
 		(void)err_set(err, -ENOENT, "node '%s': the lab has none of that name", req->name);
 		err_hint(err, "see `netcfg node show`");
 		return -ENOENT;
 	}
-	if (code)
-		return code;
+	if (r)
+		return r;
 	if (!strcmp(req->verb->name, "start"))
 		return node_start(run_dir, req->name, err);
 	CTL_SET(&stop, ctl_stop, force, opts->force);
 	if (opts->timeout_s)
 		CTL_SET(&stop, ctl_stop, timeout_s, opts->timeout_s);
 	ctl_fill_defaults(&ctl_stop_schema, &stop, UINT64_MAX);
-	code = actual_open_node(run_dir, req->name,
+	r = actual_open_node(run_dir, req->name,
 		stops && opts->force ? ACTUAL_LOOK_MS : (stop.timeout_s + 5) * 1000, &client, err);
-	if (code)
+	if (r)
 		return err_prefix(err, "node '%s'", req->name);
-	code = ctl_client_call(client, req->verb->method, stops ? (void *)&stop : (void *)&req->msg,
+	r = ctl_client_call(client, req->verb->method, stops ? (void *)&stop : (void *)&req->msg,
 		NULL, err);
 	ctl_client_close(client);
 	/* One that does not even answer has no power button. */
-	if (stops && (!code || code == -EPIPE || code == -ECONNRESET ||
-			     (code == -ETIMEDOUT && opts->force))) {
+	if (stops && (!r || r == -EPIPE || r == -ECONNRESET || (r == -ETIMEDOUT && opts->force))) {
 		err_clear(err);
-		code = node_wait_stopped(run_dir, req->name, opts->force, err);
+		r = node_wait_stopped(run_dir, req->name, opts->force, err);
 	}
-	return code;
+	return r;
 }
 
 int cmd_node(const struct opts *opts, struct grammar_request *req)
@@ -219,29 +218,29 @@ int cmd_node(const struct opts *opts, struct grammar_request *req)
 	     show = nics || !strcmp(req->verb->name, "show");
 	struct actual actual = {0};
 	struct err err = {0};
-	int code;
+	int r;
 
 	if (strchr(req->name, '/')) {
 		(void)err_set(&err, -EINVAL, "node '%s': not a name", req->name);
 		return cmd_fail(&err);
 	}
-	code = lab_find(opts, NULL, lab, &err);
-	if (code && !err.code)
+	r = lab_find(opts, NULL, lab, &err);
+	if (r && !err.code)
 		return EXIT_USAGE;
-	if (!code)
-		code = rundir_path(opts, lab, dir, &err);
-	if (!code && show) {
-		code = actual_read(dir, ACTUAL_LOOK_MS, &actual, &err);
-		if (!code)
-			code = nics ? show_nics(opts, &actual, dir, req, &err)
-				    : show_nodes(opts, &actual, dir, req, &err);
+	if (!r)
+		r = rundir_path(opts, lab, dir, &err);
+	if (!r && show) {
+		r = actual_read(dir, ACTUAL_LOOK_MS, &actual, &err);
+		if (!r)
+			r = nics ? show_nics(opts, &actual, dir, req, &err)
+				 : show_nodes(opts, &actual, dir, req, &err);
 		actual_done(&actual);
-	} else if (!code && opts->dry_run) {
+	} else if (!r && opts->dry_run) {
 		printf("node %s: would %s\n", req->name, req->verb->name);
-	} else if (!code) {
-		code = change_node(opts, req, dir, &err);
+	} else if (!r) {
+		r = change_node(opts, req, dir, &err);
 	}
-	return code ? cmd_fail(&err) : EXIT_DONE;
+	return r ? cmd_fail(&err) : EXIT_DONE;
 }
 
 /* status: nodes and cables of a lab */
@@ -323,7 +322,7 @@ static int show_status(const struct opts *opts, const char *lab, const char *run
 	const void *const msgs[] = {&all};
 	struct ctl_client *client;
 	json_t *json;
-	int code;
+	int r;
 
 	if (opts->json) {
 		json = status_json(lab, actual, orphans, run_dir);
@@ -339,16 +338,16 @@ static int show_status(const struct opts *opts, const char *lab, const char *run
 		return 0; /* then that is all there is */
 	printf("lab %s: vswitch %s, %u of %u nodes run, in %s\n\n", lab, switch_state(actual),
 		actual->state.n_vms, actual->n_nodes, run_dir);
-	code = show_nodes(opts, actual, run_dir, NULL, err);
-	if (code || !actual->switch_runs || actual->switch_silent)
-		return code;
+	r = show_nodes(opts, actual, run_dir, NULL, err);
+	if (r || !actual->switch_runs || actual->switch_silent)
+		return r;
 	printf("\n");
-	code = actual_open_switch(run_dir, 0, &client, err);
-	if (code)
-		return code;
-	code = show_switch(opts, client, "LinkShow", msgs, 1, err);
+	r = actual_open_switch(run_dir, 0, &client, err);
+	if (r)
+		return r;
+	r = show_switch(opts, client, "LinkShow", msgs, 1, err);
 	ctl_client_close(client);
-	return code;
+	return r;
 }
 
 struct labs {
@@ -362,20 +361,20 @@ static int status_of(const struct opts *opts, const char *lab, struct err *err)
 	char dir[RUNDIR_PATH_SIZE];
 	struct orphans orphans = {0};
 	struct actual actual = {0};
-	int code = rundir_path(opts, lab, dir, err);
+	int r = rundir_path(opts, lab, dir, err);
 	bool well = false;
 
-	if (!code)
-		code = actual_read(dir, ACTUAL_LOOK_MS, &actual, err);
-	if (!code)
-		code = orphan_find(opts, lab, &orphans, err);
-	if (!code)
-		code = show_status(opts, lab, dir, &actual, &orphans, err);
-	if (!code)
+	if (!r)
+		r = actual_read(dir, ACTUAL_LOOK_MS, &actual, err);
+	if (!r)
+		r = orphan_find(opts, lab, &orphans, err);
+	if (!r)
+		r = show_status(opts, lab, dir, &actual, &orphans, err);
+	if (!r)
 		well = all_well(&actual, &orphans, dir);
 	orphan_done(&orphans);
 	actual_done(&actual);
-	if (code)
+	if (r)
 		return cmd_fail(err);
 	return opts->check && !well ? EXIT_DIFFERS : EXIT_DONE;
 }
@@ -384,13 +383,13 @@ static int each_status(void *ctx, const char *lab)
 {
 	struct labs *labs = ctx;
 	struct err err = {0};
-	int code;
+	int r;
 
 	if (labs->n++ && !labs->opts->json)
 		printf("\n");
-	code = status_of(labs->opts, lab, &err);
-	if (code)
-		labs->code = code;
+	r = status_of(labs->opts, lab, &err);
+	if (r)
+		labs->code = r;
 	return 0;
 }
 
@@ -398,7 +397,7 @@ static int each_status(void *ctx, const char *lab)
 static int lost_labs(struct labs *labs, struct err *err)
 {
 	struct orphans orphans;
-	int code = orphan_find(labs->opts, NULL, &orphans, err);
+	int r = orphan_find(labs->opts, NULL, &orphans, err);
 
 	for (unsigned i = 0; i < orphans.n; i++) {
 		const char *lab = orphans.list[i].lab;
@@ -409,7 +408,7 @@ static int lost_labs(struct labs *labs, struct err *err)
 			(void)each_status(labs, lab);
 	}
 	orphan_done(&orphans);
-	return code;
+	return r;
 }
 
 int cmd_status(const struct opts *opts, const struct grammar_request *req)
@@ -418,21 +417,21 @@ int cmd_status(const struct opts *opts, const struct grammar_request *req)
 	struct labs labs = {.opts = opts};
 	char lab[CTL_NAME_MAX + 1];
 	struct err err = {0};
-	int code;
+	int r;
 
 	if (arg || opts->lab || opts->file) {
-		code = lab_find(opts, arg, lab, &err);
-		if (code)
+		r = lab_find(opts, arg, lab, &err);
+		if (r)
 			return err.code ? cmd_fail(&err) : EXIT_USAGE;
 		return status_of(opts, lab, &err);
 	}
-	code = rundir_each_lab(opts, each_status, &labs);
-	if (!code && lost_labs(&labs, &err))
+	r = rundir_each_lab(opts, each_status, &labs);
+	if (!r && lost_labs(&labs, &err))
 		return cmd_fail(&err);
 	if (!labs.n) {
 		(void)err_set(&err, -ENOENT, "no lab runs");
 		err_hint(&err, "start one: `netcfg apply -f FILE`");
 		return cmd_fail(&err);
 	}
-	return code ? EXIT_FAILED : labs.code;
+	return r ? EXIT_FAILED : labs.code;
 }

@@ -22,34 +22,33 @@ static int open_switch(const struct opts *opts, struct ctl_client **ret_client, 
 {
 	char path[CTL_PATH_MAX + 1], lab[CTL_NAME_MAX + 1];
 	struct opts of_lab = *opts;
-	int code = 0;
+	int r = 0;
 
 	/* A file means its own lab, whatever else runs. */
 	if (opts->file && !opts->socket && !opts->lab) {
-		code = lab_find(opts, NULL, lab, err);
+		r = lab_find(opts, NULL, lab, err);
 		of_lab.lab = lab;
 	}
-	if (!code)
-		code = rundir_switch_socket(&of_lab, path, err);
-	if (code < 0)
-		return code;
-	code = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client,
-		err);
-	if (code < 0 && err && !err->hint[0])
+	if (!r)
+		r = rundir_switch_socket(&of_lab, path, err);
+	if (r < 0)
+		return r;
+	r = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client, err);
+	if (r < 0 && err && !err->hint[0])
 		err_hint(err,
 			opts->socket
 				? "is vswitch running? start it: `vswitch --control %s`"
 				: "start a lab (`netcfg apply -f FILE`), or name a switch: `-S %s`",
 			opts->socket ? opts->socket : "SOCKET");
-	return code;
+	return r;
 }
 
 /* The switch may run in another directory: sockets and files are named from the root. */
 static int absolute_paths(struct ctl_port *port, struct err *err)
 {
-	int code = ctl_make_absolute(&ctl_port_schema, port, err);
+	int r = ctl_make_absolute(&ctl_port_schema, port, err);
 
-	return code < 0 ? err_prefix(err, "port '%s'", port->name) : 0;
+	return r < 0 ? err_prefix(err, "port '%s'", port->name) : 0;
 }
 
 /* With set, 0 takes a VLAN away; a new port has none that could be taken. */
@@ -129,10 +128,10 @@ static int link_set(struct ctl_client *client, const struct ctl_link *link, stru
 {
 	struct ctl_port port = {0};
 	struct err second = {0};
-	int code = ctl_client_call(client, "LinkSet", link, NULL, err);
+	int r = ctl_client_call(client, "LinkSet", link, NULL, err);
 
-	if (code != -ENOENT)
-		return code;
+	if (r != -ENOENT)
+		return r;
 	CTL_SET_STR(&port, ctl_port, name, link->name);
 	if (CTL_HAS(link, ctl_link, enabled))
 		CTL_SET(&port, ctl_port, enabled, link->enabled);
@@ -144,7 +143,7 @@ static int link_set(struct ctl_client *client, const struct ctl_link *link, stru
 	}
 	if (second.code != -ENOENT)
 		*err = second;
-	return code;
+	return r;
 }
 
 /* The rows of all names of the request, as one table. */
@@ -155,19 +154,19 @@ static int show_all(const struct opts *opts, struct ctl_client *client, struct g
 	const void **msgs = calloc(req->n_more + 1, sizeof(*msgs));
 	const char *method = show_method(opts, req);
 	unsigned n = 0;
-	int code = copies && msgs ? 0 : err_set(err, -ENOMEM, "out of memory");
+	int r = copies && msgs ? 0 : err_set(err, -ENOMEM, "out of memory");
 
-	while (!code) {
+	while (!r) {
 		copies[n] = req->msg;
 		msgs[n] = &copies[n];
 		n++;
-		code = grammar_next(req, err);
+		r = grammar_next(req, err);
 	}
-	if (code == -ENOENT)
-		code = show_switch(opts, client, method, msgs, n, err);
+	if (r == -ENOENT)
+		r = show_switch(opts, client, method, msgs, n, err);
 	free(copies);
 	free(msgs);
-	return code;
+	return r;
 }
 
 struct names {
@@ -196,37 +195,37 @@ static int del_ports(struct ctl_client *client, const char *bridge, struct err *
 {
 	struct names names = {.bridge = bridge};
 	const struct ctl_ref all = {0};
-	int code = ctl_client_rows(client, "PortShow", &all, add_name, &names, err);
+	int r = ctl_client_rows(client, "PortShow", &all, add_name, &names, err);
 
-	for (size_t i = 0; !code && i < names.n; i++) {
+	for (size_t i = 0; !r && i < names.n; i++) {
 		struct ctl_ref port = {0};
 
 		CTL_SET_STR(&port, ctl_ref, name, names.list[i]);
 		CTL_SET(&port, ctl_ref, missing_ok, true);
-		code = ctl_client_call(client, "PortDel", &port, NULL, err);
+		r = ctl_client_call(client, "PortDel", &port, NULL, err);
 	}
 	free(names.list);
-	return code;
+	return r;
 }
 
 static int change(const struct opts *opts, struct ctl_client *client,
 	const struct grammar_request *req, struct err *err)
 {
 	struct ctl_count count = {0};
-	int code;
+	int r;
 
 	if (!strcmp(req->verb->method, "FdbFlush")) {
-		code = ctl_client_call(client, req->verb->method, &req->msg, &count, err);
-		if (!code && opts->json)
+		r = ctl_client_call(client, req->verb->method, &req->msg, &count, err);
+		if (!r && opts->json)
 			printf("{\"count\":%llu}\n", (unsigned long long)count.count);
-		else if (!code && !opts->quiet)
+		else if (!r && !opts->quiet)
 			printf("%llu flushed\n", (unsigned long long)count.count);
-		return code;
+		return r;
 	}
 	if (!strcmp(req->verb->method, "BridgeDel") && opts->force) {
-		code = del_ports(client, req->name, err);
-		if (code < 0)
-			return code;
+		r = del_ports(client, req->name, err);
+		if (r < 0)
+			return r;
 	}
 	if (!strcmp(req->verb->method, "LinkSet"))
 		return link_set(client, (const void *)&req->msg, err);
@@ -239,7 +238,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	bool adds_port = !strcmp(req->verb->method, "PortAdd"), took_nic = false;
 	bool dry = opts->dry_run && !is_show(req->verb);
 	struct err err = {0};
-	int code, status;
+	int r, status;
 
 	if (req->verb->schema == &ctl_port_schema && absolute_paths((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
@@ -256,20 +255,20 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	if (dry)
 		return dry_run(req);
 	if (is_show(req->verb)) {
-		code = show_all(opts, client, req, &err);
+		r = show_all(opts, client, req, &err);
 	} else if (!strcmp(req->verb->method, "Monitor")) {
 		struct watch watch = {opts, req->object->name, req->name};
 		struct ctl_empty all = {0};
 
-		code = ctl_client_rows(client, "Monitor", &all, print_event, &watch, &err);
+		r = ctl_client_rows(client, "Monitor", &all, print_event, &watch, &err);
 	} else {
-		code = change(opts, client, req, &err);
+		r = change(opts, client, req, &err);
 	}
 	ctl_client_close(client);
-	if (code == 0)
+	if (r == 0)
 		return EXIT_DONE;
 	/* A switch that is late may still make the port, and gives the NIC back by itself. */
-	if (took_nic && code != -ETIMEDOUT)
+	if (took_nic && r != -ETIMEDOUT)
 		cmd_nic_port_failed((void *)&req->msg);
 	status = cmd_fail(&err);
 	/* The words were right, or nobody would have been asked: what the switch says of a change

@@ -335,9 +335,9 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 static int set_field(const struct grammar_verb *verb, struct grammar_request *req,
 	const char *field, const char *value, struct err *err)
 {
-	int code = ctl_field_parse(verb->schema, &req->msg, field, value, err);
+	int r = ctl_field_parse(verb->schema, &req->msg, field, value, err);
 
-	return code < 0 ? -EINVAL : 0;
+	return r < 0 ? -EINVAL : 0;
 }
 
 static int parse_words(struct grammar_request *req, char **words, unsigned n, struct err *err)
@@ -345,11 +345,11 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 	const struct grammar_verb *verb = req->verb;
 	const struct ctl_field *field;
 	char help[CTL_HELP_SIZE];
-	int code;
+	int r;
 
 	for (unsigned i = 0; i < n; i += 2) {
-		code = find_field(verb, words[i], &field, err);
-		if (code < 0)
+		r = find_field(verb, words[i], &field, err);
+		if (r < 0)
 			return err_prefix(err, "%s %s", req->object->name, verb->name);
 		if (ctl_field_is_set(&req->msg, (unsigned)(field - verb->schema->fields)))
 			return err_set(err, -EINVAL, "%s %s: '%s' is given twice",
@@ -358,9 +358,9 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 			return err_set(err, -EINVAL, "%s %s: '%s' needs a value (%s)",
 				req->object->name, verb->name, words[i],
 				ctl_field_help(verb->schema, field, help, sizeof(help)));
-		code = set_field(verb, req, field->name, words[i + 1], err);
-		if (code < 0)
-			return code;
+		r = set_field(verb, req, field->name, words[i + 1], err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
@@ -404,14 +404,14 @@ static int parse_positions(struct grammar_request *req, char **words, unsigned n
 		const char *field = verb->positions[used];
 
 		if (verb->target == GRAMMAR_VSWITCH) {
-			int code;
+			int r;
 
 			if (used >= verb->n_required &&
 				begins_fields(verb, words + used, n - used, max - used))
 				break;
-			code = set_field(verb, req, field, words[used], err);
-			if (code < 0)
-				return code;
+			r = set_field(verb, req, field, words[used], err);
+			if (r < 0)
+				return r;
 		}
 		if (!used)
 			(void)str_copy(req->name, sizeof(req->name), words[used]);
@@ -464,32 +464,32 @@ static int parse_object(struct grammar_request *req, char **words, unsigned n,
 	const struct opts *opts, struct err *err)
 {
 	unsigned used = 0;
-	int code = parse_verb(req, words, &n, err);
+	int r = parse_verb(req, words, &n, err);
 
-	if (code < 0)
-		return code;
-	code = parse_positions(req, words, n, &used, err);
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
+	r = parse_positions(req, words, n, &used, err);
+	if (r < 0)
+		return r;
 	if (req->verb->takes == GRAMMAR_NAMES) {
 		req->more = words + used;
 		req->n_more = n - used;
 	} else if (req->verb->takes == GRAMMAR_WORDS) {
-		code = parse_words(req, words + used, n - used, err);
+		r = parse_words(req, words + used, n - used, err);
 	} else if (used < n) {
-		code = err_set(err, -EINVAL, "%s %s: unexpected word '%s'", req->object->name,
+		r = err_set(err, -EINVAL, "%s %s: unexpected word '%s'", req->object->name,
 			req->verb->name, words[used]);
 	}
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	if (req->verb->preset_field)
-		code = set_field(req->verb, req, req->verb->preset_field, req->verb->preset_value,
+		r = set_field(req->verb, req, req->verb->preset_field, req->verb->preset_value,
 			err);
-	if (!code && opts->may_exist && ctl_field_find(req->verb->schema, "exist_ok"))
-		code = set_field(req->verb, req, "exist_ok", "true", err);
-	if (!code && opts->if_exists && ctl_field_find(req->verb->schema, "missing_ok"))
-		code = set_field(req->verb, req, "missing_ok", "true", err);
-	return code;
+	if (!r && opts->may_exist && ctl_field_find(req->verb->schema, "exist_ok"))
+		r = set_field(req->verb, req, "exist_ok", "true", err);
+	if (!r && opts->if_exists && ctl_field_find(req->verb->schema, "missing_ok"))
+		r = set_field(req->verb, req, "missing_ok", "true", err);
+	return r;
 }
 
 int grammar_next(struct grammar_request *req, struct err *err)
@@ -509,7 +509,7 @@ int grammar_next(struct grammar_request *req, struct err *err)
 int grammar_parse(char **words, unsigned n, const struct opts *opts,
 	struct grammar_request *ret_req, struct err *err)
 {
-	int code;
+	int r;
 
 	memset(ret_req, 0, sizeof(*ret_req));
 	/* `show mac ...`-minded hands: "show port" is "port show". */
@@ -519,9 +519,9 @@ int grammar_parse(char **words, unsigned n, const struct opts *opts,
 		words[0] = words[1];
 		words[1] = verb;
 	}
-	code = grammar_find_first(words[0], &ret_req->object, &ret_req->command, err);
-	if (code < 0)
-		return code;
+	r = grammar_find_first(words[0], &ret_req->object, &ret_req->command, err);
+	if (r < 0)
+		return r;
 	if (ret_req->object)
 		return parse_object(ret_req, words + 1, n - 1, opts, err);
 	ret_req->args = words + 1;

@@ -19,7 +19,7 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size, struct
 	FILE *in = is_stdin ? stdin : fopen(path, "re");
 	size_t max = TOPO_YAML_MAX_BYTES + 1;
 	char *text;
-	int code = 0;
+	int r = 0;
 
 	if (!in) {
 		(void)err_set(err, -EINVAL, "lab file '%s': %s", path, strerror(errno));
@@ -27,20 +27,20 @@ static int read_file(const char *path, char **ret_text, size_t *ret_size, struct
 	}
 	text = malloc(max + 1);
 	if (!text) {
-		code = err_set(err, -ENOMEM, "out of memory");
+		r = err_set(err, -ENOMEM, "out of memory");
 	} else {
 		*ret_size = fread(text, 1, max, in);
 		text[*ret_size] = '\0';
 		if (ferror(in)) {
-			code = err_set(err, -EINVAL, "lab file '%s': %s", path, strerror(errno));
+			r = err_set(err, -EINVAL, "lab file '%s': %s", path, strerror(errno));
 			free(text);
 		}
 	}
 	if (!is_stdin)
 		fclose(in);
-	if (!code)
+	if (!r)
 		*ret_text = text;
-	return code;
+	return r;
 }
 
 /* Kernel paths go to daemons that may run elsewhere: absolute. */
@@ -74,7 +74,7 @@ int lab_load(const struct opts *opts, const char *arg, bool check_files, struct 
 	const char *file = arg ? arg : opts->file;
 	char dir[PATH_MAX];
 	size_t size = 0;
-	int code;
+	int r;
 
 	memset(ret_lab, 0, sizeof(*ret_lab));
 	if (!file) {
@@ -82,9 +82,9 @@ int lab_load(const struct opts *opts, const char *arg, bool check_files, struct 
 		err_hint(err, "name it: `-f FILE`");
 		return -EINVAL;
 	}
-	code = read_file(file, &ret_lab->text, &size, err);
-	if (code)
-		return code;
+	r = read_file(file, &ret_lab->text, &size, err);
+	if (r)
+		return r;
 	ret_lab->diag = (struct diag){.file = file, .text = ret_lab->text, .size = size};
 	directory_of(file, dir, sizeof(dir));
 	if (!realpath(file, ret_lab->file))
@@ -94,12 +94,12 @@ int lab_load(const struct opts *opts, const char *arg, bool check_files, struct 
 		lab_done(ret_lab);
 		return -EINVAL;
 	}
-	code = rundir_path(opts, ret_lab->topo.name, ret_lab->run_dir, err);
-	if (!code)
-		code = state_from_topo(&ret_lab->topo, ret_lab->run_dir, &ret_lab->wanted, err);
-	if (code)
+	r = rundir_path(opts, ret_lab->topo.name, ret_lab->run_dir, err);
+	if (!r)
+		r = state_from_topo(&ret_lab->topo, ret_lab->run_dir, &ret_lab->wanted, err);
+	if (r)
 		lab_done(ret_lab);
-	return code;
+	return r;
 }
 
 void lab_done(struct lab *lab)
@@ -117,15 +117,15 @@ void lab_done(struct lab *lab)
 static int find_named(const struct opts *opts, char name[CTL_NAME_MAX + 1], struct err *err)
 {
 	struct err why = {0};
-	int code = rundir_find_lab(opts, name, err);
+	int r = rundir_find_lab(opts, name, err);
 
-	if (code != -ENOENT || !orphan_check(opts, opts->lab, &why))
-		return code;
+	if (r != -ENOENT || !orphan_check(opts, opts->lab, &why))
+		return r;
 	if (err) {
 		*err = why;
-		err->code = code;
+		err->code = r;
 	}
-	return code;
+	return r;
 }
 
 int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 1], struct err *err)
@@ -133,15 +133,15 @@ int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 
 	struct opts with_name = *opts;
 	struct lab lab;
 	bool is_file = arg && (strchr(arg, '/') || !access(arg, R_OK));
-	int code;
+	int r;
 
 	if (arg && !is_file)
 		with_name.lab = arg;
 	if (!is_file && (with_name.lab || !opts->file))
 		return find_named(&with_name, name, err);
-	code = lab_load(opts, arg, false, &lab, err);
-	if (code)
-		return code;
+	r = lab_load(opts, arg, false, &lab, err);
+	if (r)
+		return r;
 	(void)str_copy(name, CTL_NAME_MAX + 1, lab.topo.name);
 	lab_done(&lab);
 	with_name.lab = name;

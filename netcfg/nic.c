@@ -68,7 +68,7 @@ int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct n
 	struct dirent **entries;
 	char *dir = str_dup_printf("%s/class/net", env && env->sys ? env->sys : "/sys");
 	int n = dir ? scandir(dir, &entries, NULL, versionsort) : 0;
-	int code = 0;
+	int r = 0;
 
 	for (int i = 0; i < n; i++) {
 		const char *name = entries[i]->d_name;
@@ -76,19 +76,19 @@ int nic_each(const struct pci_bind_env *env, int (*fn)(void *ctx, const struct n
 		char type[8];
 
 		/* 772 is ARPHRD_LOOPBACK; what has no type (bonding_masters) is no interface. */
-		if (!code && name[0] != '.' && read_attr(env, name, "type", type, sizeof(type)) &&
+		if (!r && name[0] != '.' && read_attr(env, name, "type", type, sizeof(type)) &&
 			strcmp(type, "772")) {
 			read_iface(env, name, &nic);
 			if (!pci_bind_find(env, name, &nic.pci, NULL))
 				read_pci(env, &nic);
-			code = fn(ctx, &nic);
+			r = fn(ctx, &nic);
 		}
 		free(entries[i]);
 	}
 	if (n > 0)
 		free(entries);
 	free(dir);
-	return code ? code : pci_bind_each(env, each_bare_pci, &list, NULL);
+	return r ? r : pci_bind_each(env, each_bare_pci, &list, NULL);
 }
 
 /* Explaining */
@@ -156,12 +156,12 @@ int nic_take(const struct pci_bind_env *env, const char *dev, bool force, bool d
 	struct pci_bind_nic *ret_pci, struct err *err)
 {
 	struct pci_bind_use use;
-	int code = pci_bind_find(env, dev, ret_pci, err);
+	int r = pci_bind_find(env, dev, ret_pci, err);
 
-	if (!code)
-		code = pci_bind_check(env, ret_pci, force, err);
-	if (code)
-		return code;
+	if (!r)
+		r = pci_bind_check(env, ret_pci, force, err);
+	if (r)
+		return r;
 	pci_bind_use(env, ret_pci, &use);
 	if (out)
 		nic_explain_take(out, ret_pci, &use);
@@ -175,11 +175,11 @@ int nic_rebind(const struct pci_bind_env *env, const char *dev, bool dry_run, FI
 {
 	char driver[PCI_BIND_NAME_SIZE];
 	struct pci_bind_nic pci;
-	int code = pci_bind_find(env, dev, &pci, err);
+	int r = pci_bind_find(env, dev, &pci, err);
 	bool taken;
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	taken = pci_bind_is_taken(&pci);
 	if (out)
 		explain_rebind(out, &pci);
@@ -187,9 +187,9 @@ int nic_rebind(const struct pci_bind_env *env, const char *dev, bool dry_run, FI
 		fflush(out);
 	if (dry_run)
 		return 0;
-	code = pci_bind_rebind(env, pci.address, driver, err);
-	if (code || !taken || !out || pci_bind_find(env, pci.address, &pci, err))
-		return code;
+	r = pci_bind_rebind(env, pci.address, driver, err);
+	if (r || !taken || !out || pci_bind_find(env, pci.address, &pci, err))
+		return r;
 	fprintf(out, "now: ");
 	print_pci(out, &pci);
 	return 0;

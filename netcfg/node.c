@@ -32,22 +32,21 @@ struct paths {
 
 static int get_paths(const char *run_dir, const char *name, struct paths *paths, struct err *err)
 {
-	int code =
-		rundir_file(run_dir, name, ".console", paths->console, sizeof(paths->console), err);
+	int r = rundir_file(run_dir, name, ".console", paths->console, sizeof(paths->console), err);
 
-	if (!code)
-		code = rundir_file(run_dir, name, ".sock", paths->control, sizeof(paths->control),
+	if (!r)
+		r = rundir_file(run_dir, name, ".sock", paths->control, sizeof(paths->control),
 			err);
-	if (!code)
-		code = rundir_file(run_dir, name, ".serial", paths->serial, sizeof(paths->serial),
+	if (!r)
+		r = rundir_file(run_dir, name, ".serial", paths->serial, sizeof(paths->serial),
 			err);
-	if (!code)
-		code = rundir_file(run_dir, name, ".log", paths->log, sizeof(paths->log), err);
-	if (!code)
-		code = rundir_file(run_dir, name, ".pid", paths->pid, sizeof(paths->pid), err);
-	if (!code)
-		code = rundir_file(run_dir, name, ".args", paths->args, sizeof(paths->args), err);
-	return code;
+	if (!r)
+		r = rundir_file(run_dir, name, ".log", paths->log, sizeof(paths->log), err);
+	if (!r)
+		r = rundir_file(run_dir, name, ".pid", paths->pid, sizeof(paths->pid), err);
+	if (!r)
+		r = rundir_file(run_dir, name, ".args", paths->args, sizeof(paths->args), err);
+	return r;
 }
 
 /* NODE.args */
@@ -71,10 +70,10 @@ static int put_nics(FILE *out, const struct state_vm *vm, const char *run_dir, s
 {
 	for (unsigned i = 0; i < vm->n_nics; i++) {
 		char mac[ETHER_ADDR_STR_SIZE], mtu[16] = "", path[CTL_PATH_MAX + 1];
-		int code = rundir_nic_socket(run_dir, vm->name, i, path, sizeof(path), err);
+		int r = rundir_nic_socket(run_dir, vm->name, i, path, sizeof(path), err);
 
-		if (code)
-			return code;
+		if (r)
+			return r;
 		if (vm->nics[i].mtu)
 			(void)snprintf(mtu, sizeof(mtu), ",mtu=%u", vm->nics[i].mtu);
 		put(out, "--net");
@@ -93,7 +92,7 @@ static int put_command(FILE *out, const struct opts *opts, const struct state_vm
 	const struct topo_image *image = node->image;
 	char cmdline[TOPO_CMDLINE_MAX + 1];
 	const char *disk = node->disk ? node->disk : image->disk;
-	int code;
+	int r;
 
 	put(out, node->ready);
 	put(out, program);
@@ -113,7 +112,7 @@ static int put_command(FILE *out, const struct opts *opts, const struct state_vm
 	put(out, "--cmdline");
 	(void)topo_cmdline(node, cmdline, sizeof(cmdline));
 	put(out, cmdline);
-	code = put_nics(out, vm, run_dir, err);
+	r = put_nics(out, vm, run_dir, err);
 	if (disk) {
 		put(out, "--disk");
 		put(out, disk);
@@ -127,7 +126,7 @@ static int put_command(FILE *out, const struct opts *opts, const struct state_vm
 	/* It runs as fast on a KVM without hardware virtualization. */
 	if (opts->slow_kvm || image->is_nfguest)
 		put(out, "--slow-kvm");
-	return code;
+	return r;
 }
 
 int node_configure(const struct opts *opts, const struct state_vm *vm, const char *run_dir,
@@ -136,26 +135,26 @@ int node_configure(const struct opts *opts, const struct state_vm *vm, const cha
 	char program[PATH_MAX], nfguest[PATH_MAX] = "", fresh[RUNDIR_PATH_SIZE];
 	struct paths paths;
 	FILE *out;
-	int code = get_paths(run_dir, vm->name, &paths, err);
+	int r = get_paths(run_dir, vm->name, &paths, err);
 
-	if (!code)
-		code = proc_find_program(opts->bin_dir, "vmm", program, sizeof(program), err);
-	if (!code && vm->node->image->is_nfguest)
-		code = proc_find_nfguest(opts->bin_dir, nfguest, sizeof(nfguest), err);
-	if (!code)
-		code = rundir_file(run_dir, vm->name, ".args.new", fresh, sizeof(fresh), err);
-	if (code)
-		return code;
+	if (!r)
+		r = proc_find_program(opts->bin_dir, "vmm", program, sizeof(program), err);
+	if (!r && vm->node->image->is_nfguest)
+		r = proc_find_nfguest(opts->bin_dir, nfguest, sizeof(nfguest), err);
+	if (!r)
+		r = rundir_file(run_dir, vm->name, ".args.new", fresh, sizeof(fresh), err);
+	if (r)
+		return r;
 	out = fopen(fresh, "we");
 	if (!out)
 		return err_set(err, -errno, "file '%s': %s", fresh, strerror(errno));
-	code = put_command(out, opts, vm, run_dir, &paths, program, nfguest, err);
+	r = put_command(out, opts, vm, run_dir, &paths, program, nfguest, err);
 	/* Half of it would be a node that cannot start. */
-	if ((fclose(out) || (!code && rename(fresh, paths.args))) && !code)
-		code = err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
-	if (code)
+	if ((fclose(out) || (!r && rename(fresh, paths.args))) && !r)
+		r = err_set(err, -errno, "file '%s': %s", paths.args, strerror(errno));
+	if (r)
 		(void)unlink(fresh);
-	return code;
+	return r;
 }
 
 /* words[] point into text (owned by the caller). Returns how many, or -errno. */
@@ -242,30 +241,30 @@ int node_start(const char *run_dir, const char *name, struct err *err)
 	char *words[NODE_MAX_ARGS + 1], *text = NULL;
 	struct paths paths;
 	pid_t pid;
-	int code = get_paths(run_dir, name, &paths, err);
+	int r = get_paths(run_dir, name, &paths, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	if (proc_find(paths.pid)) {
 		(void)err_set(err, -EALREADY, "node '%s': runs already", name);
 		return -EALREADY;
 	}
-	code = read_args(paths.args, &text, words, err);
-	if (code < 0)
-		return code;
+	r = read_args(paths.args, &text, words, err);
+	if (r < 0)
+		return r;
 	(void)unlink(paths.log); /* so that its last line is of this start */
 	(void)unlink(paths.serial);
-	code = code < 2 ? err_set(err, -EINVAL, "file '%s': is damaged", paths.args)
-			: proc_start(words + 1, paths.log, paths.pid, &pid, err);
-	if (!code)
-		code = wait_answer(run_dir, name, &paths, err);
+	r = r < 2 ? err_set(err, -EINVAL, "file '%s': is damaged", paths.args)
+		  : proc_start(words + 1, paths.log, paths.pid, &pid, err);
+	if (!r)
+		r = wait_answer(run_dir, name, &paths, err);
 	free(text);
-	if (code) {
+	if (r) {
 		proc_signal(paths.pid, SIGKILL);
 		(void)proc_wait_gone(paths.pid, 5000);
 		remove_sockets(run_dir, name, &paths);
 	}
-	return code;
+	return r;
 }
 
 void node_ask_stop(const char *run_dir, const char *name, bool force)
@@ -286,10 +285,10 @@ void node_ask_stop(const char *run_dir, const char *name, bool force)
 int node_wait_stopped(const char *run_dir, const char *name, bool force, struct err *err)
 {
 	struct paths paths;
-	int code = get_paths(run_dir, name, &paths, err);
+	int r = get_paths(run_dir, name, &paths, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	if (!proc_wait_gone(paths.pid, force ? 1000 : (STOP_TIMEOUT_S + 3) * 1000)) {
 		proc_signal(paths.pid, SIGKILL);
 		if (!proc_wait_gone(paths.pid, 10000))
@@ -329,20 +328,20 @@ int node_is_ready(const char *run_dir, const char *name, struct err *err)
 {
 	char *words[NODE_MAX_ARGS + 1], *text = NULL, line[160];
 	struct paths paths;
-	int code = get_paths(run_dir, name, &paths, err);
+	int r = get_paths(run_dir, name, &paths, err);
 	bool runs;
 
-	if (code)
-		return code;
-	code = read_args(paths.args, &text, words, err);
-	if (code < 0)
+	if (r)
+		return r;
+	r = read_args(paths.args, &text, words, err);
+	if (r < 0)
 		return err_prefix(err, "node '%s'", name);
 	runs = proc_find(paths.pid) > 0;
 	if (!runs) {
-		code = why_ended(&paths, name, "does not run", err);
+		r = why_ended(&paths, name, "does not run", err);
 	} else {
-		code = code > 0 && file_holds(paths.serial, words[0]);
-		if (!code) {
+		r = r > 0 && file_holds(paths.serial, words[0]);
+		if (!r) {
 			proc_last_line(paths.serial, line, sizeof(line));
 			(void)err_set(err, -EAGAIN,
 				"waiting for console '%s'; last line was \"%s\"", words[0], line);
@@ -350,7 +349,7 @@ int node_is_ready(const char *run_dir, const char *name, struct err *err)
 		}
 	}
 	free(text);
-	return code;
+	return r;
 }
 
 FILE *node_progress(const struct opts *opts)
@@ -451,11 +450,11 @@ int node_wait_ready(const char *run_dir, const char *const *names, unsigned n, u
 		.progress = progress,
 		.begin_ns = ev_now_ns(),
 		.told_ns = ev_now_ns()};
-	int code = wait_each(&w, deadline_ns, timeout_s, err);
+	int r = wait_each(&w, deadline_ns, timeout_s, err);
 
 	if (w.is_shown) {
 		fputs("\r\033[K", progress);
 		fflush(progress);
 	}
-	return code;
+	return r;
 }

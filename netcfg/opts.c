@@ -115,7 +115,7 @@ static int store(struct opts *opts, const struct opt *opt, const char *value, st
 {
 	char *at = (char *)opts + opt->offset;
 	double s = opt->kind == OPT_PERIOD_MAYBE ? 2 : 60;
-	int code = 0;
+	int r = 0;
 
 	switch (opt->kind) {
 	case OPT_FLAG:
@@ -131,9 +131,9 @@ static int store(struct opts *opts, const struct opt *opt, const char *value, st
 	case OPT_SECONDS_MAYBE:
 	case OPT_PERIOD_MAYBE:
 		if (value)
-			code = seconds(opt, value, &s, err);
-		if (code)
-			return code;
+			r = seconds(opt, value, &s, err);
+		if (r)
+			return r;
 		if (opt->kind == OPT_PERIOD_MAYBE)
 			*(double *)at = s;
 		else
@@ -148,7 +148,7 @@ static int store(struct opts *opts, const struct opt *opt, const char *value, st
 int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, struct err *err)
 {
 	unsigned kept = 0;
-	int code;
+	int r;
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct opt *opt;
@@ -176,9 +176,9 @@ int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, str
 					opt->name, opt->name, opt->value);
 			value = words[++i];
 		}
-		code = store(opts, opt, value, err);
-		if (code)
-			return code;
+		r = store(opts, opt, value, err);
+		if (r)
+			return r;
 	}
 	*ret_n = kept;
 	return 0;

@@ -142,23 +142,23 @@ int orphan_find(const struct opts *opts, const char *lab, struct orphans *ret_or
 	char *text = malloc(MAX_CMDLINE + 1), labs_dir[RUNDIR_PATH_SIZE];
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
-	int code = rundir_labs_path(opts, labs_dir, err);
+	int r = rundir_labs_path(opts, labs_dir, err);
 
-	if (!code && (!orphans.list || !text))
-		code = err_set(err, -ENOMEM, "out of memory");
-	while (!code && proc && orphans.n < MAX_ORPHANS && (entry = readdir(proc))) {
+	if (!r && (!orphans.list || !text))
+		r = err_set(err, -ENOMEM, "out of memory");
+	while (!r && proc && orphans.n < MAX_ORPHANS && (entry = readdir(proc))) {
 		if (isdigit((unsigned char)entry->d_name[0]))
 			look_at(atoi(entry->d_name), labs_dir, lab, text, &orphans);
 	}
 	if (proc)
 		closedir(proc);
 	free(text);
-	if (code)
+	if (r)
 		orphan_done(&orphans);
 	else
 		qsort(orphans.list, orphans.n, sizeof(*orphans.list), compare);
 	*ret_orphans = orphans;
-	return code;
+	return r;
 }
 
 unsigned orphan_names(const struct orphans *orphans, unsigned first, char *names, size_t size)
@@ -179,21 +179,21 @@ int orphan_check(const struct opts *opts, const char *lab, struct err *err)
 {
 	char names[200];
 	struct orphans orphans;
-	int code = orphan_find(opts, lab, &orphans, err);
+	int r = orphan_find(opts, lab, &orphans, err);
 
-	if (code)
-		return code;
+	if (r)
+		return r;
 	if (orphans.n) {
 		lab = orphans.list[0].lab;
 		(void)orphan_names(&orphans, 0, names, sizeof(names));
-		code = err_set(err, -EBUSY,
+		r = err_set(err, -EBUSY,
 			"lab '%s': its run directory was removed while it ran, and these still "
 			"run: %s",
 			lab, names);
 		err_hint(err, "end them: `netcfg destroy %s`", lab);
 	}
 	orphan_done(&orphans);
-	return code;
+	return r;
 }
 
 static bool is_switch(const struct orphan *orphan)
@@ -246,12 +246,12 @@ static int end_some(const struct orphans *orphans, bool switches, bool force, st
 int orphan_end(const struct opts *opts, const char *lab, struct err *err)
 {
 	struct orphans orphans;
-	int code = orphan_find(opts, lab, &orphans, err), n = (int)orphans.n;
+	int r = orphan_find(opts, lab, &orphans, err), n = (int)orphans.n;
 
-	if (!code)
-		code = end_some(&orphans, false, opts->force, err);
-	if (!code)
-		code = end_some(&orphans, true, false, err);
+	if (!r)
+		r = end_some(&orphans, false, opts->force, err);
+	if (!r)
+		r = end_some(&orphans, true, false, err);
 	orphan_done(&orphans);
-	return code ? code : n;
+	return r ? r : n;
 }

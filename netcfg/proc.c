@@ -58,14 +58,14 @@ static int write_pid(const char *pid_file, pid_t pid, struct err *err)
 	char text[64];
 	int len = snprintf(text, sizeof(text), "%d %llu\n", (int)pid, start_time(pid));
 	int fd = open(pid_file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int code = 0;
+	int r = 0;
 
 	errno = fd < 0 ? errno : ENOSPC; /* of a write that was cut short */
 	if (fd < 0 || write(fd, text, (size_t)len) != len)
-		code = err_set(err, -errno, "file '%s': %s", pid_file, strerror(errno));
+		r = err_set(err, -errno, "file '%s': %s", pid_file, strerror(errno));
 	if (fd >= 0)
 		close(fd);
-	return code;
+	return r;
 }
 
 /*
@@ -77,7 +77,7 @@ __attribute__((noreturn)) static void run_child(char *const *argv, int log_fd, c
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	sigset_t none;
-	int code;
+	int r;
 	char begin;
 
 	close(go[1]);
@@ -89,8 +89,8 @@ __attribute__((noreturn)) static void run_child(char *const *argv, int log_fd, c
 	setsid();
 	if (null >= 0 && dup2(null, 0) >= 0 && dup2(log_fd, 1) >= 0 && dup2(log_fd, 2) >= 0)
 		execv(argv[0], argv);
-	code = errno;
-	if (write(report_fd, &code, sizeof(code)) < 0)
+	r = errno;
+	if (write(report_fd, &r, sizeof(r)) < 0)
 		_exit(126);
 	_exit(127);
 }
@@ -141,18 +141,18 @@ int proc_start(char *const *argv, const char *log, const char *pid_file, pid_t *
 	struct err *err)
 {
 	int log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-	int code;
+	int r;
 
 	if (log_fd < 0)
 		return err_set(err, -errno, "file '%s': %s", log, strerror(errno));
-	code = start_child(argv, log_fd, pid_file, ret_pid, err);
+	r = start_child(argv, log_fd, pid_file, ret_pid, err);
 	close(log_fd);
-	return code;
+	return r;
 }
 
 int proc_output(char *const *argv, char *text, size_t size, struct err *err)
 {
-	int fds[2], code = 0;
+	int fds[2], r = 0;
 	size_t len = 0;
 	ssize_t n = 0;
 	pid_t pid;
@@ -166,7 +166,7 @@ int proc_output(char *const *argv, char *text, size_t size, struct err *err)
 		_exit(127);
 	}
 	if (pid < 0)
-		code = err_set(err, -errno, "fork: %s", strerror(errno));
+		r = err_set(err, -errno, "fork: %s", strerror(errno));
 	close(fds[1]);
 	while (pid > 0 && len + 1 < size && (n = read(fds[0], text + len, size - 1 - len)) > 0)
 		len += (size_t)n;
@@ -174,7 +174,7 @@ int proc_output(char *const *argv, char *text, size_t size, struct err *err)
 	text[len] = '\0';
 	if (pid > 0)
 		(void)waitpid(pid, NULL, 0);
-	return code;
+	return r;
 }
 
 pid_t proc_find(const char *pid_file)

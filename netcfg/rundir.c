@@ -38,19 +38,19 @@ static int base_path(const struct opts *opts, char *path, size_t size, struct er
 int rundir_labs_path(const struct opts *opts, char path[RUNDIR_PATH_SIZE], struct err *err)
 {
 	char base[RUNDIR_PATH_SIZE];
-	int code = base_path(opts, base, sizeof(base), err);
+	int r = base_path(opts, base, sizeof(base), err);
 
-	return code < 0 ? code : rundir_file(base, "labs", "", path, RUNDIR_PATH_SIZE, err);
+	return r < 0 ? r : rundir_file(base, "labs", "", path, RUNDIR_PATH_SIZE, err);
 }
 
 int rundir_path(const struct opts *opts, const char *lab, char path[RUNDIR_PATH_SIZE],
 	struct err *err)
 {
 	char labs[RUNDIR_PATH_SIZE];
-	int len, code = rundir_labs_path(opts, labs, err);
+	int len, r = rundir_labs_path(opts, labs, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	len = snprintf(path, RUNDIR_PATH_SIZE, "%s/%s", labs, lab);
 	if (len >= RUNDIR_PATH_SIZE)
 		return err_set(err, -ENAMETOOLONG, "lab '%s': run directory's path is too long",
@@ -151,7 +151,7 @@ int rundir_create(const char *path, struct err *err)
 /* Depth is bounded: the switch's state directory is one level down. */
 static int remove_at(int parent, const char *name, unsigned depth)
 {
-	int fd, code = 0;
+	int fd, r = 0;
 	struct dirent *entry;
 	DIR *dir;
 
@@ -166,39 +166,37 @@ static int remove_at(int parent, const char *name, unsigned depth)
 		return -errno;
 	dir = fdopendir(fd);
 	if (!dir) {
-		code = -errno;
+		r = -errno;
 		close(fd);
-		return code;
+		return r;
 	}
-	while (!code && (entry = readdir(dir))) {
+	while (!r && (entry = readdir(dir))) {
 		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
-			code = remove_at(fd, entry->d_name, depth - 1);
+			r = remove_at(fd, entry->d_name, depth - 1);
 	}
 	closedir(dir);
-	if (!code && unlinkat(parent, name, AT_REMOVEDIR))
-		code = -errno;
-	return code;
+	if (!r && unlinkat(parent, name, AT_REMOVEDIR))
+		r = -errno;
+	return r;
 }
 
 int rundir_remove(const char *path, struct err *err)
 {
-	int code = rundir_check(path, err);
+	int r = rundir_check(path, err);
 
-	if (code < 0)
-		return code;
-	code = remove_at(AT_FDCWD, path, 4);
-	return code ? err_set(err, code, "run directory '%s': not removed: %s", path,
-			      strerror(-code))
-		    : 0;
+	if (r < 0)
+		return r;
+	r = remove_at(AT_FDCWD, path, 4);
+	return r ? err_set(err, r, "run directory '%s': not removed: %s", path, strerror(-r)) : 0;
 }
 
 int rundir_lock(const char *path, struct err *err)
 {
 	char file[RUNDIR_PATH_SIZE];
-	int fd, code = rundir_file(path, "lock", "", file, sizeof(file), err);
+	int fd, r = rundir_file(path, "lock", "", file, sizeof(file), err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_set(err, -errno, "file '%s': %s", file, strerror(errno));
@@ -213,19 +211,19 @@ int rundir_lock(const char *path, struct err *err)
 int rundir_write_file_name(const char *path, const char *name, struct err *err)
 {
 	char file[RUNDIR_PATH_SIZE];
-	int fd, code = rundir_file(path, "file", "", file, sizeof(file), err);
+	int fd, r = rundir_file(path, "file", "", file, sizeof(file), err);
 	size_t len = strlen(name);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_set(err, -errno, "file '%s': %s", file, strerror(errno));
 	errno = ENOSPC; /* of a write that was cut short */
 	if (write(fd, name, len) != (ssize_t)len)
-		code = err_set(err, -errno, "file '%s': %s", file, strerror(errno));
+		r = err_set(err, -errno, "file '%s': %s", file, strerror(errno));
 	close(fd);
-	return code;
+	return r;
 }
 
 bool rundir_read_file_name(const char *path, char *name, size_t size)
@@ -249,40 +247,40 @@ int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *la
 {
 	char path[RUNDIR_PATH_SIZE];
 	struct dirent **entries;
-	int n, code = rundir_labs_path(opts, path, NULL);
+	int n, r = rundir_labs_path(opts, path, NULL);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	n = scandir(path, &entries, NULL, alphasort);
 	if (n < 0)
 		return 0; /* no directory: no labs */
 	for (int i = 0; i < n; i++) {
-		if (!code && entries[i]->d_name[0] != '.')
-			code = fn(ctx, entries[i]->d_name);
+		if (!r && entries[i]->d_name[0] != '.')
+			r = fn(ctx, entries[i]->d_name);
 		free(entries[i]);
 	}
 	free(entries);
-	return code;
+	return r;
 }
 
 int rundir_each_node(const char *path, int (*fn)(void *ctx, const char *node), void *ctx)
 {
 	struct dirent **entries;
-	int code = 0, n = scandir(path, &entries, NULL, versionsort);
+	int r = 0, n = scandir(path, &entries, NULL, versionsort);
 
 	for (int i = 0; i < n; i++) {
 		char *name = entries[i]->d_name, *suffix = strrchr(name, '.');
 
 		/* NODE.args is there from before a node starts until the lab is destroyed. */
-		if (!code && suffix && suffix != name && !strcmp(suffix, ".args")) {
+		if (!r && suffix && suffix != name && !strcmp(suffix, ".args")) {
 			*suffix = '\0';
-			code = fn(ctx, name);
+			r = fn(ctx, name);
 		}
 		free(entries[i]);
 	}
 	if (n >= 0)
 		free(entries);
-	return code;
+	return r;
 }
 
 struct only_lab {
@@ -308,16 +306,16 @@ int rundir_find_lab(const struct opts *opts, char name[CTL_NAME_MAX + 1], struct
 	char path[RUNDIR_PATH_SIZE];
 
 	if (opts->lab) {
-		int code;
+		int r;
 
 		if (strchr(opts->lab, '/') || opts->lab[0] == '.' ||
 			strlen(opts->lab) > CTL_NAME_MAX)
 			return err_set(err, -EINVAL, "lab '%.64s': not a lab name", opts->lab);
 		(void)str_copy(name, CTL_NAME_MAX + 1, opts->lab);
-		code = rundir_path(opts, name, path, err);
-		if (!code && access(path, F_OK))
-			code = err_set(err, -ENOENT, "lab '%s': does not run", name);
-		return code;
+		r = rundir_path(opts, name, path, err);
+		if (!r && access(path, F_OK))
+			r = err_set(err, -ENOENT, "lab '%s': does not run", name);
+		return r;
 	}
 	(void)rundir_each_lab(opts, note_lab, &only);
 	if (!only.n) {
@@ -338,19 +336,19 @@ int rundir_switch_socket(const struct opts *opts, char path[CTL_PATH_MAX + 1], s
 {
 	char lab[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
 	struct err why = {0};
-	int code;
+	int r;
 
 	if (opts->socket)
 		return rundir_file(opts->socket[0] == '/' ? "" : ".",
 			opts->socket + (opts->socket[0] == '/'), "", path, CTL_PATH_MAX + 1, err);
-	code = rundir_find_lab(opts, lab, &why);
-	if (code == -ENOENT && !opts->lab) {
-		code = base_path(opts, dir, sizeof(dir), err);
-	} else if (code < 0) {
+	r = rundir_find_lab(opts, lab, &why);
+	if (r == -ENOENT && !opts->lab) {
+		r = base_path(opts, dir, sizeof(dir), err);
+	} else if (r < 0) {
 		if (err)
 			*err = why;
 	} else {
-		code = rundir_path(opts, lab, dir, err);
+		r = rundir_path(opts, lab, dir, err);
 	}
-	return code < 0 ? code : rundir_file(dir, "vswitch", ".sock", path, CTL_PATH_MAX + 1, err);
+	return r < 0 ? r : rundir_file(dir, "vswitch", ".sock", path, CTL_PATH_MAX + 1, err);
 }

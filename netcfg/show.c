@@ -343,10 +343,10 @@ static int draw_table(const struct show *show, struct err *err)
 	unsigned order[SHOW_MAX_COLUMNS], n;
 	bool header = !show->opts->no_header && !show->opts->brief, colored = use_color(show);
 	size_t left = terminal_width(show);
-	int code = choose(show, order, &n, err);
+	int r = choose(show, order, &n, err);
 
-	if (code < 0)
-		return code;
+	if (r < 0)
+		return r;
 	for (unsigned i = 0; i < n; i++) {
 		unsigned col = order[i];
 
@@ -451,11 +451,11 @@ int show_discard(struct show *show)
 
 int show_end(struct show *show, struct err *err)
 {
-	int code;
+	int r;
 
 	if (!show)
 		return err_set(err, -ENOMEM, "out of memory");
-	code = draw(show, err);
+	r = draw(show, err);
 	(void)show_discard(show);
-	return code;
+	return r;
 }

@@ -314,19 +314,19 @@ static int link_rows(struct ctl_client *client, const struct ctl_ref *ref, struc
 	struct err *err)
 {
 	struct err second = {0};
-	int code = ctl_client_rows(client, "LinkShow", ref, port_link_row, show, err);
+	int r = ctl_client_rows(client, "LinkShow", ref, port_link_row, show, err);
 	int port_code;
 
-	if (code < 0 && (code != -ENOENT || !ref->name[0]))
-		return code;
+	if (r < 0 && (r != -ENOENT || !ref->name[0]))
+		return r;
 	port_code = ctl_client_rows(client, "PortShow", ref, attachment_row, show, &second);
-	if (!code && port_code == -ENOENT)
+	if (!r && port_code == -ENOENT)
 		return 0;
-	if (code && !port_code)
+	if (r && !port_code)
 		err_clear(err);
-	else if (!code && port_code)
+	else if (!r && port_code)
 		*err = second;
-	return port_code && code ? code : port_code;
+	return port_code && r ? r : port_code;
 }
 
 /* Cisco's column order, Open vSwitch's words. */
@@ -376,17 +376,17 @@ static int fdb_rows(struct ctl_client *client, const struct ctl_fdb *filter, str
 	struct bridge_names list = {0};
 	struct ctl_fdb one = *filter;
 	struct ctl_ref all = {0};
-	int code;
+	int r;
 
 	if (filter->bridge[0])
 		return ctl_client_rows(client, "FdbShow", filter, fdb_row, show, err);
-	code = ctl_client_rows(client, "BridgeShow", &all, note_bridge, &list, err);
-	for (size_t i = 0; !code && i < list.n; i++) {
+	r = ctl_client_rows(client, "BridgeShow", &all, note_bridge, &list, err);
+	for (size_t i = 0; !r && i < list.n; i++) {
 		CTL_SET_STR(&one, ctl_fdb, bridge, list.names[i]);
-		code = ctl_client_rows(client, "FdbShow", &one, fdb_row, show, err);
+		r = ctl_client_rows(client, "FdbShow", &one, fdb_row, show, err);
 	}
 	free(list.names);
-	return code;
+	return r;
 }
 
 static const struct show_column vlan_columns[] = {
@@ -407,25 +407,24 @@ static int ask_for_vlans(struct ctl_client *client, const struct ctl_vlan *filte
 {
 	struct ctl_vlan of_port = *filter;
 	struct err second = {0};
-	int code = ctl_client_rows(client, "VlanShow", filter, vlan_row, rows, err);
+	int r = ctl_client_rows(client, "VlanShow", filter, vlan_row, rows, err);
 
-	if (code != -ENOENT || !CTL_HAS(filter, ctl_vlan, bridge) ||
-		CTL_HAS(filter, ctl_vlan, port))
-		return code;
+	if (r != -ENOENT || !CTL_HAS(filter, ctl_vlan, bridge) || CTL_HAS(filter, ctl_vlan, port))
+		return r;
 	CTL_SET_STR(&of_port, ctl_vlan, port, filter->bridge);
 	of_port.bridge[0] = '\0';
 	CTL_UNMARK(&of_port, ctl_vlan, bridge);
-	code = ctl_client_rows(client, "VlanShow", &of_port, vlan_row, rows, &second);
-	if (!code) {
+	r = ctl_client_rows(client, "VlanShow", &of_port, vlan_row, rows, &second);
+	if (!r) {
 		err_clear(err);
-	} else if (code == -ENOENT) {
-		(void)err_set_field(err, code, "bridge",
-			"there is neither a bridge nor a port '%s'", filter->bridge);
+	} else if (r == -ENOENT) {
+		(void)err_set_field(err, r, "bridge", "there is neither a bridge nor a port '%s'",
+			filter->bridge);
 		err_hint(err, "`netcfg vlan show` lists all");
 	} else {
 		*err = second;
 	}
-	return code;
+	return r;
 }
 
 /* JSON is nested as iproute2's; the table has a line per range. */
@@ -434,7 +433,7 @@ static int vlan_rows(const struct opts *opts, struct ctl_client *client, const v
 {
 	json_t *rows = json_array(), *row, *range;
 	size_t i, j;
-	int code = ask_for_vlans(client, filter, rows, err);
+	int r = ask_for_vlans(client, filter, rows, err);
 
 	json_array_foreach(rows, i, row)
 	{
@@ -457,7 +456,7 @@ static int vlan_rows(const struct opts *opts, struct ctl_client *client, const v
 		}
 	}
 	json_decref(rows);
-	return code;
+	return r;
 }
 
 static int worker_row(void *ctx, const void *row)
@@ -520,7 +519,7 @@ int show_switch(const struct opts *opts, struct ctl_client *client, const char *
 	struct show_column columns[SHOW_MAX_COLUMNS];
 	struct plain_rows plain;
 	struct err draw = {0};
-	int code = 0, drawn;
+	int r = 0, drawn;
 
 	if (!asked || asked->reply != CTL_ROWS)
 		return err_set(err, -EINVAL, "method '%s' shows nothing", method);
@@ -531,21 +530,20 @@ int show_switch(const struct opts *opts, struct ctl_client *client, const char *
 	plain.schema = asked->out;
 	if (!plain.show)
 		return err_set(err, -ENOMEM, "out of memory");
-	for (unsigned m = 0; !code && m < n_msgs; m++) {
+	for (unsigned m = 0; !r && m < n_msgs; m++) {
 		if (table->row == port_link_row)
-			code = link_rows(client, msgs[m], plain.show, err);
+			r = link_rows(client, msgs[m], plain.show, err);
 		else if (table->row == fdb_row)
-			code = fdb_rows(client, msgs[m], plain.show, err);
+			r = fdb_rows(client, msgs[m], plain.show, err);
 		else if (table->row == vlan_row)
-			code = vlan_rows(opts, client, msgs[m], plain.show, err);
+			r = vlan_rows(opts, client, msgs[m], plain.show, err);
 		else if (table->row)
-			code = ctl_client_rows(client, method, msgs[m], table->row, plain.show,
-				err);
+			r = ctl_client_rows(client, method, msgs[m], table->row, plain.show, err);
 		else
-			code = ctl_client_rows(client, method, msgs[m], plain_row, &plain, err);
+			r = ctl_client_rows(client, method, msgs[m], plain_row, &plain, err);
 	}
-	drawn = code ? show_discard(plain.show) : show_end(plain.show, &draw);
-	if (!code && drawn < 0)
+	drawn = r ? show_discard(plain.show) : show_end(plain.show, &draw);
+	if (!r && drawn < 0)
 		*err = draw;
-	return code ? code : drawn;
+	return r ? r : drawn;
 }

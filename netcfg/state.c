@@ -95,12 +95,12 @@ int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct
 	struct err *err)
 {
 	char stem[CTL_NAME_MAX + 16];
-	int code;
+	int r;
 
 	*ret_port = (struct ctl_port){0};
 	(void)snprintf(stem, sizeof(stem), "%s:eth%u", node, idx + 1);
 	CTL_SET_STR(ret_port, ctl_port, name, stem);
-	code = rundir_nic_socket(run_dir, node, idx, ret_port->path, sizeof(ret_port->path), err);
+	r = rundir_nic_socket(run_dir, node, idx, ret_port->path, sizeof(ret_port->path), err);
 	CTL_MARK(ret_port, ctl_port, path);
 	CTL_SET(ret_port, ctl_port, type, CTL_PORT_VHOST_USER);
 	CTL_SET(ret_port, ctl_port, mode, CTL_SOCK_CLIENT);
@@ -108,7 +108,7 @@ int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct
 	CTL_SET(ret_port, ctl_port, enabled, true);
 	CTL_SET(ret_port, ctl_port, mtu, CTL_DEFAULT_MTU);
 	set_trunk_all(ret_port);
-	return code;
+	return r;
 }
 
 static int add_node(const struct topo *topo, const struct topo_node *node, const char *run_dir,
@@ -116,7 +116,7 @@ static int add_node(const struct topo *topo, const struct topo_node *node, const
 {
 	struct state_vm *vm = STATE_ADD(state->vms, state->n_vms);
 	char path[CTL_PATH_MAX + 1];
-	int code = rundir_file(run_dir, node->name, ".console", path, sizeof(path), err);
+	int r = rundir_file(run_dir, node->name, ".console", path, sizeof(path), err);
 
 	if (!vm)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -124,7 +124,7 @@ static int add_node(const struct topo *topo, const struct topo_node *node, const
 	make_digest(topo, node, vm->digest);
 	vm->node = node;
 	vm->n_nics = node->n_nics;
-	for (unsigned i = 0; !code && i < node->n_nics; i++) {
+	for (unsigned i = 0; !r && i < node->n_nics; i++) {
 		struct ctl_port *port = STATE_ADD(state->ports, state->n_ports);
 
 		if (!port)
@@ -132,11 +132,11 @@ static int add_node(const struct topo *topo, const struct topo_node *node, const
 		vm->nics[i].mtu = node->nics[i].mtu;
 		vm->nics[i].used = node->nics[i].used;
 		vm->nics[i].mac = make_mac(topo->name, node->name, i, 0);
-		code = state_spare_port(run_dir, node->name, i, port, err);
+		r = state_spare_port(run_dir, node->name, i, port, err);
 		if (node->nics[i].mtu)
 			CTL_SET(port, ctl_port, mtu, node->nics[i].mtu);
 	}
-	return code;
+	return r;
 }
 
 /*
@@ -289,23 +289,23 @@ static int add_bridge(const struct topo_bridge *bridge, struct state *state)
 int state_from_topo(const struct topo *topo, const char *run_dir, struct state *ret_state,
 	struct err *err)
 {
-	int code = 0;
+	int r = 0;
 
 	*ret_state = (struct state){0};
-	for (unsigned i = 0; !code && i < topo->n_bridges; i++)
-		code = add_bridge(&topo->bridges[i], ret_state);
-	for (unsigned i = 0; !code && i < topo->n_ports; i++)
-		code = add_port(topo, &topo->ports[i], ret_state, err);
-	for (unsigned i = 0; !code && i < topo->n_nodes; i++) {
-		code = add_node(topo, &topo->nodes[i], run_dir, ret_state, err);
-		if (code)
+	for (unsigned i = 0; !r && i < topo->n_bridges; i++)
+		r = add_bridge(&topo->bridges[i], ret_state);
+	for (unsigned i = 0; !r && i < topo->n_ports; i++)
+		r = add_port(topo, &topo->ports[i], ret_state, err);
+	for (unsigned i = 0; !r && i < topo->n_nodes; i++) {
+		r = add_node(topo, &topo->nodes[i], run_dir, ret_state, err);
+		if (r)
 			return err_prefix(err, "node '%s'", topo->nodes[i].name);
 	}
-	if (!code && part_macs(topo, ret_state, err))
+	if (!r && part_macs(topo, ret_state, err))
 		return err->code;
-	for (unsigned i = 0; !code && i < topo->n_links; i++)
-		code = add_link(topo, &topo->links[i], ret_state);
-	return code ? err_set(err, code, "out of memory") : 0;
+	for (unsigned i = 0; !r && i < topo->n_links; i++)
+		r = add_link(topo, &topo->links[i], ret_state);
+	return r ? err_set(err, r, "out of memory") : 0;
 }
 
 void state_done(struct state *state)

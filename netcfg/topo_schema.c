@@ -439,19 +439,18 @@ static bool read_number(const struct topo_field *field, const struct yaml_value 
 {
 	bool is_vlan = field->kind == TOPO_VLAN;
 	uint64_t number = 0;
-	int code = topo_yaml_u64(value, &number);
+	int r = topo_yaml_u64(value, &number);
 
-	if (code == -EINVAL && value->kind == YAML_SCALAR && value->plain &&
-		value->text[0] == '-' &&
+	if (r == -EINVAL && value->kind == YAML_SCALAR && value->plain && value->text[0] == '-' &&
 		strspn(value->text + 1, "0123456789") == strlen(value->text + 1) && value->text[1])
-		code = -ERANGE;
-	if (code == -EINVAL)
+		r = -ERANGE;
+	if (r == -EINVAL)
 		return wrong_type(field, value, is_vlan ? "a VLAN" : "a number", diag);
-	if (!code && number >= field->min && number <= field->max) {
+	if (!r && number >= field->min && number <= field->max) {
 		*at = number;
 		return true;
 	}
-	if (is_vlan && !code && (number == 0 || number == 4095))
+	if (is_vlan && !r && (number == 0 || number == 4095))
 		diag_add(diag, value->mark, DIAG_VLAN_RANGE, "VLAN %s is reserved; use 1-4094",
 			value->text);
 	else if (is_vlan)
@@ -498,16 +497,16 @@ static bool read_size(const struct topo_field *field, const struct yaml_value *v
 {
 	struct diag_item *item;
 	uint64_t bytes = 0;
-	int code;
+	int r;
 
 	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value))
 		return wrong_type(field, value, "a size such as 256M", diag);
-	code = str_parse_size(value->text, &bytes);
-	if (!code && bytes >= field->min && bytes <= field->max) {
+	r = str_parse_size(value->text, &bytes);
+	if (!r && bytes >= field->min && bytes <= field->max) {
 		*at = bytes;
 		return true;
 	}
-	if (code == -EINVAL)
+	if (r == -EINVAL)
 		item = diag_add(diag, value->mark, DIAG_NUMBER, "\"%s\": \"%.20s\" is no size",
 			field->name, value->text);
 	else
@@ -538,17 +537,17 @@ static bool read_vlan_text(const struct topo_field *field, const struct yaml_val
 {
 	struct vlan_set one;
 	uint16_t vid = VLAN_MIN, first, last;
-	int code;
+	int r;
 
 	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value))
 		return wrong_type(field, value, "VLANs such as 10 or 20-29", diag);
-	code = vlan_set_parse(value->text, &one, NULL);
-	if (code == -ERANGE) {
+	r = vlan_set_parse(value->text, &one, NULL);
+	if (r == -ERANGE) {
 		diag_add(diag, value->mark, DIAG_VLAN_RANGE, "VLAN %.20s is not in 1-4094",
 			value->text);
 		return false;
 	}
-	if (code) {
+	if (r) {
 		hint_vlans(value->text,
 			diag_add(diag, value->mark, DIAG_VLAN_SYNTAX,
 				"\"%.20s\" is neither a VLAN nor a range", value->text));

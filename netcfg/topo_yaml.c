@@ -135,7 +135,7 @@ static int on_value(struct builder *b, const yaml_event_t *event, enum yaml_kind
 	const yaml_char_t *anchor, const yaml_char_t *tag)
 {
 	struct yaml_value *value;
-	int code;
+	int r;
 
 	if (anchor)
 		return refuse(b, event, "anchors", WRITE_OUT);
@@ -160,8 +160,8 @@ static int on_value(struct builder *b, const yaml_event_t *event, enum yaml_kind
 		}
 		return attach(b, value);
 	}
-	code = attach(b, value);
-	return code ? code : push(b, value);
+	r = attach(b, value);
+	return r ? r : push(b, value);
 }
 
 static int on_event(struct builder *b, const yaml_event_t *event)

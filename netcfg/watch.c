@@ -173,14 +173,14 @@ static int show_in_place(const struct opts *opts, char **words, unsigned n, watc
 static int append(const struct opts *opts, char **words, unsigned n, watch_run_fn *run)
 {
 	char when[32];
-	int code;
+	int r;
 
 	now_text(when, sizeof(when));
 	if (opts->timestamp && !opts->json)
 		printf("%s\n", when);
-	code = run(opts, words, n);
+	r = run(opts, words, n);
 	fflush(stdout);
-	return code;
+	return r;
 }
 
 int watch(const struct opts *opts, char **words, unsigned n, watch_run_fn *run)
@@ -194,15 +194,15 @@ int watch(const struct opts *opts, char **words, unsigned n, watch_run_fn *run)
 		return EXIT_USAGE;
 	make_title(opts, words, n, title, sizeof(title));
 	for (bool is_first = true;; is_first = false) { /* until interrupted */
-		int code;
+		int r;
 
 		memcpy(copy, words, n * sizeof(words[0])); /* parsing reorders */
 		if (in_place && is_first)
 			fputs("\033[H\033[J", stdout);
-		code = in_place ? show_in_place(opts, copy, n, run, title)
-				: append(opts, copy, n, run);
-		if (code == EXIT_USAGE || ferror(stdout))
-			return code;
+		r = in_place ? show_in_place(opts, copy, n, run, title)
+			     : append(opts, copy, n, run);
+		if (r == EXIT_USAGE || ferror(stdout))
+			return r;
 		nanosleep(&pause, NULL);
 	}
 }
