@@ -61,8 +61,8 @@ int cmd_validate(const struct opts *opts, const struct grammar_request *req)
 
 static void print_op(const struct plan_op *op, FILE *out)
 {
-	fprintf(out, "  %c %-6s %-26s %-40s %s\n", plan_sign(op), plan_object(op), op->name,
-		op->text, plan_costs[op->cost]);
+	fprintf(out, "  %c %-6s %-26s %-7s %s\n", plan_sign(op), plan_object(op), op->name,
+		plan_costs[op->cost], op->text);
 }
 
 static void progress(const struct plan_op *op)

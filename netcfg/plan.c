@@ -1,6 +1,7 @@
 #include "plan.h"
 
 #include "show_switch.h"
+#include "str.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -59,9 +60,9 @@ static void describe_vm(const struct state_vm *vm, char *buf, size_t size)
 	if (!node)
 		buf[0] = '\0';
 	else
-		(void)snprintf(buf, size, "image %s  %u vcpu  %" PRIu64 "M  %u nic%s",
-			node->image->name, node->vcpus, node->memory_bytes >> 20, vm->n_nics,
-			vm->n_nics == 1 ? "" : "s");
+		(void)snprintf(buf, size, "image %s, %u vcpu%s, %" PRIu64 "M, %u NIC%s",
+			node->image->name, node->vcpus, node->vcpus == 1 ? "" : "s",
+			node->memory_bytes >> 20, vm->n_nics, vm->n_nics == 1 ? "" : "s");
 }
 
 /*
@@ -283,13 +284,15 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 static void describe_bridge(const struct ctl_bridge *old, const struct ctl_bridge *new, char *buf,
 	size_t size)
 {
+	char old_ageing[STR_DURATION_SIZE], new_ageing[STR_DURATION_SIZE];
 	char from[48], to[48];
 	size_t used = 0;
 
 	buf[0] = '\0';
 	if (old->ageing_s != new->ageing_s)
-		used += (size_t)snprintf(buf + used, size - used, "ageing %us -> %us",
-			old->ageing_s, new->ageing_s);
+		used += (size_t)snprintf(buf + used, size - used, "ageing %s -> %s",
+			str_format_duration(old_ageing, old->ageing_s),
+			str_format_duration(new_ageing, new->ageing_s));
 	if (!vlan_set_equal(&old->vlans, &new->vlans)) {
 		used += (size_t)snprintf(buf + used, size - used, "%svlans %s -> %s",
 			used ? ", " : "", vlan_set_format_short(&old->vlans, from, sizeof(from)),
@@ -327,8 +330,12 @@ static struct ctl_bridge bridge_between(const struct ctl_bridge *old, const stru
 
 static void add_bridge(struct planner *p, const struct ctl_bridge *bridge)
 {
+	char ageing[STR_DURATION_SIZE], vlans[48];
 	struct plan_op *op =
-		add(p, PLAN_BRIDGE_ADD, PLAN_LIVE, bridge->name, "ageing %us", bridge->ageing_s);
+		add(p, PLAN_BRIDGE_ADD, PLAN_LIVE, bridge->name, "vlans %s, ageing %s, reserved %s",
+			vlan_set_format_short(&bridge->vlans, vlans, sizeof(vlans)),
+			str_format_duration(ageing, bridge->ageing_s),
+			ctl_reserved_modes[bridge->reserved]);
 
 	if (op)
 		op->to.bridge = *bridge;

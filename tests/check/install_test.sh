@@ -63,7 +63,7 @@ pid=$(sed 's/[^0-9].*//' "$XDG_RUNTIME_DIR"/weft/labs/installed/vswitch.pid)
 check 'by the installed switch' test "/proc/$pid/exe" -ef "$bin/vswitch"
 check 'and shown' netcfg status
 check 'a port is added by hand' netcfg port add two bridge br0 type vhost-user path "$folder/two.sock"
-check 'which the next apply would remove' grep -q 'port *two *is removed' <(netcfg plan lab.yaml)
+check 'which the next apply would remove' grep -q 'port *two .* is removed' <(netcfg plan lab.yaml)
 check 'and removes' netcfg apply lab.yaml
 check 'as README.md says' test "$(netcfg -j port show | jq -r '.[].name')" = one
 check 'the lab is destroyed' netcfg destroy

@@ -423,7 +423,7 @@ static void changes_say_from_what_to_what(void **state)
 		TWO
 		"  - { endpoints: [h1:eth1, br0], mtu: 9000 }\n  - { endpoints: [h2:eth1, br0] }\n",
 		"eth1: mtu 0 -> 9000");
-	check_text(bridge, HEAD "bridges:\n  br0: { ageing: 60 }\n", "ageing 300s -> 60s");
+	check_text(bridge, HEAD "bridges:\n  br0: { ageing: 60 }\n", "ageing 5m -> 1m");
 	check_text(bridge, HEAD "bridges:\n  br0: { vlans: [10, 20], reserved: drop }\n",
 		"vlans all -> 10,20, reserved forward -> drop");
 }
