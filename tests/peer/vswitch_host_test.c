@@ -5,6 +5,7 @@
 #include "fe.h"
 #include "host_link.h"
 #include "host_nl.h"
+#include "host_veth.h"
 #include "switch_proc.h"
 
 #include <arpa/inet.h>
@@ -231,13 +232,13 @@ static void frames_of_more_segments_than_gso_max_segs_are_cut(void **state)
 
 static int set_up(void **state)
 {
-	const struct host_link_veth pair = {.name = "sw0", .peer = "far0"};
+	const struct host_veth pair = {.name = "sw0", .peer = "far0"};
 	struct fe_config config = {.features = FE_DEFAULT_FEATURES | VIRTIO_BIT(VIRTIO_NET_F_CSUM) |
 					       VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO4) |
 					       VIRTIO_BIT(VIRTIO_NET_F_HOST_TSO6)};
 	struct err err = {0};
 
-	if (host_link_add_veth(&pair, &err))
+	if (host_veth_add(&pair, &err))
 		fail_msg("%s", err.msg);
 	far_fd = listen_on("far0");
 	switch_proc_start(&proc, false);

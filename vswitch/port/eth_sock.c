@@ -4,6 +4,7 @@
 #include "host_link.h"
 #include "host_nl.h"
 #include "host_tap.h"
+#include "host_veth.h"
 #include "host_watch.h"
 #include "log.h"
 #include "offload.h"
@@ -265,7 +266,7 @@ static int claim(struct sock_dev *dev, struct err *err)
  * Make the pair, or take over the one that a killed switch left: what it made for this port, which
  * the alias tells, and nothing else. Called with the claim, so that whoever made it does not live.
  */
-static int make_veth(const struct eth_port *ep, const struct host_link_veth *veth, struct err *err)
+static int make_veth(const struct eth_port *ep, const struct host_veth *veth, struct err *err)
 {
 	struct host_link_info info;
 	struct err why = {0};
@@ -273,8 +274,8 @@ static int make_veth(const struct eth_port *ep, const struct host_link_veth *vet
 	/* Any other interface of the name stays, and is in the way. */
 	if (host_link_get(NULL, veth->name, &info, NULL) < 0 || strcmp(info.kind, "veth") != 0 ||
 		strcmp(info.alias, veth->alias) != 0)
-		return host_link_add_veth(veth, err);
-	if (!host_link_take_veth(veth, &why)) {
+		return host_veth_add(veth, err);
+	if (!host_veth_take(veth, &why)) {
 		log_notice("port '%s': took over interface '%s' of a killed switch", ep->conf.name,
 			veth->name);
 		return 0;
@@ -282,7 +283,7 @@ static int make_veth(const struct eth_port *ep, const struct host_link_veth *vet
 	log_notice("port '%s': making interface '%s' of a killed switch anew: %s", ep->conf.name,
 		veth->name, why.msg);
 	(void)host_link_delete(NULL, veth->name, NULL); /* else the name is taken still */
-	return host_link_add_veth(veth, err);
+	return host_veth_add(veth, err);
 }
 
 /*
@@ -316,7 +317,7 @@ static int open_veth(struct eth_port *ep, struct err *err)
 	struct sock_dev *dev = ep->dev;
 	char alias[HOST_LINK_ALIAS_SIZE];
 	struct host_link_info far;
-	struct host_link_veth veth = {
+	struct host_veth veth = {
 		.name = dev->ifname,
 		.alias = alias,
 		.peer = conf->peer,

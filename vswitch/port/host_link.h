@@ -1,9 +1,9 @@
 /**
  * host_link: the network interfaces of the host that a port makes or uses.
  *
- * What it is: rtnetlink and ethtool behind a few verbs: look at an interface, set it up, make and
- * delete a veth pair whose far end stands in another namespace, switch offloads. host_watch tells
- * about later changes; host_tap makes taps. What it is not: it moves no frame.
+ * What it is: rtnetlink and ethtool behind a few verbs: look at an interface, set it up, delete it,
+ * switch offloads. host_watch tells about later changes; host_veth and host_tap make interfaces.
+ * What it is not: it moves no frame.
  *
  * Data model: none. Nothing is kept between calls; the kernel knows. An interface is named by
  * (netns, name), netns NULL for the switch's own namespace, see host_nl.h.
@@ -106,19 +106,12 @@ struct host_link_conf {
 	const char *ip; /* "ADDR/PREFIX", several after commas; NULL = none to add */
 };
 
-/** A veth pair: our end `name` here, the far end `peer` in netns (NULL = here, too). */
-struct host_link_veth {
-	const char *name;
-	const char *peer;
-	const char *netns;
-	const char *alias;                   /* of our end; NULL = none */
-	uint32_t mtu;                        /* of both ends; 0 = the kernel's default */
-	const struct ether_addr48 *peer_mac; /* NULL = the kernel's choice */
-	const char *peer_ip;                 /* as host_link_conf.ip; NULL = none */
-};
-
 /** Is text a name that the kernel takes for an interface? (1..15 bytes, no '/', ':' or space.) */
 bool host_link_name_ok(const char *text);
+/** 0, or -EINVAL with err set. */
+int host_link_check_name(const char *name, struct err *err);
+/** Is text what host_link_conf.ip takes? 0, or -EINVAL with err set. NULL is none, and right. */
+int host_link_check_ip(const char *text, struct err *err);
 
 /** Look it up. 0, -ENODEV, ... with err set. */
 int host_link_get(const char *netns, const char *name, struct host_link_info *ret_info,
@@ -136,19 +129,6 @@ int host_link_peek(const char *netns, const char *name, struct host_link_info *r
 int host_link_set(const char *netns, const char *name, const struct host_link_conf *conf,
 	struct err *err);
 
-/**
- * Make the pair, both ends up, our end quiet, the far end without HOST_OFFLOADS_TX. On an error
- * nothing is left behind. 0, -EEXIST, -ENOENT (namespace), -EINVAL, -EPERM, ... with err set.
- */
-int host_link_add_veth(const struct host_link_veth *veth, struct err *err);
-/**
- * Take over a pair that stands as veth says: what add would set is set, the rest (addresses,
- * routes, the far end's MAC if peer_mac is NULL) stays, so that whoever lives there goes on. Our
- * end stays down where it is down: that is how the far end has no carrier.
- * returns  0, -ENODEV (one end is missing), -EXDEV (they are not two ends of one pair), ... with
- *          err set
- */
-int host_link_take_veth(const struct host_link_veth *veth, struct err *err);
 /** Delete an interface (of a veth pair: both ends). -ENODEV if there is none. */
 int host_link_delete(const char *netns, const char *name, struct err *err);
 

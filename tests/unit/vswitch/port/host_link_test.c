@@ -1,6 +1,7 @@
 /* Interfaces of the host, made and changed in two private network namespaces. */
 #include "host_link.h"
 #include "host_nl.h"
+#include "host_veth.h"
 #include "host_tap.h"
 #include "host_watch.h"
 
@@ -70,7 +71,7 @@ static int clear(void **state)
 static void add_pair(void)
 {
 	struct ether_addr48 mac = {{2, 0, 0, 0, 0, 7}};
-	struct host_link_veth veth = {.name = "sw0",
+	struct host_veth veth = {.name = "sw0",
 		.peer = "eth7",
 		.netns = there,
 		.alias = "left by a test",
@@ -78,7 +79,7 @@ static void add_pair(void)
 		.peer_mac = &mac,
 		.peer_ip = "198.51.100.2/24, 2001:db8::2/64"};
 
-	if (host_link_add_veth(&veth, &err))
+	if (host_veth_add(&veth, &err))
 		fail_msg("%s", err.msg);
 }
 
@@ -111,7 +112,7 @@ static void a_pair_stands_in_two_namespaces(void **state)
 static void a_pair_that_fails_leaves_nothing(void **state)
 {
 	static const struct {
-		struct host_link_veth veth;
+		struct host_veth veth;
 		int code;
 		const char *msg;
 	} cases[] = {
@@ -135,7 +136,7 @@ static void a_pair_that_fails_leaves_nothing(void **state)
 	struct host_link_info info;
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		int code = host_link_add_veth(&cases[i].veth, &err);
+		int code = host_veth_add(&cases[i].veth, &err);
 
 		if (code != cases[i].code || !strstr(err.msg, cases[i].msg))
 			fail_msg("case %zu: %d '%s'", i, code, err.msg);
@@ -146,16 +147,16 @@ static void a_pair_that_fails_leaves_nothing(void **state)
 
 static void a_name_that_is_taken_is_told(void **state)
 {
-	struct host_link_veth veth = {.name = "sw0", .peer = "eth8", .netns = there};
+	struct host_veth veth = {.name = "sw0", .peer = "eth8", .netns = there};
 	struct host_link_info info;
 
 	add_pair();
-	assert_int_equal(host_link_add_veth(&veth, &err), -EEXIST);
+	assert_int_equal(host_veth_add(&veth, &err), -EEXIST);
 	assert_string_equal(err.msg, "interface 'sw0': there is one of this name already");
 	assert_non_null(strstr(err.hint, "ip link delete sw0"));
 	veth.name = "sw1";
 	veth.peer = "eth7";
-	assert_int_equal(host_link_add_veth(&veth, &err), -EEXIST);
+	assert_int_equal(host_veth_add(&veth, &err), -EEXIST);
 	assert_non_null(strstr(err.msg, "interface 'eth7'"));
 	assert_non_null(strstr(err.msg, there));
 	assert_int_equal(host_link_get(NULL, "sw1", &info, NULL), -ENODEV);
@@ -164,7 +165,7 @@ static void a_name_that_is_taken_is_told(void **state)
 
 static void a_pair_that_stands_is_taken_over(void **state)
 {
-	struct host_link_veth veth = {.name = "sw0",
+	struct host_veth veth = {.name = "sw0",
 		.peer = "eth7",
 		.netns = there,
 		.mtu = 1600,
@@ -174,24 +175,24 @@ static void a_pair_that_stands_is_taken_over(void **state)
 
 	add_pair();
 	assert_int_equal(host_link_get(there, "eth7", &before, &err), 0);
-	assert_int_equal(host_link_take_veth(&veth, &err), 0);
+	assert_int_equal(host_veth_take(&veth, &err), 0);
 	assert_int_equal(host_link_get(there, "eth7", &far, &err), 0);
 	assert_int_equal(far.ifindex, before.ifindex);
 	assert_int_equal(far.mtu, 1600);
 	assert_memory_equal(&far.mac, &before.mac, sizeof(far.mac));
 	/* Down is how the far end has no carrier. */
 	assert_int_equal(host_link_set(NULL, "sw0", &down, &err), 0);
-	assert_int_equal(host_link_take_veth(&veth, &err), 0);
+	assert_int_equal(host_veth_take(&veth, &err), 0);
 	assert_int_equal(host_link_get(there, "eth7", &far, &err), 0);
 	assert_false(far.carrier);
 	/* Ends of two pairs are none. */
 	veth.name = "sw1";
 	veth.peer = "eth8";
-	assert_int_equal(host_link_add_veth(&veth, &err), 0);
+	assert_int_equal(host_veth_add(&veth, &err), 0);
 	veth.name = "sw0";
-	assert_int_equal(host_link_take_veth(&veth, &err), -EXDEV);
+	assert_int_equal(host_veth_take(&veth, &err), -EXDEV);
 	veth.peer = "eth9";
-	assert_int_equal(host_link_take_veth(&veth, &err), -ENODEV);
+	assert_int_equal(host_veth_take(&veth, &err), -ENODEV);
 	assert_int_equal(host_link_delete(NULL, "sw1", &err), 0);
 }
 
