@@ -2,6 +2,7 @@
 
 #include "str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,20 @@ static const struct opt *find(const char *word)
 	for (size_t i = 0; i < opts_n; i++) {
 		if (name_is(&opts_table[i], word, len))
 			return &opts_table[i];
+	}
+	return NULL;
+}
+
+/* "-w1": an option of one letter, with its number. ret_value: the number, in word. */
+static const struct opt *find_glued(const char *word, const char **ret_value)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i < opts_n && len > 2 && isdigit((unsigned char)word[2]); i++) {
+		if (!name_is(&opts_table[i], word, 2) || opts_table[i].kind == OPT_FLAG)
+			continue;
+		*ret_value = word + 2;
+		return &opts_table[i];
 	}
 	return NULL;
 }
@@ -166,11 +181,13 @@ int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, str
 			continue;
 		}
 		opt = find(words[i]);
+		if (!opt && !value)
+			opt = find_glued(words[i], &value);
 		if (!opt)
 			return unknown(words[i], err);
-		if (value)
+		if (value && *value == '=')
 			value++;
-		else if (opt->kind == OPT_TEXT || opt->kind == OPT_SECONDS) {
+		else if (!value && (opt->kind == OPT_TEXT || opt->kind == OPT_SECONDS)) {
 			if (i + 1 == n)
 				return err_set(err, -EINVAL, "option %s needs a value: %s %s",
 					opt->name, opt->name, opt->value);

@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
-/* A last column is not cut to less than this. */
-#define MIN_CUT 8
+/* No column is cut to less than this. */
+#define MIN_CUT 6
 
 struct show_line {
 	char *cells[SHOW_MAX_COLUMNS];
@@ -337,12 +337,35 @@ static void draw_notes(const struct show *show)
 	}
 }
 
+/* On a terminal: take from the widest text until the table fits. Names, which people type again,
+ * and numbers stay whole. A table that does not fit even so is not cut at all: it wraps. */
+static void fit_widths(const struct show *show, const unsigned *order, unsigned n, size_t *widths)
+{
+	size_t most = terminal_width(show), total = 0, cut[SHOW_MAX_COLUMNS];
+
+	memcpy(cut, widths, n * sizeof(*cut));
+	for (unsigned i = 0; i < n; i++)
+		total += widths[i] + (i ? 2 : 0);
+	for (; total > most; total--) {
+		unsigned widest = 0;
+
+		for (unsigned i = 1; i < n; i++) {
+			if (!show->cols[order[i]].right && cut[i] > MIN_CUT &&
+				(!widest || cut[i] > cut[widest]))
+				widest = i;
+		}
+		if (!widest)
+			return;
+		cut[widest]--;
+	}
+	memcpy(widths, cut, n * sizeof(*cut));
+}
+
 static int draw_table(const struct show *show, struct err *err)
 {
 	size_t widths[SHOW_MAX_COLUMNS] = {0};
 	unsigned order[SHOW_MAX_COLUMNS], n;
 	bool header = !show->opts->no_header && !show->opts->brief, colored = use_color(show);
-	size_t left = terminal_width(show);
 	int r = choose(show, order, &n, err);
 
 	if (r < 0)
@@ -357,10 +380,8 @@ static int draw_table(const struct show *show, struct err *err)
 			if (width > widths[i])
 				widths[i] = width;
 		}
-		if (i + 1 == n && widths[i] > left && left >= MIN_CUT)
-			widths[i] = left;
-		left -= left == SIZE_MAX ? 0 : widths[i] + 2 < left ? widths[i] + 2 : left;
 	}
+	fit_widths(show, order, n, widths);
 	for (unsigned i = 0; header && i < n; i++)
 		draw_cell(show, show->cols[order[i]].title, &show->cols[order[i]], widths[i],
 			i + 1 == n, false);

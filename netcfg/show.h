@@ -6,7 +6,8 @@
  * caller gives a text for people (ages as "12m20s"). So that text and JSON never disagree.
  *
  * Tables are aligned by what a terminal shows of a text, not by its bytes. On a terminal states are
- * coloured (NO_COLOR and -c never turn that off), and a last column that would not fit is cut.
+ * coloured (NO_COLOR and -c never turn that off), and where a table would not fit, the widest texts
+ * are cut, but no names and numbers.
  *
  * JSON is an array of objects with stable keys; keys are only ever added within SHOW_JSON_VERSION.
  * Keys of `fdb show` and `vlan show` are those of `bridge -j fdb|vlan show` of iproute2.

@@ -214,6 +214,8 @@ static void options_stand_anywhere(void **state)
 	assert_int_equal(line_opts.wait_s, 60);
 	assert_int_equal(parse("apply --wait=7", &req), 0);
 	assert_int_equal(line_opts.wait_s, 7);
+	assert_int_equal(parse("-w0.25 port", &req), 0);
+	assert_true(line_opts.watch && line_opts.watch_s == 0.25);
 	assert_int_equal(parse("-w=0.5 port", &req), 0);
 	assert_true(line_opts.watch && line_opts.watch_s == 0.5);
 }

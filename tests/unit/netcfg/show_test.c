@@ -132,14 +132,18 @@ static void names_line_up_as_a_terminal_shows_them(void **state)
 		"h\u00fcgel  x\n\u6771\u4eac   y\nplain  z\n");
 }
 
-/* Of a terminal with 20 columns the last one shows what there is room for. */
-static void a_last_column_is_cut_at_the_terminals_edge(void **state)
+/* What a terminal of so many columns shows of rows. end: the last text, to read up to it. */
+static void check_on_terminal(unsigned short n_columns, const struct show_column *columns,
+	unsigned n, json_t *rows, const char *end, const char *expected)
 {
-	struct winsize size = {.ws_col = 20, .ws_row = 24};
+	struct winsize size = {.ws_col = n_columns, .ws_row = 24};
 	struct opts opts = {.color = "never", .no_header = true};
 	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	size_t len = 0, end_len = strlen(end), i;
+	struct err err = {0};
+	struct show *show;
 	char text[256] = "";
-	size_t len = 0;
+	json_t *row;
 	FILE *out;
 
 	if (master < 0 || grantpt(master) || unlockpt(master))
@@ -147,19 +151,49 @@ static void a_last_column_is_cut_at_the_terminals_edge(void **state)
 	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
 	assert_true(slave >= 0 && ioctl(slave, TIOCSWINSZ, &size) == 0);
 	out = fdopen(slave, "w");
-	draw_some(out, &opts,
-		json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", "a", "why",
-			"connecting to /s failed: No such file", "name", "b", "why", "gone"));
-	fflush(out);
-	while (len < 4 || memcmp(text + len - 4, "ne\r\n", 4) != 0) { /* it comes in parts */
-		ssize_t n = read(master, text + len, sizeof(text) - 1 - len);
-
-		assert_true(n > 0);
-		len += (size_t)n;
+	show = show_begin(out, &opts, columns, n);
+	json_array_foreach(rows, i, row)
+	{
+		show_row(show, json_incref(row), NULL);
 	}
-	assert_string_equal(text, "a  connecting to /s\u2026\r\nb  gone\r\n");
+	assert_int_equal(show_end(show, &err), 0);
+	json_decref(rows);
+	fflush(out);
+	while (len < end_len || memcmp(text + len - end_len, end, end_len) != 0) { /* in parts */
+		ssize_t got = read(master, text + len, sizeof(text) - 1 - len);
+
+		assert_true(got > 0);
+		len += (size_t)got;
+	}
+	assert_string_equal(text, expected);
 	fclose(out);
 	close(master);
+}
+
+static void the_widest_text_is_cut_where_a_table_would_not_fit(void **state)
+{
+	static const struct show_column columns[] = {
+		{"name", "NAME", false, CTL_SHOW_BRIEF},
+		{"bridge", "BRIDGE", false, CTL_SHOW_BRIEF},
+		{"count", "COUNT", true, CTL_SHOW_BRIEF},
+		{"why", "WHY", false, CTL_SHOW_BRIEF},
+	};
+
+	check_on_terminal(40, columns, 4,
+		json_pack("[{s:s, s:s, s:i, s:s}, {s:s, s:s, s:i, s:s}]", "name", "a-long-name",
+			"bridge", "link a--b-and-more", "count", 1234567, "why", "refused", "name",
+			"b", "bridge", "br0", "count", 1, "why", "gone"),
+		"ne\r\n",
+		"a-long-name  link a--\u2026  1234567  refused\r\n"
+		"b            br0              1  gone\r\n");
+	/* Where nothing is left to cut the line breaks. */
+	check_on_terminal(20, columns, 1,
+		json_pack("[{s:s}]", "name", "a-name-longer-than-the-line"), "ne\r\n",
+		"a-name-longer-than-the-line\r\n");
+	check_on_terminal(20, &columns[2], 2,
+		json_pack("[{s:i, s:s}, {s:i, s:s}]", "count", 1, "why",
+			"connecting to /s failed: No such file", "count", 20, "why", "gone"),
+		"ne\r\n", " 1  connecting to /\u2026\r\n20  gone\r\n");
 }
 
 static void features_have_names(void **state)
@@ -369,7 +403,7 @@ int main(void)
 		cmocka_unit_test(unknown_columns_are_errors),
 		cmocka_unit_test(columns_are_shown_where_they_say_something),
 		cmocka_unit_test(names_line_up_as_a_terminal_shows_them),
-		cmocka_unit_test(a_last_column_is_cut_at_the_terminals_edge),
+		cmocka_unit_test(the_widest_text_is_cut_where_a_table_would_not_fit),
 		cmocka_unit_test(features_have_names),
 		cmocka_unit_test(color_is_for_states_only),
 		cmocka_unit_test(fdb_and_vlan_are_as_iproute2_prints_them),
