@@ -2,6 +2,7 @@
 
 #include "diag.h"
 #include "grammar.h"
+#include "show_switch.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -57,10 +58,44 @@ static void offer_choices(struct line *line, const char *prefix, const char *cho
 	}
 }
 
+/* The verb of the words before the cursor that shows something; NULL = none. */
+static const struct grammar_verb *find_shown(const struct line *line)
+{
+	const struct grammar_object *object = NULL;
+	const struct grammar_command *command = NULL;
+	const struct grammar_verb *verb = NULL;
+
+	if (!line->n || grammar_find_first(line->plain[0], &object, &command, NULL) || !object)
+		return NULL;
+	for (unsigned i = 1; i < line->n && i < 3; i++) { /* a name may stand before its verb */
+		if (!grammar_find_verb(object, line->plain[i], &verb, NULL))
+			return verb;
+	}
+	return grammar_find_verb(object, "show", &verb, NULL) ? NULL : verb;
+}
+
+/* Each column behind those that stand there, with a comma between. */
+static void offer_columns(struct line *line, const char *prefix)
+{
+	const struct grammar_verb *verb = find_shown(line);
+	const char *value = line->cur + strlen(prefix), *comma = strrchr(value, ',');
+	struct show_column columns[SHOW_MAX_COLUMNS];
+	unsigned n = verb && verb->method ? show_switch_columns(verb->method, columns) : 0;
+	char word[256];
+
+	for (unsigned i = 0; i < n; i++) {
+		(void)snprintf(word, sizeof(word), "%s%.*s%s", prefix,
+			(int)(comma ? comma + 1 - value : 0), value, columns[i].title);
+		line->fn(line->ctx, word);
+	}
+}
+
 /* prefix: what of the word stands before the value. */
 static unsigned offer_value(struct line *line, const struct opt *opt, const char *prefix)
 {
-	if (!strcmp(opt->name, "--allow"))
+	if (!strcmp(opt->name, "--columns"))
+		offer_columns(line, prefix);
+	else if (!strcmp(opt->name, "--allow"))
 		offer_choices(line, prefix, "restart|stop");
 	else if (opt->value && strchr(opt->value, '|'))
 		offer_choices(line, prefix, opt->value);

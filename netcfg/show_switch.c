@@ -497,6 +497,19 @@ static const struct table *find_table(const char *method)
 	return &plain;
 }
 
+unsigned show_switch_columns(const char *method, struct show_column columns[SHOW_MAX_COLUMNS])
+{
+	const struct ctl_method *asked = ctl_method_find(&ctl_vswitch_interface, method);
+	const struct table *table = find_table(method);
+
+	if (!asked || asked->reply != CTL_ROWS)
+		return 0;
+	if (!table->columns)
+		return show_columns(asked->out, columns);
+	memcpy(columns, table->columns, table->n_columns * sizeof(*columns));
+	return table->n_columns;
+}
+
 /* Messages as they are. */
 struct plain_rows {
 	struct show *show;
@@ -517,16 +530,14 @@ int show_switch(const struct opts *opts, struct ctl_client *client, const char *
 	const struct ctl_method *asked = ctl_method_find(&ctl_vswitch_interface, method);
 	const struct table *table = find_table(method);
 	struct show_column columns[SHOW_MAX_COLUMNS];
+	unsigned n_columns = show_switch_columns(method, columns);
 	struct plain_rows plain;
 	struct err draw = {0};
 	int r = 0, drawn;
 
 	if (!asked || asked->reply != CTL_ROWS)
 		return err_set(err, -EINVAL, "method '%s' shows nothing", method);
-	if (table->columns)
-		plain.show = show_begin(stdout, opts, table->columns, table->n_columns);
-	else
-		plain.show = show_begin(stdout, opts, columns, show_columns(asked->out, columns));
+	plain.show = show_begin(stdout, opts, columns, n_columns);
 	plain.schema = asked->out;
 	if (!plain.show)
 		return err_set(err, -ENOMEM, "out of memory");

@@ -15,6 +15,9 @@ struct ctl_client;
 int show_switch(const struct opts *opts, struct ctl_client *client, const char *method,
 	const void *const *msgs, unsigned n_msgs, struct err *err);
 
+/** The columns of the table that method's rows make; returns how many, 0 where it has no rows. */
+unsigned show_switch_columns(const char *method, struct show_column columns[SHOW_MAX_COLUMNS]);
+
 /* Rows of control messages as JSON of the shape that is printed; for show_switch() and tests. */
 struct ctl_fdb;
 struct ctl_link;

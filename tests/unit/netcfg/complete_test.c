@@ -91,6 +91,30 @@ static void every_value_of_options(void **state)
 	assert_int_equal(at("--lab="), COMPLETE_LABS);
 }
 
+/* Of the table that the line shows, one after the other. */
+static void every_column(void **state)
+{
+	static const char *const lines[] = {
+		"port --columns ", "port show --columns ", "port show --columns="};
+	static const char *const columns[] = {"PORT", "TYPE", "ENDPOINT", "ERROR"};
+	char word[80];
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		(void)at(lines[i]);
+		for (size_t c = 0; c < sizeof(columns) / sizeof(columns[0]); c++) {
+			(void)snprintf(word, sizeof(word), "%s%s",
+				strchr(lines[i], '=') ? "--columns=" : "", columns[c]);
+			must_offer(lines[i], word);
+		}
+	}
+	(void)at("port stats --columns PORT,IN");
+	must_offer("port stats --columns PORT,IN", "PORT,IN-FRAMES");
+	(void)at("link h1:eth1 show --columns ");
+	must_offer("link h1:eth1 show --columns ", "VLANS");
+	(void)at("plan --columns ");
+	assert_string_equal(offered, " ");
+}
+
 /* A value is no object, and what is asked is asked where the line says. */
 static void options_stand_in_nobodys_way(void **state)
 {
@@ -215,6 +239,7 @@ int main(void)
 		cmocka_unit_test(every_first_word),
 		cmocka_unit_test(every_option_anywhere),
 		cmocka_unit_test(every_value_of_options),
+		cmocka_unit_test(every_column),
 		cmocka_unit_test(options_stand_in_nobodys_way),
 		cmocka_unit_test(every_verb),
 		cmocka_unit_test(every_field_and_its_values),
