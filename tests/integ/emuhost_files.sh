@@ -6,11 +6,11 @@
 require qemu-system-x86_64 zstd cpio
 ((EUID == 0)) || skip 'the kernel of this machine is readable by root only'
 begin
-name=files-$$
+host=files-$$
 emuhost() {
-	"$ROOT/tools/emuhost" --name "$name" --chdir "$T/files" "$@"
+	"$ROOT/tools/emuhost" --name "$host" --chdir "$T/files" "$@"
 }
-at_end+=('"$ROOT/tools/emuhost" --name "$name" --stop')
+at_end+=('"$ROOT/tools/emuhost" --name "$host" --stop')
 mkdir "$T/files" "$T/files/below"
 echo before >"$T/files/a"
 echo before >"$T/files/below/b"

@@ -28,23 +28,24 @@ begin() {
 }
 
 cleanup() {
-	local status=$? name
+	# Commands of at_end see the variables of their test: these are not called as any of those.
+	local cleanup_status=$? cleanup_of
 	# A child that is killed right after its birth still has our traps.
 	((BASHPID == $$)) || return 0
-	((status == 0 || status == 77)) || lab_explain || status=125
+	((cleanup_status == 0 || cleanup_status == 77)) || lab_explain || cleanup_status=125
 	[[ -z $LAB_FILE ]] || lab_down_hard
-	for name in "${!PID[@]}"; do
-		stop "$name" KILL
+	for cleanup_of in "${!PID[@]}"; do
+		stop "$cleanup_of" KILL
 	done
-	for name in "${at_end[@]}"; do
-		eval "$name"
+	for cleanup_of in "${at_end[@]}"; do
+		eval "$cleanup_of"
 	done
-	((status == 125)) || all_ended || status=1
-	if ((status != 0 && status != 77)); then
-		for name in "$T"/*.log; do
+	((cleanup_status == 125)) || all_ended || cleanup_status=1
+	if ((cleanup_status != 0 && cleanup_status != 77)); then
+		for cleanup_of in "$T"/*.log; do
 			[[ -s $name ]] || continue
-			printf -- '--- %s\n' "${name##*/}"
-			tail -n 40 "$name"
+			printf -- '--- %s\n' "${cleanup_of##*/}"
+			tail -n 40 "$cleanup_of"
 		done
 		cat "$T/lab.state" 2>/dev/null || true
 	fi
@@ -53,7 +54,7 @@ cleanup() {
 	else
 		rm -rf "$T"
 	fi
-	exit $status
+	exit "$cleanup_status"
 }
 
 # all_ended: nothing that this test started, itself or by others, still runs.
