@@ -43,7 +43,7 @@ static void offer(struct eth_port *ep)
 
 /* ---- Device ---- */
 
-static void tell_carrier(struct eth_port *ep)
+static void report_carrier(struct eth_port *ep)
 {
 	if (ep->is_open && ep->backend->set_carrier)
 		ep->backend->set_carrier(ep, ep->carrier);
@@ -105,7 +105,7 @@ static int open_device(struct eth_port *ep, struct err *err)
 	ep->connects++;
 	ep->last_error[0] = '\0';
 	eth_mtu_set(ep, ep->dev_mtu);
-	tell_carrier(ep);
+	report_carrier(ep);
 	return 0;
 }
 
@@ -162,7 +162,7 @@ static void on_timer(void *ctx)
 	}
 	ev_timer_stop(ep->timer);
 	if (ep->running.n) {
-		tell_carrier(ep);
+		report_carrier(ep);
 		return;
 	}
 	if (ep->link_up)
@@ -246,7 +246,7 @@ static void set_carrier(struct port *port, bool up)
 	if (ep->carrier == up)
 		return;
 	ep->carrier = up;
-	tell_carrier(ep);
+	report_carrier(ep);
 }
 
 static void set_mtu(struct port *port, uint32_t mtu)
