@@ -75,13 +75,21 @@ def serve(vm, connection):
 
 
 class Console:
-    """A shell on a terminal; what it prints goes to the file and to whoever is connected."""
+    """A shell on a terminal; what it prints goes to the file and to whoever is connected. It reads its
+    terminal itself once it has prompted: until then the terminal echoes what comes, too."""
+
+    PROMPT = b"fake# "
 
     def __init__(self, log, path):
         self.log, self.clients = log, []
         pid, self.terminal = pty.fork()
         if not pid:
-            os.execvpe("busybox", ["busybox", "ash", "-i"], dict(os.environ, PS1="fake# ", TERM="vt100"))
+            os.execvpe("busybox", ["busybox", "ash", "-i"], dict(os.environ, PS1=self.PROMPT.decode(), TERM="vt100"))
+        said = b""
+        while self.PROMPT not in said:
+            said += os.read(self.terminal, 4096)
+        self.log.write(said + b"\n")
+        self.log.flush()
         self.listener = socket.socket(socket.AF_UNIX)
         self.listener.bind(path)
         self.listener.listen()
@@ -120,10 +128,11 @@ def main():
     if "fake=refused" in opts["--cmdline"]:
         sys.exit("vmm: error: kernel 'k': it is none\nvmm: hint: give it one")
     serial = settings(opts["--serial"])
-    with open(serial["file"], "w") as console:
-        console.write("boots\n" if "fake=mute" in opts["--cmdline"] else 'weft-guest: ready\n{"ready":1}\n')
-    if "fake=shell" in opts["--cmdline"]:
-        Console(open(serial["file"], "ab"), serial["unix"])
+    with open(serial["file"], "wb") as console:
+        if "fake=shell" in opts["--cmdline"]:
+            Console(open(serial["file"], "ab"), serial["unix"])
+        console.seek(0, os.SEEK_END)
+        console.write(b"boots\n" if "fake=mute" in opts["--cmdline"] else b'weft-guest: ready\n{"ready":1}\n')
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(opts["--control"])
         listener.listen()
