@@ -2,6 +2,7 @@
 #include "cmd.h"
 #include "complete.h"
 #include "ctl_client.h"
+#include "ctl_field.h"
 #include "ctl_vswitch.h"
 #include "lab.h"
 #include "nic.h"
@@ -56,19 +57,21 @@ static int print_name(void *ctx, const char *name)
 	return 0;
 }
 
-static int print_bridge(void *ctx, const void *row)
+static int print_row(void *ctx, const void *row)
 {
-	return print_name(ctx, ((const struct ctl_bridge *)row)->name);
+	const struct ctl_field *name = ctx;
+
+	return print_name(NULL, (const char *)row + name->offset);
 }
 
-static int print_port(void *ctx, const void *row)
+/* The names of the rows that method answers. */
+static void print_rows(struct ctl_client *client, const char *method)
 {
-	return print_name(ctx, ((const struct ctl_port *)row)->name);
-}
+	const struct ctl_struct *rows = ctl_method_find(&ctl_vswitch_interface, method)->out;
+	const struct ctl_field *name = ctl_field_find(rows, "name");
+	const struct ctl_ref all = {0};
 
-static int print_link(void *ctx, const void *row)
-{
-	return print_name(ctx, ((const struct ctl_link *)row)->name);
+	(void)ctl_client_rows(client, method, &all, print_row, (void *)(uintptr_t)name, NULL);
 }
 
 static int print_nic(void *ctx, const struct nic *nic)
@@ -79,25 +82,18 @@ static int print_nic(void *ctx, const struct nic *nic)
 /* What cannot be asked has no names. */
 static void print_of_switch(const struct opts *opts, unsigned live)
 {
-	char path[CTL_PATH_MAX + 1], lab[CTL_NAME_MAX + 1];
-	struct opts of_lab = *opts;
-	const struct ctl_ref all = {0};
+	char path[CTL_PATH_MAX + 1];
 	struct ctl_client *client;
 
-	if (opts->file && !opts->socket && !opts->lab) {
-		if (lab_find(opts, NULL, lab, NULL))
-			return;
-		of_lab.lab = lab;
-	}
-	if (rundir_switch_socket(&of_lab, path, NULL) < 0 ||
+	if (lab_switch_socket(opts, path, NULL) < 0 ||
 		ctl_client_open(path, &ctl_vswitch_interface, ANSWER_MS, &client, NULL) < 0)
 		return;
 	if (live & COMPLETE_BRIDGES)
-		(void)ctl_client_rows(client, "BridgeShow", &all, print_bridge, NULL, NULL);
+		print_rows(client, "BridgeShow");
 	if (live & COMPLETE_PORTS)
-		(void)ctl_client_rows(client, "PortShow", &all, print_port, NULL, NULL);
+		print_rows(client, "PortShow");
 	if (live & COMPLETE_LINKS)
-		(void)ctl_client_rows(client, "LinkShow", &all, print_link, NULL, NULL);
+		print_rows(client, "LinkShow");
 	ctl_client_close(client);
 }
 

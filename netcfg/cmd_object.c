@@ -20,17 +20,9 @@
 
 static int open_switch(const struct opts *opts, struct ctl_client **ret_client, struct err *err)
 {
-	char path[CTL_PATH_MAX + 1], lab[CTL_NAME_MAX + 1];
-	struct opts of_lab = *opts;
-	int r = 0;
+	char path[CTL_PATH_MAX + 1];
+	int r = lab_switch_socket(opts, path, err);
 
-	/* A file means its own lab, whatever else runs. */
-	if (opts->file && !opts->socket && !opts->lab) {
-		r = lab_find(opts, NULL, lab, err);
-		of_lab.lab = lab;
-	}
-	if (!r)
-		r = rundir_switch_socket(&of_lab, path, err);
 	if (r < 0)
 		return r;
 	r = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client, err);

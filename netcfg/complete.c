@@ -20,32 +20,6 @@ struct line {
 
 /* Options */
 
-static const struct opt *find_option(const char *word)
-{
-	size_t len = strcspn(word, "=");
-
-	for (size_t i = 0; i < opts_n; i++) {
-		const struct opt *opt = &opts_table[i];
-
-		if ((strlen(opt->name) == len && !strncmp(opt->name, word, len)) ||
-			(opt->alias && strlen(opt->alias) == len &&
-				!strncmp(opt->alias, word, len)))
-			return opt;
-	}
-	return NULL;
-}
-
-static bool is_option(const char *word)
-{
-	return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]);
-}
-
-/* Its value is the next word. */
-static bool wants_word(const struct opt *opt, const char *word)
-{
-	return opt && (opt->kind == OPT_TEXT || opt->kind == OPT_SECONDS) && !strchr(word, '=');
-}
-
 /* Each of "auto|always|never", after prefix. */
 static void offer_choices(struct line *line, const char *prefix, const char *choices)
 {
@@ -110,7 +84,7 @@ static unsigned offer_value(struct line *line, const struct opt *opt, const char
 static unsigned offer_options(struct line *line)
 {
 	const char *equals = strchr(line->cur, '=');
-	const struct opt *opt = equals ? find_option(line->cur) : NULL;
+	const struct opt *opt = equals ? opts_find(line->cur) : NULL;
 	char prefix[64];
 
 	if (opt && opt->value) {
@@ -343,13 +317,13 @@ unsigned complete(char *const *words, unsigned n, complete_fn *fn, void *ctx, st
 
 	*ret_opts = (struct opts){0};
 	for (unsigned i = 0; i + 1 < n; i++) {
-		const struct opt *opt = is_option(words[i]) ? find_option(words[i]) : NULL;
+		const struct opt *opt = opts_is_option(words[i]) ? opts_find(words[i]) : NULL;
 
 		if (!strcmp(words[i], "--"))
 			return 0; /* a command for a guest */
-		if (!is_option(words[i]) && line.n < MAX_WORDS)
+		if (!opts_is_option(words[i]) && line.n < MAX_WORDS)
 			line.plain[line.n++] = words[i];
-		if (!wants_word(opt, words[i])) {
+		if (!opt || !opts_wants_word(opt) || strchr(words[i], '=')) {
 			copy[0] = words[i];
 			if (opt)
 				(void)opts_parse(ret_opts, copy, 1, &left, NULL);

@@ -147,3 +147,17 @@ int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 
 	with_name.lab = name;
 	return find_named(&with_name, name, err);
 }
+
+int lab_switch_socket(const struct opts *opts, char path[CTL_PATH_MAX + 1], struct err *err)
+{
+	char lab[CTL_NAME_MAX + 1];
+	struct opts of_lab = *opts;
+	int r = 0;
+
+	/* A file means its own lab, whatever else runs. */
+	if (opts->file && !opts->socket && !opts->lab) {
+		r = lab_find(opts, NULL, lab, err);
+		of_lab.lab = lab;
+	}
+	return r ? r : rundir_switch_socket(&of_lab, path, err);
+}

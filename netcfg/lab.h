@@ -38,5 +38,8 @@ void lab_print_errors(const struct opts *opts, const struct lab *lab);
  */
 int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 1],
 	struct err *err);
+/** The control socket of the switch that a command acts on: -S, or that of the lab of -f, -L or the
+ *  only one. returns as lab_load(), or as rundir_switch_socket() */
+int lab_switch_socket(const struct opts *opts, char path[CTL_PATH_MAX + 1], struct err *err);
 
 #endif

@@ -71,7 +71,7 @@ static bool name_is(const struct opt *opt, const char *word, size_t len)
 	       (opt->alias && strlen(opt->alias) == len && !memcmp(opt->alias, word, len));
 }
 
-static const struct opt *find(const char *word)
+const struct opt *opts_find(const char *word)
 {
 	size_t len = strcspn(word, "=");
 
@@ -80,6 +80,16 @@ static const struct opt *find(const char *word)
 			return &opts_table[i];
 	}
 	return NULL;
+}
+
+bool opts_is_option(const char *word)
+{
+	return word[0] == '-' && word[1] && !isdigit((unsigned char)word[1]);
+}
+
+bool opts_wants_word(const struct opt *opt)
+{
+	return opt->kind == OPT_TEXT || opt->kind == OPT_SECONDS;
 }
 
 /* "-w1": an option of one letter, with its number. ret_value: the number, in word. */
@@ -174,20 +184,18 @@ int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, str
 				words[kept++] = words[i++];
 			break;
 		}
-		/* A lone "-" is a file name, and "-5" a number. */
-		if (words[i][0] != '-' || !words[i][1] ||
-			(words[i][1] >= '0' && words[i][1] <= '9')) {
+		if (!opts_is_option(words[i])) {
 			words[kept++] = words[i];
 			continue;
 		}
-		opt = find(words[i]);
+		opt = opts_find(words[i]);
 		if (!opt && !value)
 			opt = find_glued(words[i], &value);
 		if (!opt)
 			return unknown(words[i], err);
 		if (value && *value == '=')
 			value++;
-		else if (!value && (opt->kind == OPT_TEXT || opt->kind == OPT_SECONDS)) {
+		else if (!value && opts_wants_word(opt)) {
 			if (i + 1 == n)
 				return err_set(err, -EINVAL, "option %s needs a value: %s %s",
 					opt->name, opt->name, opt->value);

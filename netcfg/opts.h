@@ -63,6 +63,13 @@ struct opt {
 extern const struct opt opts_table[];
 extern const size_t opts_n;
 
+/** Is it written as one? A lone "-" is a file name, and "-5" a number. */
+bool opts_is_option(const char *word);
+/** The option of that name, or of what stands before its "="; NULL = there is none. */
+const struct opt *opts_find(const char *word);
+/** Is its value the next word, where none stands behind a "="? */
+bool opts_wants_word(const struct opt *opt);
+
 /**
  * Take the options out of words[n] (borrowed, reordered so that the rest stands first), wherever
  * they are, up to a "--", which ends them and is kept. A negative -errno with err set on a bad one.
