@@ -26,6 +26,6 @@ int ctl_field_set_number(const struct ctl_field *field, void *msg, uint64_t valu
 int ctl_field_set_text(const struct ctl_field *field, void *msg, const char *text, size_t len,
 	struct err *err);
 /** -ENOENT or -EINVAL (code) for a name that schema does not have, with the nearest as hint. */
-int ctl_field_unknown(const struct ctl_struct *schema, const char *name, int code, struct err *err);
+int ctl_field_unknown(const struct ctl_struct *schema, const char *name, int r, struct err *err);
 
 #endif

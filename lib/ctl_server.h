@@ -60,8 +60,8 @@ int ctl_call_send(struct ctl_call *call, const void *row);
 typedef int ctl_next_fn(void *state, void *row, struct err *err);
 #define CTL_NO_ROW_YET 2
 int ctl_call_rows(struct ctl_call *call, ctl_next_fn *next, void (*done)(void *state), void *state);
-/** End a pending call: out as in a handler, or err when code is negative. call is gone then. */
-void ctl_call_finish(struct ctl_call *call, int code, const void *out, const struct err *err);
+/** End a pending call: out as in a handler, or err when r is negative. call is gone then. */
+void ctl_call_finish(struct ctl_call *call, int r, const void *out, const struct err *err);
 /**
  * fn(ctx, call) runs once if the client goes away, or the server ends, while the call is pending;
  * the call is gone when fn returns. Without it a call whose client went away stays valid (sending

@@ -278,7 +278,7 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 }
 
 /* A link carries every frame: what it would have to ignore is refused. */
-static int check_wire_end(const struct model_port *port, const struct ctl_port *conf,
+static int check_link_end(const struct model_port *port, const struct ctl_port *conf,
 	struct err *err)
 {
 	const struct model_link *link = port->link;
@@ -323,7 +323,7 @@ int port_conf_set(const struct model *model, const struct model_port *port,
 	if (r == 0)
 		r = check_vlans_exist(model, ret_conf, err);
 	if (r == 0)
-		r = check_wire_end(port, ret_conf, err);
+		r = check_link_end(port, ret_conf, err);
 	return r;
 }
 

@@ -362,7 +362,10 @@ static int clear_socket(const struct ctl_port *conf, struct err *err)
 {
 	int r = conf->mode == CTL_SOCK_SERVER ? unix_clear_dead(conf->path, "socket", err) : 0;
 
-	return r == -EADDRINUSE ? 0 : r;
+	if (r != -EADDRINUSE)
+		return r;
+	err_clear(err);
+	return 0;
 }
 
 static int probe(struct eth_port *ep, const struct eth_spec *spec, struct err *err)

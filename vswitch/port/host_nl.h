@@ -55,6 +55,6 @@ int host_nl_talk(struct host_nl *nl, host_nl_fn *fn, void *ctx, struct err *err,
 	...) __attribute__((format(printf, 5, 6)));
 
 /** Say what is missing: the hint of -EPERM and -EACCES. Other codes are left alone. */
-void host_nl_hint(struct err *err, int code);
+void host_nl_hint(struct err *err, int r);
 
 #endif
