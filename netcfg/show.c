@@ -2,6 +2,7 @@
 
 #include "ctl_codec.h"
 #include "str.h"
+#include "width.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <strings.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
-#include <wchar.h>
 
 /* No column is cut to less than this. */
 #define MIN_CUT 6
@@ -262,34 +262,6 @@ static bool use_color(const struct show *show)
 	return isatty(fileno(show->out));
 }
 
-/* Columns of a terminal that the first size bytes of text take: at most max of them. ret_size is
- * how many bytes those are. What is no UTF-8 counts a column a byte. */
-static size_t text_width(const char *text, size_t max, size_t *ret_size)
-{
-	size_t width = 0, at = 0, left = strlen(text);
-	mbstate_t state = {0};
-
-	while (at < left) {
-		wchar_t wide;
-		size_t n = mbrtowc(&wide, text + at, left - at, &state);
-		int columns = 1;
-
-		if (n == 0 || n > left - at) {
-			n = 1;
-			state = (mbstate_t){0};
-		} else {
-			columns = wcwidth(wide) < 0 ? 1 : wcwidth(wide);
-		}
-		if (width + (size_t)columns > max)
-			break;
-		width += (size_t)columns;
-		at += n;
-	}
-	if (ret_size)
-		*ret_size = at;
-	return width;
-}
-
 /* Of the terminal; SIZE_MAX where the rows go elsewhere. */
 static size_t terminal_width(const struct show *show)
 {
@@ -305,14 +277,14 @@ static void draw_cell(const struct show *show, const char *cell, const struct sh
 	size_t width, bool last, bool colored)
 {
 	const char *color = colored ? color_of(cell) : NULL;
-	size_t size, shown = text_width(cell, width, &size);
-	bool cut = cell[size];
-	int pad = (int)(width - shown);
+	size_t shown, size;
+	bool is_cut;
+	int pad;
 
-	if (cut) /* its last column is the mark's */
-		shown = text_width(cell, width - 1, &size);
+	size = width_fit(cell, strlen(cell), width, &shown, &is_cut);
+	pad = (int)(width - shown - is_cut);
 	fprintf(show->out, "%*s%s%.*s%s%s", col->right ? pad : 0, "", color ? color : "", (int)size,
-		cell, cut ? "…" : "", color ? "\033[0m" : "");
+		cell, is_cut ? "…" : "", color ? "\033[0m" : "");
 	if (!last)
 		fprintf(show->out, "%*s", (col->right ? 0 : pad) + 2, "");
 }
@@ -375,8 +347,11 @@ static int draw_table(const struct show *show, struct err *err)
 
 		widths[i] = header ? strlen(show->cols[col].title) : 0;
 		for (size_t l = 0; l < show->n_lines; l++) {
-			size_t width = text_width(show->lines[l].cells[col], SIZE_MAX, NULL);
+			const char *cell = show->lines[l].cells[col];
+			size_t width;
+			bool is_cut;
 
+			(void)width_fit(cell, strlen(cell), SIZE_MAX, &width, &is_cut);
 			if (width > widths[i])
 				widths[i] = width;
 		}

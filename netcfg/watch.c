@@ -1,5 +1,7 @@
 #include "watch.h"
 
+#include "width.h"
+
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,7 +10,6 @@
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
-#include <wchar.h>
 
 #define MAX_WORDS 64
 #define MAX_FRAME (1 << 20) /* no terminal shows more */
@@ -18,45 +19,14 @@
 
 /* Drawing */
 
-/* Bytes of the next character or escape sequence of len bytes, and the columns that it takes. */
-static size_t next_part(const char *text, size_t len, mbstate_t *state, unsigned *ret_cols)
-{
-	wchar_t wide;
-	size_t n;
-
-	*ret_cols = 0;
-	if (text[0] == '\033' && len > 1 && text[1] == '[') { /* CSI: a letter ends it */
-		for (n = 2; n < len && !(text[n] >= '@' && text[n] <= '~'); n++)
-			;
-		return n < len ? n + 1 : len;
-	}
-	n = mbrtowc(&wide, text, len, state);
-	if (n == 0 || n > len) {
-		*state = (mbstate_t){0};
-		*ret_cols = 1;
-		return 1;
-	}
-	*ret_cols = wcwidth(wide) < 0 ? 1 : (unsigned)wcwidth(wide);
-	return n;
-}
-
 /* As much of a line as fits, and a mark where that is not all; what is behind it is erased. */
 static void draw_line(FILE *out, const char *line, size_t len, unsigned cols)
 {
-	unsigned width = 0, part;
-	size_t fits = 0, n;
-	mbstate_t state = {0};
+	size_t width;
+	bool is_cut;
 
-	for (size_t at = 0; at < len && width <= cols; at += n) {
-		n = next_part(line + at, len - at, &state, &part);
-		width += part;
-		if (width < cols)
-			fits = at + n; /* with room for the mark */
-	}
-	if (width <= cols)
-		fits = len;
-	fwrite(line, 1, fits, out);
-	if (width > cols)
+	fwrite(line, 1, width_fit(line, len, cols, &width, &is_cut), out);
+	if (is_cut)
 		fputs("\033[0m…", out);
 	fputs("\033[K\n", out);
 }
