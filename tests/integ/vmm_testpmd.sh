@@ -8,11 +8,11 @@ require vmm dpdk-testpmd python3
 begin
 pmd_up
 vm h1 52:54:00:00:00:01 10.0.0.1/24 "vhost-user=$T/t1.sock,mode=client"
-# Both the back-end and the second guest poll: the first boots slowly beside them.
+expect 'the guest boots' booted h1
+# It polls, as the back-end does: beside both of them the first guest would boot slowly.
 start echo vmm run --name echo --memory 32M --kernel "$BUILD/tools/nfguest/nfguest" \
 	--cmdline 'mode=echo ip=10.0.0.2' --rng off --serial stdio \
 	--net "vhost-user=$T/t2.sock,mac=52:54:00:00:00:02,mode=server"
-expect 'the guest boots' booted h1
 reach() {
 	ask "$T/h1.console" ping -c1 -W5 10.0.0.2
 }
