@@ -133,8 +133,10 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 
 			for (unsigned q = 0; qs && q < qs->n + qs->n_disabled; q++) {
 				if (*worker++ == w)
-					*next++ = (struct dp_rx){
-						qs->rx[q], id, qs->pair[q], q >= qs->n};
+					*next++ = (struct dp_rx){.queue = qs->rx[q],
+						.port_id = id,
+						.pair = qs->pair[q],
+						.is_disabled = q >= qs->n};
 			}
 		}
 		s->dp.workers[w].n_rx = (uint16_t)(next - s->dp.workers[w].rx);

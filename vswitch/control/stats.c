@@ -75,6 +75,8 @@ void stats_add(struct dp_counters *sum, const struct dp_counters *from)
 	sum->tx_multicast += from->tx_multicast;
 	sum->tx_broadcast += from->tx_broadcast;
 	sum->copies += from->copies;
+	sum->held += from->held;
+	sum->released += from->released;
 	for (unsigned i = 0; i < DROP_N_REASONS; i++)
 		sum->drops[i] += from->drops[i];
 }

@@ -3,8 +3,9 @@
  *
  * Written by that worker only, plain stores; the control thread adds the workers up. So no atomic
  * and no shared cache line is in the way of a frame. Invariant, per worker and in sum over ports:
- *   rx_frames + copies = tx_frames + every drop
- * where copies are the frames that a flood or a software segmentation added. What the host's kernel
+ *   rx_frames + copies = tx_frames + every drop + held - released
+ * where copies are the frames that a flood or a software segmentation added, and held ones are in
+ * nobody's queue for a while until they are released and go on. What the host's kernel
  * dropped on the way to a port is no worker's: control adds it to rx_frames and to
  * drops[RX_HOST_FULL] (port_missed()), so that the sum holds and a frame in is one that was sent to
  * the port.
@@ -27,6 +28,8 @@ struct dp_counters {
 	uint64_t tx_multicast;
 	uint64_t tx_broadcast;
 	uint64_t copies;
+	uint64_t held;
+	uint64_t released;
 	uint64_t drops[DROP_N_REASONS];
 };
 

@@ -82,7 +82,8 @@ struct burst {
 	struct frame *frames; /* frames[FRAME_BURST] */
 	uint64_t bytes;
 	uint32_t min_len, max_len;
-	uint32_t bits; /* every frame's first address byte, and (hdr.flags | hdr.gso_type) << 8 */
+	uint32_t bits;   /* every frame's first address byte, and (hdr.flags | hdr.gso_type) << 8 */
+	uint64_t tagged; /* of frames that were held on the way to a port: leave with a tag */
 };
 
 /** None of the frames asks for an offload or has a group address. */

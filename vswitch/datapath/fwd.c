@@ -3,6 +3,7 @@
 #include "offload.h"
 #include "tag.h"
 
+#include <rte_cycles.h>
 #include <string.h>
 
 /* 01:80:c2:00:00:00-0f: IEEE 802.1Q-2018, table 8-1 "reserved addresses". */
@@ -55,7 +56,8 @@ struct pass {
 	const struct dp_snapshot *snapshot;
 	const struct dp_port *port; /* where it came from */
 	struct dp_counters *counters;
-	bool is_disabled; /* its queue */
+	const struct stage *stages; /* to pass first; NULL: none */
+	bool is_disabled;           /* its queue */
 	bool takes_untagged;
 	bool has_tags; /* a tag was taken off some frame */
 	uint64_t todo; /* frames still to be decided about */
@@ -367,6 +369,23 @@ static enum drop_reason port_obstacle(const struct dp_port *port)
 	return port->bridge ? TAG_PASS : DROP_RX_NO_BRIDGE;
 }
 
+/* Have the frames of mask pass stages of a port. Returns those that did. */
+static __attribute__((noinline)) uint64_t run_stages(struct fwd *fwd, const struct pass *pass,
+	const struct stage *stages, const struct dp_port *port, uint64_t mask, uint64_t tagged,
+	bool is_egress)
+{
+	struct stage_ctx ctx = {.port = port,
+		.counters = &fwd->counters[port->id],
+		.frames = fwd->frames,
+		.flush = &fwd->flush,
+		.tagged = tagged,
+		.now_tsc = rte_rdtsc(),
+		.is_egress = is_egress,
+		.is_shared = pass->snapshot->n_workers > 1};
+
+	return stages_run(stages, &ctx, mask);
+}
+
 static void forward(struct fwd *fwd, struct pass *pass)
 {
 	enum drop_reason obstacle =
@@ -374,12 +393,34 @@ static void forward(struct fwd *fwd, struct pass *pass)
 
 	if (!pass->todo)
 		return;
-	if (obstacle != TAG_PASS)
+	if (obstacle != TAG_PASS) {
 		pass->counters->drops[obstacle] += (unsigned)__builtin_popcountll(pass->todo);
-	else if (pass->port->flags & DP_PORT_LINK)
+		return;
+	}
+	if (__builtin_expect(pass->stages != NULL, 0)) {
+		pass->may_wait = 0;
+		pass->todo = run_stages(fwd, pass, pass->stages, pass->port, pass->todo, 0, false);
+		if (!pass->todo)
+			return;
+	}
+	if (pass->port->flags & DP_PORT_LINK)
 		send_to(&fwd->out, pass->port->link_peer, pass->todo, 0);
 	else
 		forward_bridge(fwd, pass);
+}
+
+/* Frames that were held go on where they were taken. */
+static __attribute__((noinline)) void release(struct fwd *fwd, struct pass *pass,
+	const struct dp_rx *rx, unsigned n)
+{
+	pass->counters->released += n;
+	pass->todo = UINT64_MAX >> (FRAME_BURST - n);
+	if (rx->is_egress) {
+		send_to(&fwd->out, rx->port_id, pass->todo, fwd->burst.tagged);
+		return;
+	}
+	pass->stages = rx->resume;
+	forward(fwd, pass);
 }
 
 /* May a burst exceed what one is allowed to cost? Cheap. Few bytes cannot make many segments. */
@@ -433,25 +474,43 @@ struct waiting {
 	uint16_t ports[FRAME_BURST];
 };
 
+/* Have a port's frames pass its egress stages, or those that are left of them. */
+static void pass_egress(struct fwd *fwd, const struct pass *pass, const struct stage *stages,
+	struct delivery *job)
+{
+	job->frames = run_stages(fwd, pass, stages, &pass->snapshot->ports[job->port_id],
+		job->frames, job->tagged, true);
+	job->tagged &= job->frames;
+	if (stages->run)
+		job->may_wait = 0;
+}
+
 /* Deliver to every port that frames of the burst go to. */
-static void deliver_all(struct fwd *fwd, const struct pass *pass, uint16_t pair,
+static void deliver_all(struct fwd *fwd, const struct pass *pass, const struct dp_rx *rx,
 	struct waiting *ret_waiting)
 {
 	struct fwd_out *out = &fwd->out;
 	struct delivery job = {.snapshot = pass->snapshot,
 		.burst = &fwd->burst,
 		.flush = &fwd->flush,
-		.may_wait = pass->may_wait,
-		.pair = pair};
+		.pair = rx->pair};
 
 	ret_waiting->frames = 0;
 	for (unsigned i = 0; i < out->n_ports; i++) {
+		const struct stage *stages;
 		uint64_t mask;
 
 		job.port_id = out->ports[i];
 		job.frames = out->frames[job.port_id];
 		job.tagged = out->tagged[job.port_id];
+		job.may_wait = pass->may_wait;
 		out->frames[job.port_id] = out->tagged[job.port_id] = 0;
+		stages = rx->is_egress ? rx->resume : pass->snapshot->ports[job.port_id].egress;
+		if (__builtin_expect(stages != NULL, 0)) {
+			pass_egress(fwd, pass, stages, &job);
+			if (!job.frames)
+				continue;
+		}
 		mask = deliver(&fwd->deliver, &job);
 		ret_waiting->frames |= mask;
 		for (; mask; mask &= mask - 1)
@@ -460,19 +519,26 @@ static void deliver_all(struct fwd *fwd, const struct pass *pass, uint16_t pair,
 	out->n_ports = 0;
 }
 
+/* Frames came, and were counted, but go back to where they came from. */
+static void uncount(struct dp_counters *counters, const struct dp_rx *rx, const struct frame *frame)
+{
+	if (rx->resume) {
+		counters->released--;
+		return;
+	}
+	counters->rx_frames--;
+	counters->rx_bytes -= frame->len + (frame->rest_off == 12 ? 0 : TAG_LEN);
+}
+
 /* Put waiting frames at the end of the burst back and drop the others. Returns how many of the n
  * frames are done with. */
 static unsigned requeue(struct fwd *fwd, const struct dp_rx *rx, struct waiting *waiting,
 	unsigned n)
 {
-	struct dp_counters *counters = &fwd->counters[rx->port_id];
 	unsigned keep = n;
 
 	for (; keep && waiting->frames >> (keep - 1) & 1; keep--) {
-		const struct frame *frame = &fwd->frames[keep - 1];
-
-		counters->rx_frames--;
-		counters->rx_bytes -= frame->len + (frame->rest_off == 12 ? 0 : TAG_LEN);
+		uncount(&fwd->counters[rx->port_id], rx, &fwd->frames[keep - 1]);
 		waiting->frames &= ~(UINT64_C(1) << (keep - 1));
 	}
 	for (; waiting->frames; waiting->frames &= waiting->frames - 1)
@@ -489,8 +555,8 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	struct queue *q = rx->queue;
 	unsigned n;
 
-	/* A burst lists every port once, and the sender. */
-	if (!flush_has_room(&fwd->flush, DP_MAX_PORTS + 1))
+	/* A burst lists every port once, what holds its frames, and the sender. */
+	if (!flush_has_room(&fwd->flush, 2 * DP_MAX_PORTS + 2))
 		fwd_flush(fwd, snapshot);
 	n = receive(fwd, q);
 	STEP(rx_descs, steps_taken.descriptors);
@@ -502,11 +568,16 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	pass.port = &snapshot->ports[rx->port_id];
 	pass.counters = &fwd->counters[rx->port_id];
 	pass.is_disabled = rx->is_disabled;
-	pass.todo = inspect(fwd, n, q->rx_features, pass.counters);
 	pass.flood = 0;
 	pass.may_wait = queue_can_requeue(q) ? UINT64_MAX : 0;
-	forward(fwd, &pass);
-	deliver_all(fwd, &pass, rx->pair, &waiting);
+	if (__builtin_expect(rx->resume != NULL, 0)) {
+		release(fwd, &pass, rx, n);
+	} else {
+		pass.stages = pass.port->ingress;
+		pass.todo = inspect(fwd, n, q->rx_features, pass.counters);
+		forward(fwd, &pass);
+	}
+	deliver_all(fwd, &pass, rx, &waiting);
 	if (waiting.frames)
 		n = requeue(fwd, rx, &waiting, n);
 	/* Receivers first: the sender may reuse its buffers from here on. */

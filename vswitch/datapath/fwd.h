@@ -20,7 +20,10 @@
  * copies or sums up FWD_MAX_BYTES bytes for each. How many receivers there are is the operator's
  * choice. Frames of a host's device cannot go back: of them a burst is FRAME_BURST frames.
  *
- * Invariant, per worker: frames received + copies = frames sent + drops (counters.h).
+ * Stages stand in the way of a burst's frames where a port has any (stage.h). Frames that one of
+ * them held come back as bursts of their own (struct dp_rx, resume).
+ *
+ * Invariant, per worker: frames received + copies = frames sent + drops + held (counters.h).
  * Threads: a struct fwd belongs to one worker. Nothing here allocates, waits or fails.
  */
 #ifndef WEFT_VSWITCH_DATAPATH_FWD_H

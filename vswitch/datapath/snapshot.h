@@ -13,6 +13,7 @@
 #include "ether.h"
 #include "fdb.h"
 #include "queue.h"
+#include "stage.h"
 
 #include <stdalign.h>
 #include <stdbool.h>
@@ -42,7 +43,9 @@ struct dp_port {
 	alignas(64) struct queue *const *tx; /* to send to; tx[n_tx] */
 	const struct dp_bridge *bridge;      /* NULL: in none */
 	const struct vlan_set *vlans;        /* member VLANs, the bridge's limits applied */
-	uint32_t mtu;                        /* largest layer-3 packet, bytes */
+	const struct stage *ingress;         /* NULL: none */
+	const struct stage *egress;
+	uint32_t mtu; /* largest layer-3 packet, bytes */
 	uint16_t pvid;
 	uint16_t n_tx;      /* 0: not running */
 	uint16_t link_peer; /* DP_NO_PORT: the link is down */
@@ -54,9 +57,13 @@ _Static_assert(sizeof(struct dp_port) == 64, "what a frame needs of a port is on
 /** One queue to receive frames from. */
 struct dp_rx {
 	struct queue *queue;
+	/* Of frames that were held: the stages behind the one that took them, at least the end of
+	 * the list. NULL: the frames come from the port's peer. */
+	const struct stage *resume;
 	uint16_t port_id;
 	uint16_t pair;    /* its number at the port: frames of one queue stay in one queue */
 	bool is_disabled; /* what is received is dropped */
+	bool is_egress;   /* they were held on the way to the port */
 };
 
 struct dp_snapshot {

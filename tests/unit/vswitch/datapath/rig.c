@@ -291,8 +291,8 @@ bool rig_counts_add_up(const struct rig *rig)
 	for (unsigned i = 0; i < rig->n_ports; i++) {
 		const struct dp_counters *c = &rig->counters[i];
 
-		in += c->rx_frames + c->copies;
-		out += c->tx_frames;
+		in += c->rx_frames + c->copies + c->released;
+		out += c->tx_frames + c->held;
 		for (unsigned r = 0; r < DROP_N_REASONS; r++)
 			out += c->drops[r];
 	}

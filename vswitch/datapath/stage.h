@@ -1,0 +1,62 @@
+/**
+ * stage: what stands in the way of a port's frames, beside forwarding them.
+ *
+ * A port has a list of ingress stages, which its frames pass before anything is decided about them,
+ * and one of egress stages, which they pass before they are sent to it. Limits, impairments,
+ * captures and mirrors are stages. A port without any has no list, and is asked once per burst.
+ *
+ * Data model. A list is an array that ends with a stage without a function. A stage is called for a
+ * burst, never for a frame, and answers with the frames that go on. Those that do not it has either
+ * dropped, and counted under a reason of its own (drop.h), or taken: copied to where they are held
+ *, and counted as held. Frames that were held go on behind the stage that took them
+ * (struct dp_rx, resume).
+ *
+ * What a stage sees. At ingress a frame is as it was received, tag and all, and the stage may
+ * change its header bytes. At egress it is canonical (frame.h), ctx->tagged says which frames get a
+ * tag, and since others may get the same frame, a stage changes a copy, never the frame. Frames
+ * with stages do not wait in the queue that they came from: they would pass the stages twice.
+ *
+ * Threads: any worker, several at once for one port; so what a stage remembers from burst to burst
+ * is behind a lock where there are several workers (ctx->is_shared, spin.h). Life cycle: conf is
+ * part of the snapshot, as the list is; what it points to lives as long. Limits: a stage does a
+ * bounded amount of work for each frame, and none of what check-hotpath refuses.
+ */
+#ifndef WEFT_VSWITCH_DATAPATH_STAGE_H
+#define WEFT_VSWITCH_DATAPATH_STAGE_H
+
+#include "counters.h"
+#include "frame.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct dp_port;
+struct flush;
+
+/** A burst on its way through the stages of a port. */
+struct stage_ctx {
+	const struct dp_port *port;
+	struct dp_counters *counters; /* of the port */
+	struct frame *frames;         /* frames[FRAME_BURST] */
+	struct flush *flush;          /* where queues are listed that the stage sent to */
+	uint64_t tagged;              /* egress: leave with a tag */
+	uint64_t now_tsc;
+	bool is_egress;
+	bool is_shared; /* there are several workers */
+};
+
+struct stage {
+	/** Returns those of the frames of mask that go on. NULL: the list ends here. */
+	uint64_t (*run)(struct stage_ctx *ctx, const void *conf, uint64_t mask);
+	const void *conf;
+};
+
+/** Returns those of mask that pass all stages. */
+static inline uint64_t stages_run(const struct stage *stages, struct stage_ctx *ctx, uint64_t mask)
+{
+	for (; mask && stages->run; stages++)
+		mask = stages->run(ctx, stages->conf, mask);
+	return mask;
+}
+
+#endif
