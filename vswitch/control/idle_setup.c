@@ -7,6 +7,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+/* How long before a held frame is due a worker wakes up. */
+#define EARLY_US 50
+
 static int watch_fd(struct idle *idle, int fd)
 {
 	struct epoll_event event = {.events = EPOLLIN | EPOLLET};
@@ -14,12 +17,15 @@ static int watch_fd(struct idle *idle, int fd)
 	return epoll_ctl(idle->epoll_fd, EPOLL_CTL_ADD, fd, &event);
 }
 
-int idle_init(struct idle *idle)
+int idle_init(struct idle *idle, uint64_t tsc_per_us)
 {
 	int r = 0;
 
 	atomic_store(&idle->n_unwatched, 0);
 	idle->nap_ns = IDLE_FIRST_NAP_NS;
+	idle->due_tsc = UINT64_MAX;
+	idle->ns_per_tsc = (UINT64_C(1000) << 32) / tsc_per_us;
+	idle->early_tsc = EARLY_US * tsc_per_us;
 	idle->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (idle->epoll_fd < 0)
 		r = -errno;

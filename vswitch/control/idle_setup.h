@@ -10,7 +10,7 @@
 #include "datapath/idle.h"
 
 /** 0 or -errno; done accepts a struct that init failed on. */
-int idle_init(struct idle *idle);
+int idle_init(struct idle *idle, uint64_t tsc_per_us);
 void idle_done(struct idle *idle);
 /** Watch what wakes the worker of a queue, or no longer. */
 void idle_watch(struct idle *idle, struct queue *q);

@@ -79,7 +79,7 @@ static int create_worker(struct worker_pool *pool, unsigned index, struct worker
 	fwd_init(worker->fwd, worker->counters, &worker->events,
 		pool->tsc_per_us * LEARN_INTERVAL_US, pool->tsc_per_us * BACKPRESSURE_TIMEOUT_US);
 	r = notify_init(&worker->fwd->flush.calls);
-	return r ? r : idle_init(&worker->idle);
+	return r ? r : idle_init(&worker->idle, pool->tsc_per_us);
 }
 
 static int start_worker(struct worker *worker, const int *cpu)

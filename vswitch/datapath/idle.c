@@ -1,11 +1,16 @@
 #include "idle.h"
 
+#include "hold.h"
 #include "sys.h"
+
+#include <rte_cycles.h>
 
 /* Events are thrown away: what woke us is found by looking at the rings. */
 #define IDLE_EVENTS 16
 /* Naps between polls: what a frame waits for at most, after the longest (IDLE_FIRST_NAP_NS). */
 #define IDLE_LAST_NAP_NS 400000
+/* No sleep is longer, so that its length in ns fits. */
+#define IDLE_MAX_SLEEP_NS 1000000000
 
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 {
@@ -14,23 +19,52 @@ bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 	/* Asking for a kick comes before looking; the driver publishes before it reads whether we
 	 * asked. One of us sees the other; without this fence a frame could wait for the next. */
 	atomic_thread_fence(memory_order_seq_cst);
-	for (unsigned i = 0; i < n_rx; i++)
+	idle->due_tsc = UINT64_MAX;
+	for (unsigned i = 0; i < n_rx; i++) {
+		uint64_t due_tsc;
+
 		if (queue_pending(rx[i].queue))
 			return false;
-	return true;
+		due_tsc = rx[i].resume ? hold_due_tsc(rx[i].queue) : UINT64_MAX;
+		idle->due_tsc = due_tsc < idle->due_tsc ? due_tsc : idle->due_tsc;
+	}
+	return idle->due_tsc == UINT64_MAX || idle->due_tsc > rte_rdtsc() + idle->early_tsc;
+}
+
+/* How long to sleep for held frames. */
+static long until_due_ns(const struct idle *idle)
+{
+	uint64_t end_tsc = idle->due_tsc - idle->early_tsc, now_tsc = rte_rdtsc(), tsc;
+
+	tsc = end_tsc > now_tsc ? end_tsc - now_tsc : 0;
+	if (tsc >> 32)
+		return IDLE_MAX_SLEEP_NS - 1;
+	tsc = tsc * idle->ns_per_tsc >> 32;
+	return tsc < IDLE_MAX_SLEEP_NS - 1 ? (long)tsc : IDLE_MAX_SLEEP_NS - 1;
 }
 
 bool idle_wait(struct idle *idle)
 {
 	struct epoll_event events[IDLE_EVENTS];
-	struct timespec nap = {0, idle->nap_ns};
 	bool polled = atomic_load_explicit(&idle->n_unwatched, memory_order_relaxed);
-	int n = sys_sleep(idle->epoll_fd, events, IDLE_EVENTS, polled ? &nap : NULL);
+	bool holds = idle->due_tsc != UINT64_MAX, is_due = false;
+	struct timespec nap = {0, idle->nap_ns};
+	int n;
 
+	if (holds) {
+		long due_ns = until_due_ns(idle);
+
+		is_due = !polled || due_ns <= nap.tv_nsec;
+		nap.tv_nsec = is_due ? due_ns : nap.tv_nsec;
+	}
+	n = sys_sleep(idle->epoll_fd, events, IDLE_EVENTS, polled || holds ? &nap : NULL);
+	idle->due_tsc = UINT64_MAX; /* until it is asked for again */
 	if (n) {
 		idle->nap_ns = IDLE_FIRST_NAP_NS;
 		return true;
 	}
+	if (is_due)
+		return true;
 	idle->nap_ns = 2 * idle->nap_ns < IDLE_LAST_NAP_NS ? 2 * idle->nap_ns : IDLE_LAST_NAP_NS;
 	return false;
 }

@@ -8,7 +8,7 @@
  * Data model. A list is an array that ends with a stage without a function. A stage is called for a
  * burst, never for a frame, and answers with the frames that go on. Those that do not it has either
  * dropped, and counted under a reason of its own (drop.h), or taken: copied to where they are held
- *, and counted as held. Frames that were held go on behind the stage that took them
+ * (hold.h), and counted as held. Those go on behind the stage that took them when they are released
  * (struct dp_rx, resume).
  *
  * What a stage sees. At ingress a frame is as it was received, tag and all, and the stage may

@@ -95,6 +95,7 @@ void *worker_main(void *arg)
 	struct worker_shared *shared = worker->shared;
 	uint64_t last_tsc = worker->now_tsc = rte_rdtsc();
 
+	sys_sleep_exactly();
 	rte_rcu_qsbr_thread_online(shared->qsbr, worker->index);
 	while (!atomic_load_explicit(&shared->stop, memory_order_relaxed)) {
 		const struct dp_snapshot *snapshot =

@@ -1,0 +1,74 @@
+/**
+ * hold: frames that are held until they are due.
+ *
+ * What delays frames, or lets them go no faster than a rate, copies them here, each with the moment
+ * at which it is due. They leave in the order in which they came: one that is due earlier than the
+ * frame before it waits for that one. Then they go on behind the stage that held them (stage.h), as
+ * a burst of the worker that has the hold.
+ *
+ * Data model. A ring of bytes, in which each frame takes what it needs and no more: so the memory
+ * is what a link of that bandwidth and delay has in flight. Positions only grow; tail is where the
+ * next frame goes, head the first that is not done with. A frame lies in one piece; where the end
+ * of the ring is too near, an empty record fills it. The ring is seen as two queues (queue.h):
+ *
+ *     stage, hold_add() -> in: flush publishes, notify_fd wakes
+ *                          out: rx, requeue, rx_done -> worker
+ *
+ * A copy keeps the frame's form: canonical, or as it was received; its offloads; and whether it is
+ * to leave with a tag.
+ *
+ * Threads: hold_add() and what is said of `in` by any worker, under in.tx_lock where there are
+ * several; `out` by one worker. Both may read the other side's position, which is behind the truth
+ * at worst. Life cycle: control/hold_setup.h; a hold is in the snapshot as a row of one worker
+ * (struct dp_rx) as long as anything can be in it. Limits: the size of the ring, and max_frames; a
+ * frame of FRAME_MAX_LEN fits into HOLD_MIN_SIZE with another one.
+ */
+#ifndef WEFT_VSWITCH_DATAPATH_HOLD_H
+#define WEFT_VSWITCH_DATAPATH_HOLD_H
+
+#include "queue.h"
+
+#define HOLD_MIN_SIZE (256u << 10)
+
+struct hold {
+	struct queue in, out;
+	/* Fixed. */
+	uint8_t *bytes; /* bytes[size] */
+	uint64_t size;  /* a power of two */
+	/* Of who adds. */
+	alignas(64) uint64_t tail;
+	uint64_t seen_head;
+	uint64_t n_added;
+	_Atomic uint64_t max_frames; /* control may change it */
+	_Atomic uint64_t published;  /* tail, as of the last flush */
+	/* Of the worker that has it. */
+	alignas(64) uint64_t next; /* the first that rx has not returned */
+	unsigned n_received;
+	uint64_t ends[FRAME_BURST]; /* where each frame between rx and rx_done ends */
+	_Atomic uint64_t head;
+	_Atomic uint64_t n_released;
+	/* It sleeps, and nothing was held when it went to sleep. */
+	alignas(64) _Atomic bool wants_wakeup;
+};
+
+extern const struct queue_ops hold_in_ops, hold_out_ops;
+
+/**
+ * Hold a copy of a frame until due_tsc; in.tx_lock is held where there are several workers, and
+ * `in` has to be flushed. Returns the copy's bytes, header bytes first, which may be changed until
+ * then, or NULL: there is no room, or max_frames are held.
+ */
+uint8_t *hold_add(struct hold *hold, const struct frame *frame, bool is_tagged, uint64_t due_tsc);
+
+/** Is every frame that was added done with? For who adds. */
+static inline bool hold_is_empty(struct hold *hold)
+{
+	if (hold->seen_head != hold->tail)
+		hold->seen_head = atomic_load_explicit(&hold->head, memory_order_acquire);
+	return hold->seen_head == hold->tail;
+}
+
+/** When the first frame is due; UINT64_MAX: there is none. For who has `out`. */
+uint64_t hold_due_tsc(struct queue *out);
+
+#endif
