@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static int open_switch(const struct opts *opts, struct ctl_client **ret_client, struct err *err)
@@ -77,9 +76,7 @@ static int print_event(void *ctx, const void *row)
 {
 	const struct watch *watch = ctx;
 	const struct ctl_event *event = row;
-	time_t seconds = (time_t)(event->time_ns / 1000000000);
-	char when[32] = "";
-	struct tm tm;
+	char when[SHOW_TIME_SIZE];
 
 	if (strcmp(event->object, watch->object) ||
 		(watch->name[0] && strcmp(event->name, watch->name)))
@@ -92,9 +89,9 @@ static int print_event(void *ctx, const void *row)
 		json_decref(json);
 		printf("\n");
 	} else {
-		if (watch->opts->timestamp && localtime_r(&seconds, &tm))
-			(void)strftime(when, sizeof(when), "%F %T ", &tm);
-		printf("%s%s %s %s%s%s\n", when, event->object, event->name, event->event,
+		if (watch->opts->timestamp)
+			printf("%s ", show_time(when, (time_t)(event->time_ns / 1000000000)));
+		printf("%s %s %s%s%s\n", event->object, event->name, event->event,
 			event->detail[0] ? ": " : "", event->detail);
 	}
 	fflush(stdout);

@@ -6,6 +6,7 @@
 #include "proc.h"
 #include "rundir.h"
 #include "str.h"
+#include "width.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define START_TIMEOUT_MS 30000
@@ -397,9 +397,8 @@ struct waiting {
 static void tell_progress(struct waiting *w)
 {
 	const char *waiting[TOPO_MAX_NODES];
-	struct winsize size = {.ws_col = 80};
 	uint64_t now_ns = ev_now_ns();
-	unsigned n_waiting = 0;
+	unsigned n_waiting = 0, rows, cols;
 	char text[256];
 
 	if (!w->progress || now_ns < w->told_ns + NSEC_PER_SEC)
@@ -409,9 +408,9 @@ static void tell_progress(struct waiting *w)
 		if (node_is_ready(w->run_dir, w->names[i], NULL) <= 0)
 			waiting[n_waiting++] = w->names[i];
 	}
-	(void)ioctl(fileno(w->progress), TIOCGWINSZ, &size);
+	(void)width_of_terminal(fileno(w->progress), &rows, &cols);
 	node_progress_text(text, sizeof(text), waiting, n_waiting, w->n,
-		(now_ns - w->begin_ns) / NSEC_PER_SEC, size.ws_col ? size.ws_col : 80);
+		(now_ns - w->begin_ns) / NSEC_PER_SEC, cols);
 	fprintf(w->progress, "\r%s\033[K", text);
 	fflush(w->progress);
 	w->is_shown = true;

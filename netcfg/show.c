@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 /* No column is cut to less than this. */
@@ -76,6 +75,15 @@ json_t *show_msg(const struct ctl_struct *schema, const void *msg)
 	row = json_loads(text, 0, NULL);
 	free(text);
 	return row;
+}
+
+const char *show_time(char buf[SHOW_TIME_SIZE], time_t when)
+{
+	struct tm tm;
+
+	if (!localtime_r(&when, &tm) || !strftime(buf, SHOW_TIME_SIZE, "%F %T", &tm))
+		buf[0] = '\0';
+	return buf;
 }
 
 static char *value_text(const json_t *value)
@@ -265,12 +273,9 @@ static bool use_color(const struct show *show)
 /* Of the terminal; SIZE_MAX where the rows go elsewhere. */
 static size_t terminal_width(const struct show *show)
 {
-	struct winsize size;
+	unsigned rows, cols;
 
-	if (!isatty(fileno(show->out)) || ioctl(fileno(show->out), TIOCGWINSZ, &size) < 0 ||
-		!size.ws_col)
-		return SIZE_MAX;
-	return size.ws_col;
+	return width_of_terminal(fileno(show->out), &rows, &cols) ? cols : SIZE_MAX;
 }
 
 static void draw_cell(const struct show *show, const char *cell, const struct show_column *col,

@@ -22,6 +22,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <time.h>
 
 #define SHOW_JSON_VERSION 1
 #define SHOW_MAX_COLUMNS  16
@@ -57,5 +58,9 @@ int show_discard(struct show *show);
 bool show_is_text(const struct show *show);
 /** The present fields of a control message as a JSON object (new reference, or NULL). */
 json_t *show_msg(const struct ctl_struct *schema, const void *msg);
+
+#define SHOW_TIME_SIZE 32
+/** Local date and time, "2026-01-31 12:34:56"; "" where there is none. Returns buf. */
+const char *show_time(char buf[SHOW_TIME_SIZE], time_t when);
 
 #endif

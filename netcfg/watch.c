@@ -1,21 +1,18 @@
 #include "watch.h"
 
+#include "show.h"
 #include "width.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #define MAX_WORDS 64
 #define MAX_FRAME (1 << 20) /* no terminal shows more */
-/* Of a terminal that does not tell. */
-#define ROWS 24
-#define COLS 80
 
 /* Drawing */
 
@@ -96,15 +93,6 @@ static char *read_all(int fd)
 	return text;
 }
 
-static void now_text(char *buf, size_t size)
-{
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (!localtime_r(&now, &tm) || !strftime(buf, size, "%F %T", &tm))
-		buf[0] = '\0';
-}
-
 static void make_title(const struct opts *opts, char **words, unsigned n, char *buf, size_t size)
 {
 	size_t used = (size_t)snprintf(buf, size, "every %g s: netcfg", opts->watch_s);
@@ -116,10 +104,10 @@ static void make_title(const struct opts *opts, char **words, unsigned n, char *
 static int show_in_place(const struct opts *opts, char **words, unsigned n, watch_run_fn *run,
 	const char *title)
 {
-	struct winsize size = {.ws_row = ROWS, .ws_col = COLS};
 	struct opts of_frame = *opts;
 	int fd = memfd_create("watch", MFD_CLOEXEC), code;
-	char when[32], *text;
+	char when[SHOW_TIME_SIZE], *text;
+	unsigned rows, cols;
 
 	if (fd < 0)
 		return run(opts, words, n);
@@ -129,25 +117,23 @@ static int show_in_place(const struct opts *opts, char **words, unsigned n, watc
 	code = run_into(fd, &of_frame, words, n, run);
 	text = read_all(fd);
 	close(fd);
-	(void)ioctl(STDOUT_FILENO, TIOCGWINSZ, &size);
-	now_text(when, sizeof(when));
+	(void)width_of_terminal(STDOUT_FILENO, &rows, &cols);
 	if (code == EXIT_USAGE)
 		fputs(text ? text : "", stderr); /* of no use to look at again */
 	else
-		watch_draw(stdout, title, when, text ? text : "", size.ws_row ? size.ws_row : ROWS,
-			size.ws_col ? size.ws_col : COLS);
+		watch_draw(stdout, title, show_time(when, time(NULL)), text ? text : "", rows,
+			cols);
 	free(text);
 	return code;
 }
 
 static int append(const struct opts *opts, char **words, unsigned n, watch_run_fn *run)
 {
-	char when[32];
+	char when[SHOW_TIME_SIZE];
 	int r;
 
-	now_text(when, sizeof(when));
 	if (opts->timestamp && !opts->json)
-		printf("%s\n", when);
+		printf("%s\n", show_time(when, time(NULL)));
 	r = run(opts, words, n);
 	fflush(stdout);
 	return r;

@@ -1,6 +1,10 @@
 #include "width.h"
 
+#include <sys/ioctl.h>
 #include <wchar.h>
+
+#define ROWS 24
+#define COLS 80
 
 /* Bytes of the next character or escape sequence of len bytes, and the columns that it takes. */
 static size_t next_part(const char *text, size_t len, mbstate_t *state, size_t *ret_cols)
@@ -40,4 +44,14 @@ size_t width_fit(const char *text, size_t len, size_t cols, size_t *ret_width, b
 	*ret_is_cut = width > cols;
 	*ret_width = *ret_is_cut ? before_mark : width;
 	return *ret_is_cut ? fits : len;
+}
+
+bool width_of_terminal(int fd, unsigned *ret_rows, unsigned *ret_cols)
+{
+	struct winsize size = {0};
+	bool is_known = !ioctl(fd, TIOCGWINSZ, &size) && size.ws_col;
+
+	*ret_rows = size.ws_row ? size.ws_row : ROWS;
+	*ret_cols = size.ws_col ? size.ws_col : COLS;
+	return is_known;
 }
