@@ -352,14 +352,17 @@ static int show_status(const struct opts *opts, const char *lab, const char *run
 
 struct labs {
 	const struct opts *opts;
+	const struct orphans *orphans;
 	unsigned n;
 	int code;
 };
 
-static int status_of(const struct opts *opts, const char *lab, struct err *err)
+/* orphans: of all labs, or of this one */
+static int status_of(const struct opts *opts, const char *lab, const struct orphans *orphans,
+	struct err *err)
 {
+	const struct orphans its = orphan_of_lab(orphans, lab);
 	char dir[RUNDIR_PATH_SIZE];
-	struct orphans orphans = {0};
 	struct actual actual = {0};
 	int r = rundir_path(opts, lab, dir, err);
 	bool well = false;
@@ -367,12 +370,9 @@ static int status_of(const struct opts *opts, const char *lab, struct err *err)
 	if (!r)
 		r = actual_read(dir, ACTUAL_LOOK_MS, &actual, err);
 	if (!r)
-		r = orphan_find(opts, lab, &orphans, err);
+		r = show_status(opts, lab, dir, &actual, &its, err);
 	if (!r)
-		r = show_status(opts, lab, dir, &actual, &orphans, err);
-	if (!r)
-		well = all_well(&actual, &orphans, dir);
-	orphan_done(&orphans);
+		well = all_well(&actual, &its, dir);
 	actual_done(&actual);
 	if (r)
 		return cmd_fail(err);
@@ -387,51 +387,55 @@ static int each_status(void *ctx, const char *lab)
 
 	if (labs->n++ && !labs->opts->json)
 		printf("\n");
-	r = status_of(labs->opts, lab, &err);
+	r = status_of(labs->opts, lab, labs->orphans, &err);
 	if (r)
 		labs->code = r;
 	return 0;
 }
 
 /* Labs that have daemons, and no run directory any more. */
-static int lost_labs(struct labs *labs, struct err *err)
+static void each_lost_lab(struct labs *labs)
 {
-	struct orphans orphans;
-	int r = orphan_find(labs->opts, NULL, &orphans, err);
+	const struct orphan *list = labs->orphans->list;
 
-	for (unsigned i = 0; i < orphans.n; i++) {
-		const char *lab = orphans.list[i].lab;
+	for (unsigned i = 0; i < labs->orphans->n; i++) {
 		char dir[RUNDIR_PATH_SIZE];
 
-		if ((!i || strcmp(orphans.list[i - 1].lab, lab) != 0) &&
-			!rundir_path(labs->opts, lab, dir, NULL) && access(dir, F_OK))
-			(void)each_status(labs, lab);
+		if ((!i || strcmp(list[i - 1].lab, list[i].lab) != 0) &&
+			!rundir_path(labs->opts, list[i].lab, dir, NULL) && access(dir, F_OK))
+			(void)each_status(labs, list[i].lab);
 	}
-	orphan_done(&orphans);
-	return r;
+}
+
+static int status_of_all(const struct opts *opts, const struct orphans *orphans, struct err *err)
+{
+	struct labs labs = {.opts = opts, .orphans = orphans};
+	int r = rundir_each_lab(opts, each_status, &labs);
+
+	if (r)
+		return EXIT_FAILED;
+	each_lost_lab(&labs);
+	if (labs.n)
+		return labs.code;
+	(void)err_set(err, -ENOENT, "no lab runs");
+	err_hint(err, "start one: `netcfg apply -f FILE`");
+	return cmd_fail(err);
 }
 
 int cmd_status(const struct opts *opts, const struct grammar_request *req)
 {
 	const char *arg = req->n_args ? req->args[0] : NULL;
-	struct labs labs = {.opts = opts};
+	bool is_one = arg || opts->lab || opts->file;
 	char lab[CTL_NAME_MAX + 1];
+	struct orphans orphans;
 	struct err err = {0};
-	int r;
+	int r = is_one ? lab_find(opts, arg, lab, &err) : 0;
 
-	if (arg || opts->lab || opts->file) {
-		r = lab_find(opts, arg, lab, &err);
-		if (r)
-			return err.code ? cmd_fail(&err) : EXIT_USAGE;
-		return status_of(opts, lab, &err);
-	}
-	r = rundir_each_lab(opts, each_status, &labs);
-	if (!r && lost_labs(&labs, &err))
+	if (r)
+		return err.code ? cmd_fail(&err) : EXIT_USAGE;
+	if (orphan_find(opts, is_one ? lab : NULL, &orphans, &err))
 		return cmd_fail(&err);
-	if (!labs.n) {
-		(void)err_set(&err, -ENOENT, "no lab runs");
-		err_hint(&err, "start one: `netcfg apply -f FILE`");
-		return cmd_fail(&err);
-	}
-	return r ? EXIT_FAILED : labs.code;
+	r = is_one ? status_of(opts, lab, &orphans, &err) : status_of_all(opts, &orphans, &err);
+	orphan_done(&orphans);
+	return r;
 }

@@ -161,6 +161,19 @@ int orphan_find(const struct opts *opts, const char *lab, struct orphans *ret_or
 	return r;
 }
 
+struct orphans orphan_of_lab(const struct orphans *orphans, const char *lab)
+{
+	struct orphans its = {0};
+
+	for (unsigned i = 0; i < orphans->n; i++) {
+		if (strcmp(orphans->list[i].lab, lab) != 0)
+			continue;
+		if (!its.n++)
+			its.list = &orphans->list[i];
+	}
+	return its;
+}
+
 unsigned orphan_names(const struct orphans *orphans, unsigned first, char *names, size_t size)
 {
 	unsigned i = first;

@@ -35,6 +35,8 @@ struct orphans {
 int orphan_find(const struct opts *opts, const char *lab, struct orphans *ret_orphans,
 	struct err *err);
 void orphan_done(struct orphans *orphans);
+/** Those of a lab among those of all labs, which they are borrowed from. */
+struct orphans orphan_of_lab(const struct orphans *orphans, const char *lab);
 /** "vswitch (12), a (13)": all of the lab of the first one. Returns how many they are. */
 unsigned orphan_names(const struct orphans *orphans, unsigned first, char *names, size_t size);
 /** Are there none? 0, or -EBUSY with err naming those of one lab and how they are ended. */
