@@ -161,10 +161,12 @@ struct ctl_struct {
 	const struct ctl_struct T##_schema = {                                 \
 		#T, sizeof(struct T), T##_fields, sizeof(T##_fields) / sizeof(T##_fields[0])}
 
-/** Presence. CTL_HAS(req, ctl_port, tag); CTL_SET(req, ctl_port, tag, 10). */
+/** Presence, as a bit of the member `set`. CTL_HAS(req, ctl_port, tag); CTL_SET(req, ctl_port, tag,
+ *  10). */
+#define CTL_BIT(T, field)             (UINT64_C(1) << (T##__##field))
 #define CTL_HAS(msg, T, field)        ((msg)->set >> (T##__##field) & 1)
-#define CTL_MARK(msg, T, field)       ((msg)->set |= UINT64_C(1) << (T##__##field))
-#define CTL_UNMARK(msg, T, field)     ((msg)->set &= ~(UINT64_C(1) << (T##__##field)))
+#define CTL_MARK(msg, T, field)       ((msg)->set |= CTL_BIT(T, field))
+#define CTL_UNMARK(msg, T, field)     ((msg)->set &= ~CTL_BIT(T, field))
 #define CTL_SET(msg, T, field, value) ((msg)->field = (value), CTL_MARK(msg, T, field))
 /** Copies at most sizeof(field) - 1 bytes. */
 #define CTL_SET_STR(msg, T, field, text) \

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BIT(field) (UINT64_C(1) << (ctl_port__##field))
-
 /* What the rows of ctl_port's table do not say: which fields a type cannot be without. */
 struct type_row {
 	const char *article;
@@ -23,18 +21,21 @@ struct type_row {
 
 /* By enum ctl_port_type. */
 static const struct type_row rows[] = {
-	[CTL_PORT_VHOST_USER] = {"a", BIT(path), 0, "add path SOCKET"},
-	[CTL_PORT_NIC] = {"a", BIT(dev), 0,
+	[CTL_PORT_VHOST_USER] = {"a", CTL_BIT(ctl_port, path), 0, "add path SOCKET"},
+	[CTL_PORT_NIC] = {"a", CTL_BIT(ctl_port, dev), 0,
 		"add dev INTERFACE or dev PCI-ADDRESS, such as enp5s0f0 or 0000:05:00.0"},
-	[CTL_PORT_AF_XDP] = {"an", BIT(dev), 0, "add dev INTERFACE, such as enp5s0f0"},
-	[CTL_PORT_AF_PACKET] = {"an", BIT(dev), 0, "add dev INTERFACE, such as enp5s0f0"},
+	[CTL_PORT_AF_XDP] = {"an", CTL_BIT(ctl_port, dev), 0,
+		"add dev INTERFACE, such as enp5s0f0"},
+	[CTL_PORT_AF_PACKET] = {"an", CTL_BIT(ctl_port, dev), 0,
+		"add dev INTERFACE, such as enp5s0f0"},
 	[CTL_PORT_TAP] = {"a", 0, 0, ""},
-	[CTL_PORT_VETH] = {"a", BIT(netns) | BIT(peer), 0,
+	[CTL_PORT_VETH] = {"a", CTL_BIT(ctl_port, netns) | CTL_BIT(ctl_port, peer), 0,
 		"add netns NAMESPACE and peer INTERFACE, such as netns blue peer eth0"},
-	[CTL_PORT_PCAP] = {"a", 0, BIT(rx_file) | BIT(tx_file),
+	[CTL_PORT_PCAP] = {"a", 0, CTL_BIT(ctl_port, rx_file) | CTL_BIT(ctl_port, tx_file),
 		"add rx-file FILE to replay, tx-file FILE to record, or both"},
-	[CTL_PORT_MEMIF] = {"a", BIT(path), 0, "add path SOCKET"},
-	[CTL_PORT_DPDK] = {"a", BIT(devargs), 0, "add devargs ARGUMENTS, such as net_ring0"},
+	[CTL_PORT_MEMIF] = {"a", CTL_BIT(ctl_port, path), 0, "add path SOCKET"},
+	[CTL_PORT_DPDK] = {"a", CTL_BIT(ctl_port, devargs), 0,
+		"add devargs ARGUMENTS, such as net_ring0"},
 };
 
 /* The fields that one of these types takes, and not every type does. */
@@ -73,8 +74,9 @@ void port_type_complete(struct ctl_port *conf)
 	uint64_t takes = port_type_takes(conf->type);
 
 	/* Who says nothing of a loop may have nothing that is replayed. */
-	ctl_fill_defaults(&ctl_port_schema, conf, takes & ~BIT(loop));
-	if ((takes & BIT(dev)) && makes_dev(conf->type) && !CTL_HAS(conf, ctl_port, dev))
+	ctl_fill_defaults(&ctl_port_schema, conf, takes & ~CTL_BIT(ctl_port, loop));
+	if ((takes & CTL_BIT(ctl_port, dev)) && makes_dev(conf->type) &&
+		!CTL_HAS(conf, ctl_port, dev))
 		CTL_SET_STR(conf, ctl_port, dev, conf->name);
 }
 

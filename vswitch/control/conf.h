@@ -12,9 +12,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** Bit of field f of message T in its `set`. */
-#define CONF_BIT(T, f) (UINT64_C(1) << (T##__##f))
-
 /**
  * Refuse a request that has fields of other accesses than these (enum ctl_access, as a mask):
  * ignoring them would let a misunderstanding pass. returns 0 or -EINVAL

@@ -9,9 +9,9 @@
 #include <string.h>
 
 /* They decide together what the port is to VLANs, see apply_vlan_role(). */
-#define VLAN_ROLE                                                                               \
-	(CONF_BIT(ctl_port, vlan_mode) | CONF_BIT(ctl_port, tag) | CONF_BIT(ctl_port, trunks) | \
-		CONF_BIT(ctl_port, native))
+#define VLAN_ROLE                                                                            \
+	(CTL_BIT(ctl_port, vlan_mode) | CTL_BIT(ctl_port, tag) | CTL_BIT(ctl_port, trunks) | \
+		CTL_BIT(ctl_port, native))
 
 static int bad(struct err *err, const char *field, const struct ctl_port *req, const char *why,
 	const char *hint)
@@ -56,8 +56,8 @@ static void role_trunk(struct ctl_port *conf, enum ctl_vlan_mode mode, uint16_t 
 /* The role that the request's settings ask for, given the one that conf has. */
 static enum ctl_vlan_mode wanted_role(const struct ctl_port *conf, const struct ctl_port *req)
 {
-	bool tag = gives_vlan(req, CONF_BIT(ctl_port, tag), req->tag);
-	bool native = gives_vlan(req, CONF_BIT(ctl_port, native), req->native);
+	bool tag = gives_vlan(req, CTL_BIT(ctl_port, tag), req->tag);
+	bool native = gives_vlan(req, CTL_BIT(ctl_port, native), req->native);
 
 	if (CTL_HAS(req, ctl_port, vlan_mode))
 		return req->vlan_mode;
@@ -88,8 +88,8 @@ static int refuse_native(const struct ctl_port *conf, const struct ctl_port *req
 /* conf holds the old role (of a new port: trunk of all) and gets the new one. */
 static int apply_vlan_role(struct ctl_port *conf, const struct ctl_port *req, struct err *err)
 {
-	bool tag = gives_vlan(req, CONF_BIT(ctl_port, tag), req->tag);
-	bool native = gives_vlan(req, CONF_BIT(ctl_port, native), req->native);
+	bool tag = gives_vlan(req, CTL_BIT(ctl_port, tag), req->tag);
+	bool native = gives_vlan(req, CTL_BIT(ctl_port, native), req->native);
 	enum ctl_vlan_mode role = wanted_role(conf, req);
 	uint16_t vid;
 
@@ -121,7 +121,7 @@ static int apply_vlan_role(struct ctl_port *conf, const struct ctl_port *req, st
 	if (role != CTL_VLAN_TRUNK && vid == VLAN_NONE)
 		return bad(err, "native", req, "this VLAN mode needs a native VLAN",
 			"add native VLAN, or use vlan_mode trunk");
-	ctl_merge(&ctl_port_schema, conf, req, CONF_BIT(ctl_port, trunks));
+	ctl_merge(&ctl_port_schema, conf, req, CTL_BIT(ctl_port, trunks));
 	role_trunk(conf, role, vid);
 	return 0;
 }
