@@ -1,6 +1,7 @@
 #include "topo_priv.h"
 
 #include "str.h"
+#include "topo_spec.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,7 +27,7 @@ static void read_bridge(struct topo_reader *reader, const struct yaml_value *val
 	}
 	bridge = &topo->bridges[topo->n_bridges++];
 	*bridge = (struct topo_bridge){.name = name, .mark = value->key->mark};
-	topo_schema_read(&topo_bridge_schema, value, &bridge->conf, reader->diag);
+	topo_spec_read(&topo_bridge_schema, value, &bridge->conf, reader->diag);
 	CTL_SET_STR(&bridge->conf, ctl_bridge, name, name);
 }
 
@@ -206,7 +207,7 @@ static const char *const vlan_keys[] = {
 
 static bool has(const struct topo_link_spec *spec, const char *key)
 {
-	return topo_schema_has(&topo_link_schema, spec, key);
+	return topo_spec_has(&topo_link_schema, spec, key);
 }
 
 static bool role_error(struct topo_reader *reader, const struct yaml_value *link, const char *key,
@@ -561,8 +562,8 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 				"write { endpoints: [r1:eth1, br0] }");
 		return;
 	}
-	topo_schema_read(&topo_link_schema, value, &spec, meshes ? &quiet : reader->diag);
-	topo_schema_inherit(&topo_link_schema, &spec, &reader->link_defaults);
+	topo_spec_read(&topo_link_schema, value, &spec, meshes ? &quiet : reader->diag);
+	topo_spec_inherit(&topo_link_schema, &spec, &reader->link_defaults);
 	/* Without those of the defaults, which have their error. */
 	has_ends = has(&spec, "endpoints") && spec.endpoints && spec.endpoints->kind == YAML_LIST;
 	has_mesh = has(&spec, "mesh") && spec.mesh && spec.mesh->kind == YAML_LIST;

@@ -1,6 +1,7 @@
 #include "topo_priv.h"
 
 #include "str.h"
+#include "topo_spec.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -65,7 +66,7 @@ static const char *read_ready(struct topo_reader *reader, const struct yaml_valu
 {
 	struct topo_ready_spec spec = {0};
 
-	topo_schema_read(&topo_ready_schema, value, &spec, reader->diag);
+	topo_spec_read(&topo_ready_schema, value, &spec, reader->diag);
 	return spec.console.text;
 }
 
@@ -76,7 +77,7 @@ static void read_image(struct topo_reader *reader, const struct yaml_value *valu
 	unsigned errors = reader->diag->n;
 
 	image->name = value->key->text;
-	topo_schema_read(&topo_image_schema, value, &spec, reader->diag);
+	topo_spec_read(&topo_image_schema, value, &spec, reader->diag);
 	if (spec.kernel.text)
 		image->kernel = read_path(reader, "kernel", &spec.kernel);
 	else if (reader->diag->n == errors)
@@ -150,13 +151,13 @@ static void read_spec(struct topo_reader *reader, const struct yaml_value *value
 	const struct yaml_value *group;
 	const char *nearest;
 
-	topo_schema_read(&topo_node_schema, value, spec, diag);
+	topo_spec_read(&topo_node_schema, value, spec, diag);
 	if (!spec->group.text && reader->node_defaults.group.text)
 		spec->group = reader->node_defaults.group;
 	if (spec->group.text) {
 		group = reader->groups ? topo_yaml_get(reader->groups, spec->group.text) : NULL;
 		if (group) {
-			topo_schema_read(&topo_node_schema, group, &group_spec,
+			topo_spec_read(&topo_node_schema, group, &group_spec,
 				&quiet); /* reported once, below */
 		} else {
 			const char *names[256];
@@ -174,9 +175,9 @@ static void read_spec(struct topo_reader *reader, const struct yaml_value *value
 			else
 				diag_hint(item, "list it under \"groups\"");
 		}
-		topo_schema_inherit(&topo_node_schema, spec, &group_spec);
+		topo_spec_inherit(&topo_node_schema, spec, &group_spec);
 	}
-	topo_schema_inherit(&topo_node_schema, spec, &reader->node_defaults);
+	topo_spec_inherit(&topo_node_schema, spec, &reader->node_defaults);
 }
 
 static void check_groups(struct topo_reader *reader)
@@ -187,7 +188,7 @@ static void check_groups(struct topo_reader *reader)
 
 		if (topo_is_misplaced(g->key, "groups", reader->diag))
 			continue;
-		topo_schema_read(&topo_node_schema, g, &spec, reader->diag);
+		topo_spec_read(&topo_node_schema, g, &spec, reader->diag);
 		if (spec.group.text)
 			diag_add(reader->diag, spec.group.mark, DIAG_VALUE,
 				"a group cannot be in a group");
@@ -223,7 +224,7 @@ static void add_node(struct topo_reader *reader, const struct yaml_value *value,
 	node->cmdline = spec->cmdline.text;
 	node->rank = (uint32_t)spec->rank;
 	node->n_nics = (unsigned)spec->interfaces;
-	node->offload = !topo_schema_has(&topo_node_schema, spec, "offload") || spec->offload;
+	node->offload = !topo_spec_has(&topo_node_schema, spec, "offload") || spec->offload;
 	node->vcpus = spec->vcpus             ? (uint32_t)spec->vcpus
 		      : image && image->vcpus ? image->vcpus
 					      : 1;

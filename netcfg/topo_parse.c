@@ -1,6 +1,7 @@
 #include "topo_priv.h"
 
 #include "str.h"
+#include "topo_spec.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -211,15 +212,15 @@ static bool read_root(struct topo_reader *reader, const struct yaml_value *root,
 			"begin with \"version: 1\"");
 		return false;
 	}
-	topo_schema_read(&topo_root_schema, root, spec, diag);
+	topo_spec_read(&topo_root_schema, root, spec, diag);
 	version = topo_yaml_get(root, "version");
 	if (!version)
 		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY, "key \"version\" missing"),
 			"begin with \"version: 1\"");
-	else if (topo_schema_has(&topo_root_schema, spec, "version") && spec->version != 1)
+	else if (topo_spec_has(&topo_root_schema, spec, "version") && spec->version != 1)
 		diag_add(diag, version->mark, DIAG_VERSION,
 			"version %.20s is not known; this program reads version 1", version->text);
-	if (topo_schema_has(&topo_root_schema, spec, "name")) {
+	if (topo_spec_has(&topo_root_schema, spec, "name")) {
 		if (topo_name_check("lab", spec->name.text, spec->name.mark, TOPO_LAB_NAME_MAX,
 			    diag))
 			reader->topo->name = spec->name.text;
@@ -227,9 +228,9 @@ static bool read_root(struct topo_reader *reader, const struct yaml_value *root,
 		diag_hint(diag_add(diag, root->mark, DIAG_MISSING_KEY, "key \"name\" missing"),
 			"give the lab a name: \"name: mylab\"");
 	}
-	topo_schema_read(&topo_defaults_schema, spec->defaults, &defaults, diag);
-	topo_schema_read(&topo_node_schema, defaults.node, &reader->node_defaults, diag);
-	topo_schema_read(&topo_link_schema, defaults.link, &reader->link_defaults, diag);
+	topo_spec_read(&topo_defaults_schema, spec->defaults, &defaults, diag);
+	topo_spec_read(&topo_node_schema, defaults.node, &reader->node_defaults, diag);
+	topo_spec_read(&topo_link_schema, defaults.link, &reader->link_defaults, diag);
 	refuse_default_ends(reader, defaults.link);
 	reader->groups = spec->groups;
 	return true;

@@ -3,6 +3,7 @@
 #include "capture_file.h"
 #include "ctl_field.h"
 #include "port_type.h"
+#include "topo_spec.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -100,7 +101,7 @@ static bool read_conf(struct topo_reader *reader, const struct yaml_value *value
 	unsigned errors = reader->diag->n;
 	struct err err = {0};
 
-	topo_schema_read(&topo_port_schema, value, conf, reader->diag);
+	topo_spec_read(&topo_port_schema, value, conf, reader->diag);
 	if (!CTL_HAS(conf, ctl_port, type) && reader->diag->n == errors)
 		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_MISSING_KEY,
 				  "port \"%s\" has no \"type\"", value->key->text),

@@ -1,10 +1,10 @@
 /**
  * topo_schema: which keys a lab file has, where, and what values they take; as tables.
  *
- * One table per kind of map. Reading a map through its table checks names, types and bounds, stores
- * the values in a spec (a struct whose first member is the mask of keys that are set), and names
- * what is wrong. The spec of a bridge or a port is the message of the control protocol, whose rows
- * (`lab`) are the table. Manual page and parser are held together by a test that walks the tables.
+ * One table per kind of map, through which topo_spec.h reads a map into its spec, a struct whose
+ * first member is the mask of keys that are set. The spec of a bridge or a port is the message of
+ * the control protocol, whose rows (`lab`) are the table. Manual page and parser are held together
+ * by a test that walks the tables.
  */
 #ifndef WEFT_NETCFG_TOPO_SCHEMA_H
 #define WEFT_NETCFG_TOPO_SCHEMA_H
@@ -116,15 +116,5 @@ bool topo_schema_key(const struct topo_schema *schema, unsigned i, struct topo_f
 /** The key of that name, or former name; false = there is none. ret_field may be NULL. */
 bool topo_schema_find(const struct topo_schema *schema, const char *name,
 	struct topo_field *ret_field);
-/**
- * Read map (NULL or nothing = empty) into spec, zeroed before. Errors to diag. Texts of a message
- * are checked to be texts only, and not stored.
- */
-void topo_schema_read(const struct topo_schema *schema, const struct yaml_value *map, void *spec,
-	struct diag *diag);
-/** Copy from base what spec does not set. */
-void topo_schema_inherit(const struct topo_schema *schema, void *spec, const void *base);
-/** Is the key set in spec? key is one of schema's. */
-bool topo_schema_has(const struct topo_schema *schema, const void *spec, const char *key);
 
 #endif

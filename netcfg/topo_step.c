@@ -5,13 +5,14 @@
 #include "topo_priv.h"
 
 #include "str.h"
+#include "topo_spec.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static bool has(const struct topo_step_spec *spec, const char *key)
 {
-	return topo_schema_has(&topo_step_schema, spec, key);
+	return topo_spec_has(&topo_step_schema, spec, key);
 }
 
 static void missing(struct topo_reader *reader, const struct yaml_value *step, const char *what,
@@ -135,7 +136,7 @@ static void read_step(struct topo_reader *reader, const struct yaml_value *value
 	struct topo_step_spec spec = {0};
 	unsigned errors = reader->diag->n;
 
-	topo_schema_read(&topo_step_schema, value, &spec, reader->diag);
+	topo_spec_read(&topo_step_schema, value, &spec, reader->diag);
 	if (reader->diag->n != errors)
 		return;
 	step->mark = value->mark;

@@ -1,0 +1,154 @@
+#include "topo_spec.h"
+
+#include "foreign.h"
+#include "str.h"
+#include "topo_value.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+static bool has_key(const struct topo_schema *schema, const char *name)
+{
+	return topo_schema_find(schema, name, NULL);
+}
+
+/* A key where another map has it. */
+static void hint_misplaced(const struct topo_schema *schema, const char *key,
+	struct diag_item *item)
+{
+	const struct {
+		const struct topo_schema *schema;
+		const char *name;
+	} others[] = {{&topo_link_schema, "link"}, {&topo_node_schema, "node"}};
+
+	if (schema != &topo_root_schema && has_key(&topo_root_schema, key)) {
+		diag_hint(item, "\"%s\" belongs at the top level: remove the spaces before it",
+			key);
+		return;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+		if (schema == others[i].schema || !has_key(others[i].schema, key))
+			continue;
+		if (schema == &topo_defaults_schema)
+			diag_hint(item, "\"%s\" is a key of a %s: write %s: { %s: ... }", key,
+				others[i].name, others[i].name, key);
+		else
+			diag_hint(item, "\"%s\" is a key of a %s", key, others[i].name);
+		return;
+	}
+}
+
+/* "vcpus:2" between braces is a key as a whole. */
+static bool hint_glued(const struct topo_schema *schema, const struct yaml_value *key,
+	struct diag_item *item)
+{
+	const char *colon = strchr(key->text, ':');
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)(colon ? colon - key->text : 0), key->text);
+	if (!colon || !key->plain || !has_key(schema, name))
+		return false;
+	diag_hint(item, "write \"%s: %.40s\", with a blank after the colon", name, colon + 1);
+	return true;
+}
+
+static void unknown_key(const struct topo_schema *schema, const struct yaml_value *key,
+	struct diag *diag)
+{
+	const char *names[64];
+	const char *nearest, *ours = schema->words ? foreign_find(schema->words, key->text) : NULL;
+	struct topo_field field;
+	unsigned n = 0;
+	struct diag_item *item = diag_add(diag, key->mark, DIAG_UNKNOWN_KEY,
+		"%s has no key \"%.40s\"", schema->what, key->text);
+
+	if (hint_glued(schema, key, item))
+		return;
+	if (ours) {
+		diag_hint(item, has_key(schema, ours) ? "did you mean \"%s\"?" : "%s", ours);
+		return;
+	}
+
+	for (unsigned i = 0; topo_schema_key(schema, i, &field); i++) {
+		if (field.kind != TOPO_LATER && n < ARRAY_LEN(names))
+			names[n++] = field.name;
+	}
+	nearest = str_nearest(key->text, names, n);
+	if (nearest)
+		diag_hint(item, "did you mean \"%s\"?", nearest);
+	else
+		hint_misplaced(schema, key->text, item);
+}
+
+/* Texts of messages are the caller's to parse: they may name files. */
+static bool is_left(const struct topo_field *field)
+{
+	return field->of && field->kind == TOPO_TEXT;
+}
+
+static void store(const struct topo_field *field, const union topo_value *value, void *spec)
+{
+	bool is_number = field->kind == TOPO_NUMBER || field->kind == TOPO_WORD;
+	char *at = (char *)spec + field->offset;
+
+	if (is_left(field))
+		return;
+	if (is_number && field->size == sizeof(uint16_t))
+		*(uint16_t *)at = (uint16_t)value->number;
+	else if (is_number && field->size == sizeof(uint32_t))
+		*(uint32_t *)at = (uint32_t)value->number;
+	else
+		memcpy(at, value, field->size);
+	*(uint64_t *)spec |= UINT64_C(1) << field->idx;
+}
+
+/* Complain unless value is a map (or nothing). */
+static bool is_map(const struct yaml_value *value, const char *what, struct diag *diag)
+{
+	if (value->kind == YAML_MAP || topo_yaml_is_null(value))
+		return true;
+	diag_hint(diag_add(diag, value->mark, DIAG_TYPE, "%s must be a map of keys, not %s", what,
+			  topo_yaml_kind(value)),
+		"write { KEY: VALUE }");
+	return false;
+}
+
+void topo_spec_read(const struct topo_schema *schema, const struct yaml_value *map, void *spec,
+	struct diag *diag)
+{
+	if (!map || !is_map(map, schema->what, diag))
+		return;
+	for (const struct yaml_value *v = map->first; v; v = v->next) {
+		union topo_value value = {0};
+		struct topo_field field;
+
+		if (!topo_schema_find(schema, v->key->text, &field))
+			unknown_key(schema, v->key, diag);
+		else if (topo_value_read(&field, v, &value, diag))
+			store(&field, &value, spec);
+	}
+}
+
+void topo_spec_inherit(const struct topo_schema *schema, void *spec, const void *base)
+{
+	uint64_t *set = spec;
+	uint64_t add = *(const uint64_t *)base & ~*set;
+
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct topo_field *field = &schema->fields[i];
+
+		if (add >> i & 1)
+			memcpy((char *)spec + field->offset, (const char *)base + field->offset,
+				field->size);
+	}
+	*set |= add;
+}
+
+bool topo_spec_has(const struct topo_schema *schema, const void *spec, const char *key)
+{
+	struct topo_field field;
+
+	return topo_schema_find(schema, key, &field) && *(const uint64_t *)spec >> field.idx & 1;
+}
