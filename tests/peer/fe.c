@@ -2,6 +2,7 @@
 
 #include "fe_ring.h"
 #include "vhost_caller.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -35,16 +36,6 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int wait_readable(int fd, unsigned timeout_ms)
-{
-	struct pollfd pfd = {.fd = fd, .events = POLLIN};
-	int n = poll(&pfd, 1, (int)timeout_ms);
-
-	if (n < 0)
-		return -errno;
-	return n ? 0 : -ETIMEDOUT;
 }
 
 /* ---- Messages ---- */
@@ -99,7 +90,7 @@ static int connect_once(struct fe *fe)
 static int establish(struct fe *fe)
 {
 	if (fe->config.listen) {
-		int err = wait_readable(fe->listen_fd, fe->config.timeout_ms);
+		int err = wait_for_fd(fe->listen_fd, POLLIN, fe->config.timeout_ms);
 		if (err)
 			return err;
 		int fd = accept4(fe->listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -375,7 +366,7 @@ int fe_recv(struct fe *fe, unsigned queue, struct virtio_net_hdr_v1 *ret_hdr, vo
 		uint64_t now = now_ms();
 		if (n != -EAGAIN || now >= deadline)
 			return n;
-		if (!wait_readable(ring->call_fd, (unsigned)(deadline - now)))
+		if (!wait_for_fd(ring->call_fd, POLLIN, (unsigned)(deadline - now)))
 			(void)!read(ring->call_fd, &drained, sizeof(drained)); /* only a wake-up */
 	}
 }

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "distance.h"
 #include "engine.h"
+#include "pin.h"
 #include "share.h"
 
 #include <errno.h>
@@ -41,16 +42,6 @@ static void fail(const char *what, const char *why)
 {
 	(void)fprintf(stderr, "bench-fe: error: %s: %s\n", what, why);
 	exit(1);
-}
-
-static void pin(unsigned cpu)
-{
-	cpu_set_t cpus;
-
-	CPU_ZERO(&cpus);
-	CPU_SET(cpu, &cpus);
-	if (sched_setaffinity(0, sizeof(cpus), &cpus))
-		fail("--cpu", strerror(errno));
 }
 
 static struct vu_port *open_ports(const struct options *options)
@@ -457,6 +448,7 @@ int main(int argc, char **argv)
 	static struct window windows[MAX_WINDOWS];
 	struct engine *engine;
 	double warm_s = 0.2;
+	int r;
 
 	parse(argc, argv, &options, &warm_s);
 	const char *wrong = contradiction(&options);
@@ -464,7 +456,9 @@ int main(int argc, char **argv)
 		(void)fprintf(stderr, "bench-fe: error: %s; see --help\n", wrong);
 		return 2;
 	}
-	pin(options.cpu);
+	r = pin_thread(options.cpu);
+	if (r)
+		fail("--cpu", strerror(-r));
 	clock_init();
 	options.engine.tsc_per_s = clock_base.ticks_per_s;
 	options.engine.frames_per_s = options.rate;

@@ -7,11 +7,13 @@
 #include "engine.h"
 #include "err.h"
 #include "lines.h"
+#include "pin.h"
 #include "result_json.h"
 #include "stream_json.h"
 #include "str.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <sched.h>
 #include <signal.h>
@@ -468,16 +470,11 @@ static void handle(struct agent *agent, const char *line)
 	json_decref(request);
 }
 
-static int pin(const char *text)
+static int pin_by_text(const char *text)
 {
-	uint64_t cpu = 0;
-	cpu_set_t set;
+	uint64_t cpu;
 
-	if (str_parse_u64(text, &cpu) || cpu >= CPU_SETSIZE)
-		return -EINVAL;
-	CPU_ZERO(&set);
-	CPU_SET(cpu, &set);
-	return sched_setaffinity(0, sizeof(set), &set) ? -errno : 0;
+	return str_parse_u64(text, &cpu) || cpu > UINT_MAX ? -EINVAL : pin_thread((unsigned)cpu);
 }
 
 static int agent_main(int argc, char **argv)
@@ -487,7 +484,7 @@ static int agent_main(int argc, char **argv)
 	int r = 0;
 
 	if (argc == 3 && !strcmp(argv[1], "--cpu")) {
-		r = pin(argv[2]);
+		r = pin_by_text(argv[2]);
 		if (r) {
 			fprintf(stderr, "pktlab: error: agent: --cpu '%s': %s\n", argv[2],
 				strerror(-r));

@@ -1,5 +1,7 @@
 #include "vhost_caller.h"
 
+#include "wait.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -19,15 +21,7 @@ void vhost_caller_done(struct vhost_caller *caller)
 
 static int wait_for(struct vhost_caller *caller, short events)
 {
-	struct pollfd pfd = {.fd = caller->chan.fd, .events = events};
-	int n;
-
-	do {
-		n = poll(&pfd, 1, (int)caller->timeout_ms);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return -errno;
-	return n ? 0 : -ETIMEDOUT;
+	return wait_for_fd(caller->chan.fd, events, caller->timeout_ms);
 }
 
 static int wait_sent(struct vhost_caller *caller)

@@ -1,6 +1,7 @@
 #include "vu.h"
 
 #include "vhost_user.h"
+#include "wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,16 +18,6 @@
 #define RETRY_MS  20
 
 enum { RECEIVE, SEND }; /* ring numbers, VIRTIO 1.2, 5.1.2 */
-
-static int wait_readable(int fd, unsigned timeout_ms)
-{
-	struct pollfd pfd = {.fd = fd, .events = POLLIN};
-	int n = poll(&pfd, 1, (int)timeout_ms);
-
-	if (n < 0)
-		return -errno;
-	return n ? 0 : -ETIMEDOUT;
-}
 
 /* ---- Connection ---- */
 
@@ -65,7 +56,7 @@ static int establish(struct vu_port *port)
 
 	if (!port->config.listen)
 		return connect_to_switch(port);
-	r = wait_readable(port->listener.fd, port->config.once ? 0 : port->config.timeout_ms);
+	r = wait_for_fd(port->listener.fd, POLLIN, port->config.once ? 0 : port->config.timeout_ms);
 	if (r)
 		return r;
 	fd = accept4(port->listener.fd, NULL, NULL, SOCK_CLOEXEC);

@@ -1,16 +1,23 @@
 #include "hist.h"
 #include "order.h"
+#include "pin.h"
 #include "pump.h"
 #include "share.h"
 #include "traffic.h"
+#include "wait.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -327,6 +334,48 @@ static void thread_that_runs_is_picked(void **state)
 	assert_int_equal(share_run_ns(&share), 0);
 }
 
+/* ---- pin, wait ---- */
+
+static void thread_is_kept_on_a_core(void **state)
+{
+	cpu_set_t before, after;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	assert_int_equal(pin_thread((unsigned)sched_getcpu()), 0);
+	assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
+	assert_int_equal(CPU_COUNT(&after), 1);
+	assert_int_equal(sched_setaffinity(0, sizeof(before), &before), 0);
+	assert_int_equal(pin_thread(CPU_SETSIZE), -EINVAL);
+	assert_int_equal(pin_thread(UINT_MAX), -EINVAL);
+}
+
+static _Atomic unsigned n_signals;
+
+static void count_signal(int signo)
+{
+	atomic_fetch_add(&n_signals, 1);
+}
+
+static void signals_end_no_wait(void **state)
+{
+	const struct itimerval often = {{0, 1000}, {0, 1000}}, never = {{0, 0}, {0, 0}};
+	struct sigaction action = {.sa_handler = count_signal}, saved;
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(sigaction(SIGALRM, &action, &saved), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	do {
+		assert_int_equal(wait_for_fd(fds[0], POLLIN, 20), -ETIMEDOUT);
+	} while (n_signals < 10);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(wait_for_fd(fds[0], POLLIN, UINT_MAX / 2), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(sigaction(SIGALRM, &saved, NULL), 0);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -342,6 +391,8 @@ int main(void)
 		cmocka_unit_test(mesh_reaches_every_other_port),
 		cmocka_unit_test(rings_go_round),
 		cmocka_unit_test(thread_that_runs_is_picked),
+		cmocka_unit_test(thread_is_kept_on_a_core),
+		cmocka_unit_test(signals_end_no_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
