@@ -323,12 +323,29 @@ static int field_parse_bool(const struct ctl_field *field, bool *at, const char 
 	return -EINVAL;
 }
 
+static int field_parse_measure(const struct ctl_field *field, void *msg, const char *word,
+	struct err *err)
+{
+	struct err why = {0};
+	uint64_t value;
+	int r = measure_parse(field->measure, word, field->min, field->max, &value, &why);
+
+	if (!r)
+		return ctl_field_set_number(field, msg, value, err);
+	(void)err_set_field(err, r, field->name, "%s: %s", field->name, why.msg);
+	err_hint(err, "%s", why.hint);
+	return r;
+}
+
 static int field_parse_number(const struct ctl_field *field, void *msg, const char *word,
 	struct err *err)
 {
 	uint64_t value;
-	int r = str_parse_u64(word, &value);
+	int r;
 
+	if (field->measure)
+		return field_parse_measure(field, msg, word, err);
+	r = str_parse_u64(word, &value);
 	/* "256M" only where the unit says that it is a size. */
 	if (r == -EINVAL && !strcmp(field->unit, "bytes"))
 		r = str_parse_size(word, &value);
@@ -371,7 +388,7 @@ int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *name
 size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *buf, size_t size)
 {
 	const void *at = ctl_field_at_const(field, msg);
-	char mac[ETHER_ADDR_STR_SIZE];
+	char mac[ETHER_ADDR_STR_SIZE], number[MEASURE_TEXT_SIZE];
 	uint32_t idx;
 
 	if (!ctl_field_is_set(msg, field->idx))
@@ -382,7 +399,8 @@ size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *bu
 	case CTL_KIND_U16:
 	case CTL_KIND_U32:
 	case CTL_KIND_U64:
-		return (size_t)snprintf(buf, size, "%" PRIu64, ctl_field_number(field, msg));
+		return (size_t)snprintf(buf, size, "%s",
+			measure_format(field->measure, ctl_field_number(field, msg), number));
 	case CTL_KIND_STR:
 		return (size_t)snprintf(buf, size, "%.*s", (int)field->max, (const char *)at);
 	case CTL_KIND_MAC:

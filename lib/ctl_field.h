@@ -14,7 +14,8 @@
 
 /**
  * Set one field from a word as a user types it (CLI, lab file). The same bounds and messages as
- * ctl_decode(). returns 0, -ENOENT (no such field), -EINVAL or -ERANGE.
+ * ctl_decode(), but that what measures something has its unit (20ms). returns 0, -ENOENT (no such
+ * field), -EINVAL or -ERANGE.
  */
 int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *field, const char *word,
 	struct err *err);

@@ -18,12 +18,17 @@
  * Codec, bounds, defaults, what can change and what makes two objects the same, help, completion,
  * keys of lab files, columns of tables and the protocol's description follow from it; nobody else
  * touches JSON. A field by its name: ctl_field.h.
+ *
+ * A number that measures something (`.measure`, measure.h) is in its base unit in structs and JSON,
+ * and has a unit in every text: delay 20000000 on the wire is `delay 20ms` on the command line, in
+ * lab files, help and tables.
  */
 #ifndef WEFT_LIB_CTL_SCHEMA_H
 #define WEFT_LIB_CTL_SCHEMA_H
 
 #include "ctl_limits.h"
 #include "ether.h"
+#include "measure.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -84,6 +89,7 @@ struct ctl_field {
 	const char *def;          /* its value where a request says nothing, as people type it */
 	uint32_t types;           /* of the values of the message's `type` that take it, as bits;
 				     0 = it is for all */
+	enum measure measure;     /* of a number: texts have its units; unit is its base unit */
 	bool is_path;             /* of a file: may be relative until the switch is asked */
 	const char *lab;          /* its key in lab files */
 	struct ctl_column column; /* of the tables that netcfg shows of such messages */

@@ -179,21 +179,6 @@ int str_parse_size(const char *text, uint64_t *ret_bytes)
 	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_bytes);
 }
 
-int str_parse_duration(const char *text, uint64_t *ret_ns)
-{
-	static const struct str_unit units[] = {
-		{"", UINT64_C(1000000000)},
-		{"ns", 1},
-		{"us", 1000},
-		{"ms", 1000000},
-		{"s", UINT64_C(1000000000)},
-		{"m", UINT64_C(60000000000)},
-		{"h", UINT64_C(3600000000000)},
-	};
-
-	return parse_with_unit(text, units, sizeof(units) / sizeof(units[0]), ret_ns);
-}
-
 char *str_format_duration(char buf[STR_DURATION_SIZE], uint64_t seconds)
 {
 	static const struct {

@@ -33,8 +33,6 @@ int str_parse_u64(const char *text, uint64_t *ret_value);
  * followed by B or iB. "256M", "1GiB", "4096". 0, -EINVAL, -ERANGE.
  */
 int str_parse_size(const char *text, uint64_t *ret_bytes);
-/** A duration: a number with ns, us, ms, s, m, h, or none, which is s. 0, -EINVAL, -ERANGE. */
-int str_parse_duration(const char *text, uint64_t *ret_ns);
 
 #define STR_DURATION_SIZE 40
 /**

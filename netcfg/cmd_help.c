@@ -71,6 +71,7 @@ static void print_usage(const struct grammar_object *object, const struct gramma
 
 static const char *kind_text(const struct ctl_field *field, char *buf, size_t size)
 {
+	char least[MEASURE_TEXT_SIZE], most[MEASURE_TEXT_SIZE];
 	size_t used = 0;
 
 	switch (field->kind) {
@@ -88,10 +89,20 @@ static const char *kind_text(const struct ctl_field *field, char *buf, size_t si
 				field->names[i]);
 		return buf;
 	default:
-		(void)snprintf(buf, size, "%llu..%llu", (unsigned long long)field->min,
-			(unsigned long long)field->max);
+		(void)snprintf(buf, size, "%s..%s",
+			measure_format(field->measure, field->min, least),
+			measure_format(field->measure, field->max, most));
 		return buf;
 	}
+}
+
+/* " [frames]", " [20ms, 1.5s, 250us]", or nothing. */
+static const char *unit_text(const struct ctl_field *field, char *buf, size_t size)
+{
+	const char *unit = field->measure ? measure_examples(field->measure) : field->unit;
+
+	(void)snprintf(buf, size, "%s%s%s", unit[0] ? " [" : "", unit, unit[0] ? "]" : "");
+	return buf;
 }
 
 static void print_fields(const struct grammar_verb *verb)
@@ -99,16 +110,16 @@ static void print_fields(const struct grammar_verb *verb)
 	printf("\nfields:\n");
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
 		const struct ctl_field *field = &verb->schema->fields[i];
-		char word[64], kind[128], left[192], help[CTL_HELP_SIZE];
+		char word[64], kind[128], left[192], help[CTL_HELP_SIZE], unit[64];
 
 		if (!grammar_field_usable(verb, field))
 			continue;
 		(void)snprintf(left, sizeof(left), "%s %s",
 			grammar_field_word(field, word, sizeof(word)),
 			kind_text(field, kind, sizeof(kind)));
-		printf("  %-36s %s%s%s%s\n", left,
+		printf("  %-36s %s%s\n", left,
 			ctl_field_help(verb->schema, field, help, sizeof(help)),
-			field->unit[0] ? " [" : "", field->unit, field->unit[0] ? "]" : "");
+			unit_text(field, unit, sizeof(unit)));
 	}
 }
 

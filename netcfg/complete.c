@@ -126,6 +126,21 @@ static unsigned names_of(const struct grammar_object *object)
 	return 0;
 }
 
+/* Behind a number, each unit that it may have. */
+static void offer_units(struct line *line, enum measure measure)
+{
+	size_t len = strlen(line->cur);
+	const char *unit;
+	char word[64];
+
+	if (!len || strspn(line->cur, "0123456789.") != len)
+		return;
+	for (unsigned i = 0; (unit = measure_unit(measure, i)); i++) {
+		(void)snprintf(word, sizeof(word), "%s%s", line->cur, unit);
+		line->fn(line->ctx, word);
+	}
+}
+
 /* What a field's value may be: by its kind, or names of other things. */
 static unsigned offer_field(struct line *line, const struct ctl_field *field)
 {
@@ -148,6 +163,8 @@ static unsigned offer_field(struct line *line, const struct ctl_field *field)
 		offer_choices(line, "", "on|off");
 	else if (field->kind == CTL_KIND_VLANS)
 		line->fn(line->ctx, "all");
+	else if (field->measure)
+		offer_units(line, field->measure);
 	for (unsigned i = 0; field->kind == CTL_KIND_ENUM && field->names[i]; i++)
 		line->fn(line->ctx, field->names[i]);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

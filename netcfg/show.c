@@ -1,6 +1,7 @@
 #include "show.h"
 
 #include "ctl_codec.h"
+#include "ctl_field.h"
 #include "str.h"
 #include "width.h"
 
@@ -23,6 +24,7 @@ struct show {
 	const struct opts *opts;
 	const struct show_column *cols;
 	unsigned n_cols;
+	const struct ctl_struct *schema; /* of the rows; NULL = unknown */
 	json_t *rows;
 	struct show_line *lines;
 	size_t n_lines, n_allocated;
@@ -58,6 +60,11 @@ struct show *show_begin(FILE *out, const struct opts *opts, const struct show_co
 	*show = (struct show){
 		.out = out, .opts = opts, .cols = cols, .n_cols = n_cols, .rows = json_array()};
 	return show;
+}
+
+void show_rows_of(struct show *show, const struct ctl_struct *schema)
+{
+	show->schema = schema;
 }
 
 bool show_is_text(const struct show *show)
@@ -121,6 +128,17 @@ static char *value_text(const json_t *value)
 	}
 }
 
+/* The value of a row under that key, for people. */
+static char *cell_text(const struct show *show, const char *key, const json_t *value)
+{
+	const struct ctl_field *field = show->schema ? ctl_field_find(show->schema, key) : NULL;
+	char text[MEASURE_TEXT_SIZE];
+
+	if (!field || !field->measure || !json_is_integer(value))
+		return value_text(value);
+	return strdup(measure_format(field->measure, (uint64_t)json_integer_value(value), text));
+}
+
 /* Rows are kept as what is drawn of them: there may be a million. */
 static bool draws_json(const struct show *show)
 {
@@ -146,8 +164,10 @@ static void add_line(struct show *show, const json_t *row, const char *const *te
 	for (unsigned i = 0; i < show->n_cols; i++) {
 		const char *text = texts ? texts[i] : NULL;
 
+		const char *key = show->cols[i].key;
+
 		line->cells[i] =
-			text ? strdup(text) : value_text(json_object_get(row, show->cols[i].key));
+			text ? strdup(text) : cell_text(show, key, json_object_get(row, key));
 		if (!line->cells[i])
 			show->failed = true;
 	}
@@ -392,7 +412,7 @@ static void draw_fields(const struct show *show)
 
 		json_object_foreach(row, key, value)
 		{
-			char *text = value_text(value);
+			char *text = cell_text(show, key, value);
 			char time[STR_DURATION_SIZE];
 			size_t len = strlen(key);
 

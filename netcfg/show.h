@@ -44,6 +44,8 @@ unsigned show_columns(const struct ctl_struct *schema, struct show_column cols[S
 /** cols[n_cols] is borrowed until show_end(). NULL when out of memory. */
 struct show *show_begin(FILE *out, const struct opts *opts, const struct show_column *cols,
 	unsigned n_cols);
+/** Before the first row: rows are such messages, of which some numbers measure something. */
+void show_rows_of(struct show *show, const struct ctl_struct *schema);
 /**
  * row is transferred (NULL = out of memory, remembered). texts (NULL, or n_cols texts for people,
  *  each NULL for the JSON value's) are copied.

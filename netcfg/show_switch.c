@@ -541,6 +541,7 @@ int show_switch(const struct opts *opts, struct ctl_client *client, const char *
 	plain.schema = asked->out;
 	if (!plain.show)
 		return err_set(err, -ENOMEM, "out of memory");
+	show_rows_of(plain.show, asked->out);
 	for (unsigned m = 0; !r && m < n_msgs; m++) {
 		if (table->row == port_link_row)
 			r = link_rows(client, msgs[m], plain.show, err);

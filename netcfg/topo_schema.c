@@ -245,8 +245,9 @@ static struct topo_field key_of_field(const struct ctl_field *field)
 		[CTL_KIND_ENUM] = TOPO_WORD,
 	};
 
-	return (struct topo_field){field->lab, kinds[field->kind], field->offset, field->size,
-		field->min, field->max, field->names, field->help, field->idx, field};
+	return (struct topo_field){field->lab, field->measure ? TOPO_MEASURE : kinds[field->kind],
+		field->offset, field->size, field->min, field->max, field->names, field->help,
+		field->measure, field->idx, field};
 }
 
 bool topo_schema_key(const struct topo_schema *schema, unsigned i, struct topo_field *ret_field)

@@ -20,6 +20,7 @@ enum topo_kind {
 	TOPO_BOOL,    /* bool */
 	TOPO_NUMBER,  /* uint64_t, min..max */
 	TOPO_SIZE,    /* uint64_t bytes, "256M", min..max */
+	TOPO_MEASURE, /* uint64_t in base units, "20ms", min..max */
 	TOPO_VLAN,    /* uint64_t, 1..4094 */
 	TOPO_VLANS,   /* struct vlan_set; 10, or [10, 20-29] */
 	TOPO_WORD,    /* uint64_t, index into names */
@@ -43,6 +44,7 @@ struct topo_field {
 	uint64_t min, max;
 	const char *const *names;
 	const char *help;
+	enum measure measure;       /* TOPO_MEASURE only */
 	uint8_t idx;                /* of its bit in the mask; of a table's row, its place */
 	const struct ctl_field *of; /* of a message; NULL = of a spec */
 };

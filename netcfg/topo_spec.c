@@ -90,7 +90,8 @@ static bool is_left(const struct topo_field *field)
 
 static void store(const struct topo_field *field, const union topo_value *value, void *spec)
 {
-	bool is_number = field->kind == TOPO_NUMBER || field->kind == TOPO_WORD;
+	bool is_number = field->kind == TOPO_NUMBER || field->kind == TOPO_MEASURE ||
+			 field->kind == TOPO_WORD;
 	char *at = (char *)spec + field->offset;
 
 	if (is_left(field))

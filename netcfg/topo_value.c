@@ -164,6 +164,24 @@ static bool read_size(const struct topo_field *field, const struct yaml_value *v
 	return false;
 }
 
+static bool read_measure(const struct topo_field *field, const struct yaml_value *value,
+	uint64_t *at, struct diag *diag)
+{
+	struct err err = {0};
+	char want[64];
+
+	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value)) {
+		(void)snprintf(want, sizeof(want), "a value such as %s",
+			measure_examples(field->measure));
+		return wrong_type(field, value, want, diag);
+	}
+	if (!measure_parse(field->measure, value->text, field->min, field->max, at, &err))
+		return true;
+	diag_hint(diag_add(diag, value->mark, DIAG_NUMBER, "\"%s\": %s", field->name, err.msg),
+		"%s", err.hint);
+	return false;
+}
+
 static void hint_vlans(const char *text, struct diag_item *item)
 {
 	char *after, *end;
@@ -296,6 +314,8 @@ bool topo_value_read(const struct topo_field *field, const struct yaml_value *va
 		return read_number(field, value, &ret->number, diag);
 	case TOPO_SIZE:
 		return read_size(field, value, &ret->number, diag);
+	case TOPO_MEASURE:
+		return read_measure(field, value, &ret->number, diag);
 	case TOPO_VLANS:
 		return read_vlans(field, value, &ret->vlans, diag);
 	case TOPO_WORD:

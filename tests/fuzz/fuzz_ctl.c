@@ -18,10 +18,32 @@
 /* Words longer than this are all alike. */
 #define WORD_MAX 200
 
+/* One number of each measure, with nearly all that its type can hold. */
+#define MEASURED_FIELDS(F, T)                                                           \
+	F(T, U64, time, OPT, 0, UINT64_MAX, "ns", "time", .measure = MEASURE_TIME)      \
+	F(T, U64, rate, OPT, 1, UINT64_MAX, "bit/s", "rate", .measure = MEASURE_RATE)   \
+	F(T, U32, share, OPT, 0, MEASURE_ALL, "ppb", "share", .measure = MEASURE_SHARE) \
+	F(T, U32, size, OPT, 0, UINT32_MAX, "bytes", "size", .measure = MEASURE_SIZE)
+CTL_STRUCT(measured, MEASURED_FIELDS);
+CTL_SCHEMA(measured, MEASURED_FIELDS);
+
 static void require(bool holds)
 {
 	if (!holds)
 		abort();
+}
+
+/* What is shown of a number is read as the same number. */
+static void check_number(const struct ctl_field *field, uint64_t number)
+{
+	char text[MEASURE_TEXT_SIZE];
+	uint64_t back;
+
+	require(number >= field->min && number <= field->max);
+	if (field->measure)
+		require(measure_parse(field->measure, measure_format(field->measure, number, text),
+				field->min, field->max, &back, NULL) == 0 &&
+			back == number);
 }
 
 static void check_field(const struct ctl_field *field, const void *msg)
@@ -33,16 +55,13 @@ static void check_field(const struct ctl_field *field, const void *msg)
 
 	switch (field->kind) {
 	case CTL_KIND_U16:
-		number = *(const uint16_t *)(const void *)at;
-		require(number >= field->min && number <= field->max);
+		check_number(field, *(const uint16_t *)(const void *)at);
 		break;
 	case CTL_KIND_U32:
-		number = *(const uint32_t *)(const void *)at;
-		require(number >= field->min && number <= field->max);
+		check_number(field, *(const uint32_t *)(const void *)at);
 		break;
 	case CTL_KIND_U64:
-		number = *(const uint64_t *)(const void *)at;
-		require(number >= field->min && number <= field->max);
+		check_number(field, *(const uint64_t *)(const void *)at);
 		break;
 	case CTL_KIND_STR:
 		number = strnlen(at, field->max + 1);
@@ -164,6 +183,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *word = strndup((const char *)data, size < WORD_MAX ? size : WORD_MAX);
 
 	require(word);
+	try_object(&measured_schema, (const char *)data, size);
+	if (size <= WORD_MAX)
+		try_word(&measured_schema, word);
 	for (size_t i = 0; i < sizeof(ifaces) / sizeof(ifaces[0]); i++) {
 		try_request(ifaces[i], (const char *)data, size);
 		try_reply(ifaces[i], (const char *)data, size);

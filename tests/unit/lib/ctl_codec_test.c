@@ -12,17 +12,20 @@
 
 static const char *const colours[] = {"red", "green", "blue", NULL};
 
-#define SAMPLE_FIELDS(F, T)                                  \
-	F(T, STR, name, REQ, 1, 8, "", "name")               \
-	F(T, BOOL, on, OPT, 0, 1, "", "switch")              \
-	F(T, U16, tag, OPT, 1, 4094, "", "tag")              \
-	F(T, U32, size, OPT, 0, 1000000000, "bytes", "size") \
-	F(T, U64, big, OPT, 0, UINT64_MAX, "", "big")        \
-	F(T, U64, some, OPT, 5, 10, "", "some")              \
-	F(T, STR, text, OPT, 0, 4, "", "text")               \
-	F(T, MAC, mac, OPT, 0, 0, "", "mac")                 \
-	F(T, VLANS, vlans, OPT, 0, 0, "", "vlans")           \
-	F(T, ENUM, colour, OPT, 0, 0, colours, "colour")
+#define SAMPLE_FIELDS(F, T)                                                           \
+	F(T, STR, name, REQ, 1, 8, "", "name")                                        \
+	F(T, BOOL, on, OPT, 0, 1, "", "switch")                                       \
+	F(T, U16, tag, OPT, 1, 4094, "", "tag")                                       \
+	F(T, U32, size, OPT, 0, 1000000000, "bytes", "size")                          \
+	F(T, U64, big, OPT, 0, UINT64_MAX, "", "big")                                 \
+	F(T, U64, some, OPT, 5, 10, "", "some")                                       \
+	F(T, STR, text, OPT, 0, 4, "", "text")                                        \
+	F(T, MAC, mac, OPT, 0, 0, "", "mac")                                          \
+	F(T, VLANS, vlans, OPT, 0, 0, "", "vlans")                                    \
+	F(T, ENUM, colour, OPT, 0, 0, colours, "colour")                              \
+	F(T, U64, delay, OPT, 0, 60000000000, "ns", "delay", .measure = MEASURE_TIME, \
+		.def = "1.5ms")                                                       \
+	F(T, U32, loss, OPT, 0, MEASURE_ALL, "ppb", "loss", .measure = MEASURE_SHARE)
 CTL_STRUCT(sample, SAMPLE_FIELDS);
 CTL_SCHEMA(sample, SAMPLE_FIELDS);
 
@@ -52,7 +55,8 @@ static void good_objects_decode(void **state)
 	assert_int_equal(
 		decode(" { \"name\" : \"12345678\", \"on\":true, \"tag\":4094, \"size\":0,"
 		       "\"big\":9223372036854775807, \"some\":5, \"text\":\"\","
-		       "\"mac\":\"52-54-00-00-00-01\", \"vlans\":\"all\",\"colour\":\"blue\"}\n",
+		       "\"mac\":\"52-54-00-00-00-01\", \"vlans\":\"all\",\"colour\":\"blue\","
+		       "\"delay\":20000000, \"loss\":1}\n",
 			&msg, &err),
 		0);
 	assert_int_equal(msg.set, (1u << sample__n_fields) - 1);
@@ -62,6 +66,8 @@ static void good_objects_decode(void **state)
 	assert_int_equal(vlan_set_count(&msg.vlans), 4094);
 	assert_true(ether_addr_to_u64(&msg.mac) == 0x525400000001);
 	assert_int_equal(msg.colour, 2);
+	assert_int_equal(msg.delay, 20000000);
+	assert_int_equal(msg.loss, 1);
 }
 
 static void bad_objects_are_refused(void **state)
@@ -131,6 +137,10 @@ static void bad_objects_are_refused(void **state)
 			"'gren' is not one of red, green, blue"},
 		{"{\"name\":\"p\",\"colour\":\"\"}", -EINVAL, "colour", "is not one of"},
 		{"{\"name\":\"p\",\"colour\":1}", -EINVAL, "colour", "is a number"},
+		{"{\"name\":\"p\",\"loss\":\"1%\"}", -EINVAL, "loss",
+			"is a string, not an integer"},
+		{"{\"name\":\"p\",\"loss\":1000000001}", -ERANGE, "loss",
+			"loss: 1000000001 is not in 0..1000000000"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -158,6 +168,8 @@ static void hints_name_what_was_meant(void **state)
 	assert_string_equal(err.hint, "did you mean 'green'?");
 	(void)decode("{}", &msg, &err);
 	assert_string_equal(err.hint, "name: name");
+	(void)ctl_field_parse(&sample_schema, &msg, "delay", "20", &err);
+	assert_string_equal(err.hint, "write it like 20ms, 1.5s, 250us");
 }
 
 static void nul_inside_the_text_is_refused(void **state)
@@ -203,12 +215,13 @@ static void encode_writes_present_fields_in_table_order(void **state)
 	CTL_SET(&msg, sample, colour, 1);
 	CTL_SET(&msg, sample, big, UINT64_C(1) << 63);
 	CTL_SET(&msg, sample, some, 7);
+	CTL_SET(&msg, sample, delay, 20000000);
 	CTL_SET_STR(&msg, sample, name, "a\"b\\c");
 	msg.tag = 9; /* not marked */
 	assert_int_equal(ctl_encode(&sample_schema, &msg, &text), 0);
 	assert_string_equal(text,
 		"{\"name\":\"a\\\"b\\\\c\",\"big\":\"9223372036854775808\",\"some\":7,"
-		"\"colour\":\"green\"}");
+		"\"colour\":\"green\",\"delay\":20000000}");
 	free(text);
 }
 
@@ -338,6 +351,16 @@ static void words_parse_like_fields(void **state)
 		{"vlans", "9-1", NULL, -EINVAL, "vlans: '9-1' is neither"},
 		{"colour", "green", "green", 0, ""},
 		{"colour", "pink", NULL, -EINVAL, "colour: 'pink' is not one of red, green, blue"},
+		{"delay", "20ms", "20ms", 0, ""},
+		{"delay", "1500us", "1.5ms", 0, ""},
+		{"delay", "0", "0s", 0, ""},
+		{"delay", "20", NULL, -EINVAL, "delay: '20' has no unit"},
+		{"delay", "61s", NULL, -ERANGE, "delay: 61s is not in 0s..60s"},
+		{"delay", "0.1ns", NULL, -EINVAL, "delay: 0.1ns is finer than 1 ns"},
+		{"loss", "0.3%", "0.3%", 0, ""},
+		{"loss", "100%", "100%", 0, ""},
+		{"loss", "100.0000001%", NULL, -ERANGE, "loss: 100.0000001% is not in 0%..100%"},
+		{"loss", "-1%", NULL, -ERANGE, "loss: -1% is not in 0%..100%"},
 		{"color", "green", NULL, -ENOENT, "unknown field 'color'"},
 	};
 
@@ -378,6 +401,15 @@ static void format_says_the_length_it_needs(void **state)
 	assert_int_equal(ctl_field_format(field, &msg, NULL, 0), 0);
 }
 
+static void defaults_have_units(void **state)
+{
+	struct sample msg = {0};
+
+	ctl_fill_defaults(&sample_schema, &msg, UINT64_MAX);
+	assert_int_equal(msg.set, 1u << sample__delay);
+	assert_int_equal(msg.delay, 1500000);
+}
+
 static void copy_str_cuts(void **state)
 {
 	struct sample msg = {0};
@@ -402,6 +434,7 @@ int main(void)
 		cmocka_unit_test(equal_compares_presence_and_values),
 		cmocka_unit_test(words_parse_like_fields),
 		cmocka_unit_test(format_says_the_length_it_needs),
+		cmocka_unit_test(defaults_have_units),
 		cmocka_unit_test(copy_str_cuts),
 	};
 

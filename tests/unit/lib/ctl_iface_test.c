@@ -54,6 +54,10 @@ static void check_bounds(const struct ctl_struct *schema, const struct ctl_field
 /* The default is a value of the field; types are those of the message; what is for people fits. */
 static void check_attributes(const struct ctl_struct *schema, const struct ctl_field *field)
 {
+	static const char *const base_units[] = {[MEASURE_TIME] = "ns",
+		[MEASURE_RATE] = "bit/s",
+		[MEASURE_SHARE] = "ppb",
+		[MEASURE_SIZE] = "bytes"};
 	const struct ctl_field *type = ctl_field_find(schema, "type");
 	void *msg = calloc(1, schema->size);
 	char help[CTL_HELP_SIZE];
@@ -73,6 +77,10 @@ static void check_attributes(const struct ctl_struct *schema, const struct ctl_f
 		while (type->names[n])
 			n++;
 		assert_int_equal(field->types >> n, 0);
+	}
+	if (field->measure) {
+		assert_true(field->kind == CTL_KIND_U32 || field->kind == CTL_KIND_U64);
+		assert_string_equal(field->unit, base_units[field->measure]);
 	}
 	if (field->is_path)
 		assert_int_equal(field->kind, CTL_KIND_STR);

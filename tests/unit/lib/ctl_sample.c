@@ -28,7 +28,7 @@ static void sample_fill_field(const struct ctl_struct *schema, const struct ctl_
 	case CTL_KIND_U16:
 	case CTL_KIND_U32:
 	case CTL_KIND_U64:
-		(void)snprintf(word, sizeof(word), "%llu", (unsigned long long)field->max);
+		(void)measure_format(field->measure, field->max, word);
 		break;
 	case CTL_KIND_STR:
 		(void)snprintf(word, sizeof(word), "%s", field->name);

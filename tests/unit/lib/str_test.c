@@ -147,25 +147,6 @@ static void sizes_parse_with_suffix(void **state)
 	check_numbers(str_parse_size, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
-static void durations_parse_with_suffix(void **state)
-{
-	static const struct number_case cases[] = {
-		{"2", 0, UINT64_C(2000000000)},
-		{"2s", 0, UINT64_C(2000000000)},
-		{"5ms", 0, 5000000},
-		{"7us", 0, 7000},
-		{"9ns", 0, 9},
-		{"1m", 0, UINT64_C(60000000000)},
-		{"1h", 0, UINT64_C(3600000000000)},
-		{"9999999h", -ERANGE, 0},
-		{"", -EINVAL, 0},
-		{"1d", -EINVAL, 0},
-		{"s", -EINVAL, 0},
-	};
-
-	check_numbers(str_parse_duration, cases, sizeof(cases) / sizeof(cases[0]));
-}
-
 static void durations_read_as_people_write_them(void **state)
 {
 	static const struct {
@@ -187,7 +168,6 @@ int main(void)
 		cmocka_unit_test(nearest_finds_what_was_meant),
 		cmocka_unit_test(numbers_parse_whole),
 		cmocka_unit_test(sizes_parse_with_suffix),
-		cmocka_unit_test(durations_parse_with_suffix),
 		cmocka_unit_test(durations_read_as_people_write_them),
 	};
 

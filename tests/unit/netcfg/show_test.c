@@ -234,6 +234,46 @@ static void columns_of_messages_are_those_of_their_rows(void **state)
 	assert_int_equal(SHOW_COLUMN(ctl_port, mtu), 6);
 }
 
+#define LINE_FIELDS(F, T)                                                            \
+	F(T, STR, name, REQ, 1, 8, "", "name", CTL_COLUMN(1, "NAME", BRIEF))         \
+	F(T, U64, delay, OPT, 0, UINT64_MAX, "ns", "delay", .measure = MEASURE_TIME, \
+		CTL_COLUMN(2, "DELAY", BRIEF))                                       \
+	F(T, U32, loss, OPT, 0, MEASURE_ALL, "ppb", "loss", .measure = MEASURE_SHARE)
+CTL_STRUCT(line, LINE_FIELDS);
+CTL_SCHEMA(line, LINE_FIELDS);
+
+static void check_line(const struct opts *opts, const char *expected)
+{
+	struct show_column columns[SHOW_MAX_COLUMNS];
+	struct line line = {0}, without = {0};
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	struct show *show = show_begin(out, opts, columns, show_columns(&line_schema, columns));
+
+	CTL_SET_STR(&line, line, name, "l");
+	CTL_SET(&line, line, delay, 20000000);
+	CTL_SET(&line, line, loss, 1000000);
+	CTL_SET_STR(&without, line, name, "m");
+	show_rows_of(show, &line_schema);
+	show_row(show, show_msg(&line_schema, &line), NULL);
+	show_row(show, show_msg(&line_schema, &without), NULL);
+	assert_int_equal(show_end(show, NULL), 0);
+	fclose(out);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static void measures_have_units_but_in_json(void **state)
+{
+	check_line(&(struct opts){0}, "NAME  DELAY\nl      20ms\nm         -\n");
+	check_line(&(struct opts){.details = true},
+		"name: l\n    delay: 20ms\n    loss: 0.1%\nname: m\n");
+	check_line(&(struct opts){.oneline = true}, "name l delay 20ms loss 0.1%\nname m\n");
+	check_line(&(struct opts){.json = true},
+		"[{\"name\":\"l\",\"delay\":20000000,\"loss\":1000000},{\"name\":\"m\"}]\n");
+}
+
 /* The hint lists the columns, and says first which of them may be meant. */
 static void unknown_columns_are_errors(void **state)
 {
@@ -400,6 +440,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_line_up),
 		cmocka_unit_test(columns_of_messages_are_those_of_their_rows),
+		cmocka_unit_test(measures_have_units_but_in_json),
 		cmocka_unit_test(unknown_columns_are_errors),
 		cmocka_unit_test(columns_are_shown_where_they_say_something),
 		cmocka_unit_test(names_line_up_as_a_terminal_shows_them),
