@@ -55,8 +55,19 @@ static int codec_decode_number(const struct ctl_field *field, const json_t *valu
 	return codec_wrong_type(field, value, "an integer", err);
 }
 
-static int codec_decode_field(const struct ctl_field *field, const json_t *value, void *msg,
-	struct err *err)
+static int codec_decode_msg(const struct ctl_field *field, const json_t *value, bool skip_unknown,
+	void *msg, struct err *err)
+{
+	int r;
+
+	if (!json_is_object(value))
+		return codec_wrong_type(field, value, "an object", err);
+	r = ctl_json_decode(field->sub, value, skip_unknown, ctl_field_at(field, msg), err);
+	return r < 0 ? err_prefix(err, "%s", field->name) : 0;
+}
+
+static int codec_decode_field(const struct ctl_field *field, const json_t *value, bool skip_unknown,
+	void *msg, struct err *err)
 {
 	switch (field->kind) {
 	case CTL_KIND_BOOL:
@@ -68,6 +79,8 @@ static int codec_decode_field(const struct ctl_field *field, const json_t *value
 	case CTL_KIND_U32:
 	case CTL_KIND_U64:
 		return codec_decode_number(field, value, msg, err);
+	case CTL_KIND_MSG:
+		return codec_decode_msg(field, value, skip_unknown, msg, err);
 	default:
 		if (!json_is_string(value))
 			return codec_wrong_type(field, value, "a string", err);
@@ -92,7 +105,7 @@ int ctl_json_decode(const struct ctl_struct *schema, const json_t *json, bool sk
 			continue;
 		if (!field)
 			return ctl_field_unknown(schema, name, -EINVAL, err);
-		r = codec_decode_field(field, value, msg, err);
+		r = codec_decode_field(field, value, skip_unknown, msg, err);
 		if (r < 0)
 			return r;
 		ctl_field_mark(field, msg);
@@ -181,6 +194,8 @@ static int codec_encode_field(const struct ctl_field *field, const void *msg, js
 			return -EINVAL;
 		*ret_json = json_string(field->names[idx]);
 		return 0;
+	case CTL_KIND_MSG:
+		return ctl_json_encode(field->sub, at, ret_json);
 	}
 	return -EINVAL;
 }
@@ -243,8 +258,19 @@ bool ctl_field_equal(const struct ctl_field *field, const void *a, const void *b
 		return vlan_set_equal(at_a, at_b);
 	case CTL_KIND_ENUM:
 		return *(const uint32_t *)at_a == *(const uint32_t *)at_b;
+	case CTL_KIND_MSG:
+		return ctl_msg_equal(field->sub, at_a, at_b);
 	}
 	return false;
+}
+
+/* Is the field, which wanted has, what it was in old? Of a message within what wanted names. */
+static bool is_kept(const struct ctl_field *field, const void *old, const void *wanted)
+{
+	if (field->kind == CTL_KIND_MSG)
+		return !ctl_find_change(field->sub, ctl_field_at_const(field, old),
+			ctl_field_at_const(field, wanted), UINT64_MAX);
+	return ctl_field_is_set(old, field->idx) && ctl_field_equal(field, old, wanted);
 }
 
 const struct ctl_field *ctl_find_change(const struct ctl_struct *schema, const void *old,
@@ -253,8 +279,7 @@ const struct ctl_field *ctl_find_change(const struct ctl_struct *schema, const v
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 
-		if ((mask >> i & 1) && ctl_field_is_set(wanted, i) &&
-			!(ctl_field_is_set(old, i) && ctl_field_equal(field, old, wanted)))
+		if ((mask >> i & 1) && ctl_field_is_set(wanted, i) && !is_kept(field, old, wanted))
 			return field;
 	}
 	return NULL;

@@ -86,8 +86,54 @@ void ctl_merge(const struct ctl_struct *schema, void *dst, const void *src, uint
 
 		if (!(mask >> i & 1) || !ctl_field_is_set(src, i))
 			continue;
-		memcpy(ctl_field_at(field, dst), ctl_field_at_const(field, src), field->size);
+		if (field->kind == CTL_KIND_MSG)
+			ctl_merge(field->sub, ctl_field_at(field, dst),
+				ctl_field_at_const(field, src), UINT64_MAX);
+		else
+			memcpy(ctl_field_at(field, dst), ctl_field_at_const(field, src),
+				field->size);
 		ctl_field_mark(field, dst);
+	}
+}
+
+static void unmark(const struct ctl_field *field, void *msg)
+{
+	memset(ctl_field_at(field, msg), 0, field->size);
+	*(uint64_t *)msg &= ~(UINT64_C(1) << field->idx);
+}
+
+/* Is a field what it is where nothing is said? */
+static bool is_default(const struct ctl_struct *schema, const struct ctl_field *field,
+	const void *msg)
+{
+	char is[CTL_VALUE_SIZE], def[CTL_VALUE_SIZE];
+	union {
+		uint64_t set;
+		char bytes[CTL_SUB_MAX];
+	} unset = {0};
+
+	if (!field->def || ctl_field_parse(schema, &unset, field->name, field->def, NULL))
+		return false;
+	(void)ctl_field_format(field, msg, is, sizeof(is));
+	(void)ctl_field_format(field, &unset, def, sizeof(def));
+	return !strcmp(is, def);
+}
+
+void ctl_trim(const struct ctl_struct *schema, void *msg)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+		void *sub = ctl_field_at(field, msg);
+
+		if (field->kind != CTL_KIND_MSG || !ctl_field_is_set(msg, i))
+			continue;
+		for (unsigned k = 0; k < field->sub->n_fields; k++) {
+			if (ctl_field_is_set(sub, k) &&
+				is_default(field->sub, &field->sub->fields[k], sub))
+				unmark(&field->sub->fields[k], sub);
+		}
+		if (!*(const uint64_t *)sub)
+			unmark(field, msg);
 	}
 }
 
@@ -376,6 +422,9 @@ int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *name
 	case CTL_KIND_U64:
 		r = field_parse_number(field, msg, word, err);
 		break;
+	case CTL_KIND_MSG:
+		return err_set_field(err, -EINVAL, field->name,
+			"%s: what is to be set there is missing", field->name);
 	default:
 		r = ctl_field_set_text(field, msg, word, strlen(word), err);
 		break;
@@ -383,6 +432,36 @@ int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *name
 	if (!r)
 		ctl_field_mark(field, msg);
 	return r;
+}
+
+int ctl_field_parse_within(const struct ctl_field *field, void *msg, const char *name,
+	const char *word, struct err *err)
+{
+	int r = ctl_field_parse(field->sub, ctl_field_at(field, msg), name, word, err);
+
+	if (r < 0)
+		return err_prefix(err, "%s", field->name);
+	ctl_field_mark(field, msg);
+	return 0;
+}
+
+/* "delay 20ms loss 0.1%": what is set, in the order of the table. */
+static size_t format_msg(const struct ctl_struct *schema, const void *msg, char *buf, size_t size)
+{
+	size_t len = 0;
+
+	(void)snprintf(buf, size, "%s", "");
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+		char value[CTL_VALUE_SIZE];
+
+		if (!ctl_field_is_set(msg, i))
+			continue;
+		(void)ctl_field_format(field, msg, value, sizeof(value));
+		len += (size_t)snprintf(len < size ? buf + len : NULL, len < size ? size - len : 0,
+			"%s%s %s", len ? " " : "", field->name, value);
+	}
+	return len;
 }
 
 size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *buf, size_t size)
@@ -411,6 +490,8 @@ size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *bu
 		idx = *(const uint32_t *)at;
 		return (size_t)snprintf(buf, size, "%s",
 			idx < ctl_field_n_names(field) ? field->names[idx] : "?");
+	case CTL_KIND_MSG:
+		return format_msg(field->sub, at, buf, size);
 	}
 	return 0;
 }

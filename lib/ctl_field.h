@@ -19,6 +19,9 @@
  */
 int ctl_field_parse(const struct ctl_struct *schema, void *msg, const char *field, const char *word,
 	struct err *err);
+/** The same for a field of the message within (CTL_KIND_MSG) that `field` of msg is. */
+int ctl_field_parse_within(const struct ctl_field *field, void *msg, const char *name,
+	const char *word, struct err *err);
 /** Print one field's value (plain, unquoted); "" when absent. Returns the length as snprintf(). */
 size_t ctl_field_format(const struct ctl_field *field, const void *msg, char *buf, size_t size);
 const struct ctl_field *ctl_field_find(const struct ctl_struct *schema, const char *name);
@@ -33,8 +36,14 @@ const char *ctl_field_help(const struct ctl_struct *schema, const struct ctl_fie
 uint64_t ctl_fields(const struct ctl_struct *schema, unsigned accesses);
 /** Set the fields of mask that msg lacks and that have a default. */
 void ctl_fill_defaults(const struct ctl_struct *schema, void *msg, uint64_t mask);
-/** Copy the fields of mask that src has over those of dst. */
+/** Copy the fields of mask that src has over those of dst; of messages within, what they have. */
 void ctl_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask);
+/** In messages within, forget what is at its default, and those of which nothing is left: so that
+ *  two that mean the same are the same. */
+void ctl_trim(const struct ctl_struct *schema, void *msg);
+/** Messages within are no larger, and values of their fields no longer. */
+#define CTL_SUB_MAX    512
+#define CTL_VALUE_SIZE 128
 
 /**
  * Relative paths of files in msg (is_path) get the working directory before them.

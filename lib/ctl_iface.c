@@ -128,6 +128,7 @@ static void describe_bounds(FILE *out, const struct ctl_field *field)
 		(void)fprintf(out, "]");
 		break;
 	case CTL_KIND_BOOL:
+	case CTL_KIND_MSG:
 		break;
 	}
 }
@@ -146,26 +147,32 @@ static const char *describe_type(enum ctl_kind kind)
 	case CTL_KIND_VLANS:
 	case CTL_KIND_ENUM:
 		return "string";
+	case CTL_KIND_MSG:
+		break; /* its fields stand there */
 	}
-	return "string";
+	return "";
 }
 
-static void describe_struct(FILE *out, const struct ctl_struct *schema)
+static void describe_struct(FILE *out, const struct ctl_struct *schema, unsigned depth)
 {
+	const char *tabs = depth ? "\t\t" : "\t";
 	char help[CTL_HELP_SIZE];
 
 	(void)fprintf(out, "(");
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 
-		(void)fprintf(out, "\n\t# %s%s", ctl_field_help(schema, field, help, sizeof(help)),
+		(void)fprintf(out, "\n%s# %s%s", tabs,
+			ctl_field_help(schema, field, help, sizeof(help)),
 			field->access == CTL_ACCESS_SHOW ? " (show only)" : "");
 		describe_bounds(out, field);
-		(void)fprintf(out, "\n\t%s: %s%s%s", field->name,
-			field->access == CTL_ACCESS_REQ ? "" : "?", describe_type(field->kind),
-			i + 1 < schema->n_fields ? "," : "\n");
+		(void)fprintf(out, "\n%s%s: %s%s", tabs, field->name,
+			field->access == CTL_ACCESS_REQ ? "" : "?", describe_type(field->kind));
+		if (field->kind == CTL_KIND_MSG)
+			describe_struct(out, field->sub, depth + 1);
+		(void)fprintf(out, "%s", i + 1 < schema->n_fields ? "," : "");
 	}
-	(void)fprintf(out, ")");
+	(void)fprintf(out, "%s)", schema->n_fields ? (depth ? "\n\t" : "\n") : "");
 }
 
 static void describe_method(FILE *out, const struct ctl_method *method)
@@ -179,9 +186,9 @@ static void describe_method(FILE *out, const struct ctl_method *method)
 	(void)fprintf(out, "\n# %s (%s, %s%s)\nmethod %s", method->help,
 		method->class == CTL_READ ? "read" : "change", stabilities[method->stability],
 		replies[method->reply], method->name);
-	describe_struct(out, method->in);
+	describe_struct(out, method->in, 0);
 	(void)fprintf(out, " -> ");
-	describe_struct(out, method->out);
+	describe_struct(out, method->out, 0);
 	(void)fprintf(out, "\n");
 }
 

@@ -19,6 +19,10 @@
  * keys of lab files, columns of tables and the protocol's description follow from it; nobody else
  * touches JSON. A field by its name: ctl_field.h.
  *
+ * A message may have others within it (MSG), one level deep: settings that belong together, such as
+ * those of one direction of a link. There an absent field is at its default, and a request changes
+ * what it names and nothing else.
+ *
  * A number that measures something (`.measure`, measure.h) is in its base unit in structs and JSON,
  * and has a unit in every text: delay 20000000 on the wire is `delay 20ms` on the command line, in
  * lab files, help and tables.
@@ -43,6 +47,7 @@ enum ctl_kind {
 	CTL_KIND_MAC,   /* struct ether_addr48, "52:54:00:00:00:01" */
 	CTL_KIND_VLANS, /* struct vlan_set, "10,20-29" */
 	CTL_KIND_ENUM,  /* uint32_t index into names[] (NULL-terminated), the name on the wire */
+	CTL_KIND_MSG,   /* a message of its own, struct and table, as an object on the wire */
 };
 
 /** What a field is to a request; as bits, for ctl_fields(). */
@@ -81,9 +86,10 @@ struct ctl_field {
 	uint16_t offset, size; /* in the struct */
 	uint8_t idx;           /* in the table, and bit of the set mask */
 	uint64_t min, max;
-	const char *unit;         /* "" = none; never NULL */
-	const char *const *names; /* CTL_KIND_ENUM only */
-	const char *help;         /* one line; ctl_field_help() adds what else the row says */
+	const char *unit;             /* "" = none; never NULL */
+	const char *const *names;     /* CTL_KIND_ENUM only */
+	const struct ctl_struct *sub; /* CTL_KIND_MSG only */
+	const char *help;             /* one line; ctl_field_help() adds what else the row says */
 
 	/* What not every field has. */
 	const char *def;          /* its value where a request says nothing, as people type it */
@@ -103,16 +109,17 @@ struct ctl_struct {
 };
 
 /* Members by kind. */
-#define CTL_MEMBER_BOOL(name, max)  bool name;
-#define CTL_MEMBER_U16(name, max)   uint16_t name;
-#define CTL_MEMBER_U32(name, max)   uint32_t name;
-#define CTL_MEMBER_U64(name, max)   uint64_t name;
-#define CTL_MEMBER_STR(name, max)   char name[(max) + 1];
-#define CTL_MEMBER_MAC(name, max)   struct ether_addr48 name;
-#define CTL_MEMBER_VLANS(name, max) struct vlan_set name;
-#define CTL_MEMBER_ENUM(name, max)  uint32_t name;
+#define CTL_MEMBER_BOOL(name, max, u)  bool name;
+#define CTL_MEMBER_U16(name, max, u)   uint16_t name;
+#define CTL_MEMBER_U32(name, max, u)   uint32_t name;
+#define CTL_MEMBER_U64(name, max, u)   uint64_t name;
+#define CTL_MEMBER_STR(name, max, u)   char name[(max) + 1];
+#define CTL_MEMBER_MAC(name, max, u)   struct ether_addr48 name;
+#define CTL_MEMBER_VLANS(name, max, u) struct vlan_set name;
+#define CTL_MEMBER_ENUM(name, max, u)  uint32_t name;
+#define CTL_MEMBER_MSG(name, max, u)   struct u name;
 
-/* The sixth column is a unit, or for ENUM the table of names. */
+/* The sixth column is a unit, or for ENUM the table of names, or for MSG the struct. */
 #define CTL_UNIT_BOOL(u)   u
 #define CTL_UNIT_U16(u)    u
 #define CTL_UNIT_U32(u)    u
@@ -121,6 +128,7 @@ struct ctl_struct {
 #define CTL_UNIT_MAC(u)    u
 #define CTL_UNIT_VLANS(u)  u
 #define CTL_UNIT_ENUM(u)   ""
+#define CTL_UNIT_MSG(u)    ""
 #define CTL_NAMES_BOOL(u)  NULL
 #define CTL_NAMES_U16(u)   NULL
 #define CTL_NAMES_U32(u)   NULL
@@ -129,14 +137,25 @@ struct ctl_struct {
 #define CTL_NAMES_MAC(u)   NULL
 #define CTL_NAMES_VLANS(u) NULL
 #define CTL_NAMES_ENUM(u)  u
+#define CTL_NAMES_MSG(u)   NULL
+#define CTL_SUB_BOOL(u)    NULL
+#define CTL_SUB_U16(u)     NULL
+#define CTL_SUB_U32(u)     NULL
+#define CTL_SUB_U64(u)     NULL
+#define CTL_SUB_STR(u)     NULL
+#define CTL_SUB_MAC(u)     NULL
+#define CTL_SUB_VLANS(u)   NULL
+#define CTL_SUB_ENUM(u)    NULL
+#define CTL_SUB_MSG(u)     &u##_schema
 /** A number's macro as text, for a help that names a default. */
 #define CTL_TEXT(number)  CTL_TEXT_(number)
 #define CTL_TEXT_(number) #number
 /** The attribute for a column of tables: CTL_COLUMN(4, "CARRIER", BRIEF). */
 #define CTL_COLUMN(nth, title, where) .column = {nth, title, CTL_SHOW_##where}
 
-#define CTL_F_MEMBER(T, kind, name, access, min, max, unit, help, ...) CTL_MEMBER_##kind(name, max)
-#define CTL_F_INDEX(T, kind, name, access, min, max, unit, help, ...)  T##__##name,
+#define CTL_F_MEMBER(T, kind, name, access, min, max, unit, help, ...) \
+	CTL_MEMBER_##kind(name, max, unit)
+#define CTL_F_INDEX(T, kind, name, access, min, max, unit, help, ...) T##__##name,
 #define CTL_F_TABLE(T, fkind, fname, faccess, fmin, fmax, funit, fhelp, ...) \
 	{.name = #fname,                                                     \
 		.kind = CTL_KIND_##fkind,                                    \
@@ -148,6 +167,7 @@ struct ctl_struct {
 		.max = (fmax),                                               \
 		.unit = CTL_UNIT_##fkind(funit),                             \
 		.names = CTL_NAMES_##fkind(funit),                           \
+		.sub = CTL_SUB_##fkind(funit),                               \
 		.help = fhelp,                                               \
 		__VA_ARGS__},
 

@@ -83,6 +83,8 @@ static const char *kind_text(const struct ctl_field *field, char *buf, size_t si
 		return "10,20-29|all";
 	case CTL_KIND_STR:
 		return "TEXT";
+	case CTL_KIND_MSG:
+		return "FIELD VALUE...";
 	case CTL_KIND_ENUM:
 		for (unsigned i = 0; field->names[i] && used < size; i++)
 			used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? "|" : "",
@@ -105,22 +107,48 @@ static const char *unit_text(const struct ctl_field *field, char *buf, size_t si
 	return buf;
 }
 
-static void print_fields(const struct grammar_verb *verb)
+static void print_field(const struct ctl_struct *schema, const struct ctl_field *field)
 {
-	printf("\nfields:\n");
+	char word[64], kind[128], left[192], help[CTL_HELP_SIZE], unit[64];
+
+	(void)snprintf(left, sizeof(left), "%s %s", grammar_field_word(field, word, sizeof(word)),
+		kind_text(field, kind, sizeof(kind)));
+	printf("  %-36s %s%s\n", left, ctl_field_help(schema, field, help, sizeof(help)),
+		unit_text(field, unit, sizeof(unit)));
+}
+
+/* The words of messages within, and before which of them each of those has to stand. */
+static void print_within(const struct grammar_verb *verb, const struct ctl_struct *sub)
+{
+	char word[64];
+	bool is_first = true;
+
+	printf("\nafter");
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
 		const struct ctl_field *field = &verb->schema->fields[i];
-		char word[64], kind[128], left[192], help[CTL_HELP_SIZE], unit[64];
 
-		if (!grammar_field_usable(verb, field))
+		if (field->kind != CTL_KIND_MSG)
 			continue;
-		(void)snprintf(left, sizeof(left), "%s %s",
-			grammar_field_word(field, word, sizeof(word)),
-			kind_text(field, kind, sizeof(kind)));
-		printf("  %-36s %s%s\n", left,
-			ctl_field_help(verb->schema, field, help, sizeof(help)),
-			unit_text(field, unit, sizeof(unit)));
+		printf("%s%s", is_first ? " " : " or ",
+			grammar_field_word(field, word, sizeof(word)));
+		is_first = false;
 	}
+	printf(", or for both without it:\n");
+	for (unsigned i = 0; i < sub->n_fields; i++)
+		print_field(sub, &sub->fields[i]);
+}
+
+static void print_fields(const struct grammar_verb *verb)
+{
+	const struct ctl_struct *sub = grammar_sub_schema(verb);
+
+	printf("\nfields:\n");
+	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
+		if (grammar_field_usable(verb, &verb->schema->fields[i]))
+			print_field(verb->schema, &verb->schema->fields[i]);
+	}
+	if (sub)
+		print_within(verb, sub);
 }
 
 /* Which fields each port type takes; those in brackets may be absent. */

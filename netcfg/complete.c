@@ -174,23 +174,34 @@ static unsigned offer_field(struct line *line, const struct ctl_field *field)
 	return 0;
 }
 
-static const struct ctl_field *find_field(const struct grammar_verb *verb, const char *word)
+static bool is_word_of(const struct ctl_field *field, const char *word)
 {
 	char name[64];
+
+	return !strcmp(grammar_field_word(field, name, sizeof(name)), word) ||
+	       !strcmp(field->name, word);
+}
+
+static const struct ctl_field *find_field(const struct grammar_verb *verb, const char *word)
+{
+	const struct ctl_struct *sub = grammar_sub_schema(verb);
 
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
 		const struct ctl_field *field = &verb->schema->fields[i];
 
-		if (grammar_field_usable(verb, field) &&
-			(!strcmp(grammar_field_word(field, name, sizeof(name)), word) ||
-				!strcmp(field->name, word)))
+		if (grammar_field_usable(verb, field) && is_word_of(field, word))
 			return field;
+	}
+	for (unsigned i = 0; sub && i < sub->n_fields; i++) {
+		if (is_word_of(&sub->fields[i], word))
+			return &sub->fields[i];
 	}
 	return NULL;
 }
 
 static void offer_field_words(struct line *line, const struct grammar_verb *verb)
 {
+	const struct ctl_struct *sub = grammar_sub_schema(verb);
 	char name[64];
 
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
@@ -199,6 +210,23 @@ static void offer_field_words(struct line *line, const struct grammar_verb *verb
 		if (grammar_field_usable(verb, field))
 			line->fn(line->ctx, grammar_field_word(field, name, sizeof(name)));
 	}
+	for (unsigned i = 0; sub && i < sub->n_fields; i++)
+		line->fn(line->ctx, grammar_field_word(&sub->fields[i], name, sizeof(name)));
+}
+
+/* The field whose value comes behind args[n]; NULL: a field's word does. */
+static const struct ctl_field *field_before(const struct grammar_verb *verb, char *const *args,
+	unsigned n)
+{
+	for (unsigned i = 0; i < n; i += 2) {
+		const struct ctl_field *field = find_field(verb, args[i]);
+
+		if (field && field->kind == CTL_KIND_MSG)
+			i--; /* has no value */
+		else if (i + 1 == n)
+			return field;
+	}
+	return NULL;
 }
 
 static unsigned offer_position(struct line *line, const struct grammar_object *object,
@@ -237,11 +265,10 @@ static unsigned offer_after_verb(struct line *line, const struct grammar_object 
 	}
 	if (verb->takes == GRAMMAR_NAMES)
 		return names_of(object);
-	field = n % 2 ? find_field(verb, args[n - 1]) : NULL;
+	field = field_before(verb, args, n);
 	if (field)
 		return offer_field(line, field);
-	if (n % 2 == 0)
-		offer_field_words(line, verb);
+	offer_field_words(line, verb);
 	return 0;
 }
 

@@ -300,24 +300,48 @@ bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_fiel
 	return verb->takes == GRAMMAR_WORDS && (field->access & CTL_ACCESS_SET);
 }
 
-static int find_field(const struct grammar_verb *verb, const char *word,
-	const struct ctl_field **ret_field, struct err *err)
+const struct ctl_struct *grammar_sub_schema(const struct grammar_verb *verb)
 {
-	char words[CTL_MAX_FIELDS][32];
-	struct match match = {.word = word, .exact = -1};
-	const char *leads_on =
-		verb->schema == &ctl_port_schema ? foreign_find(foreign_fields, word) : NULL;
-	const char *now = former_word(word);
-	int idx;
-
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
 		const struct ctl_field *field = &verb->schema->fields[i];
 
-		if (!grammar_field_usable(verb, field))
-			continue;
-		match_offer(&match, grammar_field_word(field, words[i], sizeof(words[i])), (int)i);
-		if (!strcmp(field->name, word) || (now && !strcmp(field->name, now)))
-			match.exact = (int)i;
+		if (field->kind == CTL_KIND_MSG && grammar_field_usable(verb, field))
+			return field->sub;
+	}
+	return NULL;
+}
+
+/* What a word means: a field of the verb's message, or of the messages within it. */
+struct meaning {
+	const struct ctl_field *field;
+	bool is_within;
+};
+
+static void offer_field(struct match *match, const struct ctl_field *field, char word[32], int idx,
+	const char *now)
+{
+	match_offer(match, grammar_field_word(field, word, 32), idx);
+	if (!strcmp(field->name, match->word) || (now && !strcmp(field->name, now)))
+		match->exact = idx;
+}
+
+static int find_field(const struct grammar_verb *verb, const char *word, struct meaning *ret,
+	struct err *err)
+{
+	const struct ctl_struct *schema = verb->schema, *sub = grammar_sub_schema(verb);
+	char words[2 * CTL_MAX_FIELDS][32];
+	struct match match = {.word = word, .exact = -1};
+	const char *leads_on =
+		schema == &ctl_port_schema ? foreign_find(foreign_fields, word) : NULL;
+	const char *now = former_word(word);
+	int idx;
+
+	for (unsigned i = 0; sub && i < sub->n_fields; i++)
+		offer_field(&match, &sub->fields[i], words[CTL_MAX_FIELDS + i],
+			(int)(CTL_MAX_FIELDS + i), now);
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		if (grammar_field_usable(verb, &schema->fields[i]))
+			offer_field(&match, &schema->fields[i], words[i], (int)i, now);
 	}
 	if (leads_on && match.exact < 0)
 		match.n_prefixes =
@@ -327,7 +351,8 @@ static int find_field(const struct grammar_verb *verb, const char *word,
 	idx = match_end(&match, "word", leads_on, err);
 	if (idx < 0)
 		return idx;
-	*ret_field = &verb->schema->fields[idx];
+	ret->is_within = idx >= CTL_MAX_FIELDS;
+	ret->field = ret->is_within ? &sub->fields[idx - CTL_MAX_FIELDS] : &schema->fields[idx];
 	return 0;
 }
 
@@ -340,25 +365,84 @@ static int set_field(const struct grammar_verb *verb, struct grammar_request *re
 	return r < 0 ? -EINVAL : 0;
 }
 
+static int given_twice(const struct grammar_request *req, const char *word, struct err *err)
+{
+	return err_set(err, -EINVAL, "%s %s: '%s' is given twice", req->object->name,
+		req->verb->name, word);
+}
+
+/* Set a field within `whole`, a message within the request's. */
+static int set_within(struct grammar_request *req, const struct ctl_field *whole,
+	const struct ctl_field *field, const char *word, const char *value, struct err *err)
+{
+	const void *sub = req->msg.bytes + whole->offset;
+	int r;
+
+	if (ctl_field_is_set(sub, field->idx))
+		return given_twice(req, word, err);
+	r = ctl_field_parse_within(whole, &req->msg, field->name, value, err);
+	return r < 0 ? -EINVAL : 0;
+}
+
+/* Set a field of the messages within: of `whole`, or where none was named, of each. */
+static int set_each(struct grammar_request *req, const struct ctl_field *whole,
+	const struct ctl_field *field, const char *word, const char *value, struct err *err)
+{
+	const struct ctl_struct *schema = req->verb->schema;
+
+	if (whole)
+		return set_within(req, whole, field, word, value, err);
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		int r = 0;
+
+		if (schema->fields[i].kind == CTL_KIND_MSG)
+			r = set_within(req, &schema->fields[i], field, word, value, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int value_missing(const struct grammar_request *req, const struct meaning *meaning,
+	const char *word, struct err *err)
+{
+	const struct ctl_struct *schema =
+		meaning->is_within ? grammar_sub_schema(req->verb) : req->verb->schema;
+	char help[CTL_HELP_SIZE];
+
+	return err_set(err, -EINVAL, "%s %s: '%s' needs a value (%s)", req->object->name,
+		req->verb->name, word, ctl_field_help(schema, meaning->field, help, sizeof(help)));
+}
+
+/*
+ * FIELD VALUE pairs. The word of a message within (`a-to-b`) has no value: what follows is about it
+ * and no other, until the next such word.
+ */
 static int parse_words(struct grammar_request *req, char **words, unsigned n, struct err *err)
 {
 	const struct grammar_verb *verb = req->verb;
-	const struct ctl_field *field;
-	char help[CTL_HELP_SIZE];
+	const struct ctl_field *whole = NULL;
+	struct meaning meaning;
 	int r;
 
 	for (unsigned i = 0; i < n; i += 2) {
-		r = find_field(verb, words[i], &field, err);
+		r = find_field(verb, words[i], &meaning, err);
 		if (r < 0)
 			return err_prefix(err, "%s %s", req->object->name, verb->name);
-		if (ctl_field_is_set(&req->msg, (unsigned)(field - verb->schema->fields)))
-			return err_set(err, -EINVAL, "%s %s: '%s' is given twice",
-				req->object->name, verb->name, words[i]);
+		if (meaning.field->kind == CTL_KIND_MSG) {
+			whole = meaning.field;
+			if (i + 1 == n)
+				return value_missing(req, &meaning, words[i], err);
+			i--;
+			continue;
+		}
+		if (!meaning.is_within && ctl_field_is_set(&req->msg, meaning.field->idx))
+			return given_twice(req, words[i], err);
 		if (i + 1 == n)
-			return err_set(err, -EINVAL, "%s %s: '%s' needs a value (%s)",
-				req->object->name, verb->name, words[i],
-				ctl_field_help(verb->schema, field, help, sizeof(help)));
-		r = set_field(verb, req, field->name, words[i + 1], err);
+			return value_missing(req, &meaning, words[i], err);
+		r = meaning.is_within
+			    ? set_each(req, whole, meaning.field, words[i], words[i + 1], err)
+			    : set_field(verb, req, meaning.field->name, words[i + 1], err);
 		if (r < 0)
 			return r;
 	}
@@ -371,13 +455,13 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 static bool begins_fields(const struct grammar_verb *verb, char **words, unsigned n,
 	unsigned n_free)
 {
-	const struct ctl_field *field;
+	struct meaning meaning;
 	char word[32];
 
-	if (verb->takes != GRAMMAR_WORDS || n < 2 || find_field(verb, words[0], &field, NULL))
+	if (verb->takes != GRAMMAR_WORDS || n < 2 || find_field(verb, words[0], &meaning, NULL))
 		return false;
-	if (!strcmp(grammar_field_word(field, word, sizeof(word)), words[0]) ||
-		!strcmp(field->name, words[0]))
+	if (!strcmp(grammar_field_word(meaning.field, word, sizeof(word)), words[0]) ||
+		!strcmp(meaning.field->name, words[0]))
 		return true;
 	return n % 2 == 0 && n_free < 2;
 }

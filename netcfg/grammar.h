@@ -102,5 +102,11 @@ int grammar_find_verb(const struct grammar_object *object, const char *word,
 const char *grammar_field_word(const struct ctl_field *field, char *buf, size_t size);
 /** May the user type field with this verb? (Fields for show only, and options, may not.) */
 bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_field *field);
+/**
+ * The fields of the messages within the verb's message, which are words like its own; NULL: there
+ * are none. The word of such a message (`a-to-b`) comes before those that concern it alone; without
+ * one they concern all.
+ */
+const struct ctl_struct *grammar_sub_schema(const struct grammar_verb *verb);
 
 #endif

@@ -128,15 +128,46 @@ static char *value_text(const json_t *value)
 	}
 }
 
+static char *field_text(const struct ctl_field *field, const json_t *value);
+
+/* "delay 20ms loss 0.1%": a message within another, in the order of its table. */
+static char *object_text(const struct ctl_struct *schema, const json_t *object)
+{
+	char *joined = NULL;
+
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+		const json_t *value = json_object_get(object, field->name);
+		char *one = value ? field_text(field, value) : NULL, *text;
+
+		if (!one)
+			continue;
+		text = str_dup_printf("%s%s%s %s", joined ? joined : "", joined ? " " : "",
+			field->name, one);
+		free(one);
+		free(joined);
+		joined = text;
+	}
+	return joined ? joined : strdup("-");
+}
+
+static char *field_text(const struct ctl_field *field, const json_t *value)
+{
+	char text[MEASURE_TEXT_SIZE];
+
+	if (field->kind == CTL_KIND_MSG && json_is_object(value))
+		return object_text(field->sub, value);
+	if (!field->measure || !json_is_integer(value))
+		return value_text(value);
+	return strdup(measure_format(field->measure, (uint64_t)json_integer_value(value), text));
+}
+
 /* The value of a row under that key, for people. */
 static char *cell_text(const struct show *show, const char *key, const json_t *value)
 {
 	const struct ctl_field *field = show->schema ? ctl_field_find(show->schema, key) : NULL;
-	char text[MEASURE_TEXT_SIZE];
 
-	if (!field || !field->measure || !json_is_integer(value))
-		return value_text(value);
-	return strdup(measure_format(field->measure, (uint64_t)json_integer_value(value), text));
+	return field ? field_text(field, value) : value_text(value);
 }
 
 /* Rows are kept as what is drawn of them: there may be a million. */

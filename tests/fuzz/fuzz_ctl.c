@@ -76,6 +76,12 @@ static void check_field(const struct ctl_field *field, const void *msg)
 		require(!vlan_set_has((const void *)at, 0) &&
 			!vlan_set_has((const void *)at, 4095));
 		break;
+	case CTL_KIND_MSG:
+		for (unsigned i = 0; i < field->sub->n_fields; i++) {
+			if (ctl_field_is_set(at, i))
+				check_field(&field->sub->fields[i], at);
+		}
+		break;
 	case CTL_KIND_BOOL:
 	case CTL_KIND_MAC:
 		break;

@@ -127,6 +127,14 @@ static void check_schema(const struct ctl_struct *schema)
 			assert_true(field->names && field->names[0]);
 		else
 			assert_null(field->names);
+		/* One level, and no larger than what the field parser has room for. */
+		assert_int_equal(!!field->sub, field->kind == CTL_KIND_MSG);
+		if (!field->sub)
+			continue;
+		assert_true(field->sub->size <= CTL_SUB_MAX);
+		check_schema(field->sub);
+		for (unsigned k = 0; k < field->sub->n_fields; k++)
+			assert_int_not_equal(field->sub->fields[k].kind, CTL_KIND_MSG);
 	}
 }
 

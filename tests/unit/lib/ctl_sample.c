@@ -21,6 +21,7 @@ static void sample_fill_field(const struct ctl_struct *schema, const struct ctl_
 	char word[64] = "true";
 	struct err err = {0};
 	unsigned last = 0;
+	void *sub;
 
 	switch (field->kind) {
 	case CTL_KIND_BOOL:
@@ -45,6 +46,12 @@ static void sample_fill_field(const struct ctl_struct *schema, const struct ctl_
 			last++;
 		(void)snprintf(word, sizeof(word), "%s", field->names[last]);
 		break;
+	case CTL_KIND_MSG:
+		sub = ctl_sample_filled(field->sub);
+		memcpy((char *)msg + field->offset, sub, field->size);
+		free(sub);
+		*(uint64_t *)msg |= UINT64_C(1) << field->idx;
+		return;
 	}
 	if (ctl_field_parse(schema, msg, field->name, word, &err))
 		fail_msg("%s.%s = '%s': %s", schema->name, field->name, word, err.msg);
