@@ -10,6 +10,8 @@ const char *const ctl_reserved_modes[] = {"forward", "drop", NULL};
 const char *const ctl_conn_states[] = {
 	"listening", "connecting", "negotiating", "running", "broken", NULL};
 const char *const ctl_ring_layouts[] = {"none", "split", "packed", NULL};
+const char *const ctl_impair_distributions[] = {
+	"uniform", "normal", "pareto", "paretonormal", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
 CTL_SCHEMA(ctl_switch, CTL_SWITCH_FIELDS);
@@ -22,6 +24,7 @@ CTL_SCHEMA(ctl_drop, CTL_DROP_FIELDS);
 CTL_SCHEMA(ctl_vlan, CTL_VLAN_FIELDS);
 CTL_SCHEMA(ctl_fdb, CTL_FDB_FIELDS);
 CTL_SCHEMA(ctl_count, CTL_COUNT_FIELDS);
+CTL_SCHEMA(ctl_impair, IMPAIR_FIELDS);
 CTL_SCHEMA(ctl_link, CTL_LINK_FIELDS);
 CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
 

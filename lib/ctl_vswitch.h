@@ -9,6 +9,7 @@
 #define WEFT_LIB_CTL_VSWITCH_H
 
 #include "ctl_iface.h"
+#include "impair/impair_fields.h"
 
 enum ctl_port_type {
 	CTL_PORT_VHOST_USER, /* a guest, over a Unix socket */
@@ -257,6 +258,17 @@ CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
 #define CTL_COUNT_FIELDS(F, T) F(T, U64, count, OPT, 0, UINT64_MAX, "", "objects affected")
 CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 
+/* ---- what features of the switch can be told: vswitch/feature ---- */
+enum ctl_impair_distribution {
+	CTL_IMPAIR_UNIFORM,
+	CTL_IMPAIR_NORMAL,
+	CTL_IMPAIR_PARETO,
+	CTL_IMPAIR_PARETONORMAL,
+};
+extern const char *const ctl_impair_distributions[];
+
+CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
+
 /* ---- link: what joins two ports ---- */
 #define CTL_LINK_FIELDS(F, T)                                                                   \
 	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")   \
@@ -265,8 +277,11 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: off pulls the cable",         \
 		.def = "on")                                                                    \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')") \
+	F(T, MSG, a_to_b, OPT, 0, 0, ctl_impair, "impairment of what b gets from a")            \
+	F(T, MSG, b_to_a, OPT, 0, 0, ctl_impair, "impairment of what a gets from b")            \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                  \
-	F(T, BOOL, carrier, SHOW, 0, 1, "", "both ends up and running")
+	F(T, BOOL, carrier, SHOW, 0, 1, "", "both ends up and running")                         \
+	F(T, U64, held, SHOW, 0, UINT64_MAX, "frames", "frames that wait to be due")
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 
 /* ---- events ---- */

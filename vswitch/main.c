@@ -42,6 +42,7 @@ static int run(const struct options *options, struct err *err)
 		.cpus = options->cpus,
 		.n_workers = options->n_cpus,
 		.rebalance_s = options->rebalance_s,
+		.hold_budget = options->hold_memory,
 		.busy = options->busy,
 	};
 	struct vswitch *sw = NULL;

@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "measure.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <sched.h>
@@ -25,6 +27,9 @@ const char *options_usage(void)
 	       "  --rebalance SECONDS|off\n"
 	       "                      even out the load of packet threads, no more often (default "
 	       "5)\n"
+	       "  --hold-memory SIZE  frames that are delayed take no more than this in all "
+	       "(default "
+	       "1G)\n"
 	       "  --state DIR         keep the configuration and addresses in DIR and restore "
 	       "them\n"
 	       "  --busy              packet threads poll without ever sleeping\n"
@@ -102,6 +107,7 @@ enum {
 	OPT_CONTROL = 256,
 	OPT_WORKERS,
 	OPT_REBALANCE,
+	OPT_HOLD_MEMORY,
 	OPT_STATE,
 	OPT_BUSY,
 	OPT_LOG_LEVEL,
@@ -129,6 +135,14 @@ static int parse_rebalance(struct options *options, const char *text, struct err
 	return 0;
 }
 
+static int parse_hold_memory(struct options *options, const char *text, struct err *err)
+{
+	int r = measure_parse(MEASURE_SIZE, text, 0, OPTIONS_HOLD_MEMORY_MAX, &options->hold_memory,
+		err);
+
+	return r < 0 ? err_prefix(err, "--hold-memory") : 0;
+}
+
 static int apply_option(struct options *options, int opt, const char *arg, struct err *err)
 {
 	int n;
@@ -145,6 +159,8 @@ static int apply_option(struct options *options, int opt, const char *arg, struc
 		return n < 0 ? -EINVAL : 0;
 	case OPT_REBALANCE:
 		return parse_rebalance(options, arg, err);
+	case OPT_HOLD_MEMORY:
+		return parse_hold_memory(options, arg, err);
 	case OPT_STATE:
 		if (!arg[0])
 			return err_set(err, -EINVAL, "--state: directory missing");
@@ -176,6 +192,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, str
 		{"control", required_argument, NULL, OPT_CONTROL},
 		{"workers", required_argument, NULL, OPT_WORKERS},
 		{"rebalance", required_argument, NULL, OPT_REBALANCE},
+		{"hold-memory", required_argument, NULL, OPT_HOLD_MEMORY},
 		{"state", required_argument, NULL, OPT_STATE},
 		{"busy", no_argument, NULL, OPT_BUSY},
 		{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
@@ -189,6 +206,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, str
 	*options = (struct options){.cpus = {OPTIONS_CPU_ANY},
 		.n_cpus = 1,
 		.rebalance_s = OPTIONS_REBALANCE_S,
+		.hold_memory = OPTIONS_HOLD_MEMORY,
 		.log_level = LOG_INFO};
 	optind = 0; /* glibc: start over, whoever parsed before */
 	while (r == 0 && (opt = getopt_long(argc, argv, "+:h", longs, NULL)) != -1) {

@@ -17,6 +17,8 @@
 #define OPTIONS_CPU_ANY         -1
 #define OPTIONS_REBALANCE_S     5 /* by default */
 #define OPTIONS_REBALANCE_MAX_S 86400
+#define OPTIONS_HOLD_MEMORY     (UINT64_C(1) << 30) /* by default */
+#define OPTIONS_HOLD_MEMORY_MAX (UINT64_C(1) << 40)
 
 struct options {
 	bool help, version;
@@ -26,6 +28,7 @@ struct options {
 	int cpus[OPTIONS_MAX_WORKERS]; /* one worker each; OPTIONS_CPU_ANY: not pinned */
 	unsigned n_cpus;
 	unsigned rebalance_s; /* 0: off */
+	uint64_t hold_memory; /* bytes for frames that are held */
 	bool busy;
 	enum log_level log_level;
 };

@@ -6,6 +6,7 @@
 #include "port.h"
 #include "vlan.h"
 
+#include "feature/impair/impair.h"
 #include "pci_bind.h"
 #include "ctl_codec.h"
 #include "ctl_field.h"
@@ -322,10 +323,52 @@ static int change_fdb_flush(struct vswitch *sw, const void *in, void *out, struc
 
 /* ---- Links ----------------------------------------------------------------------------------- */
 
+/*
+ * Get what the impairments of a link need that are not what they were; was: NULL for a new link.
+ * What a gets from b, b sends, and it is on its way out at a.
+ */
+static int prepare_impairments(struct vswitch *sw, const struct ctl_link *was,
+	const struct ctl_link *conf, struct impair_change changes[2], struct err *err)
+{
+	const struct ctl_impair none = {0};
+	const struct {
+		const char *name;
+		const struct ctl_impair *was, *settings;
+		const struct model_port *port;
+	} ways[2] = {{"a_to_b", was ? &was->a_to_b : &none, &conf->a_to_b,
+			     model_port_find(&sw->model, conf->b)},
+		{"b_to_a", was ? &was->b_to_a : &none, &conf->b_to_a,
+			model_port_find(&sw->model, conf->a)}};
+
+	changes[0] = changes[1] = (struct impair_change){0};
+	for (unsigned i = 0; i < 2; i++) {
+		int r;
+
+		if (ctl_msg_equal(&ctl_impair_schema, ways[i].was, ways[i].settings))
+			continue;
+		r = impair_prepare(sw->features.of[FEATURE_IMPAIR], ways[i].port->id, true,
+			ways[i].settings, worker_tsc_hz(worker_ctl_pool(sw->workers)), &changes[i],
+			err);
+		if (r < 0) {
+			(void)err_prefix(err, "link '%s': %s", conf->name, ways[i].name);
+			impair_abort(sw->features.of[FEATURE_IMPAIR], &changes[0]);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static void commit_impairments(struct vswitch *sw, struct impair_change changes[2])
+{
+	for (unsigned i = 0; i < 2; i++)
+		impair_commit(sw->features.of[FEATURE_IMPAIR], &changes[i]);
+}
+
 static int change_link_add(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
 	const struct ctl_link *req = in;
 	struct model_link *link = model_link_find(&sw->model, req->name);
+	struct impair_change changes[2];
 	struct ctl_link conf;
 	int r = link_conf_new(&sw->model, req, &conf, err);
 
@@ -335,9 +378,16 @@ static int change_link_add(struct vswitch *sw, const void *in, void *out, struct
 			req->exist_ok, "link", req->name, "LinkExists", err);
 	if (r < 0)
 		return r;
-	r = model_link_add(&sw->model, &conf, &link, err);
+	r = prepare_impairments(sw, NULL, &conf, changes, err);
 	if (r < 0)
 		return r;
+	r = model_link_add(&sw->model, &conf, &link, err);
+	if (r < 0) {
+		for (unsigned i = 0; i < 2; i++)
+			impair_abort(sw->features.of[FEATURE_IMPAIR], &changes[i]);
+		return r;
+	}
+	commit_impairments(sw, changes);
 	switch_apply(sw);
 	report_event(sw, "link", req->name, "added");
 	return 0;
@@ -347,6 +397,7 @@ static int change_link_set(struct vswitch *sw, const void *in, void *out, struct
 {
 	const struct ctl_link *req = in;
 	struct model_link *link = model_link_get(&sw->model, req->name, "name", err);
+	struct impair_change changes[2];
 	struct ctl_link conf, was;
 	int r;
 
@@ -356,6 +407,10 @@ static int change_link_set(struct vswitch *sw, const void *in, void *out, struct
 	r = link_conf_set(link, req, &conf, err);
 	if (r < 0 || ctl_msg_equal(&ctl_link_schema, &conf, &link->conf))
 		return r;
+	r = prepare_impairments(sw, &was, &conf, changes, err);
+	if (r < 0)
+		return r;
+	commit_impairments(sw, changes);
 	link->conf = conf;
 	switch_apply(sw);
 	report_change(sw, "link", &ctl_link_schema, link->conf.name, &was, &conf);
@@ -375,6 +430,8 @@ static int change_link_del(struct vswitch *sw, const void *in, void *out, struct
 		return 0;
 	if (!model_link_get(&sw->model, req->name, "name", err))
 		return -ENOENT;
+	for (unsigned i = 0; i < 2; i++)
+		impair_end(sw->features.of[FEATURE_IMPAIR], link->ends[i]->id, true);
 	model_link_del(&sw->model, link);
 	switch_apply(sw);
 	report_event(sw, "link", req->name, "removed");

@@ -4,6 +4,7 @@
 #include "port.h"
 
 #include "ctl_field.h"
+#include "feature/impair/impair.h"
 
 #include <errno.h>
 #include <string.h>
@@ -56,6 +57,15 @@ static int check_mtu(const struct ctl_link *conf, const struct model_port *const
 	return 0;
 }
 
+/* What means the same is the same, however it was said. */
+static void trim(struct ctl_link *conf, const struct ctl_link *req)
+{
+	ctl_trim(&ctl_link_schema, conf);
+	impair_trim(&conf->a_to_b, &req->a_to_b);
+	impair_trim(&conf->b_to_a, &req->b_to_a);
+	ctl_trim(&ctl_link_schema, conf);
+}
+
 int link_conf_new(const struct model *model, const struct ctl_link *req, struct ctl_link *ret_conf,
 	struct err *err)
 {
@@ -78,6 +88,7 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 	*ret_conf = (struct ctl_link){0};
 	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_SET));
 	ctl_fill_defaults(&ctl_link_schema, ret_conf, UINT64_MAX);
+	trim(ret_conf, req);
 	return check_mtu(ret_conf, ends, err);
 }
 
@@ -91,6 +102,7 @@ int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 		return r;
 	*ret_conf = link->conf;
 	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_OPT));
+	trim(ret_conf, req);
 	return check_mtu(ret_conf, ends, err);
 }
 

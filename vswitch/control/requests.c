@@ -1,6 +1,7 @@
 #include "requests.h"
 
 #include "change.h"
+#include "feature/impair/impair.h"
 #include "link.h"
 #include "stats.h"
 #include "vlan.h"
@@ -277,6 +278,16 @@ static int handle_fdb_show(struct ctl_call *call, void *ctx, const void *in, voi
 	return ctl_call_rows(call, next_fdb_row, free, pull);
 }
 
+/* Frames between the ends of a link. */
+static uint64_t n_held(const struct vswitch *sw, const struct model_link *link)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < 2; i++)
+		n += impair_n_held(sw->features.of[FEATURE_IMPAIR], link->ends[i]->id, true);
+	return n;
+}
+
 static int next_link_row(void *state, void *out, struct err *err)
 {
 	struct show *show = state;
@@ -290,6 +301,7 @@ static int next_link_row(void *state, void *out, struct err *err)
 		*row = link->conf;
 		CTL_SET(row, ctl_link, mtu, link_mtu(link));
 		CTL_SET(row, ctl_link, carrier, link_carrier(link));
+		CTL_SET(row, ctl_link, held, n_held(show->sw, link));
 		return 1;
 	}
 	return 0;

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 
 #define MAX_RINGS (MODEL_MAX_PORTS * PORT_MAX_QUEUES)
+#define MAX_HOLDS (MODEL_MAX_PORTS * 2 * N_FEATURES * FEATURE_MAX_HOLDS)
 
 _Static_assert(MODEL_MAX_PORTS <= DP_MAX_PORTS, "ids fit the data path");
 _Static_assert(PORT_MAX_QUEUES <= DP_MAX_QUEUES, "queues fit the data path");
@@ -17,9 +18,12 @@ struct snapshot {
 	struct dp_port ports[MODEL_MAX_PORTS];
 	struct dp_bridge bridges[MODEL_MAX_BRIDGES];
 	struct vlan_set vlans[MODEL_MAX_PORTS];
-	uint16_t members[MODEL_MAX_PORTS]; /* of all bridges, one after the other */
-	struct queue *tx[MAX_RINGS];       /* PORT_MAX_QUEUES for each port */
-	struct dp_rx rx[MAX_RINGS];        /* of all workers, one after the other */
+	uint16_t members[MODEL_MAX_PORTS];      /* of all bridges, one after the other */
+	struct queue *tx[MAX_RINGS];            /* PORT_MAX_QUEUES for each port */
+	struct dp_rx rx[MAX_RINGS + MAX_HOLDS]; /* of all workers, one after the other */
+	struct dp_rx holds[MAX_HOLDS];          /* the same rows, by port */
+	unsigned n_holds;
+	struct stage stages[MODEL_MAX_PORTS][2][N_FEATURES + 1]; /* ingress, egress */
 };
 
 struct snapshot *snapshot_create(void)
@@ -96,6 +100,30 @@ static void build_port(struct snapshot *s, const struct model_port *port,
 	}
 }
 
+/* What features have in the way of a port's frames. NULL: nothing. */
+static const struct stage *build_stages(struct snapshot *s, const struct feature_states *states,
+	uint16_t id, bool is_egress)
+{
+	struct stage *list = s->stages[id][is_egress];
+	unsigned n = 0;
+
+	for (unsigned f = 0; states && f < N_FEATURES; f++) {
+		struct feature_part part;
+
+		if (!features[f]->part(states->of[f], id, is_egress, &part))
+			continue;
+		list[n++] = part.stage;
+		for (unsigned i = 0; i < part.n_holds; i++)
+			s->holds[s->n_holds++] = (struct dp_rx){.queue = &part.holds[i]->out,
+				.resume = &list[n],
+				.port_id = id,
+				.pair = DP_MAX_QUEUES,
+				.is_egress = is_egress};
+	}
+	list[n] = (struct stage){NULL, NULL};
+	return n ? list : NULL;
+}
+
 /* Members of every bridge, each bridge's in a row. */
 static void build_bridges(struct snapshot *s, const struct snapshot_input *input)
 {
@@ -139,6 +167,10 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 						.is_disabled = q >= qs->n};
 			}
 		}
+		for (unsigned i = 0; i < s->n_holds; i++) {
+			if (s->holds[i].port_id % input->n_workers == w)
+				*next++ = s->holds[i];
+		}
 		s->dp.workers[w].n_rx = (uint16_t)(next - s->dp.workers[w].rx);
 	}
 	s->dp.n_workers = input->n_workers;
@@ -159,9 +191,13 @@ const struct dp_snapshot *snapshot_build(struct snapshot *snapshot,
 	memset(s->ports, 0,
 		sizeof(s->ports[0]) * (n_ports > s->dp.n_ports ? n_ports : s->dp.n_ports));
 	s->dp = (struct dp_snapshot){.ports = s->ports, .n_ports = n_ports};
+	s->n_holds = 0;
 	for (uint16_t id = 0; id < n_ports; id++) {
-		if (model->ports[id])
-			build_port(s, model->ports[id], input->queues[id]);
+		if (!model->ports[id])
+			continue;
+		build_port(s, model->ports[id], input->queues[id]);
+		s->ports[id].ingress = build_stages(s, input->features, id, false);
+		s->ports[id].egress = build_stages(s, input->features, id, true);
 	}
 	build_bridges(s, input);
 	build_workers(s, input);

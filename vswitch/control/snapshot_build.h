@@ -12,7 +12,8 @@
  *   - a native VLAN is a member VLAN
  *   - floods go to ports that are enabled and run; an unknown destination elsewhere is not counted
  *   - both ends of a link get the link's MTU
- * A ring is in the list of the worker that it is given to (rxq_assign.h), or in none.
+ * A ring is in the list of the worker that it is given to (rxq_assign.h), or in none. What a
+ * feature holds of a port's frames is the same worker's at all times: it need not be parked.
  *
  * Threads: the control thread; pure but for the block it fills.
  */
@@ -22,6 +23,7 @@
 #include "model.h"
 
 #include "datapath/snapshot.h"
+#include "feature/feature_list.h"
 #include "port/port.h"
 
 struct snapshot;
@@ -30,6 +32,7 @@ struct snapshot_input {
 	const struct model *model;
 	const struct port_queues *queues[MODEL_MAX_PORTS]; /* by port id; NULL: nothing runs */
 	struct fdb *fdbs[MODEL_MAX_BRIDGES];               /* by bridge id */
+	const struct feature_states *features;             /* NULL: none has anything to do */
 	const uint16_t *ring_workers;                      /* of each of `queues`, in their order */
 	uint16_t n_workers;
 };

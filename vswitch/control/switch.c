@@ -28,7 +28,7 @@ uint32_t switch_now_s(void)
 
 static void publish(struct vswitch *sw)
 {
-	struct snapshot_input input = {.model = &sw->model};
+	struct snapshot_input input = {.model = &sw->model, .features = &sw->features};
 
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
 		struct model_port *port = sw->model.ports[i];
@@ -41,6 +41,7 @@ static void publish(struct vswitch *sw)
 	}
 	memcpy(input.fdbs, sw->fdbs.tables, sizeof(input.fdbs));
 	worker_ctl_publish(sw->workers, &input);
+	features_published(&sw->features);
 }
 
 static void report_carrier(struct vswitch *sw, struct model_port *port, bool up)
@@ -245,15 +246,21 @@ void switch_port_close(struct vswitch *sw, uint16_t port_id)
 	/* Learn events and counters of the port that was must not become those of the next one. */
 	worker_ctl_drain(sw->workers);
 	worker_counters_clear(worker_ctl_pool(sw->workers), port_id);
+	features_forget(&sw->features, port_id);
 }
 
 void switch_port_counters(const struct vswitch *sw, uint16_t port_id, struct dp_counters *ret_sum)
 {
 	uint64_t missed = sw->ports[port_id].dev ? port_missed(sw->ports[port_id].dev) : 0;
+	uint64_t in = features_discarded(&sw->features, port_id, false);
+	uint64_t out = features_discarded(&sw->features, port_id, true);
 
 	worker_counters(worker_ctl_pool(sw->workers), port_id, ret_sum);
 	ret_sum->rx_frames += missed;
 	ret_sum->drops[DROP_RX_HOST_FULL] += missed;
+	ret_sum->released += in + out;
+	ret_sum->drops[DROP_RX_DISCARDED] += in;
+	ret_sum->drops[DROP_TX_DISCARDED] += out;
 }
 
 void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum)
@@ -472,7 +479,7 @@ static void on_tick(void *ctx)
 	/* A sweep that takes longer than a second goes on instead. */
 	if (!sw->fdbs.is_ageing)
 		age(sw);
-	if (worker_ctl_tick(sw->workers, ev_now_ns()))
+	if (features_tick(&sw->features) | worker_ctl_tick(sw->workers, ev_now_ns()))
 		publish(sw);
 	sw->n_ticks++;
 	if (!sw->state)
@@ -506,7 +513,11 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 	sw->start_ns = ev_now_ns();
 	model_init(&sw->model);
 	monitor_init(&sw->monitor);
-	r = worker_ctl_start(ev, &workers, &sw->workers, err);
+	r = features_create(&sw->features, params->hold_budget);
+	if (r < 0)
+		(void)err_set(err, r, "switch: out of memory");
+	if (r == 0)
+		r = worker_ctl_start(ev, &workers, &sw->workers, err);
 	if (r < 0)
 		goto fail;
 	publish(sw);
@@ -550,6 +561,7 @@ void switch_destroy(struct vswitch *sw)
 	ev_del(sw->age_timer);
 	ev_del(sw->save_timer);
 	worker_ctl_stop(sw->workers);
+	features_destroy(&sw->features);
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
 		struct port *dev = sw->ports[i].dev;
 

@@ -25,6 +25,7 @@
 
 #include "datapath/counters.h"
 #include "ev.h"
+#include "feature/feature_list.h"
 #include "log.h"
 #include "port/port.h"
 
@@ -40,6 +41,7 @@ struct switch_params {
 	const int *cpus;       /* cpus[n_workers]; cpus[0] < 0: not pinned */
 	unsigned n_workers;
 	unsigned rebalance_s; /* workers take rings from each other no more often; 0 = never */
+	uint64_t hold_budget; /* bytes for frames that are held */
 	bool busy;
 };
 
@@ -67,6 +69,7 @@ struct vswitch {
 	struct model model;
 	struct fdb_ctl fdbs;
 	struct switch_port ports[MODEL_MAX_PORTS]; /* by port id */
+	struct feature_states features;
 	struct worker_ctl *workers;
 	struct monitor monitor;
 	struct state *state; /* NULL: nothing is kept */

@@ -26,6 +26,7 @@ struct worker_pool {
 	struct worker_shared shared;
 	unsigned n_workers;
 	uint64_t tsc_per_us;
+	uint64_t begun_ns, begun_tsc;
 	uint32_t publish_mark;
 	unsigned events_turn; /* whose learn events are taken first */
 	struct worker *workers[DP_MAX_WORKERS];
@@ -47,19 +48,30 @@ static void unmap_memory(void *mem, size_t size)
 		munmap(mem, size);
 }
 
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 /* TSC ticks in a microsecond, measured for about a millisecond. */
 static uint64_t tsc_per_us(void)
 {
-	struct timespec begin, now;
-	uint64_t ns, tsc = rte_rdtsc();
+	uint64_t begun_ns = now_ns(), tsc = rte_rdtsc(), ns;
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
 	do {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		ns = (uint64_t)(now.tv_sec - begin.tv_sec) * 1000000000 + (uint64_t)now.tv_nsec -
-		     (uint64_t)begin.tv_nsec;
+		ns = now_ns() - begun_ns;
 	} while (ns < 1000000);
 	return (rte_rdtsc() - tsc) * 1000 / ns;
+}
+
+uint64_t worker_tsc_hz(const struct worker_pool *pool)
+{
+	unsigned __int128 tsc = rte_rdtsc() - pool->begun_tsc;
+
+	return (uint64_t)(tsc * 1000000000 / (now_ns() - pool->begun_ns));
 }
 
 static int create_worker(struct worker_pool *pool, unsigned index, struct worker **ret_worker)
@@ -139,7 +151,7 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 {
 	size_t qsbr_size = rte_rcu_qsbr_get_memsize(config->n_workers);
 	struct worker_pool *pool;
-	uint64_t per_us;
+	uint64_t per_us, begun_ns, begun_tsc;
 	int r = -ENOMEM;
 
 	if (!config->n_workers || config->n_workers > DP_MAX_WORKERS)
@@ -147,11 +159,15 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 	pool = map_memory(sizeof(*pool));
 	if (!pool)
 		return -ENOMEM;
+	begun_ns = now_ns();
+	begun_tsc = rte_rdtsc();
 	per_us = tsc_per_us();
 	pool->n_workers = config->n_workers;
 	pool->shared.busy = config->busy;
 	pool->shared.control_fd = config->control_fd;
 	pool->tsc_per_us = per_us;
+	pool->begun_ns = begun_ns;
+	pool->begun_tsc = begun_tsc;
 	pool->shared.spin_tsc = per_us * SPIN_US;
 	pool->shared.qsbr = map_memory(qsbr_size);
 	if (!pool->shared.qsbr || rte_rcu_qsbr_init(pool->shared.qsbr, config->n_workers))

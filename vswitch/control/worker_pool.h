@@ -39,6 +39,9 @@ void worker_pool_destroy(struct worker_pool *pool);
 const struct dp_snapshot *worker_publish(struct worker_pool *pool,
 	const struct dp_snapshot *snapshot);
 
+/** Ticks of the workers' clock in a second, the more exactly the longer the pool runs. */
+uint64_t worker_tsc_hz(const struct worker_pool *pool);
+
 /** Sum over workers of what was counted at port_id. */
 void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp_counters *ret_sum);
 /** Forget what was counted at port_id; no published snapshot has the port. */

@@ -40,7 +40,15 @@
 		"larger than the receiver's buffers and not mergeable")                           \
 	X(TX_OFFLOAD, "offload-failed", "tx",                                                     \
 		"checksum or segmentation that could not be completed")                           \
-	X(TX_BROKEN, "ring-broken", "tx", "the receiver's ring holds nonsense")
+	X(TX_BROKEN, "ring-broken", "tx", "the receiver's ring holds nonsense")                   \
+	X(RX_IMPAIR_LOSS, "impair-loss", "rx", "lost on purpose, as the port's impairment says")  \
+	X(TX_IMPAIR_LOSS, "impair-loss", "tx", "lost on purpose, as the link's impairment says")  \
+	X(RX_HOLD_FULL, "hold-full", "rx",                                                        \
+		"to be delayed, but as many frames were held as the limit or the memory allows")  \
+	X(TX_HOLD_FULL, "hold-full", "tx",                                                        \
+		"to be delayed, but as many frames were held as the limit or the memory allows")  \
+	X(RX_DISCARDED, "hold-discarded", "rx", "held when its port was removed")                 \
+	X(TX_DISCARDED, "hold-discarded", "tx", "held when its link or port was removed")
 
 enum drop_reason {
 #define DROP_ENUM(name, text, direction, help) DROP_##name,

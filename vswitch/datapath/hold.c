@@ -8,18 +8,7 @@
 /* The copy of short header bytes is no longer than this, of others FRAME_HEADER_SIZE. */
 #define SHORT_HEADER 88
 
-struct record {
-	uint64_t due_tsc;
-	uint32_t size;    /* of the record */
-	uint32_t n_bytes; /* 0: it fills the end of the ring */
-	/* As in struct frame. */
-	uint32_t len;
-	uint16_t rest_off, vid, tci;
-	bool is_tagged;
-	struct virtio_net_hdr_v1 hdr;
-	uint8_t bytes[];
-};
-_Static_assert(sizeof(struct record) + SHORT_HEADER <= 2 * RECORD_ALIGN,
+_Static_assert(sizeof(struct held) + SHORT_HEADER <= 2 * RECORD_ALIGN,
 	"short header bytes stay within their record");
 
 static struct hold *of_out(struct queue *q)
@@ -27,9 +16,9 @@ static struct hold *of_out(struct queue *q)
 	return (struct hold *)((char *)q - offsetof(struct hold, out));
 }
 
-static struct record *record_at(const struct hold *hold, uint64_t at)
+static struct held *record_at(const struct hold *hold, uint64_t at)
 {
-	return (struct record *)(hold->bytes + (at & (hold->size - 1)));
+	return (struct held *)(hold->bytes + (at & (hold->size - 1)));
 }
 
 /* ---- Who adds ---- */
@@ -59,29 +48,46 @@ static void copy_header(uint8_t *dst, const uint8_t *src, uint32_t n_bytes)
 		memcpy(dst, src, FRAME_HEADER_SIZE);
 }
 
-uint8_t *hold_add(struct hold *hold, const struct frame *frame, bool is_tagged, uint64_t due_tsc)
+static uint64_t record_size(uint32_t n_bytes)
 {
-	uint32_t n_bytes = frame->header_len + frame->tail_len;
-	uint64_t size = sizeof(struct record) + n_bytes;
-	uint64_t left = hold->size - (hold->tail & (hold->size - 1)), filler;
-	struct record *record;
+	uint64_t size = sizeof(struct held) + n_bytes;
 
 	if (n_bytes <= SHORT_HEADER)
-		size = sizeof(struct record) + SHORT_HEADER;
+		size = sizeof(struct held) + SHORT_HEADER;
 	else if (n_bytes < FRAME_HEADER_SIZE)
-		size = sizeof(struct record) + FRAME_HEADER_SIZE;
-	size = (size + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
-	filler = size > left ? left : 0;
-	if (!has_room(hold, filler + size) || is_full(hold))
-		return NULL;
+		size = sizeof(struct held) + FRAME_HEADER_SIZE;
+	return (size + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
+}
+
+/* What has to be filled so that a record of that size lies in one piece. */
+static uint64_t filler_size(const struct hold *hold, uint64_t size)
+{
+	uint64_t left = hold->size - (hold->tail & (hold->size - 1));
+
+	return size > left ? left : 0;
+}
+
+bool hold_has_room(struct hold *hold, const struct frame *frame)
+{
+	uint64_t size = record_size(frame->header_len + frame->tail_len);
+
+	return has_room(hold, filler_size(hold, size) + size) && !is_full(hold);
+}
+
+struct held *hold_add(struct hold *hold, const struct frame *frame, bool is_tagged,
+	uint64_t due_tsc)
+{
+	uint32_t n_bytes = frame->header_len + frame->tail_len;
+	uint64_t size = record_size(n_bytes), filler = filler_size(hold, size);
+	struct held *record = record_at(hold, hold->tail);
+
 	if (filler) {
-		record = record_at(hold, hold->tail);
 		record->due_tsc = 0;
 		record->size = (uint32_t)filler;
 		record->n_bytes = 0;
 		hold->tail += filler;
+		record = record_at(hold, hold->tail);
 	}
-	record = record_at(hold, hold->tail);
 	record->due_tsc = due_tsc;
 	record->size = (uint32_t)size;
 	record->n_bytes = n_bytes;
@@ -97,7 +103,7 @@ uint8_t *hold_add(struct hold *hold, const struct frame *frame, bool is_tagged, 
 	STEP(bytes, frame->header_len);
 	hold->tail += size;
 	hold->n_added++;
-	return record->bytes;
+	return record;
 }
 
 static void flush(struct queue *in)
@@ -120,10 +126,10 @@ static int notify_fd(struct queue *in)
 /* ---- The worker that has it ---- */
 
 /* The first record that rx has not returned; NULL: there is none. */
-static struct record *next_record(struct hold *hold)
+static struct held *next_record(struct hold *hold)
 {
 	uint64_t end = atomic_load_explicit(&hold->published, memory_order_acquire);
-	struct record *record = record_at(hold, hold->next);
+	struct held *record = record_at(hold, hold->next);
 
 	if (hold->next == end)
 		return NULL;
@@ -134,7 +140,7 @@ static struct record *next_record(struct hold *hold)
 	return record_at(hold, hold->next);
 }
 
-static void load(struct frame *frame, struct record *record)
+static void load(struct frame *frame, struct held *record)
 {
 	uint32_t n_bytes = record->n_bytes;
 	uint32_t header_len = n_bytes < FRAME_HEADER_SIZE ? n_bytes : FRAME_HEADER_SIZE;
@@ -157,7 +163,7 @@ static unsigned rx(struct queue *out, struct burst *burst, unsigned max, struct 
 	unsigned n_segs)
 {
 	struct hold *hold = of_out(out);
-	struct record *record = next_record(hold);
+	struct held *record = next_record(hold);
 	uint64_t now_tsc;
 	unsigned n = 0;
 
@@ -203,7 +209,7 @@ static void rx_done(struct queue *out, const struct frame *frames, unsigned n)
 
 uint64_t hold_due_tsc(struct queue *out)
 {
-	const struct record *record = next_record(of_out(out));
+	const struct held *record = next_record(of_out(out));
 
 	return record ? record->due_tsc : UINT64_MAX;
 }

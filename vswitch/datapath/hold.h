@@ -19,7 +19,7 @@
  *
  * Threads: hold_add() and what is said of `in` by any worker, under in.tx_lock where there are
  * several; `out` by one worker. Both may read the other side's position, which is behind the truth
- * at worst. Life cycle: control/hold_setup.h; a hold is in the snapshot as a row of one worker
+ * at worst. Life cycle: feature/hold_setup.h; a hold is in the snapshot as a row of one worker
  * (struct dp_rx) as long as anything can be in it. Limits: the size of the ring, and max_frames; a
  * frame of FRAME_MAX_LEN fits into HOLD_MIN_SIZE with another one.
  */
@@ -29,6 +29,19 @@
 #include "queue.h"
 
 #define HOLD_MIN_SIZE (256u << 10)
+
+/** A frame that is held: its header bytes and, behind them, its tail. */
+struct held {
+	uint64_t due_tsc;
+	uint32_t size;    /* of the record */
+	uint32_t n_bytes; /* 0: it fills the end of the ring */
+	/* As in struct frame. */
+	uint32_t len;
+	uint16_t rest_off, vid, tci;
+	bool is_tagged;
+	struct virtio_net_hdr_v1 hdr;
+	uint8_t bytes[];
+};
 
 struct hold {
 	struct queue in, out;
@@ -53,12 +66,14 @@ struct hold {
 
 extern const struct queue_ops hold_in_ops, hold_out_ops;
 
+/** Is there room for a frame, and are there fewer than max_frames? For who adds. */
+bool hold_has_room(struct hold *hold, const struct frame *frame);
 /**
- * Hold a copy of a frame until due_tsc; in.tx_lock is held where there are several workers, and
- * `in` has to be flushed. Returns the copy's bytes, header bytes first, which may be changed until
- * then, or NULL: there is no room, or max_frames are held.
+ * Hold a copy of a frame until due_tsc. There is room for it; in.tx_lock is held where there are
+ * several workers, and `in` has to be flushed. Returns the copy, which may be changed until then.
  */
-uint8_t *hold_add(struct hold *hold, const struct frame *frame, bool is_tagged, uint64_t due_tsc);
+struct held *hold_add(struct hold *hold, const struct frame *frame, bool is_tagged,
+	uint64_t due_tsc);
 
 /** Is every frame that was added done with? For who adds. */
 static inline bool hold_is_empty(struct hold *hold)

@@ -61,7 +61,8 @@ struct dp_rx {
 	 * the list. NULL: the frames come from the port's peer. */
 	const struct stage *resume;
 	uint16_t port_id;
-	uint16_t pair;    /* its number at the port: frames of one queue stay in one queue */
+	uint16_t pair;    /* its number at the port: frames of one queue stay in one queue;
+			     DP_MAX_QUEUES of frames that were held */
 	bool is_disabled; /* what is received is dropped */
 	bool is_egress;   /* they were held on the way to the port */
 };

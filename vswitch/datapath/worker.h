@@ -49,7 +49,8 @@ struct worker {
 	unsigned n_polls; /* without a frame since then */
 	/* Written by the worker, read by control. */
 	struct worker_spent spent;
-	struct worker_spent queue_spent[DP_MAX_PORTS][DP_MAX_QUEUES];
+	/* The last is for frames that were held. */
+	struct worker_spent queue_spent[DP_MAX_PORTS][DP_MAX_QUEUES + 1];
 	alignas(64) struct dp_counters counters[DP_MAX_PORTS];
 	struct learn_ring events;
 	/* Control's. */

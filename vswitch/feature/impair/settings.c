@@ -77,37 +77,39 @@ static int check_loss(const struct impair_settings *s, struct err *err)
 	const struct named_share shares[] = {
 		{"loss", s->loss.share_ppb, "loss random", is_random},
 		{"loss-correlation", s->loss.correlation_ppb, "loss random", is_random},
-		{"p", s->gemodel.p_ppb, "loss gemodel", is_gemodel},
-		{"r", s->gemodel.r_ppb, "loss gemodel", is_gemodel},
-		{"1-h", s->gemodel.bad_loss_ppb, "loss gemodel", is_gemodel},
-		{"1-k", s->gemodel.good_loss_ppb, "loss gemodel", is_gemodel},
-		{"p13", s->state.p13_ppb, "loss state", is_state},
-		{"p31", s->state.p31_ppb, "loss state", is_state},
-		{"p32", s->state.p32_ppb, "loss state", is_state},
-		{"p23", s->state.p23_ppb, "loss state", is_state},
-		{"p14", s->state.p14_ppb, "loss state", is_state},
+		{"gemodel-p", s->gemodel.p_ppb, "gemodel-p", is_gemodel},
+		{"gemodel-r", s->gemodel.r_ppb, "gemodel-p", is_gemodel},
+		{"gemodel-1h", s->gemodel.bad_loss_ppb, "gemodel-p", is_gemodel},
+		{"gemodel-1k", s->gemodel.good_loss_ppb, "gemodel-p", is_gemodel},
+		{"state-p13", s->state.p13_ppb, "state-p13", is_state},
+		{"state-p31", s->state.p31_ppb, "state-p13", is_state},
+		{"state-p32", s->state.p32_ppb, "state-p13", is_state},
+		{"state-p23", s->state.p23_ppb, "state-p13", is_state},
+		{"state-p14", s->state.p14_ppb, "state-p13", is_state},
 	};
 	int r = check_shares(shares, sizeof(shares) / sizeof(shares[0]), err);
 
 	if (r < 0)
 		return r;
 	if (is_gemodel && !s->gemodel.p_ppb) {
-		(void)err_set_field(err, -EINVAL, "p", "loss gemodel without p");
-		err_hint(err, "p is the probability that a burst of losses begins, such as 1%%");
+		(void)err_set_field(err, -EINVAL, "gemodel-p", "gemodel without gemodel-p");
+		err_hint(err,
+			"gemodel-p is the probability that a burst of losses begins, such as 1%%");
 		return -EINVAL;
 	}
 	if (is_state && !s->state.p13_ppb && !s->state.p14_ppb) {
-		(void)err_set_field(err, -EINVAL, "p13", "loss state without p13");
-		err_hint(err, "p13 is the probability that a burst of losses begins, such as 1%%");
+		(void)err_set_field(err, -EINVAL, "state-p13", "state without state-p13");
+		err_hint(err,
+			"state-p13 is the probability that a burst of losses begins, such as 1%%");
 		return -EINVAL;
 	}
-	r = check_sum("p13", s->state.p13_ppb, "p14", s->state.p14_ppb, err);
+	r = check_sum("state-p13", s->state.p13_ppb, "state-p14", s->state.p14_ppb, err);
 	/* What is not given is what the other leaves. */
 	if (!r)
-		r = check_sum("p31",
+		r = check_sum("state-p31",
 			s->state.has_p31 || !is_state ? s->state.p31_ppb
 						      : ALL_PPB - s->state.p13_ppb,
-			"p32", s->state.p32_ppb, err);
+			"state-p32", s->state.p32_ppb, err);
 	return r;
 }
 

@@ -11,16 +11,11 @@
 
 #include "curve.h"
 #include "err.h"
+#include "impair_fields.h"
 #include "model.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-/** Delay and jitter are at most so much. */
-#define IMPAIR_MAX_DELAY_NS UINT64_C(3600000000000)
-/** A rate is at least 1 kbit, which is twelve seconds for a frame of 1500 bytes. */
-#define IMPAIR_MIN_RATE_BPS UINT64_C(1000)
-#define IMPAIR_MAX_RATE_BPS UINT64_C(10000000000000)
 
 /** How often, and how often as for the frame before. */
 struct impair_share {

@@ -335,3 +335,8 @@ uint64_t worker_learn_events_lost(const struct worker_pool *pool)
 	(void)pool;
 	return learn_events.lost;
 }
+
+uint64_t worker_tsc_hz(const struct worker_pool *pool)
+{
+	return 2500000000;
+}

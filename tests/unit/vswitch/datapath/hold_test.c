@@ -33,11 +33,13 @@ static uint64_t delay_run(struct stage_ctx *ctx, const void *conf, uint64_t mask
 	for (; mask; mask &= mask - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(mask);
 
-		if (hold_add(delay->hold, &ctx->frames[i], ctx->tagged >> i & 1,
-			    ctx->now_tsc + delay->tsc))
-			ctx->counters->held++;
-		else
+		if (!hold_has_room(delay->hold, &ctx->frames[i])) {
 			ctx->counters->drops[DROP_TX_RING_FULL]++;
+			continue;
+		}
+		hold_add(delay->hold, &ctx->frames[i], ctx->tagged >> i & 1,
+			ctx->now_tsc + delay->tsc);
+		ctx->counters->held++;
 	}
 	flush_add(ctx->flush, in);
 	if (ctx->is_shared)

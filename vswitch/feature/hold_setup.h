@@ -4,10 +4,10 @@
  * Memory is taken as frames come to lie in it, and stays taken. Threads: the control thread; a hold
  * is ended when it is in no snapshot.
  */
-#ifndef WEFT_VSWITCH_CONTROL_HOLD_SETUP_H
-#define WEFT_VSWITCH_CONTROL_HOLD_SETUP_H
+#ifndef WEFT_VSWITCH_FEATURE_HOLD_SETUP_H
+#define WEFT_VSWITCH_FEATURE_HOLD_SETUP_H
 
-#include "datapath/hold.h"
+#include "hold.h"
 
 /** Room for `size` bytes at least, with what the hold adds to each frame. 0 or -errno. */
 int hold_create(uint64_t size, struct hold **ret_hold);

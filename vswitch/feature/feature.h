@@ -1,0 +1,49 @@
+/**
+ * feature: what the switch does to frames beside forwarding them, one folder for each.
+ *
+ * A feature has settings, which are rows of the control protocol (such as impair/impair_fields.h;
+ * commands, lab files and the protocol's description follow from them), stages that it puts in the
+ * way of ports' frames (datapath/stage.h), and holds where those keep frames (datapath/hold.h). The
+ * features that there are stand in one array (feature_list.h).
+ *
+ * Threads: the control thread. Life cycle: create; for each snapshot part of every port and
+ * direction, then published when workers use it and no former one; destroy when there are no
+ * workers.
+ */
+#ifndef WEFT_VSWITCH_FEATURE_FEATURE_H
+#define WEFT_VSWITCH_FEATURE_FEATURE_H
+
+#include "hold.h"
+#include "stage.h"
+
+/** Of one feature, at one port in one direction. */
+#define FEATURE_MAX_HOLDS 2
+
+/** What a feature has in the way of a port's frames in one direction. */
+struct feature_part {
+	struct stage stage;
+	/* Frames held by the stage; those of the first go first. */
+	struct hold *holds[FEATURE_MAX_HOLDS];
+	unsigned n_holds;
+};
+
+struct feature {
+	const char *name;
+	/** Its state, for the whole switch; NULL: no memory. Frames that it holds take no more than
+	 *  hold_budget bytes. */
+	void *(*create)(uint64_t hold_budget);
+	void (*destroy)(void *state);
+	/** False: nothing stands there. */
+	bool (*part)(const void *state, uint16_t port_id, bool is_egress, struct feature_part *ret);
+	/** Workers use the snapshot that was made last, and no other. */
+	void (*published)(void *state);
+	/** Once a second. True: what part() says has changed. */
+	bool (*tick)(void *state);
+	/** Frames that it held and that will never be released, now that the port or its link is
+	 *  gone: control counts them as dropped. Only grows while the port is there. */
+	uint64_t (*discarded)(const void *state, uint16_t port_id, bool is_egress);
+	/** The port is gone: forget what was counted. */
+	void (*forget)(void *state, uint16_t port_id);
+};
+
+#endif

@@ -1,0 +1,61 @@
+#include "feature_list.h"
+
+#include "impair/impair.h"
+
+#include <errno.h>
+
+const struct feature *const features[N_FEATURES] = {
+	[FEATURE_IMPAIR] = &impair_feature,
+};
+
+int features_create(struct feature_states *states, uint64_t hold_budget)
+{
+	*states = (struct feature_states){0};
+	for (unsigned i = 0; i < N_FEATURES; i++) {
+		states->of[i] = features[i]->create(hold_budget);
+		if (!states->of[i]) {
+			features_destroy(states);
+			return -ENOMEM;
+		}
+	}
+	return 0;
+}
+
+void features_destroy(struct feature_states *states)
+{
+	for (unsigned i = 0; i < N_FEATURES; i++) {
+		if (states->of[i])
+			features[i]->destroy(states->of[i]);
+		states->of[i] = NULL;
+	}
+}
+
+void features_published(struct feature_states *states)
+{
+	for (unsigned i = 0; i < N_FEATURES; i++)
+		features[i]->published(states->of[i]);
+}
+
+bool features_tick(struct feature_states *states)
+{
+	bool has_changed = false;
+
+	for (unsigned i = 0; i < N_FEATURES; i++)
+		has_changed |= features[i]->tick(states->of[i]);
+	return has_changed;
+}
+
+uint64_t features_discarded(const struct feature_states *states, uint16_t port_id, bool is_egress)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < N_FEATURES; i++)
+		sum += features[i]->discarded(states->of[i], port_id, is_egress);
+	return sum;
+}
+
+void features_forget(struct feature_states *states, uint16_t port_id)
+{
+	for (unsigned i = 0; i < N_FEATURES; i++)
+		features[i]->forget(states->of[i], port_id);
+}

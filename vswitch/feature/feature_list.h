@@ -1,0 +1,30 @@
+/**
+ * feature_list: the features that there are, and what is asked of all of them.
+ *
+ * Their order in the array is that of their stages on the way in, and on the way out.
+ * Threads: the control thread. Life cycle: feature.h.
+ */
+#ifndef WEFT_VSWITCH_FEATURE_FEATURE_LIST_H
+#define WEFT_VSWITCH_FEATURE_FEATURE_LIST_H
+
+#include "feature.h"
+
+enum feature_id { FEATURE_IMPAIR, N_FEATURES };
+
+/** By enum feature_id. */
+extern const struct feature *const features[N_FEATURES];
+
+struct feature_states {
+	void *of[N_FEATURES];
+};
+
+/** 0 or -ENOMEM. */
+int features_create(struct feature_states *states, uint64_t hold_budget);
+void features_destroy(struct feature_states *states);
+void features_published(struct feature_states *states);
+bool features_tick(struct feature_states *states);
+/** Sum over features. */
+uint64_t features_discarded(const struct feature_states *states, uint16_t port_id, bool is_egress);
+void features_forget(struct feature_states *states, uint16_t port_id);
+
+#endif

@@ -1,0 +1,466 @@
+#include "impair.h"
+
+#include "hold_setup.h"
+#include "impair_stage.h"
+#include "settings.h"
+
+#include "ctl_field.h"
+#include "measure.h"
+#include "snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define NS_PER_S       UINT64_C(1000000000)
+#define GUESS_BPS      UINT64_C(10000000000)
+#define FRAME_RECORD   1664 /* of the most usual long frame */
+#define BACKLOG_FRAMES 1000 /* that wait for a line with a rate, as netem's limit is */
+
+/* One direction of a port. */
+struct impair_way {
+	struct impair_stage *stage;
+	struct impair_line *line;
+	struct hold *hold, *former; /* former: runs empty, in front of hold; NULL = none */
+	uint64_t seed;
+	bool has_seed, has_settings;
+};
+
+/* What the published snapshot still has, and the next will not. */
+struct rest {
+	struct rest *next;
+	void *memory;
+	struct hold *hold;
+	uint64_t *discarded; /* where frames left in it are counted; NULL: there are none */
+};
+
+struct impairments {
+	uint64_t budget, used; /* bytes for held frames */
+	struct impair_way *ways[DP_MAX_PORTS][2];
+	uint64_t discarded[DP_MAX_PORTS][2];
+	struct rest *rests;
+};
+
+/* ---- Settings -------------------------------------------------------------------------------- */
+
+/* What the request does not name, and what it is about is off. */
+#define FORGET(s, req, field)                             \
+	do {                                              \
+		if (!CTL_HAS(req, ctl_impair, field)) {   \
+			(s)->field = 0;                   \
+			CTL_UNMARK(s, ctl_impair, field); \
+		}                                         \
+	} while (0)
+
+void impair_trim(struct ctl_impair *s, const struct ctl_impair *req)
+{
+	if (!CTL_HAS(s, ctl_impair, gemodel_p)) {
+		FORGET(s, req, gemodel_r);
+		FORGET(s, req, gemodel_1h);
+		FORGET(s, req, gemodel_1k);
+	}
+	if (!CTL_HAS(s, ctl_impair, state_p13) && !CTL_HAS(s, ctl_impair, state_p14)) {
+		FORGET(s, req, state_p31);
+		FORGET(s, req, state_p32);
+		FORGET(s, req, state_p23);
+	}
+	if (!CTL_HAS(s, ctl_impair, delay)) {
+		FORGET(s, req, jitter);
+		FORGET(s, req, reorder);
+	}
+	if (!CTL_HAS(s, ctl_impair, jitter)) {
+		FORGET(s, req, delay_correlation);
+		FORGET(s, req, distribution);
+	}
+	if (!CTL_HAS(s, ctl_impair, reorder)) {
+		FORGET(s, req, reorder_correlation);
+		FORGET(s, req, gap);
+	}
+	if (!CTL_HAS(s, ctl_impair, loss))
+		FORGET(s, req, loss_correlation);
+	if (!CTL_HAS(s, ctl_impair, duplicate))
+		FORGET(s, req, duplicate_correlation);
+	if (!CTL_HAS(s, ctl_impair, corrupt))
+		FORGET(s, req, corrupt_correlation);
+}
+
+static struct impair_settings to_settings(const struct ctl_impair *s)
+{
+	struct impair_settings to = {
+		.delay_ns = s->delay,
+		.jitter_ns = s->jitter,
+		.delay_correlation_ppb = s->delay_correlation,
+		.distribution = (enum impair_distribution)s->distribution,
+		.loss = {s->loss, s->loss_correlation},
+		.duplicate = {s->duplicate, s->duplicate_correlation},
+		.corrupt = {s->corrupt, s->corrupt_correlation},
+		.reorder = {s->reorder, s->reorder_correlation},
+		.gap = s->gap,
+		.rate_bps = s->rate,
+	};
+
+	to.gemodel.p_ppb = s->gemodel_p;
+	to.gemodel.r_ppb = s->gemodel_r;
+	to.gemodel.bad_loss_ppb = s->gemodel_1h;
+	to.gemodel.good_loss_ppb = s->gemodel_1k;
+	to.gemodel.has_r = CTL_HAS(s, ctl_impair, gemodel_r);
+	to.gemodel.has_bad_loss = CTL_HAS(s, ctl_impair, gemodel_1h);
+	to.state.p13_ppb = s->state_p13;
+	to.state.p31_ppb = s->state_p31;
+	to.state.p32_ppb = s->state_p32;
+	to.state.p23_ppb = s->state_p23;
+	to.state.p14_ppb = s->state_p14;
+	to.state.has_p31 = CTL_HAS(s, ctl_impair, state_p31);
+	to.state.has_p23 = CTL_HAS(s, ctl_impair, state_p23);
+	if (CTL_HAS(s, ctl_impair, gemodel_p))
+		to.loss_model = IMPAIR_LOSS_GEMODEL;
+	else if (CTL_HAS(s, ctl_impair, state_p13) || CTL_HAS(s, ctl_impair, state_p14))
+		to.loss_model = IMPAIR_LOSS_STATE;
+	return to;
+}
+
+/* There is one way to lose frames. */
+static int check_one_loss(const struct ctl_impair *s, struct err *err)
+{
+	bool is_random = CTL_HAS(s, ctl_impair, loss);
+	bool is_gemodel = CTL_HAS(s, ctl_impair, gemodel_p);
+	bool is_state = CTL_HAS(s, ctl_impair, state_p13) || CTL_HAS(s, ctl_impair, state_p14);
+	const char *one = is_random ? "loss" : "gemodel-p";
+	const char *other = is_gemodel && is_random ? "gemodel-p" : "state-p13";
+
+	if (is_random + is_gemodel + is_state < 2)
+		return 0;
+	(void)err_set_field(err, -EINVAL, one, "%s and %s are two models of loss", one, other);
+	err_hint(err, "set one of them to 0");
+	return -EINVAL;
+}
+
+/* ---- Memory ---------------------------------------------------------------------------------- */
+
+/* Bytes that a line has in flight, with what belongs to each frame. */
+static uint64_t in_flight(uint64_t ns, uint64_t bps)
+{
+	unsigned __int128 bytes = (unsigned __int128)ns * bps / 8 / NS_PER_S * 2;
+
+	return bytes >> 62 ? UINT64_C(1) << 62 : (uint64_t)bytes;
+}
+
+/* Memory for held frames. may_shrink: nobody asked for so much. */
+static uint64_t wanted_size(const struct ctl_impair *s, bool *ret_may_shrink)
+{
+	uint64_t ns = s->delay + s->jitter, guess;
+
+	*ret_may_shrink = false;
+	if (CTL_HAS(s, ctl_impair, limit_bytes))
+		return s->limit_bytes;
+	if (s->rate)
+		return in_flight(ns, s->rate) + BACKLOG_FRAMES * FRAME_RECORD;
+	*ret_may_shrink = true;
+	guess = in_flight(ns, GUESS_BPS);
+	return guess < IMPAIR_MAX_GUESS ? guess : IMPAIR_MAX_GUESS;
+}
+
+static int refuse_size(const struct impairments *all, const struct ctl_impair *s, uint64_t size,
+	struct err *err)
+{
+	char need[MEASURE_TEXT_SIZE], left[MEASURE_TEXT_SIZE], budget[MEASURE_TEXT_SIZE];
+
+	(void)err_set_field(err, -ENOSPC,
+		CTL_HAS(s, ctl_impair, limit_bytes) ? "limit_bytes"
+		: s->delay                          ? "delay"
+						    : "rate",
+		"held frames need %s of memory, and %s of %s are left",
+		measure_format(MEASURE_SIZE, size, need),
+		measure_format(MEASURE_SIZE, all->budget - all->used, left),
+		measure_format(MEASURE_SIZE, all->budget, budget));
+	err_hint(err, "lower delay, rate or limit-bytes, or give the switch more by "
+		      "--hold-memory");
+	return -ENOSPC;
+}
+
+static int get_hold(struct impairments *all, const struct impair_way *way,
+	const struct ctl_impair *s, struct hold **ret_hold, struct err *err)
+{
+	bool may_shrink;
+	uint64_t size = hold_footprint(wanted_size(s, &may_shrink));
+	int r;
+
+	*ret_hold = NULL;
+	/* One that is large enough is kept, unless it is much too large. */
+	if (way && way->hold->size >= size && way->hold->size / 8 <= size)
+		return 0;
+	while (may_shrink && size > HOLD_MIN_SIZE && size > all->budget - all->used)
+		size /= 2;
+	if (way && way->hold->size == size)
+		return 0;
+	if (size > all->budget - all->used)
+		return refuse_size(all, s, size, err);
+	if (way && way->former && hold_n_frames(way->former)) {
+		(void)err_set_field(err, -EBUSY, "delay",
+			"%llu frames are held in a former queue still, which the last change left",
+			(unsigned long long)hold_n_frames(way->former));
+		err_hint(err, "try again when they have left");
+		return -EBUSY;
+	}
+	r = hold_create(size, ret_hold);
+	if (r < 0)
+		return err_set(err, r, "held frames: no memory");
+	all->used += size;
+	return 0;
+}
+
+/* ---- What goes with the next snapshot -------------------------------------------------------- */
+
+/* Leave to be freed once no worker has it. In need of memory it is leaked instead: nothing may fail
+ * here, and it is some hundred bytes. */
+static void leave(struct impairments *all, void *memory, struct hold *hold, uint64_t *discarded)
+{
+	struct rest *rest = memory || hold ? calloc(1, sizeof(*rest)) : NULL;
+
+	if (!rest)
+		return;
+	*rest = (struct rest){all->rests, memory, hold, discarded};
+	all->rests = rest;
+}
+
+static void published(void *state)
+{
+	struct impairments *all = state;
+	struct rest *rest;
+
+	while ((rest = all->rests)) {
+		all->rests = rest->next;
+		if (rest->hold) {
+			*rest->discarded += hold_n_frames(rest->hold);
+			all->used -= rest->hold->size;
+			hold_destroy(rest->hold);
+		}
+		free(rest->memory);
+		free(rest);
+	}
+}
+
+static void end_way(struct impairments *all, uint16_t port_id, bool is_egress)
+{
+	struct impair_way *way = all->ways[port_id][is_egress];
+	uint64_t *discarded = &all->discarded[port_id][is_egress];
+
+	if (!way)
+		return;
+	leave(all, way->stage, way->hold, discarded);
+	leave(all, way->line, way->former, discarded);
+	all->ways[port_id][is_egress] = NULL;
+	free(way);
+}
+
+void impair_end(void *state, uint16_t port_id, bool is_egress)
+{
+	end_way(state, port_id, is_egress);
+}
+
+/* ---- Changes --------------------------------------------------------------------------------- */
+
+static struct impair_line *create_line(const struct ctl_impair *s)
+{
+	struct impair_line *line = aligned_alloc(64, (sizeof(*line) + 63) / 64 * 64);
+	uint64_t seed = s->seed;
+
+	if (!line)
+		return NULL;
+	memset(line, 0, sizeof(*line));
+	/* Any will do where the kernel has no better one. */
+	if (!CTL_HAS(s, ctl_impair, seed) &&
+		getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+		seed = (uint64_t)(uintptr_t)line;
+	impair_state_init(&line->state, seed);
+	return line;
+}
+
+static bool needs_line(const struct impair_way *way, const struct ctl_impair *s)
+{
+	bool has_seed = CTL_HAS(s, ctl_impair, seed);
+
+	return !way || (has_seed && (!way->has_seed || way->seed != s->seed));
+}
+
+void impair_abort(void *state, struct impair_change *change)
+{
+	struct impairments *all = state;
+
+	if (change->hold)
+		all->used -= change->hold->size;
+	free(change->way);
+	free(change->stage);
+	free(change->line);
+	hold_destroy(change->hold);
+	*change = (struct impair_change){0};
+}
+
+int impair_prepare(void *state, uint16_t port_id, bool is_egress, const struct ctl_impair *settings,
+	uint64_t tsc_hz, struct impair_change *ret, struct err *err)
+{
+	struct impairments *all = state;
+	struct impair_way *way = all->ways[port_id][is_egress];
+	const struct impair_settings compiled = to_settings(settings);
+	int r;
+
+	*ret = (struct impair_change){.port_id = port_id,
+		.is_egress = is_egress,
+		.has_settings = settings->set,
+		.max_frames = settings->limit ? settings->limit : UINT64_MAX,
+		.has_seed = CTL_HAS(settings, ctl_impair, seed),
+		.seed = settings->seed};
+	if (!way && !settings->set)
+		return 0;
+	r = check_one_loss(settings, err);
+	if (r < 0)
+		return r;
+	ret->stage = calloc(1, sizeof(*ret->stage));
+	if (needs_line(way, settings))
+		ret->line = create_line(settings);
+	if (!way)
+		ret->way = calloc(1, sizeof(*ret->way));
+	if (!ret->stage || (!ret->line && needs_line(way, settings)) || (!ret->way && !way))
+		r = err_set(err, -ENOMEM, "out of memory");
+	else
+		r = impair_compile(&compiled, tsc_hz, &ret->stage->conf, err);
+	if (r == 0 && settings->set)
+		r = get_hold(all, way, settings, &ret->hold, err);
+	if (r < 0)
+		impair_abort(all, ret);
+	return r;
+}
+
+void impair_commit(void *state, struct impair_change *change)
+{
+	struct impairments *all = state;
+	struct impair_way **at = &all->ways[change->port_id][change->is_egress], *way = *at;
+	uint64_t *discarded = &all->discarded[change->port_id][change->is_egress];
+
+	if (!change->stage)
+		return;
+	if (!way)
+		way = *at = change->way;
+	if (change->line) {
+		leave(all, way->line, NULL, NULL);
+		way->line = change->line;
+	}
+	if (change->hold) {
+		leave(all, NULL, way->former, discarded);
+		way->former = way->hold;
+		way->hold = change->hold;
+	}
+	leave(all, way->stage, NULL, NULL);
+	way->stage = change->stage;
+	way->stage->line = way->line;
+	way->stage->hold = way->hold;
+	atomic_store_explicit(&way->hold->max_frames, change->max_frames, memory_order_relaxed);
+	way->has_settings = change->has_settings;
+	way->has_seed = change->has_seed;
+	way->seed = change->seed;
+	*change = (struct impair_change){0};
+}
+
+uint64_t impair_n_held(const void *state, uint16_t port_id, bool is_egress)
+{
+	const struct impairments *all = state;
+	const struct impair_way *way = all->ways[port_id][is_egress];
+
+	if (!way)
+		return 0;
+	return hold_n_frames(way->hold) + (way->former ? hold_n_frames(way->former) : 0);
+}
+
+/* ---- The feature ----------------------------------------------------------------------------- */
+
+static void *create(uint64_t hold_budget)
+{
+	struct impairments *all = calloc(1, sizeof(*all));
+
+	if (all)
+		all->budget = hold_budget;
+	return all;
+}
+
+static void destroy(void *state)
+{
+	struct impairments *all = state;
+
+	for (unsigned i = 0; i < DP_MAX_PORTS; i++) {
+		end_way(all, (uint16_t)i, false);
+		end_way(all, (uint16_t)i, true);
+	}
+	published(all);
+	free(all);
+}
+
+static bool part(const void *state, uint16_t port_id, bool is_egress, struct feature_part *ret)
+{
+	const struct impairments *all = state;
+	const struct impair_way *way = all->ways[port_id][is_egress];
+
+	if (!way)
+		return false;
+	*ret = (struct feature_part){.stage = {impair_stage_run, way->stage}};
+	if (way->former)
+		ret->holds[ret->n_holds++] = way->former;
+	ret->holds[ret->n_holds++] = way->hold;
+	return true;
+}
+
+/* What runs empty has done so. */
+static bool tick_way(struct impairments *all, uint16_t port_id, bool is_egress)
+{
+	struct impair_way *way = all->ways[port_id][is_egress];
+	bool has_changed = false;
+
+	if (!way)
+		return false;
+	if (way->former && !hold_n_frames(way->former)) {
+		leave(all, NULL, way->former, &all->discarded[port_id][is_egress]);
+		way->former = NULL;
+		has_changed = true;
+	}
+	if (!way->has_settings && !way->former && !hold_n_frames(way->hold)) {
+		end_way(all, port_id, is_egress);
+		has_changed = true;
+	}
+	return has_changed;
+}
+
+static bool tick(void *state)
+{
+	bool has_changed = false;
+
+	for (unsigned i = 0; i < DP_MAX_PORTS; i++) {
+		has_changed |= tick_way(state, (uint16_t)i, false);
+		has_changed |= tick_way(state, (uint16_t)i, true);
+	}
+	return has_changed;
+}
+
+static uint64_t discarded(const void *state, uint16_t port_id, bool is_egress)
+{
+	const struct impairments *all = state;
+
+	return all->discarded[port_id][is_egress];
+}
+
+static void forget(void *state, uint16_t port_id)
+{
+	struct impairments *all = state;
+
+	all->discarded[port_id][0] = all->discarded[port_id][1] = 0;
+}
+
+const struct feature impair_feature = {
+	.name = "impair",
+	.create = create,
+	.destroy = destroy,
+	.part = part,
+	.published = published,
+	.tick = tick,
+	.discarded = discarded,
+	.forget = forget,
+};
