@@ -15,14 +15,22 @@
 #define PCAP_HEADER_SIZE   24
 #define PCAP_LINK_TYPE_AT  20
 #define PCAP_LINK_TYPE     0x03ffffffu
+#define PCAP_RECORD_SIZE   16 /* before each frame: time, captured length, length */
+#define PCAP_CAPTURED_AT   8
+#define PCAP_PATCHED_MORE  8
 /*
  * pcapng, draft-ietf-opsawg-pcapng: blocks of type, total length and a body; the first is of the
  * section.
  */
-#define PCAPNG_SECTION    0x0a0d0d0au
-#define PCAPNG_INTERFACE  1u
-#define PCAPNG_BYTE_ORDER 0x1a2b3c4du
-#define PCAPNG_HEAD_SIZE  12 /* and the first word of the body */
+#define PCAPNG_SECTION       0x0a0d0d0au
+#define PCAPNG_INTERFACE     1u
+#define PCAPNG_PACKET        2u /* of old */
+#define PCAPNG_SIMPLE_PACKET 3u
+#define PCAPNG_ENHANCED      6u
+#define PCAPNG_BYTE_ORDER    0x1a2b3c4du
+#define PCAPNG_HEAD_SIZE     12 /* and the first word of the body */
+#define PCAPNG_CAPTURED_AT   20 /* of packets but simple ones */
+#define PCAPNG_SIMPLE_SIZE   16 /* around the frame */
 
 #define LINK_TYPE_ETHERNET 1
 
@@ -138,4 +146,81 @@ int capture_file_check(const char *path, struct err *err)
 	if (fd >= 0)
 		close(fd);
 	return r;
+}
+
+/* Measuring */
+
+struct measure {
+	uint32_t max_frames, n_frames, max_len;
+};
+
+/* False: that is enough. */
+static bool count_frame(struct measure *m, uint32_t len)
+{
+	m->n_frames++;
+	m->max_len = len > m->max_len ? len : m->max_len;
+	return m->n_frames <= m->max_frames;
+}
+
+static void measure_pcap(int fd, const uint8_t *head, struct measure *m)
+{
+	bool swapped = !is_pcap(word_at(head, false));
+	off_t at = PCAP_HEADER_SIZE, more = 0;
+	uint8_t record[PCAP_RECORD_SIZE];
+
+	if (word_at(head, swapped) == PCAP_MAGIC_PATCHED)
+		more = PCAP_PATCHED_MORE;
+	while (pread(fd, record, sizeof(record), at) == (ssize_t)sizeof(record)) {
+		uint32_t len = word_at(record + PCAP_CAPTURED_AT, swapped);
+
+		if (!count_frame(m, len))
+			return;
+		at += PCAP_RECORD_SIZE + more + len;
+	}
+}
+
+/* Blocks that are no frames count as empty ones. A section says its byte order itself. */
+static void measure_pcapng(int fd, struct measure *m)
+{
+	uint8_t block[PCAPNG_CAPTURED_AT + 4];
+	bool swapped = false;
+	ssize_t got;
+
+	for (off_t at = 0; (got = pread(fd, block, sizeof(block), at)) >= PCAPNG_HEAD_SIZE;) {
+		uint32_t type = word_at(block, swapped), len, frame_len = 0;
+
+		if (type == PCAPNG_SECTION)
+			swapped = word_at(block + 8, false) != PCAPNG_BYTE_ORDER;
+		len = word_at(block + 4, swapped);
+		if (len < PCAPNG_HEAD_SIZE || len % 4)
+			return;
+		at += len;
+		if (type == PCAPNG_SIMPLE_PACKET && len > PCAPNG_SIMPLE_SIZE)
+			frame_len = len - PCAPNG_SIMPLE_SIZE;
+		else if ((type == PCAPNG_PACKET || type == PCAPNG_ENHANCED) &&
+			 got == (ssize_t)sizeof(block))
+			frame_len = word_at(block + PCAPNG_CAPTURED_AT, swapped);
+		if (!count_frame(m, frame_len))
+			return;
+	}
+}
+
+int capture_file_measure(const char *path, uint32_t max_frames, uint32_t *ret_n_frames,
+	uint32_t *ret_max_len)
+{
+	struct measure m = {.max_frames = max_frames};
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	uint8_t head[PCAP_HEADER_SIZE] = {0};
+
+	if (fd < 0)
+		return -errno;
+	(void)!pread(fd, head, sizeof(head), 0); /* what is missing is zero */
+	if (word_at(head, false) == PCAPNG_SECTION)
+		measure_pcapng(fd, &m);
+	else
+		measure_pcap(fd, head, &m);
+	close(fd);
+	*ret_n_frames = m.n_frames;
+	*ret_max_len = m.max_len;
+	return 0;
 }

@@ -42,6 +42,31 @@ vs port add play type pcap rx_file "$T/out.pcap" loop true
 expect 'replay for ever does not end' within 5 \
 	json ".[0].rx_frames > 1000 * $n" vs -j port stats play
 vs port del play
+# capture LENGTH...: a file of frames that long, $T/made.pcap.
+capture() {
+	python3 - "$T/made.pcap" "$@" <<'PY'
+import struct, sys
+with open(sys.argv[1], "wb") as file:
+    file.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+    for length in map(int, sys.argv[2:]):
+        file.write(struct.pack("<IIII", 0, 0, length, length) + b"\2" * length)
+PY
+}
+capture 60 9000 60
+vs port add play type pcap rx_file "$T/made.pcap" loop true
+expect 'replay for ever of a frame of 9000 bytes' within 5 \
+	json '.[0] | .rx_frames > 1000 and .rx_bytes > 2000 * .rx_frames' vs -j port stats play
+vs port del play
+fails_with 'none that is longer than the MTU allows' 1 'made.pcap.: has a frame of 9000 bytes.*1518 of mtu 1500' \
+	vs port add play type pcap rx_file "$T/made.pcap" loop true mtu 1500
+capture
+fails_with 'nor a file without frames' 1 'made.pcap.: holds no frame' \
+	vs port add play type pcap rx_file "$T/made.pcap" loop true
+# shellcheck disable=SC2046
+capture $(printf "0 %.0s" {1..65537})
+fails_with 'nor one of more frames than there are buffers for' 1 'made.pcap.: has more than 65536 frames' \
+	vs port add play type pcap rx_file "$T/made.pcap" loop true
+refuse 'no buffer was lost' grep 'did not come back' "$T/vswitch.log"
 fails_with 'a file that is not there is refused' 1 'nosuch.pcap.: No such file' \
 	vs port add x type pcap rx_file "$T/nosuch.pcap"
 

@@ -17,7 +17,9 @@
 #include <fcntl.h>
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
 #include <rte_vfio.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,8 +34,10 @@ LOG_MODULE("eth");
 /* Bursts that may be under way in each direction beside what the rings hold. */
 #define SPARE_MBUFS 2048
 #define MBUF_SIZE   2048
-/* A capture file that is replayed for ever lies in mbufs: of this many at most. */
+/* A capture file that is replayed for ever lies in mbufs, a frame in each: of so many at most. */
 #define MAX_HELD_FRAMES 65536
+/* What mbufs have at most: their length has 16 bits. */
+#define MAX_MBUF_SIZE (UINT16_MAX - RTE_PKTMBUF_HEADROOM)
 /* How often a device is looked at that does not report its link itself. */
 #define LOOK_NS UINT64_C(250000000)
 
@@ -215,16 +219,59 @@ static int setup_queues(struct eth_port *ep, const struct rte_eth_dev_info *info
 	return r < 0 ? err_set(err, r, "its queues: %s", strerror(-r)) : 0;
 }
 
-/* Mbufs that a replayed file keeps: no fewer than it has frames. */
-static unsigned held_frames(const struct ctl_port *conf)
+/* Of the file that is replayed. Returns code. */
+static int set_file_error(const struct ctl_port *conf, int code, struct err *err, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
+static int set_file_error(const struct ctl_port *conf, int code, struct err *err, const char *fmt,
+	...)
 {
-	const size_t least = 16 + 14; /* a record's header and a frame's */
-	struct stat file;
+	char why[160];
+	va_list args;
 
-	if (conf->type != CTL_PORT_PCAP || !conf->loop || stat(conf->rx_file, &file) < 0)
-		return 0;
-	return file.st_size / least < MAX_HELD_FRAMES ? (unsigned)(file.st_size / least)
-						      : MAX_HELD_FRAMES;
+	va_start(args, fmt);
+	(void)vsnprintf(why, sizeof(why), fmt, args);
+	va_end(args);
+	return err_set_field(err, code, "rx_file", "capture file '%s': %s", conf->rx_file, why);
+}
+
+static bool is_looped(const struct ctl_port *conf)
+{
+	return conf->type == CTL_PORT_PCAP && conf->loop && conf->rx_file[0];
+}
+
+/*
+ * Mbufs for a file that is replayed for ever: as many more as it has frames, with room for each.
+ * DPDK's driver does not say what it lacks of them, and then frees its ring twice.
+ */
+static int measure_loop(const struct eth_port *ep, uint32_t *ret_n_frames, uint32_t *mbuf_size,
+	struct err *err)
+{
+	const struct ctl_port *conf = &ep->conf;
+	uint32_t max_len, allowed = frame_len(conf->mtu);
+	int r = capture_file_measure(conf->rx_file, MAX_HELD_FRAMES, ret_n_frames, &max_len);
+
+	if (r < 0)
+		return set_file_error(conf, r, err, "%s", strerror(-r));
+	if (*ret_n_frames > MAX_HELD_FRAMES) {
+		(void)set_file_error(conf, -EINVAL, err,
+			"has more than %u frames, the most that are replayed for ever",
+			MAX_HELD_FRAMES);
+		err_hint(err, "leave loop out, or take a part: 'editcap -r %s OUT.pcap 1-%u'",
+			conf->rx_file, MAX_HELD_FRAMES);
+		return -EINVAL;
+	}
+	allowed = allowed < MAX_MBUF_SIZE ? allowed : MAX_MBUF_SIZE;
+	if (max_len > allowed) {
+		(void)set_file_error(conf, -EINVAL, err,
+			"has a frame of %u bytes, longer than the %u of mtu %u", max_len, allowed,
+			conf->mtu);
+		err_hint(err,
+			"leave loop out, give a larger mtu, or cut: 'editcap -s %u %s OUT.pcap'",
+			allowed, conf->rx_file);
+		return -EINVAL;
+	}
+	*mbuf_size = max_len > *mbuf_size ? max_len : *mbuf_size;
+	return 0;
 }
 
 /*
@@ -244,9 +291,9 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 	struct rte_eth_conf conf;
 	int r = rte_eth_dev_info_get(dev->id, &info);
 	uint16_t n_queues = eth_wanted_queues(ep);
+	uint32_t mtu, n_looped = 0, mbuf_size = MBUF_SIZE;
 	char pool_name[16];
 	unsigned n_mbufs;
-	uint32_t mtu;
 
 	if (r < 0)
 		return err_set(err, r, "asking the device: %s", strerror(-r));
@@ -257,11 +304,16 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 	ep->n_queues = n_queues;
 	mtu = device_mtu(ep, &info);
 	ep->dev_mtu = spec->takes_any_len ? ep->conf.mtu : mtu;
-	n_mbufs = n_queues * (2 * RING_SIZE + SPARE_MBUFS) + n_queues * RING_SIZE - 1 +
-		  held_frames(&ep->conf);
+	if (is_looped(&ep->conf)) {
+		r = measure_loop(ep, &n_looped, &mbuf_size, err);
+		if (r < 0)
+			return r;
+	}
+	n_mbufs = n_queues * (2 * RING_SIZE + SPARE_MBUFS) + n_queues * RING_SIZE - 1 + n_looped;
 	dev->pool_is_mapped = ep->conf.type == CTL_PORT_NIC;
 	(void)snprintf(pool_name, sizeof(pool_name), "eth%u", dev->id);
-	r = eth_pool_create(pool_name, n_mbufs, MBUF_SIZE, dev->pool_is_mapped, &dev->pool, err);
+	r = eth_pool_create(pool_name, n_mbufs, (uint16_t)mbuf_size, dev->pool_is_mapped,
+		&dev->pool, err);
 	if (r < 0)
 		return r;
 	dev->has_interrupts = has_interrupts(&ep->conf, info.driver_name);
@@ -270,7 +322,12 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 	if (r < 0)
 		return err_set(err, r, "configuring %u queues, mtu %u: %s", n_queues, mtu,
 			strerror(-r));
-	return setup_queues(ep, &info, &conf, err);
+	r = setup_queues(ep, &info, &conf, err);
+	/* Of a file without frames DPDK's driver loses the mbufs that it fetched for some. */
+	if (!r && is_looped(&ep->conf) && !rte_mempool_in_use_count(dev->pool))
+		r = set_file_error(&ep->conf, -EINVAL, err,
+			"holds no frame that could be replayed for ever");
+	return r;
 }
 
 /* ---- Back-end ---- */
@@ -282,8 +339,7 @@ static int check_files(const struct ctl_port *conf, struct err *err)
 	int fd, r = conf->rx_file[0] ? capture_file_check(conf->rx_file, &why) : 0;
 
 	if (r < 0) {
-		(void)err_set_field(err, r, "rx_file", "capture file '%s': %s", conf->rx_file,
-			why.msg);
+		(void)set_file_error(conf, r, err, "%s", why.msg);
 		err_hint(err, "%s", why.hint);
 		return r;
 	}
