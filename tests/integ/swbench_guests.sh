@@ -7,7 +7,7 @@ require python3 jq taskset
 (($(nproc) > 1)) || skip 'one core: tester and switch would share it'
 begin
 
-# measure NAME ARG...: a short run; its result is $T/NAME/result.json. A busy machine may void trials.
+# measure NAME ARG...: a short run; its result is $T/NAME/result.json. A busy machine may make trials invalid.
 measure() {
 	local name=$1 status=0
 	shift

@@ -18,7 +18,7 @@ status_is() {
 	((got == wanted))
 }
 
-# A busy machine may void trials and fail what is about speed: exit status 1.
+# A busy machine may make trials invalid and fail what is about speed: exit status 1.
 status=0
 swbench suite smoke --share-cores --quiet --output "$T/smoke" >"$T/smoke.log" 2>&1 || status=$?
 expect 'the suite ends by itself' eval '((status <= 1))'
@@ -29,10 +29,10 @@ expect 'no verb broke off' finding 'all(.findings[]; .rows | length > 0)'
 expect 'the tester was measured first' finding '.calibration.pps > 0 and .trials[0].verb == "calibrate"'
 expect 'results say that cores were shared' finding 'all(.trials[]; .shared)'
 expect 'tester and switch counted the same frames' \
-	finding 'any(.trials[]; .void | test("counted") | not)'
+	finding 'any(.trials[]; .invalid | test("counted") | not)'
 # told VERB JQ: it is so, or the machine was too busy for a trial of the verb to tell.
 told() {
-	finding "($2) or any(.trials[]; .verb == \"$1\" and (.void != \"\" or .tester_bound or .run_share < 0.99))"
+	finding "($2) or any(.trials[]; .verb == \"$1\" and (.invalid != \"\" or .tester_bound or .run_share < 0.99))"
 }
 expect '4,096 addresses are learned' told mac-capacity '.figures.mac_capacity == 4096'
 expect 'bad frames are dropped, good ones pass' told errored '.figures.errored_wrong == 0'
@@ -50,7 +50,7 @@ expect 'a run is compared with itself' \
 
 for place in same different; do
 	mkdir "$T/$place"
-	jq --arg place "$place cache" '.trials[] |= (.place = $place | .void = "")' "$T/smoke/result.json" >"$T/$place/result.json"
+	jq --arg place "$place cache" '.trials[] |= (.place = $place | .invalid = "")' "$T/smoke/result.json" >"$T/$place/result.json"
 done
 expect 'runs with the cores in one cache compare' \
 	eval '! "$ROOT/tools/swbench" compare "$T/different" "$T/different" | grep -q "do not compare"'

@@ -1,7 +1,7 @@
 """One bench: a device under test, the tester at its ports, and trials, each judged.
 
-A trial is void, and repeated, when the tester did not have its core, was late itself, or counted
-other frames than the device. A result whose trials stay void says so.
+A trial is invalid, and repeated, when the tester did not have its core, was late itself, or counted
+other frames than the device. A result whose trials stay invalid says so.
 """
 import os
 import shutil
@@ -45,7 +45,7 @@ class Bench:
         self.calibration = {}
         self.can_share_cache = False  # tester's and device's core shared a cache at some time
         self.waited_s = 0.0       # for that
-        self.trials = []   # every one, void ones too
+        self.trials = []   # every one, invalid ones too
         self.runs = []     # of suites that compare in turns
         self.verb = ""
         self.n_starts = 0
@@ -57,11 +57,11 @@ class Bench:
             self.agent = Agent(self.setup.pktlab, self.setup.tester_cpu,
                                os.path.join(self.folder, "pktlab.log"))
 
-    def wire(self, options=""):
+    def join(self, options=""):
         """Two ports of the tester joined with each other, to see what it can do by itself."""
         self.close_ports()
         self.start_agent()
-        self.agent.call("open", ports=[{"name": name, "spec": f"loop:wire{options}"}
+        self.agent.call("open", ports=[{"name": name, "spec": f"loop:link{options}"}
                                        for name in ("p0", "p1")])
 
     def open(self, n_ports, vlans=None, trunk=None, mtu=1500):
@@ -188,7 +188,7 @@ class Bench:
             trial["distance_ns"] = [found["ns"] if found else None for found in place]
             trial["place"] = place_of(place)
         trial.update(verb=self.verb, label=label,
-                     void="" if during else self.judge(trial, result, before, stolen),
+                     invalid="" if during else self.judge(trial, result, before, stolen),
                      shared=self.options.share_cores)
         limit = self.calibration.get("pps")
         # While something is done to the device, the tester has more to do than send.
@@ -252,10 +252,10 @@ class Bench:
         return problem
 
     def trial(self, label, **run):
-        """A trial that is not void, or the last of several that were."""
+        """A trial that is not invalid, or the last of several that were."""
         for _ in range(self.options.tries):
             trial, result = self.once(label, run)
-            if not trial["void"] and trial["late_ratio"] <= MAX_LATE:
+            if not trial["invalid"] and trial["late_ratio"] <= MAX_LATE:
                 break
         return trial, result
 

@@ -55,7 +55,7 @@ def ranges(result):
     rates = {}
     for trial in result["trials"]:
         label, is_one_of_several, _ = trial["label"].partition(", trial ")
-        if is_one_of_several and not trial["void"] and "received_pps" in trial:
+        if is_one_of_several and not trial["invalid"] and "received_pps" in trial:
             rates.setdefault(label, []).append(trial["received_pps"])
     return {label: spread.of(found) for label, found in rates.items()}
 
@@ -103,7 +103,7 @@ def document(a, b):
     parts = [f"# {title}: {a['dut'].get('name')} and {b['dut'].get('name')}", "",
              "Written by `swbench compare A B --output FILE` from the runs of the two commands below, "
              "one after the other on one machine. Figures are of that machine; what carries over to "
-             "another are ratios. `void` and `tester-bound` stand where a figure is not to be relied "
+             "another are ratios. `invalid` and `tester-bound` stand where a figure is not to be relied "
              "on; swbench(1) says when that is.", "", text(a, b)]
     for letter, result in (("A", a), ("B", b)):
         body = output.markdown(result).replace("\n#", "\n##").replace(

@@ -42,13 +42,13 @@ def topology(result):
 
 def of_trials(result):
     dut, limit = result["dut"], result["calibration"].get("pps")
-    void = sum(1 for trial in result["trials"] if trial["void"])
+    invalid = sum(1 for trial in result["trials"] if trial["invalid"])
     return [("ports", f"ring of {dut.get('ring', '-')}, {' '.join(dut.get('features', []))}, "
                       f"{'huge' if dut.get('huge_pages') else 'small'} pages"),
             ("tester alone", f"{limit / 1e6:.1f} Mpps, latency bias "
                              f"{result['calibration']['bias_ns'] / 1e3:.2f} us" if limit else
              "not calibrated"),
-            ("trials", f"{len(result['trials'])}, of which void and repeated {void}"),
+            ("trials", f"{len(result['trials'])}, of which invalid and repeated {invalid}"),
             ("frames", wrong_frames(result["trials"]))]
 
 
@@ -64,7 +64,7 @@ def of_turns(result):
 
 def sharing_of(trials):
     """(trials in which the two cores shared a cache, trials in which that was looked at)."""
-    found = [trial["place"] for trial in trials if "place" in trial and not trial["void"]]
+    found = [trial["place"] for trial in trials if "place" in trial and not trial["invalid"]]
     return found.count("same cache"), len(found)
 
 

@@ -12,11 +12,13 @@ import page
 from facts import facts, failures, title_of
 
 SCHEMA = 1
-FORMER_PLACES = {"near": "same cache", "far": "different cache"}  # as runs of one release before have it
+# As runs of one release before have it.
+FORMER_PLACES = {"near": "same cache", "far": "different cache"}
+FORMER_INVALID = "void"
 BEGIN, END = "<!-- swbench: begin -->", "<!-- swbench: end -->"
 COLUMNS = ("verb", "label", "seconds", "intended", "sent", "refused", "late", "received", "lost",
            "loss_ratio", "duplicated", "reordered", "corrupted", "flooded", "misrouted",
-           "run_share", "involuntary", "place", "tester_bound", "shared", "void")
+           "run_share", "involuntary", "place", "tester_bound", "shared", "invalid")
 
 
 def make(bench, options, findings, state, checked):
@@ -65,6 +67,9 @@ def read(path):
             result = json.load(file)
     except (OSError, ValueError) as error:
         raise host.Problem(f"{path}: {error}") from error
+    for one in itertools.chain(result.get("trials", []), result.get("findings", [])):
+        if FORMER_INVALID in one:
+            one["invalid"] = one.pop(FORMER_INVALID)
     for one in itertools.chain(result.get("trials", []), *(run.get("result", {}).get("windows", [])
                                                            for run in result.get("runs", []))):
         if one.get("place") in FORMER_PLACES:
@@ -115,8 +120,8 @@ def junit(result):
         if finding["passed"] is False:
             inner = f"<failure message={quoteattr(finding['title'] + ' failed')}>" \
                     f"{escape(json.dumps(finding['rows']))}</failure>"
-        elif finding["void"]:
-            inner = f"<skipped message={quoteattr(finding['void'])}/>"
+        elif finding["invalid"]:
+            inner = f"<skipped message={quoteattr(finding['invalid'])}/>"
         cases.append(f"<testcase classname=\"swbench\" name={quoteattr(finding['verb'])}>"
                      f"{inner}</testcase>")
     for threshold in result["thresholds"]:
@@ -142,7 +147,7 @@ def markdown(result):
         marks = [mark for mark, is_on in (
             ("passed", finding["passed"] is True), ("FAILED", finding["passed"] is False),
             ("tester-bound", finding["tester_bound"]),
-            (f"void: {finding['void']}", bool(finding["void"]))) if is_on]
+            (f"invalid: {finding['invalid']}", bool(finding["invalid"]))) if is_on]
         if marks:
             lines += [", ".join(marks), ""]
         if finding["columns"] and finding["rows"]:

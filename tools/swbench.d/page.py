@@ -49,11 +49,11 @@ def section(finding, number):
         marks += mark("good", "passed") if finding["passed"] else mark("bad", "failed")
     if finding["tester_bound"]:
         marks += mark("warn", "tester-bound")
-    if finding["void"]:
-        marks += mark("bad", "void")
+    if finding["invalid"]:
+        marks += mark("bad", "invalid")
     text = f"<section><h2>{escape(finding['title'])}{marks}</h2>"
-    if finding["void"]:
-        text += f"<p>{escape(finding['void'])}</p>"
+    if finding["invalid"]:
+        text += f"<p>{escape(finding['invalid'])}</p>"
     if finding["columns"] and finding["rows"]:
         text += "<table><thead><tr>" + "".join(
             f"<th>{escape(str(column))}</th>" for column in finding["columns"]) + "</tr></thead>"

@@ -51,7 +51,7 @@ SUITES = {
     ],
 }
 
-# Under a minute also where others use the machine, and half of the trials are void.
+# Under a minute also where others use the machine, and half of the trials are invalid.
 SUITES["smoke"] = [(name, {"tries": 4, **preset}, seconds)
                    for name, preset, seconds in SUITES["smoke"]]
 

@@ -18,7 +18,7 @@ class Finding:
         self.charts = charts or []
         self.passed = passed
         self.note = note
-        self.void = ""
+        self.invalid = ""
         self.tester_bound = False
 
     def as_dict(self):

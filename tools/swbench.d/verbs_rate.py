@@ -19,7 +19,7 @@ def calibrate(bench, options):
     rows, charts = [], []
     for size in options.sizes:
         # A frame is sent and received by one thread, as in a trial with a device.
-        bench.wire(",mtu=9000")
+        bench.join(",mtu=9000")
         bench.load([streams.stream(1, 0, [1], "max", size)])
         best = max((bench.trial(f"calibrate, {size} B, as many as go", seconds=CALIBRATE_S)[0]
                     for _ in range(3)), key=lambda trial: trial["received_pps"])
@@ -99,7 +99,7 @@ def loss_chart(series):
 
 def mark_bounds(found, tried):
     """The result rests on the trials at its bounds; the way there may have been too fast for the
-    tester, or void."""
+    tester, or invalid."""
     for _, trial in tried:
         trial["decides"] = False
     for result in found.values():
@@ -109,7 +109,7 @@ def mark_bounds(found, tried):
             trial["decides"] = True
         result["marks"] = [mark for mark, is_on in (
             ("tester-bound", any(trial["tester_bound"] for trial in at_bounds)),
-            ("void", any(trial["void"] for trial in at_bounds))) if is_on]
+            ("invalid", any(trial["invalid"] for trial in at_bounds))) if is_on]
 
 
 def rate_findings(bench, options, name, wanted):

@@ -59,7 +59,7 @@ def learns(bench, label, n, rate, size, again=False):
         if flooded:
             bench.agent.call("learn", rate=rate, timeout=n / rate + 60)
             time.sleep(SETTLE_S)
-        # Not void for the load: nothing lost, or a frame flooded, says all whatever the tester had.
+        # Not invalid for the load: nothing lost, or a frame flooded, says all whatever the tester had.
         trial, _ = bench.once(label, {"drain": 0.05, "unreconciled": True, "scale": SLOWER ** -i})
         flooded = trial["flooded"] + trial["misrouted"]
         trial["decides"] = bool(trial["lost"] and not flooded)
@@ -173,7 +173,7 @@ def congestion(bench, options):
     lost_jammed = 1 - sum(by_id[i]["to"][0]["received"] for i in (2, 3)) / to_jammed
     pressed = sum(stream["refused"] for stream in result["streams"]) / trial["intended"]
     blocked = lost_free > 0.1 * lost_jammed
-    is_told = not blocked or not (trial["void"] or trial["tester_bound"])
+    is_told = not blocked or not (trial["invalid"] or trial["tester_bound"])
     return [Finding("congestion", "Congestion control",
                     {"hol_loss": lost_free, "back_pressure": pressed},
                     ["free port: lost, %", "congested port (150 %): lost, %",

@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What swbench believes without a switch: searches, judgements, arguments and reports."""
+import json
 import os
 import re
 import subprocess
@@ -178,7 +179,7 @@ class Places(unittest.TestCase):
         self.assertEqual(bench.place_of([same, other]), "mixed")
         self.assertEqual(bench.place_of([same, None]), "unknown")
 
-    def test_trials_in_different_caches_are_void_where_the_same_is_possible(self):
+    def test_trials_in_different_caches_are_invalid_where_the_same_is_possible(self):
         judge = bench.Bench(options.parse(["mrr"]), None, None)
         self.addCleanup(judge.close)
         trial = {"seconds": 1.0, "run_share": 1.0, "place": "different cache", "distance_ns": [400, 410]}
@@ -192,13 +193,13 @@ class Verbs(unittest.TestCase):
     """What verbs make of their trials."""
 
     def test_a_search_rests_on_the_trials_at_its_bounds(self):
-        tried = [(pps, {"tester_bound": pps > 9, "void": "why" if pps == 4 else ""})
+        tried = [(pps, {"tester_bound": pps > 9, "invalid": "why" if pps == 4 else ""})
                  for pps in (10, 8, 6, 4)]
         found = {"pdr": {"lower_pps": 6, "upper_pps": 8}, "ndr": {"lower_pps": 4, "upper_pps": 6}}
         verbs_rate.mark_bounds(found, tried)
         self.assertEqual([trial["decides"] for _, trial in tried], [False, True, True, True])
         self.assertEqual(found["pdr"]["marks"], [])
-        self.assertEqual(found["ndr"]["marks"], ["void"])
+        self.assertEqual(found["ndr"]["marks"], ["invalid"])
         top = {"lower_pps": 8, "upper_pps": 10}
         verbs_rate.mark_bounds({"top": top}, tried)
         self.assertEqual(top["marks"], ["tester-bound"])
@@ -301,7 +302,7 @@ class Reports(unittest.TestCase):
                             "series": [["a", [[1, 5.0], [1000, 4.0]]]]}], passed=False)
         finding.histograms = {"64 B": [[1000, 90], [2000, 9], [3000, 1]]}
         trial = {**bench.summarize(RESULT), "verb": "mrr", "label": "mrr, trial 1 of 2",
-                 "void": "", "shared": False, "tester_bound": False}
+                 "invalid": "", "shared": False, "tester_bound": False}
         return {"schema": 1, "version": "0", "date": "today", "state": "complete",
                 "command": "swbench mrr", "suite": "", "verb": "mrr", "topology": "p2p",
                 "machine": {"cpu": "c", "cores": 2, "kernel": "k", "memory_mib": 1,
@@ -325,6 +326,14 @@ class Reports(unittest.TestCase):
         self.assertNotRegex(text, r"(src|href)=.?[^#\"]")  # nothing from outside
         with open(f"{self.folder.name}/latency.hgrm", encoding="utf-8") as file:
             self.assertIn("0.990000000000           99             100.00", file.read())
+
+    def test_words_of_former_runs_are_read_as_those_of_now(self):
+        result = self.result()
+        former = json.loads(json.dumps(result).replace('"invalid": ', '"void": '))
+        self.assertIn("void", former["findings"][0])
+        former["trials"][0]["place"], result["trials"][0]["place"] = "near", "same cache"
+        output.save(self.folder.name, "result.json", json.dumps(former))
+        self.assertEqual(output.read(self.folder.name), json.loads(json.dumps(result)))
 
     def test_a_figure_that_is_missing_fails_its_threshold(self):
         self.assertEqual(thresholds.judge([thresholds.parse("x<1")], {}), [("x<1", None, True)])
