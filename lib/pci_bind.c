@@ -466,7 +466,7 @@ void pci_bind_use(const struct pci_bind_env *env, const struct pci_bind_nic *nic
 	}
 }
 
-/* Taking and giving back */
+/* Taking and rebinding */
 
 static bool vfio_is_loaded(const struct pci_bind_env *env)
 {

@@ -8,7 +8,7 @@
  *
  *   kernel driver --pci_bind_take()--> vfio-pci --pci_bind_rebind()--> kernel driver
  *
- * Taking: driver_override = vfio-pci, unbind, drivers_probe. Giving back: driver_override empty,
+ * Taking: driver_override = vfio-pci, unbind, drivers_probe. Rebinding: driver_override empty,
  * unbind, drivers_probe. Both look afterwards what became of it; a taking that failed is undone.
  *
  * VFIO hands over whole IOMMU groups: every device of the NIC's group must be without driver, on

@@ -256,7 +256,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	ctl_client_close(client);
 	if (r == 0)
 		return EXIT_DONE;
-	/* A switch that is late may still make the port, and gives the NIC back by itself. */
+	/* A switch that is late may still make the port, and rebinds the NIC by itself. */
 	if (took_nic && r != -ETIMEDOUT)
 		cmd_nic_port_failed((void *)&req->msg);
 	status = cmd_fail(&err);

@@ -170,7 +170,7 @@ static const char *const explanations[] = {
 			      "`defaults` and `groups` for what nodes and links have in common.",
 	[DIAG_DUPLICATE_KEY] =
 		"A key stands twice in the same map; one of the two values would be lost.",
-	[DIAG_TYPE] = "The value has the wrong kind: a list, a map, a number, true or false, or a "
+	[DIAG_TYPE] = "The value has the wrong type: a list, a map, a number, true or false, or a "
 		      "text is wanted.\n"
 		      "Only true and false are booleans (YAML 1.2).",
 	[DIAG_MISSING_KEY] = "A key that must be there is not.",
@@ -225,7 +225,7 @@ static const char *const explanations[] = {
 		      "those; two ports\n"
 		      "cannot have the same device, interface, socket or file. `netcfg help port "
 		      "add` and\n"
-		      "netcfg(1), PORT TYPES, list what each kind takes.",
+		      "netcfg(1), PORT TYPES, list what each type takes.",
 	[DIAG_MTU] = "Nodes on one network (the same bridge, and the same VLAN for their untagged "
 		     "frames) have one\n"
 		     "MTU. A node drops what is larger than its own, and nothing tells the sender.",

@@ -80,7 +80,7 @@ struct topo_bridge {
 struct topo_port {
 	const char *name;
 	struct diag_mark mark;
-	struct ctl_port conf; /* name, kind and what the kind takes, complete */
+	struct ctl_port conf; /* name, type and what the type takes, complete */
 	struct diag_mark ip;  /* where its addresses stand */
 	bool used;            /* a link ends here */
 	uint32_t mtu;         /* of that link; 0 = it does not say */

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 
 /* What a busy machine is given of the time that one at ease needs: a limit ends what hangs. */
-#define FAKE_PATIENCE 30
+#define FAKE_SLOW_FACTOR 30
 
 static int fake_set_routes(void *ctx, const struct irq_route *routes, unsigned n_routes)
 {
@@ -79,8 +79,8 @@ static bool fake_never(void *ctx)
 
 bool fake_machine_run(struct dev_env *env, bool (*done)(void *ctx), void *ctx, unsigned timeout_ms)
 {
-	unsigned patience = done == fake_never ? 1 : FAKE_PATIENCE;
-	uint64_t deadline_ns = ev_now_ns() + timeout_ms * patience * UINT64_C(1000000);
+	unsigned factor = done == fake_never ? 1 : FAKE_SLOW_FACTOR;
+	uint64_t deadline_ns = ev_now_ns() + timeout_ms * factor * UINT64_C(1000000);
 	bool is_done;
 
 	while (!(is_done = done(ctx)) && ev_now_ns() < deadline_ns)
@@ -258,7 +258,7 @@ void fake_driver_kick(struct fake_driver *drv, unsigned queue)
 	fake_write(drv, VIRTIO_PCI_NOTIFY + queue * VIRTIO_PCI_NOTIFY_STRIDE, 2, queue);
 }
 
-bool fake_ring_take(struct fake_ring *ring, struct vring_used_elem *ret_elem)
+bool fake_ring_get_used(struct fake_ring *ring, struct vring_used_elem *ret_elem)
 {
 	if (__atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE) == ring->seen_used)
 		return false;

@@ -83,6 +83,6 @@ struct fake_seg {
 uint16_t fake_ring_add(struct fake_ring *ring, const struct fake_seg *segs, unsigned n);
 void fake_driver_kick(struct fake_driver *drv, unsigned queue);
 /** Next used element, if any. */
-bool fake_ring_take(struct fake_ring *ring, struct vring_used_elem *ret_elem);
+bool fake_ring_get_used(struct fake_ring *ring, struct vring_used_elem *ret_elem);
 
 #endif

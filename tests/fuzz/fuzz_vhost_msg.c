@@ -342,7 +342,7 @@ static void use_rings(struct port *port)
 
 		plan.n_descs = 0;
 		vring_tx_begin(to, &plan, n);
-		/* Every other frame the short way where it leads on, the others the long way. */
+		/* Every other frame the fast path where it leads on, the others the long one. */
 		for (unsigned f = 0; f < n; f++) {
 			if (work->frames[f].len < 14)
 				continue;

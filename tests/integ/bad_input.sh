@@ -62,7 +62,7 @@ fails_with 'a tap with a namespace' 1 'a tap port has no netns' \
 fails_with 'a guest with a device' 1 'a vhost-user port has no dev' \
 	vs port add p2 bridge br0 path "$T/p2.sock" dev eth0
 fails_with 'an address without length' 1 'prefix length' vs port add p2 type tap ip 192.0.2.1
-fails_with 'a kind that there is not' '[12]' 'tun.*vhost-user' vs port add p2 bridge br0 type tun
+fails_with 'a type that there is not' '[12]' 'tun.*vhost-user' vs port add p2 bridge br0 type tun
 for type in nic af-xdp af-packet; do
 	fails_with "$type on an interface that is not there" 1 "'none0'" \
 		vs port add p2 bridge br0 type "$type" dev none0
@@ -84,7 +84,7 @@ fails_with 'a FIFO that nobody reads, for a capture' 1 'No such device' \
 	vs port add p2 bridge br0 type pcap tx-file "$T/fifo"
 fails_with 'a device that DPDK does not know' 1 'p2' \
 	vs port add p2 bridge br0 type dpdk devargs net_nonsense0
-fails_with 'another kind for a port that is there' 1 'type cannot change' vs port set p1 type tap
+fails_with 'another type for a port that is there' 1 'type cannot change' vs port set p1 type tap
 fails_with 'a device for a port that is there' 1 'dev cannot change' vs port set p1 dev eth0
 fails_with 'a port to delete that does not exist' 1 'p9' vs port del p9
 fails_with 'a link to a port that is in a bridge' 1 'p1.*bridge' vs link add w1 p1 p9

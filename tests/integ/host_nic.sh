@@ -1,5 +1,5 @@
 #!/bin/bash
-# A NIC of the host is taken from the kernel and given back, with its reasons told, and
+# A NIC of the host is taken from the kernel and rebound to its driver, with its reasons told, and
 # bridges what is behind the switch to its wire. The second NIC of the emulated host, left to the
 # kernel in a namespace of its own, is the wire's other end.
 # shellcheck source=tests/integ/lib.sh
@@ -145,7 +145,7 @@ vs port set near tag 20
 expect 'the other way round: VLAN 20 does' within 10 in_near busybox ping -c1 -W5 10.20.0.1
 refuse 'VLAN 10 does not' in_near busybox ping -c2 -W1 10.10.0.1
 
-# --- given back ----------------------------------------------------------------------------------
+# --- rebound -------------------------------------------------------------------------------------
 
 expect 'port del' vs port del up0
 expect 'the kernel has the NIC again' driver_is "$pci" e1000e
@@ -153,7 +153,7 @@ expect 'and its interface' within 10 has_iface "$pci"
 nic=$(iface_of "$pci")
 expect 'a second time' add_nic "$nic"
 stop vswitch
-expect 'the end of vswitch gives it back, too' driver_is "$pci" e1000e
+expect 'the end of vswitch rebinds it, too' driver_is "$pci" e1000e
 within 10 has_iface "$pci"
 sed -i "s/$pci/$(iface_of "$pci")/" "$T/state/config" # as somebody may have asked for it
 again() {
@@ -173,6 +173,6 @@ expect 'after one that was killed the next goes on with it' within 90 runs
 expect 'and with the pair of the container, whose addresses stayed' within 20 in_near busybox ping -c1 -W5 10.20.0.1
 stop vswitch KILL
 expect 'a switch that was killed leaves it with vfio-pci' driver_is "$pci" vfio-pci
-expect 'and netcfg gives it back' netcfg nic unbind "$pci"
+expect 'and netcfg rebinds it' netcfg nic unbind "$pci"
 expect 'to its driver' driver_is "$pci" e1000e
 finish

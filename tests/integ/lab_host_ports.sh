@@ -129,7 +129,7 @@ expect 'and the host finds the namespace where it was' within 10 reaches_blue
 expect 'destroy succeeds' lab destroy
 refuse 'the tap is gone' ip link show host0
 refuse 'so is the pair' ip netns exec blue ip link show eth0
-# EtherType 0806 and the head of an ARP request (RFC 826).
+# EtherType 0806 and the first bytes of an ARP request (RFC 826).
 expect 'the file has the broadcasts' eval \
 	'od -An -v -tx1 "$T/seen.pcap" | tr -d " \n" | grep -q 08060001080006040001'
 finish

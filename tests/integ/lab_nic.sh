@@ -1,6 +1,6 @@
 #!/bin/bash
 # The example lab with a NIC of the host: `netcfg apply` takes it from the kernel, a KVM guest
-# and the wire's other end reach each other over a VLAN trunk, and `netcfg destroy` gives the NIC back.
+# and the wire's other end reach each other over a VLAN trunk, and `netcfg destroy` rebinds the NIC.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/integ/nic.sh
@@ -44,7 +44,7 @@ ip -n far address add 10.0.10.253/24 dev "$wire"
 refuse 'untagged frames stay out of VLAN 10' in_far busybox ping -I "$wire" -c2 -W1 10.0.10.1
 ip -n far address del 10.0.10.253/24 dev "$wire"
 
-# --- given back ----------------------------------------------------------------------------------
+# --- rebound -------------------------------------------------------------------------------------
 
 expect 'destroy succeeds' lab destroy
 expect 'the kernel has the NIC again' driver_is "$pci" e1000e

@@ -108,13 +108,13 @@ alive() {
 }
 
 # What a machine that does other things as well, or emulates one, is given of the time that one at ease needs.
-PATIENCE=10
+SLOW_FACTOR=10
 # And where a limit has to be named, in seconds: a guest that boots, a command that copies.
 WAIT=1800
 
 # within SECONDS CMD...: retry until the command succeeds; the limit ends what hangs, and is no measure.
 within() {
-	local deadline=$((SECONDS + PATIENCE * $1))
+	local deadline=$((SECONDS + SLOW_FACTOR * $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < deadline)) || return 1

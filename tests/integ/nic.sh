@@ -25,7 +25,7 @@ wire_begin() {
 	LAB_FILE=$T/lab.yaml
 }
 
-# iface_of CARD: the kernel's name of it, if the kernel has it.
+# iface_of NIC: the kernel's name of it, if the kernel has it.
 iface_of() {
 	local entry
 	for entry in "$devices/$1/net"/*; do

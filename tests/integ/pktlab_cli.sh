@@ -98,7 +98,7 @@ expect 'it shows the ports' grep -Eq '^0 +loop +up' "$T/console.txt"
 fails_with 'no verb' 2 usage "$pktlab"
 fails_with 'an unknown verb' 2 "verb 'shoot' is unknown" "$pktlab" shoot
 fails_with 'no port' 2 'no port is named' "$pktlab" gen
-fails_with 'a kind that is none' 2 "names no port type" "$pktlab" gen --port wire:x
+fails_with 'a type that is none' 2 "names no port type" "$pktlab" gen --port link:x
 fails_with 'an unknown option' 2 "option '--speeed' is unknown" "$pktlab" gen --port loop:w --speeed 1
 fails_with 'a rate without a unit that exists' 2 rate "$pktlab" gen --port loop:w --rate 5zps
 fails_with 'a size that is too small' 2 size "$pktlab" gen --port loop:w --size 10

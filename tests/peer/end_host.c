@@ -18,7 +18,7 @@
 struct content {
 	uint32_t magic;
 	uint8_t domain, sender, queue;
-	uint8_t forbidden; /* may pass wires only */
+	uint8_t forbidden; /* may pass links only */
 	uint16_t tag;      /* TPID 0x8100's TCI as sent; 0 where is_tagged is not set */
 	uint16_t is_tagged;
 	uint32_t len; /* of the frame less its tag */

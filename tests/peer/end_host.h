@@ -4,13 +4,13 @@
  * A host is what drives one port of a switch: a front-end (fe.h), which may come, go and change
  * while the host stays, and a flow of frames that say who sent them, in which domain, as the
  * how-manieth. Hosts of one domain may hear each other, of two domains never: a domain is a VLAN
- * of a bridge, or the wires. So whatever is done to ports, as long as it keeps them in their
+ * of a bridge, or the links. So whatever is done to ports, as long as it keeps them in their
  * domain:
  *   1. what arrives was sent, by another host of the domain, and is what was sent;
  *   2. it arrives once on a queue, and in the order in which its queue sent it;
- *   3. a tag that it carries is the domain's (on a wire: what the sender put there);
+ *   3. a tag that it carries is the domain's (on a link: what the sender put there);
  *   4. what no port may let in (foreign tags, group sources, reserved destinations, runts) arrives
- *      nowhere, but on a wire all except runts.
+ *      nowhere, but on a link all except runts.
  * The first breach is kept for end_host_fault(). Frames are counted so that, once a host's rings
  * are drained, n_sent is what the switch took from it and n_got what it delivered.
  *
@@ -31,7 +31,7 @@ struct end_host {
 	char name[16]; /* of its port, too */
 	uint8_t id;
 	uint8_t domain;
-	uint16_t vid;  /* of the domain; 0: wires */
+	uint16_t vid;  /* of the domain; 0: links */
 	struct fe *fe; /* owned; NULL: nobody drives the port */
 	unsigned n_queues;
 	bool sends, reads;

@@ -132,7 +132,7 @@ static bool has_all_frames(void *ctx)
 	struct bench *b = ctx;
 	struct vring_used_elem elem;
 
-	while (fake_ring_take(&b->drv.rings[0], &elem)) {
+	while (fake_ring_get_used(&b->drv.rings[0], &elem)) {
 		assert_int_equal(elem.len, 12 + 60);
 		b->n_received++;
 	}
@@ -417,7 +417,7 @@ static bool is_ctrl_done(void *ctx)
 	struct bench *b = ctx;
 	struct vring_used_elem elem;
 
-	return fake_ring_take(&b->drv.rings[4], &elem);
+	return fake_ring_get_used(&b->drv.rings[4], &elem);
 }
 
 static uint8_t control(struct bench *b, const void *cmd, uint32_t len)

@@ -143,7 +143,7 @@ static unsigned answers_meanwhile(pthread_t reader)
 	return n;
 }
 
-/* What a full ring of notes lost is learned in a later round. */
+/* What a full ring of learn events lost is learned in a later round. */
 static void many_addresses_are_learned_and_read(void **state)
 {
 	unsigned n_rounds = 0, n_rows = 0, n_answers;

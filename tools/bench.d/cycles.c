@@ -26,7 +26,7 @@
 #define RX_BUFFER 2048
 #define FIRST_GPA UINT64_C(0x100000000)
 
-enum topology { BRIDGE, WIRE, MESH16, FLOOD16, N_TOPOLOGIES };
+enum topology { BRIDGE, LINK, MESH16, FLOOD16, N_TOPOLOGIES };
 static const char *const topology_names[N_TOPOLOGIES] = {"bridge", "link", "mesh16", "flood16"};
 
 struct options {
@@ -136,7 +136,7 @@ static void set_up_port(struct bench *bench, unsigned id)
 		.link_peer = DP_NO_PORT,
 		.id = (uint16_t)id,
 		.flags = DP_PORT_ENABLED};
-	if (bench->options.topology == WIRE) {
+	if (bench->options.topology == LINK) {
 		dp->flags |= DP_PORT_LINK;
 		dp->link_peer = (uint16_t)(id ^ 1);
 	} else {

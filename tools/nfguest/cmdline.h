@@ -18,7 +18,7 @@ struct cmdline {
 	uint64_t count;   /* frames; 0: no end */
 	uint64_t seconds; /* 0: no end */
 	uint64_t report;  /* seconds between lines; 0: none */
-	uint64_t slow;    /* frames a second taken in; 0: all */
+	uint64_t slow;    /* frames a second received; 0: all */
 	uint64_t noisy;   /* bytes of memory touched for each frame */
 	uint64_t tsc_hz;  /* 0: measured when needed */
 	uint32_t queues;  /* pairs */

@@ -48,7 +48,7 @@ struct start_info {
 	uint32_t n_memmap, reserved;
 };
 
-/** Memory that is there from start on: the rest of the first piece of RAM above 1 MiB. */
+/** Memory that is there from start on: the rest of the first region of RAM above 1 MiB. */
 void memory_init(const struct start_info *info);
 /** Zeroed, aligned to a page; never given back. NULL: no more. */
 void *memory_take(size_t size);

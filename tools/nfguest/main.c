@@ -190,7 +190,7 @@ static void step(struct nic *in, struct nic *out, unsigned pair)
 	uint16_t id;
 	uint32_t len;
 
-	for (; n < most && virtq_take(rx, &id, &len); n++) {
+	for (; n < most && virtq_get_used(rx, &id, &len); n++) {
 		len = len > NIC_HDR ? len - NIC_HDR : 0;
 		in->counts.rx++;
 		in->counts.rx_bytes += len;
@@ -269,7 +269,7 @@ static bool is_sent(struct nic *nic)
 		uint32_t len;
 		uint16_t id;
 
-		while (virtq_take(tx, &id, &len))
+		while (virtq_get_used(tx, &id, &len))
 			tx->free[tx->n_free++] = id;
 		if (tx->n_free < tx->size && !tx->broken)
 			return false;

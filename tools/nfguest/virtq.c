@@ -120,7 +120,7 @@ void virtq_publish(struct virtq *q)
 		*q->notify = q->number;
 }
 
-static bool take_split(struct virtq *q, uint32_t *ret_id, uint32_t *ret_len)
+static bool get_used_split(struct virtq *q, uint32_t *ret_id, uint32_t *ret_len)
 {
 	struct split_used *used = q->device;
 
@@ -132,7 +132,7 @@ static bool take_split(struct virtq *q, uint32_t *ret_id, uint32_t *ret_len)
 	return true;
 }
 
-static bool take_packed(struct virtq *q, uint32_t *ret_id, uint32_t *ret_len, unsigned n_slots)
+static bool get_used_packed(struct virtq *q, uint32_t *ret_id, uint32_t *ret_len, unsigned n_slots)
 {
 	struct packed_desc *desc = (struct packed_desc *)q->desc + q->next_used;
 	uint16_t flags = __atomic_load_n(&desc->flags, __ATOMIC_ACQUIRE);
@@ -146,11 +146,12 @@ static bool take_packed(struct virtq *q, uint32_t *ret_id, uint32_t *ret_len, un
 	return true;
 }
 
-bool virtq_take(struct virtq *q, uint16_t *ret_id, uint32_t *ret_len)
+bool virtq_get_used(struct virtq *q, uint16_t *ret_id, uint32_t *ret_len)
 {
 	uint32_t id, len = 0;
 
-	if (q->broken || !(q->packed ? take_packed(q, &id, &len, 1) : take_split(q, &id, &len)))
+	if (q->broken ||
+		!(q->packed ? get_used_packed(q, &id, &len, 1) : get_used_split(q, &id, &len)))
 		return false;
 	if (id >= q->size || !q->is_out[id] || (q->writable && len > VIRTQ_BUF)) {
 		q->broken = true;
@@ -168,7 +169,7 @@ bool virtq_get_free(struct virtq *q, uint16_t *ret_id)
 	uint16_t id;
 
 	if (!q->n_free)
-		while (virtq_take(q, &id, &len))
+		while (virtq_get_used(q, &id, &len))
 			q->free[q->n_free++] = id;
 	if (!q->n_free)
 		return false;
@@ -199,6 +200,6 @@ void virtq_command(struct virtq *q, const uint32_t lens[3])
 	else
 		((struct split_avail *)q->driver)->ring[q->next_avail++ & (q->size - 1)] = 0;
 	virtq_publish(q);
-	while (!(q->packed ? take_packed(q, &id, &len, 3) : take_split(q, &id, &len)))
+	while (!(q->packed ? get_used_packed(q, &id, &len, 3) : get_used_split(q, &id, &len)))
 		__asm__ volatile("pause");
 }

@@ -37,7 +37,7 @@ bool virtq_init(struct virtq *q, uint16_t number, uint16_t size, bool packed, bo
 void virtq_post(struct virtq *q, uint16_t id, uint32_t len);
 void virtq_publish(struct virtq *q);
 /** The next buffer that the device returned: false if there is none. */
-bool virtq_take(struct virtq *q, uint16_t *ret_id, uint32_t *ret_len);
+bool virtq_get_used(struct virtq *q, uint16_t *ret_id, uint32_t *ret_len);
 /** An id to send with; false if all are the device's. */
 bool virtq_get_free(struct virtq *q, uint16_t *ret_id);
 /** Put three segments as one request and wait for the answer: the control queue, used once. */

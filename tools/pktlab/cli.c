@@ -292,7 +292,7 @@ static int take_arguments(struct cli *cli, int argc, char **argv, unsigned accep
 	if (!cli->engine->n_ports) {
 		(void)err_set(err, -EINVAL, "no port is named");
 		err_hint(err,
-			"--port vhost:PATH, tap:NAME, packet:INTERFACE, loop:WIRE or dpdk:DEVICE");
+			"--port vhost:PATH, tap:NAME, packet:INTERFACE, loop:LINK or dpdk:DEVICE");
 		return -EINVAL;
 	}
 	if (accepts & CLI_FILE && !cli->file)
@@ -362,7 +362,7 @@ void cli_done(struct cli *cli)
 
 /* ---- Frames ---- */
 
-static unsigned take_burst(struct engine *engine, const struct cli_loop *loop)
+static unsigned receive_burst(struct engine *engine, const struct cli_loop *loop)
 {
 	struct port_frame frames[PORT_BURST];
 	unsigned total = 0;
@@ -387,7 +387,7 @@ void cli_loop(struct engine *engine, const struct cli_loop *loop)
 	bool over = false;
 
 	while (!over && !interrupted) {
-		unsigned n = take_burst(engine, loop);
+		unsigned n = receive_burst(engine, loop);
 
 		now_ns = clock_ns();
 		if (n)

@@ -32,7 +32,7 @@ static int replay_open(struct replay *replay)
 	if (!replay->pcap)
 		(void)err_set(&err, -EIO, "replay: %s", text);
 	else if (pcap_datalink(replay->pcap) != DLT_EN10MB)
-		(void)err_set(&err, -EINVAL, "replay: %s: frames of kind %s are not Ethernet",
+		(void)err_set(&err, -EINVAL, "replay: %s: frames of type %s are not Ethernet",
 			replay->cli.file, pcap_datalink_val_to_name(pcap_datalink(replay->pcap)));
 	return err.code ? cli_fail(&err) : 0;
 }

@@ -45,7 +45,7 @@ struct engine_port {
 	struct port port;
 	struct engine_counts counts;
 	uint64_t n_down_before;
-	struct pace slow; /* frames taken in; per_ns 0: all that come */
+	struct pace slow; /* frames received; per_ns 0: all that come */
 	bool is_slow;
 };
 

@@ -149,7 +149,7 @@ static bool is_damaged(struct sender *sender, const struct engine_run *run,
 	return shape_check(sender->shape, frame->data, frame->len, n) != SHAPE_GOOD;
 }
 
-static void take_frame(struct engine *engine, const struct engine_run *run, unsigned port_no,
+static void receive_frame(struct engine *engine, const struct engine_run *run, unsigned port_no,
 	const struct port_frame *frame, uint64_t now_ns)
 {
 	struct engine_port *port = &engine->ports[port_no];
@@ -218,7 +218,7 @@ static unsigned receive_burst(struct engine *engine, const struct engine_run *ru
 		__builtin_prefetch(frames[i].data + (frames[i].len > 64 ? frames[i].len - 14 : 0));
 	for (unsigned i = 0; i < n; i++) {
 		port->counts.rx_bytes += frames[i].len;
-		take_frame(engine, run, port_no, &frames[i], now_ns);
+		receive_frame(engine, run, port_no, &frames[i], now_ns);
 	}
 	port->counts.rx += n;
 	ops->rx_end(&port->port, n);

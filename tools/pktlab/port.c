@@ -46,7 +46,7 @@ int port_open(struct port *port, const char *name, const char *spec, struct err 
 		return r;
 	}
 	(void)err_set(err, -EINVAL, "port '%s': '%s' names no port type", name, spec);
-	err_hint(err, "vhost:PATH, tap:NAME, packet:INTERFACE, loop:WIRE or dpdk:DEVICE");
+	err_hint(err, "vhost:PATH, tap:NAME, packet:INTERFACE, loop:LINK or dpdk:DEVICE");
 	return -EINVAL;
 }
 

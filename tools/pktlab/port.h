@@ -7,7 +7,7 @@
  * frames where they lie (rx_begin) and gives them back (rx_end). Frames are in memory as IEEE 802.3
  * has them from destination to the end of the data: no FCS.
  *
- * Kinds: vhost (vhost-user front-end, no VM needed), tap, packet (AF_PACKET socket of an
+ * Types: vhost (vhost-user front-end, no VM needed), tap, packet (AF_PACKET socket of an
  * interface), loop (two ports joined in memory, which shows what the tester itself can do), dpdk
  * (any device that DPDK drives).
  *

@@ -82,7 +82,7 @@ static int open_device(struct port *port, struct dpdk *dpdk, uint32_t mtu, struc
 	if (r) {
 		(void)err_set(err, r, "device '%s': %s", dpdk->devargs, rte_strerror(-r));
 		err_hint(err,
-			"a card is bound to vfio-pci first (netcfg nic bind); a virtual device "
+			"a NIC is bound to vfio-pci first (netcfg nic bind); a virtual device "
 			"is named as net_null0");
 		return r;
 	}

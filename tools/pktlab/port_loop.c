@@ -15,101 +15,101 @@ struct lane { /* one direction */
 	uint64_t n_sent, n_read;
 };
 
-struct wire {
-	struct wire *next;
+struct link {
+	struct link *next;
 	char name[sizeof(((struct port_args *)0)->what)];
 	uint32_t size, stride, frame_max;
 	struct port *ends[2];
 	struct lane lanes[2]; /* lanes[i] leaves ends[i] */
 };
 
-static struct wire *wires; /* of the one thread that has ports */
+static struct link *links; /* of the one thread that has ports */
 
-static void wire_destroy(struct wire *wire)
+static void link_destroy(struct link *link)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		free(wire->lanes[i].bufs);
-		free(wire->lanes[i].tags);
-		free(wire->lanes[i].lens);
+		free(link->lanes[i].bufs);
+		free(link->lanes[i].tags);
+		free(link->lanes[i].lens);
 	}
-	free(wire);
+	free(link);
 }
 
-static struct wire *wire_create(const struct port_args *args)
+static struct link *link_create(const struct port_args *args)
 {
-	struct wire *wire = calloc(1, sizeof(*wire));
+	struct link *link = calloc(1, sizeof(*link));
 
-	if (!wire)
+	if (!link)
 		return NULL;
-	memcpy(wire->name, args->what, sizeof(wire->name));
-	wire->size = args->size;
-	wire->frame_max = args->mtu + PORT_OVERHEAD;
+	memcpy(link->name, args->what, sizeof(link->name));
+	link->size = args->size;
+	link->frame_max = args->mtu + PORT_OVERHEAD;
 	/* An odd number of lines: see pump.c. */
-	wire->stride = ((wire->frame_max + 63) / 64 | 1) * 64;
+	link->stride = ((link->frame_max + 63) / 64 | 1) * 64;
 	for (unsigned i = 0; i < 2; i++) {
-		struct lane *lane = &wire->lanes[i];
+		struct lane *lane = &link->lanes[i];
 
-		lane->bufs = calloc(wire->size, wire->stride);
-		lane->tags = calloc(wire->size, sizeof(*lane->tags));
-		lane->lens = calloc(wire->size, sizeof(*lane->lens));
+		lane->bufs = calloc(link->size, link->stride);
+		lane->tags = calloc(link->size, sizeof(*lane->tags));
+		lane->lens = calloc(link->size, sizeof(*lane->lens));
 		if (!lane->bufs || !lane->tags || !lane->lens) {
-			wire_destroy(wire);
+			link_destroy(link);
 			return NULL;
 		}
 	}
-	wire->next = wires;
-	wires = wire;
-	return wire;
+	link->next = links;
+	links = link;
+	return link;
 }
 
 static int loop_open(struct port *port, const char *arg, struct err *err)
 {
 	struct port_args args;
 	int r = port_args_parse(&args, arg, "size mtu", err);
-	struct wire *wire = wires;
+	struct link *link = links;
 
 	if (r)
 		return r;
-	while (wire && strcmp(wire->name, args.what))
-		wire = wire->next;
-	if (wire && wire->ends[0] && wire->ends[1])
-		return err_set(err, -EBUSY, "wire '%s' has two ports already", args.what);
-	if (!wire)
-		wire = wire_create(&args);
-	if (!wire)
+	while (link && strcmp(link->name, args.what))
+		link = link->next;
+	if (link && link->ends[0] && link->ends[1])
+		return err_set(err, -EBUSY, "link '%s' has two ports already", args.what);
+	if (!link)
+		link = link_create(&args);
+	if (!link)
 		return err_set(err, -ENOMEM, "out of memory");
-	wire->ends[wire->ends[0] ? 1 : 0] = port;
-	port->priv = wire;
-	port->frame_max = wire->frame_max;
-	port->ring = wire->size;
-	port->is_up = wire->ends[0] && wire->ends[1];
+	link->ends[link->ends[0] ? 1 : 0] = port;
+	port->priv = link;
+	port->frame_max = link->frame_max;
+	port->ring = link->size;
+	port->is_up = link->ends[0] && link->ends[1];
 	if (port->is_up)
-		wire->ends[0]->is_up = true;
+		link->ends[0]->is_up = true;
 	return 0;
 }
 
 static unsigned side_of(const struct port *port)
 {
-	const struct wire *wire = port->priv;
+	const struct link *link = port->priv;
 
-	return wire->ends[1] == port;
+	return link->ends[1] == port;
 }
 
 static void loop_close(struct port *port)
 {
-	struct wire *wire = port->priv, **at = &wires;
+	struct link *link = port->priv, **at = &links;
 	unsigned side = side_of(port);
 
-	wire->ends[side] = NULL;
-	if (wire->ends[!side]) {
-		wire->ends[!side]->is_up = false;
-		wire->ends[!side]->n_down++;
+	link->ends[side] = NULL;
+	if (link->ends[!side]) {
+		link->ends[!side]->is_up = false;
+		link->ends[!side]->n_down++;
 		return;
 	}
-	while (*at != wire)
+	while (*at != link)
 		at = &(*at)->next;
-	*at = wire->next;
-	wire_destroy(wire);
+	*at = link->next;
+	link_destroy(link);
 }
 
 static void loop_tend(struct port *port)
@@ -119,18 +119,18 @@ static void loop_tend(struct port *port)
 
 static unsigned loop_tx_begin(struct port *port, unsigned n, struct port_slot *slots)
 {
-	struct wire *wire = port->priv;
-	struct lane *lane = &wire->lanes[side_of(port)];
-	uint64_t room = wire->size - (lane->n_sent - lane->n_read);
+	struct link *link = port->priv;
+	struct lane *lane = &link->lanes[side_of(port)];
+	uint64_t room = link->size - (lane->n_sent - lane->n_read);
 
 	if (!port->is_up)
 		return 0;
 	if (n > room)
 		n = (unsigned)room;
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t slot = (lane->n_sent + i) & (wire->size - 1);
+		uint64_t slot = (lane->n_sent + i) & (link->size - 1);
 
-		slots[i].data = lane->bufs + slot * wire->stride;
+		slots[i].data = lane->bufs + slot * link->stride;
 		slots[i].tag = &lane->tags[slot];
 	}
 	return n;
@@ -138,35 +138,35 @@ static unsigned loop_tx_begin(struct port *port, unsigned n, struct port_slot *s
 
 static unsigned loop_tx_end(struct port *port, unsigned n, const struct port_slot *slots)
 {
-	struct wire *wire = port->priv;
-	struct lane *lane = &wire->lanes[side_of(port)];
+	struct link *link = port->priv;
+	struct lane *lane = &link->lanes[side_of(port)];
 
 	for (unsigned i = 0; i < n; i++)
-		lane->lens[(lane->n_sent + i) & (wire->size - 1)] = slots[i].len;
+		lane->lens[(lane->n_sent + i) & (link->size - 1)] = slots[i].len;
 	lane->n_sent += n;
 	return n;
 }
 
 static unsigned loop_tx_pending(struct port *port)
 {
-	const struct wire *wire = port->priv;
-	const struct lane *lane = &wire->lanes[side_of(port)];
+	const struct link *link = port->priv;
+	const struct lane *lane = &link->lanes[side_of(port)];
 
 	return (unsigned)(lane->n_sent - lane->n_read);
 }
 
 static unsigned loop_rx_begin(struct port *port, unsigned n, struct port_frame *frames)
 {
-	struct wire *wire = port->priv;
-	const struct lane *lane = &wire->lanes[!side_of(port)];
+	struct link *link = port->priv;
+	const struct lane *lane = &link->lanes[!side_of(port)];
 	uint64_t there = lane->n_sent - lane->n_read;
 
 	if (n > there)
 		n = (unsigned)there;
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t slot = (lane->n_read + i) & (wire->size - 1);
+		uint64_t slot = (lane->n_read + i) & (link->size - 1);
 
-		frames[i].data = lane->bufs + slot * wire->stride;
+		frames[i].data = lane->bufs + slot * link->stride;
 		frames[i].len = lane->lens[slot];
 	}
 	return n;
@@ -174,14 +174,14 @@ static unsigned loop_rx_begin(struct port *port, unsigned n, struct port_frame *
 
 static void loop_rx_end(struct port *port, unsigned n)
 {
-	struct wire *wire = port->priv;
+	struct link *link = port->priv;
 
-	wire->lanes[!side_of(port)].n_read += n;
+	link->lanes[!side_of(port)].n_read += n;
 }
 
 const struct port_ops port_loop_ops = {
 	.type = "loop",
-	.usage = "WIRE[,size=SLOTS][,mtu=BYTES]",
+	.usage = "LINK[,size=SLOTS][,mtu=BYTES]",
 	.open = loop_open,
 	.close = loop_close,
 	.tend = loop_tend,

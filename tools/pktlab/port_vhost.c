@@ -1,4 +1,4 @@
-/* A vhost-user front-end as a port: what a VM's network card is to a switch, without the VM. */
+/* A vhost-user front-end as a port: what a VM's NIC is to a switch, without the VM. */
 #include "port.h"
 
 #include "err.h"

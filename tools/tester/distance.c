@@ -15,7 +15,7 @@
 #define N_TRIPS 1000
 #define N_WARM  100
 /* A partner that does not get its core is waited for so long in all. */
-#define PATIENCE_NS 5e8
+#define TIMEOUT_NS 5e8
 
 struct court {
 	alignas(64) _Atomic unsigned ball; /* odd: the partner's turn */
@@ -85,7 +85,7 @@ int distance_measure(int cpu, double tsc_per_ns)
 		free(court);
 		return -r;
 	}
-	bool played = play(court, __rdtsc() + (uint64_t)(PATIENCE_NS * tsc_per_ns));
+	bool played = play(court, __rdtsc() + (uint64_t)(TIMEOUT_NS * tsc_per_ns));
 	atomic_store(&court->stop, true);
 	pthread_join(thread, NULL);
 	qsort(court->trips, N_TRIPS, sizeof(court->trips[0]), compare);

@@ -2,7 +2,7 @@
  * virtio_console: one virtio-console port (hvc0) on top of a console (console.h).
  *
  * Queue 0 carries input, queue 1 output. Input waits in the console until the driver gives buffers;
- * a long output buffer is written in pieces, a turn of the loop each.
+ * a long output buffer is written in parts, a turn of the loop each.
  * Threads: served on the loop. Life cycle: create before the machine starts, destroy after the PCI
  * bus and before the console.
  * Source: VIRTIO 1.2, 5.3 "Console Device", without VIRTIO_CONSOLE_F_MULTIPORT.

@@ -1,5 +1,5 @@
 /**
- * virtio_net: a network card whose frames never pass the VMM: its rings are served by a vhost-user
+ * virtio_net: a NIC whose frames never pass the VMM: its rings are served by a vhost-user
  * back-end, and only configuration, control queue, carrier and announcements are handled here.
  *
  * Features. Before any back-end was seen the guest is offered what every back-end of note has;

@@ -269,32 +269,32 @@ static void check_eth(struct port *port)
 	/* Nothing that a device does breaks its queues. */
 }
 
-#define ETH_KIND(kind, ctl_type, kind_backend)                                               \
-	static int kind##_create(struct ev *ev, const struct ctl_port *conf,                 \
-		const struct port_events *events, void *ctx, struct port **ret_port,         \
-		struct err *err)                                                             \
-	{                                                                                    \
-		return create_eth(&eth_##kind##_ops, &(kind_backend), ev, conf, events, ctx, \
-			ret_port, err);                                                      \
-	}                                                                                    \
-	const struct port_ops eth_##kind##_ops = {                                           \
-		.type = ctl_type,                                                            \
-		.create = kind##_create,                                                     \
-		.destroy = destroy_eth,                                                      \
-		.queues = eth_queues,                                                        \
-		.status = fill_status,                                                       \
-		.set_carrier = set_carrier,                                                  \
-		.set_mtu = set_mtu,                                                          \
-		.check = check_eth,                                                          \
-		.device_mtu = device_mtu,                                                    \
-		.missed = count_missed,                                                      \
+#define ETH_TYPE(name, ctl_type, its_backend)                                               \
+	static int name##_create(struct ev *ev, const struct ctl_port *conf,                \
+		const struct port_events *events, void *ctx, struct port **ret_port,        \
+		struct err *err)                                                            \
+	{                                                                                   \
+		return create_eth(&eth_##name##_ops, &(its_backend), ev, conf, events, ctx, \
+			ret_port, err);                                                     \
+	}                                                                                   \
+	const struct port_ops eth_##name##_ops = {                                          \
+		.type = ctl_type,                                                           \
+		.create = name##_create,                                                    \
+		.destroy = destroy_eth,                                                     \
+		.queues = eth_queues,                                                       \
+		.status = fill_status,                                                      \
+		.set_carrier = set_carrier,                                                 \
+		.set_mtu = set_mtu,                                                         \
+		.check = check_eth,                                                         \
+		.device_mtu = device_mtu,                                                   \
+		.missed = count_missed,                                                     \
 	}
 
-ETH_KIND(nic, CTL_PORT_NIC, eth_dpdk_backend);
-ETH_KIND(af_xdp, CTL_PORT_AF_XDP, eth_dpdk_backend);
-ETH_KIND(af_packet, CTL_PORT_AF_PACKET, eth_sock_backend);
-ETH_KIND(tap, CTL_PORT_TAP, eth_sock_backend);
-ETH_KIND(veth, CTL_PORT_VETH, eth_sock_backend);
-ETH_KIND(pcap, CTL_PORT_PCAP, eth_dpdk_backend);
-ETH_KIND(memif, CTL_PORT_MEMIF, eth_dpdk_backend);
-ETH_KIND(dpdk, CTL_PORT_DPDK, eth_dpdk_backend);
+ETH_TYPE(nic, CTL_PORT_NIC, eth_dpdk_backend);
+ETH_TYPE(af_xdp, CTL_PORT_AF_XDP, eth_dpdk_backend);
+ETH_TYPE(af_packet, CTL_PORT_AF_PACKET, eth_sock_backend);
+ETH_TYPE(tap, CTL_PORT_TAP, eth_sock_backend);
+ETH_TYPE(veth, CTL_PORT_VETH, eth_sock_backend);
+ETH_TYPE(pcap, CTL_PORT_PCAP, eth_dpdk_backend);
+ETH_TYPE(memif, CTL_PORT_MEMIF, eth_dpdk_backend);
+ETH_TYPE(dpdk, CTL_PORT_DPDK, eth_dpdk_backend);

@@ -20,7 +20,7 @@
 
 #include "port.h"
 
-/** The kinds, for port.c's table. */
+/** The port types, for port.c's table. */
 extern const struct port_ops eth_nic_ops, eth_af_xdp_ops, eth_af_packet_ops, eth_tap_ops,
 	eth_veth_ops, eth_pcap_ops, eth_memif_ops, eth_dpdk_ops;
 

@@ -355,7 +355,7 @@ static int check_files(const struct ctl_port *conf, struct err *err)
 }
 
 /*
- * netcfg took the NIC, as a rule. A switch that starts again takes what it gave back, and a NIC
+ * netcfg took the NIC, as a rule. A switch that starts again takes what it rebound, and a NIC
  * that was unplugged when another one, or the same, is plugged in. Not one that the host asked
  * back and still has: somebody wanted it so.
  */
@@ -404,7 +404,7 @@ static void rebind_nic(struct eth_port *ep, const char *address)
 	struct err err = {0};
 
 	if (pci_bind_rebind(NULL, address, driver, &err) < 0)
-		log_warn("port '%s': giving the NIC back: %s", ep->conf.name, err.msg);
+		log_warn("port '%s': rebinding NIC %s: %s", ep->conf.name, address, err.msg);
 	else
 		log_notice("port '%s': NIC %s is the kernel's again, driver=%s", ep->conf.name,
 			address, driver);

@@ -75,15 +75,15 @@ static void set_tso(struct eth_port *ep, uint32_t tso)
 		ep->queues[q]->tx_features = tx_features(tso);
 }
 
-static int add_queue(struct eth_port *ep, enum sockq_type kind, int fd, struct err *err)
+static int add_queue(struct eth_port *ep, enum sockq_type type, int fd, struct err *err)
 {
 	struct queue *q;
-	int r = sockq_create(kind, fd, &q);
+	int r = sockq_create(type, fd, &q);
 
 	if (r < 0)
 		return err_set(err, r, "queue %u: %s", ep->n_queues, strerror(-r));
 	q->rx_features = RX_FEATURES;
-	q->tx_features = tx_features(kind == SOCKQ_TAP ? HOST_TSO_ALL : 0);
+	q->tx_features = tx_features(type == SOCKQ_TAP ? HOST_TSO_ALL : 0);
 	ep->queues[ep->n_queues++] = q;
 	return 0;
 }
@@ -219,7 +219,7 @@ static int watch(struct eth_port *ep, struct err *err)
 	return 0;
 }
 
-/* ---- Kinds ---- */
+/* ---- Port types ---- */
 
 static int open_interface(struct eth_port *ep, struct err *err)
 {

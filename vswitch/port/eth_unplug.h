@@ -3,8 +3,8 @@
  *
  * A NIC under vfio-pci that is unplugged, removed through sysfs or unbound stays until the program
  * that has it lets go: the kernel asks for it, again and again, and whoever wanted the removal
- * waits. DPDK hears that in its interrupt thread. This file takes a note there; the port reads it
- * when it looks at its device, and closes it.
+ * waits. DPDK hears that in its interrupt thread. This file remembers it there; the port asks
+ * for it when it looks at its device, and closes it.
  *
  * One registration for all NICs, for the life of the process: DPDK 22.11, when it unregisters one
  * NIC's, drops those of other NICs, too.

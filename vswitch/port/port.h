@@ -5,7 +5,7 @@
  * peer's memory and its rings; the control thread owns the port and decides what is done with its
  * frames.
  *
- * Contract of a kind (struct port_ops):
+ * Contract of a port type (struct port_ops):
  *   1. create() makes the port and starts looking for its peer; it never waits. The socket or
  * device that it could not get is an error here; a peer that is not there yet is not.
  *   2. From then on the port works by itself on the event loop: it connects, loses and finds its
@@ -65,11 +65,11 @@ struct port_ops {
 	void (*set_mtu)(struct port *port, uint32_t mtu);
 	/** A worker found one of its queues broken, perhaps: look. */
 	void (*check)(struct port *port);
-	uint32_t (*device_mtu)(const struct port *port); /* NULL: a kind without devices */
-	uint64_t (*missed)(struct port *port);           /* NULL: a kind that loses none this way */
+	uint32_t (*device_mtu)(const struct port *port); /* NULL: a type without devices */
+	uint64_t (*missed)(struct port *port);           /* NULL: a type that loses none this way */
 };
 
-/** First member of every kind. */
+/** First member of every type's. */
 struct port {
 	const struct port_ops *ops;
 	void *ctx;

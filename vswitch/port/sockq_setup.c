@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-int sockq_create(enum sockq_type kind, int fd, struct queue **ret_q)
+int sockq_create(enum sockq_type type, int fd, struct queue **ret_q)
 {
 	struct sockq *q = mmap(NULL, sizeof(*q), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -12,7 +12,7 @@ int sockq_create(enum sockq_type kind, int fd, struct queue **ret_q)
 		return -ENOMEM;
 	q->queue.ops = &sockq_ops;
 	q->queue.wake_fd = fd;
-	q->kind = kind;
+	q->kind = type;
 	q->fd = fd;
 	for (unsigned i = 0; i < FRAME_BURST; i++) {
 		q->in_iov[i] = (struct iovec){q->in[i], SOCKQ_IN_SLOT};

@@ -9,7 +9,7 @@
 #include "sockq.h"
 
 /** fd is borrowed, non-blocking, and the queue's wake_fd. 0 or -ENOMEM. */
-int sockq_create(enum sockq_type kind, int fd, struct queue **ret_q);
+int sockq_create(enum sockq_type type, int fd, struct queue **ret_q);
 /** One that sockq_create() made; NULL is accepted. */
 void sockq_destroy(struct queue *q);
 

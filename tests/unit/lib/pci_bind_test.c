@@ -1,4 +1,4 @@
-/* NICs taken and given back on a made-up sysfs, behind which a small kernel binds drivers. */
+/* NICs taken and rebound on a made-up sysfs, behind which a small kernel binds drivers. */
 #include "pci_bind.h"
 
 #include <arpa/inet.h>

@@ -52,7 +52,7 @@ static void every_kind_accepts_its_settings(void **state)
 		"name p type pcap rx_file in.pcap tx_file out.pcap",
 		"name p type memif path /s/m mode server memif_id 7",
 		"name p type dpdk devargs net_ring0,size=64",
-		/* what every kind takes */
+		/* what every type takes */
 		"name p type tap bridge br0 tag 10 mtu 1500 queues 2 enabled false fdb_max 9",
 	};
 
@@ -222,7 +222,7 @@ static void one_thing_belongs_to_one_port(void **state)
 static void document_agrees(void **state)
 {
 	FILE *in = fopen(DOCS_DIR "/control-protocol.md", "r");
-	unsigned n_kinds = 0;
+	unsigned n_types = 0;
 	char line[256];
 
 	assert_non_null(in);
@@ -237,7 +237,7 @@ static void document_agrees(void **state)
 		}
 		if (!ctl_port_types[type])
 			continue;
-		n_kinds++;
+		n_types++;
 		needs = line + strlen(row);
 		takes = strchr(needs, '|');
 		assert_non_null(takes);
@@ -254,7 +254,7 @@ static void document_agrees(void **state)
 		}
 	}
 	(void)fclose(in);
-	assert_int_equal(n_kinds, CTL_PORT_DPDK + 1);
+	assert_int_equal(n_types, CTL_PORT_DPDK + 1);
 }
 
 int main(void)

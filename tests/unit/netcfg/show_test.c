@@ -381,7 +381,7 @@ static void check_end(const struct ctl_port *port, const char *expected)
 	assert_string_equal(show_port_end(port, buf, sizeof(buf)), expected);
 }
 
-static void ends_read_by_kind(void **state)
+static void ends_read_by_type(void **state)
 {
 	char buf[16];
 
@@ -449,7 +449,7 @@ int main(void)
 		cmocka_unit_test(color_is_for_states_only),
 		cmocka_unit_test(fdb_and_vlan_are_as_iproute2_prints_them),
 		cmocka_unit_test(roles_read_as_people_say_them),
-		cmocka_unit_test(ends_read_by_kind),
+		cmocka_unit_test(ends_read_by_type),
 		cmocka_unit_test(long_ends_are_cut),
 	};
 

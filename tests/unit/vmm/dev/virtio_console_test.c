@@ -71,7 +71,7 @@ static bool has_input(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	return fake_ring_take(&rig->drv.rings[RX], &rig->elem);
+	return fake_ring_get_used(&rig->drv.rings[RX], &rig->elem);
 }
 
 static bool has_seen_hello(void *ctx)
@@ -93,7 +93,7 @@ static void output_reaches_the_client(void **state)
 		(struct fake_seg[]){{rig.gpa, 6, 0}, {rig.gpa + 6, 7, 0}}, 2);
 	fake_driver_kick(&rig.drv, TX);
 	assert_true(fake_machine_run(&rig.env, has_seen_hello, &rig, 1000));
-	assert_true(fake_ring_take(&rig.drv.rings[TX], &rig.elem));
+	assert_true(fake_ring_get_used(&rig.drv.rings[TX], &rig.elem));
 	rig_destroy(&rig);
 }
 
@@ -105,7 +105,7 @@ static bool is_written(void *ctx)
 
 	while (read(rig->client, buf, sizeof(buf)) > 0)
 		;
-	return fake_ring_take(&rig->drv.rings[TX], &rig->elem);
+	return fake_ring_get_used(&rig->drv.rings[TX], &rig->elem);
 }
 
 static void long_output_takes_several_turns(void **state)
@@ -121,7 +121,7 @@ static void long_output_takes_several_turns(void **state)
 		(struct fake_seg[]){{gpa, 1, 0}, {gpa + 1, (8 << 20) - 1, 0}}, 2);
 	fake_driver_kick(&rig.drv, TX);
 	assert_true(ev_run_once(rig.env.ev, 0) >= 0);
-	assert_false(fake_ring_take(&rig.drv.rings[TX], &rig.elem)); /* others come first */
+	assert_false(fake_ring_get_used(&rig.drv.rings[TX], &rig.elem)); /* others come first */
 	assert_true(fake_machine_run(&rig.env, is_written, &rig, 30000));
 	rig_destroy(&rig);
 }

@@ -40,7 +40,7 @@ static bool is_done(void *ctx)
 {
 	struct rig *rig = ctx;
 
-	return fake_ring_take(&rig->drv.rings[0], &rig->elem);
+	return fake_ring_get_used(&rig->drv.rings[0], &rig->elem);
 }
 
 static void ask(struct rig *rig, uint32_t len, uint16_t flags)

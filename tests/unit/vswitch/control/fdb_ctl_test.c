@@ -94,7 +94,7 @@ static void learn_events_are_learned_and_move(void **state)
 	ASSERT_LIST("bridge br0", 6, "10/1@c 20/1@c");
 }
 
-static void stale_notes_are_ignored(void **state)
+static void stale_learn_events_are_ignored(void **state)
 {
 	const struct learn_event events[] = {
 		{1, 10, 999, bridge->id},
@@ -335,7 +335,7 @@ static void fill(uint32_t n)
 	assert_int_equal(fdb_ctl_count(&fdbs, bridge->id), n);
 }
 
-/* How many rows a list has, and how often it asked for patience. */
+/* How many rows a list has, and how often it asked for a pause. */
 static unsigned count_rows(const char *filter, unsigned *ret_n_pauses)
 {
 	struct fdb_list fdb_list;
@@ -412,7 +412,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(learn_events_are_learned_and_move),
-		TEST(stale_notes_are_ignored),
+		TEST(stale_learn_events_are_ignored),
 		TEST(learned_addresses_age),
 		TEST(used_addresses_do_not_age),
 		TEST(static_addresses_stay),

@@ -271,7 +271,7 @@ static void host_ports_stand_beside_each_other(void **state)
 	}
 }
 
-/* Of each kind's settings a configuration has those that count, and no others. */
+/* Of each type's settings a configuration has those that count, and no others. */
 static void host_port_configuration_is_complete(void **state)
 {
 	struct fixture *f = *state;

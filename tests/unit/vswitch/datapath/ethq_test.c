@@ -105,7 +105,7 @@ static void done(void)
 }
 
 /* Send the same frame n times: TX_SENT, or why one was not, and what follows it. */
-static enum drop_reason put_many(const struct frame *frame, bool tagged, unsigned n)
+static enum drop_reason transmit_many(const struct frame *frame, bool tagged, unsigned n)
 {
 	static struct frame frames[FRAME_BURST];
 	struct tx_burst tx = {.frames = frames,
@@ -120,9 +120,9 @@ static enum drop_reason put_many(const struct frame *frame, bool tagged, unsigne
 	return tx.todo ? tx.reason : TX_SENT;
 }
 
-static enum drop_reason put(const struct frame *frame, bool tagged)
+static enum drop_reason transmit(const struct frame *frame, bool tagged)
 {
-	return put_many(frame, tagged, 1);
+	return transmit_many(frame, tagged, 1);
 }
 
 static void frames_come_back_as_they_went(void **state)
@@ -135,7 +135,7 @@ static void frames_come_back_as_they_went(void **state)
 		struct frame frame;
 
 		make_frame(&frame, bytes, lens[i]);
-		assert_int_equal(put(&frame, false), TX_SENT);
+		assert_int_equal(transmit(&frame, false), TX_SENT);
 		assert_int_equal(take(frames), 1);
 		assert_int_equal(frames[0].len, lens[i]);
 		assert_int_equal(flatten(&frames[0], got), lens[i]);
@@ -153,7 +153,7 @@ static void tag_goes_between(void **state)
 
 	make_frame(&frame, bytes, sizeof(bytes));
 	frame.tci = 0x6123;
-	assert_int_equal(put(&frame, true), TX_SENT);
+	assert_int_equal(transmit(&frame, true), TX_SENT);
 	assert_int_equal(take(frames), 1);
 	assert_int_equal(flatten(&frames[0], got), sizeof(got));
 	assert_memory_equal(got, bytes, 12);
@@ -168,9 +168,9 @@ static void too_long_frame_is_over_the_mtu(void **state)
 	struct frame frame;
 
 	make_frame(&frame, bytes, MAX_LEN + 1);
-	assert_int_equal(put(&frame, false), DROP_TX_MTU);
+	assert_int_equal(transmit(&frame, false), DROP_TX_MTU);
 	make_frame(&frame, bytes, MAX_LEN - 3);
-	assert_int_equal(put(&frame, true), DROP_TX_MTU);
+	assert_int_equal(transmit(&frame, true), DROP_TX_MTU);
 }
 
 static void full_device_refuses_and_all_are_counted(void **state)
@@ -185,7 +185,7 @@ static void full_device_refuses_and_all_are_counted(void **state)
 	make_frame(&frame, bytes, sizeof(bytes));
 	frame.header[0] = 0xff;
 	for (; n_put < RING_SIZE + 200; n_put += 50)
-		assert_int_equal(put_many(&frame, false, 50), TX_SENT);
+		assert_int_equal(transmit_many(&frame, false, 50), TX_SENT);
 	while ((n = take(frames)) > 0) {
 		n_got += n;
 		done();
@@ -217,7 +217,7 @@ static const struct rte_mbuf *pass(const struct frame *frame, bool tagged)
 {
 	static struct frame frames[FRAME_BURST];
 
-	assert_int_equal(put(frame, tagged), TX_SENT);
+	assert_int_equal(transmit(frame, tagged), TX_SENT);
 	assert_int_equal(take(frames), 1);
 	return queue.received[0];
 }
@@ -268,17 +268,17 @@ static void nonsense_to_cut_is_dropped(void **state)
 	make_ip(&frame, bytes, sizeof(bytes), UDP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
-	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
+	assert_int_equal(transmit(&frame, false), DROP_TX_OFFLOAD);
 	make_ip(&frame, bytes, sizeof(bytes), TCP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
 	frame.header[34 + 12] = 0x10; /* a header of 4 bytes */
-	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
+	assert_int_equal(transmit(&frame, false), DROP_TX_OFFLOAD);
 	make_ip(&frame, bytes, sizeof(bytes), TCP_CSUM);
 	frame.hdr.gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 	frame.hdr.gso_size = 1448;
 	frame.header[12] = 0x88; /* not IP */
-	assert_int_equal(put(&frame, false), DROP_TX_OFFLOAD);
+	assert_int_equal(transmit(&frame, false), DROP_TX_OFFLOAD);
 }
 
 /* RFC 1071 over bytes[n], which hold the checksum: zero when that is right. */
@@ -305,7 +305,7 @@ static void other_checksums_are_finished_here(void **state)
 	frame.hdr.csum_start = 40;
 	frame.hdr.csum_offset = 2;
 	frame.header[42] = frame.header[43] = 0;
-	assert_int_equal(put(&frame, false), TX_SENT);
+	assert_int_equal(transmit(&frame, false), TX_SENT);
 	assert_int_equal(take(frames), 1);
 	assert_int_equal(queue.received[0]->ol_flags, 0);
 	assert_int_equal(flatten(&frames[0], got), sizeof(got));

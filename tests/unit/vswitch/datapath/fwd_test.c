@@ -132,7 +132,7 @@ static void address_that_moves_follows(void **state)
 	done(rig);
 }
 
-static void same_note_is_not_repeated_at_once(void **state)
+static void same_learn_event_is_not_repeated_at_once(void **state)
 {
 	struct rig *rig = rig_create(2, 0, RIG_FEATURES);
 	struct learn_event event;
@@ -692,7 +692,7 @@ int main(void)
 		cmocka_unit_test(link_that_is_down_drops),
 		cmocka_unit_test(bridge_learns_and_stops_flooding),
 		cmocka_unit_test(address_that_moves_follows),
-		cmocka_unit_test(same_note_is_not_repeated_at_once),
+		cmocka_unit_test(same_learn_event_is_not_repeated_at_once),
 		cmocka_unit_test(vlan_rules_hold),
 		cmocka_unit_test(inner_tag_does_not_become_the_vlan),
 		cmocka_unit_test(vlans_learn_apart),

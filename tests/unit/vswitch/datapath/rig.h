@@ -78,7 +78,7 @@ unsigned rig_run(struct rig *rig, unsigned port);
 /** A frame that a port's driver received: its length, or -EAGAIN. */
 int rig_receive(struct rig *rig, unsigned port, struct virtio_net_hdr_v1 *ret_hdr, void *frame,
 	size_t size);
-/** Learn at the bridge what workers noted so far. */
+/** Learn at the bridge what workers reported so far. */
 void rig_learn(struct rig *rig);
 
 /** Check the invariant of counters.h over all ports. */

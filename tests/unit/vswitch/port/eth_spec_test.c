@@ -21,7 +21,7 @@ static struct eth_spec spec_of(const struct ctl_port *conf, uint16_t n_queues)
 	return spec;
 }
 
-static void kinds_become_devargs(void **state)
+static void types_become_devargs(void **state)
 {
 	static const struct {
 		struct ctl_port conf;
@@ -93,7 +93,7 @@ static void longest_values_fit(void **state)
 	assert_non_null(strstr(spec.devargs, ",infinite_rx=1"));
 }
 
-static void other_kinds_have_no_device(void **state)
+static void other_types_have_no_device(void **state)
 {
 	const struct ctl_port conf = {.type = CTL_PORT_TAP};
 	struct eth_spec spec;
@@ -105,11 +105,11 @@ static void other_kinds_have_no_device(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kinds_become_devargs),
+		cmocka_unit_test(types_become_devargs),
 		cmocka_unit_test(link_of_an_interface_is_the_ports),
 		cmocka_unit_test(values_cannot_add_arguments),
 		cmocka_unit_test(longest_values_fit),
-		cmocka_unit_test(other_kinds_have_no_device),
+		cmocka_unit_test(other_types_have_no_device),
 	};
 
 	return cmocka_run_group_tests_name("eth_spec", tests, NULL, NULL);
