@@ -4,6 +4,7 @@
 #include "cmd.h"
 #include "ev.h"
 #include "lab.h"
+#include "names.h"
 #include "node.h"
 #include "orphan.h"
 
@@ -411,22 +412,9 @@ int cmd_destroy(const struct opts *opts, const struct grammar_request *req)
 	return EXIT_DONE;
 }
 
-struct wait_list {
-	const char *names[TOPO_MAX_NODES];
-	unsigned n;
-};
-
-static int note_name(void *ctx, const char *node)
+static int add_node(void *ctx, const char *node)
 {
-	struct wait_list *list = ctx;
-
-	if (list->n == TOPO_MAX_NODES)
-		return 0;
-	list->names[list->n] = strdup(node);
-	if (!list->names[list->n])
-		return -ENOMEM;
-	list->n++;
-	return 0;
+	return names_add(ctx, node);
 }
 
 int cmd_wait(const struct opts *opts, const struct grammar_request *req)
@@ -434,7 +422,7 @@ int cmd_wait(const struct opts *opts, const struct grammar_request *req)
 	unsigned timeout_s = opts->timeout_s ? opts->timeout_s : opts->wait_s ? opts->wait_s : 60;
 	uint64_t deadline = ev_now_ns() + timeout_s * UINT64_C(1000000000);
 	char name[CTL_NAME_MAX + 1], dir[RUNDIR_PATH_SIZE];
-	struct wait_list list = {.n = 0};
+	struct names nodes = {0};
 	struct err err = {0};
 	int r = lab_find(opts, NULL, name, &err);
 
@@ -443,14 +431,13 @@ int cmd_wait(const struct opts *opts, const struct grammar_request *req)
 	if (!r)
 		r = rundir_path(opts, name, dir, &err);
 	for (unsigned i = 0; !r && i < req->n_args; i++)
-		r = note_name(&list, req->args[i]);
-	if (!r && !list.n)
-		r = rundir_each_node(dir, note_name, &list);
+		r = names_add(&nodes, req->args[i]);
+	if (!r && !nodes.n)
+		r = rundir_each_node(dir, add_node, &nodes);
 	if (!r)
-		r = node_wait_ready(dir, list.names, list.n, deadline, timeout_s,
-			node_progress(opts), &err);
-	for (unsigned i = 0; i < list.n; i++)
-		free((char *)list.names[i]);
+		r = node_wait_ready(dir, (const char *const *)nodes.list, nodes.n, deadline,
+			timeout_s, node_progress(opts), &err);
+	names_done(&nodes);
 	return r ? cmd_fail(&err) : EXIT_DONE;
 }
 

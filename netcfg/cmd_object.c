@@ -6,6 +6,7 @@
 #include "ctl_field.h"
 #include "ctl_vswitch.h"
 #include "lab.h"
+#include "names.h"
 #include "rundir.h"
 #include "show.h"
 #include "show_switch.h"
@@ -158,42 +159,33 @@ static int show_all(const struct opts *opts, struct ctl_client *client, struct g
 	return r;
 }
 
-struct names {
+struct bridge_ports {
 	const char *bridge;
-	char (*list)[CTL_NAME_MAX + 1];
-	size_t n;
+	struct names names;
 };
 
-static int add_name(void *ctx, const void *row)
+static int add_port(void *ctx, const void *row)
 {
 	const struct ctl_port *port = row;
-	struct names *names = ctx;
-	void *list;
+	struct bridge_ports *ports = ctx;
 
-	if (strcmp(port->bridge, names->bridge) != 0)
-		return 0;
-	list = realloc(names->list, (names->n + 1) * sizeof(*names->list));
-	if (!list)
-		return -ENOMEM;
-	names->list = list;
-	(void)str_copy(names->list[names->n++], sizeof(names->list[0]), port->name);
-	return 0;
+	return strcmp(port->bridge, ports->bridge) ? 0 : names_add(&ports->names, port->name);
 }
 
 static int del_ports(struct ctl_client *client, const char *bridge, struct err *err)
 {
-	struct names names = {.bridge = bridge};
+	struct bridge_ports ports = {.bridge = bridge};
 	const struct ctl_ref all = {0};
-	int r = ctl_client_rows(client, "PortShow", &all, add_name, &names, err);
+	int r = ctl_client_rows(client, "PortShow", &all, add_port, &ports, err);
 
-	for (size_t i = 0; !r && i < names.n; i++) {
+	for (unsigned i = 0; !r && i < ports.names.n; i++) {
 		struct ctl_ref port = {0};
 
-		CTL_SET_STR(&port, ctl_ref, name, names.list[i]);
+		CTL_SET_STR(&port, ctl_ref, name, ports.names.list[i]);
 		CTL_SET(&port, ctl_ref, missing_ok, true);
 		r = ctl_client_call(client, "PortDel", &port, NULL, err);
 	}
-	free(names.list);
+	names_done(&ports.names);
 	return r;
 }
 

@@ -2,6 +2,7 @@
 
 #include "ctl_client.h"
 #include "ctl_vswitch.h"
+#include "names.h"
 #include "str.h"
 
 #include <errno.h>
@@ -351,41 +352,28 @@ static int fdb_row(void *ctx, const void *row)
 	return 0;
 }
 
-struct bridge_names {
-	char (*names)[CTL_NAME_MAX + 1];
-	size_t n;
-};
-
-static int note_bridge(void *ctx, const void *row)
+static int add_bridge(void *ctx, const void *row)
 {
-	struct bridge_names *list = ctx;
-	void *names = realloc(list->names, (list->n + 1) * sizeof(*list->names));
-
-	if (!names)
-		return -ENOMEM;
-	list->names = names;
-	(void)str_copy(list->names[list->n++], CTL_NAME_MAX + 1,
-		((const struct ctl_bridge *)row)->name);
-	return 0;
+	return names_add(ctx, ((const struct ctl_bridge *)row)->name);
 }
 
 /* The request names one bridge; without a name, ask for each. */
 static int fdb_rows(struct ctl_client *client, const struct ctl_fdb *filter, struct show *show,
 	struct err *err)
 {
-	struct bridge_names list = {0};
+	struct names bridges = {0};
 	struct ctl_fdb one = *filter;
 	struct ctl_ref all = {0};
 	int r;
 
 	if (filter->bridge[0])
 		return ctl_client_rows(client, "FdbShow", filter, fdb_row, show, err);
-	r = ctl_client_rows(client, "BridgeShow", &all, note_bridge, &list, err);
-	for (size_t i = 0; !r && i < list.n; i++) {
-		CTL_SET_STR(&one, ctl_fdb, bridge, list.names[i]);
+	r = ctl_client_rows(client, "BridgeShow", &all, add_bridge, &bridges, err);
+	for (unsigned i = 0; !r && i < bridges.n; i++) {
+		CTL_SET_STR(&one, ctl_fdb, bridge, bridges.list[i]);
 		r = ctl_client_rows(client, "FdbShow", &one, fdb_row, show, err);
 	}
-	free(list.names);
+	names_done(&bridges);
 	return r;
 }
 
