@@ -134,16 +134,21 @@ out:
 	return r;
 }
 
+/* msg: NULL = one with no members. */
+static int wire_encode_params(const struct ctl_struct *schema, const void *msg, json_t **ret_params)
+{
+	if (msg)
+		return ctl_json_encode(schema, msg, ret_params);
+	*ret_params = json_object();
+	return *ret_params ? 0 : -ENOMEM;
+}
+
 int ctl_wire_format_reply(const struct ctl_struct *schema, const void *msg, bool continues,
 	char **ret_text, size_t *ret_len)
 {
-	json_t *params = NULL;
-	int r = 0;
+	json_t *params;
+	int r = wire_encode_params(schema, msg, &params);
 
-	if (msg)
-		r = ctl_json_encode(schema, msg, &params);
-	else
-		params = json_object();
 	if (r < 0)
 		return r;
 	return wire_dump_reply(params, continues, ret_text, ret_len);
@@ -196,13 +201,9 @@ int ctl_wire_format_request(const struct ctl_interface *iface, const char *metho
 	const struct ctl_struct *schema, const void *msg, bool more, char **ret_text,
 	size_t *ret_len)
 {
-	json_t *params = NULL, *json;
-	int r = 0;
+	json_t *params, *json;
+	int r = wire_encode_params(schema, msg, &params);
 
-	if (msg)
-		r = ctl_json_encode(schema, msg, &params);
-	else
-		params = json_object();
 	if (r < 0)
 		return r;
 	json = json_pack("{s:s++, s:o}", "method", iface->name, ".", method, "parameters", params);

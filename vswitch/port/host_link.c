@@ -100,14 +100,19 @@ static int offload_set(int fd, const char *name, const struct offload *offload, 
 	return ethtool(fd, name, &value);
 }
 
+/* A socket for ethtool's requests on an interface of that name. -errno with err set. */
+static int open_control(const char *netns, const char *name, struct err *err)
+{
+	int r = host_link_check_name(name, err);
+
+	return r ? r : host_nl_socket(netns, AF_INET, SOCK_DGRAM, 0, err);
+}
+
 int host_link_get_offloads(const char *netns, const char *name, uint32_t *ret_offloads,
 	struct err *err)
 {
-	int fd, r = host_link_check_name(name, err);
+	int fd = open_control(netns, name, err), r = 0;
 
-	if (r)
-		return r;
-	fd = host_nl_socket(netns, AF_INET, SOCK_DGRAM, 0, err);
 	if (fd < 0)
 		return fd;
 	*ret_offloads = 0;
@@ -146,11 +151,8 @@ static int offload_change(int fd, const char *name, const struct offload *offloa
 int host_link_set_offloads(const char *netns, const char *name, uint32_t offloads, bool enabled,
 	struct err *err)
 {
-	int fd, r = host_link_check_name(name, err);
+	int fd = open_control(netns, name, err), r = 0;
 
-	if (r)
-		return r;
-	fd = host_nl_socket(netns, AF_INET, SOCK_DGRAM, 0, err);
 	if (fd < 0)
 		return fd;
 	for (unsigned i = 0; !r && i < N_OFFLOADS; i++) {
