@@ -157,14 +157,6 @@ static int op_close(struct agent *agent, const json_t *request, json_t **ret_res
 	return 0;
 }
 
-static const struct port *find_down(const struct engine *engine)
-{
-	for (unsigned i = 0; i < engine->n_ports; i++)
-		if (!engine->ports[i].port.is_up)
-			return &engine->ports[i].port;
-	return NULL;
-}
-
 static int op_wait(struct agent *agent, const json_t *request, json_t **ret_result, struct err *err)
 {
 	double timeout_s = DEFAULT_WAIT_S;
@@ -174,7 +166,7 @@ static int op_wait(struct agent *agent, const json_t *request, json_t **ret_resu
 
 	if (r)
 		return r;
-	while ((down = find_down(agent->engine))) {
+	while ((down = engine_find_down(agent->engine))) {
 		char *line;
 
 		engine_tend(agent->engine);

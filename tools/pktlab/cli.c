@@ -300,14 +300,6 @@ static int take_arguments(struct cli *cli, int argc, char **argv, unsigned accep
 	return 0;
 }
 
-static const struct port *find_down(const struct engine *engine)
-{
-	for (unsigned i = 0; i < engine->n_ports; i++)
-		if (!engine->ports[i].port.is_up)
-			return &engine->ports[i].port;
-	return NULL;
-}
-
 int cli_parse(struct cli *cli, int argc, char **argv, unsigned accepts)
 {
 	struct sigaction action = {.sa_handler = on_signal};
@@ -339,7 +331,7 @@ int cli_up(struct cli *cli)
 	const struct port *down;
 	struct err err = {0};
 
-	while ((down = find_down(cli->engine))) {
+	while ((down = engine_find_down(cli->engine))) {
 		struct timespec nap = {.tv_nsec = 20000000};
 
 		if (interrupted || clock_ns() > end_ns) {

@@ -80,6 +80,14 @@ int engine_add_port(struct engine *engine, const char *name, const char *spec, s
 	return r;
 }
 
+const struct port *engine_find_down(const struct engine *engine)
+{
+	for (unsigned i = 0; i < engine->n_ports; i++)
+		if (!engine->ports[i].port.is_up)
+			return &engine->ports[i].port;
+	return NULL;
+}
+
 void engine_discard(struct engine *engine)
 {
 	struct port_frame frames[PORT_BURST];

@@ -129,6 +129,8 @@ void engine_destroy(struct engine *engine);
 int engine_add_port(struct engine *engine, const char *name, const char *spec, struct err *err);
 /** Removes streams, too, since they name ports by number. */
 void engine_remove_ports(struct engine *engine);
+/** A port without link; NULL: all have theirs. */
+const struct port *engine_find_down(const struct engine *engine);
 /** Number of a port, or -1. */
 int engine_find_port(const struct engine *engine, const char *name);
 /** Look after the ports, and throw away what came in. For the time between runs. */
