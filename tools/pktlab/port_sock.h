@@ -21,7 +21,5 @@ struct port_sock {
 int port_sock_init(struct port_sock *sock, int fd, uint32_t frame_max);
 void port_sock_done(struct port_sock *sock);
 unsigned port_sock_tx_begin(struct port_sock *sock, unsigned n, struct port_slot *slots);
-/** The index and flags of a network interface; 0 or -errno. */
-int port_sock_interface(const char *name, int *ret_index, bool *ret_up);
 
 #endif

@@ -1,5 +1,5 @@
 /* A tap device: the tester is the wire, the kernel's interface (in a bridge, say) the other end. */
-#include "port_sock.h"
+#include "port_iface.h"
 
 #include "err.h"
 
@@ -7,37 +7,10 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-struct tap {
-	struct port_sock sock;
-	char name[IFNAMSIZ];
-};
-
-static void tap_tend(struct port *port)
-{
-	struct tap *tap = port->priv;
-	bool up = false;
-	int index;
-
-	if (port_sock_interface(tap->name, &index, &up))
-		up = false;
-	port->n_down += port->is_up && !up;
-	port->is_up = up;
-}
-
-static void tap_close(struct port *port)
-{
-	struct tap *tap = port->priv;
-
-	port_sock_done(&tap->sock);
-	free(tap);
-	port->priv = NULL;
-}
 
 /* Make it, or take one that exists; a new one is brought up. */
 static int open_tap(const char *name, uint32_t mtu, int *ret_fd, struct err *err)
@@ -70,57 +43,23 @@ static int open_tap(const char *name, uint32_t mtu, int *ret_fd, struct err *err
 
 static int tap_open(struct port *port, const char *arg, struct err *err)
 {
-	struct port_args args;
-	int fd = -1;
-	int r = port_args_parse(&args, arg, "mtu", err);
-
-	if (r)
-		return r;
-	struct tap *tap = calloc(1, sizeof(*tap));
-	if (!tap)
-		return err_set(err, -ENOMEM, "out of memory");
-	port->priv = tap;
-	port->frame_max = args.mtu + PORT_OVERHEAD;
-	port->ring = PORT_BURST;
-	r = open_tap(args.what, args.mtu, &fd, err);
-	if (port_sock_init(&tap->sock, fd, port->frame_max) && !r)
-		r = err_set(err, -ENOMEM, "out of memory");
-	if (r) {
-		tap_close(port);
-		return r;
-	}
-	memcpy(tap->name, args.what, strlen(args.what) + 1); /* open_tap(): below IFNAMSIZ */
-	tap_tend(port);
-	return 0;
-}
-
-static unsigned tap_tx_begin(struct port *port, unsigned n, struct port_slot *slots)
-{
-	struct tap *tap = port->priv;
-
-	return port_sock_tx_begin(&tap->sock, n, slots);
+	return port_iface_open(port, arg, open_tap, err);
 }
 
 static unsigned tap_tx_end(struct port *port, unsigned n, const struct port_slot *slots)
 {
-	struct tap *tap = port->priv;
+	struct port_iface *iface = port->priv;
 
 	for (unsigned i = 0; i < n; i++)
-		if (write(tap->sock.fd, slots[i].data, slots[i].len) < 0)
+		if (write(iface->sock.fd, slots[i].data, slots[i].len) < 0)
 			return i;
 	return n;
 }
 
-static unsigned tap_tx_pending(struct port *port)
-{
-	(void)port;
-	return 0;
-}
-
 static unsigned tap_rx_begin(struct port *port, unsigned n, struct port_frame *frames)
 {
-	struct tap *tap = port->priv;
-	struct port_sock *sock = &tap->sock;
+	struct port_iface *iface = port->priv;
+	struct port_sock *sock = &iface->sock;
 	unsigned got = 0;
 
 	for (; got < n; got++) {
@@ -134,21 +73,15 @@ static unsigned tap_rx_begin(struct port *port, unsigned n, struct port_frame *f
 	return got;
 }
 
-static void tap_rx_end(struct port *port, unsigned n)
-{
-	(void)port;
-	(void)n;
-}
-
 const struct port_ops port_tap_ops = {
 	.type = "tap",
 	.usage = "NAME[,mtu=BYTES]",
 	.open = tap_open,
-	.close = tap_close,
-	.tend = tap_tend,
-	.tx_begin = tap_tx_begin,
+	.close = port_iface_close,
+	.tend = port_iface_tend,
+	.tx_begin = port_iface_tx_begin,
 	.tx_end = tap_tx_end,
-	.tx_pending = tap_tx_pending,
+	.tx_pending = port_iface_tx_pending,
 	.rx_begin = tap_rx_begin,
-	.rx_end = tap_rx_end,
+	.rx_end = port_iface_rx_end,
 };
