@@ -161,14 +161,31 @@ static void fill(struct fe_ring *ring, uint64_t gpa, uint32_t len, unsigned n_de
 	(void)fe_ring_kick(ring);
 }
 
-/* Descriptors of no bytes are refused before they can be walked, in both directions. */
+/*
+ * Descriptors of no bytes are refused before they can be walked, in both directions. The switch has
+ * let go of the ring meanwhile: on a slow machine the neighbours' broadcasts would have used up all
+ * that it was given to receive into, and it would never look at the ring again.
+ */
 static void chains_without_bytes_break_the_ring(struct attack *attack)
 {
 	for (unsigned kind = 0; kind < 4; kind++) {
 		struct fe *evil =
 			attack_join(attack, "evil", (struct fe_config){.packed = kind & 1});
+		struct fe_ring *ring = fe_ring(evil, kind / 2);
+		struct vring_avail *avail = ring->avail;
+		uint32_t bases[2];
 
-		fill(fe_ring(evil, kind / 2), UINT64_MAX - 8, 0, 128);
+		assert_int_equal(fe_stop(evil), 0);
+		for (unsigned i = 0; i < 2; i++)
+			bases[i] = fe_ring_base(fe_ring(evil, i));
+		fill(ring, UINT64_MAX - 8, 0, 128);
+		if (ring->packed)
+			bases[kind / 2] = 1u << 15;
+		else
+			__atomic_store_n(&avail->idx, (uint16_t)(bases[kind / 2] + RING_SIZE),
+				__ATOMIC_RELEASE);
+		start_at(evil, bases);
+		(void)fe_ring_kick(ring);
 		attack_expect(attack, "evil", CTL_CONN_BROKEN, "lengths");
 		fe_destroy(evil);
 	}
