@@ -115,7 +115,7 @@ static void print_words(char *const *words, unsigned n)
 	if (live & COMPLETE_NODES)
 		print_nodes(&opts);
 	if (live & COMPLETE_LABS)
-		(void)rundir_each_lab(&opts, print_name, NULL);
+		(void)rundir_each_lab(&opts, print_name, NULL, NULL);
 	if (live & COMPLETE_NICS)
 		(void)nic_each(NULL, print_nic, NULL);
 	if (live & COMPLETE_FILES)

@@ -410,10 +410,9 @@ static void each_lost_lab(struct labs *labs)
 static int status_of_all(const struct opts *opts, const struct orphans *orphans, struct err *err)
 {
 	struct labs labs = {.opts = opts, .orphans = orphans};
-	int r = rundir_each_lab(opts, each_status, &labs);
 
-	if (r)
-		return EXIT_FAILED;
+	if (rundir_each_lab(opts, each_status, &labs, err))
+		return cmd_fail(err);
 	each_lost_lab(&labs);
 	if (labs.n)
 		return labs.code;

@@ -191,6 +191,17 @@ static unsigned run_steps(const struct opts *opts, const struct lab *lab, json_t
 	return failed;
 }
 
+static int check_runs(const struct opts *opts, const struct lab *lab, struct err *err)
+{
+	char name[CTL_NAME_MAX + 1];
+	struct opts of_lab = *opts;
+	int r;
+
+	of_lab.lab = lab->topo.name;
+	r = lab_find(&of_lab, NULL, name, err);
+	return r ? r : rundir_check(lab->run_dir, err);
+}
+
 int cmd_test(const struct opts *opts, const struct grammar_request *req)
 {
 	struct err err = {0};
@@ -212,7 +223,7 @@ int cmd_test(const struct opts *opts, const struct grammar_request *req)
 		(void)err_set(&err, -ENOENT, "lab '%s': has no test", lab.topo.name);
 		err_hint(&err, "list its steps under \"test\", see weft-lab(5)");
 	} else if (!opts->dry_run) {
-		(void)rundir_check(lab.run_dir, &err);
+		(void)check_runs(opts, &lab, &err);
 	}
 	failed = err.code ? 0 : run_steps(opts, &lab, all, &done, &interrupted);
 	if (!err.code && opts->json) {

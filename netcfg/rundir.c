@@ -1,6 +1,7 @@
 #include "rundir.h"
 
 #include "proc.h"
+#include "runtime_dir.h"
 #include "str.h"
 
 #include <dirent.h>
@@ -16,7 +17,6 @@
 
 static int base_path(const struct opts *opts, char *path, size_t size, struct err *err)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	char cwd[PATH_MAX];
 	int len;
 
@@ -25,10 +25,8 @@ static int base_path(const struct opts *opts, char *path, size_t size, struct er
 	else if (opts->run_dir)
 		len = snprintf(path, size, "%s/%s", getcwd(cwd, sizeof(cwd)) ? cwd : ".",
 			opts->run_dir);
-	else if (runtime && runtime[0] == '/' && !access(runtime, W_OK))
-		len = snprintf(path, size, "%s/weft", runtime);
 	else
-		len = snprintf(path, size, "/tmp/weft-%u", (unsigned)getuid());
+		len = runtime_dir_path(path, size);
 	if (len < 0 || (size_t)len >= size)
 		return err_set(err, -ENAMETOOLONG, "run directory: path is longer than %zu bytes",
 			size - 1);
@@ -243,17 +241,20 @@ bool rundir_read_file_name(const char *path, char *name, size_t size)
 	return len > 0;
 }
 
-int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *lab), void *ctx)
+int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *lab), void *ctx,
+	struct err *err)
 {
 	char path[RUNDIR_PATH_SIZE];
 	struct dirent **entries;
-	int n, r = rundir_labs_path(opts, path, NULL);
+	int n, r = rundir_labs_path(opts, path, err);
 
 	if (r < 0)
 		return r;
 	n = scandir(path, &entries, NULL, alphasort);
-	if (n < 0)
+	if (n < 0 && errno == ENOENT)
 		return 0; /* no directory: no labs */
+	if (n < 0)
+		return err_set(err, -errno, "directory '%s': %s", path, strerror(errno));
 	for (int i = 0; i < n; i++) {
 		if (!r && entries[i]->d_name[0] != '.')
 			r = fn(ctx, entries[i]->d_name);
@@ -304,20 +305,26 @@ int rundir_find_lab(const struct opts *opts, char name[CTL_NAME_MAX + 1], struct
 {
 	struct only_lab only = {.n = 0};
 	char path[RUNDIR_PATH_SIZE];
+	int r;
 
 	if (opts->lab) {
-		int r;
-
 		if (strchr(opts->lab, '/') || opts->lab[0] == '.' ||
 			strlen(opts->lab) > CTL_NAME_MAX)
 			return err_set(err, -EINVAL, "lab '%.64s': not a lab name", opts->lab);
 		(void)str_copy(name, CTL_NAME_MAX + 1, opts->lab);
 		r = rundir_path(opts, name, path, err);
-		if (!r && access(path, F_OK))
-			r = err_set(err, -ENOENT, "lab '%s': does not run", name);
-		return r;
+		if (r || !access(path, F_OK))
+			return r;
+		if (errno != ENOENT)
+			return err_set(err, -errno, "run directory '%s': %s", path,
+				strerror(errno));
+		(void)err_set(err, -ENOENT, "lab '%s': does not run", name);
+		err_hint(err, "start it: `netcfg apply -f FILE`");
+		return -ENOENT;
 	}
-	(void)rundir_each_lab(opts, note_lab, &only);
+	r = rundir_each_lab(opts, note_lab, &only, err);
+	if (r)
+		return r;
 	if (!only.n) {
 		(void)err_set(err, -ENOENT, "no lab runs");
 		err_hint(err, "start one: `netcfg apply -f FILE`");

@@ -1,8 +1,7 @@
 /**
  * rundir: where the sockets, logs and consoles of a running lab are.
  *
- *   BASE/labs/NAME/            mode 0700; BASE = --run-dir, else $XDG_RUNTIME_DIR/weft, else
- *                              /tmp/weft-UID
+ *   BASE/labs/NAME/            mode 0700; BASE = --run-dir, else as runtime_dir.h says
  *     vswitch.sock .pid .log   state/ (what the switch restores after a crash)
  *     NODE.sock .pid .log      control socket, process, messages of the VMM
  *     NODE.console .serial     serial console: socket to attach to, log of what was said
@@ -51,8 +50,10 @@ int rundir_lock(const char *path, struct err *err);
 int rundir_write_file_name(const char *path, const char *name, struct err *err);
 bool rundir_read_file_name(const char *path, char *name, size_t size);
 
-/** Names of the labs that have a directory. Stops when fn returns non-zero. */
-int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *lab), void *ctx);
+/** Names of the labs that have a directory. Stops when fn returns non-zero, and returns that. 0, or
+ *  -errno with err set where this user cannot look. */
+int rundir_each_lab(const struct opts *opts, int (*fn)(void *ctx, const char *lab), void *ctx,
+	struct err *err);
 /** Names of the nodes that have a control socket or process in the directory. */
 int rundir_each_node(const char *path, int (*fn)(void *ctx, const char *node), void *ctx);
 /** The lab that -L, -f or the only running lab means. -ENOENT, -EINVAL (several) with err set. */

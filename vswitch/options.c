@@ -1,6 +1,7 @@
 #include "options.h"
 
 #include "measure.h"
+#include "runtime_dir.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -88,17 +89,12 @@ static int parse_cpus(const char *text, int *cpus, unsigned max, struct err *err
 
 static int default_control(struct options *options, struct err *err)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	int n;
+	char dir[sizeof(options->control)];
+	int r = runtime_dir_path(dir, sizeof(dir));
 
-	if (runtime && runtime[0] == '/')
-		n = snprintf(options->control, sizeof(options->control), "%s/weft/vswitch.sock",
-			runtime);
-	else
-		n = snprintf(options->control, sizeof(options->control),
-			"/tmp/weft-%u/vswitch.sock", (unsigned)getuid());
 	options->control_is_default = true;
-	if (n >= (int)sizeof(options->control))
+	if (r < 0 || snprintf(options->control, sizeof(options->control), "%s/vswitch.sock", dir) >=
+			     (int)sizeof(options->control))
 		return err_set(err, -EINVAL, "XDG_RUNTIME_DIR is too long");
 	return 0;
 }

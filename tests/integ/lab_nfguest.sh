@@ -47,7 +47,7 @@ expect 'JSON has both' json 'map([.name, .passed]) == [["rate", true], ["limit",
 expect 'a guest is asked to end by its power button' netcfg node stop fw1
 expect 'and does' within 20 eval 'netcfg console fw1 --log | grep -q "\"exit\":"'
 expect 'destroy' netcfg destroy
-fails_with 'a test of a lab that does not run' 1 chain netcfg test -f lab.yaml
+fails_with 'a test of a lab that does not run' 1 "lab 'chain': does not run" netcfg test -f lab.yaml
 fails_with 'a lab without a test' 1 'has no test' netcfg test -f "$ROOT/labs/direct.yaml"
 LAB_FILE=
 finish

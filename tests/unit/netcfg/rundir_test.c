@@ -70,6 +70,23 @@ static void a_lab_is_found_by_name_or_alone(void **state)
 	assert_int_equal(rundir_remove(two, &err), 0);
 }
 
+static void where_nobody_can_look_is_not_taken_for_no_lab(void **state)
+{
+	char labs[RUNDIR_PATH_SIZE], name[CTL_NAME_MAX + 1];
+	struct opts named = opts;
+	struct err err = {0};
+
+	assert_int_equal(rundir_labs_path(&opts, labs, &err), 0);
+	(void)rmdir(labs);
+	touch(base, "labs"); /* stands for a directory of another user, which is open to root */
+	assert_int_equal(rundir_find_lab(&opts, name, &err), -ENOTDIR);
+	assert_non_null(strstr(err.msg, labs));
+	named.lab = "one";
+	assert_int_equal(rundir_find_lab(&named, name, &err), -ENOTDIR);
+	assert_non_null(strstr(err.msg, labs));
+	assert_int_equal(unlink(labs), 0);
+}
+
 static void a_directory_that_others_may_enter_is_refused(void **state)
 {
 	char path[RUNDIR_PATH_SIZE];
@@ -190,6 +207,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_lab_is_found_by_name_or_alone),
+		cmocka_unit_test(where_nobody_can_look_is_not_taken_for_no_lab),
 		cmocka_unit_test(a_directory_that_others_may_enter_is_refused),
 		cmocka_unit_test(removal_follows_no_link),
 		cmocka_unit_test(one_at_a_time_changes_a_lab),
