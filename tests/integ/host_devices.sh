@@ -72,6 +72,14 @@ fails_with 'a file that is not there is refused' 1 'nosuch.pcap.: No such file' 
 
 # --- AF_XDP -----------------------------------------------------------------------------------------
 
+start plain ip netns exec "$SW" setpriv --bounding-set=-all --inh-caps=-all vswitch --control "$T/plain.sock"
+within 20 netcfg -S "$T/plain.sock" bridge show
+fails_with 'a switch without capabilities says which ones af-xdp needs' 1 \
+	'hint: needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF' \
+	netcfg -S "$T/plain.sock" port add b type af-xdp dev up1
+refuse 'before it loads a driver' grep -q /pmds- "/proc/${PID[plain]}/maps"
+stop plain
+
 # AF_XDP takes frames as they are: nobody finishes a checksum that a host left to its NIC.
 in_b ethtool -K eth0 tx off tso off gso off >/dev/null
 vs port del b

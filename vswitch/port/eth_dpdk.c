@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -140,6 +141,15 @@ static int follow_link(struct eth_port *ep, const char *ifname, struct err *err)
 
 /* ---- Configuration ---- */
 
+/* The driver says no more than that an argument is invalid. */
+static void hint_xdp(struct err *err)
+{
+	err_hint(err,
+		"needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF (before Linux 5.8 CAP_SYS_ADMIN): "
+		"run vswitch as root, or setcap cap_net_admin,cap_net_raw,cap_bpf+ep on it and "
+		"start it again");
+}
+
 static uint64_t tx_features(uint64_t offloads)
 {
 	const uint64_t csum = RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM;
@@ -216,7 +226,12 @@ static int setup_queues(struct eth_port *ep, const struct rte_eth_dev_info *info
 				.pool = dev->pool};
 		ep->queues[q] = &dev->queues[q].queue;
 	}
-	return r < 0 ? err_set(err, r, "its queues: %s", strerror(-r)) : 0;
+	if (r >= 0)
+		return 0;
+	(void)err_set(err, r, "its queues: %s", strerror(-r));
+	if (ep->conf.type == CTL_PORT_AF_XDP)
+		hint_xdp(err); /* a socket does not tell of CAP_BPF */
+	return r;
 }
 
 /* Of the file that is replayed. Returns code. */
@@ -331,6 +346,21 @@ static int configure(struct eth_port *ep, const struct eth_spec *spec, struct er
 }
 
 /* ---- Back-end ---- */
+
+/* Before DPDK is started for nothing. */
+static int check_xdp(struct err *err)
+{
+	int r, fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0) {
+		close(fd);
+		return 0;
+	}
+	r = err_set(err, -errno, "AF_XDP socket: %s", strerror(errno));
+	if (r == -EPERM)
+		hint_xdp(err);
+	return r;
+}
 
 /* DPDK's driver only says that something is not permitted. */
 static int check_files(const struct ctl_port *conf, struct err *err)
@@ -463,6 +493,8 @@ static int dpdk_open(struct eth_port *ep, struct err *err)
 	/* Of an interface that is missing, too, DPDK says that something is not permitted. */
 	if (!r && spec.ifname)
 		r = host_link_get(NULL, spec.ifname, &info, err);
+	if (!r && ep->conf.type == CTL_PORT_AF_XDP)
+		r = check_xdp(err);
 	if (!r)
 		r = eal_start(err);
 	if (r < 0)

@@ -16,9 +16,9 @@
 void host_nl_hint(struct err *err, int r)
 {
 	if (r == -EPERM || r == -EACCES)
-		err_hint(err, "needs CAP_NET_ADMIN (other namespaces: CAP_SYS_ADMIN too): run as "
-			      "root, or "
-			      "setcap cap_net_admin,cap_net_raw+ep on vswitch");
+		err_hint(err,
+			"needs CAP_NET_ADMIN (other namespaces: CAP_SYS_ADMIN too): run vswitch as "
+			"root, or setcap cap_net_admin,cap_net_raw+ep on it and start it again");
 }
 
 /* The hint of a namespace that is not there: those that are. */
