@@ -87,8 +87,8 @@ int apply_start_switch(const struct opts *opts, const char *run_dir, struct err 
 
 /* What nodes need of this machine */
 
-/* Does `vmm check` say that KVM is fit? */
-static int check_kvm(const struct opts *opts, struct err *err)
+/* Is KVM fit, by `vmm check`? Or, where it need not be, may this user have it? */
+static int check_kvm(const struct opts *opts, bool wants_fit, struct err *err)
 {
 	char program[PATH_MAX], text[4096];
 	char *argv[] = {program, (char *)"check", (char *)"-j", NULL};
@@ -103,7 +103,8 @@ static int check_kvm(const struct opts *opts, struct err *err)
 	json = json_loads(text, 0, NULL);
 	reason = json_string_value(json_object_get(json, "reason"));
 	hint = json_string_value(json_object_get(json, "hint"));
-	if (!json_is_true(json_object_get(json, "fit"))) {
+	if (!json_is_true(json_object_get(json, "fit")) &&
+		(wants_fit || json_is_false(json_object_get(json, "permitted")))) {
 		r = err_set(err, -ENOTSUP, "no node can be started: %s",
 			reason ? reason : "KVM cannot be measured");
 		err_hint(err, "%s", hint ? hint : "see `vmm check`");
@@ -134,7 +135,7 @@ int apply_check(const struct opts *opts, const struct plan *plan, struct err *er
 		r = proc_find_nfguest(opts->bin_dir, path, sizeof(path), err);
 	if (!r)
 		r = proc_find_program(opts->bin_dir, "vswitch", path, sizeof(path), err);
-	return !r && wants_fit ? check_kvm(opts, err) : r;
+	return !r && starts ? check_kvm(opts, wants_fit, err) : r;
 }
 
 static int check_node_sockets(const char *run_dir, const struct state_vm *vm, struct err *err)

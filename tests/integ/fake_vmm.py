@@ -4,7 +4,7 @@
 A vmm without a machine, for tests of netcfg where there is no KVM: it serves the control socket, writes what a
 ready guest writes, and moves no frame. Words of the guest's command line make it another one:
 fake=mute (its console says nothing), fake=refused (it ends with an error and a hint), fake=shell (a shell of busybox
-on its console). KVM is fit unless FAKE_UNFIT.
+on its console). KVM is fit unless FAKE_UNFIT, and may be used unless FAKE_DENIED.
 """
 import json
 import os
@@ -120,9 +120,11 @@ class Console:
 
 def main():
     if sys.argv[1] == "check":
-        fit = not os.environ.get("FAKE_UNFIT")
-        reason = {} if fit else {"reason": "KVM here is too slow", "hint": "use another machine"}
-        print(json.dumps({"fit": fit, **reason}))
+        permitted = not os.environ.get("FAKE_DENIED")
+        fit = permitted and not os.environ.get("FAKE_UNFIT")
+        reason = {} if fit else {"reason": "KVM here is too slow" if permitted else "KVM: permission denied",
+                                 "hint": "use another machine" if permitted else "be in the group kvm"}
+        print(json.dumps({"fit": fit, "permitted": permitted, **reason}))
         return
     opts = options(sys.argv)
     if "fake=refused" in opts["--cmdline"]:

@@ -66,6 +66,16 @@ printf 'images:\n  i: { kernel: /dev/null }\n' >>"$T/linux.yaml"
 fails_with 'a KVM that is not fit is told before anything starts' 1 \
 	'no node can be started: KVM here is too slow' env FAKE_UNFIT=1 netcfg --bindir "$T/bin" apply -f "$T/linux.yaml"
 expect 'and nothing did' test ! -e "$XDG_RUNTIME_DIR/weft/labs/linux"
+lab_of denied a >"$T/denied.yaml"
+expect 'but bare-metal guests run on it' env FAKE_UNFIT=1 netcfg --bindir "$T/bin" apply -f "$T/denied.yaml"
+expect 'that lab goes' lab -q destroy denied
+for slow in '' --slow-kvm; do
+	fails_with "one that this user may not have is told for any guest ${slow:-at all}" 1 \
+		'no node can be started: KVM: permission denied' \
+		env FAKE_DENIED=1 netcfg --bindir "$T/bin" apply -f "$T/denied.yaml" $slow
+done
+expect 'with the hint' grep -qx 'netcfg: hint: be in the group kvm' "$T/last.out"
+expect 'and nothing started' test ! -e "$XDG_RUNTIME_DIR/weft/labs/denied"
 sed 's,/dev/null,/nonexistent,' "$T/linux.yaml" >"$T/missing.yaml"
 fails_with 'an image that is missing fails the plan' 2 'missing.yaml:.*nonexistent' lab plan -f "$T/missing.yaml"
 
