@@ -60,15 +60,32 @@ static bool is_daemon(const char *cmdline, size_t len, const char *labs_dir, str
 	return false;
 }
 
-/* Does it see the files that we see? In a container, the same path is another directory. */
+/*
+ * Does it see the files that we see? In a container, the same path is another directory. A program
+ * with capabilities of its file (setcap) does not let its user look, but for who made the user
+ * namespace that it is in; so it is in ours, and in no container.
+ */
 static bool has_our_mounts(pid_t pid)
 {
 	char path[48];
 	struct stat ours, its;
 
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int)pid);
-	return !stat("/proc/self/ns/mnt", &ours) && !stat(path, &its) &&
-	       ours.st_dev == its.st_dev && ours.st_ino == its.st_ino;
+	if (stat(path, &its))
+		return errno == EACCES;
+	return !stat("/proc/self/ns/mnt", &ours) && ours.st_dev == its.st_dev &&
+	       ours.st_ino == its.st_ino;
+}
+
+/* The directory is its user's even where the files in it are root's, as those of a program with
+ * capabilities are. */
+static bool is_of_our_user(pid_t pid)
+{
+	char path[48];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+	return !stat(path, &st) && st.st_uid == geteuid();
 }
 
 /* Of our user. Text is as long as MAX_CMDLINE and one more. */
@@ -76,15 +93,16 @@ static bool looks_like_daemon(const char *labs_dir, char *text, struct orphan *o
 {
 	const pid_t pid = orphan->pid;
 	char path[48];
-	struct stat st;
 	ssize_t len;
 	int fd;
 
+	if (!is_of_our_user(pid))
+		return false;
 	(void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return false;
-	len = fstat(fd, &st) || st.st_uid != geteuid() ? -1 : read(fd, text, MAX_CMDLINE);
+	len = read(fd, text, MAX_CMDLINE);
 	close(fd);
 	if (len <= 0)
 		return false;

@@ -226,6 +226,34 @@ expect 'lets it be' kill -0 "${PID[contained]}"
 stop contained
 LAB_FILE=
 
+# --- a user whose switch may make taps ---
+# Of a program with capabilities of its file (setcap) /proc shows its user less.
+if ((EUID == 0)); then
+	chmod 755 "$T"
+	mkdir -p "$T/user/bin" "$T/user/run"
+	cp "$BUILD/netcfg/netcfg" "$BUILD/vswitch/vswitch" "$INTEG/fake_vmm.py" "$T/lab.yaml" "$T/user/bin/"
+	mv "$T/user/bin/fake_vmm.py" "$T/user/bin/vmm"
+	touch "$T/user/bin/nfguest"
+	chown -R 65534 "$T/user"
+	chmod 700 "$T/user/run"
+	python3 -c 'import os, struct, sys # cap_net_admin, cap_net_raw, effective
+os.setxattr(sys.argv[1], "security.capability", struct.pack("<5I", 0x02000001, 1 << 12 | 1 << 13, 0, 0, 0))' \
+		"$T/user/bin/vswitch"
+	user() {
+		setpriv --reuid=65534 --regid=65534 --clear-groups env XDG_RUNTIME_DIR="$T/user/run" "$@"
+	}
+	of_user() { # PATTERN of a daemon
+		pgrep -u 65534 -f -- "--control $T/user/run/weft/labs/$LAB/$1"
+	}
+	expect 'a lab of an ordinary user comes up' user "$T/user/bin/netcfg" apply "$T/user/bin/lab.yaml"
+	rm -r "$T/user/run/weft"
+	expect 'its switch is named, too, when its run directory is gone' \
+		eval 'user "$T/user/bin/netcfg" status | grep -q "still run: .*vswitch ("'
+	expect 'and ended' user "$T/user/bin/netcfg" destroy "$LAB"
+	refuse 'with all others' of_user ''
+	pkill -u 65534 -f -- "--control $T/user/run" || true
+fi
+
 # --- a disk without room, at any moment of the start ---
 # full_disk FREE: apply in a file system of its own that has so many pages left; whatever runs then is known by its
 # pid file, and once there is room a second apply does the rest.
