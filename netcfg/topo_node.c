@@ -14,6 +14,8 @@
 
 const char *topo_path_hint(const char *path, int error)
 {
+	if (error == EACCES)
+		return "this user may not read it, or not enter a directory above it";
 	if (error != ENOENT)
 		return "";
 	if (path[0] == '~' || strchr(path, '$'))
@@ -41,20 +43,24 @@ static const char *read_path(struct topo_reader *reader, const char *what,
 	const char *path = text->text;
 	bool is_disk = !strcmp(what, "disk");
 
-	if (strchr(path, ',')) {
+	if (path[0] != '/')
+		path = arena_printf(&reader->topo->arena, "%s/%s", reader->dir, path);
+	if (path && is_disk && strchr(path, ',')) { /* its settings follow one */
 		diag_add(reader->diag, text->mark, DIAG_IMAGE,
 			"%s \"%.60s\": a path may not hold a comma", what, path);
 		return NULL;
 	}
-	if (path[0] != '/')
-		path = arena_printf(&reader->topo->arena, "%s/%s", reader->dir, path);
 	if (path && reader->check_files && check_file(path, is_disk ? R_OK | W_OK : R_OK)) {
+		int error = errno;
+		const char *hint = topo_path_hint(text->text, error);
+
+		if (error == ENOENT && strstr(path, "build/guest/"))
+			hint = "build it: tools/guest-image (installed: weft-guest-image)";
+		else if (is_disk && (error == EACCES || error == EROFS))
+			hint = "a disk is read and written, which this user may not do with it";
 		diag_hint(diag_add(reader->diag, text->mark, DIAG_IMAGE, "%s \"%.80s\": %s", what,
-				  text->text, strerror(errno)),
-			"%s",
-			strstr(path, "build/guest/")
-				? "build it: tools/guest-image (installed: weft-guest-image)"
-				: topo_path_hint(text->text, errno));
+				  text->text, strerror(error)),
+			"%s", hint);
 		return NULL;
 	}
 	if (path && reader->check_files && is_disk && !topo_check_disk(path, text, reader->diag))

@@ -358,8 +358,8 @@ static int parse_disk_setting(struct config_disk *disk, const char *key, const c
 	return 0;
 }
 
-/* --disk: a path that may hold a comma or an equals sign only as "path=..." cannot; keep it simple.
- */
+/* --disk: a path may not hold a comma, and an equals sign only behind a slash: before one it is a
+ * setting whose file was forgotten. */
 static int add_disk(struct args *args, const char *value, struct err *err)
 {
 	struct config_disk *disk;
@@ -372,9 +372,14 @@ static int add_disk(struct args *args, const char *value, struct err *err)
 		return err_set_field(err, -EINVAL, "--disk", "--disk: more than %u disks",
 			CONFIG_MAX_DISKS);
 	disk = &args->config.disks[args->config.n_disks++];
-	if (parts.parts[0].value)
-		return err_set_field(err, -EINVAL, "--disk",
+	if (parts.parts[0].value && !strchr(parts.parts[0].key, '/')) {
+		(void)err_set_field(err, -EINVAL, "--disk",
 			"--disk: '%s' does not begin with a file name", value);
+		err_hint(err, "the file stands first; one in whose name is a '=' is ./NAME");
+		return -EINVAL;
+	}
+	if (parts.parts[0].value)
+		parts.parts[0].value[-1] = '='; /* the path goes on */
 	r = copy_text("--disk", parts.parts[0].key, disk->path, sizeof(disk->path), err);
 	for (unsigned i = 1; !r && i < parts.n; i++)
 		r = parse_disk_setting(disk, parts.parts[i].key, parts.parts[i].value, err);

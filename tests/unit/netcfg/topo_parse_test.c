@@ -148,6 +148,23 @@ static void addresses_become_kernel_arguments(void **state)
 	topo_done(&topo);
 }
 
+/* Relative ones as well, in whose directory the comma is. A kernel's path may hold any sign. */
+static void a_disk_has_no_comma_in_its_path(void **state)
+{
+	static const char text[] = "version: 1\nname: t\nimages:\n  i: { kernel: k }\n"
+				   "nodes:\n  h1: { image: i }\n  h2: { image: i, disk: d.raw }\n";
+	struct diag diag = {.file = "t", .text = text, .size = sizeof(text) - 1};
+	struct topo topo;
+
+	assert_int_not_equal(topo_parse("/home/a,b", false, &diag, &topo), 0);
+	assert_int_equal(diag.n, 1);
+	topo_done(&topo);
+	diag = (struct diag){.file = "t", .text = text, .size = sizeof(text) - 1};
+	assert_int_equal(topo_parse("/home/a=b c", false, &diag, &topo), 0);
+	assert_string_equal(topo.nodes[1].disk, "/home/a=b c/d.raw");
+	topo_done(&topo);
+}
+
 static const struct ctl_port *conf_of(const struct topo *topo, const char *name)
 {
 	int idx = topo_find_port(topo, name);
@@ -308,6 +325,7 @@ int main(void)
 		cmocka_unit_test(wrong_files_have_their_messages),
 		cmocka_unit_test(ranges_groups_and_meshes_resolve),
 		cmocka_unit_test(addresses_become_kernel_arguments),
+		cmocka_unit_test(a_disk_has_no_comma_in_its_path),
 		cmocka_unit_test(ports_of_the_host_have_their_settings),
 		cmocka_unit_test(former_words_are_understood),
 		cmocka_unit_test(nfguest_nodes_and_test_steps),

@@ -145,6 +145,16 @@ static void no_two_disks_have_one_serial(void **state)
 		assert_string_equal(before[i], args.config.disks[i].serial);
 }
 
+static void a_path_of_a_disk_may_hold_an_equals_sign(void **state)
+{
+	assert_int_equal(parse("run --kernel k --disk /home/a=b/c=d.raw,ro --disk ./e=f"), 0);
+	assert_string_equal(args.config.disks[0].path, "/home/a=b/c=d.raw");
+	assert_string_equal(args.config.disks[0].serial, "c=d.raw");
+	assert_true(args.config.disks[0].read_only);
+	assert_string_equal(args.config.disks[1].path, "./e=f");
+	assert_int_equal(parse("run --kernel k --disk ro=on"), -EINVAL);
+}
+
 static void too_many_devices_are_counted(void **state)
 {
 	char line[2000] = "run --kernel k --console stdio";
@@ -208,6 +218,7 @@ int main(void)
 		cmocka_unit_test(too_long_a_path_is_refused),
 		cmocka_unit_test(a_full_line_is_understood),
 		cmocka_unit_test(no_two_disks_have_one_serial),
+		cmocka_unit_test(a_path_of_a_disk_may_hold_an_equals_sign),
 		cmocka_unit_test(too_many_devices_are_counted),
 		cmocka_unit_test(consoles_combine_outputs),
 		cmocka_unit_test(a_mac_is_derived_from_name_and_number),
