@@ -44,6 +44,17 @@ links() {
 }
 check 'the links of README.md hold' links
 
+# scdoc takes a single backslash away, in examples as well: "\n" is read as n, and a line that goes on does not.
+pages=$(cd -- "$(dirname -- "$0")/../../docs/man" && pwd)
+# shellcheck disable=SC2317 # check calls it
+examples() {
+	awk '/^```/ { example = !example }
+		{ text = $0; gsub(/\\\\/, "", text) }
+		example && text ~ /\\/ { print FILENAME ":" FNR ": " $0; lost = 1 }
+		END { exit lost }' "$pages"/*.scd
+}
+check 'examples of manual pages keep their backslashes' examples
+
 cd "$folder"
 cp -r "$share/weft/labs" .
 mkdir -p build/guest
