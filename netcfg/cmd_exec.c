@@ -118,13 +118,13 @@ static int sync_shell(int fd, const char *token, uint64_t deadline_ns)
 
 		(void)snprintf(answer, sizeof(answer), "\033_s%s%u\033\\", token, try);
 		/*
-		 * Ctrl-U: what somebody left at the prompt goes. Short, to fit beside a prompt in
-		 * 80 columns.
+		 * Ctrl-U: what somebody left at the prompt goes; in the line that a first one reads
+		 * it would be a sign like any other. Short, to fit beside a prompt in 80 columns.
 		 */
 		(void)snprintf(line, sizeof(line),
-			"\025 stty -echo;printf '\\33_s%%s\\33\\\\' %s%u;read -r w;stty echo;eval "
+			"%s stty -echo;printf '\\33_s%%s\\33\\\\' %s%u;read -r w;stty echo;eval "
 			"\"$w\"\n",
-			token, try);
+			try ? "" : "\025", token, try);
 		r = term_write(fd, line, strlen(line));
 		if (!r)
 			r = pump(fd, &filter, until < deadline_ns ? until : deadline_ns);

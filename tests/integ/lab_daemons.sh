@@ -165,6 +165,16 @@ expect 'leaves a shell that echoes and takes the next' eval 'in_s s -- stty -a -
 lab -L shell console s <<<'echo "typed by hand"' >"$T/console.txt"
 expect 'nothing of all that is seen on the console but what was asked for' \
 	eval '! seen | grep -E "stty -echo|printf|eval" && seen | grep -x "it works"'
+# It is asked more than once, and finds all at a time.
+shell=$(pgrep -P "$(cut -d' ' -f1 "$XDG_RUNTIME_DIR/weft/labs/shell/s.pid")" -f 'ash -i')
+kill -STOP "$shell"
+start late netcfg --bindir "$T/bin" -L shell exec --timeout="$WAIT" s -- echo at last
+sleep 5
+kill -CONT "$shell"
+wait "${PID[late]}" || true
+unset 'PID[late]'
+expect 'a shell that is late to answer does the command' grep -qx 'at last' "$T/late.log"
+expect 'and takes nothing of what was typed meanwhile for one' eval '! seen | grep "not found"'
 expect 'what a person types is' eval 'seen | grep "echo \"typed by hand\"$"'
 expect 'that lab goes' lab -q destroy shell
 LAB=daemons
