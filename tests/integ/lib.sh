@@ -43,7 +43,7 @@ cleanup() {
 	((cleanup_status == 125)) || all_ended || cleanup_status=1
 	if ((cleanup_status != 0 && cleanup_status != 77)); then
 		for cleanup_of in "$T"/*.log; do
-			[[ -s $name ]] || continue
+			[[ -s $cleanup_of ]] || continue
 			printf -- '--- %s\n' "${cleanup_of##*/}"
 			tail -n 40 "$cleanup_of"
 		done
