@@ -7,6 +7,9 @@
  */
 #include "fdb_table.h"
 #include "fwd.h"
+#include "hold_setup.h"
+#include "impair/impair_stage.h"
+#include "impair/settings.h"
 #include "pump.h"
 #include "traffic.h"
 #include "vring_setup.h"
@@ -26,8 +29,13 @@
 #define RX_BUFFER 2048
 #define FIRST_GPA UINT64_C(0x100000000)
 
-enum topology { BRIDGE, LINK, MESH16, FLOOD16, N_TOPOLOGIES };
-static const char *const topology_names[N_TOPOLOGIES] = {"bridge", "link", "mesh16", "flood16"};
+enum topology { BRIDGE, LINK, DELAY, MESH16, FLOOD16, N_TOPOLOGIES };
+static const char *const topology_names[N_TOPOLOGIES] = {
+	"bridge", "link", "delay", "mesh16", "flood16"};
+
+/* What a held frame is delayed by: a tick of the clock, so that it is due when it is looked for. */
+#define DELAY_HZ  1000000000
+#define HOLD_SIZE (1u << 20)
 
 struct options {
 	enum topology topology;
@@ -57,6 +65,11 @@ struct bench {
 	struct dp_snapshot snapshot;
 	struct fwd *fwd;
 	struct dp_counters *counters;
+	/* DELAY: in the way to port 1. */
+	struct impair_line line;
+	struct impair_stage impair;
+	struct stage stages[2];
+	struct dp_rx held;
 };
 
 /* Cycles a frame, of one round. */
@@ -136,7 +149,7 @@ static void set_up_port(struct bench *bench, unsigned id)
 		.link_peer = DP_NO_PORT,
 		.id = (uint16_t)id,
 		.flags = DP_PORT_ENABLED};
-	if (bench->options.topology == LINK) {
+	if (bench->options.topology == LINK || bench->options.topology == DELAY) {
 		dp->flags |= DP_PORT_LINK;
 		dp->link_peer = (uint16_t)(id ^ 1);
 	} else {
@@ -164,6 +177,25 @@ static void fill_fdb(struct bench *bench)
 	bench->bridge.n_ports = (uint16_t)traffic->n_ports;
 }
 
+/* A delayed link: every frame is copied to a hold and from there to its receiver. */
+static void set_up_delay(struct bench *bench)
+{
+	const struct impair_settings settings = {.delay_ns = 1};
+	struct err err = {0};
+
+	if (impair_compile(&settings, DELAY_HZ, &bench->impair.conf, &err) < 0)
+		fail("delay", err.msg);
+	if (hold_create(HOLD_SIZE, &bench->impair.hold) < 0)
+		fail("held frames", strerror(ENOMEM));
+	bench->impair.line = &bench->line;
+	bench->stages[0] = (struct stage){impair_stage_run, &bench->impair};
+	bench->ports[1].egress = bench->stages;
+	bench->held = (struct dp_rx){.queue = &bench->impair.hold->out,
+		.resume = &bench->stages[1],
+		.port_id = 1,
+		.is_egress = true};
+}
+
 static struct bench *set_up(const struct options *options)
 {
 	struct bench *bench = map(sizeof(*bench));
@@ -175,6 +207,8 @@ static struct bench *set_up(const struct options *options)
 		set_up_rings(bench, id);
 		set_up_port(bench, id);
 	}
+	if (options->topology == DELAY)
+		set_up_delay(bench);
 	fill_fdb(bench);
 	bench->counters = map(DP_MAX_PORTS * sizeof(*bench->counters));
 	bench->fwd = map(sizeof(*bench->fwd));
@@ -249,6 +283,10 @@ static __attribute__((noinline)) void switch_bursts(struct bench *bench)
 	for (unsigned id = 0; id < bench->n_senders; id++)
 		(void)fwd_burst(bench->fwd, &bench->snapshot, &bench->rx[id]);
 	fwd_flush(bench->fwd, &bench->snapshot);
+	if (bench->held.queue) {
+		(void)fwd_burst(bench->fwd, &bench->snapshot, &bench->held);
+		fwd_flush(bench->fwd, &bench->snapshot);
+	}
 }
 
 /* Everything that arrives is compared, byte for byte, over one lap of the rings. */
@@ -439,7 +477,8 @@ static const char usage[] =
 	"\n"
 	"  --size BYTES      frame without virtio header and FCS, 60..65000 (64)\n"
 	"  --ring KIND       split or packed (split)\n"
-	"  --topology KIND   bridge, link, mesh16 or flood16 (bridge)\n"
+	"  --topology KIND   bridge, link, delay (a link that holds frames for a moment),\n"
+	"                    mesh16 or flood16 (bridge)\n"
 	"  --addresses N     source and destination addresses of each port, in the table (1)\n"
 	"  --vlan KIND       none: access ports of VLAN 10; tagged: trunks (none)\n"
 	"  --burst N         frames that each sender has ready, 1..64 (64)\n"
@@ -547,7 +586,7 @@ int main(int argc, char **argv)
 		.rounds = 200,
 		.want_instructions = true};
 	static const enum traffic_pattern patterns[] = {
-		TRAFFIC_PAIRS, TRAFFIC_PAIRS, TRAFFIC_MESH, TRAFFIC_FLOOD};
+		TRAFFIC_PAIRS, TRAFFIC_PAIRS, TRAFFIC_PAIRS, TRAFFIC_MESH, TRAFFIC_FLOOD};
 
 	parse(argc, argv, &options);
 	options.traffic.pattern = patterns[options.topology];
