@@ -115,6 +115,17 @@ CTL_STRUCT(ctl_bridge, CTL_BRIDGE_FIELDS);
 	F(T, BOOL, missing_ok, ASK, 0, 1, "", "no error when it does not exist")
 CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 
+/* ---- what features of the switch can be told: vswitch/feature ---- */
+enum ctl_impair_distribution {
+	CTL_IMPAIR_UNIFORM,
+	CTL_IMPAIR_NORMAL,
+	CTL_IMPAIR_PARETO,
+	CTL_IMPAIR_PARETONORMAL,
+};
+extern const char *const ctl_impair_distributions[];
+
+CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
+
 /* ---- port ---- */
 #define CTL_ON(type) (1u << CTL_PORT_##type)
 #define CTL_PORT_FIELDS(F, T)                                                                     \
@@ -173,6 +184,8 @@ CTL_STRUCT(ctl_ref, CTL_REF_FIELDS);
 	F(T, U16, queues, NEW, 1, 16, "", "most queue pairs", .def = "16", .lab = "queues")       \
 	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                   \
 		"most addresses learned on this port; 0 = the bridge's limit", .def = "0")        \
+	F(T, MSG, in, OPT, 0, 0, ctl_impair, "impairment of what the switch gets from the port")  \
+	F(T, MSG, out, OPT, 0, 0, ctl_impair, "impairment of what the port gets")                 \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                    \
 	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "link that it is an end of")                   \
 	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest",                       \
@@ -257,17 +270,6 @@ CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
 
 #define CTL_COUNT_FIELDS(F, T) F(T, U64, count, OPT, 0, UINT64_MAX, "", "objects affected")
 CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
-
-/* ---- what features of the switch can be told: vswitch/feature ---- */
-enum ctl_impair_distribution {
-	CTL_IMPAIR_UNIFORM,
-	CTL_IMPAIR_NORMAL,
-	CTL_IMPAIR_PARETO,
-	CTL_IMPAIR_PARETONORMAL,
-};
-extern const char *const ctl_impair_distributions[];
-
-CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 
 /* ---- link: what joins two ports ---- */
 #define CTL_LINK_FIELDS(F, T)                                                                   \

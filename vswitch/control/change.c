@@ -33,6 +33,58 @@ static void report_change(struct vswitch *sw, const char *object, const struct c
 		conf_format_change(schema, old, conf, detail, sizeof(detail)));
 }
 
+/* ---- Impairments ----------------------------------------------------------------------------- */
+
+/* One direction of a link or port: what it was (NULL: new) and what it is to be. */
+struct impaired {
+	const char *name;
+	const struct ctl_impair *was, *settings;
+	uint16_t port_id;
+	bool is_egress;
+};
+
+/* What a change of both directions needs. */
+struct impairing {
+	void *state; /* of the feature */
+	struct impair_change changes[2];
+};
+
+static void abort_impairments(struct impairing *impairing)
+{
+	for (unsigned i = 0; i < 2; i++)
+		impair_abort(impairing->state, &impairing->changes[i]);
+}
+
+static void commit_impairments(struct impairing *impairing)
+{
+	for (unsigned i = 0; i < 2; i++)
+		impair_commit(impairing->state, &impairing->changes[i]);
+}
+
+/* Get what those directions need that are not what they were. Where it fails nothing is left. */
+static int prepare_impairments(struct vswitch *sw, enum feature_id feature,
+	const struct impaired ways[2], struct impairing *ret, struct err *err)
+{
+	const uint64_t tsc_hz = worker_tsc_hz(worker_ctl_pool(sw->workers));
+	const struct ctl_impair none = {0};
+
+	*ret = (struct impairing){.state = sw->features.of[feature]};
+	for (unsigned i = 0; i < 2; i++) {
+		const struct ctl_impair *was = ways[i].was ? ways[i].was : &none;
+		int r;
+
+		if (ctl_msg_equal(&ctl_impair_schema, was, ways[i].settings))
+			continue;
+		r = impair_prepare(ret->state, ways[i].port_id, ways[i].is_egress, ways[i].settings,
+			tsc_hz, &ret->changes[i], err);
+		if (r < 0) {
+			abort_impairments(ret);
+			return err_prefix(err, "%s", ways[i].name);
+		}
+	}
+	return 0;
+}
+
 /* ---- Bridges --------------------------------------------------------------------------------- */
 
 static int change_bridge_add(struct vswitch *sw, const void *in, void *out, struct err *err)
@@ -151,10 +203,23 @@ static int change_bridge_del(struct vswitch *sw, const void *in, void *out, stru
 
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
+/* was: NULL for a new port. */
+static int prepare_port(struct vswitch *sw, uint16_t id, const struct ctl_port *was,
+	const struct ctl_port *conf, struct impairing *ret, struct err *err)
+{
+	const struct impaired ways[2] = {{"in", was ? &was->in : NULL, &conf->in, id, false},
+		{"out", was ? &was->out : NULL, &conf->out, id, true}};
+
+	if (prepare_impairments(sw, FEATURE_PORT_IMPAIR, ways, ret, err) == 0)
+		return 0;
+	return err_prefix(err, "port '%s'", conf->name);
+}
+
 static int change_port_add(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
 	const struct ctl_port *req = in;
 	struct model_port *port = model_port_find(&sw->model, req->name);
+	struct impairing impairing;
 	struct ctl_port conf;
 	int r = port_conf_new(&sw->model, req, &conf, err);
 
@@ -166,11 +231,17 @@ static int change_port_add(struct vswitch *sw, const void *in, void *out, struct
 	r = model_port_add(&sw->model, &conf, &port, err);
 	if (r < 0)
 		return r;
-	r = switch_port_open(sw, port, err);
+	r = prepare_port(sw, port->id, NULL, &conf, &impairing, err);
+	if (r == 0) {
+		r = switch_port_open(sw, port, err);
+		if (r < 0)
+			abort_impairments(&impairing);
+	}
 	if (r < 0) {
 		model_port_del(&sw->model, port);
 		return r;
 	}
+	commit_impairments(&impairing);
 	switch_apply(sw);
 	report_event(sw, "port", req->name, "added");
 	return 0;
@@ -207,6 +278,7 @@ static int change_port_set(struct vswitch *sw, const void *in, void *out, struct
 {
 	const struct ctl_port *req = in;
 	struct model_port *port = model_port_get(&sw->model, req->name, "name", err);
+	struct impairing impairing;
 	struct ctl_port conf;
 	int r;
 
@@ -214,8 +286,12 @@ static int change_port_set(struct vswitch *sw, const void *in, void *out, struct
 		return -ENOENT;
 	r = port_conf_set(&sw->model, port, req, &conf, err);
 	if (r == 0)
-		apply_port_conf(sw, port, &conf);
-	return r;
+		r = prepare_port(sw, port->id, &port->conf, &conf, &impairing, err);
+	if (r < 0)
+		return r;
+	commit_impairments(&impairing);
+	apply_port_conf(sw, port, &conf);
+	return 0;
 }
 
 static int change_port_del(struct vswitch *sw, const void *in, void *out, struct err *err)
@@ -238,6 +314,8 @@ static int change_port_del(struct vswitch *sw, const void *in, void *out, struct
 	id = port->id;
 	if (fdb_ctl_flush_port(&sw->fdbs, port, true) > 0)
 		sw->fdb_changed = true;
+	for (unsigned i = 0; i < 2; i++)
+		impair_end(sw->features.of[FEATURE_PORT_IMPAIR], id, i);
 	model_port_del(&sw->model, port);
 	switch_apply(sw);
 	switch_port_close(sw, id);
@@ -323,52 +401,26 @@ static int change_fdb_flush(struct vswitch *sw, const void *in, void *out, struc
 
 /* ---- Links ----------------------------------------------------------------------------------- */
 
-/*
- * Get what the impairments of a link need that are not what they were; was: NULL for a new link.
- * What a gets from b, b sends, and it is on its way out at a.
- */
-static int prepare_impairments(struct vswitch *sw, const struct ctl_link *was,
-	const struct ctl_link *conf, struct impair_change changes[2], struct err *err)
+/* What a gets from b, b sends: it is impaired on its way out at a. was: NULL for a new link. */
+static int prepare_link(struct vswitch *sw, const struct ctl_link *was, const struct ctl_link *conf,
+	struct impairing *ret, struct err *err)
 {
-	const struct ctl_impair none = {0};
-	const struct {
-		const char *name;
-		const struct ctl_impair *was, *settings;
-		const struct model_port *port;
-	} ways[2] = {{"a_to_b", was ? &was->a_to_b : &none, &conf->a_to_b,
-			     model_port_find(&sw->model, conf->b)},
-		{"b_to_a", was ? &was->b_to_a : &none, &conf->b_to_a,
-			model_port_find(&sw->model, conf->a)}};
+	const uint16_t a = model_port_find(&sw->model, conf->a)->id;
+	const uint16_t b = model_port_find(&sw->model, conf->b)->id;
+	const struct impaired ways[2] = {
+		{"a_to_b", was ? &was->a_to_b : NULL, &conf->a_to_b, b, true},
+		{"b_to_a", was ? &was->b_to_a : NULL, &conf->b_to_a, a, true}};
 
-	changes[0] = changes[1] = (struct impair_change){0};
-	for (unsigned i = 0; i < 2; i++) {
-		int r;
-
-		if (ctl_msg_equal(&ctl_impair_schema, ways[i].was, ways[i].settings))
-			continue;
-		r = impair_prepare(sw->features.of[FEATURE_IMPAIR], ways[i].port->id, true,
-			ways[i].settings, worker_tsc_hz(worker_ctl_pool(sw->workers)), &changes[i],
-			err);
-		if (r < 0) {
-			(void)err_prefix(err, "link '%s': %s", conf->name, ways[i].name);
-			impair_abort(sw->features.of[FEATURE_IMPAIR], &changes[0]);
-			return r;
-		}
-	}
-	return 0;
-}
-
-static void commit_impairments(struct vswitch *sw, struct impair_change changes[2])
-{
-	for (unsigned i = 0; i < 2; i++)
-		impair_commit(sw->features.of[FEATURE_IMPAIR], &changes[i]);
+	if (prepare_impairments(sw, FEATURE_LINK_IMPAIR, ways, ret, err) == 0)
+		return 0;
+	return err_prefix(err, "link '%s'", conf->name);
 }
 
 static int change_link_add(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
 	const struct ctl_link *req = in;
 	struct model_link *link = model_link_find(&sw->model, req->name);
-	struct impair_change changes[2];
+	struct impairing impairing;
 	struct ctl_link conf;
 	int r = link_conf_new(&sw->model, req, &conf, err);
 
@@ -378,16 +430,15 @@ static int change_link_add(struct vswitch *sw, const void *in, void *out, struct
 			req->exist_ok, "link", req->name, "LinkExists", err);
 	if (r < 0)
 		return r;
-	r = prepare_impairments(sw, NULL, &conf, changes, err);
+	r = prepare_link(sw, NULL, &conf, &impairing, err);
 	if (r < 0)
 		return r;
 	r = model_link_add(&sw->model, &conf, &link, err);
 	if (r < 0) {
-		for (unsigned i = 0; i < 2; i++)
-			impair_abort(sw->features.of[FEATURE_IMPAIR], &changes[i]);
+		abort_impairments(&impairing);
 		return r;
 	}
-	commit_impairments(sw, changes);
+	commit_impairments(&impairing);
 	switch_apply(sw);
 	report_event(sw, "link", req->name, "added");
 	return 0;
@@ -397,7 +448,7 @@ static int change_link_set(struct vswitch *sw, const void *in, void *out, struct
 {
 	const struct ctl_link *req = in;
 	struct model_link *link = model_link_get(&sw->model, req->name, "name", err);
-	struct impair_change changes[2];
+	struct impairing impairing;
 	struct ctl_link conf, was;
 	int r;
 
@@ -407,10 +458,10 @@ static int change_link_set(struct vswitch *sw, const void *in, void *out, struct
 	r = link_conf_set(link, req, &conf, err);
 	if (r < 0 || ctl_msg_equal(&ctl_link_schema, &conf, &link->conf))
 		return r;
-	r = prepare_impairments(sw, &was, &conf, changes, err);
+	r = prepare_link(sw, &was, &conf, &impairing, err);
 	if (r < 0)
 		return r;
-	commit_impairments(sw, changes);
+	commit_impairments(&impairing);
 	link->conf = conf;
 	switch_apply(sw);
 	report_change(sw, "link", &ctl_link_schema, link->conf.name, &was, &conf);
@@ -431,7 +482,7 @@ static int change_link_del(struct vswitch *sw, const void *in, void *out, struct
 	if (!model_link_get(&sw->model, req->name, "name", err))
 		return -ENOENT;
 	for (unsigned i = 0; i < 2; i++)
-		impair_end(sw->features.of[FEATURE_IMPAIR], link->ends[i]->id, true);
+		impair_end(sw->features.of[FEATURE_LINK_IMPAIR], link->ends[i]->id, true);
 	model_link_del(&sw->model, link);
 	switch_apply(sw);
 	report_event(sw, "link", req->name, "removed");

@@ -284,7 +284,7 @@ static uint64_t n_held(const struct vswitch *sw, const struct model_link *link)
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < 2; i++)
-		n += impair_n_held(sw->features.of[FEATURE_IMPAIR], link->ends[i]->id, true);
+		n += impair_n_held(sw->features.of[FEATURE_LINK_IMPAIR], link->ends[i]->id, true);
 	return n;
 }
 

@@ -41,8 +41,9 @@
 	X(TX_OFFLOAD, "offload-failed", "tx",                                                     \
 		"checksum or segmentation that could not be completed")                           \
 	X(TX_BROKEN, "ring-broken", "tx", "the receiver's ring holds nonsense")                   \
-	X(RX_IMPAIR_LOSS, "impair-loss", "rx", "lost on purpose, as the port's impairment says")  \
-	X(TX_IMPAIR_LOSS, "impair-loss", "tx", "lost on purpose, as the link's impairment says")  \
+	X(RX_IMPAIR_LOSS, "impair-loss", "rx", "lost on purpose, by the port's impairment")       \
+	X(TX_IMPAIR_LOSS, "impair-loss", "tx",                                                    \
+		"lost on purpose, by the impairment of the port or its link")                     \
 	X(RX_HOLD_FULL, "hold-full", "rx",                                                        \
 		"to be delayed, but as many frames were held as the limit or the memory allows")  \
 	X(TX_HOLD_FULL, "hold-full", "tx",                                                        \

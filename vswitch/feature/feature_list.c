@@ -5,7 +5,8 @@
 #include <errno.h>
 
 const struct feature *const features[N_FEATURES] = {
-	[FEATURE_IMPAIR] = &impair_feature,
+	[FEATURE_LINK_IMPAIR] = &impair_feature,
+	[FEATURE_PORT_IMPAIR] = &impair_feature,
 };
 
 int features_create(struct feature_states *states, uint64_t hold_budget)

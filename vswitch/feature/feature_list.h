@@ -9,7 +9,11 @@
 
 #include "feature.h"
 
-enum feature_id { FEATURE_IMPAIR, N_FEATURES };
+enum feature_id {
+	FEATURE_LINK_IMPAIR, /* of a link's directions */
+	FEATURE_PORT_IMPAIR, /* of a port's own */
+	N_FEATURES,
+};
 
 /** By enum feature_id. */
 extern const struct feature *const features[N_FEATURES];

@@ -330,6 +330,44 @@ static void host_port_settings_change_live(void **state)
 	assert_int_equal(conf.mtu, 1500);
 }
 
+/* Of an impairment what is named changes; what is off is forgotten with what says more about it. */
+static void impairments_change_where_they_are_named(void **state)
+{
+	struct fixture *f = *state;
+	struct model_port *port = model_port_find(&f->model, "up0");
+	struct ctl_port req = {0}, conf;
+	struct err err = {0};
+
+	CTL_SET(&req.in, ctl_impair, delay, 20000000);
+	CTL_SET(&req.in, ctl_impair, jitter, 1000000);
+	CTL_SET(&req.in, ctl_impair, gap, 0);
+	CTL_MARK(&req, ctl_port, in);
+	CTL_SET(&req.out, ctl_impair, loss, 0);
+	CTL_MARK(&req, ctl_port, out);
+	if (port_conf_set(&f->model, port, &req, &conf, &err) < 0)
+		fail_msg("%s", err.msg);
+	assert_true(CTL_HAS(&conf, ctl_port, in));
+	assert_int_equal(conf.in.delay, 20000000);
+	assert_int_equal(conf.in.jitter, 1000000);
+	assert_false(CTL_HAS(&conf.in, ctl_impair, gap));
+	assert_false(CTL_HAS(&conf, ctl_port, out));
+	model_port_set(&f->model, port, &conf);
+
+	req = (struct ctl_port){0};
+	CTL_SET(&req.in, ctl_impair, loss, 5);
+	CTL_MARK(&req, ctl_port, in);
+	assert_int_equal(port_conf_set(&f->model, port, &req, &conf, &err), 0);
+	assert_int_equal(conf.in.delay, 20000000);
+	assert_int_equal(conf.in.loss, 5);
+	model_port_set(&f->model, port, &conf);
+
+	req = (struct ctl_port){0};
+	CTL_SET(&req.in, ctl_impair, delay, 0);
+	CTL_MARK(&req, ctl_port, in);
+	assert_int_equal(port_conf_set(&f->model, port, &req, &conf, &err), 0);
+	assert_int_equal(conf.in.set, UINT64_C(1) << ctl_impair__loss);
+}
+
 static void moving_a_port_counts_on_both_bridges(void **state)
 {
 	struct fixture *f = *state;
@@ -396,6 +434,8 @@ int main(void)
 			tear_down),
 		cmocka_unit_test_setup_teardown(rows_tell_the_defaults, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(host_port_settings_change_live, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(impairments_change_where_they_are_named, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(moving_a_port_counts_on_both_bridges, set_up,
 			tear_down),
 		cmocka_unit_test_setup_teardown(port_of_a_link_is_not_deleted, set_up, tear_down),
