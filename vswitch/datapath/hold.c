@@ -34,8 +34,9 @@ static bool has_room(struct hold *hold, uint64_t n)
 static bool is_full(struct hold *hold)
 {
 	uint64_t max = atomic_load_explicit(&hold->max_frames, memory_order_relaxed);
+	uint64_t n_added = atomic_load_explicit(&hold->n_added, memory_order_relaxed);
 
-	return hold->n_added - atomic_load_explicit(&hold->n_released, memory_order_relaxed) >= max;
+	return n_added - atomic_load_explicit(&hold->n_released, memory_order_relaxed) >= max;
 }
 
 /* More than the header bytes that there are, for a fixed length is copied faster; records have room
@@ -102,7 +103,9 @@ struct held *hold_add(struct hold *hold, const struct frame *frame, bool is_tagg
 		frame_copy_tail(frame, record->bytes + frame->header_len);
 	STEP(bytes, frame->header_len);
 	hold->tail += size;
-	hold->n_added++;
+	atomic_store_explicit(&hold->n_added,
+		atomic_load_explicit(&hold->n_added, memory_order_relaxed) + 1,
+		memory_order_relaxed);
 	return record;
 }
 
@@ -140,6 +143,14 @@ static struct held *next_record(struct hold *hold)
 	return record_at(hold, hold->next);
 }
 
+/* Frames that go first are in the hold before it. */
+static bool must_wait(struct hold *hold)
+{
+	struct hold *before = atomic_load_explicit(&hold->before, memory_order_acquire);
+
+	return before && next_record(before);
+}
+
 static void load(struct frame *frame, struct held *record)
 {
 	uint32_t n_bytes = record->n_bytes;
@@ -169,7 +180,7 @@ static unsigned rx(struct queue *out, struct burst *burst, unsigned max, struct 
 
 	burst_begin(burst, burst->frames);
 	hold->n_received = 0;
-	if (!record)
+	if (!record || must_wait(hold))
 		return 0;
 	now_tsc = rte_rdtsc();
 	for (; n < max && record && record->due_tsc <= now_tsc; record = next_record(hold)) {
@@ -201,9 +212,10 @@ static void rx_done(struct queue *out, const struct frame *frames, unsigned n)
 
 	if (!n)
 		return;
+	/* Who sees it sees that they were added (hold_n_frames()). */
 	atomic_store_explicit(&hold->n_released,
 		atomic_load_explicit(&hold->n_released, memory_order_relaxed) + n,
-		memory_order_relaxed);
+		memory_order_release);
 	atomic_store_explicit(&hold->head, hold->ends[n - 1], memory_order_release);
 }
 

@@ -14,6 +14,9 @@
  *     stage, hold_add() -> in: flush publishes, notify_fd wakes
  *                          out: rx, requeue, rx_done -> worker
  *
+ * A hold may follow another one, which takes no more frames: none leaves it before that one is
+ * empty.
+ *
  * A copy keeps the frame's form: canonical, or as it was received; its offloads; and whether it is
  * to leave with a tag.
  *
@@ -48,10 +51,12 @@ struct hold {
 	/* Fixed. */
 	uint8_t *bytes; /* bytes[size] */
 	uint64_t size;  /* a power of two */
+	/* Of control. NULL: it follows none. Both are of one worker, and there while it says so. */
+	_Atomic(struct hold *) before;
 	/* Of who adds. */
 	alignas(64) uint64_t tail;
 	uint64_t seen_head;
-	uint64_t n_added;
+	_Atomic uint64_t n_added;
 	_Atomic uint64_t max_frames; /* control may change it */
 	_Atomic uint64_t published;  /* tail, as of the last flush */
 	/* Of the worker that has it. */
@@ -75,12 +80,22 @@ bool hold_has_room(struct hold *hold, const struct frame *frame);
 struct held *hold_add(struct hold *hold, const struct frame *frame, bool is_tagged,
 	uint64_t due_tsc);
 
-/** Is every frame that was added done with? For who adds. */
-static inline bool hold_is_empty(struct hold *hold)
+static inline bool hold_is_done(struct hold *hold)
 {
 	if (hold->seen_head != hold->tail)
 		hold->seen_head = atomic_load_explicit(&hold->head, memory_order_acquire);
 	return hold->seen_head == hold->tail;
+}
+
+/**
+ * Is every frame that was added done with, of the hold before it, too? For who adds; where there
+ * are several workers a lock that is the same for both holds is held.
+ */
+static inline bool hold_is_empty(struct hold *hold)
+{
+	struct hold *before = atomic_load_explicit(&hold->before, memory_order_acquire);
+
+	return hold_is_done(hold) && (!before || hold_is_done(before));
 }
 
 /** When the first frame is due; UINT64_MAX: there is none. For who has `out`. */

@@ -63,6 +63,8 @@ void hold_destroy(struct hold *hold)
 
 uint64_t hold_n_frames(const struct hold *hold)
 {
-	return __atomic_load_n(&hold->n_added, __ATOMIC_RELAXED) -
-	       atomic_load_explicit(&hold->n_released, memory_order_relaxed);
+	/* In this order: there are never more than were added, and with none it was empty. */
+	uint64_t n_released = atomic_load_explicit(&hold->n_released, memory_order_acquire);
+
+	return atomic_load_explicit(&hold->n_added, memory_order_relaxed) - n_released;
 }

@@ -18,28 +18,22 @@
 #define FRAME_RECORD   1664 /* of the most usual long frame */
 #define BACKLOG_FRAMES 1000 /* that wait for a line with a rate, as netem's limit is */
 
-/* One direction of a port. */
+/* One direction of a port, or what the published snapshot has of it and the next will not. */
 struct impair_way {
+	struct impair_way *next; /* of all->gone */
 	struct impair_stage *stage;
 	struct impair_line *line;
 	struct hold *hold, *former; /* former: runs empty, in front of hold; NULL = none */
-	uint64_t seed;
+	uint64_t *discarded;        /* where frames count that are left in them */
+	uint64_t n_seeds;           /* of the line, so far */
 	bool has_seed, has_settings;
-};
-
-/* What the published snapshot still has, and the next will not. */
-struct rest {
-	struct rest *next;
-	void *memory;
-	struct hold *hold;
-	uint64_t *discarded; /* where frames left in it are counted; NULL: there are none */
 };
 
 struct impairments {
 	uint64_t budget, used; /* bytes for held frames */
 	struct impair_way *ways[DP_MAX_PORTS][2];
 	uint64_t discarded[DP_MAX_PORTS][2];
-	struct rest *rests;
+	struct impair_way *gone;
 };
 
 /* ---- Settings -------------------------------------------------------------------------------- */
@@ -152,7 +146,7 @@ static uint64_t wanted_size(const struct ctl_impair *s, bool *ret_may_shrink)
 	uint64_t ns = s->delay + s->jitter, guess;
 
 	*ret_may_shrink = false;
-	if (CTL_HAS(s, ctl_impair, limit_bytes))
+	if (s->limit_bytes)
 		return s->limit_bytes;
 	if (s->rate)
 		return in_flight(ns, s->rate) + BACKLOG_FRAMES * FRAME_RECORD;
@@ -167,9 +161,9 @@ static int refuse_size(const struct impairments *all, const struct ctl_impair *s
 	char need[MEASURE_TEXT_SIZE], left[MEASURE_TEXT_SIZE], budget[MEASURE_TEXT_SIZE];
 
 	(void)err_set_field(err, -ENOSPC,
-		CTL_HAS(s, ctl_impair, limit_bytes) ? "limit_bytes"
-		: s->delay                          ? "delay"
-						    : "rate",
+		s->limit_bytes ? "limit_bytes"
+		: s->delay     ? "delay"
+			       : "rate",
 		"held frames need %s of memory, and %s of %s are left",
 		measure_format(MEASURE_SIZE, size, need),
 		measure_format(MEASURE_SIZE, all->budget - all->used, left),
@@ -179,30 +173,37 @@ static int refuse_size(const struct impairments *all, const struct ctl_impair *s
 	return -ENOSPC;
 }
 
+static int refuse_busy(const struct hold *former, struct err *err)
+{
+	(void)err_set_field(err, -EBUSY, "delay",
+		"%llu frames are held in a former queue still, which the last change left",
+		(unsigned long long)hold_n_frames(former));
+	err_hint(err, "try again when they have left");
+	return -EBUSY;
+}
+
 static int get_hold(struct impairments *all, const struct impair_way *way,
 	const struct ctl_impair *s, struct hold **ret_hold, struct err *err)
 {
 	bool may_shrink;
-	uint64_t size = hold_footprint(wanted_size(s, &may_shrink));
+	uint64_t wanted = hold_footprint(wanted_size(s, &may_shrink)), size = wanted;
+	uint64_t left = all->budget - all->used, has = way ? way->hold->size : 0;
+	bool is_busy = way && way->former && hold_n_frames(way->former);
 	int r;
 
 	*ret_hold = NULL;
-	/* One that is large enough is kept, unless it is much too large. */
-	if (way && way->hold->size >= size && way->hold->size / 8 <= size)
+	/* One that is large enough is kept, unless it is much too large and a smaller one is to be
+	 * had. */
+	if (has >= wanted && (has / 8 <= wanted || wanted > left || is_busy))
 		return 0;
-	while (may_shrink && size > HOLD_MIN_SIZE && size > all->budget - all->used)
+	while (may_shrink && size > HOLD_MIN_SIZE && size > left / 2)
 		size /= 2;
-	if (way && way->hold->size == size)
+	if (size < wanted && has >= size)
 		return 0;
-	if (size > all->budget - all->used)
+	if (size > left)
 		return refuse_size(all, s, size, err);
-	if (way && way->former && hold_n_frames(way->former)) {
-		(void)err_set_field(err, -EBUSY, "delay",
-			"%llu frames are held in a former queue still, which the last change left",
-			(unsigned long long)hold_n_frames(way->former));
-		err_hint(err, "try again when they have left");
-		return -EBUSY;
-	}
+	if (is_busy)
+		return refuse_busy(way->former, err);
 	r = hold_create(size, ret_hold);
 	if (r < 0)
 		return err_set(err, r, "held frames: no memory");
@@ -212,76 +213,66 @@ static int get_hold(struct impairments *all, const struct impair_way *way,
 
 /* ---- What goes with the next snapshot -------------------------------------------------------- */
 
-/* Leave to be freed once no worker has it. In need of memory it is leaked instead: nothing may fail
- * here, and it is some hundred bytes. */
-static void leave(struct impairments *all, void *memory, struct hold *hold, uint64_t *discarded)
+static void leave(struct impairments *all, struct impair_way *way)
 {
-	struct rest *rest = memory || hold ? calloc(1, sizeof(*rest)) : NULL;
+	way->next = all->gone;
+	all->gone = way;
+}
 
-	if (!rest)
+static void free_hold(struct impairments *all, struct hold *hold, uint64_t *discarded)
+{
+	if (!hold)
 		return;
-	*rest = (struct rest){all->rests, memory, hold, discarded};
-	all->rests = rest;
+	*discarded += hold_n_frames(hold);
+	all->used -= hold->size;
+	hold_destroy(hold);
 }
 
 static void published(void *state)
 {
 	struct impairments *all = state;
-	struct rest *rest;
+	struct impair_way *way;
 
-	while ((rest = all->rests)) {
-		all->rests = rest->next;
-		if (rest->hold) {
-			*rest->discarded += hold_n_frames(rest->hold);
-			all->used -= rest->hold->size;
-			hold_destroy(rest->hold);
-		}
-		free(rest->memory);
-		free(rest);
+	while ((way = all->gone)) {
+		all->gone = way->next;
+		free_hold(all, way->hold, way->discarded);
+		free_hold(all, way->former, way->discarded);
+		free(way->stage);
+		free(way->line);
+		free(way);
 	}
-}
-
-static void end_way(struct impairments *all, uint16_t port_id, bool is_egress)
-{
-	struct impair_way *way = all->ways[port_id][is_egress];
-	uint64_t *discarded = &all->discarded[port_id][is_egress];
-
-	if (!way)
-		return;
-	leave(all, way->stage, way->hold, discarded);
-	leave(all, way->line, way->former, discarded);
-	all->ways[port_id][is_egress] = NULL;
-	free(way);
 }
 
 void impair_end(void *state, uint16_t port_id, bool is_egress)
 {
-	end_way(state, port_id, is_egress);
+	struct impairments *all = state;
+	struct impair_way *way = all->ways[port_id][is_egress];
+
+	if (!way)
+		return;
+	leave(all, way);
+	all->ways[port_id][is_egress] = NULL;
 }
 
 /* ---- Changes --------------------------------------------------------------------------------- */
 
-static struct impair_line *create_line(const struct ctl_impair *s)
+static struct impair_line *create_line(void)
 {
 	struct impair_line *line = aligned_alloc(64, (sizeof(*line) + 63) / 64 * 64);
-	uint64_t seed = s->seed;
 
-	if (!line)
-		return NULL;
-	memset(line, 0, sizeof(*line));
-	/* Any will do where the kernel has no better one. */
-	if (!CTL_HAS(s, ctl_impair, seed) &&
-		getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
-		seed = (uint64_t)(uintptr_t)line;
-	impair_state_init(&line->state, seed);
+	if (line)
+		memset(line, 0, sizeof(*line));
 	return line;
 }
 
-static bool needs_line(const struct impair_way *way, const struct ctl_impair *s)
+/* A seed that nobody asked for. Any will do where the kernel has no better one. */
+static uint64_t any_seed(const void *address)
 {
-	bool has_seed = CTL_HAS(s, ctl_impair, seed);
+	uint64_t seed;
 
-	return !way || (has_seed && (!way->has_seed || way->seed != s->seed));
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+		seed = (uint64_t)(uintptr_t)address;
+	return seed;
 }
 
 void impair_abort(void *state, struct impair_change *change)
@@ -316,12 +307,11 @@ int impair_prepare(void *state, uint16_t port_id, bool is_egress, const struct c
 	r = check_one_loss(settings, err);
 	if (r < 0)
 		return r;
+	ret->way = calloc(1, sizeof(*ret->way));
 	ret->stage = calloc(1, sizeof(*ret->stage));
-	if (needs_line(way, settings))
-		ret->line = create_line(settings);
 	if (!way)
-		ret->way = calloc(1, sizeof(*ret->way));
-	if (!ret->stage || (!ret->line && needs_line(way, settings)) || (!ret->way && !way))
+		ret->line = create_line();
+	if (!ret->way || !ret->stage || (!ret->line && !way))
 		r = err_set(err, -ENOMEM, "out of memory");
 	else
 		r = impair_compile(&compiled, tsc_hz, &ret->stage->conf, err);
@@ -332,33 +322,58 @@ int impair_prepare(void *state, uint16_t port_id, bool is_egress, const struct c
 	return r;
 }
 
+/* The hold that there is runs empty in front of the new one. Returns what goes. */
+static struct hold *replace_hold(struct impair_way *way, struct hold *hold)
+{
+	struct hold *gone = way->former;
+
+	/* It is empty, else there would be no new one. */
+	atomic_store_explicit(&way->hold->before, NULL, memory_order_release);
+	atomic_store_explicit(&hold->before, way->hold, memory_order_release);
+	way->former = way->hold;
+	way->hold = hold;
+	return gone;
+}
+
+static void set_seed(struct impair_way *way, const struct impair_change *change)
+{
+	bool is_same = change->has_seed ? way->has_seed && way->stage->seed == change->seed
+					: way->n_seeds > 0;
+
+	change->stage->seed = change->has_seed ? change->seed : any_seed(way);
+	if (is_same)
+		change->stage->seed = way->stage->seed;
+	else
+		way->n_seeds++;
+	change->stage->n_seeds = way->n_seeds;
+	way->has_seed = change->has_seed;
+}
+
 void impair_commit(void *state, struct impair_change *change)
 {
 	struct impairments *all = state;
 	struct impair_way **at = &all->ways[change->port_id][change->is_egress], *way = *at;
-	uint64_t *discarded = &all->discarded[change->port_id][change->is_egress];
 
-	if (!change->stage)
+	if (!change->way)
 		return;
-	if (!way)
+	change->way->discarded = &all->discarded[change->port_id][change->is_egress];
+	if (!way) {
 		way = *at = change->way;
-	if (change->line) {
-		leave(all, way->line, NULL, NULL);
 		way->line = change->line;
-	}
-	if (change->hold) {
-		leave(all, NULL, way->former, discarded);
-		way->former = way->hold;
 		way->hold = change->hold;
+		set_seed(way, change);
+	} else {
+		set_seed(way, change);
+		change->way->stage = way->stage;
+		if (change->hold)
+			change->way->former = replace_hold(way, change->hold);
+		leave(all, change->way);
 	}
-	leave(all, way->stage, NULL, NULL);
 	way->stage = change->stage;
 	way->stage->line = way->line;
 	way->stage->hold = way->hold;
 	atomic_store_explicit(&way->hold->max_frames, change->max_frames, memory_order_relaxed);
 	way->has_settings = change->has_settings;
-	way->has_seed = change->has_seed;
-	way->seed = change->seed;
 	*change = (struct impair_change){0};
 }
 
@@ -388,8 +403,8 @@ static void destroy(void *state)
 	struct impairments *all = state;
 
 	for (unsigned i = 0; i < DP_MAX_PORTS; i++) {
-		end_way(all, (uint16_t)i, false);
-		end_way(all, (uint16_t)i, true);
+		impair_end(all, (uint16_t)i, false);
+		impair_end(all, (uint16_t)i, true);
 	}
 	published(all);
 	free(all);
@@ -409,7 +424,22 @@ static bool part(const void *state, uint16_t port_id, bool is_egress, struct fea
 	return true;
 }
 
-/* What runs empty has done so. */
+/* The former hold has run empty. In need of memory it stays until the next time. */
+static bool end_former(struct impairments *all, struct impair_way *way)
+{
+	struct impair_way *gone = calloc(1, sizeof(*gone));
+
+	if (!gone)
+		return false;
+	gone->former = way->former;
+	gone->discarded = way->discarded;
+	leave(all, gone);
+	atomic_store_explicit(&way->hold->before, NULL, memory_order_release);
+	way->former = NULL;
+	return true;
+}
+
+/* What runs empty has done so? */
 static bool tick_way(struct impairments *all, uint16_t port_id, bool is_egress)
 {
 	struct impair_way *way = all->ways[port_id][is_egress];
@@ -417,13 +447,11 @@ static bool tick_way(struct impairments *all, uint16_t port_id, bool is_egress)
 
 	if (!way)
 		return false;
-	if (way->former && !hold_n_frames(way->former)) {
-		leave(all, NULL, way->former, &all->discarded[port_id][is_egress]);
-		way->former = NULL;
-		has_changed = true;
-	}
+	if (way->former && !hold_n_frames(way->former))
+		has_changed = end_former(all, way);
+	/* With nothing that delays them, frames pass it once it is empty: it stays so. */
 	if (!way->has_settings && !way->former && !hold_n_frames(way->hold)) {
-		end_way(all, port_id, is_egress);
+		impair_end(all, port_id, is_egress);
 		has_changed = true;
 	}
 	return has_changed;

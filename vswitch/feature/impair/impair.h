@@ -11,7 +11,8 @@
  *
  * Memory for held frames is what the delay and the rate have in flight: twice the bytes, for a
  * short frame takes as much again; without a rate that of a line of 10 Gbit/s, up to
- * IMPAIR_MAX_GUESS. `limit-bytes` says otherwise. All of it together stays within a budget.
+ * IMPAIR_MAX_GUESS and half of what is left for others. `limit-bytes` says otherwise. All of it
+ * together stays within a budget.
  *
  * A change is made in two steps, so that a request happens wholly or not at all: impair_prepare()
  * checks and gets what can be refused, impair_commit() cannot fail and takes effect with the next
@@ -37,9 +38,9 @@ struct impair_change {
 	bool is_egress;
 	bool has_settings, has_seed;
 	uint64_t seed, max_frames;
-	struct impair_stage *stage; /* NULL: there is nothing to change */
+	struct impair_way *way; /* NULL: there is nothing to change */
+	struct impair_stage *stage;
 	/* NULL: those that there are. */
-	struct impair_way *way;
 	struct impair_line *line;
 	struct hold *hold;
 };

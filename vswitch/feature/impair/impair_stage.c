@@ -69,7 +69,8 @@ static bool decide(const struct job *job)
 		count(job, DROP_RX_IMPAIR_LOSS, DROP_TX_IMPAIR_LOSS);
 		return false;
 	}
-	goes_on = fate.is_reordered || !hold_frame(job, &fate, fate.corrupt_bit);
+	goes_on = (fate.is_reordered && fate.corrupt_bit == IMPAIR_NOT_CORRUPT) ||
+		  !hold_frame(job, &fate, fate.corrupt_bit);
 	if (fate.is_duplicated) {
 		job->ctx->counters->copies++;
 		/* Whoever gets two at once cannot tell which is the copy: it is held, if for no
@@ -82,6 +83,18 @@ static bool decide(const struct job *job)
 	return goes_on;
 }
 
+static __attribute__((noinline)) void seed(struct impair_line *line,
+	const struct impair_stage *stage)
+{
+	uint64_t due_tsc = line->state.due_tsc;
+	uint32_t due_part = line->state.due_part;
+
+	impair_state_init(&line->state, stage->seed);
+	line->state.due_tsc = due_tsc;
+	line->state.due_part = due_part;
+	line->n_seeds = stage->n_seeds;
+}
+
 uint64_t impair_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mask)
 {
 	const struct impair_stage *stage = conf;
@@ -92,6 +105,9 @@ uint64_t impair_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mask
 		spin_acquire(&stage->line->lock);
 		spin_acquire(&in->tx_lock);
 	}
+	/* Not the other way round: another worker may have passed the stage of a newer snapshot. */
+	if (__builtin_expect(stage->line->n_seeds < stage->n_seeds, 0))
+		seed(stage->line, stage);
 	for (; mask; mask &= mask - 1) {
 		unsigned i = (unsigned)__builtin_ctzll(mask);
 		bool is_tagged = ctx->tagged >> i & 1;
