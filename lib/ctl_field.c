@@ -102,6 +102,14 @@ static void unmark(const struct ctl_field *field, void *msg)
 	*(uint64_t *)msg &= ~(UINT64_C(1) << field->idx);
 }
 
+void ctl_clear_within(const struct ctl_struct *schema, void *msg, const void *src)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		if (schema->fields[i].kind == CTL_KIND_MSG && ctl_field_is_set(src, i))
+			unmark(&schema->fields[i], msg);
+	}
+}
+
 /* Is a field what it is where nothing is said? */
 static bool is_default(const struct ctl_struct *schema, const struct ctl_field *field,
 	const void *msg)

@@ -38,6 +38,8 @@ uint64_t ctl_fields(const struct ctl_struct *schema, unsigned accesses);
 void ctl_fill_defaults(const struct ctl_struct *schema, void *msg, uint64_t mask);
 /** Copy the fields of mask that src has over those of dst; of messages within, what they have. */
 void ctl_merge(const struct ctl_struct *schema, void *dst, const void *src, uint64_t mask);
+/** Empty the messages within msg that src has. */
+void ctl_clear_within(const struct ctl_struct *schema, void *msg, const void *src);
 /** In messages within, forget what is at its default, and those of which nothing is left: so that
  *  two that mean the same are the same. */
 void ctl_trim(const struct ctl_struct *schema, void *msg);

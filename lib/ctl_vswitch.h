@@ -282,6 +282,8 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 	F(T, MSG, a_to_b, OPT, 0, 0, ctl_impair, "impairment of what b gets from a")            \
 	F(T, MSG, b_to_a, OPT, 0, 0, ctl_impair, "impairment of what a gets from b")            \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                  \
+	F(T, BOOL, replace, ASK, 0, 1, "",                                                      \
+		"of an impairment that is set, what it does not name goes to its default")      \
 	F(T, BOOL, carrier, SHOW, 0, 1, "", "both ends up and running")                         \
 	F(T, U64, held, SHOW, 0, UINT64_MAX, "frames", "frames that wait to be due")
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);

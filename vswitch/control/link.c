@@ -4,7 +4,7 @@
 #include "port.h"
 
 #include "ctl_field.h"
-#include "feature/impair/impair.h"
+#include "feature/impair/impair_check.h"
 
 #include <errno.h>
 #include <string.h>
@@ -57,15 +57,6 @@ static int check_mtu(const struct ctl_link *conf, const struct model_port *const
 	return 0;
 }
 
-/* What means the same is the same, however it was said. */
-static void trim(struct ctl_link *conf, const struct ctl_link *req)
-{
-	ctl_trim(&ctl_link_schema, conf);
-	impair_trim(&conf->a_to_b, &req->a_to_b);
-	impair_trim(&conf->b_to_a, &req->b_to_a);
-	ctl_trim(&ctl_link_schema, conf);
-}
-
 int link_conf_new(const struct model *model, const struct ctl_link *req, struct ctl_link *ret_conf,
 	struct err *err)
 {
@@ -88,7 +79,7 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 	*ret_conf = (struct ctl_link){0};
 	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_SET));
 	ctl_fill_defaults(&ctl_link_schema, ret_conf, UINT64_MAX);
-	trim(ret_conf, req);
+	impair_trim(ret_conf, req);
 	return check_mtu(ret_conf, ends, err);
 }
 
@@ -96,13 +87,18 @@ int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 	struct ctl_link *ret_conf, struct err *err)
 {
 	const struct model_port *ends[2] = {link->ends[0], link->ends[1]};
-	int r = conf_check_change(&ctl_link_schema, &link->conf, req, "link", req->name, err);
+	struct ctl_link what = *req;
+	int r;
 
+	CTL_UNMARK(&what, ctl_link, replace);
+	r = conf_check_change(&ctl_link_schema, &link->conf, &what, "link", req->name, err);
 	if (r < 0)
 		return r;
 	*ret_conf = link->conf;
+	if (req->replace)
+		ctl_clear_within(&ctl_link_schema, ret_conf, req);
 	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_OPT));
-	trim(ret_conf, req);
+	impair_trim(ret_conf, req);
 	return check_mtu(ret_conf, ends, err);
 }
 

@@ -1,10 +1,9 @@
 #include "impair.h"
 
 #include "hold_setup.h"
+#include "impair_check.h"
 #include "impair_stage.h"
-#include "settings.h"
 
-#include "ctl_field.h"
 #include "measure.h"
 #include "snapshot.h"
 
@@ -35,100 +34,6 @@ struct impairments {
 	uint64_t discarded[DP_MAX_PORTS][2];
 	struct impair_way *gone;
 };
-
-/* ---- Settings -------------------------------------------------------------------------------- */
-
-/* What the request does not name, and what it is about is off. */
-#define FORGET(s, req, field)                             \
-	do {                                              \
-		if (!CTL_HAS(req, ctl_impair, field)) {   \
-			(s)->field = 0;                   \
-			CTL_UNMARK(s, ctl_impair, field); \
-		}                                         \
-	} while (0)
-
-void impair_trim(struct ctl_impair *s, const struct ctl_impair *req)
-{
-	if (!CTL_HAS(s, ctl_impair, gemodel_p)) {
-		FORGET(s, req, gemodel_r);
-		FORGET(s, req, gemodel_1h);
-		FORGET(s, req, gemodel_1k);
-	}
-	if (!CTL_HAS(s, ctl_impair, state_p13) && !CTL_HAS(s, ctl_impair, state_p14)) {
-		FORGET(s, req, state_p31);
-		FORGET(s, req, state_p32);
-		FORGET(s, req, state_p23);
-	}
-	if (!CTL_HAS(s, ctl_impair, delay)) {
-		FORGET(s, req, jitter);
-		FORGET(s, req, reorder);
-	}
-	if (!CTL_HAS(s, ctl_impair, jitter)) {
-		FORGET(s, req, delay_correlation);
-		FORGET(s, req, distribution);
-	}
-	if (!CTL_HAS(s, ctl_impair, reorder)) {
-		FORGET(s, req, reorder_correlation);
-		FORGET(s, req, gap);
-	}
-	if (!CTL_HAS(s, ctl_impair, loss))
-		FORGET(s, req, loss_correlation);
-	if (!CTL_HAS(s, ctl_impair, duplicate))
-		FORGET(s, req, duplicate_correlation);
-	if (!CTL_HAS(s, ctl_impair, corrupt))
-		FORGET(s, req, corrupt_correlation);
-}
-
-static struct impair_settings to_settings(const struct ctl_impair *s)
-{
-	struct impair_settings to = {
-		.delay_ns = s->delay,
-		.jitter_ns = s->jitter,
-		.delay_correlation_ppb = s->delay_correlation,
-		.distribution = (enum impair_distribution)s->distribution,
-		.loss = {s->loss, s->loss_correlation},
-		.duplicate = {s->duplicate, s->duplicate_correlation},
-		.corrupt = {s->corrupt, s->corrupt_correlation},
-		.reorder = {s->reorder, s->reorder_correlation},
-		.gap = s->gap,
-		.rate_bps = s->rate,
-	};
-
-	to.gemodel.p_ppb = s->gemodel_p;
-	to.gemodel.r_ppb = s->gemodel_r;
-	to.gemodel.bad_loss_ppb = s->gemodel_1h;
-	to.gemodel.good_loss_ppb = s->gemodel_1k;
-	to.gemodel.has_r = CTL_HAS(s, ctl_impair, gemodel_r);
-	to.gemodel.has_bad_loss = CTL_HAS(s, ctl_impair, gemodel_1h);
-	to.state.p13_ppb = s->state_p13;
-	to.state.p31_ppb = s->state_p31;
-	to.state.p32_ppb = s->state_p32;
-	to.state.p23_ppb = s->state_p23;
-	to.state.p14_ppb = s->state_p14;
-	to.state.has_p31 = CTL_HAS(s, ctl_impair, state_p31);
-	to.state.has_p23 = CTL_HAS(s, ctl_impair, state_p23);
-	if (CTL_HAS(s, ctl_impair, gemodel_p))
-		to.loss_model = IMPAIR_LOSS_GEMODEL;
-	else if (CTL_HAS(s, ctl_impair, state_p13) || CTL_HAS(s, ctl_impair, state_p14))
-		to.loss_model = IMPAIR_LOSS_STATE;
-	return to;
-}
-
-/* There is one way to lose frames. */
-static int check_one_loss(const struct ctl_impair *s, struct err *err)
-{
-	bool is_random = CTL_HAS(s, ctl_impair, loss);
-	bool is_gemodel = CTL_HAS(s, ctl_impair, gemodel_p);
-	bool is_state = CTL_HAS(s, ctl_impair, state_p13) || CTL_HAS(s, ctl_impair, state_p14);
-	const char *one = is_random ? "loss" : "gemodel-p";
-	const char *other = is_gemodel && is_random ? "gemodel-p" : "state-p13";
-
-	if (is_random + is_gemodel + is_state < 2)
-		return 0;
-	(void)err_set_field(err, -EINVAL, one, "%s and %s are two models of loss", one, other);
-	err_hint(err, "set one of them to 0");
-	return -EINVAL;
-}
 
 /* ---- Memory ---------------------------------------------------------------------------------- */
 
@@ -293,7 +198,7 @@ int impair_prepare(void *state, uint16_t port_id, bool is_egress, const struct c
 {
 	struct impairments *all = state;
 	struct impair_way *way = all->ways[port_id][is_egress];
-	const struct impair_settings compiled = to_settings(settings);
+	const struct impair_settings compiled = impair_settings_of(settings);
 	int r;
 
 	*ret = (struct impair_change){.port_id = port_id,
@@ -304,7 +209,7 @@ int impair_prepare(void *state, uint16_t port_id, bool is_egress, const struct c
 		.seed = settings->seed};
 	if (!way && !settings->set)
 		return 0;
-	r = check_one_loss(settings, err);
+	r = impair_check(settings, err);
 	if (r < 0)
 		return r;
 	ret->way = calloc(1, sizeof(*ret->way));

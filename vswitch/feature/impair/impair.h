@@ -45,10 +45,6 @@ struct impair_change {
 	struct hold *hold;
 };
 
-/** Settings are changed by a request: forget those that say something about others that are off
- *  now, unless the request names them. */
-void impair_trim(struct ctl_impair *settings, const struct ctl_impair *req);
-
 /**
  * Check settings, and get what they need.
  *

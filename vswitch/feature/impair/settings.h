@@ -1,5 +1,5 @@
 /**
- * settings: an impairment of one direction as it is configured, checked and compiled for the model.
+ * settings: an impairment of one direction as it is configured, compiled for the model.
  *
  * A struct of zeros is a perfect link. Values are those of the control protocol: ns, bits a second,
  * parts of a billion. What they mean is in model.h.
@@ -46,7 +46,7 @@ struct impair_settings {
 };
 
 /**
- * Check settings and make what workers need of them.
+ * Check settings (impair_check.h) and make what workers need of them.
  *
  * tsc_hz    ticks a second of the clock that impair_due() will be told
  * ret_conf  borrows tables that live as long as the program

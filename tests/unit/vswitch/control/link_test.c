@@ -72,6 +72,57 @@ static void set_link_keeps_ends(void **state)
 	assert_int_equal(conf.mtu, 1400);
 }
 
+static void ask(struct ctl_link *req, const char *a_to_b)
+{
+	struct err err = {0};
+	char text[128], *save = NULL;
+
+	(void)snprintf(text, sizeof(text), "%s", a_to_b);
+	*req = (struct ctl_link){0};
+	CTL_MARK(req, ctl_link, a_to_b);
+	for (char *word = strtok_r(text, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		assert_int_equal(ctl_field_parse(&ctl_impair_schema, &req->a_to_b, word,
+					 strtok_r(NULL, " ", &save), &err),
+			0);
+}
+
+static void check_set(struct model_link *link, const char *a_to_b, bool replaces,
+	const char *expected)
+{
+	struct ctl_link req, conf;
+	struct err err = {0};
+	char text[512];
+
+	ask(&req, a_to_b);
+	if (replaces)
+		CTL_SET(&req, ctl_link, replace, true);
+	assert_int_equal(link_conf_set(link, &req, &conf, &err), 0);
+	link->conf = conf;
+	assert_false(CTL_HAS(&conf, ctl_link, replace));
+	(void)ctl_field_format(&ctl_link_schema.fields[ctl_link__a_to_b], &conf, text,
+		sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+/* A request changes what it names, or all of the impairment, also what has no value that means
+ * nothing; of the other direction nothing. */
+static void set_link_merges_or_replaces(void **state)
+{
+	struct model_link *link = add_link(&model, "name w a a b b");
+
+	CTL_SET(&link->conf.b_to_a, ctl_impair, loss, 10000000);
+	CTL_MARK(&link->conf, ctl_link, b_to_a);
+	check_set(link, "delay 20ms seed 5", false, "delay 20ms seed 5");
+	check_set(link, "jitter 1ms", false, "delay 20ms jitter 1ms seed 5");
+	check_set(link, "delay 10ms", true, "delay 10ms");
+	check_set(link, "gemodel_p 1% gemodel_r 20%", true, "gemodel_p 1% gemodel_r 20%");
+	check_set(link, "gemodel_p 1% delay 0", true, "gemodel_p 1%");
+	check_set(link, "", false, "gemodel_p 1%");
+	check_set(link, "", true, "");
+	assert_false(CTL_HAS(&link->conf, ctl_link, a_to_b));
+	assert_int_equal(link->conf.b_to_a.loss, 10000000);
+}
+
 static void mtu_is_the_smallest(void **state)
 {
 	struct model_link *link = add_link(&model, "name w a a b b");
@@ -145,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(new_link_refuses_bad_input, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(set_link_keeps_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(set_link_merges_or_replaces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(mtu_is_the_smallest, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(link_is_found_by_either_end, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(link_carrier_needs_all, set_up, tear_down),
