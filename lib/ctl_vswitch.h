@@ -279,8 +279,10 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: off pulls the cable",         \
 		.def = "on")                                                                    \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')") \
-	F(T, MSG, a_to_b, OPT, 0, 0, ctl_impair, "impairment of what b gets from a")            \
-	F(T, MSG, b_to_a, OPT, 0, 0, ctl_impair, "impairment of what a gets from b")            \
+	F(T, MSG, a_to_b, OPT, 0, 0, ctl_impair, "impairment of what b gets from a",            \
+		.lab = "a-to-b")                                                                \
+	F(T, MSG, b_to_a, OPT, 0, 0, ctl_impair, "impairment of what a gets from b",            \
+		.lab = "b-to-a")                                                                \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                  \
 	F(T, BOOL, replace, ASK, 0, 1, "",                                                      \
 		"of an impairment that is set, what it does not name goes to its default")      \

@@ -283,6 +283,9 @@ static int set_link(const struct applier *a, const struct ctl_link *link, struct
 
 	CTL_SET_STR(&request, ctl_link, name, link->name);
 	CTL_SET(&request, ctl_link, enabled, link->enabled);
+	CTL_SET(&request, ctl_link, a_to_b, link->a_to_b);
+	CTL_SET(&request, ctl_link, b_to_a, link->b_to_a);
+	CTL_SET(&request, ctl_link, replace, true);
 	return call(a, "LinkSet", &request, err);
 }
 

@@ -1,5 +1,6 @@
 #include "plan.h"
 
+#include "impairment.h"
 #include "show_switch.h"
 #include "str.h"
 
@@ -262,19 +263,41 @@ static void plan_links_down(struct planner *p)
 	}
 }
 
+/* A new link (old NULL), or what changes of one. */
+static void describe_link(const struct ctl_link *old, const struct ctl_link *link, char *buf,
+	size_t size)
+{
+	const char *comma;
+	int used = 0;
+
+	buf[0] = '\0';
+	if (!old)
+		used = snprintf(buf, size, "link%s", link->enabled ? "" : " disabled");
+	else if (old->enabled != link->enabled)
+		used = snprintf(buf, size, "%s -> %s", old->enabled ? "enabled" : "disabled",
+			link->enabled ? "enabled" : "disabled");
+	comma = used ? ", " : "";
+	(void)impairment_change(old, link, buf + used + strlen(comma),
+		size - (size_t)used - strlen(comma));
+	if (buf[(size_t)used + strlen(comma)])
+		memcpy(buf + used, comma, strlen(comma));
+}
+
 static void plan_link(struct planner *p, const struct ctl_link *link)
 {
 	const struct ctl_link *old = state_find_link(p->actual, link->name);
 	struct plan_op *op = NULL;
+	char text[sizeof(op->text)];
 
 	if (!old || strcmp(old->a, link->a) || strcmp(old->b, link->b) || is_replaced(p, link->a) ||
-		is_replaced(p, link->b))
-		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "link%s",
-			link->enabled ? "" : " disabled");
-	else if (!state_same_link(old, link))
-		op = add(p, PLAN_LINK_SET, PLAN_CARRIER, link->name, "%s -> %s",
-			old->enabled ? "enabled" : "disabled",
-			link->enabled ? "enabled" : "disabled");
+		is_replaced(p, link->b)) {
+		describe_link(NULL, link, text, sizeof(text));
+		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "%s", text);
+	} else if (!state_same_link(old, link)) {
+		describe_link(old, link, text, sizeof(text));
+		op = add(p, PLAN_LINK_SET, old->enabled == link->enabled ? PLAN_LIVE : PLAN_CARRIER,
+			link->name, "%s", text);
+	}
 	if (op)
 		op->to.link = *link;
 }

@@ -2,6 +2,7 @@
 
 #include "ctl_client.h"
 #include "ctl_vswitch.h"
+#include "impairment.h"
 #include "names.h"
 #include "str.h"
 
@@ -277,12 +278,13 @@ static const struct show_column link_columns[] = {
 	{"mode", "MODE", false, CTL_SHOW_BRIEF},
 	{"vlans", "VLANS", false, CTL_SHOW_BRIEF},
 	{"mtu", "MTU", true, CTL_SHOW_TABLE},
+	{"impair", "IMPAIR", false, CTL_SHOW_IF_ANY},
 };
 
 static int port_link_row(void *ctx, const void *row)
 {
 	const struct ctl_link *link = row;
-	char ends[160];
+	char ends[160], impair[80];
 	const char *texts[ARRAY_LEN(link_columns)] = {NULL};
 	json_t *json = show_msg(&ctl_link_schema, link);
 
@@ -291,6 +293,7 @@ static int port_link_row(void *ctx, const void *row)
 	(void)snprintf(ends, sizeof(ends), "%s -- %s", link->a, link->b);
 	texts[0] = ends;
 	texts[1] = state_word(link->enabled || !CTL_HAS(link, ctl_link, enabled), link->carrier);
+	texts[5] = impairment_brief(link, impair, sizeof(impair));
 	show_row(ctx, json, texts);
 	return 0;
 }

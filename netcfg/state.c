@@ -270,6 +270,9 @@ static int add_link(const struct topo *topo, const struct topo_link *link, struc
 	CTL_SET_STR(out, ctl_link, a, a->name);
 	CTL_SET_STR(out, ctl_link, b, b->name);
 	CTL_SET(out, ctl_link, enabled, link->enabled);
+	CTL_SET(out, ctl_link, a_to_b, link->a_to_b);
+	CTL_SET(out, ctl_link, b_to_a, link->b_to_a);
+	ctl_trim(&ctl_link_schema, out);
 	return 0;
 }
 
@@ -368,8 +371,11 @@ bool state_is_nic_port(const struct ctl_port *port)
 	return strchr(port->name, ':') != NULL;
 }
 
+/* What a link does to frames is what the file says, and nothing else. */
 bool state_same_link(const struct ctl_link *a, const struct ctl_link *wanted)
 {
 	return !ctl_find_change(&ctl_link_schema, a, wanted,
-		ctl_fields(&ctl_link_schema, CTL_ACCESS_SETTINGS));
+		       ctl_fields(&ctl_link_schema, CTL_ACCESS_SETTINGS)) &&
+	       !ctl_find_difference(&ctl_link_schema, a, wanted,
+		       CTL_BIT(ctl_link, a_to_b) | CTL_BIT(ctl_link, b_to_a));
 }

@@ -355,6 +355,8 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 	link->joins_ports = !is_bridge(&b);
 	if (link->joins_ports) {
 		link->b = plug_in(topo, &b, link->mtu);
+		link->a_to_b = spec->conf.a_to_b;
+		link->b_to_a = spec->conf.b_to_a;
 		if (!check_no_vlans(reader, value, spec))
 			return;
 	} else {
@@ -383,7 +385,8 @@ static bool check_mode(struct topo_reader *reader, const struct yaml_value *valu
 			    : "is link, but one end is a bridge");
 }
 
-static void read_cable(struct topo_reader *reader, const struct yaml_value *value,
+/* true: it is one of two ports. */
+static bool read_cable(struct topo_reader *reader, const struct yaml_value *value,
 	const struct topo_link_spec *spec)
 {
 	const struct yaml_value *ends = spec->endpoints, *first = ends->first, *second;
@@ -394,32 +397,35 @@ static void read_cable(struct topo_reader *reader, const struct yaml_value *valu
 		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS,
 				  "a link has two endpoints, not %u", ends->n),
 			"write [r1:eth1, r2:eth1] or [r1:eth1, br0]");
-		return;
+		return false;
 	}
 	second = first->next;
 	ok_a = read_end(reader, first, &a);
 	ok_b = read_end(reader, second, &b);
 	if (!ok_a || !ok_b)
-		return;
+		return false;
 	if (is_bridge(&a) && is_bridge(&b)) {
 		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS,
 				  "both ends are bridges"),
 			"one end must be an interface of a node, or a port");
-		return;
+		return false;
 	}
 	if (!is_bridge(&a) && a.node == b.node && a.nic == b.nic && a.port == b.port) {
 		diag_add(reader->diag, second->mark, DIAG_LINK_ENDS, "both ends are %s",
 			second->text);
-		return;
+		return false;
 	}
 	ok_a = take_end(reader, &a, first->mark);
 	ok_b = take_end(reader, &b, second->mark);
 	if (!ok_a || !ok_b || !check_mode(reader, value, spec, !is_bridge(&a) && !is_bridge(&b)))
-		return;
+		return false;
+	if (is_bridge(&a) || is_bridge(&b))
+		topo_impair_refuse(reader, value);
 	if (is_bridge(&a))
 		add_link(reader, value, spec, b, a);
 	else
 		add_link(reader, value, spec, a, b);
+	return !is_bridge(&a) && !is_bridge(&b);
 }
 
 /* Meshes: every node of a set with every one of the others, or of two sets across. */
@@ -553,7 +559,7 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 	struct diag quiet = {.file = ""};
 	struct topo_link_spec spec = {0};
 	unsigned errors = reader->diag->n;
-	bool has_ends, has_mesh;
+	bool has_ends, has_mesh, joins_ports = false;
 
 	if (value->kind != YAML_MAP) {
 		if (!meshes)
@@ -564,6 +570,7 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 	}
 	topo_spec_read(&topo_link_schema, value, &spec, meshes ? &quiet : reader->diag);
 	topo_spec_inherit(&topo_link_schema, &spec, &reader->link_defaults);
+	topo_impair_inherit(&spec, &reader->link_defaults);
 	/* Without those of the defaults, which have their error. */
 	has_ends = has(&spec, "endpoints") && spec.endpoints && spec.endpoints->kind == YAML_LIST;
 	has_mesh = has(&spec, "mesh") && spec.mesh && spec.mesh->kind == YAML_LIST;
@@ -576,11 +583,16 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 		diag_add(reader->diag, spec.mesh->key ? spec.mesh->key->mark : value->mark,
 			DIAG_VALUE, "a link has \"endpoints\" or \"mesh\", not both");
 	else if (has_ends)
-		read_cable(reader, value, &spec);
-	else if (!has_mesh && reader->diag->n == errors)
+		joins_ports = read_cable(reader, value, &spec);
+	else if (has_mesh)
+		joins_ports = true;
+	else if (reader->diag->n == errors)
 		diag_hint(diag_add(reader->diag, value->mark, DIAG_MISSING_KEY,
 				  "link has no \"endpoints\""),
 			"write endpoints: [r1:eth1, br0]");
+	/* What a setting lacks may be one that has its error. */
+	if (joins_ports && reader->diag->n == errors)
+		topo_impair_check(reader, value, &spec.conf);
 }
 
 void topo_read_links(struct topo_reader *reader, const struct yaml_value *links)

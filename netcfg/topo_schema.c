@@ -105,6 +105,7 @@ static const struct topo_field bridge_fields[] = {
 	LATER("stp"),
 };
 
+/* Links: and the impairments of their message. */
 static const char *const mode_names[] = {"link", "bridge", NULL};
 /* In the order of enum ctl_vlan_mode. */
 static const char *const interface_mode_names[] = {
@@ -125,15 +126,6 @@ static const struct topo_field link_fields[] = {
 		"VLAN of untagged frames on a trunk"),
 	KEY(topo_link_spec, "trunk-vlans", trunk_vlans, TOPO_VLANS,
 		"VLANs that a trunk carries tagged (all)"),
-	LATER("delay"),
-	LATER("jitter"),
-	LATER("loss"),
-	LATER("rate"),
-	LATER("duplicate"),
-	LATER("corrupt"),
-	LATER("reorder"),
-	LATER("limit"),
-	LATER("asymmetric"),
 };
 
 static const struct topo_field step_fields[] = {
@@ -204,6 +196,16 @@ static const struct foreign_word link_words[] = {
 	{"native", "native-vlan"},
 	{"up state status", "enabled"},
 	{"ends nodes interfaces", "endpoints"},
+	{"latency", "delay"},
+	{"bandwidth bw rate-limit speed", "rate"},
+	{"packet-loss drop", "loss"},
+	{"corruption", "corrupt"},
+	{"duplication dup", "duplicate"},
+	{"reordering", "reorder"},
+	{"queue buffer", "limit"},
+	{"netem impair impairment impairments", "its keys stand at the link itself: delay: 20ms"},
+	{"asymmetric reverse up-link down-link",
+		"a-to-b: { delay: 20ms } is about one direction, b-to-a: { ... } about the other"},
 	{NULL, NULL},
 };
 
@@ -223,7 +225,8 @@ SCHEMA(node, "a node", node_words);
 const struct topo_schema topo_bridge_schema = {
 	"a bridge", bridge_fields, ARRAY_LEN(bridge_fields), &ctl_bridge_schema, bridge_words};
 const struct topo_schema topo_port_schema = {"a port", NULL, 0, &ctl_port_schema, port_words};
-SCHEMA(link, "a link", link_words);
+const struct topo_schema topo_link_schema = {"a link", link_fields, ARRAY_LEN(link_fields),
+	&ctl_link_schema, link_words, offsetof(struct topo_link_spec, conf)};
 SCHEMA(step, "a step", step_words);
 
 const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defaults_schema,
@@ -232,7 +235,7 @@ const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defau
 
 /* Look-up */
 
-static struct topo_field key_of_field(const struct ctl_field *field)
+static struct topo_field key_of_field(const struct ctl_field *field, size_t msg_offset)
 {
 	static const enum topo_kind kinds[] = {
 		[CTL_KIND_BOOL] = TOPO_BOOL,
@@ -243,16 +246,41 @@ static struct topo_field key_of_field(const struct ctl_field *field)
 		[CTL_KIND_MAC] = TOPO_TEXT,
 		[CTL_KIND_VLANS] = TOPO_VLANS,
 		[CTL_KIND_ENUM] = TOPO_WORD,
+		[CTL_KIND_MSG] = TOPO_MSG,
 	};
 
 	return (struct topo_field){field->lab, field->measure ? TOPO_MEASURE : kinds[field->kind],
-		field->offset, field->size, field->min, field->max, field->names, field->help,
-		field->measure, field->idx, field};
+		msg_offset + field->offset, field->size, field->min, field->max, field->names,
+		field->help, field->measure, field->idx, field, msg_offset, false};
+}
+
+/* The key of the message's row number *i among those that have one; less of them: *i is less by
+ * as many. */
+static bool find_row(const struct ctl_struct *msg, size_t msg_offset, unsigned *i,
+	struct topo_field *ret_field)
+{
+	for (unsigned f = 0; f < msg->n_fields; f++) {
+		if (!msg->fields[f].lab || (*i)--)
+			continue;
+		*ret_field = key_of_field(&msg->fields[f], msg_offset);
+		return true;
+	}
+	return false;
+}
+
+/* Of the messages within msg, which have the same rows; NULL: there are none. */
+static const struct ctl_struct *sub_schema(const struct ctl_struct *msg)
+{
+	for (unsigned f = 0; f < msg->n_fields; f++) {
+		if (msg->fields[f].lab && msg->fields[f].sub)
+			return msg->fields[f].sub;
+	}
+	return NULL;
 }
 
 bool topo_schema_key(const struct topo_schema *schema, unsigned i, struct topo_field *ret_field)
 {
-	unsigned n = schema->msg ? schema->msg->n_fields : 0;
+	const struct ctl_struct *sub;
 
 	if (i < schema->n_fields) {
 		*ret_field = schema->fields[i];
@@ -260,13 +288,15 @@ bool topo_schema_key(const struct topo_schema *schema, unsigned i, struct topo_f
 		return true;
 	}
 	i -= schema->n_fields;
-	for (unsigned f = 0; f < n; f++) {
-		if (!schema->msg->fields[f].lab || i--)
-			continue;
-		*ret_field = key_of_field(&schema->msg->fields[f]);
+	if (!schema->msg)
+		return false;
+	if (find_row(schema->msg, schema->msg_offset, &i, ret_field))
 		return true;
-	}
-	return false;
+	sub = sub_schema(schema->msg);
+	if (!sub || !find_row(sub, 0, &i, ret_field))
+		return false;
+	ret_field->is_each = true;
+	return true;
 }
 
 bool topo_schema_find(const struct topo_schema *schema, const char *name,

@@ -3,13 +3,15 @@
  *
  * One table per kind of map, through which topo_spec.h reads a map into its spec, a struct whose
  * first member is the mask of keys that are set. The spec of a bridge or a port is the message of
- * the control protocol, whose rows (`lab`) are the table. Manual page and parser are held together
- * by a test that walks the tables.
+ * the control protocol, whose rows (`lab`) are the table; that of a link has one within it. Of a
+ * message that has others within, such as the impairments of a link, each is a map under its own
+ * key, and their rows are keys beside it, too, which then concern all of them. Manual page and
+ * parser are held together by a test that walks the tables.
  */
 #ifndef WEFT_NETCFG_TOPO_SCHEMA_H
 #define WEFT_NETCFG_TOPO_SCHEMA_H
 
-#include "ctl_schema.h"
+#include "ctl_vswitch.h"
 #include "ether.h"
 #include "topo_yaml.h"
 
@@ -27,6 +29,7 @@ enum topo_kind {
 	TOPO_MAP_OF,  /* const struct yaml_value *, a map (or nothing) */
 	TOPO_LIST_OF, /* const struct yaml_value *, a list */
 	TOPO_RAW,     /* const struct yaml_value *, read by its own function */
+	TOPO_MSG,     /* a message within a message, a map of the keys of its rows */
 	TOPO_LATER,   /* known, not supported yet */
 };
 
@@ -47,6 +50,8 @@ struct topo_field {
 	enum measure measure;       /* TOPO_MEASURE only */
 	uint8_t idx;                /* of its bit in the mask; of a table's row, its place */
 	const struct ctl_field *of; /* of a message; NULL = of a spec */
+	size_t mask;                /* where its mask is */
+	bool is_each; /* of the messages within the message: offset and mask are theirs */
 };
 
 struct topo_schema {
@@ -55,6 +60,7 @@ struct topo_schema {
 	unsigned n_fields;
 	const struct ctl_struct *msg;     /* its fields with a key are keys, too; NULL = none */
 	const struct foreign_word *words; /* what others call its keys; NULL = none */
+	size_t msg_offset;                /* of msg in the spec */
 };
 
 struct topo_root_spec {
@@ -96,6 +102,7 @@ struct topo_link_spec {
 	uint64_t mtu, mode, interface_mode, access_vlan, native_vlan;
 	bool enabled;
 	struct vlan_set trunk_vlans;
+	struct ctl_link conf; /* a_to_b and b_to_a */
 };
 
 struct topo_step_spec {

@@ -88,21 +88,40 @@ static bool is_left(const struct topo_field *field)
 	return field->of && field->kind == TOPO_TEXT;
 }
 
-static void store(const struct topo_field *field, const union topo_value *value, void *spec)
+static void put(const struct topo_field *field, const union topo_value *value, void *base)
 {
 	bool is_number = field->kind == TOPO_NUMBER || field->kind == TOPO_MEASURE ||
 			 field->kind == TOPO_WORD;
-	char *at = (char *)spec + field->offset;
+	char *at = (char *)base + field->offset;
 
-	if (is_left(field))
-		return;
 	if (is_number && field->size == sizeof(uint16_t))
 		*(uint16_t *)at = (uint16_t)value->number;
 	else if (is_number && field->size == sizeof(uint32_t))
 		*(uint32_t *)at = (uint32_t)value->number;
 	else
 		memcpy(at, value, field->size);
-	*(uint64_t *)spec |= UINT64_C(1) << field->idx;
+	*(uint64_t *)((char *)base + field->mask) |= UINT64_C(1) << field->idx;
+}
+
+static void store(const struct topo_schema *schema, const struct topo_field *field,
+	const union topo_value *value, void *spec)
+{
+	char *msg = (char *)spec + schema->msg_offset;
+
+	if (is_left(field))
+		return;
+	if (!field->is_each) {
+		put(field, value, spec);
+		return;
+	}
+	for (unsigned i = 0; i < schema->msg->n_fields; i++) {
+		const struct ctl_field *within = &schema->msg->fields[i];
+
+		if (within->kind != CTL_KIND_MSG)
+			continue;
+		put(field, value, msg + within->offset);
+		*(uint64_t *)msg |= UINT64_C(1) << within->idx;
+	}
 }
 
 /* Complain unless value is a map (or nothing). */
@@ -116,19 +135,37 @@ static bool is_map(const struct yaml_value *value, const char *what, struct diag
 	return false;
 }
 
+/* A message within the spec's. */
+static void read_within(const struct topo_schema *schema, const struct topo_field *field,
+	const struct yaml_value *map, void *spec, struct diag *diag)
+{
+	char what[64];
+	const struct topo_schema within = {what, NULL, 0, field->of->sub, schema->words, 0};
+
+	(void)snprintf(what, sizeof(what), "\"%s\"", field->name);
+	topo_spec_read(&within, map, (char *)spec + field->offset, diag);
+	*(uint64_t *)((char *)spec + field->mask) |= UINT64_C(1) << field->idx;
+}
+
 void topo_spec_read(const struct topo_schema *schema, const struct yaml_value *map, void *spec,
 	struct diag *diag)
 {
+	struct topo_field field;
+
 	if (!map || !is_map(map, schema->what, diag))
 		return;
 	for (const struct yaml_value *v = map->first; v; v = v->next) {
 		union topo_value value = {0};
-		struct topo_field field;
 
 		if (!topo_schema_find(schema, v->key->text, &field))
 			unknown_key(schema, v->key, diag);
-		else if (topo_value_read(&field, v, &value, diag))
-			store(&field, &value, spec);
+		else if (field.kind != TOPO_MSG && topo_value_read(&field, v, &value, diag))
+			store(schema, &field, &value, spec);
+	}
+	/* What is about one message within goes before what is about all. */
+	for (const struct yaml_value *v = map->first; v; v = v->next) {
+		if (topo_schema_find(schema, v->key->text, &field) && field.kind == TOPO_MSG)
+			read_within(schema, &field, v, spec, diag);
 	}
 }
 
@@ -151,5 +188,6 @@ bool topo_spec_has(const struct topo_schema *schema, const void *spec, const cha
 {
 	struct topo_field field;
 
-	return topo_schema_find(schema, key, &field) && *(const uint64_t *)spec >> field.idx & 1;
+	return topo_schema_find(schema, key, &field) && !field.is_each &&
+	       *(const uint64_t *)((const char *)spec + field.mask) >> field.idx & 1;
 }

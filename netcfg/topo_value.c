@@ -332,6 +332,7 @@ bool topo_value_read(const struct topo_field *field, const struct yaml_value *va
 		diag_add(diag, value->key->mark, DIAG_NOT_SUPPORTED, "\"%s\" is not supported yet",
 			field->name);
 		return false;
+	case TOPO_MSG:
 	case TOPO_RAW:
 		break;
 	}

@@ -21,7 +21,8 @@ union topo_value {
 	const struct yaml_value *yaml;
 };
 
-/** Read the value of a key into ret. false with an error in diag for what it cannot be. */
+/** Read the value of a key into ret, but for messages. false with an error in diag for what it
+ *  cannot be. */
 bool topo_value_read(const struct topo_field *field, const struct yaml_value *value,
 	union topo_value *ret, struct diag *diag);
 

@@ -132,4 +132,62 @@ refuse 'so is the pair' ip netns exec blue ip link show eth0
 # EtherType 0806 and the first bytes of an ARP request (RFC 826).
 expect 'the file has the broadcasts' eval \
 	'od -An -v -tx1 "$T/seen.pcap" | tr -d " \n" | grep -q 08060001080006040001'
+
+# --- two ports on a link, which is impaired ---
+# link_file SETTINGS: of the link.
+link_file() {
+	cat >"$T/lab.yaml" <<-EOF
+		version: 1
+		name: host-ports
+		ports:
+		  host0: { type: tap, ip: 192.0.2.1/24 }
+		  blue:  { type: veth, dev: v0, netns: blue, peer: eth0, ip: 192.0.2.2/24 }
+		links:
+		  - { endpoints: [host0, blue]$1 }
+	EOF
+}
+# takes MS: no answer from the namespace came sooner; it may come as late as the machine is slow.
+takes() {
+	busybox ping -c 1 -W 10 192.0.2.2 | awk -F'time=' -v least="$1" '
+		/time=/ { n++; if ($2 + 0 < least) exit 1 }
+		END { exit !n }'
+}
+shows() { # TEXT: under IMPAIR
+	[[ $(netcfg --no-header --columns IMPAIR link show) == "$1" ]]
+}
+link_file ', delay: 20ms, jitter: 1ms, b-to-a: { delay: 30ms, jitter: 0 }'
+expect 'a lab with an impaired link comes up' lab apply
+expect 'its frames are late' within 20 takes 49
+expect 'the link tells why' shows '20ms+-1ms / 30ms'
+expect 'then there is nothing to do' lab plan --exit-code
+host_index() {
+	ip -j link show host0 | jq '.[0].ifindex'
+}
+index=$(host_index)
+link_file ', delay: 60ms, jitter: 5ms, distribution: normal, seed: 7, a-to-b: { rate: 10mbit }'
+fails_with 'the plan says what changes, and that nobody notices' 3 \
+	'live +a-to-b delay 20ms -> 60ms, b-to-a delay 30ms -> 60ms' lab plan --exit-code
+expect 'it does, live' lab apply
+expect 'and nothing is left to do' lab plan --exit-code
+link_file ', delay: 60ms, a-to-b: { rate: 10mbit }'
+expect 'what has no value that means nothing goes as well' lab apply
+expect 'all of it' json '.[0] | has("a_to_b") and (.a_to_b | has("seed") or has("jitter") | not)' netcfg -j link show
+expect 'by both delays' within 20 takes 120
+expect 'somebody sets another by hand' netcfg link set host0 delay 0 loss 100% limit-bytes 1M
+refuse 'nothing passes' reaches_blue
+fails_with 'the plan has it' 3 'delay none -> 60ms, loss 100% -> none, limit-bytes 1M -> none' lab plan --exit-code
+expect 'apply resets it' lab apply
+expect 'frames pass again' within 20 takes 120
+link_file ', delay: 10s, rate: 10gbit'
+fails_with 'what needs more memory than there is' 1 'held frames need .* of memory' lab apply
+link_file ''
+expect 'is taken away with the rest' lab apply
+refuse 'and has no column' eval 'netcfg link show | grep IMPAIR'
+expect 'then there is nothing to do' lab plan --exit-code
+expect 'frames pass' within 20 reaches_blue
+expect 'no device was made anew' [ "$(host_index)" = "$index" ]
+link_file ', delay: 20, jitter: 1ms'
+fails_with 'a number without its unit is told where it stands' 2 "lab.yaml:7:40: error: .*'20' has no unit" lab plan
+link_file ''
+expect 'destroy succeeds' lab destroy
 finish

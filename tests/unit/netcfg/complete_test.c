@@ -1,5 +1,6 @@
 /* Completion offers all that the grammar has, where it may stand: the test walks the grammar. */
 #include "complete.h"
+#include "ctl_vswitch.h"
 #include "grammar.h"
 
 #include <setjmp.h>
@@ -190,6 +191,34 @@ static void every_field_and_its_values(void **state)
 	}
 }
 
+/* Behind a name, and behind the word of one direction. */
+static void every_word_of_an_impairment(void **state)
+{
+	static const char *const lines[] = {"link set l ", "link add l p1 p2 delay 20ms ",
+		"link set l a-to-b ", "link set l loss 1% b-to-a rate 1mbit "};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		for (unsigned f = 0; f < ctl_impair_schema.n_fields; f++) {
+			const struct ctl_field *field = &ctl_impair_schema.fields[f];
+			char longer[160], word[64];
+
+			(void)at(lines[i]);
+			(void)grammar_field_word(field, word, sizeof(word));
+			must_offer(lines[i], word);
+			(void)snprintf(longer, sizeof(longer), "%s%s ", lines[i], word);
+			check_field(longer, field);
+		}
+		(void)at(lines[i]);
+		must_offer(lines[i], "b-to-a");
+	}
+	(void)at("link set l a-to-b delay 20");
+	must_offer("link set l a-to-b delay 20", "20ms");
+	(void)at("link set l loss 0.1");
+	must_offer("link set l loss 0.1", "0.1%");
+	(void)at("link set l b-to-a rate 10");
+	must_offer("link set l b-to-a rate 10", "10mbit");
+}
+
 static void names_of_what_is_there(void **state)
 {
 	static const struct {
@@ -243,6 +272,7 @@ int main(void)
 		cmocka_unit_test(options_stand_in_nobodys_way),
 		cmocka_unit_test(every_verb),
 		cmocka_unit_test(every_field_and_its_values),
+		cmocka_unit_test(every_word_of_an_impairment),
 		cmocka_unit_test(names_of_what_is_there),
 	};
 

@@ -117,6 +117,17 @@ static void wrong_words_are_named(void **state)
 	check_fails("port set p1 tag 4095", "4095", "");
 	check_fails("port set p1 tag 1 tag 2", "given twice", "");
 	check_fails("port set p1 carrier on", "unknown word 'carrier'", "");
+	check_fails("link set l delay 20ms delay 10ms", "link set: 'delay' is given twice", "");
+	check_fails("link set l a-to-b delay 20ms delay 10ms", "'delay' is given twice", "");
+	check_fails("link set l delay 20ms b-to-a delay 10ms", "'delay' is given twice", "");
+	check_fails("link set l a-to-b delay", "'delay' needs a value (how long each frame", "");
+	check_fails("link set l delay 20ms a-to-b", "'a-to-b' needs a value", "");
+	check_fails("link set l a-to-b dealy 20ms", "unknown word 'dealy'", "delay");
+	check_fails("link set l a-to-b delay 20", "a_to_b: delay: '20' has no unit", "20ms");
+	check_fails("link set l a-to-b loss 101%", "101% is not in 0%..100%", "");
+	check_fails("link set l loss=1%", "unknown word 'loss=1%'", "");
+	check_fails("link set l a-to-b state 1%", "ambiguous: state-p13, state-p31", "");
+	check_fails("link set l replace on", "unknown word 'replace'", "");
 	check_fails("port add", "name missing", "help port add");
 	check_fails("link add w1 p3", "b missing", "");
 	check_fails("worker show 1", "unexpected word '1'", "");
@@ -183,6 +194,24 @@ static void fields_reach_the_message(void **state)
 	assert_int_equal(parse("link add w1 p3 p4", &req), 0);
 	assert_string_equal(link->a, "p3");
 	assert_string_equal(link->b, "p4");
+
+	assert_int_equal(parse("link set w1 enabled off delay 20ms a-to-b loss 1% gemodel-r 5% "
+			       "b-to-a rate 10mbit",
+				 &req),
+		0);
+	assert_false(link->enabled);
+	assert_int_equal(link->a_to_b.delay, 20000000);
+	assert_int_equal(link->b_to_a.delay, 20000000);
+	assert_int_equal(link->a_to_b.set, CTL_BIT(ctl_impair, delay) | CTL_BIT(ctl_impair, loss) |
+						   CTL_BIT(ctl_impair, gemodel_r));
+	assert_int_equal(link->b_to_a.set, CTL_BIT(ctl_impair, delay) | CTL_BIT(ctl_impair, rate));
+	assert_int_equal(link->b_to_a.rate, 10000000);
+	/* The other direction may be named first, and a direction again. */
+	assert_int_equal(parse("link add w1 p3 p4 b-to-a loss 1% a-to-b delay 1ms b-to-a delay 2ms",
+				 &req),
+		0);
+	assert_int_equal(link->a_to_b.set, CTL_BIT(ctl_impair, delay));
+	assert_int_equal(link->b_to_a.delay, 2000000);
 
 	assert_int_equal(parse("bridge add br0 ageing 60 --may-exist", &req), 0);
 	assert_int_equal(bridge->ageing_s, 60);

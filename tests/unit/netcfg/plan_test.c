@@ -428,6 +428,29 @@ static void changes_say_from_what_to_what(void **state)
 		"vlans all -> 10,20, reserved forward -> drop");
 }
 
+#define NEXT(impairment)                                                                          \
+	HEAD "nodes:\n  h1: {}\n  h2: {}\nlinks:\n  - { endpoints: [h1:eth1, h2:eth1]" impairment \
+	     " }\n"
+
+/* An impairment changes live, and is what the file says, no more. */
+static void impairments_change_live(void **state)
+{
+	check_change(NEXT(", delay: 20ms"), NEXT(", delay: 20ms"), PLAN_LIVE, 0);
+	check_change(NEXT(", delay: 20ms"), NEXT(", delay: 20ms, loss: 0"), PLAN_LIVE, 0);
+	check_change(NEXT(", delay: 20ms"), NEXT(", delay: 50ms"), PLAN_LIVE, 1);
+	check_change(NEXT(", delay: 20ms"), NEXT(", a-to-b: { delay: 20ms }"), PLAN_LIVE, 1);
+	check_change(NEXT(", delay: 20ms, seed: 3"), NEXT(", delay: 20ms"), PLAN_LIVE, 1);
+	check_change(NEXT(", gemodel-p: 1%, gemodel-r: 5%"), NEXT(", gemodel-p: 1%"), PLAN_LIVE, 1);
+	check_change(NEXT(", delay: 20ms"), NEXT(""), PLAN_LIVE, 1);
+	check_change(NEXT(", delay: 20ms"), NEXT(", enabled: false"), PLAN_CARRIER, 1);
+
+	check_text(NEXT(", delay: 20ms"), NEXT(", delay: 50ms, b-to-a: { loss: 1% }"),
+		"delay 20ms -> 50ms, b-to-a loss none -> 1%");
+	check_text(NEXT(", delay: 20ms"), NEXT(", enabled: false"),
+		"enabled -> disabled, delay 20ms -> none");
+	check_text(NEXT(""), NEXT(", enabled: false"), "enabled -> disabled");
+}
+
 static void nodes_come_after_what_they_wait_for(void **state)
 {
 	struct state nothing = {0};
@@ -617,6 +640,7 @@ int main(void)
 		cmocka_unit_test(cards_are_told_by_any_of_their_names),
 		cmocka_unit_test(host_ports_come_before_nodes_and_are_named),
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
+		cmocka_unit_test(impairments_change_live),
 		cmocka_unit_test(changes_say_from_what_to_what),
 		cmocka_unit_test(nodes_are_cabled_before_others_wait_for_them),
 		cmocka_unit_test(macs_are_stable_and_distinct),

@@ -4,6 +4,8 @@
 #include "topo.h"
 #include "topo_schema.h"
 
+#include "ctl_field.h"
+
 #include <dirent.h>
 #include <glob.h>
 #include <setjmp.h>
@@ -148,6 +150,7 @@ static void addresses_become_kernel_arguments(void **state)
 	topo_done(&topo);
 }
 
+<<<<<<< HEAD
 /* Relative ones as well, in whose directory the comma is. A kernel's path may hold any sign. */
 static void a_disk_has_no_comma_in_its_path(void **state)
 {
@@ -162,6 +165,53 @@ static void a_disk_has_no_comma_in_its_path(void **state)
 	diag = (struct diag){.file = "t", .text = text, .size = sizeof(text) - 1};
 	assert_int_equal(topo_parse("/home/a=b c", false, &diag, &topo), 0);
 	assert_string_equal(topo.nodes[1].disk, "/home/a=b c/d.raw");
+=======
+static void check_way(const struct ctl_impair *settings, const char *expected)
+{
+	struct ctl_link link = {0};
+	char text[512];
+
+	CTL_SET(&link, ctl_link, a_to_b, *settings);
+	(void)ctl_field_format(&ctl_link_schema.fields[ctl_link__a_to_b], &link, text,
+		sizeof(text));
+	assert_string_equal(text, expected);
+}
+
+/* Of the defaults, the link and one direction of it the last that says something counts; and with
+ * what is turned off goes what was said about it before. */
+static void impairments_resolve(void **state)
+{
+	static const char text[] =
+		"version: 1\nname: t\n"
+		"defaults:\n  node: { kind: nfguest }\n"
+		"  link: { delay: 5ms, jitter: 1ms, distribution: normal, a-to-b: { rate: 1mbit } "
+		"}\n"
+		"nodes: { r1..3: {} }\nbridges: { br0: {} }\nlinks:\n"
+		"  - { endpoints: [r1:eth3, r2:eth3] }\n"
+		"  - { endpoints: [r1:eth4, r2:eth4], loss: 1%, delay: 7ms, b-to-a: { delay: 9ms } "
+		"}\n"
+		"  - { endpoints: [r1:eth5, r2:eth5], delay: 0, rate: 0 }\n"
+		"  - { endpoints: [r3:eth5, br0] }\n"
+		"  - { mesh: [r1..3], jitter: 0, b-to-a: { rate: 2mbit } }\n";
+	struct diag diag = {.file = "t", .text = text, .size = sizeof(text) - 1};
+	struct topo topo;
+
+	if (topo_parse("/", true, &diag, &topo))
+		fail_msg("%s", diag.items[0].text);
+	assert_int_equal(topo.n_links, 7);
+	check_way(&topo.links[0].a_to_b, "delay 5ms jitter 1ms distribution normal rate 1mbit");
+	check_way(&topo.links[0].b_to_a, "delay 5ms jitter 1ms distribution normal");
+	check_way(&topo.links[1].a_to_b,
+		"delay 7ms jitter 1ms distribution normal loss 1% rate 1mbit");
+	check_way(&topo.links[1].b_to_a, "delay 9ms jitter 1ms distribution normal loss 1%");
+	check_way(&topo.links[2].a_to_b, "");
+	check_way(&topo.links[2].b_to_a, "");
+	check_way(&topo.links[3].a_to_b, "");
+	for (unsigned i = 4; i < 7; i++) {
+		check_way(&topo.links[i].a_to_b, "delay 5ms rate 1mbit");
+		check_way(&topo.links[i].b_to_a, "delay 5ms rate 2mbit");
+	}
+>>>>>>> e09dbe9 (netcfg: impair links in lab files)
 	topo_done(&topo);
 }
 
@@ -324,6 +374,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_files_have_their_messages),
 		cmocka_unit_test(ranges_groups_and_meshes_resolve),
+		cmocka_unit_test(impairments_resolve),
 		cmocka_unit_test(addresses_become_kernel_arguments),
 		cmocka_unit_test(a_disk_has_no_comma_in_its_path),
 		cmocka_unit_test(ports_of_the_host_have_their_settings),
