@@ -9,7 +9,7 @@ void topo_impair_inherit(struct topo_link_spec *spec, const struct topo_link_spe
 
 	spec->conf = defaults->conf;
 	ctl_merge(&ctl_link_schema, &spec->conf, &own, UINT64_MAX);
-	impair_trim(&spec->conf, &own);
+	impair_trim(&ctl_link_schema, &spec->conf, &own);
 }
 
 /* Where a setting of one direction stands, or else the link. */

@@ -79,7 +79,7 @@ int link_conf_new(const struct model *model, const struct ctl_link *req, struct 
 	*ret_conf = (struct ctl_link){0};
 	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_SET));
 	ctl_fill_defaults(&ctl_link_schema, ret_conf, UINT64_MAX);
-	impair_trim(ret_conf, req);
+	impair_trim(&ctl_link_schema, ret_conf, req);
 	return check_mtu(ret_conf, ends, err);
 }
 
@@ -98,7 +98,7 @@ int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 	if (req->replace)
 		ctl_clear_within(&ctl_link_schema, ret_conf, req);
 	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_OPT));
-	impair_trim(ret_conf, req);
+	impair_trim(&ctl_link_schema, ret_conf, req);
 	return check_mtu(ret_conf, ends, err);
 }
 

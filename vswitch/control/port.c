@@ -3,7 +3,7 @@
 #include "conf.h"
 
 #include "ctl_field.h"
-#include "feature/impair/impair.h"
+#include "feature/impair/impair_check.h"
 #include "port_type.h"
 
 #include <errno.h>
@@ -248,15 +248,6 @@ static int check_absolute(const struct ctl_port *conf, struct err *err)
 	return 0;
 }
 
-/* What means the same is the same, however it was said. */
-static void trim(struct ctl_port *conf, const struct ctl_port *req)
-{
-	ctl_trim(&ctl_port_schema, conf);
-	impair_trim(&conf->in, &req->in);
-	impair_trim(&conf->out, &req->out);
-	ctl_trim(&ctl_port_schema, conf);
-}
-
 int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
 	struct err *err)
 {
@@ -272,7 +263,7 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	ctl_merge(&ctl_port_schema, conf, req,
 		ctl_fields(&ctl_port_schema, CTL_ACCESS_SET) & ~VLAN_ROLE);
 	ctl_fill_defaults(&ctl_port_schema, conf, ~port_type_fields());
-	trim(conf, req);
+	impair_trim(&ctl_port_schema, conf, req);
 	r = port_type_check(conf, err);
 	if (r < 0)
 		return err_prefix(err, "port '%s'", conf->name);
@@ -328,7 +319,7 @@ int port_conf_set(const struct model *model, const struct model_port *port,
 	*ret_conf = port->conf;
 	ctl_merge(&ctl_port_schema, ret_conf, req,
 		ctl_fields(&ctl_port_schema, CTL_ACCESS_OPT) & ~VLAN_ROLE);
-	trim(ret_conf, req);
+	impair_trim(&ctl_port_schema, ret_conf, req);
 	r = check_bridge(model, ret_conf, err);
 	if (r == 0)
 		r = apply_vlan_role(ret_conf, req, err);

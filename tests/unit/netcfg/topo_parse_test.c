@@ -150,7 +150,6 @@ static void addresses_become_kernel_arguments(void **state)
 	topo_done(&topo);
 }
 
-<<<<<<< HEAD
 /* Relative ones as well, in whose directory the comma is. A kernel's path may hold any sign. */
 static void a_disk_has_no_comma_in_its_path(void **state)
 {
@@ -165,7 +164,9 @@ static void a_disk_has_no_comma_in_its_path(void **state)
 	diag = (struct diag){.file = "t", .text = text, .size = sizeof(text) - 1};
 	assert_int_equal(topo_parse("/home/a=b c", false, &diag, &topo), 0);
 	assert_string_equal(topo.nodes[1].disk, "/home/a=b c/d.raw");
-=======
+	topo_done(&topo);
+}
+
 static void check_way(const struct ctl_impair *settings, const char *expected)
 {
 	struct ctl_link link = {0};
@@ -211,7 +212,6 @@ static void impairments_resolve(void **state)
 		check_way(&topo.links[i].a_to_b, "delay 5ms rate 1mbit");
 		check_way(&topo.links[i].b_to_a, "delay 5ms rate 2mbit");
 	}
->>>>>>> e09dbe9 (netcfg: impair links in lab files)
 	topo_done(&topo);
 }
 

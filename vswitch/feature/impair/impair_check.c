@@ -51,12 +51,17 @@ static void forget(struct ctl_impair *s, const struct ctl_impair *req)
 		FORGET(s, req, corrupt_correlation);
 }
 
-void impair_trim(struct ctl_link *conf, const struct ctl_link *req)
+void impair_trim(const struct ctl_struct *schema, void *conf, const void *req)
 {
-	ctl_trim(&ctl_link_schema, conf);
-	forget(&conf->a_to_b, &req->a_to_b);
-	forget(&conf->b_to_a, &req->b_to_a);
-	ctl_trim(&ctl_link_schema, conf);
+	ctl_trim(schema, conf);
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+
+		if (field->sub == &ctl_impair_schema)
+			forget((void *)((char *)conf + field->offset),
+				(const void *)((const char *)req + field->offset));
+	}
+	ctl_trim(schema, conf);
 }
 
 /* ---- What fits together ---------------------------------------------------------------------- */

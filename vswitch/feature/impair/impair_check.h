@@ -12,11 +12,11 @@
 #include "settings.h"
 
 /**
- * Make what means the same the same, however it was said: of both directions of conf, forget what
- * is at its default, and what says something about that, such as the jitter of no delay, unless req
- * names it. conf and req may be the same.
+ * Make what means the same the same, however it was said: of the impairments within conf, a message
+ * of the schema, forget what is at its default, and what says something about that, such as the
+ * jitter of no delay, unless req, another one, names it. conf and req may be the same.
  */
-void impair_trim(struct ctl_link *conf, const struct ctl_link *req);
+void impair_trim(const struct ctl_struct *schema, void *conf, const void *req);
 
 /** The settings of one direction as the model has them. */
 struct impair_settings impair_settings_of(const struct ctl_impair *s);

@@ -1,5 +1,6 @@
 /* Impairments of a switch: what a change gets, gives back, and leaves to run empty. */
 #include "impair/impair.h"
+#include "impair/impair_check.h"
 
 #include "hold_setup.h"
 #include "impair/impair_stage.h"
@@ -524,13 +525,16 @@ static void what_is_about_nothing_is_forgotten(void **state)
 	};
 
 	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ctl_impair left = {0}, request = {0}, after = {0};
+		struct ctl_link left = {0}, request = {0}, after = {0};
 
-		set_words(&left, cases[i].left);
-		set_words(&request, cases[i].request);
-		set_words(&after, cases[i].after);
-		impair_trim(&left, &request);
-		if (!ctl_msg_equal(&ctl_impair_schema, &left, &after))
+		set_words(&left.a_to_b, cases[i].left);
+		CTL_MARK(&left, ctl_link, a_to_b);
+		set_words(&request.a_to_b, cases[i].request);
+		set_words(&after.a_to_b, cases[i].after);
+		if (after.a_to_b.set)
+			CTL_MARK(&after, ctl_link, a_to_b);
+		impair_trim(&ctl_link_schema, &left, &request);
+		if (!ctl_msg_equal(&ctl_link_schema, &left, &after))
 			fail_msg("'%s' after '%s' is not '%s'", cases[i].left, cases[i].request,
 				cases[i].after);
 	}
