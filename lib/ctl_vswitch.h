@@ -53,6 +53,7 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 #define CTL_DEFAULT_MTU 9216
 
 /* ---- switch ---- */
+/* rx_frames + copies = tx_frames + dropped + held, where held frames wait until they are due. */
 #define CTL_SWITCH_FIELDS(F, T)                                                                \
 	F(T, STR, version, OPT, 0, 31, "", "program version")                                  \
 	F(T, U32, pid, OPT, 0, UINT32_MAX, "", "process id")                                   \
@@ -65,10 +66,12 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold")               \
 	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames",                                     \
 		"received since start, from ports gone too")                                   \
-	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames", "added by flooding and segmentation")  \
+	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames",                                        \
+		"added by flooding, segmentation and duplication")                             \
 	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames",                                     \
 		"delivered since start, to ports gone too")                                    \
-	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "received + copies - delivered")
+	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops of ports")  \
+	F(T, U64, held, OPT, 0, UINT64_MAX, "frames", "received + copies - delivered - dropped")
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
 /* ---- worker ---- */
@@ -207,7 +210,8 @@ CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 
 /*
  * Counters: rx = received from the guest by the switch, tx = delivered to the guest. Over all ports
- * rx_frames + copies = tx_frames + rx_dropped + tx_dropped. Columns have the words of the IF-MIB.
+ * rx_frames + copies = tx_frames + rx_dropped + tx_dropped + frames held (ctl_switch). Columns have
+ * the words of the IF-MIB.
  */
 #define CTL_PORT_STATS_FIELDS(F, T)                                                                \
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF))       \
@@ -231,7 +235,8 @@ CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 		"delivered to the broadcast address", CTL_COLUMN(10, "OUT-BCAST", NAMED))          \
 	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops",            \
 		CTL_COLUMN(11, "OUT-DROPS", BRIEF))                                                \
-	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames", "added by flooding and segmentation")
+	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames",                                            \
+		"added by flooding, segmentation and duplication")
 CTL_STRUCT(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 
 #define CTL_DROP_FIELDS(F, T)                                                                   \

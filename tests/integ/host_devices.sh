@@ -134,8 +134,8 @@ expect 'a device by its arguments' within 5 json '.[0].rx_bytes / .[0].rx_frames
 	vs -j port stats n
 vs port del n
 fails_with 'a device that DPDK does not have' 1 'net_nosuch0' vs port add x type dpdk devargs net_nosuch0
-expect 'frames in + copies = frames out + drops' within 5 \
-	totals '.rx_frames > 1000 and .rx_frames + .copies == .tx_frames + .dropped'
+expect 'frames in + copies = frames out + drops + held' within 5 \
+	totals '.rx_frames > 1000 and .rx_frames + .copies == .tx_frames + .dropped + .held'
 vs port add n type dpdk devargs net_null0
 vs port add b bridge br0 type af-xdp dev up1 2>/dev/null || true
 end_switch

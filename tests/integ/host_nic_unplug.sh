@@ -91,12 +91,12 @@ watched() { # EVENT TIMES
 	(($(grep -c -- "$1" "$T/watch.log") >= $2))
 }
 accounted() {
-	totals '.rx_frames > 1000 and .rx_frames + .copies == .tx_frames + .dropped'
+	totals '.rx_frames > 1000 and .rx_frames + .copies == .tx_frames + .dropped + .held'
 }
 # Sources pause so that the sums are of one moment.
 balance() {
 	kill -STOP "${PID[out]}" "${PID[in]}"
-	expect "$1: frames in + copies = frames out + drops" within 10 accounted
+	expect "$1: frames in + copies = frames out + drops + held" within 10 accounted
 	kill -CONT "${PID[out]}" "${PID[in]}"
 }
 comes_back() { # WHAT

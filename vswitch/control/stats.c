@@ -44,6 +44,8 @@ void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row)
 	CTL_SET(row, ctl_switch, copies, sum->copies);
 	CTL_SET(row, ctl_switch, tx_frames, sum->tx_frames);
 	CTL_SET(row, ctl_switch, dropped, sum_drops(sum, true) + sum_drops(sum, false));
+	/* One worker's counters may be older than another's. */
+	CTL_SET(row, ctl_switch, held, sum->held > sum->released ? sum->held - sum->released : 0);
 }
 
 bool stats_drop_next(const char *port, const struct dp_counters *counters, unsigned *at,

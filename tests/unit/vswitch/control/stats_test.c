@@ -28,14 +28,25 @@ static void drops_are_split_by_direction(void **state)
 
 static void switch_row_balances(void **state)
 {
-	struct dp_counters sum = {.rx_frames = 10, .copies = 4, .tx_frames = 11};
+	struct dp_counters sum = {
+		.rx_frames = 10, .copies = 4, .tx_frames = 11, .held = 9, .released = 9};
 	struct ctl_switch row = {0};
 
 	sum.drops[DROP_RX_VLAN] = 2;
 	sum.drops[DROP_TX_RING_FULL] = 1;
 	stats_switch_row(&sum, &row);
 	assert_int_equal(row.dropped, 3);
+	assert_int_equal(row.held, 0);
 	assert_int_equal(row.rx_frames + row.copies, row.tx_frames + row.dropped);
+	sum.held += 5;
+	sum.rx_frames += 5;
+	stats_switch_row(&sum, &row);
+	assert_int_equal(row.held, 5);
+	assert_int_equal(row.rx_frames + row.copies, row.tx_frames + row.dropped + row.held);
+	/* Read while another worker released what this one held. */
+	sum.released += 6;
+	stats_switch_row(&sum, &row);
+	assert_int_equal(row.held, 0);
 }
 
 /* The rows of a port, as "rx:vlan-refused ". */
