@@ -156,6 +156,11 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 		const uint16_t *worker = input->ring_workers;
 
 		s->dp.workers[w].rx = next;
+		/* First what is held: when that is empty, what comes need not be held. */
+		for (unsigned i = 0; i < s->n_holds; i++) {
+			if (s->holds[i].port_id % input->n_workers == w)
+				*next++ = s->holds[i];
+		}
 		for (uint16_t id = 0; id < s->dp.n_ports; id++) {
 			const struct port_queues *qs = input->queues[id];
 
@@ -166,10 +171,6 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 						.pair = qs->pair[q],
 						.is_disabled = q >= qs->n};
 			}
-		}
-		for (unsigned i = 0; i < s->n_holds; i++) {
-			if (s->holds[i].port_id % input->n_workers == w)
-				*next++ = s->holds[i];
 		}
 		s->dp.workers[w].n_rx = (uint16_t)(next - s->dp.workers[w].rx);
 	}

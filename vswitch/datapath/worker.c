@@ -10,6 +10,8 @@
 /* A frame costs no more than this many usual ones; the rest was somebody else's turn on the CPU.
  */
 #define FRAME_MAX_COST 16
+/* Bursts of one hold in a round. */
+#define HOLD_TURNS 16
 
 static void wake_control(struct worker_shared *shared)
 {
@@ -44,13 +46,20 @@ static void spend(struct worker *worker, const struct dp_rx *rx, unsigned n)
 	ring->frames += n;
 }
 
-/* Forward one burst of each ring. Returns the number of frames. */
+/* Is there more to forward of the same queue in this round? Rings of several workers put frames
+ * into one hold, which would never run empty if it had one turn for each of theirs. */
+static inline bool goes_on(const struct dp_rx *rx, unsigned got, unsigned n_turns)
+{
+	return rx->resume && got == FRAME_BURST && n_turns < HOLD_TURNS;
+}
+
+/* Forward one burst of each ring, and of a hold what is due. Returns the number of frames. */
 static unsigned run_round(struct worker *worker, const struct dp_snapshot *snapshot)
 {
 	const struct dp_rx *rx = snapshot->workers[worker->index].rx;
-	unsigned n_rx = snapshot->workers[worker->index].n_rx, n = 0, unflushed = 0;
+	unsigned n_rx = snapshot->workers[worker->index].n_rx, n = 0, unflushed = 0, n_turns = 0;
 
-	for (unsigned i = 0; i < n_rx; i++) {
+	for (unsigned i = 0; i < n_rx;) {
 		unsigned got = fwd_burst(worker->fwd, snapshot, &rx[i]);
 
 		if (got) {
@@ -66,6 +75,11 @@ static unsigned run_round(struct worker *worker, const struct dp_snapshot *snaps
 			worker->n_polls = 0;
 		}
 		n += got;
+		n_turns++;
+		if (!goes_on(&rx[i], got, n_turns)) {
+			n_turns = 0;
+			i++;
+		}
 	}
 	fwd_flush(worker->fwd, snapshot);
 	if (fwd_wants_control(worker->fwd))

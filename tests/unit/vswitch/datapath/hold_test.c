@@ -365,6 +365,42 @@ static void a_sleeping_worker_wakes_up_for_what_is_due(void **state)
 	}
 }
 
+/* Several rings fill one hold: what is due leaves it as fast. */
+static void a_hold_keeps_up_with_several_rings(void **state)
+{
+	int control_wakeup = eventfd(0, EFD_NONBLOCK);
+	const struct worker_config config = {.n_workers = 1, .control_fd = control_wakeup};
+	struct rig *rig = rig_create(4, 0, RIG_FEATURES);
+	struct worker_pool *pool;
+	struct dp_counters sum = {0};
+	struct line line;
+
+	assert_int_equal(worker_pool_create(&config, &pool), 0);
+	line_begin(&line, rig, 3, true, HOLD_MIN_SIZE);
+	rig->rx[0] = line.rx;
+	for (unsigned i = 0; i < 3; i++) {
+		rig_link(rig, i, 3);
+		rig->rx[i + 1] =
+			(struct dp_rx){.queue = &rig->port[i].rx.queue, .port_id = (uint16_t)i};
+		for (unsigned k = 0; k < RIG_RING_SIZE; k++)
+			rig_send(rig, i, sent, make_frame(k, 60));
+	}
+	/* A burst of each ring, and no more. */
+	line.hold->max_frames = 3 * FRAME_BURST;
+	assert_null(worker_publish(pool, &rig->snapshot));
+	for (unsigned i = 0; sum.released + sum.drops[DROP_TX_RING_FULL] < 3 * RIG_RING_SIZE; i++) {
+		assert_true(i < 60000);
+		usleep(1000);
+		worker_counters(pool, 3, &sum);
+	}
+	assert_int_equal(sum.held, 3 * RIG_RING_SIZE);
+	assert_ptr_equal(worker_publish(pool, NULL), &rig->snapshot);
+	worker_pool_destroy(pool);
+	hold_destroy(line.hold);
+	rig_destroy(rig);
+	close(control_wakeup);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,6 +411,7 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_dropped),
 		cmocka_unit_test(frames_go_back_for_a_receiver_without_buffers),
 		cmocka_unit_test(a_sleeping_worker_wakes_up_for_what_is_due),
+		cmocka_unit_test(a_hold_keeps_up_with_several_rings),
 	};
 
 	return cmocka_run_group_tests_name("datapath hold", tests, NULL, NULL);
