@@ -2,6 +2,7 @@
 
 #include "ctl_client.h"
 #include "ctl_field.h"
+#include "ctl_words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -183,7 +184,7 @@ static void words_to_msg(const struct switch_proc *proc, const struct ctl_struct
 			word = "";
 		(void)snprintf(value, sizeof(value), "%s%s", word[0] == '$' ? proc->dir : "",
 			word + (word[0] == '$'));
-		if (ctl_field_parse(schema, msg, field, value, &err) < 0)
+		if (ctl_word_parse(schema, msg, field, value, &err) < 0)
 			fail_msg("'%s': %s", words, err.msg);
 	}
 }

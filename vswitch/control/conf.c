@@ -2,6 +2,7 @@
 
 #include "ctl_codec.h"
 #include "ctl_field.h"
+#include "ctl_field_priv.h"
 #include "str.h"
 
 #include <errno.h>
@@ -66,22 +67,42 @@ static const char *format_value(const struct ctl_field *field, const void *msg, 
 	return buf;
 }
 
-const char *conf_format_change(const struct ctl_struct *schema, const void *old, const void *conf,
-	char *buf, size_t size)
+/* Text that grows as far as there is room. */
+struct text {
+	char *buf;
+	size_t size, used;
+};
+
+/* within: the name of the message that these are fields of, and a dot; or "". */
+static void add_changes(struct text *text, const char *within, const struct ctl_struct *schema,
+	const void *old, const void *conf)
 {
-	char before[128], after[128];
-	size_t used = 0;
-
-	buf[0] = '\0';
-	for (unsigned i = 0; i < schema->n_fields && used < size; i++) {
+	for (unsigned i = 0; i < schema->n_fields && text->used < text->size; i++) {
 		const struct ctl_field *field = &schema->fields[i];
+		char before[128], after[128];
 
+		if (field->kind == CTL_KIND_MSG) {
+			(void)snprintf(before, sizeof(before), "%s%s.", within, field->name);
+			add_changes(text, before, field->sub, ctl_field_at_const(field, old),
+				ctl_field_at_const(field, conf));
+			continue;
+		}
 		(void)format_value(field, old, before, sizeof(before));
 		(void)format_value(field, conf, after, sizeof(after));
 		if (strcmp(before, after) != 0)
-			used += (size_t)snprintf(buf + used, size - used, "%s%s %s -> %s",
-				used ? ", " : "", field->name, before, after);
+			text->used += (size_t)snprintf(text->buf + text->used,
+				text->size - text->used, "%s%s%s %s -> %s", text->used ? ", " : "",
+				within, field->name, before, after);
 	}
+}
+
+const char *conf_format_change(const struct ctl_struct *schema, const void *old, const void *conf,
+	char *buf, size_t size)
+{
+	struct text text = {buf, size, 0};
+
+	buf[0] = '\0';
+	add_changes(&text, "", schema, old, conf);
 	return buf;
 }
 

@@ -25,8 +25,8 @@ int conf_check_new(const struct ctl_struct *schema, const void *req, const char 
 int conf_check_change(const struct ctl_struct *schema, const void *old, const void *req,
 	const char *kind, const char *name, struct err *err);
 
-/** What a change from old to conf changes: "tag 10 -> 20, mtu 1500 -> 9000"; what a value was not
- *  given before, or is no more, is "-". Cut where it does not fit. Returns buf. */
+/** What a change from old to conf changes: "tag 10 -> 20, a_to_b.delay 1ms -> 2ms"; what a value
+ *  was not given before, or is no more, is "-". Cut where it does not fit. Returns buf. */
 const char *conf_format_change(const struct ctl_struct *schema, const void *old, const void *conf,
 	char *buf, size_t size);
 

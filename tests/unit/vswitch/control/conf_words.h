@@ -23,7 +23,10 @@
 
 #include <cmocka.h>
 
-/** Set the fields of msg from "FIELD VALUE FIELD VALUE ..."; "-" is the empty value. */
+#include "ctl_words.h"
+
+/** Set the fields of msg from "FIELD VALUE FIELD VALUE ..."; "-" is the empty value, FIELD as in
+ *  ctl_words.h. */
 static inline void words_to_msg(const struct ctl_struct *schema, void *msg, const char *words)
 {
 	char text[512], *save = NULL, *field, *value;
@@ -35,7 +38,7 @@ static inline void words_to_msg(const struct ctl_struct *schema, void *msg, cons
 	for (field = strtok_r(text, " ", &save); field; field = strtok_r(NULL, " ", &save)) {
 		value = strtok_r(NULL, " ", &save);
 		assert_non_null(value);
-		if (ctl_field_parse(schema, msg, field, strcmp(value, "-") ? value : "", &err) < 0)
+		if (ctl_word_parse(schema, msg, field, strcmp(value, "-") ? value : "", &err) < 0)
 			fail_msg("'%s': %s", words, err.msg);
 	}
 }

@@ -17,6 +17,7 @@ void rig_start(void)
 	const struct switch_params params = {.control_path = rig.control_path,
 		.state_dir = rig.state_dir,
 		.cpus = cpus,
+		.hold_budget = rig.hold_budget,
 		.n_workers = 1};
 	struct err err = {0};
 
@@ -31,6 +32,7 @@ void rig_start(void)
 int rig_set_up(void **state)
 {
 	log_set_level(LOG_ERR);
+	rig.hold_budget = 64 << 20;
 	(void)strcpy(rig.dir, "/tmp/weft-switch-XXXXXX");
 	if (!mkdtemp(rig.dir) || ev_create(&rig.ev) < 0)
 		return -1;

@@ -18,6 +18,7 @@ struct switch_rig {
 	struct ev *ev;
 	struct vswitch *sw;       /* may be destroyed and started again */
 	const char *refused_path; /* of a port, at the next start only */
+	uint64_t hold_budget;     /* of the next start */
 };
 extern struct switch_rig rig;
 
