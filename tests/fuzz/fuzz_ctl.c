@@ -120,6 +120,20 @@ static void try_object(const struct ctl_struct *schema, const char *text, size_t
 	free(msg);
 }
 
+/* As a word for the fields of a message within. */
+static void try_word_within(const struct ctl_field *within, void *msg, const char *word)
+{
+	for (unsigned i = 0; i < within->sub->n_fields; i++) {
+		const struct ctl_field *field = &within->sub->fields[i];
+		struct err err = {0};
+
+		if (ctl_field_parse_within(within, msg, field->name, word, &err) == 0)
+			check_field(field, (const char *)msg + within->offset);
+		else
+			require(err.code < 0 && err.msg[0]);
+	}
+}
+
 static void try_word(const struct ctl_struct *schema, const char *word)
 {
 	void *msg = calloc(1, schema->size);
@@ -133,6 +147,8 @@ static void try_word(const struct ctl_struct *schema, const char *word)
 			check_field(field, msg);
 		else
 			require(!ctl_field_is_set(msg, i) && !strcmp(err.field, field->name));
+		if (field->kind == CTL_KIND_MSG)
+			try_word_within(field, msg, word);
 	}
 	free(msg);
 }

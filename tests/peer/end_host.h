@@ -35,6 +35,7 @@ struct end_host {
 	struct fe *fe; /* owned; NULL: nobody drives the port */
 	unsigned n_queues;
 	bool sends, reads;
+	bool hears_anything; /* on a link that does as it likes: what arrives is counted only */
 	uint64_t n_sent, n_got;
 	uint64_t next_seq[END_HOST_MAX_QUEUES];
 	/* Heard on each queue, by sender and its queue: rings that start one after the other spread

@@ -1,6 +1,6 @@
 /* A real vswitch under full load while ports are added, removed and reconfigured ten times a
- * second, and guests come, go, hang and change their rings. In the end every frame is accounted
- * for.
+ * second, links are impaired in other ways, and guests come, go, hang and change their rings. In
+ * the end every frame is accounted for.
  *
  * WEFT_CHURN_SECONDS  how long, for each number of workers (default 5)
  * WEFT_CHURN_SEED     of the sequence of changes and of the frames (default: the clock; printed)
@@ -10,6 +10,7 @@
 #include "switch_proc.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -30,6 +31,7 @@
 #define N_ALL     20
 #define N_LINKS   2
 #define FIRST_END 10 /* hosts from here to N_FIXED are ends of links */
+#define DAMAGING  1  /* the link that may do anything to frames; others keep content and order */
 
 /* Memory that a freed object leaves behind is kept from use for a while under AddressSanitizer,
  * which looks for leaks itself at the end. */
@@ -52,7 +54,7 @@ static const struct {
 };
 
 struct change_counts {
-	unsigned added, removed, changed, peers;
+	unsigned added, removed, changed, impaired, peers;
 };
 
 static struct switch_proc proc;
@@ -366,6 +368,70 @@ static void change_link(unsigned link)
 	}
 }
 
+/* Frames are delayed and lost; of those that arrive each does once, as it was and in order. */
+static const char *const impairments[] = {
+	"delay 1ms jitter 0",
+	"delay 20ms",
+	"delay 5ms jitter 5ms",
+	"delay 3ms jitter 1ms distribution pareto",
+	"delay 0",
+	"loss 5% gemodel_p 0",
+	"loss 0 gemodel_p 1%",
+	"loss 0",
+	"rate 100mbit",
+	"rate 1gbit limit 50",
+	"rate 0 limit 0",
+	"limit_bytes 1M",
+	"limit_bytes 0",
+	"seed 5",
+};
+static const char *const damages[] = {
+	"duplicate 10%",
+	"duplicate 0",
+	"corrupt 5%",
+	"corrupt 0",
+	"delay 5ms reorder 25% gap 3",
+	"reorder 0",
+};
+static const char *const no_impairment =
+	"delay 0 loss 0 gemodel_p 0 rate 0 limit 0 limit_bytes 0 duplicate 0 corrupt 0 "
+	"reorder 0";
+
+/* Of one direction, in words as above. A former hold may have frames in it still. */
+static void set_impairment(unsigned link, const char *direction, const char *settings)
+{
+	char text[256], words[512], *save = NULL;
+	bool is_name = true;
+	struct err err;
+	int r;
+
+	(void)snprintf(text, sizeof(text), "%s", settings);
+	(void)snprintf(words, sizeof(words), "name w%u", link);
+	for (char *at = strtok_r(text, " ", &save); at; at = strtok_r(NULL, " ", &save)) {
+		size_t used = strlen(words);
+
+		(void)snprintf(words + used, sizeof(words) - used, " %s%s%s",
+			is_name ? direction : "", is_name ? "." : "", at);
+		is_name = !is_name;
+	}
+	r = switch_ask(&proc, "LinkSet", words, &err);
+	if (r < 0 && r != -EBUSY)
+		fail_msg("LinkSet %s: %s", words, err.msg);
+}
+
+static void impair_link(unsigned link)
+{
+	const unsigned n = sizeof(impairments) / sizeof(impairments[0]);
+	const unsigned n_damages = sizeof(damages) / sizeof(damages[0]);
+	uint32_t kind = dice(link == DAMAGING ? n + n_damages : n);
+
+	if (!has_link[link])
+		return;
+	set_impairment(link, dice(2) ? "a_to_b" : "b_to_a",
+		kind < n ? impairments[kind] : damages[kind - n]);
+	counts.impaired++;
+}
+
 static void change_switch(void)
 {
 	switch (dice(4)) {
@@ -396,7 +462,8 @@ static void change_something(void)
 		change_bridged_port(&hosts[dice(FIRST_END)]);
 }
 
-/* One port comes or goes, one thing is configured otherwise, one guest does something. */
+/* One port comes or goes, one thing is configured otherwise, links are impaired in other ways, one
+ * guest does something. */
 static void tick(void)
 {
 	struct end_host *host = &hosts[N_FIXED + dice(N_ALL - N_FIXED)];
@@ -406,6 +473,8 @@ static void tick(void)
 	else
 		add_port(host);
 	change_something();
+	for (unsigned i = 0; i < N_LINKS; i++)
+		impair_link(i);
 	change_peer(&hosts[dice(N_FIXED)]);
 	if (end_host_fault())
 		fail_msg("%s", end_host_fault());
@@ -441,6 +510,33 @@ static void wait_until_heard(void)
 	}
 }
 
+/* What links hold leaves when it is due, and then there are none of them. */
+static void end_impairments(void)
+{
+	for (unsigned i = 0; i < N_LINKS; i++) {
+		char words[32];
+		struct ctl_link link;
+
+		if (!has_link[i])
+			continue;
+		set_impairment(i, "a_to_b", no_impairment);
+		set_impairment(i, "b_to_a", no_impairment);
+		(void)snprintf(words, sizeof(words), "name w%u", i);
+		for (unsigned tries = 0;; tries++) {
+			assert_int_equal(switch_rows(&proc, "LinkShow", words, &link), 1);
+			if (!link.held)
+				break;
+			if (tries >= WAIT_MS)
+				fail_msg("%llu frames stay held", (unsigned long long)link.held);
+			usleep(1000);
+		}
+		assert_int_equal(link.a_to_b.set & ~(CTL_BIT(ctl_impair, seed)), 0);
+		/* Its memory goes with the link at once, and otherwise within a second. */
+		must("LinkDel", "name w%u", i);
+		has_link[i] = false;
+	}
+}
+
 /* Every fixed port connected, enabled and where it belongs, every guest awake, no other port; then
  * everybody hears somebody. */
 static void calm_down(void)
@@ -462,6 +558,7 @@ static void calm_down(void)
 		enable_rings(&hosts[i], true);
 		switch_wait_port(&proc, hosts[i].name, CTL_CONN_RUNNING);
 	}
+	end_impairments();
 	for (unsigned i = 0; i < N_LINKS; i++) {
 		if (!has_link[i])
 			add_link(i);
@@ -593,14 +690,16 @@ static void check_frames(double seconds)
 		if (i < N_FIXED)
 			check_port(&hosts[i]);
 	}
-	print_message("%u ports added, %u removed, %u changes, %u guests; %llu frames (%.0f/s) + "
-		      "%llu copies = %llu delivered + %llu dropped\n",
-		counts.added, counts.removed, counts.changed, counts.peers,
+	print_message(
+		"%u ports added, %u removed, %u changes, %u impairments, %u guests; %llu frames "
+		"(%.0f/s) + %llu copies = %llu delivered + %llu dropped\n",
+		counts.added, counts.removed, counts.changed, counts.impaired, counts.peers,
 		(unsigned long long)sum.rx_frames, (double)sum.rx_frames / seconds,
 		(unsigned long long)sum.copies, (unsigned long long)sum.tx_frames,
 		(unsigned long long)sum.dropped);
 	assert_int_equal(sum.rx_frames, sent);
 	assert_int_equal(sum.tx_frames, got);
+	assert_int_equal(sum.held, 0);
 	assert_int_equal(sum.rx_frames + sum.copies, sum.tx_frames + sum.dropped);
 	for (unsigned i = 0; i < N_FIXED; i++) {
 		if (!hosts[i].n_sent || !hosts[i].n_got)
@@ -670,6 +769,7 @@ static void make_switch(unsigned workers)
 	for (unsigned i = 0; i < N_ALL; i++) {
 		pthread_mutex_init(&hosts[i].lock, NULL);
 		hosts[i].id = (uint8_t)i;
+		hosts[i].hears_anything = i >= FIRST_END + 2 * DAMAGING && i < N_FIXED;
 		(void)snprintf(hosts[i].name, sizeof(hosts[i].name), "s%u", i);
 		if (i < N_FIXED)
 			add_port(&hosts[i]);
