@@ -7,9 +7,9 @@
  * where copies are the frames that a flood, a software segmentation or an impairment added, and
  * held ones are in nobody's queue for a while until they are released and go on (hold.h). Two
  * things are no worker's, and control adds them so that the sum holds: what the host's kernel
- * dropped on the way to a port, to rx_frames and drops[RX_HOST_FULL] (port_missed()), for a frame in is one
- * that was sent to the port; and what was held when its link or port went, to released and
- * drops[TX_DISCARDED] or drops[RX_DISCARDED].
+ * dropped on the way to a port, to rx_frames and drops[RX_HOST_FULL] (port_missed()), for a frame
+ * in is one that was sent to the port; and what was held when its link or port went, to released
+ * and drops[TX_DISCARDED] or drops[RX_DISCARDED].
  */
 #ifndef WEFT_VSWITCH_DATAPATH_COUNTERS_H
 #define WEFT_VSWITCH_DATAPATH_COUNTERS_H
