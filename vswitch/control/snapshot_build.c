@@ -148,6 +148,22 @@ static void build_bridges(struct snapshot *s, const struct snapshot_input *input
 	}
 }
 
+/* What is held comes first, the last that frames reach before the others: when that is empty, what
+ * comes need not be held. */
+static struct dp_rx *add_holds(const struct snapshot *s, struct dp_rx *next, uint16_t n_workers,
+	uint16_t worker)
+{
+	for (unsigned is_ingress = 0; is_ingress < 2; is_ingress++) {
+		for (unsigned i = s->n_holds; i-- > 0;) {
+			const struct dp_rx *rx = &s->holds[i];
+
+			if (rx->is_egress != is_ingress && rx->port_id % n_workers == worker)
+				*next++ = *rx;
+		}
+	}
+	return next;
+}
+
 static void build_workers(struct snapshot *s, const struct snapshot_input *input)
 {
 	struct dp_rx *next = s->rx;
@@ -156,11 +172,7 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 		const uint16_t *worker = input->ring_workers;
 
 		s->dp.workers[w].rx = next;
-		/* First what is held: when that is empty, what comes need not be held. */
-		for (unsigned i = 0; i < s->n_holds; i++) {
-			if (s->holds[i].port_id % input->n_workers == w)
-				*next++ = s->holds[i];
-		}
+		next = add_holds(s, next, input->n_workers, w);
 		for (uint16_t id = 0; id < s->dp.n_ports; id++) {
 			const struct port_queues *qs = input->queues[id];
 

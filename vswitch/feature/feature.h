@@ -19,6 +19,11 @@
 /** Of one feature, at one port in one direction. */
 #define FEATURE_MAX_HOLDS 2
 
+/** Memory for held frames, of all features. */
+struct hold_budget {
+	uint64_t bytes, used;
+};
+
 /** What a feature has in the way of a port's frames in one direction. */
 struct feature_part {
 	struct stage stage;
@@ -29,9 +34,9 @@ struct feature_part {
 
 struct feature {
 	const char *name;
-	/** Its state, for the whole switch; NULL: no memory. Frames that it holds take no more than
-	 *  hold_budget bytes. */
-	void *(*create)(uint64_t hold_budget);
+	/** Its state, for the whole switch; NULL: no memory. What it holds is accounted for in
+	 *  budget (borrowed). */
+	void *(*create)(struct hold_budget *budget);
 	void (*destroy)(void *state);
 	/** False: nothing stands there. */
 	bool (*part)(const void *state, uint16_t port_id, bool is_egress, struct feature_part *ret);

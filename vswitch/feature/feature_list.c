@@ -11,9 +11,9 @@ const struct feature *const features[N_FEATURES] = {
 
 int features_create(struct feature_states *states, uint64_t hold_budget)
 {
-	*states = (struct feature_states){0};
+	*states = (struct feature_states){.budget = {.bytes = hold_budget}};
 	for (unsigned i = 0; i < N_FEATURES; i++) {
-		states->of[i] = features[i]->create(hold_budget);
+		states->of[i] = features[i]->create(&states->budget);
 		if (!states->of[i]) {
 			features_destroy(states);
 			return -ENOMEM;

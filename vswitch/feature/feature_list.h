@@ -20,9 +20,10 @@ extern const struct feature *const features[N_FEATURES];
 
 struct feature_states {
 	void *of[N_FEATURES];
+	struct hold_budget budget;
 };
 
-/** 0 or -ENOMEM. */
+/** 0 or -ENOMEM. states stays where it is. Held frames take no more than hold_budget bytes. */
 int features_create(struct feature_states *states, uint64_t hold_budget);
 void features_destroy(struct feature_states *states);
 void features_published(struct feature_states *states);

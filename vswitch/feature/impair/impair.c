@@ -29,7 +29,7 @@ struct impair_way {
 };
 
 struct impairments {
-	uint64_t budget, used; /* bytes for held frames */
+	struct hold_budget *budget;
 	struct impair_way *ways[DP_MAX_PORTS][2];
 	uint64_t discarded[DP_MAX_PORTS][2];
 	struct impair_way *gone;
@@ -60,6 +60,11 @@ static uint64_t wanted_size(const struct ctl_impair *s, bool *ret_may_shrink)
 	return guess < IMPAIR_MAX_GUESS ? guess : IMPAIR_MAX_GUESS;
 }
 
+static uint64_t bytes_left(const struct impairments *all)
+{
+	return all->budget->bytes - all->budget->used;
+}
+
 static int refuse_size(const struct impairments *all, const struct ctl_impair *s, uint64_t size,
 	struct err *err)
 {
@@ -71,8 +76,8 @@ static int refuse_size(const struct impairments *all, const struct ctl_impair *s
 			       : "rate",
 		"held frames need %s of memory, and %s of %s are left",
 		measure_format(MEASURE_SIZE, size, need),
-		measure_format(MEASURE_SIZE, all->budget - all->used, left),
-		measure_format(MEASURE_SIZE, all->budget, budget));
+		measure_format(MEASURE_SIZE, bytes_left(all), left),
+		measure_format(MEASURE_SIZE, all->budget->bytes, budget));
 	err_hint(err, "lower delay, rate or limit-bytes, or give the switch more by "
 		      "--hold-memory");
 	return -ENOSPC;
@@ -92,7 +97,7 @@ static int get_hold(struct impairments *all, const struct impair_way *way,
 {
 	bool may_shrink;
 	uint64_t wanted = hold_footprint(wanted_size(s, &may_shrink)), size = wanted;
-	uint64_t left = all->budget - all->used, has = way ? way->hold->size : 0;
+	uint64_t left = bytes_left(all), has = way ? way->hold->size : 0;
 	bool is_busy = way && way->former && hold_n_frames(way->former);
 	int r;
 
@@ -112,7 +117,7 @@ static int get_hold(struct impairments *all, const struct impair_way *way,
 	r = hold_create(size, ret_hold);
 	if (r < 0)
 		return err_set(err, r, "held frames: no memory");
-	all->used += size;
+	all->budget->used += size;
 	return 0;
 }
 
@@ -129,7 +134,7 @@ static void free_hold(struct impairments *all, struct hold *hold, uint64_t *disc
 	if (!hold)
 		return;
 	*discarded += hold_n_frames(hold);
-	all->used -= hold->size;
+	all->budget->used -= hold->size;
 	hold_destroy(hold);
 }
 
@@ -185,7 +190,7 @@ void impair_abort(void *state, struct impair_change *change)
 	struct impairments *all = state;
 
 	if (change->hold)
-		all->used -= change->hold->size;
+		all->budget->used -= change->hold->size;
 	free(change->way);
 	free(change->stage);
 	free(change->line);
@@ -294,12 +299,12 @@ uint64_t impair_n_held(const void *state, uint16_t port_id, bool is_egress)
 
 /* ---- The feature ----------------------------------------------------------------------------- */
 
-static void *create(uint64_t hold_budget)
+static void *create(struct hold_budget *budget)
 {
 	struct impairments *all = calloc(1, sizeof(*all));
 
 	if (all)
-		all->budget = hold_budget;
+		all->budget = budget;
 	return all;
 }
 

@@ -59,9 +59,11 @@ static unsigned n_holds(void)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < snapshot->workers[0].n_rx; i++) {
-		bool is_hold = snapshot->workers[0].rx[i].resume != NULL;
+		const struct dp_rx *rx = &snapshot->workers[0].rx[i];
+		bool is_hold = rx->resume != NULL;
 
 		assert_true(!is_hold || n == i);
+		assert_true(!is_hold || !i || rx[-1].is_egress >= rx->is_egress);
 		n += is_hold;
 	}
 	return n;
@@ -188,6 +190,21 @@ static void what_is_refused_changes_nothing(void **state)
 	must("LinkAdd", "name w a p b q a_to_b.limit_bytes 32M b_to_a.limit_bytes 32M");
 }
 
+/* Its links and ports take from the same memory. */
+static void all_of_a_switch_stays_within_its_memory(void **state)
+{
+	struct err err;
+
+	two_ends();
+	must("LinkAdd", "name w a p b q a_to_b.limit_bytes 32M");
+	assert_int_equal(ask("PortSet", "name p in.limit_bytes 64M", &err), -ENOSPC);
+	assert_string_equal(err.msg, "port 'p': in: held frames need 64M of memory, and 32M of "
+				     "64M are left");
+	must("PortSet", "name p in.limit_bytes 32M");
+	must("LinkDel", "name w");
+	must("PortSet", "name q out.limit_bytes 32M");
+}
+
 static void impairments_come_back(void **state)
 {
 	struct ctl_link before;
@@ -285,6 +302,7 @@ int main(void)
 		TEST(only_what_is_named_changes),
 		TEST(what_means_the_same_changes_nothing),
 		TEST(what_is_refused_changes_nothing),
+		TEST(all_of_a_switch_stays_within_its_memory),
 		TEST(impairments_come_back),
 		TEST(what_a_link_held_is_counted),
 		TEST(events_tell_what_changes_of_an_impairment),

@@ -84,18 +84,20 @@ static void refuse(unsigned at)
 /* ---- Helpers --------------------------------------------------------------------------------- */
 
 static void *all; /* impairments */
+static struct hold_budget budget;
 
 static int set_up(void **state)
 {
 	refuse(0);
-	all = impair_feature.create(BUDGET);
+	budget = (struct hold_budget){.bytes = BUDGET};
+	all = impair_feature.create(&budget);
 	return all ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
 	impair_feature.destroy(all);
-	return n_maps == 0 ? 0 : -1;
+	return n_maps == 0 && budget.used == 0 ? 0 : -1;
 }
 
 static struct ctl_impair with_memory(uint64_t bytes)
