@@ -475,11 +475,15 @@ static void age(void *ctx)
 static void on_tick(void *ctx)
 {
 	struct vswitch *sw = ctx;
+	bool has_changed;
 
 	/* A sweep that takes longer than a second goes on instead. */
 	if (!sw->fdbs.is_ageing)
 		age(sw);
-	if (features_tick(&sw->features) | worker_ctl_tick(sw->workers, ev_now_ns()))
+	/* Both have their turn. */
+	has_changed = features_tick(&sw->features);
+	has_changed |= worker_ctl_tick(sw->workers, ev_now_ns());
+	if (has_changed)
 		publish(sw);
 	sw->n_ticks++;
 	if (!sw->state)
