@@ -190,6 +190,8 @@ CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 	F(T, MSG, in, OPT, 0, 0, ctl_impair, "impairment of what the switch gets from the port")  \
 	F(T, MSG, out, OPT, 0, 0, ctl_impair, "impairment of what the port gets")                 \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                    \
+	F(T, BOOL, replace, ASK, 0, 1, "",                                                        \
+		"of an impairment that is set, what it does not name goes to its default")        \
 	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "link that it is an end of")                   \
 	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest",                       \
 		CTL_COLUMN(4, "CARRIER", BRIEF))                                                  \

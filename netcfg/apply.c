@@ -274,6 +274,9 @@ static int set_port(const struct applier *a, const struct ctl_port *port, struct
 	struct ctl_port request = *port;
 
 	request.set &= ~ctl_fields(&ctl_port_schema, CTL_ACCESS_NEW);
+	CTL_MARK(&request, ctl_port, in);
+	CTL_MARK(&request, ctl_port, out);
+	CTL_SET(&request, ctl_port, replace, true);
 	return call(a, "PortSet", &request, err);
 }
 

@@ -9,6 +9,11 @@
 
 #define MORE "..."
 
+struct ctl_link impairment_of_port(const struct ctl_port *port)
+{
+	return (struct ctl_link){.a_to_b = port->in, .b_to_a = port->out};
+}
+
 static const char *value_of(const struct ctl_impair *way, unsigned i, char buf[CTL_VALUE_SIZE])
 {
 	const struct ctl_field *field = &ctl_impair_schema.fields[i];

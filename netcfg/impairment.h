@@ -6,6 +6,9 @@
 
 #include <stddef.h>
 
+/** A port on a bridge as the link that people see, of which the bridge is b. */
+struct ctl_link impairment_of_port(const struct ctl_port *port);
+
 /**
  * Delay (with jitter), loss and rate, "..." for what is more: "20ms+-2ms 1% 10mbit". Both
  * directions, a to b first, where they differ: "20ms 1% / -". "-" = none. Returns buf.

@@ -218,29 +218,41 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 {
 	const struct ctl_port *old = state_find_port(p->actual, port->name);
 	struct plan_op *op;
-	char from[90], to[190];
+	const struct ctl_link is = impairment_of_port(port);
+	struct ctl_link was;
+	char from[90], to[190], impaired[sizeof(op->text)];
+	const char *comma;
 	enum plan_cost cost = PLAN_LIVE;
 
 	if (!old || is_replaced(p, port->name)) {
 		describe_new_port(port, to, sizeof(to));
-		op = add(p, PLAN_PORT_ADD, PLAN_LIVE, port->name, "%s", to);
+		impairment_change(NULL, &is, impaired, sizeof(impaired));
+		op = add(p, PLAN_PORT_ADD, PLAN_LIVE, port->name, "%s%s%s", to,
+			impaired[0] ? ", " : "", impaired);
 		if (op) {
 			op->to.port = *port;
 			op->quiet = !port->bridge[0] && state_is_nic_port(port);
 		}
 		return;
 	}
+	was = impairment_of_port(old);
 	describe_port(port, to, 90);
 	if (state_same_port(old, port))
 		return;
 	describe_port(old, from, sizeof(from));
+	impairment_change(&was, &is, impaired, sizeof(impaired));
+	comma = impaired[0] ? ", " : "";
 	/* A link's end that was on a bridge: its line is that of the link. */
 	if (old->enabled != port->enabled || !old->bridge[0] != !port->bridge[0])
 		cost = PLAN_CARRIER;
 	if (CTL_HAS(port, ctl_port, mtu) && old->mtu != port->mtu && !strcmp(from, to))
-		op = add(p, PLAN_PORT_SET, cost, port->name, "mtu %u -> %u", old->mtu, port->mtu);
+		op = add(p, PLAN_PORT_SET, cost, port->name, "mtu %u -> %u%s%s", old->mtu,
+			port->mtu, comma, impaired);
+	else if (impaired[0] && !strcmp(from, to))
+		op = add(p, PLAN_PORT_SET, cost, port->name, "%s", impaired);
 	else
-		op = add(p, PLAN_PORT_SET, cost, port->name, "%s -> %s", from, to);
+		op = add(p, PLAN_PORT_SET, cost, port->name, "%s -> %s%s%s", from, to, comma,
+			impaired);
 	if (op)
 		op->to.port = *port;
 }

@@ -223,6 +223,11 @@ json_t *show_attachment_json(const struct ctl_port *port)
 	if (row)
 		json_object_set_new(row, "vlans",
 			json_string(show_port_vlans(port, vlans, sizeof(vlans))));
+	/* As of a link whose end b is the bridge. */
+	if (row && CTL_HAS(port, ctl_port, in))
+		json_object_set_new(row, "a_to_b", show_msg(&ctl_impair_schema, &port->in));
+	if (row && CTL_HAS(port, ctl_port, out))
+		json_object_set_new(row, "b_to_a", show_msg(&ctl_impair_schema, &port->out));
 	return row;
 }
 
@@ -301,11 +306,13 @@ static int port_link_row(void *ctx, const void *row)
 static int attachment_row(void *ctx, const void *row)
 {
 	const struct ctl_port *port = row;
-	char ends[160];
+	const struct ctl_link link = impairment_of_port(port);
+	char ends[160], impair[80];
 	const char *texts[ARRAY_LEN(link_columns)] = {NULL};
 
 	if (!port->bridge[0])
 		return 0;
+	texts[5] = impairment_brief(&link, impair, sizeof(impair));
 	(void)snprintf(ends, sizeof(ends), "%s -- %s", port->name, port->bridge);
 	texts[0] = ends;
 	texts[1] = state_word(port->enabled || !CTL_HAS(port, ctl_port, enabled), port->carrier);

@@ -239,6 +239,9 @@ static void attach(const struct topo *topo, const struct topo_link *link, struct
 {
 	CTL_SET_STR(port, ctl_port, bridge, topo->bridges[link->bridge].name);
 	CTL_SET(port, ctl_port, enabled, link->enabled);
+	CTL_SET(port, ctl_port, in, link->a_to_b);
+	CTL_SET(port, ctl_port, out, link->b_to_a);
+	ctl_trim(&ctl_port_schema, port);
 	CTL_SET(port, ctl_port, vlan_mode, link->vlan_mode);
 	if (link->vlan_mode == CTL_VLAN_ACCESS) {
 		CTL_SET(port, ctl_port, tag, link->tag);
@@ -346,9 +349,12 @@ bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *want
 	return is_kept(&ctl_bridge_schema, a, wanted);
 }
 
+/* What a port or link does to frames is what the file says, and nothing else. */
 bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted)
 {
-	return is_kept(&ctl_port_schema, a, wanted);
+	return is_kept(&ctl_port_schema, a, wanted) &&
+	       !ctl_find_difference(&ctl_port_schema, a, wanted,
+		       CTL_BIT(ctl_port, in) | CTL_BIT(ctl_port, out));
 }
 
 bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)
@@ -371,7 +377,6 @@ bool state_is_nic_port(const struct ctl_port *port)
 	return strchr(port->name, ':') != NULL;
 }
 
-/* What a link does to frames is what the file says, and nothing else. */
 bool state_same_link(const struct ctl_link *a, const struct ctl_link *wanted)
 {
 	return !ctl_find_change(&ctl_link_schema, a, wanted,

@@ -105,7 +105,7 @@ struct topo_link {
 	uint32_t vlan_mode; /* enum ctl_vlan_mode */
 	uint16_t tag, native;
 	struct vlan_set trunks;
-	struct ctl_impair a_to_b, b_to_a; /* joins_ports only; trimmed */
+	struct ctl_impair a_to_b, b_to_a; /* trimmed */
 	struct diag_mark mark;
 };
 

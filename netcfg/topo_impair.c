@@ -43,17 +43,3 @@ void topo_impair_check(struct topo_reader *reader, const struct yaml_value *link
 				"%s", err.hint);
 	}
 }
-
-void topo_impair_refuse(struct topo_reader *reader, const struct yaml_value *link)
-{
-	struct topo_field field;
-
-	for (const struct yaml_value *v = link->first; v; v = v->next) {
-		if (!topo_schema_find(&topo_link_schema, v->key->text, &field) || !field.of)
-			continue;
-		diag_hint(diag_add(reader->diag, v->key->mark, DIAG_NOT_SUPPORTED,
-				  "\"%s\": a link to a bridge cannot be impaired yet", field.name),
-			"the switch impairs links of two interfaces or ports: [r1:eth1, r2:eth1]");
-		return;
-	}
-}

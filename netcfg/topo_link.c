@@ -340,8 +340,9 @@ static struct topo_end plug_in(struct topo *topo, const struct end *end, uint32_
 	return (struct topo_end){.node = (unsigned)end->node, .nic = end->nic};
 }
 
+/* is_turned: b stands first in the file. */
 static void add_link(struct topo_reader *reader, const struct yaml_value *value,
-	const struct topo_link_spec *spec, struct end a, struct end b)
+	const struct topo_link_spec *spec, struct end a, struct end b, bool is_turned)
 {
 	struct topo *topo = reader->topo;
 	struct topo_link *link = &topo->links[topo->n_links];
@@ -351,12 +352,12 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 		.enabled = !has(spec, "enabled") || spec->enabled,
 		.mtu = (uint32_t)spec->mtu,
 		.mtu_mark = mtu ? mtu->mark : value->mark};
+	link->a_to_b = is_turned ? spec->conf.b_to_a : spec->conf.a_to_b;
+	link->b_to_a = is_turned ? spec->conf.a_to_b : spec->conf.b_to_a;
 	link->a = plug_in(topo, &a, link->mtu);
 	link->joins_ports = !is_bridge(&b);
 	if (link->joins_ports) {
 		link->b = plug_in(topo, &b, link->mtu);
-		link->a_to_b = spec->conf.a_to_b;
-		link->b_to_a = spec->conf.b_to_a;
 		if (!check_no_vlans(reader, value, spec))
 			return;
 	} else {
@@ -385,8 +386,7 @@ static bool check_mode(struct topo_reader *reader, const struct yaml_value *valu
 			    : "is link, but one end is a bridge");
 }
 
-/* true: it is one of two ports. */
-static bool read_cable(struct topo_reader *reader, const struct yaml_value *value,
+static void read_cable(struct topo_reader *reader, const struct yaml_value *value,
 	const struct topo_link_spec *spec)
 {
 	const struct yaml_value *ends = spec->endpoints, *first = ends->first, *second;
@@ -397,35 +397,32 @@ static bool read_cable(struct topo_reader *reader, const struct yaml_value *valu
 		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS,
 				  "a link has two endpoints, not %u", ends->n),
 			"write [r1:eth1, r2:eth1] or [r1:eth1, br0]");
-		return false;
+		return;
 	}
 	second = first->next;
 	ok_a = read_end(reader, first, &a);
 	ok_b = read_end(reader, second, &b);
 	if (!ok_a || !ok_b)
-		return false;
+		return;
 	if (is_bridge(&a) && is_bridge(&b)) {
 		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS,
 				  "both ends are bridges"),
 			"one end must be an interface of a node, or a port");
-		return false;
+		return;
 	}
 	if (!is_bridge(&a) && a.node == b.node && a.nic == b.nic && a.port == b.port) {
 		diag_add(reader->diag, second->mark, DIAG_LINK_ENDS, "both ends are %s",
 			second->text);
-		return false;
+		return;
 	}
 	ok_a = take_end(reader, &a, first->mark);
 	ok_b = take_end(reader, &b, second->mark);
 	if (!ok_a || !ok_b || !check_mode(reader, value, spec, !is_bridge(&a) && !is_bridge(&b)))
-		return false;
-	if (is_bridge(&a) || is_bridge(&b))
-		topo_impair_refuse(reader, value);
+		return;
 	if (is_bridge(&a))
-		add_link(reader, value, spec, b, a);
+		add_link(reader, value, spec, b, a, true);
 	else
-		add_link(reader, value, spec, a, b);
-	return !is_bridge(&a) && !is_bridge(&b);
+		add_link(reader, value, spec, a, b, false);
 }
 
 /* Meshes: every node of a set with every one of the others, or of two sets across. */
@@ -461,7 +458,7 @@ static bool mesh_pair(struct topo_reader *reader, const struct yaml_value *value
 	b.nic = (unsigned)nic_b;
 	(void)take_end(reader, &a, value->mark);
 	(void)take_end(reader, &b, value->mark);
-	add_link(reader, value, spec, a, b);
+	add_link(reader, value, spec, a, b, false);
 	return true;
 }
 
@@ -559,7 +556,7 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 	struct diag quiet = {.file = ""};
 	struct topo_link_spec spec = {0};
 	unsigned errors = reader->diag->n;
-	bool has_ends, has_mesh, joins_ports = false;
+	bool has_ends, has_mesh;
 
 	if (value->kind != YAML_MAP) {
 		if (!meshes)
@@ -583,15 +580,13 @@ static void read_link(struct topo_reader *reader, const struct yaml_value *value
 		diag_add(reader->diag, spec.mesh->key ? spec.mesh->key->mark : value->mark,
 			DIAG_VALUE, "a link has \"endpoints\" or \"mesh\", not both");
 	else if (has_ends)
-		joins_ports = read_cable(reader, value, &spec);
-	else if (has_mesh)
-		joins_ports = true;
-	else if (reader->diag->n == errors)
+		read_cable(reader, value, &spec);
+	else if (!has_mesh && reader->diag->n == errors)
 		diag_hint(diag_add(reader->diag, value->mark, DIAG_MISSING_KEY,
 				  "link has no \"endpoints\""),
 			"write endpoints: [r1:eth1, br0]");
 	/* What a setting lacks may be one that has its error. */
-	if (joins_ports && reader->diag->n == errors)
+	if (reader->diag->n == errors)
 		topo_impair_check(reader, value, &spec.conf);
 }
 

@@ -62,13 +62,11 @@ void topo_read_links(struct topo_reader *reader, const struct yaml_value *links)
 /**
  * What links do to frames: topo_impair.c. What a link says goes before what the defaults do; what
  * these say about something that it turns off is off, too. Two that do not fit together are an
- * error, and so is what stands at a link that cannot have it: not what is in the defaults, which is
- * meant for those that can.
+ * error.
  */
 void topo_impair_inherit(struct topo_link_spec *spec, const struct topo_link_spec *defaults);
 void topo_impair_check(struct topo_reader *reader, const struct yaml_value *link,
 	const struct ctl_link *conf);
-void topo_impair_refuse(struct topo_reader *reader, const struct yaml_value *link);
 
 /**
  * Addresses of guests, told to them as kernel arguments: topo_addr.c; after links, which say where

@@ -84,6 +84,20 @@ echo 'nme: x' >"$T/wrong.yaml"
 fails_with 'nor does one that is wrong' 2 'wrong.yaml:1:' netcfg -f "$T/wrong.yaml" port show
 expect 'nothing changed' lab plan --exit-code
 
+# An impairment of a link to a bridge is its port's.
+lab_file 192.0.2.1/24 ', delay: 30ms, b-to-a: { loss: 100% }'
+fails_with 'an impairment is planned' 3 'live +delay none -> 30ms, b-to-a loss none -> 100%' lab plan --exit-code
+expect 'and set' lab apply
+refuse 'nothing comes back' reaches_blue
+expect 'the link tells why' eval '[[ $(netcfg --no-header --columns IMPAIR link show host0) == "30ms / 30ms 100%" ]]'
+expect 'then there is nothing to do' lab plan --exit-code
+expect 'somebody sets another by hand' netcfg port set host0 out loss 0 in seed 3
+fails_with 'the plan has it' 3 'b-to-a loss none -> 100%, a-to-b seed 3 -> none' lab plan --exit-code
+lab_file 192.0.2.1/24 ''
+expect 'it goes' lab apply
+expect 'then there is nothing to do' lab plan --exit-code
+expect 'and frames pass' within 20 reaches_blue
+
 lab_file 192.0.2.1/24 ', access-vlan: 10'
 expect 'a VLAN is set' lab apply
 refuse 'nothing passes between VLANs' reaches_blue

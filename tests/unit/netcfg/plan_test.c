@@ -432,6 +432,8 @@ static void changes_say_from_what_to_what(void **state)
 	HEAD "nodes:\n  h1: {}\n  h2: {}\nlinks:\n  - { endpoints: [h1:eth1, h2:eth1]" impairment \
 	     " }\n"
 
+#define AT_BRIDGE(impairment) TWO "  - { endpoints: [h1:eth1, br0]" impairment " }\n"
+
 /* An impairment changes live, and is what the file says, no more. */
 static void impairments_change_live(void **state)
 {
@@ -443,6 +445,16 @@ static void impairments_change_live(void **state)
 	check_change(NEXT(", gemodel-p: 1%, gemodel-r: 5%"), NEXT(", gemodel-p: 1%"), PLAN_LIVE, 1);
 	check_change(NEXT(", delay: 20ms"), NEXT(""), PLAN_LIVE, 1);
 	check_change(NEXT(", delay: 20ms"), NEXT(", enabled: false"), PLAN_CARRIER, 1);
+
+	/* The same of a link to a bridge, where the port has it. */
+	check_change(AT_BRIDGE(""), AT_BRIDGE(", delay: 20ms"), PLAN_LIVE, 1);
+	check_change(AT_BRIDGE(", delay: 20ms"), AT_BRIDGE(""), PLAN_LIVE, 1);
+	check_change(AT_BRIDGE(", delay: 20ms"), AT_BRIDGE(", delay: 20ms"), PLAN_LIVE, 0);
+	check_change(AT_BRIDGE(", delay: 20ms, seed: 3"), AT_BRIDGE(", delay: 20ms"), PLAN_LIVE, 1);
+	check_text(AT_BRIDGE(", delay: 20ms"), AT_BRIDGE(", delay: 20ms, a-to-b: { loss: 1% }"),
+		"a-to-b loss none -> 1%");
+	check_text(AT_BRIDGE(""), AT_BRIDGE(", delay: 20ms, access-vlan: 10"),
+		"br0 trunk all -> br0 access 10, delay none -> 20ms");
 
 	check_text(NEXT(", delay: 20ms"), NEXT(", delay: 50ms, b-to-a: { loss: 1% }"),
 		"delay 20ms -> 50ms, b-to-a loss none -> 1%");

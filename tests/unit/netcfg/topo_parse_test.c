@@ -192,7 +192,7 @@ static void impairments_resolve(void **state)
 		"  - { endpoints: [r1:eth4, r2:eth4], loss: 1%, delay: 7ms, b-to-a: { delay: 9ms } "
 		"}\n"
 		"  - { endpoints: [r1:eth5, r2:eth5], delay: 0, rate: 0 }\n"
-		"  - { endpoints: [r3:eth5, br0] }\n"
+		"  - { endpoints: [br0, r3:eth5], jitter: 0 }\n"
 		"  - { mesh: [r1..3], jitter: 0, b-to-a: { rate: 2mbit } }\n";
 	struct diag diag = {.file = "t", .text = text, .size = sizeof(text) - 1};
 	struct topo topo;
@@ -207,7 +207,8 @@ static void impairments_resolve(void **state)
 	check_way(&topo.links[1].b_to_a, "delay 9ms jitter 1ms distribution normal loss 1%");
 	check_way(&topo.links[2].a_to_b, "");
 	check_way(&topo.links[2].b_to_a, "");
-	check_way(&topo.links[3].a_to_b, "");
+	check_way(&topo.links[3].a_to_b, "delay 5ms"); /* to the bridge, b in the file */
+	check_way(&topo.links[3].b_to_a, "delay 5ms rate 1mbit");
 	for (unsigned i = 4; i < 7; i++) {
 		check_way(&topo.links[i].a_to_b, "delay 5ms rate 1mbit");
 		check_way(&topo.links[i].b_to_a, "delay 5ms rate 2mbit");

@@ -168,7 +168,7 @@ static int check_loss(const struct impair_settings *s, struct err *err)
 	bool is_state = s->loss_model == IMPAIR_LOSS_STATE;
 	const struct named_share shares[] = {
 		{"loss", s->loss.share_ppb, "loss random", is_random},
-		{"loss-correlation", s->loss.correlation_ppb, "loss random", is_random},
+		{"loss-correlation", s->loss.correlation_ppb, "loss", is_random},
 		{"gemodel-p", s->gemodel.p_ppb, "gemodel-p", is_gemodel},
 		{"gemodel-r", s->gemodel.r_ppb, "gemodel-p", is_gemodel},
 		{"gemodel-1h", s->gemodel.bad_loss_ppb, "gemodel-p", is_gemodel},

@@ -366,6 +366,16 @@ static void impairments_change_where_they_are_named(void **state)
 	CTL_MARK(&req, ctl_port, in);
 	assert_int_equal(port_conf_set(&f->model, port, &req, &conf, &err), 0);
 	assert_int_equal(conf.in.set, UINT64_C(1) << ctl_impair__loss);
+	model_port_set(&f->model, port, &conf);
+
+	/* Or is all that there is. */
+	req = (struct ctl_port){0};
+	CTL_SET(&req.in, ctl_impair, seed, 3);
+	CTL_MARK(&req, ctl_port, in);
+	CTL_SET(&req, ctl_port, replace, true);
+	assert_int_equal(port_conf_set(&f->model, port, &req, &conf, &err), 0);
+	assert_int_equal(conf.in.set, UINT64_C(1) << ctl_impair__seed);
+	assert_false(CTL_HAS(&conf, ctl_port, replace));
 }
 
 static void moving_a_port_counts_on_both_bridges(void **state)
