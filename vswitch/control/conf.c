@@ -3,6 +3,7 @@
 #include "ctl_codec.h"
 #include "ctl_field.h"
 #include "ctl_field_priv.h"
+#include "feature/impair/impair_check.h"
 #include "str.h"
 
 #include <errno.h>
@@ -56,6 +57,26 @@ int conf_check_change(const struct ctl_struct *schema, const void *old, const vo
 		"%s '%s': its %s cannot change while it exists", kind, name, fixed->name);
 	err_hint(err, "delete the %s and add it again", kind);
 	return -EINVAL;
+}
+
+int conf_change(const struct ctl_struct *schema, const void *old, const void *req, uint64_t mask,
+	const char *kind, const char *name, void *ret_conf, struct err *err)
+{
+	const struct ctl_field *replace = ctl_field_find(schema, "replace");
+	int r;
+
+	/* How it is meant is no setting. */
+	memcpy(ret_conf, req, schema->size);
+	*(uint64_t *)ret_conf &= ~(UINT64_C(1) << replace->idx);
+	r = conf_check_change(schema, old, ret_conf, kind, name, err);
+	if (r < 0)
+		return r;
+	memcpy(ret_conf, old, schema->size);
+	if (*(const bool *)ctl_field_at_const(replace, req))
+		ctl_clear_within(schema, ret_conf, req);
+	ctl_merge(schema, ret_conf, req, mask);
+	impair_trim(schema, ret_conf, req);
+	return 0;
 }
 
 /* Of one field, "-" for one that is absent. */

@@ -25,6 +25,14 @@ int conf_check_new(const struct ctl_struct *schema, const void *req, const char 
 int conf_check_change(const struct ctl_struct *schema, const void *old, const void *req,
 	const char *kind, const char *name, struct err *err);
 
+/**
+ * The settings of an object after req, a LinkSet or a PortSet: those of old, with what req has of
+ * the fields of mask; of impairments that it replaces, nothing else. Then conf_check_change() has
+ * passed. ret_conf is neither of both. returns 0 or -EINVAL
+ */
+int conf_change(const struct ctl_struct *schema, const void *old, const void *req, uint64_t mask,
+	const char *kind, const char *name, void *ret_conf, struct err *err);
+
 /** What a change from old to conf changes: "tag 10 -> 20, a_to_b.delay 1ms -> 2ms"; what a value
  *  was not given before, or is no more, is "-". Cut where it does not fit. Returns buf. */
 const char *conf_format_change(const struct ctl_struct *schema, const void *old, const void *conf,

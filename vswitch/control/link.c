@@ -87,19 +87,10 @@ int link_conf_set(const struct model_link *link, const struct ctl_link *req,
 	struct ctl_link *ret_conf, struct err *err)
 {
 	const struct model_port *ends[2] = {link->ends[0], link->ends[1]};
-	struct ctl_link what = *req;
-	int r;
+	int r = conf_change(&ctl_link_schema, &link->conf, req,
+		ctl_fields(&ctl_link_schema, CTL_ACCESS_OPT), "link", req->name, ret_conf, err);
 
-	CTL_UNMARK(&what, ctl_link, replace);
-	r = conf_check_change(&ctl_link_schema, &link->conf, &what, "link", req->name, err);
-	if (r < 0)
-		return r;
-	*ret_conf = link->conf;
-	if (req->replace)
-		ctl_clear_within(&ctl_link_schema, ret_conf, req);
-	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_OPT));
-	impair_trim(&ctl_link_schema, ret_conf, req);
-	return check_mtu(ret_conf, ends, err);
+	return r < 0 ? r : check_mtu(ret_conf, ends, err);
 }
 
 uint32_t link_mtu(const struct model_link *link)

@@ -312,19 +312,12 @@ static int check_link_end(const struct model_port *port, const struct ctl_port *
 int port_conf_set(const struct model *model, const struct model_port *port,
 	const struct ctl_port *req, struct ctl_port *ret_conf, struct err *err)
 {
-	struct ctl_port what = *req;
-	int r;
+	int r = conf_change(&ctl_port_schema, &port->conf, req,
+		ctl_fields(&ctl_port_schema, CTL_ACCESS_OPT) & ~VLAN_ROLE, "port", req->name,
+		ret_conf, err);
 
-	CTL_UNMARK(&what, ctl_port, replace);
-	r = conf_check_change(&ctl_port_schema, &port->conf, &what, "port", req->name, err);
 	if (r < 0)
 		return r;
-	*ret_conf = port->conf;
-	if (req->replace)
-		ctl_clear_within(&ctl_port_schema, ret_conf, req);
-	ctl_merge(&ctl_port_schema, ret_conf, req,
-		ctl_fields(&ctl_port_schema, CTL_ACCESS_OPT) & ~VLAN_ROLE);
-	impair_trim(&ctl_port_schema, ret_conf, req);
 	r = check_bridge(model, ret_conf, err);
 	if (r == 0)
 		r = apply_vlan_role(ret_conf, req, err);
