@@ -4,6 +4,7 @@
 #include "notify_setup.h"
 
 #include "datapath/worker.h"
+#include "ev.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -13,7 +14,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
 
 /* How long a worker goes on polling after the last frame. */
 #define SPIN_US 50
@@ -48,21 +48,13 @@ static void unmap_memory(void *mem, size_t size)
 		munmap(mem, size);
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
 /* TSC ticks in a microsecond, measured for about a millisecond. */
 static uint64_t tsc_per_us(void)
 {
-	uint64_t begun_ns = now_ns(), tsc = rte_rdtsc(), ns;
+	uint64_t begun_ns = ev_now_ns(), tsc = rte_rdtsc(), ns;
 
 	do {
-		ns = now_ns() - begun_ns;
+		ns = ev_now_ns() - begun_ns;
 	} while (ns < 1000000);
 	return (rte_rdtsc() - tsc) * 1000 / ns;
 }
@@ -71,7 +63,7 @@ uint64_t worker_tsc_hz(const struct worker_pool *pool)
 {
 	unsigned __int128 tsc = rte_rdtsc() - pool->begun_tsc;
 
-	return (uint64_t)(tsc * 1000000000 / (now_ns() - pool->begun_ns));
+	return (uint64_t)(tsc * 1000000000 / (ev_now_ns() - pool->begun_ns));
 }
 
 static int create_worker(struct worker_pool *pool, unsigned index, struct worker **ret_worker)
@@ -151,7 +143,7 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 {
 	size_t qsbr_size = rte_rcu_qsbr_get_memsize(config->n_workers);
 	struct worker_pool *pool;
-	uint64_t per_us, begun_ns, begun_tsc;
+	uint64_t per_us;
 	int r = -ENOMEM;
 
 	if (!config->n_workers || config->n_workers > DP_MAX_WORKERS)
@@ -159,15 +151,13 @@ int worker_pool_create(const struct worker_config *config, struct worker_pool **
 	pool = map_memory(sizeof(*pool));
 	if (!pool)
 		return -ENOMEM;
-	begun_ns = now_ns();
-	begun_tsc = rte_rdtsc();
+	pool->begun_ns = ev_now_ns();
+	pool->begun_tsc = rte_rdtsc();
 	per_us = tsc_per_us();
 	pool->n_workers = config->n_workers;
 	pool->shared.busy = config->busy;
 	pool->shared.control_fd = config->control_fd;
 	pool->tsc_per_us = per_us;
-	pool->begun_ns = begun_ns;
-	pool->begun_tsc = begun_tsc;
 	pool->shared.spin_tsc = per_us * SPIN_US;
 	pool->shared.qsbr = map_memory(qsbr_size);
 	if (!pool->shared.qsbr || rte_rcu_qsbr_init(pool->shared.qsbr, config->n_workers))
