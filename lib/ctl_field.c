@@ -1,5 +1,6 @@
 #include "ctl_field.h"
 
+#include "ctl_codec.h"
 #include "ctl_field_priv.h"
 #include "former.h"
 #include "str.h"
@@ -114,17 +115,13 @@ void ctl_clear_within(const struct ctl_struct *schema, void *msg, const void *sr
 static bool is_default(const struct ctl_struct *schema, const struct ctl_field *field,
 	const void *msg)
 {
-	char is[CTL_VALUE_SIZE], def[CTL_VALUE_SIZE];
 	union {
 		uint64_t set;
 		char bytes[CTL_SUB_MAX];
 	} unset = {0};
 
-	if (!field->def || ctl_field_parse(schema, &unset, field->name, field->def, NULL))
-		return false;
-	(void)ctl_field_format(field, msg, is, sizeof(is));
-	(void)ctl_field_format(field, &unset, def, sizeof(def));
-	return !strcmp(is, def);
+	return field->def && !ctl_field_parse(schema, &unset, field->name, field->def, NULL) &&
+	       ctl_field_equal(field, msg, &unset);
 }
 
 void ctl_trim(const struct ctl_struct *schema, void *msg)
