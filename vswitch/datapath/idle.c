@@ -9,8 +9,8 @@
 #define IDLE_EVENTS 16
 /* Naps between polls: what a frame waits for at most, after the longest (IDLE_FIRST_NAP_NS). */
 #define IDLE_LAST_NAP_NS 400000
-/* No sleep is longer, so that its length in ns fits. */
-#define IDLE_MAX_SLEEP_NS 1000000000
+/* No sleep is longer: what a timespec has of nanoseconds. */
+#define IDLE_MAX_SLEEP_NS 999999999
 
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 {
@@ -21,12 +21,13 @@ bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 	atomic_thread_fence(memory_order_seq_cst);
 	idle->due_tsc = UINT64_MAX;
 	for (unsigned i = 0; i < n_rx; i++) {
-		uint64_t due_tsc;
+		if (rx[i].resume) {
+			uint64_t due_tsc = hold_due_tsc(rx[i].queue);
 
-		if (queue_pending(rx[i].queue))
+			idle->due_tsc = due_tsc < idle->due_tsc ? due_tsc : idle->due_tsc;
+		} else if (queue_pending(rx[i].queue)) {
 			return false;
-		due_tsc = rx[i].resume ? hold_due_tsc(rx[i].queue) : UINT64_MAX;
-		idle->due_tsc = due_tsc < idle->due_tsc ? due_tsc : idle->due_tsc;
+		}
 	}
 	return idle->due_tsc == UINT64_MAX || idle->due_tsc > rte_rdtsc() + idle->early_tsc;
 }
@@ -37,10 +38,9 @@ static long until_due_ns(const struct idle *idle)
 	uint64_t end_tsc = idle->due_tsc - idle->early_tsc, now_tsc = rte_rdtsc(), tsc;
 
 	tsc = end_tsc > now_tsc ? end_tsc - now_tsc : 0;
-	if (tsc >> 32)
-		return IDLE_MAX_SLEEP_NS - 1;
-	tsc = tsc * idle->ns_per_tsc >> 32;
-	return tsc < IDLE_MAX_SLEEP_NS - 1 ? (long)tsc : IDLE_MAX_SLEEP_NS - 1;
+	if (tsc >> 32 || tsc * idle->ns_per_tsc >> 32 > IDLE_MAX_SLEEP_NS)
+		return IDLE_MAX_SLEEP_NS;
+	return (long)(tsc * idle->ns_per_tsc >> 32);
 }
 
 bool idle_wait(struct idle *idle)
