@@ -33,7 +33,6 @@ struct feature_part {
 };
 
 struct feature {
-	const char *name;
 	/** Its state, for the whole switch; NULL: no memory. What it holds is accounted for in
 	 *  budget (borrowed). */
 	void *(*create)(struct hold_budget *budget);

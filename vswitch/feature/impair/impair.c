@@ -393,7 +393,6 @@ static void forget(void *state, uint16_t port_id)
 }
 
 const struct feature impair_feature = {
-	.name = "impair",
 	.create = create,
 	.destroy = destroy,
 	.part = part,
