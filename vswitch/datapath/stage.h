@@ -7,9 +7,9 @@
  *
  * Data model. A list is an array that ends with a stage without a function. A stage is called for a
  * burst, never for a frame, and answers with the frames that go on. Those that do not it has either
- * dropped, and counted under a reason of its own (drop.h), or taken: copied to where they are held
- * (hold.h), and counted as held. Those go on behind the stage that took them when they are released
- * (struct dp_rx, resume).
+ * dropped, by stage_drop() under a reason of its own (drop.h), or taken: copied to where they are
+ * held (hold.h), and counted as held. Those go on behind the stage that took them when they are
+ * released (struct dp_rx, resume).
  *
  * What a stage sees. At ingress a frame is as it was received, tag and all, and the stage may
  * change its header bytes. At egress it is canonical (frame.h), ctx->tagged says which frames get a
@@ -50,6 +50,12 @@ struct stage {
 	uint64_t (*run)(struct stage_ctx *ctx, const void *conf, uint64_t mask);
 	const void *conf;
 };
+
+/** A stage stops the frames of mask for a reason of its own. */
+static inline void stage_drop(struct stage_ctx *ctx, enum drop_reason reason, uint64_t mask)
+{
+	ctx->counters->drops[reason] += (unsigned)__builtin_popcountll(mask);
+}
 
 /** Returns those of mask that pass all stages. */
 static inline uint64_t stages_run(const struct stage *stages, struct stage_ctx *ctx, uint64_t mask)

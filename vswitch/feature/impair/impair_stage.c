@@ -10,13 +10,14 @@ struct job {
 	struct stage_ctx *ctx;
 	const struct impair_stage *stage;
 	const struct frame *frame;
+	uint64_t bit; /* of the frame */
 	bool is_tagged;
 	uint32_t line_len; /* bytes on the line */
 };
 
-static void count(const struct job *job, enum drop_reason rx, enum drop_reason tx)
+static void drop(const struct job *job, enum drop_reason rx, enum drop_reason tx)
 {
-	job->ctx->counters->drops[job->ctx->is_egress ? tx : rx]++;
+	stage_drop(job->ctx, job->ctx->is_egress ? tx : rx, job->bit);
 }
 
 /* Flip a bit of a copy, counted in the canonical frame. */
@@ -43,7 +44,7 @@ static bool hold_frame(const struct job *job, const struct impair_fate *fate, ui
 	struct held *copy;
 
 	if (!hold_has_room(stage->hold, job->frame)) {
-		count(job, DROP_RX_HOLD_FULL, DROP_TX_HOLD_FULL);
+		drop(job, DROP_RX_HOLD_FULL, DROP_TX_HOLD_FULL);
 		return true;
 	}
 	due_tsc = impair_due(&stage->line->state, &stage->conf, job->ctx->now_tsc, fate->delay_tsc,
@@ -66,7 +67,7 @@ static bool decide(const struct job *job)
 
 	impair_decide(&job->stage->line->state, &job->stage->conf, job->frame->len, &fate);
 	if (fate.is_lost || (is_large && fate.corrupt_bit != IMPAIR_NOT_CORRUPT)) {
-		count(job, DROP_RX_IMPAIR_LOSS, DROP_TX_IMPAIR_LOSS);
+		drop(job, DROP_RX_IMPAIR_LOSS, DROP_TX_IMPAIR_LOSS);
 		return false;
 	}
 	goes_on = (fate.is_reordered && fate.corrupt_bit == IMPAIR_NOT_CORRUPT) ||
@@ -114,6 +115,7 @@ uint64_t impair_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mask
 		const struct job job = {.ctx = ctx,
 			.stage = stage,
 			.frame = &ctx->frames[i],
+			.bit = mask & -mask,
 			.is_tagged = is_tagged,
 			.line_len = ctx->frames[i].len + (is_tagged ? TAG_LEN : 0)};
 
