@@ -2,8 +2,8 @@
 
 #include <errno.h>
 
-const char *const ctl_port_types[] = {
-	"vhost-user", "nic", "af-xdp", "af-packet", "tap", "veth", "pcap", "memif", "dpdk", NULL};
+const char *const ctl_port_types[] = {"vhost-user", "nic", "af-xdp", "af-packet", "tap", "veth",
+	"pcap", "memif", "dpdk", "patch", NULL};
 const char *const ctl_sock_modes[] = {"server", "client", NULL};
 const char *const ctl_vlan_modes[] = {"access", "trunk", "native-tagged", "native-untagged", NULL};
 const char *const ctl_reserved_modes[] = {"forward", "drop", NULL};

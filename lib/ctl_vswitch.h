@@ -21,8 +21,9 @@ enum ctl_port_type {
 	CTL_PORT_PCAP,       /* capture files: one replayed, one recorded */
 	CTL_PORT_MEMIF,      /* another packet program, over shared memory */
 	CTL_PORT_DPDK,       /* any other device of DPDK, by its arguments */
+	CTL_PORT_PATCH,      /* an end of a link between bridges, which makes it */
 };
-/* "vhost-user" "nic" "af-xdp" "af-packet" "tap" "veth" "pcap" "memif" "dpdk" */
+/* "vhost-user" "nic" "af-xdp" "af-packet" "tap" "veth" "pcap" "memif" "dpdk" "patch" */
 extern const char *const ctl_port_types[];
 enum ctl_sock_mode { CTL_SOCK_SERVER, CTL_SOCK_CLIENT };
 extern const char *const ctl_sock_modes[]; /* "server", "client" */
@@ -278,11 +279,11 @@ CTL_STRUCT(ctl_fdb, CTL_FDB_FIELDS);
 #define CTL_COUNT_FIELDS(F, T) F(T, U64, count, OPT, 0, UINT64_MAX, "", "objects affected")
 CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 
-/* ---- link: what joins two ports ---- */
+/* ---- link: what joins two ports, or two bridges by a patch port in each ---- */
 #define CTL_LINK_FIELDS(F, T)                                                                   \
 	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")   \
-	F(T, STR, a, NEW, 1, CTL_NAME_MAX, "", "one port")                                      \
-	F(T, STR, b, NEW, 1, CTL_NAME_MAX, "", "the other port")                                \
+	F(T, STR, a, NEW, 1, CTL_NAME_MAX, "", "one port or bridge")                            \
+	F(T, STR, b, NEW, 1, CTL_NAME_MAX, "", "the other")                                     \
 	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: off pulls the cable",         \
 		.def = "on")                                                                    \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')") \

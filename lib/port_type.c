@@ -36,6 +36,7 @@ static const struct type_row rows[] = {
 	[CTL_PORT_MEMIF] = {"a", CTL_BIT(ctl_port, path), 0, "add path SOCKET"},
 	[CTL_PORT_DPDK] = {"a", CTL_BIT(ctl_port, devargs), 0,
 		"add devargs ARGUMENTS, such as net_ring0"},
+	[CTL_PORT_PATCH] = {"a", 0, 0, ""},
 };
 
 /* The fields that one of these types takes, and not every type does. */
@@ -305,7 +306,12 @@ static int check_fields(const struct ctl_port *conf, struct err *err)
 
 int port_type_check(const struct ctl_port *conf, struct err *err)
 {
-	int r = check_fields(conf, err);
+	int r;
+
+	if (conf->type == CTL_PORT_PATCH)
+		return bad(conf, "type", ctl_port_types[conf->type], "is made by a link",
+			"join two bridges: `netcfg link add NAME BRIDGE BRIDGE`", err);
+	r = check_fields(conf, err);
 
 	if (r == 0)
 		r = check_dev(conf, err);

@@ -16,6 +16,7 @@
  *   pcap        rx_file or tx_file  files
  *   memif       path                another packet program
  *   dpdk        devargs             whatever DPDK makes of it
+ *   patch       a link, not asked   the other end of a link between bridges
  *
  * tap and veth make an interface called dev; absent, it is called as the port is.
  *

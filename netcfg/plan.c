@@ -201,8 +201,8 @@ static void plan_ports_down(struct planner *p)
 				      *new = wanted_port(p, port->name);
 		struct plan_op *op;
 
-		if (new &&state_is_port(port, new))
-			continue;
+		if ((new &&state_is_port(port, new)) || port->type == CTL_PORT_PATCH)
+			continue; /* a patch port goes with its link */
 		op = add(p, PLAN_PORT_DEL, PLAN_CARRIER, port->name, "is removed");
 		if (op) {
 			op->to.port = *port;
@@ -312,6 +312,36 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 	}
 	if (op)
 		op->to.link = *link;
+}
+
+/* Is there already the link that makes this port, LINK:BRIDGE? */
+static bool has_link(const struct planner *p, const struct ctl_port *port)
+{
+	const struct ctl_link *old, *new;
+	char name[sizeof(port->name)];
+
+	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(port->name, ":"), port->name);
+	old = state_find_link(p->actual, name);
+	new = state_find_link(p->wanted, name);
+	return old && new && !strcmp(old->a, new->a) && !strcmp(old->b, new->b);
+}
+
+/* A port that its link makes: what is to be set of it. */
+static void plan_patch_port(struct planner *p, const struct ctl_port *port)
+{
+	struct plan_op *op;
+	char text[90];
+
+	if (has_link(p, port)) {
+		plan_port(p, port);
+		return;
+	}
+	if (port->vlan_mode == CTL_VLAN_TRUNK && vlan_set_count(&port->trunks) == VLAN_MAX)
+		return;
+	describe_port(port, text, sizeof(text));
+	op = add(p, PLAN_PORT_SET, PLAN_LIVE, port->name, "%s", text);
+	if (op)
+		op->to.port = *port;
 }
 
 /* Bridges */
@@ -542,12 +572,17 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 	 * Ports of the host before nodes: they are what fails, for want of a privilege or a device.
 	 */
 	for (unsigned i = 0; i < wanted->n_ports; i++) {
-		if (!state_is_nic_port(&wanted->ports[i]))
+		if (!state_is_nic_port(&wanted->ports[i]) &&
+			wanted->ports[i].type != CTL_PORT_PATCH)
 			plan_port(&p, &wanted->ports[i]);
 	}
 	for (unsigned i = 0; i < p.spares.n_ports; i++)
 		plan_port(&p, &p.spares.ports[i]);
 	plan_nodes_up(&p);
+	for (unsigned i = 0; i < wanted->n_ports; i++) {
+		if (wanted->ports[i].type == CTL_PORT_PATCH)
+			plan_patch_port(&p, &wanted->ports[i]);
+	}
 	for (unsigned i = 0; i < wanted->n_bridges; i++)
 		plan_bridge(&p, &wanted->bridges[i], false);
 	plan_bridges_down(&p);

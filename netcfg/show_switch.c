@@ -72,6 +72,8 @@ static int describe_end(const struct ctl_port *port, char *buf, size_t size)
 		return snprintf(buf, size, "%s #%u", port->path, port->memif_id);
 	case CTL_PORT_DPDK:
 		return snprintf(buf, size, "%s", port->devargs);
+	case CTL_PORT_PATCH:
+		return snprintf(buf, size, "link %s", port->link);
 	}
 	return snprintf(buf, size, "%s", port->path);
 }

@@ -235,13 +235,8 @@ static struct ctl_port *port_of(const struct topo *topo, struct state *state,
 	return &state->ports[idx];
 }
 
-static void attach(const struct topo *topo, const struct topo_link *link, struct ctl_port *port)
+static void set_vlans(const struct topo_link *link, struct ctl_port *port)
 {
-	CTL_SET_STR(port, ctl_port, bridge, topo->bridges[link->bridge].name);
-	CTL_SET(port, ctl_port, enabled, link->enabled);
-	CTL_SET(port, ctl_port, in, link->a_to_b);
-	CTL_SET(port, ctl_port, out, link->b_to_a);
-	ctl_trim(&ctl_port_schema, port);
 	CTL_SET(port, ctl_port, vlan_mode, link->vlan_mode);
 	if (link->vlan_mode == CTL_VLAN_ACCESS) {
 		CTL_SET(port, ctl_port, tag, link->tag);
@@ -252,6 +247,78 @@ static void attach(const struct topo *topo, const struct topo_link *link, struct
 	port->trunks = link->trunks;
 	if (link->vlan_mode != CTL_VLAN_TRUNK)
 		CTL_SET(port, ctl_port, native, link->native);
+}
+
+static void attach(const struct topo *topo, const struct topo_link *link, struct ctl_port *port)
+{
+	CTL_SET_STR(port, ctl_port, bridge, topo->bridges[link->bridge].name);
+	CTL_SET(port, ctl_port, enabled, link->enabled);
+	CTL_SET(port, ctl_port, in, link->a_to_b);
+	CTL_SET(port, ctl_port, out, link->b_to_a);
+	ctl_trim(&ctl_port_schema, port);
+	set_vlans(link, port);
+}
+
+static void set_link(const struct topo_link *link, struct ctl_link *out)
+{
+	CTL_SET(out, ctl_link, enabled, link->enabled);
+	CTL_SET(out, ctl_link, a_to_b, link->a_to_b);
+	CTL_SET(out, ctl_link, b_to_a, link->b_to_a);
+	ctl_trim(&ctl_link_schema, out);
+}
+
+/* A port that the link makes in one of its bridges. */
+static int add_patch_port(const struct topo_link *patch, const char *link, const char *bridge,
+	struct state *state)
+{
+	struct ctl_port *port = STATE_ADD(state->ports, state->n_ports);
+
+	if (!port)
+		return -ENOMEM;
+	(void)snprintf(port->name, sizeof(port->name), "%s:%s", link, bridge);
+	CTL_MARK(port, ctl_port, name);
+	CTL_SET(port, ctl_port, type, CTL_PORT_PATCH);
+	CTL_SET_STR(port, ctl_port, bridge, bridge);
+	CTL_SET(port, ctl_port, enabled, true);
+	port->mtu = CTL_DEFAULT_MTU;
+	vlan_set_fill(&port->trunks);
+	CTL_MARK(port, ctl_port, trunks);
+	set_vlans(patch, port);
+	return 0;
+}
+
+/* Links between the same two bridges are told apart by a number. */
+static unsigned number_of(const struct topo *topo, const struct topo_link *patch)
+{
+	unsigned n = 1;
+
+	for (const struct topo_link *other = topo->patches; other < patch; other++)
+		n += other->from == patch->from && other->bridge == patch->bridge;
+	return n;
+}
+
+static int add_patch(const struct topo *topo, const struct topo_link *patch, struct state *state)
+{
+	const char *a = topo->bridges[patch->from].name, *b = topo->bridges[patch->bridge].name;
+	struct ctl_link *out = STATE_ADD(state->links, state->n_links);
+	unsigned number = number_of(topo, patch);
+	char name[2 * TOPO_NAME_MAX + 16];
+	int r;
+
+	if (!out)
+		return -ENOMEM;
+	if (number == 1)
+		(void)snprintf(name, sizeof(name), "%s--%s", a, b);
+	else
+		(void)snprintf(name, sizeof(name), "%s--%s-%u", a, b, number);
+	CTL_SET_STR(out, ctl_link, name, name);
+	CTL_SET_STR(out, ctl_link, a, a);
+	CTL_SET_STR(out, ctl_link, b, b);
+	set_link(patch, out);
+	if (patch->mtu)
+		CTL_SET(out, ctl_link, mtu, patch->mtu);
+	r = add_patch_port(patch, name, a, state);
+	return r < 0 ? r : add_patch_port(patch, name, b, state);
 }
 
 static int add_link(const struct topo *topo, const struct topo_link *link, struct state *state)
@@ -272,10 +339,7 @@ static int add_link(const struct topo *topo, const struct topo_link *link, struc
 	CTL_SET_STR(out, ctl_link, name, name);
 	CTL_SET_STR(out, ctl_link, a, a->name);
 	CTL_SET_STR(out, ctl_link, b, b->name);
-	CTL_SET(out, ctl_link, enabled, link->enabled);
-	CTL_SET(out, ctl_link, a_to_b, link->a_to_b);
-	CTL_SET(out, ctl_link, b_to_a, link->b_to_a);
-	ctl_trim(&ctl_link_schema, out);
+	set_link(link, out);
 	return 0;
 }
 
@@ -311,6 +375,8 @@ int state_from_topo(const struct topo *topo, const char *run_dir, struct state *
 		return err->code;
 	for (unsigned i = 0; !r && i < topo->n_links; i++)
 		r = add_link(topo, &topo->links[i], ret_state);
+	for (unsigned i = 0; !r && i < topo->n_patches; i++)
+		r = add_patch(topo, &topo->patches[i], ret_state);
 	return r ? err_set(err, r, "out of memory") : 0;
 }
 
@@ -374,7 +440,7 @@ bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)
 
 bool state_is_nic_port(const struct ctl_port *port)
 {
-	return strchr(port->name, ':') != NULL;
+	return port->type != CTL_PORT_PATCH && strchr(port->name, ':') != NULL;
 }
 
 bool state_same_link(const struct ctl_link *a, const struct ctl_link *wanted)

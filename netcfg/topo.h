@@ -94,11 +94,12 @@ struct topo_end {
 	unsigned port;
 };
 
-/** a is never a bridge; the other end is b (joins_ports) or a bridge. */
+/** a is never a bridge; the other end is b (joins_ports) or a bridge. But among the patches both
+ *  ends are bridges, `from` and `bridge`, and the VLANs are those of a port in each. */
 struct topo_link {
 	struct topo_end a, b;
 	bool joins_ports;
-	unsigned bridge;
+	unsigned bridge, from;
 	uint32_t mtu; /* 0 = not said */
 	struct diag_mark mtu_mark;
 	bool enabled;
@@ -127,8 +128,9 @@ struct topo {
 	struct topo_bridge *bridges;
 	struct topo_port *ports;
 	struct topo_link *links;
+	struct topo_link *patches; /* links between bridges */
 	struct topo_step *steps;
-	unsigned n_images, n_nodes, n_bridges, n_ports, n_links, n_steps;
+	unsigned n_images, n_nodes, n_bridges, n_ports, n_links, n_patches, n_steps;
 	struct topo_image nfguest; /* what nodes of that kind boot */
 };
 

@@ -340,20 +340,73 @@ static struct topo_end plug_in(struct topo *topo, const struct end *end, uint32_
 	return (struct topo_end){.node = (unsigned)end->node, .nic = end->nic};
 }
 
+/* What the file says of a link whose ends are known. */
+static struct topo_link link_of(const struct yaml_value *value, const struct topo_link_spec *spec)
+{
+	const struct yaml_value *mtu = topo_yaml_get(value, "mtu");
+
+	return (struct topo_link){.mark = value->mark,
+		.enabled = !has(spec, "enabled") || spec->enabled,
+		.mtu = (uint32_t)spec->mtu,
+		.mtu_mark = mtu ? mtu->mark : value->mark,
+		.a_to_b = spec->conf.a_to_b,
+		.b_to_a = spec->conf.b_to_a};
+}
+
+static bool check_link_vlans(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec, const struct topo_link *link, unsigned bridge_idx)
+{
+	const struct topo_bridge *bridge = &reader->topo->bridges[bridge_idx];
+
+	return check_bridge_vlan(reader, value, "access-vlan", bridge, link->tag) &&
+	       check_bridge_vlan(reader, value, "native-vlan", bridge, link->native) &&
+	       check_trunks(reader, value, bridge, link, has(spec, "trunk-vlans"));
+}
+
+/* Ports of a link between bridges are called by all three. */
+static bool check_patch_names(struct topo_reader *reader, const struct yaml_value *value,
+	const char *from, const char *to)
+{
+	const size_t longer = strlen(from) > strlen(to) ? strlen(from) : strlen(to);
+
+	if (strlen(from) + strlen(to) + longer + strlen("--:-99") <= CTL_NAME_MAX)
+		return true;
+	diag_hint(diag_add(reader->diag, value->mark, DIAG_LIMIT,
+			  "bridges \"%s\" and \"%s\" have too long names for a link between them",
+			  from, to),
+		"give the bridges shorter names");
+	return false;
+}
+
+/* A link between two bridges: what it says of VLANs holds at both ends. */
+static void add_patch(struct topo_reader *reader, const struct yaml_value *value,
+	const struct topo_link_spec *spec, unsigned from, unsigned to)
+{
+	struct topo *topo = reader->topo;
+	struct topo_link *link = &topo->patches[topo->n_patches];
+
+	*link = link_of(value, spec);
+	link->from = from;
+	link->bridge = to;
+	if (check_patch_names(reader, value, topo->bridges[from].name, topo->bridges[to].name) &&
+		set_role(reader, value, spec, link) &&
+		check_link_vlans(reader, value, spec, link, from) &&
+		check_link_vlans(reader, value, spec, link, to))
+		topo->n_patches++;
+}
+
 /* is_turned: b stands first in the file. */
 static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 	const struct topo_link_spec *spec, struct end a, struct end b, bool is_turned)
 {
 	struct topo *topo = reader->topo;
 	struct topo_link *link = &topo->links[topo->n_links];
-	const struct yaml_value *mtu = topo_yaml_get(value, "mtu");
 
-	*link = (struct topo_link){.mark = value->mark,
-		.enabled = !has(spec, "enabled") || spec->enabled,
-		.mtu = (uint32_t)spec->mtu,
-		.mtu_mark = mtu ? mtu->mark : value->mark};
-	link->a_to_b = is_turned ? spec->conf.b_to_a : spec->conf.a_to_b;
-	link->b_to_a = is_turned ? spec->conf.a_to_b : spec->conf.b_to_a;
+	*link = link_of(value, spec);
+	if (is_turned) {
+		link->a_to_b = spec->conf.b_to_a;
+		link->b_to_a = spec->conf.a_to_b;
+	}
 	link->a = plug_in(topo, &a, link->mtu);
 	link->joins_ports = !is_bridge(&b);
 	if (link->joins_ports) {
@@ -366,9 +419,7 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 		link->bridge = (unsigned)b.bridge;
 		if (!check_has_role(reader, value, spec, bridge) ||
 			!set_role(reader, value, spec, link) ||
-			!check_bridge_vlan(reader, value, "access-vlan", bridge, link->tag) ||
-			!check_bridge_vlan(reader, value, "native-vlan", bridge, link->native) ||
-			!check_trunks(reader, value, bridge, link, has(spec, "trunk-vlans")))
+			!check_link_vlans(reader, value, spec, link, link->bridge))
 			return;
 	}
 	topo->n_links++;
@@ -404,13 +455,12 @@ static void read_cable(struct topo_reader *reader, const struct yaml_value *valu
 	ok_b = read_end(reader, second, &b);
 	if (!ok_a || !ok_b)
 		return;
-	if (is_bridge(&a) && is_bridge(&b)) {
-		diag_hint(diag_add(reader->diag, ends->mark, DIAG_LINK_ENDS,
-				  "both ends are bridges"),
-			"one end must be an interface of a node, or a port");
+	if (is_bridge(&a) && is_bridge(&b) && a.bridge != b.bridge) {
+		if (check_mode(reader, value, spec, false))
+			add_patch(reader, value, spec, (unsigned)a.bridge, (unsigned)b.bridge);
 		return;
 	}
-	if (!is_bridge(&a) && a.node == b.node && a.nic == b.nic && a.port == b.port) {
+	if (a.bridge == b.bridge && a.node == b.node && a.nic == b.nic && a.port == b.port) {
 		diag_add(reader->diag, second->mark, DIAG_LINK_ENDS, "both ends are %s",
 			second->text);
 		return;
@@ -602,7 +652,8 @@ void topo_read_links(struct topo_reader *reader, const struct yaml_value *links)
 		return;
 	}
 	topo->links = arena_alloc(&topo->arena, (TOPO_MAX_LINKS + 1) * sizeof(*topo->links));
-	if (!topo->links)
+	topo->patches = arena_alloc(&topo->arena, links->n * sizeof(*topo->patches));
+	if (!topo->links || !topo->patches)
 		return;
 	/* Meshes take what the named interfaces leave free, wherever they stand. */
 	for (const struct yaml_value *v = links->first; v; v = v->next)

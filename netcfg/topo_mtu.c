@@ -47,6 +47,7 @@ static bool has_mtu(const struct topo *topo, const struct topo_end *end)
 	case CTL_PORT_PCAP:
 	case CTL_PORT_MEMIF:
 	case CTL_PORT_DPDK:
+	case CTL_PORT_PATCH:
 		break;
 	}
 	return false;

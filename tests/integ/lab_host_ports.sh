@@ -98,6 +98,36 @@ expect 'it goes' lab apply
 expect 'then there is nothing to do' lab plan --exit-code
 expect 'and frames pass' within 20 reaches_blue
 
+# two_bridges LINK: host0 and blue on a bridge each, and a link of these settings between them.
+two_bridges() {
+	lab_file 192.0.2.1/24 ''
+	sed -i -e 's/^  br0: {}/&\n  br1: {}/' -e 's/\[blue, br0\]/[blue, br1]/' \
+		-e "/cap, br0/a\\  - { endpoints: [br0, br1]$1 }" "$T/lab.yaml"
+}
+two_bridges ''
+expect 'two bridges are joined' lab apply
+expect 'and frames cross' within 20 reaches_blue
+expect 'by ports of their own' json \
+	'[.[] | select(.type == "patch") | .name] == ["br0--br1:br0", "br0--br1:br1"]' netcfg -j port show
+expect 'then there is nothing to do' lab plan --exit-code
+expect 'the link can be looked at' eval 'netcfg link show br0--br1 | grep -q "br0 .*br1"'
+two_bridges ', delay: 5ms'
+expect 'their link is made slow' lab apply
+expect 'and frames still cross' within 20 reaches_blue
+two_bridges ', access-vlan: 10'
+fails_with 'it is put into a VLAN' 3 'br0--br1:br1 .*br1 trunk all -> br1 access 10' lab plan --exit-code
+expect 'and so it is' lab apply
+refuse 'frames of no VLAN do not cross' reaches_blue
+expect 'then there is nothing to do' lab plan --exit-code
+pid=$(lab_pids vswitch)
+kill -9 "$pid"
+expect 'a switch that was killed comes back' lab apply
+expect 'with the VLAN of the link' json \
+	'[.[] | select(.type == "patch") | .tag] == [10, 10]' netcfg -j port show
+lab_file 192.0.2.1/24 ''
+expect 'one bridge again' lab apply
+expect 'frames pass' within 20 reaches_blue
+
 lab_file 192.0.2.1/24 ', access-vlan: 10'
 expect 'a VLAN is set' lab apply
 refuse 'nothing passes between VLANs' reaches_blue

@@ -294,11 +294,27 @@ static int change_port_set(struct vswitch *sw, const void *in, void *out, struct
 	return 0;
 }
 
+/* It is in no link. */
+static void remove_port(struct vswitch *sw, struct model_port *port)
+{
+	char name[CTL_NAME_MAX + 1];
+	uint16_t id = port->id;
+
+	ctl_copy_str(name, sizeof(name), port->conf.name);
+	if (fdb_ctl_flush_port(&sw->fdbs, port, true) > 0)
+		sw->fdb_changed = true;
+	for (unsigned i = 0; i < 2; i++)
+		impair_end(sw->features.of[FEATURE_PORT_IMPAIR], id, i);
+	model_port_del(&sw->model, port);
+	switch_apply(sw);
+	switch_port_close(sw, id);
+	report_event(sw, "port", name, "removed");
+}
+
 static int change_port_del(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
 	const struct ctl_ref *req = in;
 	struct model_port *port;
-	uint16_t id;
 	int r = conf_check_named(req, "port", err);
 
 	if (r < 0)
@@ -309,18 +325,9 @@ static int change_port_del(struct vswitch *sw, const void *in, void *out, struct
 	if (!model_port_get(&sw->model, req->name, "name", err))
 		return -ENOENT;
 	r = port_check_del(port, err);
-	if (r < 0)
-		return r;
-	id = port->id;
-	if (fdb_ctl_flush_port(&sw->fdbs, port, true) > 0)
-		sw->fdb_changed = true;
-	for (unsigned i = 0; i < 2; i++)
-		impair_end(sw->features.of[FEATURE_PORT_IMPAIR], id, i);
-	model_port_del(&sw->model, port);
-	switch_apply(sw);
-	switch_port_close(sw, id);
-	report_event(sw, "port", req->name, "removed");
-	return 0;
+	if (r == 0)
+		remove_port(sw, port);
+	return r;
 }
 
 /* ---- VLANs ----------------------------------------------------------------------------------- */
@@ -403,23 +410,77 @@ static int change_fdb_flush(struct vswitch *sw, const void *in, void *out, struc
 
 /* What a gets from b, b sends: it is impaired on its way out at a. was: NULL for a new link. */
 static int prepare_link(struct vswitch *sw, const struct ctl_link *was, const struct ctl_link *conf,
-	struct impairing *ret, struct err *err)
+	struct model_port *const ends[2], struct impairing *ret, struct err *err)
 {
-	const uint16_t a = model_port_find(&sw->model, conf->a)->id;
-	const uint16_t b = model_port_find(&sw->model, conf->b)->id;
 	const struct impaired ways[2] = {
-		{"a_to_b", was ? &was->a_to_b : NULL, &conf->a_to_b, b, true},
-		{"b_to_a", was ? &was->b_to_a : NULL, &conf->b_to_a, a, true}};
+		{"a_to_b", was ? &was->a_to_b : NULL, &conf->a_to_b, ends[1]->id, true},
+		{"b_to_a", was ? &was->b_to_a : NULL, &conf->b_to_a, ends[0]->id, true}};
 
 	if (prepare_impairments(sw, FEATURE_LINK_IMPAIR, ways, ret, err) == 0)
 		return 0;
 	return err_prefix(err, "link '%s'", conf->name);
 }
 
+/* The port of end i of a link between bridges. */
+static int add_patch(struct vswitch *sw, const struct ctl_link *link, unsigned i,
+	struct model_port **ret_port, struct err *err)
+{
+	char name[CTL_NAME_MAX + 1];
+	struct ctl_port conf;
+	struct model_port *port;
+	int r = link_patch_name(link, i, name, sizeof(name), err);
+
+	if (r < 0)
+		return r;
+	r = port_conf_patch(&sw->model, name, i ? link->b : link->a, &conf, err);
+	if (r == 0)
+		r = model_port_add(&sw->model, &conf, &port, err);
+	if (r < 0)
+		return err_prefix(err, "link '%s'", link->name);
+	r = switch_port_open(sw, port, err);
+	if (r < 0) {
+		model_port_del(&sw->model, port);
+		return r;
+	}
+	port->running = true; /* it waits for nobody */
+	*ret_port = port;
+	return 0;
+}
+
+/* The ports of a link that is to be: made, where they join bridges. */
+static int get_ends(struct vswitch *sw, const struct ctl_link *conf, struct model_port *ends[2],
+	struct err *err)
+{
+	int r;
+
+	if (!link_joins_bridges(&sw->model, conf)) {
+		ends[0] = model_port_find(&sw->model, conf->a);
+		ends[1] = model_port_find(&sw->model, conf->b);
+		return 0;
+	}
+	r = add_patch(sw, conf, 0, &ends[0], err);
+	if (r < 0)
+		return r;
+	r = add_patch(sw, conf, 1, &ends[1], err);
+	if (r < 0)
+		remove_port(sw, ends[0]);
+	return r;
+}
+
+/* They are no link's any more, or became none's. */
+static void put_ends(struct vswitch *sw, struct model_port *const ends[2])
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (ends[i]->conf.type == CTL_PORT_PATCH)
+			remove_port(sw, ends[i]);
+	}
+}
+
 static int change_link_add(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
 	const struct ctl_link *req = in;
 	struct model_link *link = model_link_find(&sw->model, req->name);
+	struct model_port *ends[2];
 	struct impairing impairing;
 	struct ctl_link conf;
 	int r = link_conf_new(&sw->model, req, &conf, err);
@@ -430,12 +491,17 @@ static int change_link_add(struct vswitch *sw, const void *in, void *out, struct
 			req->exist_ok, "link", req->name, "LinkExists", err);
 	if (r < 0)
 		return r;
-	r = prepare_link(sw, NULL, &conf, &impairing, err);
+	r = get_ends(sw, &conf, ends, err);
 	if (r < 0)
 		return r;
-	r = model_link_add(&sw->model, &conf, &link, err);
+	r = prepare_link(sw, NULL, &conf, ends, &impairing, err);
+	if (r == 0) {
+		r = model_link_add(&sw->model, &conf, ends, &link, err);
+		if (r < 0)
+			abort_impairments(&impairing);
+	}
 	if (r < 0) {
-		abort_impairments(&impairing);
+		put_ends(sw, ends);
 		return r;
 	}
 	commit_impairments(&impairing);
@@ -458,7 +524,7 @@ static int change_link_set(struct vswitch *sw, const void *in, void *out, struct
 	r = link_conf_set(link, req, &conf, err);
 	if (r < 0 || ctl_msg_equal(&ctl_link_schema, &conf, &link->conf))
 		return r;
-	r = prepare_link(sw, &was, &conf, &impairing, err);
+	r = prepare_link(sw, &was, &conf, link->ends, &impairing, err);
 	if (r < 0)
 		return r;
 	commit_impairments(&impairing);
@@ -471,6 +537,8 @@ static int change_link_set(struct vswitch *sw, const void *in, void *out, struct
 static int change_link_del(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
 	const struct ctl_ref *req = in;
+	char name[sizeof(((struct ctl_link *)0)->name)];
+	struct model_port *ends[2];
 	struct model_link *link;
 	int r = conf_check_named(req, "link", err);
 
@@ -481,11 +549,15 @@ static int change_link_del(struct vswitch *sw, const void *in, void *out, struct
 		return 0;
 	if (!model_link_get(&sw->model, req->name, "name", err))
 		return -ENOENT;
-	for (unsigned i = 0; i < 2; i++)
-		impair_end(sw->features.of[FEATURE_LINK_IMPAIR], link->ends[i]->id, true);
+	ctl_copy_str(name, sizeof(name), link->conf.name);
+	for (unsigned i = 0; i < 2; i++) {
+		ends[i] = link->ends[i];
+		impair_end(sw->features.of[FEATURE_LINK_IMPAIR], ends[i]->id, true);
+	}
 	model_link_del(&sw->model, link);
 	switch_apply(sw);
-	report_event(sw, "link", req->name, "removed");
+	put_ends(sw, ends);
+	report_event(sw, "link", name, "removed");
 	return 0;
 }
 

@@ -7,7 +7,53 @@
 #include "feature/impair/impair_check.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
+
+/* A port goes first: it may have the name of a bridge. */
+static bool is_bridge(const struct model *model, const char *name)
+{
+	return !model_port_find(model, name) && model_bridge_find(model, name);
+}
+
+bool link_joins_bridges(const struct model *model, const struct ctl_link *conf)
+{
+	return is_bridge(model, conf->a) && is_bridge(model, conf->b);
+}
+
+int link_patch_name(const struct ctl_link *conf, unsigned i, char *buf, size_t size,
+	struct err *err)
+{
+	const char *bridge = i ? conf->b : conf->a;
+
+	if ((size_t)snprintf(buf, size, "%s:%s", conf->name, bridge) < size)
+		return 0;
+	(void)err_set_field(err, -EINVAL, "name",
+		"link '%s': its port in bridge '%s' would have a name of %zu characters, the most "
+		"is %zu",
+		conf->name, bridge, strlen(conf->name) + 1 + strlen(bridge), size - 1);
+	err_hint(err, "give the link a shorter name");
+	return -EINVAL;
+}
+
+/* A link between bridges makes its ports. */
+static int check_patches(const struct ctl_link *conf, struct err *err)
+{
+	char name[CTL_NAME_MAX + 1];
+	int r = link_patch_name(conf, 0, name, sizeof(name), err);
+
+	return r < 0 ? r : link_patch_name(conf, 1, name, sizeof(name), err);
+}
+
+/* A port at one end and a bridge at the other. */
+static int refuse_mixed(const struct ctl_link *req, const char *field, const char *bridge,
+	const char *port, struct err *err)
+{
+	(void)err_set_field(err, -EINVAL, field, "link '%s': '%s' is a bridge, and '%s' a port",
+		req->name, bridge, port);
+	err_hint(err, "put the port into the bridge: `netcfg port set %s bridge %s`", port, bridge);
+	return -EINVAL;
+}
 
 /* Can the port `name`, given in `field`, become an end of the link that req describes? */
 static int check_end(const struct model *model, const struct ctl_link *req, const char *field,
@@ -41,6 +87,20 @@ static int check_end(const struct model *model, const struct ctl_link *req, cons
 	return -EBUSY;
 }
 
+/* Are both ends ports that can become those of the link? */
+static int check_ends(const struct model *model, const struct ctl_link *req,
+	const struct model_port *ends[2], struct err *err)
+{
+	int r;
+
+	if (is_bridge(model, req->a) && model_port_find(model, req->b))
+		return refuse_mixed(req, "a", req->a, req->b, err);
+	if (is_bridge(model, req->b) && model_port_find(model, req->a))
+		return refuse_mixed(req, "b", req->b, req->a, err);
+	r = check_end(model, req, "a", req->a, &ends[0], err);
+	return r < 0 ? r : check_end(model, req, "b", req->b, &ends[1], err);
+}
+
 static int check_mtu(const struct ctl_link *conf, const struct model_port *const ends[2],
 	struct err *err)
 {
@@ -60,27 +120,27 @@ static int check_mtu(const struct ctl_link *conf, const struct model_port *const
 int link_conf_new(const struct model *model, const struct ctl_link *req, struct ctl_link *ret_conf,
 	struct err *err)
 {
-	const struct model_port *ends[2];
+	const struct model_port *ends[2] = {NULL, NULL};
+	bool joins_bridges;
 	int r = conf_check_new(&ctl_link_schema, req, "link", req->name, err);
 
 	if (r < 0)
 		return r;
 	if (!CTL_HAS(req, ctl_link, a) || !CTL_HAS(req, ctl_link, b))
 		return err_set_field(err, -EINVAL, CTL_HAS(req, ctl_link, a) ? "b" : "a",
-			"link '%s': a link needs two ports", req->name);
+			"link '%s': a link needs two ports, or two bridges", req->name);
+	joins_bridges = link_joins_bridges(model, req);
 	if (!strcmp(req->a, req->b))
-		return err_set_field(err, -EINVAL, "b", "link '%s': both ends are port '%s'",
-			req->name, req->a);
-	r = check_end(model, req, "a", req->a, &ends[0], err);
-	if (r == 0)
-		r = check_end(model, req, "b", req->b, &ends[1], err);
+		return err_set_field(err, -EINVAL, "b", "link '%s': both ends are %s '%s'",
+			req->name, joins_bridges ? "bridge" : "port", req->a);
+	r = joins_bridges ? check_patches(req, err) : check_ends(model, req, ends, err);
 	if (r < 0)
 		return r;
 	*ret_conf = (struct ctl_link){0};
 	ctl_merge(&ctl_link_schema, ret_conf, req, ctl_fields(&ctl_link_schema, CTL_ACCESS_SET));
 	ctl_fill_defaults(&ctl_link_schema, ret_conf, UINT64_MAX);
 	impair_trim(&ctl_link_schema, ret_conf, req);
-	return check_mtu(ret_conf, ends, err);
+	return joins_bridges ? 0 : check_mtu(ret_conf, ends, err);
 }
 
 int link_conf_set(const struct model_link *link, const struct ctl_link *req,

@@ -168,8 +168,8 @@ int model_port_add(struct model *model, const struct ctl_port *conf, struct mode
 	return 0;
 }
 
-int model_link_add(struct model *model, const struct ctl_link *conf, struct model_link **ret_link,
-	struct err *err)
+int model_link_add(struct model *model, const struct ctl_link *conf,
+	struct model_port *const ends[2], struct model_link **ret_link, struct err *err)
 {
 	struct model_link *link;
 	unsigned id = 0;
@@ -183,10 +183,10 @@ int model_link_add(struct model *model, const struct ctl_link *conf, struct mode
 		return set_no_memory(err, "link", conf->name);
 	link->id = (uint16_t)id;
 	link->conf = *conf;
-	link->ends[0] = model_port_find(model, conf->a);
-	link->ends[1] = model_port_find(model, conf->b);
-	link->ends[0]->link = link;
-	link->ends[1]->link = link;
+	for (unsigned i = 0; i < 2; i++) {
+		link->ends[i] = ends[i];
+		ends[i]->link = link;
+	}
 	model->links[id] = link;
 	model->n_links++;
 	*ret_link = link;

@@ -11,7 +11,7 @@
  * Invariants:
  *   M1  names are unique per kind
  *   M2  port->bridge is the bridge that conf.bridge names, or NULL where it is empty
- *   M3  a port is in a bridge or in a link, never in both
+ *   M3  a port is in a bridge or in a link, never in both; but a patch port is in both, always
  *   M4  link->ends[i]->link == link, and the ends differ
  *
  * Threads: the control thread. Life cycle: init, add/del in any order, done frees everything.
@@ -58,7 +58,7 @@ struct model_port {
 struct model_link {
 	uint16_t id;
 	struct ctl_link conf;
-	struct model_port *ends[2]; /* a, b */
+	struct model_port *ends[2]; /* a, b; of a link between bridges, its patch ports */
 };
 
 struct model {
@@ -94,8 +94,8 @@ int model_bridge_add(struct model *model, const struct ctl_bridge *conf,
 	struct model_bridge **ret_bridge, struct err *err);
 int model_port_add(struct model *model, const struct ctl_port *conf, struct model_port **ret_port,
 	struct err *err);
-int model_link_add(struct model *model, const struct ctl_link *conf, struct model_link **ret_link,
-	struct err *err);
+int model_link_add(struct model *model, const struct ctl_link *conf,
+	struct model_port *const ends[2], struct model_link **ret_link, struct err *err);
 /** Replace the configuration of a port, moving it between bridges as conf says. */
 void model_port_set(struct model *model, struct model_port *port, const struct ctl_port *conf);
 /** The bridge has no ports. */

@@ -279,18 +279,51 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 	return r < 0 ? r : check_vlans_exist(model, conf, err);
 }
 
-/* A link carries every frame: what it would have to ignore is refused. */
+int port_conf_patch(const struct model *model, const char *name, const char *bridge,
+	struct ctl_port *ret_conf, struct err *err)
+{
+	struct ctl_port *conf = ret_conf;
+
+	if (model_port_find(model, name)) {
+		(void)err_set_field(err, -EEXIST, "name", "its port '%s' exists already", name);
+		err_name(err, "PortExists");
+		return -EEXIST;
+	}
+	*conf = (struct ctl_port){0};
+	CTL_SET_STR(conf, ctl_port, name, name);
+	CTL_SET_STR(conf, ctl_port, bridge, bridge);
+	CTL_SET(conf, ctl_port, type, CTL_PORT_PATCH);
+	conf->mtu = CTL_DEFAULT_MTU;
+	role_trunk(conf, CTL_VLAN_TRUNK, VLAN_NONE);
+	ctl_fill_defaults(&ctl_port_schema, conf, ~port_type_fields());
+	return 0;
+}
+
+/* An end of a link between bridges stays in its bridge. */
+static int refuse_move(const struct model_port *port, struct err *err)
+{
+	(void)err_set_field(err, -EBUSY, "bridge", "port '%s': joins bridge '%s' by link '%s'",
+		port->conf.name, port->conf.bridge, port->link->conf.name);
+	err_name(err, "PortInUse");
+	err_hint(err, "delete the link, and add it between other bridges");
+	return -EBUSY;
+}
+
+/* A link between ports carries every frame: what it would have to ignore is refused. */
 static int check_link_end(const struct model_port *port, const struct ctl_port *conf,
 	struct err *err)
 {
 	const struct model_link *link = port->link;
+	bool joins_bridges = conf->type == CTL_PORT_PATCH;
 	const char *field;
 
 	if (!link)
 		return 0;
-	if (conf->bridge[0])
+	if (joins_bridges && strcmp(conf->bridge, port->conf.bridge) != 0)
+		return refuse_move(port, err);
+	if (!joins_bridges && conf->bridge[0])
 		field = "bridge";
-	else if (!port_conf_is_vlan_default(conf))
+	else if (!joins_bridges && !port_conf_is_vlan_default(conf))
 		field = "vlan_mode";
 	else if (CTL_HAS(&link->conf, ctl_link, mtu) && link->conf.mtu > conf->mtu)
 		field = "mtu";

@@ -31,6 +31,9 @@
  */
 int port_conf_new(const struct model *model, const struct ctl_port *req, struct ctl_port *ret_conf,
 	struct err *err);
+/** The same of the patch port that a link makes in a bridge. returns 0 or -EEXIST */
+int port_conf_patch(const struct model *model, const char *name, const char *bridge,
+	struct ctl_port *ret_conf, struct err *err);
 /** The configuration of port after PortSet. returns as above, or -EBUSY (end of a link) */
 int port_conf_set(const struct model *model, const struct model_port *port,
 	const struct ctl_port *req, struct ctl_port *ret_conf, struct err *err);

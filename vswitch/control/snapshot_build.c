@@ -91,13 +91,13 @@ static void build_port(struct snapshot *s, const struct model_port *port,
 	if (port->conf.enabled)
 		dp->flags |= DP_PORT_ENABLED;
 	if (port->link) {
-		dp->flags |= DP_PORT_LINK;
+		dp->flags |= port->bridge ? DP_PORT_PATCH : DP_PORT_LINK;
 		dp->mtu = link_mtu(port->link);
 		if (link_carrier(port->link))
 			dp->link_peer = link_other_end(port)->id;
-	} else if (port->bridge) {
-		build_bridged_port(s, port, dp);
 	}
+	if (port->bridge)
+		build_bridged_port(s, port, dp);
 }
 
 /* What features have in the way of a port's frames. NULL: nothing. */
@@ -124,6 +124,12 @@ static const struct stage *build_stages(struct snapshot *s, const struct feature
 	return n ? list : NULL;
 }
 
+/* Is there anybody to flood to? */
+static bool is_reachable(const struct dp_port *port)
+{
+	return port->flags & DP_PORT_PATCH ? port->link_peer != DP_NO_PORT : port->n_tx > 0;
+}
+
 /* Members of every bridge, each bridge's in a row. */
 static void build_bridges(struct snapshot *s, const struct snapshot_input *input)
 {
@@ -141,7 +147,7 @@ static void build_bridges(struct snapshot *s, const struct snapshot_input *input
 		dp->keep_reserved = bridge->conf.reserved == CTL_RESERVED_DROP;
 		dp->ports = next;
 		for (unsigned id = 0; bridge->n_ports && id < s->dp.n_ports; id++) {
-			if (s->ports[id].bridge == dp && s->ports[id].n_tx > 0)
+			if (s->ports[id].bridge == dp && is_reachable(&s->ports[id]))
 				*next++ = (uint16_t)id;
 		}
 		dp->n_ports = (uint16_t)(next - dp->ports);

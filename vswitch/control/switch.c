@@ -5,6 +5,7 @@
 #include "requests.h"
 #include "stats.h"
 
+#include "ctl_field.h"
 #include "ctl_server.h"
 #include "log.h"
 
@@ -400,6 +401,21 @@ static void finish_saving(struct vswitch *sw)
 		save_some_learned(sw, UINT_MAX);
 }
 
+/* A link, and what its own ports are set to. */
+static void save_link(struct vswitch *sw, const struct model_link *link)
+{
+	state_put(sw->state, "LinkAdd", &link->conf);
+	for (unsigned i = 0; i < 2; i++) {
+		struct ctl_port set = {0};
+
+		if (link->ends[i]->conf.type != CTL_PORT_PATCH)
+			continue;
+		ctl_merge(&ctl_port_schema, &set, &link->ends[i]->conf,
+			ctl_fields(&ctl_port_schema, CTL_ACCESS_OPT) | CTL_BIT(ctl_port, name));
+		state_put(sw->state, "PortSet", &set);
+	}
+}
+
 static void save_config(struct vswitch *sw)
 {
 	const struct model *model = &sw->model;
@@ -416,12 +432,12 @@ static void save_config(struct vswitch *sw)
 		save_vlan_names(sw, model->bridges[i]);
 	}
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
-		if (model->ports[i])
+		if (model->ports[i] && model->ports[i]->conf.type != CTL_PORT_PATCH)
 			state_put(sw->state, "PortAdd", &model->ports[i]->conf);
 	}
 	for (unsigned i = 0; i < MODEL_MAX_LINKS; i++) {
 		if (model->links[i])
-			state_put(sw->state, "LinkAdd", &model->links[i]->conf);
+			save_link(sw, model->links[i]);
 	}
 	begin_fdb(&statics, CTL_FDB_STATIC, UINT_MAX);
 	(void)put_fdb(sw, &statics, UINT_MAX);

@@ -1,5 +1,6 @@
 #include "deliver.h"
 
+#include "crossing.h"
 #include "offload.h"
 #include "spin.h"
 #include "tag.h"
@@ -239,6 +240,41 @@ static uint64_t send_sorted(struct deliver *deliver, const struct delivery *job,
 	return waiting;
 }
 
+/* Put frames down to come in at the other end of a patch port's link: whole, whatever they ask for.
+ */
+static void cross(struct deliver *deliver, const struct delivery *job, const struct dp_port *port,
+	struct dp_counters *counters)
+{
+	struct crossing *crossing = crossings_to(deliver->crossings, port->link_peer);
+	struct tx_tally tally = {0};
+	uint64_t todo = job->frames;
+
+	if (!crossing) {
+		counters->drops[DROP_TX_HOPS] += (unsigned)__builtin_popcountll(todo);
+		return;
+	}
+	if (!needs_no_sorting(job->burst, port->mtu))
+		todo = sort_frames(job->burst, todo, UINT64_MAX, port->mtu, counters).todo;
+	for (; todo; todo &= todo - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(todo);
+		const struct frame *frame = &job->burst->frames[i];
+		bool is_tagged = job->tagged >> i & 1;
+
+		crossing_add(crossing, i, frame, is_tagged);
+		tally_add(&tally, frame->header, frame->len + (is_tagged ? TAG_LEN : 0));
+	}
+	tally_count(&tally, counters);
+}
+
+static __attribute__((noinline)) void deliver_without_queue(struct deliver *deliver,
+	const struct delivery *job, const struct dp_port *port, struct dp_counters *counters)
+{
+	if (port->flags & DP_PORT_PATCH && port->link_peer != DP_NO_PORT)
+		cross(deliver, job, port, counters);
+	else
+		counters->drops[DROP_TX_NOT_RUNNING] += (unsigned)__builtin_popcountll(job->frames);
+}
+
 uint64_t deliver(struct deliver *deliver, const struct delivery *job)
 {
 	const struct dp_port *port = &job->snapshot->ports[job->port_id];
@@ -252,8 +288,7 @@ uint64_t deliver(struct deliver *deliver, const struct delivery *job)
 	uint64_t waiting;
 
 	if (!port->n_tx) {
-		tx.counters->drops[DROP_TX_NOT_RUNNING] +=
-			(unsigned)__builtin_popcountll(job->frames);
+		deliver_without_queue(deliver, job, port, tx.counters);
 		return 0;
 	}
 	struct queue *q = port->tx[job->pair < port->n_tx ? job->pair : job->pair % port->n_tx];

@@ -11,8 +11,8 @@
  * down instead of losing them. Other frames are dropped at once, as by any switch, lest they hold
  * up what the sender has for somebody else; so are these when the receiver does not move.
  *
- * Threads: a struct deliver belongs to one worker. Life cycle: zeroed, then counters and
- * timeout_tsc. Limits: see fwd.h.
+ * Threads: a struct deliver belongs to one worker. Life cycle: zeroed, then counters,
+ * crossings and timeout_tsc. Limits: see fwd.h.
  */
 #ifndef WEFT_VSWITCH_DATAPATH_DELIVER_H
 #define WEFT_VSWITCH_DATAPATH_DELIVER_H
@@ -30,6 +30,7 @@
 /** What delivering needs of a worker, from burst to burst. */
 struct deliver {
 	struct dp_counters *counters; /* [DP_MAX_PORTS], borrowed */
+	struct crossings *crossings;  /* of the worker, borrowed */
 	uint64_t timeout_tsc;         /* how long a receiver without buffers keeps frames waiting */
 	/* Software offloads: a whole frame, segments of it. */
 	struct frame segments[DELIVER_SEGMENTS];

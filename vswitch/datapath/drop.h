@@ -40,6 +40,8 @@
 		"larger than the receiver's buffers and not mergeable")                           \
 	X(TX_OFFLOAD, "offload-failed", "tx",                                                     \
 		"checksum or segmentation that could not be completed")                           \
+	X(TX_HOPS, "too-many-hops", "tx",                                                         \
+		"through more bridges than a frame may go; are they linked in a circle?")         \
 	X(TX_BROKEN, "ring-broken", "tx", "the receiver's ring holds nonsense")                   \
 	X(RX_IMPAIR_LOSS, "impair-loss", "rx", "lost on purpose, by the port's impairment")       \
 	X(TX_IMPAIR_LOSS, "impair-loss", "tx",                                                    \

@@ -59,31 +59,24 @@ struct pass {
 	const struct stage *stages; /* to pass first; NULL: none */
 	bool is_disabled;           /* its queue */
 	bool takes_untagged;
-	bool has_tags; /* a tag was taken off some frame */
-	uint64_t todo; /* frames still to be decided about */
+	bool has_tags;   /* a tag was taken off some frame */
+	uint64_t todo;   /* frames still to be decided about */
+	uint64_t tagged; /* through a patch port: came with a tag, by their tci */
 	uint64_t flood;
 	uint64_t may_wait; /* in the queue that they came from, for a receiver */
 	unsigned n_flows;
 	struct flow flows[FRAME_BURST];
 };
 
-/* Admit or refuse a frame. If admitted it begins a flow, and its look-ups. A reason, or TAG_PASS.
+/* A frame whose VLAN is known begins a flow, and its look-ups. A reason to refuse it, or TAG_PASS.
  */
-static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
+static inline enum drop_reason begin_flow(struct fwd *fwd, struct pass *pass, unsigned i)
 {
 	const struct dp_bridge *bridge = pass->port->bridge;
 	struct flow *flow = &pass->flows[pass->n_flows];
 	struct frame *frame = &fwd->frames[i];
 	uint64_t dst = frame_dst(frame), src = frame_src(frame);
 
-	if (pass->takes_untagged && frame_ether_type(frame) != ETHER_TYPE_VLAN) {
-		frame->vid = frame->tci = pass->port->pvid;
-	} else {
-		enum drop_reason reason = tag_ingress(pass->port, frame);
-		if (reason != TAG_PASS)
-			return reason;
-		pass->has_tags |= frame->rest_off != 12;
-	}
 	if (src & MAC_GROUP || !src)
 		return DROP_RX_SOURCE;
 	if (bridge->keep_reserved && (dst & ~UINT64_C(0xf)) == RESERVED_PREFIX)
@@ -101,6 +94,22 @@ static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigne
 	}
 	pass->n_flows++;
 	return TAG_PASS;
+}
+
+/* Admit or refuse a frame. If admitted it begins a flow. A reason, or TAG_PASS. */
+static inline enum drop_reason admit(struct fwd *fwd, struct pass *pass, unsigned i)
+{
+	struct frame *frame = &fwd->frames[i];
+
+	if (pass->takes_untagged && frame_ether_type(frame) != ETHER_TYPE_VLAN) {
+		frame->vid = frame->tci = pass->port->pvid;
+	} else {
+		enum drop_reason reason = tag_ingress(pass->port, frame);
+		if (reason != TAG_PASS)
+			return reason;
+		pass->has_tags |= frame->rest_off != 12;
+	}
+	return begin_flow(fwd, pass, i);
 }
 
 /* The first 16 bytes of a frame: addresses, EtherType and what may be a tag. */
@@ -185,6 +194,34 @@ static void make_flows(struct fwd *fwd, struct pass *pass)
 		*number = (uint8_t)pass->n_flows;
 		first = frame;
 		joined = &pass->flows[pass->n_flows - 1].frames;
+	}
+}
+
+/* The same of a burst that came through a patch port: its frames are canonical, so that their first
+ * bytes do not say which are of one flow. Those next to each other are put together. */
+static __attribute__((noinline)) void make_crossed_flows(struct fwd *fwd, struct pass *pass)
+{
+	pass->n_flows = 0;
+	pass->has_tags = false;
+	for (uint64_t left = pass->todo; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		struct frame *frame = &fwd->frames[i];
+		struct flow *flow = &pass->flows[pass->n_flows];
+		enum drop_reason reason =
+			tag_ingress_canonical(pass->port, frame, pass->tagged >> i & 1);
+
+		if (reason == TAG_PASS)
+			reason = begin_flow(fwd, pass, i);
+		if (reason != TAG_PASS) {
+			pass->counters->drops[reason]++;
+			continue;
+		}
+		pass->has_tags |= frame->rest_off != 12;
+		if (flow != pass->flows && flow->dst_key != FDB_KEY_EMPTY &&
+			flow->dst_key == flow[-1].dst_key && flow->src_key == flow[-1].src_key) {
+			flow[-1].frames |= flow->frames;
+			pass->n_flows--;
+		}
 	}
 }
 
@@ -276,7 +313,10 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 	uint64_t src = FDB_KEY_EMPTY, run = 0;
 	uint16_t value = FDB_NONE, vid = 0;
 
-	make_flows(fwd, pass);
+	if (__builtin_expect(pass->port->flags & DP_PORT_PATCH, 0))
+		make_crossed_flows(fwd, pass);
+	else
+		make_flows(fwd, pass);
 	for (unsigned i = 0; i < pass->n_flows; i++) {
 		const struct flow *flow = &pass->flows[i];
 		uint16_t flow_value = FDB_NONE, flow_vid = flow->src_key >> 48 & 0xfff;
@@ -399,7 +439,8 @@ static void forward(struct fwd *fwd, struct pass *pass)
 	}
 	if (__builtin_expect(pass->stages != NULL, 0)) {
 		pass->may_wait = 0;
-		pass->todo = run_stages(fwd, pass, pass->stages, pass->port, pass->todo, 0, false);
+		pass->todo = run_stages(fwd, pass, pass->stages, pass->port, pass->todo,
+			pass->tagged, false);
 		if (!pass->todo)
 			return;
 	}
@@ -420,6 +461,7 @@ static __attribute__((noinline)) void release(struct fwd *fwd, struct pass *pass
 		return;
 	}
 	pass->stages = rx->resume;
+	pass->tagged = fwd->burst.tagged;
 	forward(fwd, pass);
 }
 
@@ -548,6 +590,51 @@ static unsigned requeue(struct fwd *fwd, const struct dp_rx *rx, struct waiting 
 	return keep;
 }
 
+/* Frames that crossed come in at a port. Returns them. */
+static uint64_t enter(struct fwd *fwd, const struct crossing *crossing,
+	struct dp_counters *counters)
+{
+	for (uint64_t left = crossing->frames; left; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctzll(left);
+		struct frame *frame = &fwd->frames[i];
+
+		*frame = crossing->copies[i];
+		counters->rx_frames++;
+		counters->rx_bytes += frame->len + (crossing->tagged >> i & 1 ? TAG_LEN : 0);
+		if (frame_dst(frame) == MAC_MASK)
+			counters->rx_broadcast++;
+		else if (frame->header[0] & 1)
+			counters->rx_multicast++;
+	}
+	return crossing->frames;
+}
+
+/* Frames of the burst crossed to other bridges: forward them there, and what crosses from there. */
+static __attribute__((noinline)) void forward_crossings(struct fwd *fwd, struct pass *pass,
+	uint16_t pair)
+{
+	struct crossings *crossings = &fwd->crossings;
+	struct waiting waiting __attribute__((uninitialized));
+
+	for (unsigned i = 0; i < crossings->n; i++) {
+		const struct crossing *crossing = &crossings->list[i];
+		const struct dp_rx rx = {.port_id = crossing->port_id, .pair = pair};
+
+		crossings->hops = crossing->hops;
+		pass->port = &pass->snapshot->ports[crossing->port_id];
+		pass->counters = &fwd->counters[crossing->port_id];
+		pass->stages = pass->port->ingress;
+		pass->is_disabled = false;
+		pass->todo = enter(fwd, crossing, pass->counters);
+		pass->tagged = crossing->tagged;
+		pass->flood = pass->may_wait = 0;
+		forward(fwd, pass);
+		deliver_all(fwd, pass, &rx, &waiting);
+	}
+	crossings->n = 0;
+	crossings->hops = 0;
+}
+
 unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx)
 {
 	struct pass pass __attribute__((uninitialized));
@@ -568,7 +655,7 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	pass.port = &snapshot->ports[rx->port_id];
 	pass.counters = &fwd->counters[rx->port_id];
 	pass.is_disabled = rx->is_disabled;
-	pass.flood = 0;
+	pass.flood = pass.tagged = 0;
 	pass.may_wait = queue_can_requeue(q) ? UINT64_MAX : 0;
 	if (__builtin_expect(rx->resume != NULL, 0)) {
 		release(fwd, &pass, rx, n);
@@ -580,6 +667,8 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	deliver_all(fwd, &pass, rx, &waiting);
 	if (waiting.frames)
 		n = requeue(fwd, rx, &waiting, n);
+	if (__builtin_expect(fwd->crossings.n, 0))
+		forward_crossings(fwd, &pass, rx->pair);
 	/* Receivers first: the sender may reuse its buffers from here on. */
 	queue_rx_done(q, fwd->frames, n);
 	flush_add(&fwd->flush, q);
@@ -605,5 +694,6 @@ void fwd_init(struct fwd *fwd, struct dp_counters *counters, struct learn_ring *
 	fwd->counters = fwd->deliver.counters = counters;
 	fwd->learn.events = events;
 	fwd->learn.interval_tsc = learn_interval_tsc;
+	fwd->deliver.crossings = &fwd->crossings;
 	fwd->deliver.timeout_tsc = wait_timeout_tsc;
 }

@@ -23,6 +23,10 @@
  * Stages stand in the way of a burst's frames where a port has any (stage.h). Frames that one of
  * them held come back as bursts of their own (struct dp_rx, resume).
  *
+ * Frames that were sent to a patch port come in at the other end of its link once the burst has
+ * gone where it belongs (crossing.h), and cost once more what a burst may cost, without its
+ * descriptors; CROSSING_MAX times at most.
+ *
  * Invariant, per worker: frames received + copies = frames sent + drops + held (counters.h).
  * Threads: a struct fwd belongs to one worker. Nothing here allocates, waits or fails.
  */
@@ -30,6 +34,7 @@
 #define WEFT_VSWITCH_DATAPATH_FWD_H
 
 #include "counters.h"
+#include "crossing.h"
 #include "deliver.h"
 #include "flush.h"
 #include "learn.h"
@@ -68,6 +73,7 @@ struct fwd {
 	struct frame frames[FRAME_BURST];
 	struct burst burst; /* of frames */
 	struct fwd_out out;
+	struct crossings crossings;
 	struct frame_seg segs[FWD_MAX_SEGS];
 	/* From burst to burst. */
 	struct flush flush;

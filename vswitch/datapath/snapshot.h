@@ -4,7 +4,8 @@
  * Built by the control thread, published by pointer, never changed afterwards, and freed after a
  * grace period in which every worker has let go of it. A worker loads it once per round. What
  * points out of it (queues, tables, counters) is alive as long as the snapshot is published. Data
- * model: ports by id; a port is in a bridge, or an end of a link, or neither. Source: IEEE
+ * model: ports by id; a port is in a bridge, or an end of a link, or neither;
+ * a patch port is both. Source: IEEE
  * 802.1Q-2018, 8.6.1 to 8.6.4 (PVID, ingress and egress rules).
  */
 #ifndef WEFT_VSWITCH_DATAPATH_SNAPSHOT_H
@@ -29,6 +30,7 @@
 #define DP_PORT_TAGGED      0x04 /* tagged frames of `vlans` pass */
 #define DP_PORT_PVID_TAGGED 0x08 /* frames of pvid leave with a tag (native-tagged) */
 #define DP_PORT_LINK        0x10 /* end of a link; link_peer is the other, if the link is up */
+#define DP_PORT_PATCH       0x20 /* end of a link between bridges, and in one; link_peer as above */
 
 struct dp_bridge {
 	struct fdb *fdb;

@@ -12,9 +12,11 @@
  * released (struct dp_rx, resume).
  *
  * What a stage sees. At ingress a frame is as it was received, tag and all, and the stage may
- * change its header bytes. At egress it is canonical (frame.h), ctx->tagged says which frames get a
- * tag, and since others may get the same frame, a stage changes a copy, never the frame. Frames
- * with stages do not wait in the queue that they came from: they would pass the stages twice.
+ * change its header bytes. At egress it is canonical (frame.h), ctx->tagged says
+ * which frames get a tag, and since others may get the same frame, a stage changes a copy, never
+ * the frame. At a patch port (crossing.h) it is canonical in both directions: a tag that the frame
+ * has beside its bytes is that of frame->tci, where ctx->tagged says so. Frames with stages do not
+ * wait in the queue that they came from: they would pass the stages twice.
  *
  * Threads: any worker, several at once for one port; so what a stage remembers from burst to burst
  * is behind a lock where there are several workers (ctx->is_shared, spin.h). Life cycle: conf is
@@ -39,7 +41,7 @@ struct stage_ctx {
 	struct dp_counters *counters; /* of the port */
 	struct frame *frames;         /* frames[FRAME_BURST] */
 	struct flush *flush;          /* where queues are listed that the stage sent to */
-	uint64_t tagged;              /* egress: leave with a tag */
+	uint64_t tagged;              /* have, or will have, a tag that is not in their bytes */
 	uint64_t now_tsc;
 	bool is_egress;
 	bool is_shared; /* there are several workers */

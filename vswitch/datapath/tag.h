@@ -54,11 +54,10 @@ static inline bool tag_strip(struct frame *frame)
 	return true;
 }
 
-/** Set the frame's vid by the rules of the port it came from. TAG_PASS or a drop reason. */
-static inline enum drop_reason tag_ingress(const struct dp_port *port, struct frame *frame)
+/** By the rules of the port it came from, set the vid of a frame that came with the tag of
+ *  frame->tci (0: none, or one without a VLAN). TAG_PASS or a drop reason. */
+static inline enum drop_reason tag_classify(const struct dp_port *port, struct frame *frame)
 {
-	if (!tag_strip(frame))
-		return DROP_RX_TOO_SHORT;
 	uint16_t vid = frame->tci & 0xfff;
 	if (!vid) {
 		if (!(port->flags & DP_PORT_UNTAGGED))
@@ -74,6 +73,12 @@ static inline enum drop_reason tag_ingress(const struct dp_port *port, struct fr
 	return TAG_PASS;
 }
 
+/** The same of a frame whose tag, if it has one, is in its bytes. */
+static inline enum drop_reason tag_ingress(const struct dp_port *port, struct frame *frame)
+{
+	return tag_strip(frame) ? tag_classify(port, frame) : DROP_RX_TOO_SHORT;
+}
+
 /** May frames of vid leave by port? */
 static inline bool tag_is_member(const struct dp_port *port, uint16_t vid)
 {
@@ -87,6 +92,23 @@ static inline bool tag_has_inner(const struct frame *frame)
 
 	return at != 12 && at + 2u <= frame->header_len &&
 	       (frame->header[at] << 8 | frame->header[at + 1]) == ETHER_TYPE_VLAN;
+}
+
+/** The same of a canonical frame (frame.h): its tag is in tci, if is_tagged. */
+static inline enum drop_reason tag_ingress_canonical(const struct dp_port *port,
+	struct frame *frame, bool is_tagged)
+{
+	if (is_tagged)
+		return tag_classify(port, frame);
+	if (!tag_has_inner(frame)) {
+		frame->tci = 0;
+		return tag_classify(port, frame);
+	}
+	/* The tag inside is now the first, and there is one place to take tags off from. */
+	frame->header_len -= TAG_LEN;
+	frame->rest_off = 12;
+	memmove(frame->header + 12, frame->header + 12 + TAG_LEN, frame->header_len - 12u);
+	return tag_ingress(port, frame);
 }
 
 /** Do they carry a tag when they do? Those with another tag inside may all the same. */

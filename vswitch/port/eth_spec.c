@@ -92,6 +92,7 @@ int eth_spec_of(const struct ctl_port *conf, unsigned id, uint16_t n_queues,
 	case CTL_PORT_AF_PACKET:
 	case CTL_PORT_TAP:
 	case CTL_PORT_VETH:
+	case CTL_PORT_PATCH:
 		break;
 	}
 	return err_set_field(err, -ENOTSUP, "type", "no device of DPDK serves this type of port");

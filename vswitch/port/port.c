@@ -1,6 +1,7 @@
 #include "port.h"
 
 #include "eth.h"
+#include "patch.h"
 #include "vhost_priv.h"
 
 #include <errno.h>
@@ -15,6 +16,7 @@ static const struct port_ops *const port_types[] = {
 	&eth_pcap_ops,
 	&eth_memif_ops,
 	&eth_dpdk_ops,
+	&patch_port_ops,
 };
 
 int port_create(struct ev *ev, const struct ctl_port *conf, const struct port_events *events,

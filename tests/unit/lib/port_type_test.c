@@ -254,7 +254,7 @@ static void document_agrees(void **state)
 		}
 	}
 	(void)fclose(in);
-	assert_int_equal(n_types, CTL_PORT_DPDK + 1);
+	assert_int_equal(n_types, CTL_PORT_PATCH + 1);
 }
 
 int main(void)

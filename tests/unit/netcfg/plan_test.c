@@ -110,10 +110,45 @@ static void set_port(struct state *s, const struct ctl_port *port)
 	s->ports[must(s, port->name, PLAN_PORT_SET)] = *port;
 }
 
+/* As a switch does, make the port of a link between bridges. */
+static void add_patch_port(struct state *s, const struct ctl_link *link, const char *bridge)
+{
+	struct ctl_port *port = STATE_ADD(s->ports, s->n_ports);
+	char name[256];
+
+	(void)must(s, bridge, PLAN_BRIDGE_SET);
+	(void)snprintf(name, sizeof(name), "%s:%s", link->name, bridge);
+	CTL_SET_STR(port, ctl_port, name, name);
+	CTL_SET_STR(port, ctl_port, bridge, bridge);
+	CTL_SET(port, ctl_port, type, CTL_PORT_PATCH);
+	CTL_SET(port, ctl_port, enabled, true);
+	CTL_SET(port, ctl_port, vlan_mode, CTL_VLAN_TRUNK);
+	vlan_set_fill(&port->trunks);
+	CTL_MARK(port, ctl_port, trunks);
+}
+
+static void del_link(struct state *s, const char *name)
+{
+	FORGET(s->links, s->n_links, must(s, name, PLAN_LINK_SET));
+	for (unsigned i = s->n_ports; i-- > 0;) {
+		size_t len = strlen(name);
+
+		if (s->ports[i].type == CTL_PORT_PATCH && !strncmp(s->ports[i].name, name, len) &&
+			s->ports[i].name[len] == ':')
+			FORGET(s->ports, s->n_ports, i);
+	}
+}
+
 static void add_link(struct state *s, const struct ctl_link *link)
 {
 	const char *ends[] = {link->a, link->b};
 
+	if (find(s, link->a, PLAN_BRIDGE_SET) != UINT32_MAX) {
+		add_patch_port(s, link, link->a);
+		add_patch_port(s, link, link->b);
+		*(struct ctl_link *)STATE_ADD(s->links, s->n_links) = *link;
+		return;
+	}
 	for (int e = 0; e < 2; e++) {
 		if (s->ports[must(s, ends[e], PLAN_PORT_SET)].bridge[0])
 			fail_msg("link '%s': '%s' is on a bridge", link->name, ends[e]);
@@ -147,7 +182,7 @@ static void run(struct state *s, const struct plan_op *op)
 {
 	switch (op->kind) {
 	case PLAN_LINK_DEL:
-		FORGET(s->links, s->n_links, must(s, op->name, PLAN_LINK_SET));
+		del_link(s, op->name);
 		break;
 	case PLAN_BRIDGE_ADD:
 		*(struct ctl_bridge *)STATE_ADD(s->bridges, s->n_bridges) = op->to.bridge;
@@ -599,6 +634,15 @@ static void random_lab(char *text, size_t size)
 		len += (size_t)snprintf(text + len, size - len,
 			"  - { endpoints: [t%u, br%u], access-vlan: %u }\n", below(2),
 			below(n_bridges), 1 + below(3));
+	for (unsigned i = below(3); n_bridges > 1 && i > 0; i--) {
+		len += (size_t)snprintf(text + len, size - len,
+			"  - { endpoints: [br%u, br%u], enabled: %s", i % 2, !(i % 2),
+			below(4) ? "true" : "false");
+		if (below(2))
+			len += (size_t)snprintf(text + len, size - len, ", access-vlan: %u",
+				1 + below(3));
+		len += (size_t)snprintf(text + len, size - len, " }\n");
+	}
 	/* Interface k of node i: to a bridge, or to interface k of node i + 1, or nowhere. */
 	for (unsigned k = 1; k <= 3; k++) {
 		for (unsigned i = 0; i < n_nodes; i++) {

@@ -73,11 +73,15 @@ static inline struct model_link *add_link(struct model *model, const char *words
 {
 	struct ctl_link req, conf;
 	struct model_link *link = NULL;
+	struct model_port *ends[2];
 	struct err err = {0};
 
 	words_to_msg(&ctl_link_schema, &req, words);
-	if (link_conf_new(model, &req, &conf, &err) < 0 ||
-		model_link_add(model, &conf, &link, &err) < 0)
+	if (link_conf_new(model, &req, &conf, &err) < 0)
+		fail_msg("'%s': %s", words, err.msg);
+	ends[0] = model_port_find(model, conf.a);
+	ends[1] = model_port_find(model, conf.b);
+	if (model_link_add(model, &conf, ends, &link, &err) < 0)
 		fail_msg("'%s': %s", words, err.msg);
 	return link;
 }

@@ -195,6 +195,17 @@ void rig_link(struct rig *rig, unsigned a, unsigned b)
 	}
 }
 
+void rig_patch(struct rig *rig, unsigned a, unsigned b)
+{
+	unsigned ends[2] = {a, b};
+
+	for (unsigned i = 0; i < 2; i++) {
+		rig->ports[ends[i]].n_tx = 0;
+		rig->ports[ends[i]].flags |= DP_PORT_PATCH;
+		rig->ports[ends[i]].link_peer = (uint16_t)ends[!i];
+	}
+}
+
 void rig_send_hdr(struct rig *rig, unsigned port, const struct virtio_net_hdr_v1 *hdr,
 	const void *frame, size_t len)
 {

@@ -60,6 +60,8 @@ void rig_access(struct rig *rig, unsigned port, uint16_t vid);
 void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
 	bool native_tagged);
 void rig_link(struct rig *rig, unsigned a, unsigned b);
+/** They are patch ports that join their bridges. A role takes their flag away. */
+void rig_patch(struct rig *rig, unsigned a, unsigned b);
 
 /** Queue a frame at a port's driver. */
 void rig_send(struct rig *rig, unsigned port, const void *frame, size_t len);
