@@ -16,8 +16,8 @@
  * A row is all that is known of a field: kind, name, access (enum ctl_access), bounds, unit and
  * help, and behind them what not every field has, as designated initialisers of struct ctl_field.
  * Codec, bounds, defaults, what can change and what makes two objects the same, help, completion,
- * keys of lab files, columns of tables and the protocol's description follow from it; nobody else
- * touches JSON. A field by its name: ctl_field.h.
+ * keys of lab files, columns of tables, metrics and the protocol's description follow from it;
+ * nobody else touches JSON. A field by its name: ctl_field.h.
  *
  * A message may have others within it (MSG), one level deep: settings that belong together, such as
  * those of one direction of a link. There an absent field is at its default, and a request changes
@@ -79,6 +79,14 @@ struct ctl_column {
 	enum ctl_where where;
 };
 
+/** What a field is to who collects metrics (metrics.h). */
+enum ctl_metric {
+	CTL_METRIC_NONE,
+	CTL_METRIC_COUNTER, /* a number that only grows */
+	CTL_METRIC_GAUGE,   /* a number, or a yes or no */
+	CTL_METRIC_LABEL,   /* says what the numbers of the row are about */
+};
+
 struct ctl_field {
 	const char *name;
 	enum ctl_kind kind;
@@ -99,6 +107,7 @@ struct ctl_field {
 	bool is_path;             /* of a file: may be relative until the switch is asked */
 	const char *lab;          /* its key in lab files */
 	struct ctl_column column; /* of the tables that netcfg shows of such messages */
+	enum ctl_metric metric;
 };
 
 struct ctl_struct {
@@ -152,6 +161,10 @@ struct ctl_struct {
 #define CTL_TEXT_(number) #number
 /** The attribute for a column of tables: CTL_COLUMN(4, "CARRIER", BRIEF). */
 #define CTL_COLUMN(nth, title, where) .column = {nth, title, CTL_SHOW_##where}
+/** Attributes for metrics: CTL_COUNTER and such, behind a row's others. */
+#define CTL_COUNTER .metric = CTL_METRIC_COUNTER
+#define CTL_GAUGE   .metric = CTL_METRIC_GAUGE
+#define CTL_LABEL   .metric = CTL_METRIC_LABEL
 
 #define CTL_F_MEMBER(T, kind, name, access, min, max, unit, help, ...) \
 	CTL_MEMBER_##kind(name, max, unit)

@@ -55,48 +55,52 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 
 /* ---- switch ---- */
 /* rx_frames + copies = tx_frames + dropped + held, where held frames wait until they are due. */
-#define CTL_SWITCH_FIELDS(F, T)                                                                \
-	F(T, STR, version, OPT, 0, 31, "", "program version")                                  \
-	F(T, U32, pid, OPT, 0, UINT32_MAX, "", "process id")                                   \
-	F(T, U64, uptime_s, OPT, 0, UINT64_MAX, "s", "seconds since start")                    \
-	F(T, U32, workers, OPT, 0, 256, "", "packet threads")                                  \
-	F(T, U32, bridges, OPT, 0, UINT32_MAX, "", "number of bridges")                        \
-	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports")                            \
-	F(T, U32, links, OPT, 0, UINT32_MAX, "", "number of links")                            \
-	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses in the forwarding database") \
-	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold")               \
-	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames",                                     \
-		"received since start, from ports gone too")                                   \
-	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames",                                        \
-		"added by flooding, segmentation and duplication")                             \
-	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames",                                     \
-		"delivered since start, to ports gone too")                                    \
-	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops of ports")  \
-	F(T, U64, held, OPT, 0, UINT64_MAX, "frames", "received + copies - delivered - dropped")
+#define CTL_SWITCH_FIELDS(F, T)                                                                  \
+	F(T, STR, version, OPT, 0, 31, "", "program version")                                    \
+	F(T, U32, pid, OPT, 0, UINT32_MAX, "", "process id")                                     \
+	F(T, U64, uptime_s, OPT, 0, UINT64_MAX, "s", "seconds since start", CTL_GAUGE)           \
+	F(T, U32, workers, OPT, 0, 256, "", "packet threads", CTL_GAUGE)                         \
+	F(T, U32, bridges, OPT, 0, UINT32_MAX, "", "number of bridges", CTL_GAUGE)               \
+	F(T, U32, ports, OPT, 0, UINT32_MAX, "", "number of ports", CTL_GAUGE)                   \
+	F(T, U32, links, OPT, 0, UINT32_MAX, "", "number of links", CTL_GAUGE)                   \
+	F(T, U32, fdb_entries, OPT, 0, UINT32_MAX, "", "addresses in the forwarding database",   \
+		CTL_GAUGE)                                                                       \
+	F(T, U32, fdb_max, OPT, 0, UINT32_MAX, "", "addresses that it can hold", CTL_GAUGE)      \
+	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames",                                       \
+		"received since start, from ports gone too", CTL_COUNTER)                        \
+	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames",                                          \
+		"added by flooding, segmentation and duplication", CTL_COUNTER)                  \
+	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames",                                       \
+		"delivered since start, to ports gone too", CTL_COUNTER)                         \
+	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops of ports",    \
+		CTL_COUNTER)                                                                     \
+	F(T, U64, held, OPT, 0, UINT64_MAX, "frames", "received + copies - delivered - dropped", \
+		CTL_GAUGE)
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
 /* ---- worker ---- */
 #define CTL_WORKER_FIELDS(F, T)                                                                  \
 	F(T, U32, worker, OPT, 0, 255, "", "number of the packet thread",                        \
-		CTL_COLUMN(1, "WORKER", BRIEF))                                                  \
+		CTL_COLUMN(1, "WORKER", BRIEF), CTL_LABEL)                                       \
 	F(T, U32, cpu, OPT, 0, UINT32_MAX, "", "CPU that it is pinned to; absent = none",        \
 		CTL_COLUMN(2, "CPU", BRIEF))                                                     \
 	F(T, U32, busy, OPT, 0, 100, "%", "part of the last second that it spent on frames",     \
-		CTL_COLUMN(3, "BUSY", BRIEF))                                                    \
+		CTL_COLUMN(3, "BUSY", BRIEF), CTL_GAUGE)                                         \
 	F(T, U32, rings, OPT, 0, UINT32_MAX, "", "queues of ports that it takes frames from",    \
-		CTL_COLUMN(4, "QUEUES", BRIEF))                                                  \
+		CTL_COLUMN(4, "QUEUES", BRIEF), CTL_GAUGE)                                       \
 	F(T, U64, frames_per_s, OPT, 0, UINT64_MAX, "frames/s", "taken in the last second",      \
 		CTL_COLUMN(5, "FRAMES/S", BRIEF))                                                \
 	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "taken since start",                     \
-		CTL_COLUMN(6, "FRAMES", TABLE))                                                  \
+		CTL_COLUMN(6, "FRAMES", TABLE), CTL_COUNTER)                                     \
 	F(T, U64, moves, OPT, 0, UINT64_MAX, "", "queues given to it to balance the load, ever", \
-		CTL_COLUMN(7, "MOVES", TABLE))
+		CTL_COLUMN(7, "MOVES", TABLE), CTL_COUNTER)
 CTL_STRUCT(ctl_worker, CTL_WORKER_FIELDS);
 
 /* ---- bridge ---- */
 /* ageing: IEEE 802.1Q-2018, table 8-6 "Ageing time parameter values" */
 #define CTL_BRIDGE_FIELDS(F, T)                                                                  \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name", CTL_COLUMN(1, "BRIDGE", BRIEF)) \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "bridge name", CTL_COLUMN(1, "BRIDGE", BRIEF), \
+		CTL_LABEL)                                                                       \
 	F(T, U32, ageing_s, OPT, 0, 1000000, "s",                                                \
 		"idle time after which a learned address goes; 0 = never", .def = "300",         \
 		.lab = "ageing", CTL_COLUMN(4, "AGEING", TABLE))                                 \
@@ -105,12 +109,12 @@ CTL_STRUCT(ctl_worker, CTL_WORKER_FIELDS);
 	F(T, ENUM, reserved, OPT, 0, 0, ctl_reserved_modes, "frames to 01:80:c2:00:00:00-0f",    \
 		.def = "drop", .lab = "reserved", CTL_COLUMN(6, "RESERVED", TABLE))              \
 	F(T, U32, fdb_max, OPT, 1, 1048576, "", "most addresses learned on this bridge",         \
-		.def = "65536")                                                                  \
+		.def = "65536", CTL_GAUGE)                                                       \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                   \
 	F(T, U32, ports, SHOW, 0, UINT32_MAX, "", "number of ports",                             \
-		CTL_COLUMN(2, "PORTS", BRIEF))                                                   \
+		CTL_COLUMN(2, "PORTS", BRIEF), CTL_GAUGE)                                        \
 	F(T, U32, fdb_entries, SHOW, 0, UINT32_MAX, "", "addresses known",                       \
-		CTL_COLUMN(3, "ADDRESSES", BRIEF))
+		CTL_COLUMN(3, "ADDRESSES", BRIEF), CTL_GAUGE)
 CTL_STRUCT(ctl_bridge, CTL_BRIDGE_FIELDS);
 
 /* A name to delete or to show; empty set = all. */
@@ -133,7 +137,8 @@ CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 /* ---- port ---- */
 #define CTL_ON(type) (1u << CTL_PORT_##type)
 #define CTL_PORT_FIELDS(F, T)                                                                     \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF))      \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF),      \
+		CTL_LABEL)                                                                        \
 	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none",    \
 		CTL_COLUMN(5, "BRIDGE", BRIEF))                                                   \
 	F(T, ENUM, type, NEW, 0, 0, ctl_port_types, "port type", .def = "vhost-user",             \
@@ -180,11 +185,11 @@ CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                             \
 	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                                \
 	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it")   \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state", .def = "on")                   \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state", .def = "on", CTL_GAUGE)        \
 	F(T, U32, mtu, OPT, 68, 65535, "bytes",                                                   \
 		"largest layer-3 packet (default " CTL_TEXT(                                      \
 			CTL_DEFAULT_MTU) "; its device's, if smaller)",                           \
-		CTL_COLUMN(7, "MTU", TABLE))                                                      \
+		CTL_COLUMN(7, "MTU", TABLE), CTL_GAUGE)                                           \
 	F(T, U16, queues, NEW, 1, 16, "", "most queue pairs", .def = "16", .lab = "queues")       \
 	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                   \
 		"most addresses learned on this port; 0 = the bridge's limit", .def = "0")        \
@@ -195,18 +200,18 @@ CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 		"of an impairment that is set, what it does not name goes to its default")        \
 	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "link that it is an end of")                   \
 	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest",                       \
-		CTL_COLUMN(4, "CARRIER", BRIEF))                                                  \
+		CTL_COLUMN(4, "CARRIER", BRIEF), CTL_GAUGE)                                       \
 	F(T, ENUM, state, SHOW, 0, 0, ctl_conn_states, "connection state",                        \
-		CTL_COLUMN(3, "STATE", BRIEF))                                                    \
+		CTL_COLUMN(3, "STATE", BRIEF), CTL_GAUGE)                                         \
 	F(T, ENUM, rings, SHOW, 0, 0, ctl_ring_layouts, "ring layout in use",                     \
 		CTL_COLUMN(8, "RINGS", NAMED))                                                    \
 	F(T, U16, queue_pairs, SHOW, 0, 256, "", "queue pairs that run",                          \
-		CTL_COLUMN(9, "QUEUES", NAMED))                                                   \
+		CTL_COLUMN(9, "QUEUES", NAMED), CTL_GAUGE)                                        \
 	F(T, U64, features, SHOW, 0, UINT64_MAX, "", "virtio features in use")                    \
 	F(T, STR, driver, SHOW, 0, 31, "", "driver that serves the device")                       \
 	F(T, U32, speed, SHOW, 0, UINT32_MAX, "Mbit/s", "speed of the line",                      \
-		CTL_COLUMN(10, "SPEED", IF_ANY))                                                  \
-	F(T, U64, connects, SHOW, 0, UINT64_MAX, "", "times a peer connected")                    \
+		CTL_COLUMN(10, "SPEED", IF_ANY), CTL_GAUGE)                                       \
+	F(T, U64, connects, SHOW, 0, UINT64_MAX, "", "times a peer connected", CTL_COUNTER)       \
 	F(T, STR, last_error, SHOW, 0, 255, "", "why the last connection ended",                  \
 		CTL_COLUMN(13, "ERROR", NOTE))
 CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
@@ -217,40 +222,44 @@ CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
  * the words of the IF-MIB.
  */
 #define CTL_PORT_STATS_FIELDS(F, T)                                                                \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF))       \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF),       \
+		CTL_LABEL)                                                                         \
 	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames", "received from the port",               \
-		CTL_COLUMN(3, "IN-FRAMES", BRIEF))                                                 \
+		CTL_COLUMN(3, "IN-FRAMES", BRIEF), CTL_COUNTER)                                    \
 	F(T, U64, rx_bytes, OPT, 0, UINT64_MAX, "bytes", "received, without frame check sequence", \
-		CTL_COLUMN(2, "IN-OCTETS", TABLE))                                                 \
+		CTL_COLUMN(2, "IN-OCTETS", TABLE), CTL_COUNTER)                                    \
 	F(T, U64, rx_multicast, OPT, 0, UINT64_MAX, "frames", "received to group addresses",       \
-		CTL_COLUMN(4, "IN-MCAST", NAMED))                                                  \
+		CTL_COLUMN(4, "IN-MCAST", NAMED), CTL_COUNTER)                                     \
 	F(T, U64, rx_broadcast, OPT, 0, UINT64_MAX, "frames", "received to the broadcast address", \
-		CTL_COLUMN(5, "IN-BCAST", NAMED))                                                  \
+		CTL_COLUMN(5, "IN-BCAST", NAMED), CTL_COUNTER)                                     \
 	F(T, U64, rx_dropped, OPT, 0, UINT64_MAX, "frames", "received and dropped, see drops",     \
-		CTL_COLUMN(6, "IN-DROPS", BRIEF))                                                  \
+		CTL_COLUMN(6, "IN-DROPS", BRIEF), CTL_COUNTER)                                     \
 	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames", "delivered to the port",                \
-		CTL_COLUMN(8, "OUT-FRAMES", BRIEF))                                                \
+		CTL_COLUMN(8, "OUT-FRAMES", BRIEF), CTL_COUNTER)                                   \
 	F(T, U64, tx_bytes, OPT, 0, UINT64_MAX, "bytes",                                           \
-		"delivered, without frame check sequence", CTL_COLUMN(7, "OUT-OCTETS", TABLE))     \
+		"delivered, without frame check sequence", CTL_COLUMN(7, "OUT-OCTETS", TABLE),     \
+		CTL_COUNTER)                                                                       \
 	F(T, U64, tx_multicast, OPT, 0, UINT64_MAX, "frames", "delivered to group addresses",      \
-		CTL_COLUMN(9, "OUT-MCAST", NAMED))                                                 \
+		CTL_COLUMN(9, "OUT-MCAST", NAMED), CTL_COUNTER)                                    \
 	F(T, U64, tx_broadcast, OPT, 0, UINT64_MAX, "frames",                                      \
-		"delivered to the broadcast address", CTL_COLUMN(10, "OUT-BCAST", NAMED))          \
+		"delivered to the broadcast address", CTL_COLUMN(10, "OUT-BCAST", NAMED),          \
+		CTL_COUNTER)                                                                       \
 	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops",            \
-		CTL_COLUMN(11, "OUT-DROPS", BRIEF))                                                \
+		CTL_COLUMN(11, "OUT-DROPS", BRIEF), CTL_COUNTER)                                   \
 	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames",                                            \
-		"added by flooding, segmentation and duplication")
+		"added by flooding, segmentation and duplication", CTL_COUNTER)
 CTL_STRUCT(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 
 #define CTL_DROP_FIELDS(F, T)                                                                   \
 	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "",                                               \
-		"port that the frame came from or was meant for", CTL_COLUMN(1, "PORT", BRIEF)) \
+		"port that the frame came from or was meant for", CTL_COLUMN(1, "PORT", BRIEF), \
+		CTL_LABEL)                                                                      \
 	F(T, STR, direction, OPT, 2, 2, "", "rx or tx, seen from the switch",                   \
-		CTL_COLUMN(2, "DIRECTION", BRIEF))                                              \
+		CTL_COLUMN(2, "DIRECTION", BRIEF), CTL_LABEL)                                   \
 	F(T, STR, reason, OPT, 1, 63, "", "name of the drop reason",                            \
-		CTL_COLUMN(3, "REASON", BRIEF))                                                 \
+		CTL_COLUMN(3, "REASON", BRIEF), CTL_LABEL)                                      \
 	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "frames dropped",                       \
-		CTL_COLUMN(4, "FRAMES", BRIEF))                                                 \
+		CTL_COLUMN(4, "FRAMES", BRIEF), CTL_COUNTER)                                    \
 	F(T, STR, help, OPT, 0, 127, "", "what the reason means", CTL_COLUMN(5, "MEANING", TABLE))
 CTL_STRUCT(ctl_drop, CTL_DROP_FIELDS);
 
@@ -281,12 +290,14 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 
 /* ---- link: what joins two ports, or two bridges by a patch port in each ---- */
 #define CTL_LINK_FIELDS(F, T)                                                                   \
-	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port")   \
-	F(T, STR, a, NEW, 1, CTL_NAME_MAX, "", "one port or bridge")                            \
-	F(T, STR, b, NEW, 1, CTL_NAME_MAX, "", "the other")                                     \
+	F(T, STR, name, REQ, 1, 127, "", "link name; set also takes the name of either port",   \
+		CTL_LABEL)                                                                      \
+	F(T, STR, a, NEW, 1, CTL_NAME_MAX, "", "one port or bridge", CTL_LABEL)                 \
+	F(T, STR, b, NEW, 1, CTL_NAME_MAX, "", "the other", CTL_LABEL)                          \
 	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state: off pulls the cable",         \
-		.def = "on")                                                                    \
-	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')") \
+		.def = "on", CTL_GAUGE)                                                         \
+	F(T, U32, mtu, OPT, 68, 65535, "bytes", "largest layer-3 packet (default: the ports')", \
+		CTL_GAUGE)                                                                      \
 	F(T, MSG, a_to_b, OPT, 0, 0, ctl_impair, "impairment of what b gets from a",            \
 		.lab = "a-to-b")                                                                \
 	F(T, MSG, b_to_a, OPT, 0, 0, ctl_impair, "impairment of what a gets from b",            \
@@ -294,8 +305,8 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                  \
 	F(T, BOOL, replace, ASK, 0, 1, "",                                                      \
 		"of an impairment that is set, what it does not name goes to its default")      \
-	F(T, BOOL, carrier, SHOW, 0, 1, "", "both ends up and running")                         \
-	F(T, U64, held, SHOW, 0, UINT64_MAX, "frames", "frames that wait to be due")
+	F(T, BOOL, carrier, SHOW, 0, 1, "", "both ends up and running", CTL_GAUGE)              \
+	F(T, U64, held, SHOW, 0, UINT64_MAX, "frames", "frames that wait to be due", CTL_GAUGE)
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 
 /* ---- events ---- */

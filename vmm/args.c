@@ -176,6 +176,13 @@ static int set_control(struct args *args, const char *value, struct err *err)
 		err);
 }
 
+static int set_metrics(struct args *args, const char *value, struct err *err)
+{
+	int r = metrics_address_parse(value, &args->config.metrics, err);
+
+	return r < 0 ? err_prefix(err, "--metrics") : 0;
+}
+
 static int set_digest(struct args *args, const char *value, struct err *err)
 {
 	return copy_text("--config-digest", value, args->config.digest, sizeof(args->config.digest),
@@ -471,6 +478,8 @@ static const struct args_option args_run_options[] = {
 		true},
 	{"--rng", "on|off", set_rng, "virtio-rng device (default on)", false},
 	{"--control", "SOCKET", set_control, "control socket", false},
+	{"--metrics", METRICS_ADDRESS_WORDS, set_metrics,
+		"serve counters by HTTP, as OpenMetrics text for Prometheus", false},
 	{"--config-digest", "TEXT", set_digest, "kept and reported in the status", false},
 	{"--slow-kvm", NULL, set_slow_kvm, "run even where `vmm check` says that KVM is unfit",
 		false},

@@ -9,6 +9,7 @@
 
 #include "console.h"
 #include "ether.h"
+#include "metrics_server.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,6 +62,7 @@ struct config {
 	char initrd[CONFIG_PATH_SIZE]; /* "" = none */
 	char cmdline[CONFIG_PATH_SIZE];
 	char control[CONFIG_SOCKET_SIZE]; /* "" = none */
+	struct metrics_address metrics;   /* text "" = none are served */
 	struct config_console serial;
 	struct config_console console; /* virtio-console; no sinks = no device */
 	struct config_net nets[CONFIG_MAX_NETS];

@@ -151,29 +151,38 @@ static uint64_t memory_used(struct machine *machine)
 	return fstat(regions[0].fd, &st) < 0 ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
+void machine_ctl_vm_row(struct machine *machine, struct ctl_vm *row)
+{
+	const struct config *config = machine_config(machine);
+	struct vm *vm = machine_vm(machine);
+
+	CTL_SET_STR(row, ctl_vm, name, config->name);
+	CTL_SET_STR(row, ctl_vm, version, weft_version());
+	CTL_SET(row, ctl_vm, pid, (uint32_t)getpid());
+	CTL_SET(row, ctl_vm, state, serve_state(machine));
+	if (vm_reason(vm)[0])
+		CTL_SET_STR(row, ctl_vm, reason, vm_reason(vm));
+	CTL_SET(row, ctl_vm, vcpus, config->n_vcpus);
+	CTL_SET(row, ctl_vm, memory_bytes, config->memory_bytes);
+	CTL_SET(row, ctl_vm, memory_used_bytes, memory_used(machine));
+	CTL_SET(row, ctl_vm, uptime_s, machine_uptime_s(machine));
+	CTL_SET(row, ctl_vm, resets, vm_n_resets(vm));
+	CTL_SET(row, ctl_vm, nics, config->n_nets);
+	if (config->digest[0])
+		CTL_SET_STR(row, ctl_vm, config, config->digest);
+}
+
 static int serve_status(struct ctl_call *call, void *ctx, const void *in, void *reply,
 	struct err *err)
 {
-	struct machine *machine = ((struct machine_ctl *)ctx)->machine;
-	const struct config *config = machine_config(machine);
-	struct vm *vm = machine_vm(machine);
-	struct ctl_vm *out = reply;
-
-	CTL_SET_STR(out, ctl_vm, name, config->name);
-	CTL_SET_STR(out, ctl_vm, version, weft_version());
-	CTL_SET(out, ctl_vm, pid, (uint32_t)getpid());
-	CTL_SET(out, ctl_vm, state, serve_state(machine));
-	if (vm_reason(vm)[0])
-		CTL_SET_STR(out, ctl_vm, reason, vm_reason(vm));
-	CTL_SET(out, ctl_vm, vcpus, config->n_vcpus);
-	CTL_SET(out, ctl_vm, memory_bytes, config->memory_bytes);
-	CTL_SET(out, ctl_vm, memory_used_bytes, memory_used(machine));
-	CTL_SET(out, ctl_vm, uptime_s, machine_uptime_s(machine));
-	CTL_SET(out, ctl_vm, resets, vm_n_resets(vm));
-	CTL_SET(out, ctl_vm, nics, config->n_nets);
-	if (config->digest[0])
-		CTL_SET_STR(out, ctl_vm, config, config->digest);
+	machine_ctl_vm_row(((struct machine_ctl *)ctx)->machine, reply);
 	return 0;
+}
+
+void machine_ctl_nic_row(struct machine *machine, unsigned nic, struct ctl_nic *row)
+{
+	machine_nic_status(machine, nic, row);
+	CTL_SET(row, ctl_nic, nic, nic);
 }
 
 static int serve_nic_show(struct ctl_call *call, void *ctx, const void *in, void *reply,
@@ -184,8 +193,7 @@ static int serve_nic_show(struct ctl_call *call, void *ctx, const void *in, void
 	for (unsigned i = 0; i < machine_config(machine)->n_nets; i++) {
 		struct ctl_nic row = {0};
 
-		machine_nic_status(machine, i, &row);
-		CTL_SET(&row, ctl_nic, nic, i);
+		machine_ctl_nic_row(machine, i, &row);
 		if (ctl_call_send(call, &row) < 0)
 			break;
 	}

@@ -10,6 +10,8 @@
 #ifndef WEFT_VMM_MACHINE_CTL_H
 #define WEFT_VMM_MACHINE_CTL_H
 
+struct ctl_nic;
+struct ctl_vm;
 struct err;
 struct ev;
 struct machine;
@@ -18,5 +20,9 @@ struct machine_ctl;
 int machine_ctl_create(struct machine *machine, struct ev *ev, const char *path,
 	struct machine_ctl **ret_ctl, struct err *err);
 void machine_ctl_destroy(struct machine_ctl *ctl);
+
+/** The VM, and its network device of that number, as rows of the protocol. */
+void machine_ctl_vm_row(struct machine *machine, struct ctl_vm *row);
+void machine_ctl_nic_row(struct machine *machine, unsigned nic, struct ctl_nic *row);
 
 #endif

@@ -9,7 +9,7 @@
 
 LOG_MODULE("sandbox");
 
-#define MACHINE_MAX_FILES (1 + CONFIG_MAX_NETS + 2 * CONFIG_MAX_SINKS)
+#define MACHINE_MAX_FILES (2 + CONFIG_MAX_NETS + 2 * CONFIG_MAX_SINKS)
 
 /* Folders of the files that the machine made and removes at its end. */
 struct machine_folders {
@@ -53,6 +53,7 @@ int machine_sandbox_enter_files(const struct config *config, struct sandbox_need
 
 	*ret_needs = (struct sandbox_needs){0};
 	add_folder_of(&folders, config->control);
+	add_folder_of(&folders, config->metrics.path);
 	add_console(&folders, &config->serial);
 	add_console(&folders, &config->console);
 	for (unsigned i = 0; i < config->n_nets; i++) {

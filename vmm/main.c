@@ -8,6 +8,7 @@
 #include "log.h"
 #include "machine.h"
 #include "machine_ctl.h"
+#include "machine_metrics.h"
 #include "version.h"
 
 #include <signal.h>
@@ -29,6 +30,7 @@ static void on_signal(void *ctx, int signo)
 static int run_machine(const struct config *config, struct ev *ev, struct err *err)
 {
 	static const int signos[] = {SIGTERM, SIGINT, SIGHUP};
+	struct machine_metrics *metrics = NULL;
 	struct machine_ctl *ctl = NULL;
 	struct machine *machine = NULL;
 	int kvm_fd, r, status = EXIT_FAILURE;
@@ -38,10 +40,10 @@ static int run_machine(const struct config *config, struct ev *ev, struct err *e
 		return status;
 	if (machine_create(config, kvm_fd, ev, &machine, err) < 0)
 		return status;
-	if (config->control[0] && machine_ctl_create(machine, ev, config->control, &ctl, err) < 0) {
-		machine_destroy(machine);
-		return status;
-	}
+	if (config->control[0] && machine_ctl_create(machine, ev, config->control, &ctl, err) < 0)
+		goto done;
+	if (config->metrics.text[0] && machine_metrics_create(machine, ev, &metrics, err) < 0)
+		goto done;
 	r = ev_add_signals(ev, signos, sizeof(signos) / sizeof(signos[0]), on_signal, machine,
 		NULL);
 	if (r < 0)
@@ -50,6 +52,8 @@ static int run_machine(const struct config *config, struct ev *ev, struct err *e
 		status = machine_failed(machine) ? EXIT_FAILURE
 			 : config->exit_status   ? (int)machine_exit_status(machine)
 						 : EXIT_SUCCESS;
+done:
+	machine_metrics_destroy(metrics);
 	machine_ctl_destroy(ctl);
 	machine_destroy(machine);
 	return status;

@@ -44,6 +44,9 @@ unsigned vm_limits_files(const struct config *config)
 
 	if (config->control[0])
 		n += 4 + 2 * CTL_MAX_CONNECTIONS; /* each with a timer at most */
+	if (config->metrics.text[0])
+		n += 3 +
+		     METRICS_SERVER_CONNS; /* listener, timer, one more before the oldest goes */
 	for (unsigned i = 0; i < config->n_nets; i++)
 		n += vm_limits_net_files(&config->nets[i]);
 	n += config->n_disks * limits_virtio_files(1, LIMITS_DISK_FILES);

@@ -39,6 +39,7 @@ static int run(const struct options *options, struct err *err)
 	struct switch_params params = {
 		.control_path = options->control,
 		.state_dir = options->state,
+		.metrics = options->metrics.text[0] ? &options->metrics : NULL,
 		.cpus = options->cpus,
 		.n_workers = options->n_cpus,
 		.rebalance_s = options->rebalance_s,

@@ -33,6 +33,8 @@ const char *options_usage(void)
 	       "1G)\n"
 	       "  --state DIR         keep the configuration and addresses in DIR and restore "
 	       "them\n"
+	       "  --metrics unix:PATH|127.0.0.1:PORT\n"
+	       "                      serve counters by HTTP, as OpenMetrics text for Prometheus\n"
 	       "  --busy              packet threads poll without ever sleeping\n"
 	       "  --log-level LEVEL   err, warn, notice, info or debug (default info)\n"
 	       "  --version           print the version\n"
@@ -105,6 +107,7 @@ enum {
 	OPT_REBALANCE,
 	OPT_HOLD_MEMORY,
 	OPT_STATE,
+	OPT_METRICS,
 	OPT_BUSY,
 	OPT_LOG_LEVEL,
 	OPT_VERSION,
@@ -162,6 +165,9 @@ static int apply_option(struct options *options, int opt, const char *arg, struc
 			return err_set(err, -EINVAL, "--state: directory missing");
 		options->state = arg;
 		return 0;
+	case OPT_METRICS:
+		n = metrics_address_parse(arg, &options->metrics, err);
+		return n < 0 ? err_prefix(err, "--metrics") : 0;
 	case OPT_BUSY:
 		options->busy = true;
 		return 0;
@@ -190,6 +196,7 @@ int options_parse(int argc, char *const argv[], struct options *ret_options, str
 		{"rebalance", required_argument, NULL, OPT_REBALANCE},
 		{"hold-memory", required_argument, NULL, OPT_HOLD_MEMORY},
 		{"state", required_argument, NULL, OPT_STATE},
+		{"metrics", required_argument, NULL, OPT_METRICS},
 		{"busy", no_argument, NULL, OPT_BUSY},
 		{"log-level", required_argument, NULL, OPT_LOG_LEVEL},
 		{"version", no_argument, NULL, OPT_VERSION},

@@ -9,6 +9,7 @@
 
 #include "err.h"
 #include "log.h"
+#include "metrics_server.h"
 
 #include <stdbool.h>
 
@@ -27,8 +28,9 @@ struct options {
 	const char *state;             /* NULL: nothing is kept */
 	int cpus[OPTIONS_MAX_WORKERS]; /* one worker each; OPTIONS_CPU_ANY: not pinned */
 	unsigned n_cpus;
-	unsigned rebalance_s; /* 0: off */
-	uint64_t hold_memory; /* bytes for frames that are held */
+	unsigned rebalance_s;           /* 0: off */
+	uint64_t hold_memory;           /* bytes for frames that are held */
+	struct metrics_address metrics; /* text "": none are served */
 	bool busy;
 	enum log_level log_level;
 };

@@ -1,18 +1,15 @@
 #include "requests.h"
 
 #include "change.h"
-#include "feature/impair/impair.h"
-#include "link.h"
+#include "rows.h"
 #include "stats.h"
 #include "vlan.h"
 
 #include "ctl_server.h"
-#include "version.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- Changes --------------------------------------------------------------------------------- */
 
@@ -65,26 +62,7 @@ static bool is_wanted(const struct ctl_ref *ref, const char *name)
 static int handle_switch_show(struct ctl_call *call, void *ctx, const void *in, void *out,
 	struct err *err)
 {
-	const struct vswitch *sw = ctx;
-	struct ctl_switch *row = out;
-	uint32_t n_entries = 0, n_max = 0;
-	struct dp_counters sum;
-
-	for (uint16_t i = 0; i < MODEL_MAX_BRIDGES; i++) {
-		n_entries += fdb_ctl_count(&sw->fdbs, i);
-		n_max += sw->model.bridges[i] ? sw->model.bridges[i]->conf.fdb_max : 0;
-	}
-	CTL_SET_STR(row, ctl_switch, version, weft_version());
-	CTL_SET(row, ctl_switch, pid, (uint32_t)getpid());
-	CTL_SET(row, ctl_switch, uptime_s, (ev_now_ns() - sw->start_ns) / 1000000000);
-	CTL_SET(row, ctl_switch, workers, worker_ctl_count(sw->workers));
-	CTL_SET(row, ctl_switch, bridges, sw->model.n_bridges);
-	CTL_SET(row, ctl_switch, ports, sw->model.n_ports);
-	CTL_SET(row, ctl_switch, links, sw->model.n_links);
-	CTL_SET(row, ctl_switch, fdb_entries, n_entries);
-	CTL_SET(row, ctl_switch, fdb_max, n_max);
-	switch_counters(sw, &sum);
-	stats_switch_row(&sum, row);
+	rows_switch(ctx, out);
 	return 0;
 }
 
@@ -109,13 +87,10 @@ static int next_bridge_row(void *state, void *out, struct err *err)
 
 	while (show->at < MODEL_MAX_BRIDGES) {
 		const struct model_bridge *bridge = show->sw->model.bridges[show->at++];
-		struct ctl_bridge *row = out;
 
 		if (!bridge || !is_wanted(&show->ref, bridge->conf.name))
 			continue;
-		*row = bridge->conf;
-		CTL_SET(row, ctl_bridge, ports, bridge->n_ports);
-		CTL_SET(row, ctl_bridge, fdb_entries, fdb_ctl_count(&show->sw->fdbs, bridge->id));
+		rows_bridge(show->sw, bridge, out);
 		return 1;
 	}
 	return 0;
@@ -158,17 +133,11 @@ static int next_port_row(void *state, void *out, struct err *err)
 {
 	struct show *show = state;
 	const struct model_port *port = next_port(show);
-	struct ctl_port *row = out;
 
 	if (!port)
 		return 0;
 	show->at++;
-	*row = port->conf;
-	if (port->link)
-		CTL_SET_STR(row, ctl_port, link, port->link->conf.name);
-	CTL_SET(row, ctl_port, mtu, model_port_mtu(port));
-	CTL_SET(row, ctl_port, carrier, port->carrier);
-	switch_port_status(show->sw, port, row);
+	rows_port(show->sw, port, out);
 	return 1;
 }
 
@@ -278,30 +247,16 @@ static int handle_fdb_show(struct ctl_call *call, void *ctx, const void *in, voi
 	return ctl_call_rows(call, next_fdb_row, free, pull);
 }
 
-/* Frames between the ends of a link. */
-static uint64_t n_held(const struct vswitch *sw, const struct model_link *link)
-{
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < 2; i++)
-		n += impair_n_held(sw->features.of[FEATURE_LINK_IMPAIR], link->ends[i]->id, true);
-	return n;
-}
-
 static int next_link_row(void *state, void *out, struct err *err)
 {
 	struct show *show = state;
 
 	while (show->at < MODEL_MAX_LINKS) {
 		const struct model_link *link = show->sw->model.links[show->at++];
-		struct ctl_link *row = out;
 
 		if (!link || !is_wanted(&show->ref, link->conf.name))
 			continue;
-		*row = link->conf;
-		CTL_SET(row, ctl_link, mtu, link_mtu(link));
-		CTL_SET(row, ctl_link, carrier, link_carrier(link));
-		CTL_SET(row, ctl_link, held, n_held(show->sw, link));
+		rows_link(show->sw, link, out);
 		return 1;
 	}
 	return 0;

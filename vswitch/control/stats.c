@@ -48,6 +48,17 @@ void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row)
 	CTL_SET(row, ctl_switch, held, sum->held > sum->released ? sum->held - sum->released : 0);
 }
 
+void stats_drop_row(const char *port, const struct dp_counters *counters, enum drop_reason reason,
+	struct ctl_drop *ret_row)
+{
+	*ret_row = (struct ctl_drop){0};
+	CTL_SET_STR(ret_row, ctl_drop, port, port);
+	CTL_SET_STR(ret_row, ctl_drop, direction, drop_infos[reason].direction);
+	CTL_SET_STR(ret_row, ctl_drop, reason, drop_infos[reason].name);
+	CTL_SET(ret_row, ctl_drop, frames, counters->drops[reason]);
+	CTL_SET_STR(ret_row, ctl_drop, help, drop_infos[reason].help);
+}
+
 bool stats_drop_next(const char *port, const struct dp_counters *counters, unsigned *at,
 	struct ctl_drop *ret_row)
 {
@@ -55,12 +66,7 @@ bool stats_drop_next(const char *port, const struct dp_counters *counters, unsig
 		++*at;
 		if (counters->drops[i] == 0)
 			continue;
-		*ret_row = (struct ctl_drop){0};
-		CTL_SET_STR(ret_row, ctl_drop, port, port);
-		CTL_SET_STR(ret_row, ctl_drop, direction, drop_infos[i].direction);
-		CTL_SET_STR(ret_row, ctl_drop, reason, drop_infos[i].name);
-		CTL_SET(ret_row, ctl_drop, frames, counters->drops[i]);
-		CTL_SET_STR(ret_row, ctl_drop, help, drop_infos[i].help);
+		stats_drop_row(port, counters, i, ret_row);
 		return true;
 	}
 	return false;

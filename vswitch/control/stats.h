@@ -19,6 +19,9 @@ void stats_port_row(const char *port, const struct dp_counters *counters,
 /** The frame counters of the whole switch. */
 void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row);
 
+/** What was dropped for one reason. */
+void stats_drop_row(const char *port, const struct dp_counters *counters, enum drop_reason reason,
+	struct ctl_drop *ret_row);
 /** The row of the next reason that counted anything; *at begins as 0. False: there is none. */
 bool stats_drop_next(const char *port, const struct dp_counters *counters, unsigned *at,
 	struct ctl_drop *ret_row);

@@ -1,6 +1,7 @@
 #include "switch.h"
 
 #include "change.h"
+#include "exporter.h"
 #include "link.h"
 #include "requests.h"
 #include "stats.h"
@@ -557,7 +558,10 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 			goto fail;
 	}
 	/* Last: who can connect finds a switch that is complete. */
-	r = requests_serve(sw, params->control_path, &sw->server, err);
+	if (params->metrics)
+		r = exporter_create(sw, params->metrics, &sw->exporter, err);
+	if (r == 0)
+		r = requests_serve(sw, params->control_path, &sw->server, err);
 	if (r < 0)
 		goto fail;
 	*ret_sw = sw;
@@ -573,6 +577,7 @@ void switch_destroy(struct vswitch *sw)
 		return;
 	monitor_done(&sw->monitor);
 	ctl_server_destroy(sw->server);
+	exporter_destroy(sw->exporter);
 	finish_saving(sw); /* what was learned since it began is in the next */
 	save_learned(sw);
 	save_config(sw);

@@ -30,6 +30,8 @@
 #include "port/port.h"
 
 struct ctl_server;
+struct exporter;
+struct metrics_address;
 
 #define SWITCH_FDB_SAVED      16384
 #define SWITCH_FDB_SAVE_EVERY 60 /* s */
@@ -37,8 +39,9 @@ struct ctl_server;
 
 struct switch_params {
 	const char *control_path;
-	const char *state_dir; /* NULL: nothing is kept */
-	const int *cpus;       /* cpus[n_workers]; cpus[0] < 0: not pinned */
+	const char *state_dir;                 /* NULL: nothing is kept */
+	const struct metrics_address *metrics; /* NULL: none are served */
+	const int *cpus;                       /* cpus[n_workers]; cpus[0] < 0: not pinned */
 	unsigned n_workers;
 	unsigned rebalance_s; /* workers take rings from each other no more often; 0 = never */
 	uint64_t hold_budget; /* bytes for frames that are held */
@@ -74,6 +77,7 @@ struct vswitch {
 	struct monitor monitor;
 	struct state *state; /* NULL: nothing is kept */
 	struct ctl_server *server;
+	struct exporter *exporter; /* NULL: no metrics are served */
 	struct ev_source *tick, *age_timer, *save_timer;
 	struct fdb_saving saving; /* of learned addresses, while is_saving */
 	bool is_saving;

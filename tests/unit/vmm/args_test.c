@@ -48,6 +48,8 @@ static void errors_name_option_value_and_reason(void **state)
 		{"run --kernel k --memory 99999999999999T", "is not a size"},
 		{"run --kernel k --memory M", "is not a size"},
 		{"run --kernel k --name a/b", "--name: 'a/b' has a character"},
+		{"run --kernel k --metrics 10.0.0.1:9100",
+			"--metrics: address '10.0.0.1:9100': is no address of this host alone"},
 		{"run --kernel k --slow-kvm=1", "--slow-kvm: takes no value"},
 		{"run --kernel k --rng maybe", "--rng: 'maybe' is neither on nor off"},
 		{"run --kernel k --log-level loud", "--log-level: 'loud' is none of"},
@@ -98,7 +100,8 @@ static void a_full_line_is_understood(void **state)
 {
 	assert_int_equal(
 		parse("run --name h1 --vcpus 2 --memory 1G --kernel K --initrd=I --control C "
-		      "--net vhost-user=S,mode=server,mac=52:54:00:00:00:01,queues=4,mtu=9000,"
+		      "--metrics unix:M --net "
+		      "vhost-user=S,mode=server,mac=52:54:00:00:00:01,queues=4,mtu=9000,"
 		      "offload=off --disk D,ro"),
 		0);
 	assert_int_equal(args.command, ARGS_RUN);
@@ -106,6 +109,7 @@ static void a_full_line_is_understood(void **state)
 	assert_int_equal(args.config.n_vcpus, 2);
 	assert_int_equal(args.config.memory_bytes, 1u << 30);
 	assert_string_equal(args.config.initrd, "I");
+	assert_string_equal(args.config.metrics.path, "M");
 	assert_true(args.config.rng);
 	assert_true(args.config.seccomp);
 	assert_int_equal(args.config.n_nets, 1);

@@ -6,6 +6,7 @@
 #include "cmocka_all.h"
 
 #include "dev/disk_ring.h"
+#include "metrics_server.h"
 #include "sandbox.h"
 
 #include <errno.h>
@@ -596,6 +597,55 @@ static long tell_time(const void *arg)
 	return gmtime_r(&now, &tm) ? 0 : -errno;
 }
 
+/* Metrics are served by TCP or a Unix socket that listened before. */
+static struct {
+	struct ev *ev;
+	struct metrics_server *server;
+	struct metrics metrics;
+	struct metrics_address address;
+	int client;
+} collected;
+
+static void collect_metrics(void)
+{
+	static const char request[] = "GET /metrics HTTP/1.0\r\n\r\n";
+	struct sockaddr_in *in = &collected.address.tcp.in;
+	socklen_t size = sizeof(*in);
+	char text[32];
+
+	assert_int_equal(ev_create(&collected.ev), 0);
+	/* A port that nobody has. */
+	*in = (struct sockaddr_in){
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	collected.client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(collected.client, (struct sockaddr *)in, size), 0);
+	assert_int_equal(getsockname(collected.client, (struct sockaddr *)in, &size), 0);
+	(void)close(collected.client);
+	(void)snprintf(text, sizeof(text), "127.0.0.1:%u", ntohs(in->sin_port));
+	assert_int_equal(metrics_address_parse(text, &collected.address, NULL), 0);
+	assert_int_equal(metrics_server_create(collected.ev, &collected.address, &collected.metrics,
+				 &collected.server, NULL),
+		0);
+	collected.client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(collected.client, &collected.address.tcp.any, size), 0);
+	assert_int_equal(send(collected.client, request, sizeof(request) - 1, 0),
+		sizeof(request) - 1);
+}
+
+static long serve_metrics(const void *arg)
+{
+	char text[512] = "";
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0 || (n < 0 && errno == EAGAIN)) {
+		(void)ev_run_once(collected.ev, 100);
+		n = recv(collected.client, text + len, sizeof(text) - 1 - len, MSG_DONTWAIT);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	return strncmp(text, "HTTP/1.1 200 OK", 15) || !strstr(text, "# EOF\n") ? -EIO : 0;
+}
+
 static void needed_calls_pass(void **state)
 {
 	static const struct sandbox_needs connects = {.connects = true};
@@ -608,10 +658,12 @@ static void needed_calls_pass(void **state)
 		{"connect", {LAYER_CALLS, SANDBOX_MAIN, connects, connect_stream, NULL}, 0},
 		{"remove any", {LAYER_CALLS, SANDBOX_MAIN, removes, remove_any, NULL}, 0},
 		{"remove none", {LAYER_CALLS, SANDBOX_MAIN, {0}, remove_any, NULL}, -EACCES},
+		{"serve metrics", {LAYER_CALLS, SANDBOX_MAIN, {0}, serve_metrics, NULL}, 0},
 		{"tell the time", {LAYER_CALLS, SANDBOX_VCPU, {0}, tell_time, NULL}, 0},
 		{"allocate", {0, SANDBOX_VCPU, {0}, allocate_in_threads, NULL}, 0},
 	};
 
+	collect_metrics();
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct outcome out = try(&cases[i].trial);
 
@@ -620,6 +672,9 @@ static void needed_calls_pass(void **state)
 				out.status, out.text);
 		scene_restore();
 	}
+	metrics_server_destroy(collected.server);
+	ev_destroy(collected.ev);
+	(void)close(collected.client);
 }
 
 static void landlock_lets_own_sockets_be_removed(void **state)

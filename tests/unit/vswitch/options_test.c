@@ -67,6 +67,9 @@ static void options_are_taken(void **state)
 	assert_int_equal(options.rebalance_s, 60);
 	assert_int_equal(parse("--rebalance off", &options, &err), 0);
 	assert_int_equal(options.rebalance_s, 0);
+	assert_string_equal(options.metrics.text, "");
+	assert_int_equal(parse("--metrics unix:/m", &options, &err), 0);
+	assert_string_equal(options.metrics.path, "/m");
 }
 
 static void bad_words_are_refused_with_a_hint(void **state)
@@ -76,8 +79,9 @@ static void bad_words_are_refused_with_a_hint(void **state)
 		"--workers 2-1", "--workers 1,1", "--workers 1-3,2", "--workers 0-16",
 		"--workers 1x", "--workers 99999999999999999999", "--log-level", "--log-level x",
 		"--busy=1", "--rebalance", "--rebalance 0", "--rebalance -1", "--rebalance 1s",
-		"--rebalance 86401", "--rebalance 99999999999999999999", "--rebalance on", "word",
-		"-x", "--control /a b"};
+		"--rebalance 86401", "--metrics", "--metrics /m", "--metrics 0.0.0.0:9100",
+		"--rebalance 99999999999999999999", "--rebalance on", "word", "-x",
+		"--control /a b"};
 	struct options options;
 	struct err err;
 
