@@ -266,6 +266,11 @@ int ctl_call_send(struct ctl_call *call, const void *row)
 	return 0;
 }
 
+size_t ctl_call_backlog(const struct ctl_call *call)
+{
+	return call->conn ? ctl_buf_len(&call->conn->out) : 0;
+}
+
 void ctl_call_finish(struct ctl_call *call, int r, const void *out, const struct err *err)
 {
 	struct ctl_conn *conn = call->conn;

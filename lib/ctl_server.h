@@ -49,6 +49,8 @@ void ctl_server_destroy(struct ctl_server *server);
 const struct ctl_method *ctl_call_method(const struct ctl_call *call);
 /** Queue one row or event of a CTL_ROWS or CTL_EVENTS call. 0, -EPIPE when the client is gone. */
 int ctl_call_send(struct ctl_call *call, const void *row);
+/** Bytes of the call's rows that its client has not taken yet; 0 when the client is gone. */
+size_t ctl_call_backlog(const struct ctl_call *call);
 /**
  * For replies that may be long: the rows are pulled as the client reads them, so that a table of
  * any size takes little memory. A handler ends with `return ctl_call_rows(call, next, done, st)`.

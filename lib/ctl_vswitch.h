@@ -310,13 +310,20 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 
 /* ---- events ---- */
-#define CTL_EVENT_FIELDS(F, T)                                                  \
-	F(T, U64, time_ns, OPT, 0, UINT64_MAX, "ns", "wall clock")              \
-	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, vm or nic") \
-	F(T, STR, name, OPT, 0, 127, "", "its name")                            \
-	F(T, STR, event, OPT, 1, 31, "",                                        \
-		"added, removed, changed, connected, carrier-up and so on")     \
-	F(T, STR, detail, OPT, 0, 255, "", "more, for people")
+#define CTL_EVENT_FIELDS(F, T)                                                           \
+	F(T, U64, seq, OPT, 0, UINT64_MAX, "",                                           \
+		"number: one more than the last one's, or as many more as were lost")    \
+	F(T, U64, time_ns, OPT, 0, UINT64_MAX, "ns", "wall clock")                       \
+	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, monitor, vm or nic") \
+	F(T, STR, name, OPT, 0, 127, "", "its name")                                     \
+	F(T, STR, event, OPT, 1, 31, "",                                                 \
+		"added, removed, changed, connected, carrier-up, moved, lost and so on") \
+	F(T, STR, detail, OPT, 0, 255, "", "more, for people")                           \
+	F(T, U16, vlan, OPT, 0, 4094, "", "VLAN of the address")                         \
+	F(T, MAC, mac, OPT, 0, 0, "", "address that moved")                              \
+	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port where it is now")                \
+	F(T, STR, from, OPT, 1, CTL_NAME_MAX, "", "port where it was before")            \
+	F(T, U64, lost, OPT, 0, UINT64_MAX, "", "events before this one that the client missed")
 CTL_STRUCT(ctl_event, CTL_EVENT_FIELDS);
 
 /** The methods, with what each takes and answers, are a table of ctl_vswitch.c. */

@@ -37,6 +37,7 @@ static const struct {
 	{"console", cmd_console},
 	{"exec", cmd_exec},
 	{"test", cmd_test},
+	{"monitor", cmd_monitor},
 	{"explain", cmd_explain},
 	{"help", cmd_help},
 	{"completion", cmd_completion},
@@ -79,7 +80,7 @@ static int check_watch(const struct opts *opts, const struct grammar_request *re
 	if (!opts->watch)
 		return 0;
 	(void)err_set(err, -EINVAL, "-w: '%s' is nothing to show again", word);
-	if (!strcmp(word, "watch"))
+	if (!strcmp(word, "watch") || !strcmp(word, "monitor"))
 		err_hint(err, "it prints events as they come, without -w");
 	return -EINVAL;
 }

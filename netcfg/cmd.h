@@ -27,6 +27,7 @@ int cmd_wait(const struct opts *opts, const struct grammar_request *req);
 int cmd_console(const struct opts *opts, const struct grammar_request *req);
 int cmd_exec(const struct opts *opts, const struct grammar_request *req);
 int cmd_test(const struct opts *opts, const struct grammar_request *req);
+int cmd_monitor(const struct opts *opts, const struct grammar_request *req);
 int cmd_explain(const struct opts *opts, const struct grammar_request *req);
 
 int cmd_help(const struct opts *opts, const struct grammar_request *req);

@@ -1,5 +1,6 @@
 /* Objects of the switch: bridge, port, link, vlan, fdb. */
 #include "cmd.h"
+#include "cmd_monitor.h"
 #include "cmd_nic.h"
 #include "ctl_client.h"
 #include "ctl_codec.h"
@@ -17,23 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int open_switch(const struct opts *opts, struct ctl_client **ret_client, struct err *err)
-{
-	char path[CTL_PATH_MAX + 1];
-	int r = lab_switch_socket(opts, path, err);
-
-	if (r < 0)
-		return r;
-	r = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client, err);
-	if (r < 0 && err && !err->hint[0])
-		err_hint(err,
-			opts->socket
-				? "is vswitch running? start it: `vswitch --control %s`"
-				: "start a lab (`netcfg apply -f FILE`), or name a switch: `-S %s`",
-			opts->socket ? opts->socket : "SOCKET");
-	return r;
-}
 
 /* The switch may run in another directory: sockets and files are named from the root. */
 static int absolute_paths(struct ctl_port *port, struct err *err)
@@ -65,38 +49,6 @@ static const char *show_method(const struct opts *opts, const struct grammar_req
 	if (opts->stats && !strcmp(req->verb->method, "PortShow"))
 		return "PortStats";
 	return req->verb->method;
-}
-
-struct watch {
-	const struct opts *opts;
-	const char *object; /* events of others are passed over */
-	const char *name;
-};
-
-static int print_event(void *ctx, const void *row)
-{
-	const struct watch *watch = ctx;
-	const struct ctl_event *event = row;
-	char when[SHOW_TIME_SIZE];
-
-	if (strcmp(event->object, watch->object) ||
-		(watch->name[0] && strcmp(event->name, watch->name)))
-		return 0;
-	if (watch->opts->json) {
-		json_t *json = show_msg(&ctl_event_schema, event);
-
-		if (json)
-			json_dumpf(json, stdout, JSON_COMPACT);
-		json_decref(json);
-		printf("\n");
-	} else {
-		if (watch->opts->timestamp)
-			printf("%s ", show_time(when, (time_t)(event->time_ns / 1000000000)));
-		printf("%s %s %s%s%s\n", event->object, event->name, event->event,
-			event->detail[0] ? ": " : "", event->detail);
-	}
-	fflush(stdout);
-	return ferror(stdout) ? -EPIPE : 0;
 }
 
 static int dry_run(const struct grammar_request *req)
@@ -226,7 +178,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	if (adds_port && check_new_port((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
 	/* Without a switch there is no reason to touch a NIC. */
-	if (!dry && open_switch(opts, &client, &err) < 0)
+	if (!dry && lab_switch_open(opts, &client, &err) < 0)
 		return err.code ? cmd_fail(&err)
 				: EXIT_USAGE; /* what is wrong with a file is said already */
 	if (adds_port && cmd_nic_port(opts, (void *)&req->msg, &took_nic, &err) < 0) {
@@ -238,10 +190,7 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 	if (is_show(req->verb)) {
 		r = show_all(opts, client, req, &err);
 	} else if (!strcmp(req->verb->method, "Monitor")) {
-		struct watch watch = {opts, req->object->name, req->name};
-		struct ctl_empty all = {0};
-
-		r = ctl_client_rows(client, "Monitor", &all, print_event, &watch, &err);
+		r = cmd_monitor_print(opts, client, &req->object->name, 1, req->name, &err);
 	} else {
 		r = change(opts, client, req, &err);
 	}

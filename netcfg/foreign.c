@@ -17,8 +17,7 @@ const struct foreign_word foreign_commands[] = {
 	{"log logs", "`netcfg console NAME --log` prints what a node said"},
 	{"ssh attach connect shell", "`netcfg console NAME` attaches to a node, `netcfg exec NAME "
 				     "-- COMMAND` runs a command in it"},
-	{"monitor events watch",
-		"`netcfg port watch`, `netcfg link watch` and `netcfg fdb watch` print events"},
+	{"events watch", "`netcfg monitor` prints events, `netcfg port watch` those of ports"},
 	{"vm vms domain host", "virtual machines are nodes: `netcfg node show`"},
 	{"switch sw", "bridges are the switch's: `netcfg bridge show`"},
 	{"interface iface if tap veth",

@@ -153,6 +153,9 @@ const struct grammar_command grammar_commands[] = {
 	{"exec", NULL, "NODE -- COMMAND...",
 		"run a command in a node's shell, over its serial console"},
 	{"test", NULL, "[FILE]", "do the steps of a lab file's test, in nodes and with swbench"},
+	{"monitor", NULL, "[OBJECT...]",
+		"print events of the switch as they happen, of some objects or of all; -j prints "
+		"JSON lines"},
 	{"explain", NULL, "CODE", "explain an error code of lab files"},
 	{"help", NULL, "[OBJECT [VERB]]", "show help"},
 	{"completion", NULL, "bash", "print a completion script for the shell"},

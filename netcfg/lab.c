@@ -1,5 +1,7 @@
 #include "lab.h"
 
+#include "ctl_client.h"
+#include "ctl_vswitch.h"
 #include "orphan.h"
 #include "str.h"
 #include "topo_yaml.h"
@@ -160,4 +162,21 @@ int lab_switch_socket(const struct opts *opts, char path[CTL_PATH_MAX + 1], stru
 		of_lab.lab = lab;
 	}
 	return r ? r : rundir_switch_socket(&of_lab, path, err);
+}
+
+int lab_switch_open(const struct opts *opts, struct ctl_client **ret_client, struct err *err)
+{
+	char path[CTL_PATH_MAX + 1];
+	int r = lab_switch_socket(opts, path, err);
+
+	if (r < 0)
+		return r;
+	r = ctl_client_open(path, &ctl_vswitch_interface, opts->timeout_s * 1000, ret_client, err);
+	if (r < 0 && err && !err->hint[0])
+		err_hint(err,
+			opts->socket
+				? "is vswitch running? start it: `vswitch --control %s`"
+				: "start a lab (`netcfg apply -f FILE`), or name a switch: `-S %s`",
+			opts->socket ? opts->socket : "SOCKET");
+	return r;
 }

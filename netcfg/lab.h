@@ -12,6 +12,8 @@
 
 #include <limits.h>
 
+struct ctl_client;
+
 struct lab {
 	char *text; /* of the file */
 	struct diag diag;
@@ -41,5 +43,7 @@ int lab_find(const struct opts *opts, const char *arg, char name[CTL_NAME_MAX + 
 /** The control socket of the switch that a command acts on: -S, or that of the lab of -f, -L or the
  *  only one. returns as lab_load(), or as rundir_switch_socket() */
 int lab_switch_socket(const struct opts *opts, char path[CTL_PATH_MAX + 1], struct err *err);
+/** Connect to it. returns the same, or as ctl_client_open(), with a hint where none is there */
+int lab_switch_open(const struct opts *opts, struct ctl_client **ret_client, struct err *err);
 
 #endif

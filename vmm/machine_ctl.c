@@ -6,6 +6,7 @@
 #include "ctl_vmm.h"
 #include "machine.h"
 #include "mem.h"
+#include "monitor.h"
 #include "version.h"
 #include "vm.h"
 
@@ -13,10 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-/* A call that is open: somebody who waits for the end, or who watches. */
+/* A call that is open: somebody who waits for the end. */
 struct machine_ctl_waiter {
 	struct machine_ctl_waiter *next;
 	struct machine_ctl *ctl;
@@ -26,7 +26,8 @@ struct machine_ctl_waiter {
 struct machine_ctl {
 	struct machine *machine;
 	struct ctl_server *server;
-	struct machine_ctl_waiter *stoppers, *resetters, *monitors; /* at most one per connection */
+	struct machine_ctl_waiter *stoppers, *resetters; /* at most one per connection */
+	struct monitor monitor;
 };
 
 /* Open calls */
@@ -50,7 +51,6 @@ static void on_close(void *ctx, struct ctl_call *call)
 
 	forget_in(&ctl->stoppers, call);
 	forget_in(&ctl->resetters, call);
-	forget_in(&ctl->monitors, call);
 }
 
 static int keep_call(struct machine_ctl *ctl, struct machine_ctl_waiter **list,
@@ -94,30 +94,12 @@ static void finish_resetters(struct machine_ctl *ctl)
 	finish_call(&ctl->resetters, r, &err);
 }
 
-static uint64_t wall_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
-}
-
 static void on_event(void *ctx, const char *object, const char *name, const char *event,
 	const char *detail)
 {
 	struct machine_ctl *ctl = ctx;
-	struct machine_ctl_waiter *waiter, *next;
-	struct ctl_event row = {0};
 
-	CTL_SET(&row, ctl_event, time_ns, wall_ns());
-	CTL_SET_STR(&row, ctl_event, object, object);
-	CTL_SET_STR(&row, ctl_event, name, name);
-	CTL_SET_STR(&row, ctl_event, event, event);
-	CTL_SET_STR(&row, ctl_event, detail, detail);
-	for (waiter = ctl->monitors; waiter; waiter = next) {
-		next = waiter->next;
-		(void)ctl_call_send(waiter->call, &row); /* a dead one is removed by on_close */
-	}
+	monitor_report(&ctl->monitor, object, name, event, detail);
 	if (vm_state(machine_vm(ctl->machine)) == VM_STOPPED)
 		finish_call(&ctl->stoppers, 0, NULL);
 	finish_resetters(ctl);
@@ -260,7 +242,9 @@ static int serve_monitor(struct ctl_call *call, void *ctx, const void *in, void 
 {
 	struct machine_ctl *ctl = ctx;
 
-	return keep_call(ctl, &ctl->monitors, call, err);
+	if (monitor_subscribe(&ctl->monitor, call) < 0)
+		return err_set(err, -ENOSPC, "monitor: too many clients listen already");
+	return CTL_PENDING;
 }
 
 static const struct ctl_handler machine_ctl_handlers[] = {
@@ -283,6 +267,7 @@ int machine_ctl_create(struct machine *machine, struct ev *ev, const char *path,
 	if (!ctl)
 		return err_set(err, -ENOMEM, "control socket: out of memory");
 	ctl->machine = machine;
+	monitor_init(&ctl->monitor);
 	r = ctl_server_create(ev, path, &ctl_vmm_interface, machine_ctl_handlers,
 		sizeof(machine_ctl_handlers) / sizeof(machine_ctl_handlers[0]), ctl, &ctl->server,
 		err);

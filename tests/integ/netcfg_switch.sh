@@ -36,6 +36,19 @@ vs port set p4 trunks 10,20 native 10
 expect 'an event says what changed' within 5 grep -qx 'port p3 changed: tag 10 -> 20' "$T/watch.log"
 expect 'and all of it' within 5 grep -q 'port p4 changed: .*tag 10 -> -.*trunks - -> 10,20' "$T/watch.log"
 stop watch
+start json vs -j monitor
+start some vs monitor br port
+# Until both hear, as above.
+# shellcheck disable=SC2016
+within 10 eval 'vs port set p3 mtu $((mtu++)); [[ -s $T/json.log && -s $T/some.log ]]'
+vs bridge add last
+expect 'events are JSON lines' within 10 eval 'jq -e "select(.object == \"bridge\" and .name == \"last\")" "$T/json.log"'
+expect 'numbered without a gap' json '[.[].seq] | . == [range(.[0]; .[0] + length)]' jq -s . "$T/json.log"
+expect 'of some objects, by short names' within 10 grep -qx 'bridge last added' "$T/some.log"
+vs bridge del last
+fails_with 'a command is no object' 2 "monitor: 'apply' is no object" vs monitor apply
+stop json
+stop some
 
 # --- tables ---------------------------------------------------------------------------------------
 

@@ -117,6 +117,18 @@ static void prefetch_event(const struct fdb_ctl *ctl, const struct learn_event *
 		fdb_prefetch(fdb, event->vid, event->mac48);
 }
 
+static void report_learned(const struct fdb_ctl *ctl, const struct model *model, uint16_t vid,
+	uint64_t mac48, const struct model_port *port, enum fdb_learned learned)
+{
+	const struct fdb_ctl_events *events = &ctl->events;
+
+	if (learned == FDB_MOVED && events->moved)
+		events->moved(events->ctx, port->bridge, vid, mac48,
+			model->ports[ctl->tables[port->bridge->id]->moved_from], port);
+	else if (learned == FDB_LIMITED && events->limited)
+		events->limited(events->ctx, port);
+}
+
 unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model,
 	const struct learn_event *events, unsigned n_events, uint32_t now_s)
 {
@@ -150,6 +162,7 @@ unsigned fdb_ctl_learn(struct fdb_ctl *ctl, const struct model *model,
 			port->id, port->conf.fdb_max, now_s);
 		n_changed += learned == FDB_ADDED || learned == FDB_MOVED;
 		ctl->n_limited += learned == FDB_LIMITED;
+		report_learned(ctl, model, event->vid, event->mac48, port, learned);
 	}
 	return n_changed;
 }
@@ -271,8 +284,9 @@ int fdb_ctl_add(struct fdb_ctl *ctl, const struct model *model, const struct ctl
 	if (req->type == CTL_FDB_DYNAMIC && CTL_HAS(req, ctl_fdb, type)) {
 		uint32_t age_s = req->age_s < now_s ? req->age_s : now_s;
 
-		(void)fdb_learn(ctl->tables[bridge->id], vid, mac48, port->id, port->conf.fdb_max,
-			now_s - age_s);
+		report_learned(ctl, model, vid, mac48, port,
+			fdb_learn(ctl->tables[bridge->id], vid, mac48, port->id, port->conf.fdb_max,
+				now_s - age_s));
 		return 0;
 	}
 	if (fdb_get(ctl->tables[bridge->id], vid, mac48, now_s, &old) == 0 && old.is_static &&

@@ -20,7 +20,18 @@
 
 #define FDB_BRIDGE_MAX 1048576
 
+/** What learn events show that somebody may want to know. */
+struct fdb_ctl_events {
+	/** An address was at one port and is now at the other. from: NULL = it has gone since. */
+	void (*moved)(void *ctx, const struct model_bridge *bridge, uint16_t vid, uint64_t mac48,
+		const struct model_port *from, const struct model_port *to);
+	/** An address at the port was not learned, for a limit of it or its bridge. */
+	void (*limited)(void *ctx, const struct model_port *port);
+	void *ctx;
+};
+
 struct fdb_ctl {
+	struct fdb_ctl_events events;          /* NULL: nobody wants to know */
 	struct fdb *tables[MODEL_MAX_BRIDGES]; /* by bridge id */
 	uint64_t n_limited;                    /* learn events refused for a limit */
 	bool is_ageing;                        /* a sweep is under way, */

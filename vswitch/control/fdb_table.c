@@ -366,6 +366,7 @@ enum fdb_learned fdb_learn(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16
 	if (max_per_port && fdb->per_port[port_id] >= max_per_port)
 		return FDB_LIMITED;
 	if (at.bucket) {
+		fdb->moved_from = value_at(&at) & FDB_PORT_MASK;
 		set_value(fdb, &at, port_id);
 		*last_at(fdb, &at) = now_s;
 		return FDB_MOVED;

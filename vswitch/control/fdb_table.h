@@ -27,7 +27,8 @@ enum fdb_learned { FDB_KNOWN, FDB_ADDED, FDB_MOVED, FDB_IS_STATIC, FDB_LIMITED }
 /** Ask for the memory that fdb_learn() will need for vid/mac48, some addresses ahead. */
 void fdb_prefetch(const struct fdb *fdb, uint16_t vid, uint64_t mac48);
 /**
- * Note that vid/mac was seen at port_id. A static address never moves. max_per_port 0 = no limit.
+ * Note that vid/mac was seen at port_id. A static address never moves; of one that did,
+ * fdb->moved_from says from where. max_per_port 0 = no limit.
  */
 enum fdb_learned fdb_learn(struct fdb *fdb, uint16_t vid, uint64_t mac48, uint16_t port_id,
 	uint32_t max_per_port, uint32_t now_s);

@@ -278,6 +278,42 @@ void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum)
 	}
 }
 
+/* ---- What frames did ------------------------------------------------------------------------- */
+
+static void on_moved(void *ctx, const struct model_bridge *bridge, uint16_t vid, uint64_t mac48,
+	const struct model_port *from, const struct model_port *to)
+{
+	struct vswitch *sw = ctx;
+	struct ctl_event event = {0};
+
+	CTL_SET_STR(&event, ctl_event, object, "fdb");
+	CTL_SET_STR(&event, ctl_event, name, bridge->conf.name);
+	CTL_SET_STR(&event, ctl_event, event, "moved");
+	CTL_SET(&event, ctl_event, vlan, vid);
+	CTL_SET(&event, ctl_event, mac, ether_addr_from_u64(mac48));
+	CTL_SET_STR(&event, ctl_event, port, to->conf.name);
+	if (from)
+		CTL_SET_STR(&event, ctl_event, from, from->conf.name);
+	monitor_report_traffic(&sw->monitor, &event);
+}
+
+/* Once a second and port: it happens with each of its frames. */
+static void on_limited(void *ctx, const struct model_port *port)
+{
+	struct vswitch *sw = ctx;
+	struct ctl_event event = {0};
+
+	if (sw->ports[port->id].limit_reported)
+		return;
+	sw->ports[port->id].limit_reported = true;
+	CTL_SET_STR(&event, ctl_event, object, "port");
+	CTL_SET_STR(&event, ctl_event, name, port->conf.name);
+	CTL_SET_STR(&event, ctl_event, event, "address-limit");
+	CTL_SET_STR(&event, ctl_event, detail,
+		"fdb_max of the port or its bridge: further addresses are not learned");
+	monitor_report_traffic(&sw->monitor, &event);
+}
+
 /* ---- Workers --------------------------------------------------------------------------------- */
 
 static void on_control_wakeup(void *ctx, const struct learn_event *events, unsigned n_events)
@@ -494,6 +530,9 @@ static void on_tick(void *ctx)
 	struct vswitch *sw = ctx;
 	bool has_changed;
 
+	monitor_tick(&sw->monitor);
+	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++)
+		sw->ports[i].limit_reported = false;
 	/* A sweep that takes longer than a second goes on instead. */
 	if (!sw->fdbs.is_ageing)
 		age(sw);
@@ -534,6 +573,7 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 	sw->start_ns = ev_now_ns();
 	model_init(&sw->model);
 	monitor_init(&sw->monitor);
+	sw->fdbs.events = (struct fdb_ctl_events){on_moved, on_limited, sw};
 	r = features_create(&sw->features, params->hold_budget);
 	if (r < 0)
 		(void)err_set(err, r, "switch: out of memory");

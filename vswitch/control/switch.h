@@ -56,6 +56,7 @@ struct switch_port {
 	enum ctl_conn_state state; /* as last told to monitors */
 	struct log_bucket log;     /* its peer comes and goes as it likes */
 	char last_error[256];      /* why it waits */
+	bool limit_reported;       /* that it has too many addresses, since the last tick */
 };
 
 /** Addresses on their way to a file. */

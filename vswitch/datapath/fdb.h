@@ -59,6 +59,7 @@ struct fdb {
 	uint32_t n_static;
 	uint32_t per_port[FDB_MAX_PORTS]; /* learned addresses at a port */
 	uint32_t ports_end;               /* above every port that ever had one */
+	uint16_t moved_from;              /* port of the address that moved last, before that */
 	uint32_t evict_at;                /* where the next search for a victim begins */
 	uint32_t age_at; /* the bucket where the sweep goes on; 0 = none is under way */
 };
