@@ -20,6 +20,7 @@ CTL_SCHEMA(ctl_bridge, CTL_BRIDGE_FIELDS);
 CTL_SCHEMA(ctl_ref, CTL_REF_FIELDS);
 CTL_SCHEMA(ctl_port, CTL_PORT_FIELDS);
 CTL_SCHEMA(ctl_port_stats, CTL_PORT_STATS_FIELDS);
+CTL_SCHEMA(ctl_port_rates, CTL_PORT_RATES_FIELDS);
 CTL_SCHEMA(ctl_drop, CTL_DROP_FIELDS);
 CTL_SCHEMA(ctl_vlan, CTL_VLAN_FIELDS);
 CTL_SCHEMA(ctl_fdb, CTL_FDB_FIELDS);
@@ -49,6 +50,8 @@ static const struct ctl_method methods[] = {
 	{"PortDel", CHANGE, CTL_ONE, REF, NONE, "delete a port that is no end of a link"},
 	{"PortShow", READ, CTL_ROWS, REF, &ctl_port_schema, "list ports with settings and state"},
 	{"PortStats", READ, CTL_ROWS, REF, &ctl_port_stats_schema, "list counters of ports"},
+	{"PortRates", READ, CTL_ROWS, REF, &ctl_port_rates_schema,
+		"list what counters of ports grow by a second"},
 	{"PortDrops", READ, CTL_ROWS, REF, &ctl_drop_schema,
 		"list how many frames were dropped for which reason"},
 

@@ -75,7 +75,12 @@ extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops of ports",    \
 		CTL_COUNTER)                                                                     \
 	F(T, U64, held, OPT, 0, UINT64_MAX, "frames", "received + copies - delivered - dropped", \
-		CTL_GAUGE)
+		CTL_GAUGE)                                                                       \
+	F(T, U64, learn_events_lost, OPT, 0, UINT64_MAX, "",                                     \
+		"reports of new addresses that did not reach control: their frames flood",       \
+		CTL_COUNTER)                                                                     \
+	F(T, U64, learn_events_limited, OPT, 0, UINT64_MAX, "",                                  \
+		"new addresses that were not learned, for a limit", CTL_COUNTER)
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
 /* ---- worker ---- */
@@ -247,8 +252,43 @@ CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 	F(T, U64, tx_dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops",            \
 		CTL_COLUMN(11, "OUT-DROPS", BRIEF), CTL_COUNTER)                                   \
 	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames",                                            \
-		"added by flooding, segmentation and duplication", CTL_COUNTER)
+		"added by flooding, segmentation and duplication", CTL_COUNTER)                    \
+	F(T, U64, rx_unicast, OPT, 0, UINT64_MAX, "frames", "received to one host's address",      \
+		CTL_COLUMN(12, "IN-UCAST", NAMED), CTL_COUNTER)                                    \
+	F(T, U64, rx_errors, OPT, 0, UINT64_MAX, "frames",                                         \
+		"received and dropped for what was wrong with them",                               \
+		CTL_COLUMN(13, "IN-ERRORS", NAMED), CTL_COUNTER)                                   \
+	F(T, U64, tx_unicast, OPT, 0, UINT64_MAX, "frames", "delivered to one host's address",     \
+		CTL_COLUMN(14, "OUT-UCAST", NAMED), CTL_COUNTER)                                   \
+	F(T, U64, tx_errors, OPT, 0, UINT64_MAX, "frames",                                         \
+		"not delivered for what was wrong with them or the port's ring",                   \
+		CTL_COLUMN(15, "OUT-ERRORS", NAMED), CTL_COUNTER)
 CTL_STRUCT(ctl_port_stats, CTL_PORT_STATS_FIELDS);
+
+/* What they grew by a second, over the last second and the last ten. */
+#define CTL_PORT_RATES_FIELDS(F, T)                                                                \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF))       \
+	F(T, U64, rx_bits_1s, OPT, 0, UINT64_MAX, "bit/s", "received in the last second",          \
+		CTL_COLUMN(2, "IN-BIT/S", BRIEF))                                                  \
+	F(T, U64, rx_frames_1s, OPT, 0, UINT64_MAX, "frames/s", "received in the last second",     \
+		CTL_COLUMN(3, "IN-FR/S", BRIEF))                                                   \
+	F(T, U64, tx_bits_1s, OPT, 0, UINT64_MAX, "bit/s", "delivered in the last second",         \
+		CTL_COLUMN(4, "OUT-BIT/S", BRIEF))                                                 \
+	F(T, U64, tx_frames_1s, OPT, 0, UINT64_MAX, "frames/s", "delivered in the last second",    \
+		CTL_COLUMN(5, "OUT-FR/S", BRIEF))                                                  \
+	F(T, U64, drops_1s, OPT, 0, UINT64_MAX, "frames/s",                                        \
+		"dropped in the last second, in both directions", CTL_COLUMN(6, "DROPS/S", BRIEF)) \
+	F(T, U64, rx_bits_10s, OPT, 0, UINT64_MAX, "bit/s", "received, over ten seconds",          \
+		CTL_COLUMN(7, "IN-10S", TABLE))                                                    \
+	F(T, U64, rx_frames_10s, OPT, 0, UINT64_MAX, "frames/s", "received, over ten seconds",     \
+		CTL_COLUMN(9, "IN-FR-10S", NAMED))                                                 \
+	F(T, U64, tx_bits_10s, OPT, 0, UINT64_MAX, "bit/s", "delivered, over ten seconds",         \
+		CTL_COLUMN(8, "OUT-10S", TABLE))                                                   \
+	F(T, U64, tx_frames_10s, OPT, 0, UINT64_MAX, "frames/s", "delivered, over ten seconds",    \
+		CTL_COLUMN(10, "OUT-FR-10S", NAMED))                                               \
+	F(T, U64, drops_10s, OPT, 0, UINT64_MAX, "frames/s", "dropped, over ten seconds",          \
+		CTL_COLUMN(11, "DROPS-10S", NAMED))
+CTL_STRUCT(ctl_port_rates, CTL_PORT_RATES_FIELDS);
 
 #define CTL_DROP_FIELDS(F, T)                                                                   \
 	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "",                                               \

@@ -43,10 +43,14 @@ static bool is_show(const struct grammar_verb *verb)
 	return ctl_method_find(&ctl_vswitch_interface, verb->method)->reply == CTL_ROWS;
 }
 
-/* `port -s` means the counters. */
+/* `port -s` means the counters, and with --rate what they grow by. */
 static const char *show_method(const struct opts *opts, const struct grammar_request *req)
 {
-	if (opts->stats && !strcmp(req->verb->method, "PortShow"))
+	bool is_port = !strcmp(req->verb->method, "PortShow");
+
+	if (opts->rate && (is_port || !strcmp(req->verb->method, "PortStats")))
+		return "PortRates";
+	if (opts->stats && is_port)
 		return "PortStats";
 	return req->verb->method;
 }

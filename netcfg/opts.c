@@ -26,6 +26,7 @@ const struct opt opts_table[] = {
 	FLAG("-p", "--pretty", pretty, "indent JSON"),
 	FLAG("-br", "--brief", brief, "one short line per object"),
 	FLAG("-s", "--stats", stats, "show counters"),
+	FLAG("--rate", NULL, rate, "port stats: what counters grow by a second"),
 	FLAG("-d", "--details", details, "show every field"),
 	FLAG("-o", "--oneline", oneline, "one line per object, with every field"),
 	FLAG("-t", "--timestamp", timestamp, "put the time before what watch prints"),

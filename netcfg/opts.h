@@ -31,7 +31,7 @@ struct opts {
 	const char *columns; /* --columns A,B */
 	const char *color;   /* -c[=auto|always|never] */
 	const char *allow;   /* --allow restart, stop */
-	bool json, pretty, brief, stats, details, oneline, timestamp;
+	bool json, pretty, brief, stats, rate, details, oneline, timestamp;
 	bool dry_run, yes, quiet, verbose, no_header, keep_going;
 	bool exit_code, check, force, slow_kvm, follow_log, help, version;
 	bool watch, wait;

@@ -1,6 +1,7 @@
 #include "show_switch.h"
 
 #include "ctl_client.h"
+#include "ctl_field.h"
 #include "ctl_vswitch.h"
 #include "impairment.h"
 #include "names.h"
@@ -471,6 +472,42 @@ static int worker_row(void *ctx, const void *row)
 	return 0;
 }
 
+const char *show_rate(uint64_t number, char *buf, size_t size)
+{
+	static const char powers[] = "kMGTPE";
+	double value = (double)number;
+	int power = -1;
+
+	for (; value >= 999.5 && power + 1 < (int)strlen(powers); power++)
+		value /= 1000;
+	if (power < 0)
+		(void)snprintf(buf, size, "%llu", (unsigned long long)number);
+	else
+		(void)snprintf(buf, size, "%.*f%c", value < 9.995 ? 2 : value < 99.95, value,
+			powers[power]);
+	return buf;
+}
+
+static int rates_row(void *ctx, const void *row)
+{
+	const struct ctl_struct *schema = &ctl_port_rates_schema;
+	const char *texts[SHOW_MAX_COLUMNS] = {NULL};
+	char numbers[SHOW_MAX_COLUMNS][16];
+
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_field *field = &schema->fields[i];
+		unsigned column = field->column.place - 1;
+
+		if (field->kind == CTL_KIND_U64 && ctl_field_is_set(row, field->idx))
+			texts[column] =
+				show_rate(*(const uint64_t *)(const void *)((const char *)row +
+									    field->offset),
+					numbers[column], sizeof(numbers[column]));
+	}
+	show_row(ctx, show_msg(schema, row), texts);
+	return 0;
+}
+
 /* Tables that have texts for people, or another shape than the messages in them. */
 static const struct table {
 	const char *method;
@@ -481,6 +518,7 @@ static const struct table {
 	{"BridgeShow", bridge_row, NULL, 0},
 	{"PortShow", port_row, NULL, 0},
 	{"WorkerShow", worker_row, NULL, 0},
+	{"PortRates", rates_row, NULL, 0},
 	{"LinkShow", port_link_row, link_columns, ARRAY_LEN(link_columns)},
 	{"VlanShow", vlan_row, vlan_columns, ARRAY_LEN(vlan_columns)},
 	{"FdbShow", fdb_row, fdb_columns, ARRAY_LEN(fdb_columns)},

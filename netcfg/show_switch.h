@@ -41,6 +41,8 @@ const char *show_port_vlans(const struct ctl_port *port, char *buf, size_t size)
 const char *show_port_end(const struct ctl_port *port, char *buf, size_t size);
 /** Names of a port's virtio features: "csum tso4 version-1"; "none". Returns buf. */
 const char *show_features(uint64_t features, char *buf, size_t size);
+/** Three digits that count, and a power of 1000: "12.3M", "999". Returns buf. */
+const char *show_rate(uint64_t number, char *buf, size_t size);
 /** "1G", "100M"; "-" where it is not known. */
 const char *show_port_speed(const struct ctl_port *port, char *buf, size_t size);
 

@@ -50,6 +50,13 @@ fails_with 'a command is no object' 2 "monitor: 'apply' is no object" vs monitor
 stop json
 stop some
 
+# --- rates ----------------------------------------------------------------------------------------
+
+expect 'rates are there after two seconds' within 10 \
+	json '.[] | select(.name == "p3") | .rx_bits_1s == 0 and .tx_frames_10s == 0' vs -j port stats --rate
+expect 'and live in a pipe, a table each time' \
+	eval '(timeout -s INT "$WAIT" netcfg -S "$T/vs.sock" port show p3 --rate -w0.1 || true) | grep -m3 -c "^PORT .*IN-BIT/S" | grep -qx 3'
+
 # --- tables ---------------------------------------------------------------------------------------
 
 # on_terminal COLUMNS COMMAND: what it prints on one, without colours.
@@ -58,7 +65,7 @@ on_terminal() {
 }
 vs port add far type af-packet dev nosuch0 bridge br0 >/dev/null 2>&1 || true
 vs port add away mode client path "$T/a-path-of-some-length/that-nobody-made.sock" bridge br0
-for table in 'port show' 'port stats' 'bridge show' 'link show' 'vlan show' 'fdb show' 'worker show'; do
+for table in 'port show' 'port stats' 'port stats --rate' 'bridge show' 'link show' 'vlan show' 'fdb show' 'worker show'; do
 	expect "$table: a terminal of 80 columns holds it" \
 		test -z "$(on_terminal 80 "netcfg -S $T/vs.sock $table" | grep -v '^away: ' | LC_ALL=C.UTF-8 grep -E '^.{81}')"
 done

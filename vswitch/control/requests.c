@@ -171,6 +171,26 @@ static int handle_port_stats(struct ctl_call *call, void *ctx, const void *in, v
 	return r < 0 ? r : show_named(call, ctx, in, next_stats_row, err);
 }
 
+static int next_rates_row(void *state, void *out, struct err *err)
+{
+	struct show *show = state;
+	const struct model_port *port = next_port(show);
+
+	if (!port)
+		return 0;
+	show->at++;
+	port_rates_row(port->conf.name, &show->sw->ports[port->id].rates, out);
+	return 1;
+}
+
+static int handle_port_rates(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	int r = check_port_ref(ctx, in, err);
+
+	return r < 0 ? r : show_named(call, ctx, in, next_rates_row, err);
+}
+
 static int next_drop_row(void *state, void *out, struct err *err)
 {
 	struct show *show = state;
@@ -299,6 +319,7 @@ static const struct ctl_handler reads[] = {
 	{"BridgeShow", handle_bridge_show},
 	{"PortShow", handle_port_show},
 	{"PortStats", handle_port_stats},
+	{"PortRates", handle_port_rates},
 	{"PortDrops", handle_port_drops},
 	{"VlanShow", handle_vlan_show},
 	{"FdbShow", handle_fdb_show},

@@ -26,6 +26,9 @@ void rows_switch(const struct vswitch *sw, struct ctl_switch *row)
 	CTL_SET(row, ctl_switch, links, sw->model.n_links);
 	CTL_SET(row, ctl_switch, fdb_entries, n_entries);
 	CTL_SET(row, ctl_switch, fdb_max, n_max);
+	CTL_SET(row, ctl_switch, learn_events_lost,
+		worker_learn_events_lost(worker_ctl_pool(sw->workers)));
+	CTL_SET(row, ctl_switch, learn_events_limited, sw->fdbs.n_limited);
 	switch_counters(sw, &sum);
 	stats_switch_row(&sum, row);
 }

@@ -18,6 +18,31 @@ static uint64_t sum_drops(const struct dp_counters *counters, bool rx)
 	return sum;
 }
 
+uint64_t stats_dropped(const struct dp_counters *counters)
+{
+	return sum_drops(counters, true) + sum_drops(counters, false);
+}
+
+/* Of frames that nobody could have delivered, as ifInErrors and ifOutErrors of the IF-MIB. */
+static uint64_t sum_rx_errors(const struct dp_counters *counters)
+{
+	const uint64_t *drops = counters->drops;
+
+	return drops[DROP_RX_TOO_SHORT] + drops[DROP_RX_TOO_LONG] + drops[DROP_RX_BAD_HEADER] +
+	       drops[DROP_RX_SEGMENTS];
+}
+
+static uint64_t sum_tx_errors(const struct dp_counters *counters)
+{
+	return counters->drops[DROP_TX_OFFLOAD] + counters->drops[DROP_TX_BROKEN];
+}
+
+/* Neither to a group nor to all. The counters of a burst are read one by one while it counts. */
+static uint64_t rest(uint64_t frames, uint64_t multicast, uint64_t broadcast)
+{
+	return frames > multicast + broadcast ? frames - multicast - broadcast : 0;
+}
+
 void stats_port_row(const char *port, const struct dp_counters *counters,
 	struct ctl_port_stats *ret_row)
 {
@@ -36,6 +61,12 @@ void stats_port_row(const char *port, const struct dp_counters *counters,
 	CTL_SET(row, ctl_port_stats, tx_broadcast, counters->tx_broadcast);
 	CTL_SET(row, ctl_port_stats, tx_dropped, sum_drops(counters, false));
 	CTL_SET(row, ctl_port_stats, copies, counters->copies);
+	CTL_SET(row, ctl_port_stats, rx_unicast,
+		rest(counters->rx_frames, counters->rx_multicast, counters->rx_broadcast));
+	CTL_SET(row, ctl_port_stats, rx_errors, sum_rx_errors(counters));
+	CTL_SET(row, ctl_port_stats, tx_unicast,
+		rest(counters->tx_frames, counters->tx_multicast, counters->tx_broadcast));
+	CTL_SET(row, ctl_port_stats, tx_errors, sum_tx_errors(counters));
 }
 
 void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row)
@@ -43,7 +74,7 @@ void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row)
 	CTL_SET(row, ctl_switch, rx_frames, sum->rx_frames);
 	CTL_SET(row, ctl_switch, copies, sum->copies);
 	CTL_SET(row, ctl_switch, tx_frames, sum->tx_frames);
-	CTL_SET(row, ctl_switch, dropped, sum_drops(sum, true) + sum_drops(sum, false));
+	CTL_SET(row, ctl_switch, dropped, stats_dropped(sum));
 	/* One worker's counters may be older than another's. */
 	CTL_SET(row, ctl_switch, held, sum->held > sum->released ? sum->held - sum->released : 0);
 }

@@ -19,6 +19,8 @@ void stats_port_row(const char *port, const struct dp_counters *counters,
 /** The frame counters of the whole switch. */
 void stats_switch_row(const struct dp_counters *sum, struct ctl_switch *row);
 
+/** For all reasons, in both directions. */
+uint64_t stats_dropped(const struct dp_counters *counters);
 /** What was dropped for one reason. */
 void stats_drop_row(const char *port, const struct dp_counters *counters, enum drop_reason reason,
 	struct ctl_drop *ret_row);

@@ -525,14 +525,26 @@ static void age(void *ctx)
 		ev_timer_set(sw->age_timer, SECOND_NS / 1000, 0);
 }
 
+static void tick_ports(struct vswitch *sw)
+{
+	for (uint16_t i = 0; i < MODEL_MAX_PORTS; i++) {
+		struct dp_counters counters;
+
+		if (!sw->model.ports[i])
+			continue;
+		sw->ports[i].limit_reported = false;
+		switch_port_counters(sw, i, &counters);
+		port_rates_add(&sw->ports[i].rates, &counters, ev_now_ns());
+	}
+}
+
 static void on_tick(void *ctx)
 {
 	struct vswitch *sw = ctx;
 	bool has_changed;
 
 	monitor_tick(&sw->monitor);
-	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++)
-		sw->ports[i].limit_reported = false;
+	tick_ports(sw);
 	/* A sweep that takes longer than a second goes on instead. */
 	if (!sw->fdbs.is_ageing)
 		age(sw);

@@ -20,6 +20,7 @@
 #include "fdb_ctl.h"
 #include "model.h"
 #include "monitor.h"
+#include "port_rates.h"
 #include "state.h"
 #include "worker_ctl.h"
 
@@ -56,7 +57,8 @@ struct switch_port {
 	enum ctl_conn_state state; /* as last told to monitors */
 	struct log_bucket log;     /* its peer comes and goes as it likes */
 	char last_error[256];      /* why it waits */
-	bool limit_reported;       /* that it has too many addresses, since the last tick */
+	struct port_rates rates;
+	bool limit_reported; /* that it has too many addresses, since the last tick */
 };
 
 /** Addresses on their way to a file. */

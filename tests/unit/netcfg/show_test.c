@@ -425,6 +425,21 @@ static void ends_read_by_type(void **state)
 }
 
 /* Whatever the fields hold, the text ends within the buffer. */
+static void rates_have_three_digits(void **state)
+{
+	static const struct {
+		uint64_t number;
+		const char *text;
+	} cases[] = {{0, "0"}, {999, "999"}, {1000, "1.00k"}, {1234, "1.23k"}, {9994, "9.99k"},
+		{9996, "10.0k"}, {99940, "99.9k"}, {99960, "100k"}, {999499, "999k"},
+		{999600, "1.00M"}, {14880952, "14.9M"}, {10000000000, "10.0G"},
+		{UINT64_MAX, "18.4E"}};
+	char buf[16];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_string_equal(show_rate(cases[i].number, buf, sizeof(buf)), cases[i].text);
+}
+
 static void long_ends_are_cut(void **state)
 {
 	struct ctl_port port = {.type = CTL_PORT_DPDK};
@@ -450,6 +465,7 @@ int main(void)
 		cmocka_unit_test(fdb_and_vlan_are_as_iproute2_prints_them),
 		cmocka_unit_test(roles_read_as_people_say_them),
 		cmocka_unit_test(ends_read_by_type),
+		cmocka_unit_test(rates_have_three_digits),
 		cmocka_unit_test(long_ends_are_cut),
 	};
 

@@ -26,6 +26,27 @@ static void drops_are_split_by_direction(void **state)
 	assert_true(CTL_HAS(&row, ctl_port_stats, tx_broadcast));
 }
 
+static void unicast_is_the_rest_and_errors_are_drops(void **state)
+{
+	struct dp_counters counters = {.rx_frames = 10,
+		.rx_multicast = 2,
+		.rx_broadcast = 3,
+		.tx_frames = 4,
+		.tx_multicast = 3,
+		.tx_broadcast = 2};
+	struct ctl_port_stats row;
+
+	for (unsigned i = 0; i < DROP_N_REASONS; i++)
+		counters.drops[i] = 1;
+	stats_port_row("p1", &counters, &row);
+	assert_int_equal(row.rx_unicast, 5);
+	assert_int_equal(row.tx_unicast, 0); /* read while it counts */
+	assert_int_equal(row.rx_errors, 4);
+	assert_int_equal(row.tx_errors, 2);
+	assert_true(row.rx_errors < row.rx_dropped && row.tx_errors < row.tx_dropped);
+	assert_int_equal(stats_dropped(&counters), row.rx_dropped + row.tx_dropped);
+}
+
 static void switch_row_balances(void **state)
 {
 	struct dp_counters sum = {
@@ -113,6 +134,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(drops_are_split_by_direction),
+		cmocka_unit_test(unicast_is_the_rest_and_errors_are_drops),
 		cmocka_unit_test(switch_row_balances),
 		cmocka_unit_test(only_reasons_that_counted_are_rows),
 		cmocka_unit_test(frames_are_conserved_over_ports),
