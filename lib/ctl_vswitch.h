@@ -10,6 +10,7 @@
 
 #include "ctl_iface.h"
 #include "impair/impair_fields.h"
+#include "storm/storm_fields.h"
 
 enum ctl_port_type {
 	CTL_PORT_VHOST_USER, /* a guest, over a Unix socket */
@@ -139,6 +140,11 @@ extern const char *const ctl_impair_distributions[];
 
 CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 
+enum ctl_storm_action { CTL_STORM_DROP, CTL_STORM_SHUT };
+extern const char *const ctl_storm_actions[]; /* "drop", "shut" */
+
+CTL_STRUCT(ctl_storm, STORM_FIELDS);
+
 /* ---- port ---- */
 #define CTL_ON(type) (1u << CTL_PORT_##type)
 #define CTL_PORT_FIELDS(F, T)                                                                     \
@@ -200,6 +206,7 @@ CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 		"most addresses learned on this port; 0 = the bridge's limit", .def = "0")        \
 	F(T, MSG, in, OPT, 0, 0, ctl_impair, "impairment of what the switch gets from the port")  \
 	F(T, MSG, out, OPT, 0, 0, ctl_impair, "impairment of what the port gets")                 \
+	F(T, MSG, storm_control, OPT, 0, 0, ctl_storm, "limits of what the port sends to all")    \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                    \
 	F(T, BOOL, replace, ASK, 0, 1, "",                                                        \
 		"of an impairment that is set, what it does not name goes to its default")        \
@@ -218,7 +225,9 @@ CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 		CTL_COLUMN(10, "SPEED", IF_ANY), CTL_GAUGE)                                       \
 	F(T, U64, connects, SHOW, 0, UINT64_MAX, "", "times a peer connected", CTL_COUNTER)       \
 	F(T, STR, last_error, SHOW, 0, 255, "", "why the last connection ended",                  \
-		CTL_COLUMN(13, "ERROR", NOTE))
+		CTL_COLUMN(13, "ERROR", NOTE))                                                    \
+	F(T, STR, shut_reason, SHOW, 0, 127, "", "why the switch disabled the port",              \
+		CTL_COLUMN(14, "DISABLED", NOTE))
 CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 
 /*

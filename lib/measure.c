@@ -72,6 +72,14 @@ static const struct unit size_units[] = {
 	{NULL, 0, false},
 };
 
+static const struct unit pps_units[] = {
+	{"mpps", 1000000, true},
+	{"kpps", 1000, true},
+	{"pps", 1, true},
+	{"", 1, false},
+	{NULL, 0, false},
+};
+
 static const struct unit number_units[] = {
 	{"", 1, true},
 	{NULL, 0, false},
@@ -88,6 +96,7 @@ static const struct {
 	[MEASURE_RATE] = {rate_units, "a rate", "1 bit", "100mbit, 2.5gbit, 64kbit"},
 	[MEASURE_SHARE] = {share_units, "a share", "0.0000001%", "0.1%, 25%"},
 	[MEASURE_SIZE] = {size_units, "a size", "1 byte", "100K, 1.5M, 1500"},
+	[MEASURE_PPS] = {pps_units, "a number of frames a second", "1 pps", "1kpps, 500, 1.5mpps"},
 };
 
 /* whole + fraction / 10^n_digits, and what stands behind it. */
@@ -169,7 +178,9 @@ static bool ends_with(const char *text, const char *end)
 
 static void hint_units(enum measure measure, const char *behind, struct err *err)
 {
-	if (measure == MEASURE_RATE && ends_with(behind, "bps"))
+	if (measure == MEASURE_RATE && ends_with(behind, "pps"))
+		err_hint(err, "frames a second are a setting of their own, whose name ends in pps");
+	else if (measure == MEASURE_RATE && ends_with(behind, "bps"))
 		err_hint(err, "write bits a second, such as 100mbit: bps is bytes to some");
 	else
 		err_hint(err, "write it like %s", measures[measure].examples);

@@ -10,11 +10,12 @@
  *   share  %; held as parts of a billion                 0.1%  25%  0.0000001%
  *   size   bytes, or K to T (also KB, KiB), which are powers of 1024
  *                                                        1500  64K  1.5M
+ *   pps    frames a second; kpps, mpps are powers of 1000  1000  1kpps  1.5mpps
  *
  * Fractions are exact: 0.3% is 3,000,000 parts of a billion, and what is finer than the base unit
- * is refused instead of rounded. But for sizes and 0, a number needs its unit: for tc a bare time
- * is microseconds, for its users often milliseconds. So is "bps" refused, which is bytes to tc and
- * bits to everybody else.
+ * is refused instead of rounded. But for sizes, frames and 0, a number needs its unit: for tc a
+ * bare time is microseconds, for its users often milliseconds. So is "bps" refused, which is bytes
+ * to tc and bits to everybody else.
  *
  * Pure functions; any thread.
  */
@@ -32,6 +33,7 @@ enum measure {
 	MEASURE_RATE,
 	MEASURE_SHARE,
 	MEASURE_SIZE,
+	MEASURE_PPS,
 };
 
 /** All of a share. */

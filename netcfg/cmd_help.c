@@ -117,7 +117,7 @@ static void print_field(const struct ctl_struct *schema, const struct ctl_field 
 		unit_text(field, unit, sizeof(unit)));
 }
 
-/* The words of messages within, and before which of them each of those has to stand. */
+/* The words of messages within of one kind, and before which of them each of those stands. */
 static void print_within(const struct grammar_verb *verb, const struct ctl_struct *sub)
 {
 	char word[64];
@@ -127,28 +127,35 @@ static void print_within(const struct grammar_verb *verb, const struct ctl_struc
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
 		const struct ctl_field *field = &verb->schema->fields[i];
 
-		if (field->kind != CTL_KIND_MSG)
+		if (!grammar_field_within(verb, field) || field->sub != sub)
 			continue;
 		printf("%s%s", is_first ? " " : " or ",
 			grammar_field_word(field, word, sizeof(word)));
 		is_first = false;
 	}
-	printf(", or for both without it:\n");
+	printf("%s:\n", sub == grammar_sub_schema(verb) ? ", or for both without it" : "");
 	for (unsigned i = 0; i < sub->n_fields; i++)
 		print_field(sub, &sub->fields[i]);
 }
 
 static void print_fields(const struct grammar_verb *verb)
 {
-	const struct ctl_struct *sub = grammar_sub_schema(verb);
+	const struct ctl_struct *last = NULL;
 
 	printf("\nfields:\n");
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
 		if (grammar_field_usable(verb, &verb->schema->fields[i]))
 			print_field(verb->schema, &verb->schema->fields[i]);
 	}
-	if (sub)
-		print_within(verb, sub);
+	/* Those of one kind stand side by side. */
+	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
+		const struct ctl_field *field = &verb->schema->fields[i];
+
+		if (!grammar_field_within(verb, field) || field->sub == last)
+			continue;
+		last = field->sub;
+		print_within(verb, last);
+	}
 }
 
 /* Which fields each port type takes; those in brackets may be absent. */

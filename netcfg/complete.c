@@ -174,34 +174,23 @@ static unsigned offer_field(struct line *line, const struct ctl_field *field)
 	return 0;
 }
 
-static bool is_word_of(const struct ctl_field *field, const char *word)
+/* whole: the message within whose word came last; NULL = none did. */
+static const struct ctl_field *find_field(const struct grammar_verb *verb,
+	const struct ctl_field *whole, const char *word)
 {
-	char name[64];
+	const struct ctl_struct *sub = whole ? whole->sub : grammar_sub_schema(verb);
+	const struct ctl_field *field = sub ? grammar_find_word(sub, word) : NULL;
 
-	return !strcmp(grammar_field_word(field, name, sizeof(name)), word) ||
-	       !strcmp(field->name, word);
+	if (field)
+		return field;
+	field = grammar_find_word(verb->schema, word);
+	return field && grammar_field_usable(verb, field) ? field : NULL;
 }
 
-static const struct ctl_field *find_field(const struct grammar_verb *verb, const char *word)
+static void offer_field_words(struct line *line, const struct grammar_verb *verb,
+	const struct ctl_field *whole)
 {
-	const struct ctl_struct *sub = grammar_sub_schema(verb);
-
-	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
-		const struct ctl_field *field = &verb->schema->fields[i];
-
-		if (grammar_field_usable(verb, field) && is_word_of(field, word))
-			return field;
-	}
-	for (unsigned i = 0; sub && i < sub->n_fields; i++) {
-		if (is_word_of(&sub->fields[i], word))
-			return &sub->fields[i];
-	}
-	return NULL;
-}
-
-static void offer_field_words(struct line *line, const struct grammar_verb *verb)
-{
-	const struct ctl_struct *sub = grammar_sub_schema(verb);
+	const struct ctl_struct *sub = whole ? whole->sub : grammar_sub_schema(verb);
 	char name[64];
 
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
@@ -214,17 +203,21 @@ static void offer_field_words(struct line *line, const struct grammar_verb *verb
 		line->fn(line->ctx, grammar_field_word(&sub->fields[i], name, sizeof(name)));
 }
 
-/* The field whose value comes behind args[n]; NULL: a field's word does. */
+/* The field whose value comes behind args[n]; NULL: a field's word does, behind that of
+ * ret_whole. */
 static const struct ctl_field *field_before(const struct grammar_verb *verb, char *const *args,
-	unsigned n)
+	unsigned n, const struct ctl_field **ret_whole)
 {
+	*ret_whole = NULL;
 	for (unsigned i = 0; i < n; i += 2) {
-		const struct ctl_field *field = find_field(verb, args[i]);
+		const struct ctl_field *field = find_field(verb, *ret_whole, args[i]);
 
-		if (field && field->kind == CTL_KIND_MSG)
+		if (field && field->kind == CTL_KIND_MSG) {
+			*ret_whole = field;
 			i--; /* has no value */
-		else if (i + 1 == n)
+		} else if (i + 1 == n) {
 			return field;
+		}
 	}
 	return NULL;
 }
@@ -248,27 +241,27 @@ static unsigned offer_after_verb(struct line *line, const struct grammar_object 
 	const struct grammar_verb *verb, char *const *args, unsigned n)
 {
 	unsigned position = 0;
-	const struct ctl_field *field;
+	const struct ctl_field *field, *whole;
 
 	if (verb->target == GRAMMAR_VMM || verb->target == GRAMMAR_LAB)
 		return COMPLETE_NODES;
 	while (n && position < GRAMMAR_MAX_POSITIONS && verb->positions[position] &&
-		(position < verb->n_required || !find_field(verb, args[0]))) {
+		(position < verb->n_required || !find_field(verb, NULL, args[0]))) {
 		position++;
 		args++;
 		n--;
 	}
 	if (!n && position < GRAMMAR_MAX_POSITIONS && verb->positions[position]) {
 		if (position >= verb->n_required)
-			offer_field_words(line, verb);
+			offer_field_words(line, verb, NULL);
 		return offer_position(line, object, verb, verb->positions[position]);
 	}
 	if (verb->takes == GRAMMAR_NAMES)
 		return names_of(object);
-	field = field_before(verb, args, n);
+	field = field_before(verb, args, n, &whole);
 	if (field)
 		return offer_field(line, field);
-	offer_field_words(line, verb);
+	offer_field_words(line, verb, whole);
 	return 0;
 }
 

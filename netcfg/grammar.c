@@ -303,6 +303,18 @@ bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_fiel
 	return verb->takes == GRAMMAR_WORDS && (field->access & CTL_ACCESS_SET);
 }
 
+const struct ctl_field *grammar_find_word(const struct ctl_struct *schema, const char *word)
+{
+	char name[32];
+
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		if (!strcmp(grammar_field_word(&schema->fields[i], name, sizeof(name)), word) ||
+			!strcmp(schema->fields[i].name, word))
+			return &schema->fields[i];
+	}
+	return NULL;
+}
+
 const struct ctl_struct *grammar_sub_schema(const struct grammar_verb *verb)
 {
 	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
@@ -314,11 +326,29 @@ const struct ctl_struct *grammar_sub_schema(const struct grammar_verb *verb)
 	return NULL;
 }
 
+bool grammar_field_within(const struct grammar_verb *verb, const struct ctl_field *field)
+{
+	return field->kind == CTL_KIND_MSG && grammar_field_usable(verb, field);
+}
+
 /* What a word means: a field of the verb's message, or of the messages within it. */
 struct meaning {
 	const struct ctl_field *field;
+	const struct ctl_struct *schema; /* that it is of */
 	bool is_within;
 };
+
+/* The message within that alone has the word, which stands before it then; NULL = there is none. */
+static const struct ctl_field *find_whole(const struct grammar_verb *verb, const char *word)
+{
+	for (unsigned i = 0; i < verb->schema->n_fields; i++) {
+		const struct ctl_field *whole = &verb->schema->fields[i];
+
+		if (grammar_field_within(verb, whole) && grammar_find_word(whole->sub, word))
+			return whole;
+	}
+	return NULL;
+}
 
 static void offer_field(struct match *match, const struct ctl_field *field, char word[32], int idx,
 	const char *now)
@@ -328,11 +358,14 @@ static void offer_field(struct match *match, const struct ctl_field *field, char
 		match->exact = idx;
 }
 
-static int find_field(const struct grammar_verb *verb, const char *word, struct meaning *ret,
-	struct err *err)
+/* whole: the message within whose word came last; NULL = none did. */
+static int find_field(const struct grammar_verb *verb, const struct ctl_field *whole,
+	const char *word, struct meaning *ret, struct err *err)
 {
-	const struct ctl_struct *schema = verb->schema, *sub = grammar_sub_schema(verb);
-	char words[2 * CTL_MAX_FIELDS][32];
+	const struct ctl_struct *schema = verb->schema,
+				*sub = whole ? whole->sub : grammar_sub_schema(verb);
+	const struct ctl_field *elsewhere = find_whole(verb, word);
+	char words[2 * CTL_MAX_FIELDS][32], hint[96], before[32];
 	struct match match = {.word = word, .exact = -1};
 	const char *leads_on =
 		schema == &ctl_port_schema ? foreign_find(foreign_fields, word) : NULL;
@@ -351,11 +384,21 @@ static int find_field(const struct grammar_verb *verb, const char *word, struct 
 			0; /* `vlan` is not short for vlan-mode: whoever writes it means a number */
 	if (strchr(word, '='))
 		leads_on = "a value follows its word without '=': `tag 10`";
+	if (elsewhere && match.exact < 0) {
+		(void)snprintf(hint, sizeof(hint), "it stands behind '%s'",
+			grammar_field_word(elsewhere, before, sizeof(before)));
+		leads_on = hint;
+		match.n_prefixes = 0;
+	}
+	/* What is about a message goes before what is about the whole. */
+	if (whole && grammar_find_word(sub, word))
+		match.exact = CTL_MAX_FIELDS + grammar_find_word(sub, word)->idx;
 	idx = match_end(&match, "word", leads_on, err);
 	if (idx < 0)
 		return idx;
 	ret->is_within = idx >= CTL_MAX_FIELDS;
-	ret->field = ret->is_within ? &sub->fields[idx - CTL_MAX_FIELDS] : &schema->fields[idx];
+	ret->schema = ret->is_within ? sub : schema;
+	ret->field = &ret->schema->fields[ret->is_within ? idx - CTL_MAX_FIELDS : idx];
 	return 0;
 }
 
@@ -387,7 +430,7 @@ static int set_within(struct grammar_request *req, const struct ctl_field *whole
 	return r < 0 ? -EINVAL : 0;
 }
 
-/* Set a field of the messages within: of `whole`, or where none was named, of each. */
+/* Set a field of the messages within: of `whole`, or where none was named, of each of its kind. */
 static int set_each(struct grammar_request *req, const struct ctl_field *whole,
 	const struct ctl_field *field, const char *word, const char *value, struct err *err)
 {
@@ -398,7 +441,7 @@ static int set_each(struct grammar_request *req, const struct ctl_field *whole,
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		int r = 0;
 
-		if (schema->fields[i].kind == CTL_KIND_MSG)
+		if (schema->fields[i].sub && schema->fields[i].sub == grammar_sub_schema(req->verb))
 			r = set_within(req, &schema->fields[i], field, word, value, err);
 		if (r < 0)
 			return r;
@@ -409,12 +452,11 @@ static int set_each(struct grammar_request *req, const struct ctl_field *whole,
 static int value_missing(const struct grammar_request *req, const struct meaning *meaning,
 	const char *word, struct err *err)
 {
-	const struct ctl_struct *schema =
-		meaning->is_within ? grammar_sub_schema(req->verb) : req->verb->schema;
 	char help[CTL_HELP_SIZE];
 
 	return err_set(err, -EINVAL, "%s %s: '%s' needs a value (%s)", req->object->name,
-		req->verb->name, word, ctl_field_help(schema, meaning->field, help, sizeof(help)));
+		req->verb->name, word,
+		ctl_field_help(meaning->schema, meaning->field, help, sizeof(help)));
 }
 
 /*
@@ -429,7 +471,7 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 	int r;
 
 	for (unsigned i = 0; i < n; i += 2) {
-		r = find_field(verb, words[i], &meaning, err);
+		r = find_field(verb, whole, words[i], &meaning, err);
 		if (r < 0)
 			return err_prefix(err, "%s %s", req->object->name, verb->name);
 		if (meaning.field->kind == CTL_KIND_MSG) {
@@ -461,7 +503,8 @@ static bool begins_fields(const struct grammar_verb *verb, char **words, unsigne
 	struct meaning meaning;
 	char word[32];
 
-	if (verb->takes != GRAMMAR_WORDS || n < 2 || find_field(verb, words[0], &meaning, NULL))
+	if (verb->takes != GRAMMAR_WORDS || n < 2 ||
+		find_field(verb, NULL, words[0], &meaning, NULL))
 		return false;
 	if (!strcmp(grammar_field_word(meaning.field, word, sizeof(word)), words[0]) ||
 		!strcmp(meaning.field->name, words[0]))

@@ -102,10 +102,15 @@ int grammar_find_verb(const struct grammar_object *object, const char *word,
 const char *grammar_field_word(const struct ctl_field *field, char *buf, size_t size);
 /** May the user type field with this verb? (Fields for show only, and options, may not.) */
 bool grammar_field_usable(const struct grammar_verb *verb, const struct ctl_field *field);
+/** The field of schema that is typed so, in full; NULL = none. */
+const struct ctl_field *grammar_find_word(const struct ctl_struct *schema, const char *word);
+/** Is field a message within the verb's that the user may type? Its word has no value: it comes
+ *  before those of its fields (`a-to-b delay 20ms`), until the word of another one. */
+bool grammar_field_within(const struct grammar_verb *verb, const struct ctl_field *field);
 /**
- * The fields of the messages within the verb's message, which are words like its own; NULL: there
- * are none. The word of such a message (`a-to-b`) comes before those that concern it alone; without
- * one they concern all.
+ * Of the messages within the verb's message, the fields of those that need no such word: of the
+ * first of them and all of its kind, which they concern together then (both directions of a link).
+ * NULL: there are none.
  */
 const struct ctl_struct *grammar_sub_schema(const struct grammar_verb *verb);
 

@@ -7,12 +7,14 @@
 #include "vlan.h"
 
 #include "feature/impair/impair.h"
+#include "feature/storm/storm.h"
 #include "pci_bind.h"
 #include "ctl_codec.h"
 #include "ctl_field.h"
 #include "port_type.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef int change_fn(struct vswitch *sw, const void *in, void *out, struct err *err);
@@ -83,6 +85,82 @@ static int prepare_impairments(struct vswitch *sw, enum feature_id feature,
 		}
 	}
 	return 0;
+}
+
+/* ---- What features have of a port ------------------------------------------------------------ */
+
+/* What is exchanged of it: NULL = it is to have none. */
+struct block_change {
+	struct blocks *blocks; /* NULL: nothing changes */
+	struct block *block;
+};
+
+/* What a change of a port needs. */
+struct port_change {
+	struct impairing impairing;
+	struct block_change storm;
+	uint16_t port_id;
+};
+
+static void abort_port(struct port_change *change)
+{
+	abort_impairments(&change->impairing);
+	free(change->storm.block);
+}
+
+static void commit_block(const struct block_change *change, uint16_t port_id)
+{
+	if (change->blocks)
+		block_put(change->blocks, port_id, change->block);
+}
+
+static void commit_port(struct port_change *change)
+{
+	commit_impairments(&change->impairing);
+	commit_block(&change->storm, change->port_id);
+}
+
+static int prepare_storm(struct vswitch *sw, const struct ctl_port *was,
+	const struct ctl_port *conf, struct block_change *ret, struct err *err)
+{
+	int r;
+
+	if (ctl_msg_equal(&ctl_storm_schema, &was->storm_control, &conf->storm_control))
+		return 0;
+	r = storm_prepare(&conf->storm_control, worker_tsc_hz(worker_ctl_pool(sw->workers)),
+		&ret->block, err);
+	if (r < 0)
+		return err_prefix(err, "storm_control");
+	ret->blocks = storm_blocks(sw->features.of[FEATURE_STORM]);
+	return 0;
+}
+
+/* was: NULL for a new port. Where it fails nothing is left. */
+static int prepare_port(struct vswitch *sw, uint16_t id, const struct ctl_port *was,
+	const struct ctl_port *conf, struct port_change *ret, struct err *err)
+{
+	static const struct ctl_port none;
+	const struct ctl_port *old = was ? was : &none;
+	const struct impaired ways[2] = {
+		{"in", &old->in, &conf->in, id, false}, {"out", &old->out, &conf->out, id, true}};
+	int r;
+
+	*ret = (struct port_change){.port_id = id};
+	r = prepare_impairments(sw, FEATURE_PORT_IMPAIR, ways, &ret->impairing, err);
+	if (r < 0)
+		return err_prefix(err, "port '%s'", conf->name);
+	r = prepare_storm(sw, old, conf, &ret->storm, err);
+	if (r == 0)
+		return 0;
+	abort_port(ret);
+	return err_prefix(err, "port '%s'", conf->name);
+}
+
+static void end_port(struct vswitch *sw, uint16_t id)
+{
+	for (unsigned i = 0; i < 2; i++)
+		impair_end(sw->features.of[FEATURE_PORT_IMPAIR], id, i);
+	block_put(storm_blocks(sw->features.of[FEATURE_STORM]), id, NULL);
 }
 
 /* ---- Bridges --------------------------------------------------------------------------------- */
@@ -203,23 +281,11 @@ static int change_bridge_del(struct vswitch *sw, const void *in, void *out, stru
 
 /* ---- Ports ----------------------------------------------------------------------------------- */
 
-/* was: NULL for a new port. */
-static int prepare_port(struct vswitch *sw, uint16_t id, const struct ctl_port *was,
-	const struct ctl_port *conf, struct impairing *ret, struct err *err)
-{
-	const struct impaired ways[2] = {{"in", was ? &was->in : NULL, &conf->in, id, false},
-		{"out", was ? &was->out : NULL, &conf->out, id, true}};
-
-	if (prepare_impairments(sw, FEATURE_PORT_IMPAIR, ways, ret, err) == 0)
-		return 0;
-	return err_prefix(err, "port '%s'", conf->name);
-}
-
 static int change_port_add(struct vswitch *sw, const void *in, void *out, struct err *err)
 {
 	const struct ctl_port *req = in;
 	struct model_port *port = model_port_find(&sw->model, req->name);
-	struct impairing impairing;
+	struct port_change change;
 	struct ctl_port conf;
 	int r = port_conf_new(&sw->model, req, &conf, err);
 
@@ -231,17 +297,17 @@ static int change_port_add(struct vswitch *sw, const void *in, void *out, struct
 	r = model_port_add(&sw->model, &conf, &port, err);
 	if (r < 0)
 		return r;
-	r = prepare_port(sw, port->id, NULL, &conf, &impairing, err);
+	r = prepare_port(sw, port->id, NULL, &conf, &change, err);
 	if (r == 0) {
 		r = switch_port_open(sw, port, err);
 		if (r < 0)
-			abort_impairments(&impairing);
+			abort_port(&change);
 	}
 	if (r < 0) {
 		model_port_del(&sw->model, port);
 		return r;
 	}
-	commit_impairments(&impairing);
+	commit_port(&change);
 	switch_apply(sw);
 	report_event(sw, "port", req->name, "added");
 	return 0;
@@ -267,6 +333,8 @@ static void apply_port_conf(struct vswitch *sw, struct model_port *port,
 		sw->ports[port->id].dev)
 		port_set_mtu(sw->ports[port->id].dev, conf->mtu);
 	model_port_set(&sw->model, port, conf);
+	if (conf->enabled)
+		sw->ports[port->id].shut_reason[0] = '\0';
 	switch_apply(sw);
 	/* What is known in VLANs that it leaves would draw frames into a dead end. */
 	if (forgets && was_in)
@@ -278,7 +346,7 @@ static int change_port_set(struct vswitch *sw, const void *in, void *out, struct
 {
 	const struct ctl_port *req = in;
 	struct model_port *port = model_port_get(&sw->model, req->name, "name", err);
-	struct impairing impairing;
+	struct port_change change;
 	struct ctl_port conf;
 	int r;
 
@@ -286,10 +354,10 @@ static int change_port_set(struct vswitch *sw, const void *in, void *out, struct
 		return -ENOENT;
 	r = port_conf_set(&sw->model, port, req, &conf, err);
 	if (r == 0)
-		r = prepare_port(sw, port->id, &port->conf, &conf, &impairing, err);
+		r = prepare_port(sw, port->id, &port->conf, &conf, &change, err);
 	if (r < 0)
 		return r;
-	commit_impairments(&impairing);
+	commit_port(&change);
 	apply_port_conf(sw, port, &conf);
 	return 0;
 }
@@ -303,8 +371,7 @@ static void remove_port(struct vswitch *sw, struct model_port *port)
 	ctl_copy_str(name, sizeof(name), port->conf.name);
 	if (fdb_ctl_flush_port(&sw->fdbs, port, true) > 0)
 		sw->fdb_changed = true;
-	for (unsigned i = 0; i < 2; i++)
-		impair_end(sw->features.of[FEATURE_PORT_IMPAIR], id, i);
+	end_port(sw, id);
 	model_port_del(&sw->model, port);
 	switch_apply(sw);
 	switch_port_close(sw, id);

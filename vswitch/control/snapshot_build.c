@@ -24,6 +24,7 @@ struct snapshot {
 	struct dp_rx holds[MAX_HOLDS];          /* the same rows, by port */
 	unsigned n_holds;
 	struct stage stages[MODEL_MAX_PORTS][2][N_FEATURES + 1]; /* ingress, egress */
+	struct stage flood[MODEL_MAX_PORTS][N_FEATURES + 1];
 };
 
 struct snapshot *snapshot_create(void)
@@ -110,7 +111,7 @@ static const struct stage *build_stages(struct snapshot *s, const struct feature
 	for (unsigned f = 0; states && f < N_FEATURES; f++) {
 		struct feature_part part;
 
-		if (!features[f]->part(states->of[f], id, is_egress, &part))
+		if (!features[f]->part || !features[f]->part(states->of[f], id, is_egress, &part))
 			continue;
 		list[n++] = part.stage;
 		for (unsigned i = 0; i < part.n_holds; i++)
@@ -119,6 +120,22 @@ static const struct stage *build_stages(struct snapshot *s, const struct feature
 				.port_id = id,
 				.pair = DP_MAX_QUEUES,
 				.is_egress = is_egress};
+	}
+	list[n] = (struct stage){NULL, NULL};
+	return n ? list : NULL;
+}
+
+/* The same of what it floods. */
+static const struct stage *build_flood(struct snapshot *s, const struct feature_states *states,
+	uint16_t id)
+{
+	struct stage *list = s->flood[id];
+	unsigned n = 0;
+
+	for (unsigned f = 0; states && f < N_FEATURES; f++) {
+		if (features[f]->flood_stage &&
+			features[f]->flood_stage(states->of[f], id, &list[n]))
+			n++;
 	}
 	list[n] = (struct stage){NULL, NULL};
 	return n ? list : NULL;
@@ -217,6 +234,7 @@ const struct dp_snapshot *snapshot_build(struct snapshot *snapshot,
 		build_port(s, model->ports[id], input->queues[id]);
 		s->ports[id].ingress = build_stages(s, input->features, id, false);
 		s->ports[id].egress = build_stages(s, input->features, id, true);
+		s->ports[id].flood = build_flood(s, input->features, id);
 	}
 	build_bridges(s, input);
 	build_workers(s, input);

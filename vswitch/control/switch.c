@@ -223,6 +223,8 @@ void switch_port_status(const struct vswitch *sw, const struct model_port *port,
 {
 	const struct switch_port *sp = &sw->ports[port->id];
 
+	if (sp->shut_reason[0])
+		CTL_SET_STR(ret_status, ctl_port, shut_reason, sp->shut_reason);
 	if (sp->dev) {
 		port_status(sp->dev, ret_status);
 		return;
@@ -314,6 +316,44 @@ static void on_limited(void *ctx, const struct model_port *port)
 	monitor_report_traffic(&sw->monitor, &event);
 }
 
+/* ---- Features -------------------------------------------------------------------------------- */
+
+/* As if somebody had asked for it: saved, and enabled again by whoever says so. */
+static void shut_port(struct vswitch *sw, struct model_port *port, const char *why)
+{
+	struct switch_port *sp = &sw->ports[port->id];
+	struct ctl_port req = {0};
+	struct err err = {0};
+
+	if (!port->conf.enabled)
+		return;
+	CTL_SET_STR(&req, ctl_port, name, port->conf.name);
+	CTL_SET(&req, ctl_port, enabled, false);
+	if (change_apply(sw, "PortSet", &req, NULL, &err) < 0) {
+		log_err("%s", err.msg);
+		return;
+	}
+	ctl_copy_str(sp->shut_reason, sizeof(sp->shut_reason), why);
+	log_write_limited(&sp->log, LOG_WARN, log_module, "port '%s': %s", port->conf.name, why);
+}
+
+static void report_features(struct vswitch *sw)
+{
+	for (uint16_t i = 0; i < MODEL_MAX_PORTS; i++) {
+		struct model_port *port = sw->model.ports[i];
+		struct feature_event event;
+
+		while (port && features_event(&sw->features, i, &event)) {
+			if (event.shuts && !port->conf.enabled)
+				continue; /* the rest of what came until then */
+			monitor_report(&sw->monitor, "port", port->conf.name, event.name,
+				event.detail);
+			if (event.shuts)
+				shut_port(sw, port, event.detail);
+		}
+	}
+}
+
 /* ---- Workers --------------------------------------------------------------------------------- */
 
 static void on_control_wakeup(void *ctx, const struct learn_event *events, unsigned n_events)
@@ -335,6 +375,7 @@ static void on_control_wakeup(void *ctx, const struct learn_event *events, unsig
 		if (sw->model.ports[i] && sw->ports[i].dev)
 			port_check(sw->ports[i].dev);
 	}
+	report_features(sw);
 }
 
 /* ---- What is kept over a restart ------------------------------------------------------------- */
@@ -553,6 +594,7 @@ static void on_tick(void *ctx)
 	has_changed |= worker_ctl_tick(sw->workers, ev_now_ns());
 	if (has_changed)
 		publish(sw);
+	report_features(sw);
 	sw->n_ticks++;
 	if (!sw->state)
 		return;

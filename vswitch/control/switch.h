@@ -58,7 +58,8 @@ struct switch_port {
 	struct log_bucket log;     /* its peer comes and goes as it likes */
 	char last_error[256];      /* why it waits */
 	struct port_rates rates;
-	bool limit_reported; /* that it has too many addresses, since the last tick */
+	bool limit_reported;   /* that it has too many addresses, since the last tick */
+	char shut_reason[128]; /* why the switch disabled it; "" = it did not */
 };
 
 /** Addresses on their way to a file. */

@@ -307,6 +307,23 @@ static void flood_all(struct fwd *fwd, struct pass *pass)
 	}
 }
 
+/* Have the frames of mask pass stages of a port. Returns those that did. */
+static __attribute__((noinline)) uint64_t run_stages(struct fwd *fwd, const struct pass *pass,
+	const struct stage *stages, const struct dp_port *port, uint64_t mask, uint64_t tagged,
+	bool is_egress)
+{
+	struct stage_ctx ctx = {.port = port,
+		.counters = &fwd->counters[port->id],
+		.frames = fwd->frames,
+		.flush = &fwd->flush,
+		.tagged = tagged,
+		.now_tsc = rte_rdtsc(),
+		.is_egress = is_egress,
+		.is_shared = pass->snapshot->n_workers > 1};
+
+	return stages_run(stages, &ctx, mask);
+}
+
 static void forward_bridge(struct fwd *fwd, struct pass *pass)
 {
 	const struct fdb *fdb = pass->port->bridge->fdb;
@@ -344,6 +361,9 @@ static void forward_bridge(struct fwd *fwd, struct pass *pass)
 		send_known(fwd, pass, run, vid, value);
 	if (pass->flood) {
 		pass->may_wait &= ~pass->flood;
+		if (__builtin_expect(pass->port->flood != NULL, 0))
+			pass->flood = run_stages(fwd, pass, pass->port->flood, pass->port,
+				pass->flood, pass->tagged, false);
 		flood_all(fwd, pass);
 	}
 }
@@ -407,23 +427,6 @@ static enum drop_reason port_obstacle(const struct dp_port *port)
 	if (port->flags & DP_PORT_LINK)
 		return port->link_peer == DP_NO_PORT ? DROP_RX_LINK_DOWN : TAG_PASS;
 	return port->bridge ? TAG_PASS : DROP_RX_NO_BRIDGE;
-}
-
-/* Have the frames of mask pass stages of a port. Returns those that did. */
-static __attribute__((noinline)) uint64_t run_stages(struct fwd *fwd, const struct pass *pass,
-	const struct stage *stages, const struct dp_port *port, uint64_t mask, uint64_t tagged,
-	bool is_egress)
-{
-	struct stage_ctx ctx = {.port = port,
-		.counters = &fwd->counters[port->id],
-		.frames = fwd->frames,
-		.flush = &fwd->flush,
-		.tagged = tagged,
-		.now_tsc = rte_rdtsc(),
-		.is_egress = is_egress,
-		.is_shared = pass->snapshot->n_workers > 1};
-
-	return stages_run(stages, &ctx, mask);
 }
 
 static void forward(struct fwd *fwd, struct pass *pass)

@@ -47,7 +47,8 @@ struct dp_port {
 	const struct vlan_set *vlans;        /* member VLANs, the bridge's limits applied */
 	const struct stage *ingress;         /* NULL: none */
 	const struct stage *egress;
-	uint32_t mtu; /* largest layer-3 packet, bytes */
+	const struct stage *flood; /* of what goes to all others of the bridge */
+	uint32_t mtu;              /* largest layer-3 packet, bytes */
 	uint16_t pvid;
 	uint16_t n_tx;      /* 0: not running */
 	uint16_t link_peer; /* DP_NO_PORT: the link is down */

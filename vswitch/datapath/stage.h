@@ -3,7 +3,8 @@
  *
  * A port has a list of ingress stages, which its frames pass before anything is decided about them,
  * and one of egress stages, which they pass before they are sent to it. Limits, impairments,
- * captures and mirrors are stages. A port without any has no list, and is asked once per burst.
+ * captures and mirrors are stages. What the look-up found nobody for passes a third list before it
+ * is flooded. A port without any has no list, and is asked once per burst.
  *
  * Data model. A list is an array that ends with a stage without a function. A stage is called for a
  * burst, never for a frame, and answers with the frames that go on. Those that do not it has either
@@ -12,11 +13,12 @@
  * released (struct dp_rx, resume).
  *
  * What a stage sees. At ingress a frame is as it was received, tag and all, and the stage may
- * change its header bytes. At egress it is canonical (frame.h), ctx->tagged says
- * which frames get a tag, and since others may get the same frame, a stage changes a copy, never
- * the frame. At a patch port (crossing.h) it is canonical in both directions: a tag that the frame
- * has beside its bytes is that of frame->tci, where ctx->tagged says so. Frames with stages do not
- * wait in the queue that they came from: they would pass the stages twice.
+ * change its header bytes. Before it is flooded it is canonical (frame.h), and a stage only looks
+ * at it. At egress it is canonical, too, ctx->tagged says which frames get a tag, and since others
+ * may get the same frame, a stage changes a copy, never the frame. At a patch port (crossing.h) it
+ * is canonical in both directions: a tag that the frame has beside its bytes is that of frame->tci,
+ * where ctx->tagged says so. Frames with stages do not wait in the queue that they came from: they
+ * would pass the stages twice.
  *
  * Threads: any worker, several at once for one port; so what a stage remembers from burst to burst
  * is behind a lock where there are several workers (ctx->is_shared, spin.h). Life cycle: conf is

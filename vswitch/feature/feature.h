@@ -32,6 +32,14 @@ struct feature_part {
 	unsigned n_holds;
 };
 
+/** What people are to hear of a port. */
+struct feature_event {
+	const char *name; /* of the event, static */
+	char detail[128];
+	bool shuts; /* the port is to be disabled, for that reason */
+};
+
+/** Where an operation is NULL the feature has nothing of the kind. */
 struct feature {
 	/** Its state, for the whole switch; NULL: no memory. What it holds is accounted for in
 	 *  budget (borrowed). */
@@ -39,10 +47,15 @@ struct feature {
 	void (*destroy)(void *state);
 	/** False: nothing stands there. */
 	bool (*part)(const void *state, uint16_t port_id, bool is_egress, struct feature_part *ret);
+	/** The same of what the port floods, which goes to all others. Nothing is held there. */
+	bool (*flood_stage)(const void *state, uint16_t port_id, struct stage *ret);
 	/** Workers use the snapshot that was made last, and no other. */
 	void (*published)(void *state);
 	/** Once a second. True: what part() says has changed. */
 	bool (*tick)(void *state);
+	/** The next event of a port; false: there is none. Asked for when workers want to be
+	 *  heard, and once a second. */
+	bool (*event)(void *state, uint16_t port_id, struct feature_event *ret);
 	/** Frames that it held and that will never be released, now that the port or its link is
 	 *  gone: control counts them as dropped. Only grows while the port is there. */
 	uint64_t (*discarded)(const void *state, uint16_t port_id, bool is_egress);

@@ -12,6 +12,7 @@
 enum feature_id {
 	FEATURE_LINK_IMPAIR, /* of a link's directions */
 	FEATURE_PORT_IMPAIR, /* of a port's own */
+	FEATURE_STORM,
 	N_FEATURES,
 };
 
@@ -28,6 +29,8 @@ int features_create(struct feature_states *states, uint64_t hold_budget);
 void features_destroy(struct feature_states *states);
 void features_published(struct feature_states *states);
 bool features_tick(struct feature_states *states);
+/** The next event of a port, of any feature; false: there is none. */
+bool features_event(struct feature_states *states, uint16_t port_id, struct feature_event *ret);
 /** Sum over features. */
 uint64_t features_discarded(const struct feature_states *states, uint16_t port_id, bool is_egress);
 void features_forget(struct feature_states *states, uint16_t port_id);

@@ -57,7 +57,8 @@ static void check_attributes(const struct ctl_struct *schema, const struct ctl_f
 	static const char *const base_units[] = {[MEASURE_TIME] = "ns",
 		[MEASURE_RATE] = "bit/s",
 		[MEASURE_SHARE] = "ppb",
-		[MEASURE_SIZE] = "bytes"};
+		[MEASURE_SIZE] = "bytes",
+		[MEASURE_PPS] = "frames/s"};
 	const struct ctl_field *type = ctl_field_find(schema, "type");
 	void *msg = calloc(1, schema->size);
 	char help[CTL_HELP_SIZE];

@@ -69,6 +69,20 @@ static void times_have_units(void **state)
 	check_good(MEASURE_TIME, cases, ARRAY_LEN(cases));
 }
 
+static void frames_need_no_unit(void **state)
+{
+	static const struct good_case cases[] = {
+		{"500pps", 500, NULL},
+		{"1kpps", 1000, NULL},
+		{"1000", 1000, "1kpps"},
+		{"1.5Mpps", 1500000, "1.5mpps"},
+		{"1234", 1234, "1234pps"},
+		{"0", 0, "0pps"},
+	};
+
+	check_good(MEASURE_PPS, cases, ARRAY_LEN(cases));
+}
+
 static void rates_are_decimal_bits(void **state)
 {
 	static const struct good_case cases[] = {
@@ -304,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(times_have_units),
+		cmocka_unit_test(frames_need_no_unit),
 		cmocka_unit_test(rates_are_decimal_bits),
 		cmocka_unit_test(shares_are_exact),
 		cmocka_unit_test(sizes_are_bytes_without_a_unit),

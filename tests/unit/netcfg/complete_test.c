@@ -219,6 +219,25 @@ static void every_word_of_an_impairment(void **state)
 	must_offer("link set l b-to-a rate 10", "10mbit");
 }
 
+/* Those of one of another kind come behind its word. */
+static void every_word_of_storm_control(void **state)
+{
+	static const char line[] = "port set p1 mtu 1500 storm-control ";
+
+	for (unsigned f = 0; f < ctl_storm_schema.n_fields; f++) {
+		const struct ctl_field *field = &ctl_storm_schema.fields[f];
+		char longer[160], word[64];
+
+		(void)at(line);
+		(void)grammar_field_word(field, word, sizeof(word));
+		must_offer(line, word);
+		(void)snprintf(longer, sizeof(longer), "%s%s ", line, word);
+		check_field(longer, field);
+	}
+	(void)at("port set p1 storm-control action shut broadcast-pps 5");
+	must_offer("port set p1 storm-control action shut broadcast-pps 5", "5kpps");
+}
+
 static void names_of_what_is_there(void **state)
 {
 	static const struct {
@@ -273,6 +292,7 @@ int main(void)
 		cmocka_unit_test(every_verb),
 		cmocka_unit_test(every_field_and_its_values),
 		cmocka_unit_test(every_word_of_an_impairment),
+		cmocka_unit_test(every_word_of_storm_control),
 		cmocka_unit_test(names_of_what_is_there),
 	};
 

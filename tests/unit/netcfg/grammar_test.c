@@ -127,6 +127,14 @@ static void wrong_words_are_named(void **state)
 	check_fails("link set l a-to-b loss 101%", "101% is not in 0%..100%", "");
 	check_fails("link set l loss=1%", "unknown word 'loss=1%'", "");
 	check_fails("link set l a-to-b state 1%", "ambiguous: state-p13, state-p31", "");
+	check_fails("port set p1 broadcast-pps 5", "unknown word 'broadcast-pps'",
+		"it stands behind 'storm-control'");
+	check_fails("port set p1 storm-control delay 5ms", "unknown word 'delay'", "behind 'in'");
+	check_fails("port set p1 storm-control broadcast 5 multicast 1mbit",
+		"storm_control: broadcast: '5' has no unit", "");
+	check_fails("port set p1 storm-control broadcast 5kpps", "unknown unit 'kpps'",
+		"ends in pps");
+	check_fails("port set p1 storm-control action stop", "'stop' is not one of drop, shut", "");
 	check_fails("link set l replace on", "unknown word 'replace'", "");
 	check_fails("port add", "name missing", "help port add");
 	check_fails("link add w1 p3", "b missing", "");
@@ -212,6 +220,19 @@ static void fields_reach_the_message(void **state)
 		0);
 	assert_int_equal(link->a_to_b.set, CTL_BIT(ctl_impair, delay));
 	assert_int_equal(link->b_to_a.delay, 2000000);
+
+	/* What is about a message of another kind stands behind its word. */
+	assert_int_equal(parse("port set p1 delay 1ms storm-control broadcast-pps 1kpps "
+			       "unknown-unicast 10mbit action shut mtu 1500 in loss 1%",
+				 &req),
+		0);
+	assert_int_equal(port->mtu, 1500);
+	assert_int_equal(port->in.delay, 1000000);
+	assert_int_equal(port->in.set, CTL_BIT(ctl_impair, delay) | CTL_BIT(ctl_impair, loss));
+	assert_int_equal(port->out.set, CTL_BIT(ctl_impair, delay));
+	assert_int_equal(port->storm_control.broadcast_pps, 1000);
+	assert_int_equal(port->storm_control.unknown_unicast, 10000000);
+	assert_int_equal(port->storm_control.action, CTL_STORM_SHUT);
 
 	assert_int_equal(parse("bridge add br0 ageing 60 --may-exist", &req), 0);
 	assert_int_equal(bridge->ageing_s, 60);

@@ -226,7 +226,7 @@ static void columns_of_messages_are_those_of_their_rows(void **state)
 {
 	check_columns_of(&ctl_port_schema,
 		"PORT! TYPE STATE! CARRIER! BRIDGE! VLAN! >MTU RINGS >QUEUES >SPEED MODE ENDPOINT "
-		"ERROR");
+		"ERROR DISABLED");
 	check_columns_of(&ctl_nic_schema, ">NIC! MAC! LINK! STATE! >MTU >QUEUES >CONNECTS");
 	check_columns_of(&ctl_drop_schema, "PORT! DIRECTION! REASON! >FRAMES! MEANING");
 	assert_int_equal(show_columns(&ctl_event_schema, (struct show_column[SHOW_MAX_COLUMNS]){0}),

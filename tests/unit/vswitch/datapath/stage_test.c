@@ -168,6 +168,48 @@ static void egress_stages_stand_at_the_end_of_a_link(void **state)
 	done(rig);
 }
 
+/* What has a receiver of its own, or is refused, never comes to it; the others go to all as before.
+ */
+static void what_is_flooded_passes_stages_first(void **state)
+{
+	struct rig *rig = rig_create(3, 0, RIG_FEATURES);
+	struct probe probe = {0};
+	const struct stage stages[] = {{probe_run, &probe}, {NULL, NULL}};
+	static const uint16_t vids[] = {10, 0};
+
+	rig->ports[0].flood = stages;
+	rig_send(rig, 2, sent, make_frame(0xff, 2, -1, 0));
+	assert_int_equal(rig_run(rig, 2), 1);
+	assert_int_equal(probe.n_calls, 0);
+	rig_learn(rig);
+	expect_number(rig, 0, 0);
+	expect_number(rig, 1, 0);
+	for (uint8_t i = 0; i < 4; i++) {
+		rig_send(rig, 0, sent, make_frame(0xff, 1, -1, i));
+		rig_send(rig, 0, sent, make_frame(2, 1, -1, i));
+		rig_send(rig, 0, sent, make_frame(77, 1, -1, i));
+	}
+	assert_int_equal(rig_run(rig, 0), 12);
+	assert_int_equal(probe.n_calls, 1);
+	assert_int_equal(probe.n_frames, 8);
+	assert_int_equal(probe.port_id, 0);
+	assert_false(probe.is_egress);
+	for (uint8_t i = 0; i < 4; i += 2) {
+		expect_number(rig, 1, i);
+		expect_number(rig, 1, i);
+	}
+	expect_nothing(rig, 1);
+	for (unsigned i = 0; i < 8; i++)
+		assert_true(rig_receive(rig, 2, NULL, got, sizeof(got)) > 0);
+	expect_nothing(rig, 2);
+	assert_int_equal(rig_drops(rig, 0, DROP_RX_PORT_DOWN), 4);
+	rig_trunk(rig, 0, vids, 0, false);
+	rig_send(rig, 0, sent, make_frame(0xff, 1, -1, 0));
+	assert_int_equal(rig_run(rig, 0), 1);
+	assert_int_equal(probe.n_calls, 1);
+	done(rig);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -175,6 +217,7 @@ int main(void)
 		cmocka_unit_test(a_stage_is_given_frames_or_not_called),
 		cmocka_unit_test(egress_stages_see_each_receiver_by_itself),
 		cmocka_unit_test(egress_stages_stand_at_the_end_of_a_link),
+		cmocka_unit_test(what_is_flooded_passes_stages_first),
 	};
 
 	return cmocka_run_group_tests_name("datapath stage", tests, NULL, NULL);

@@ -1,0 +1,156 @@
+#include "storm.h"
+
+#include "storm_check.h"
+#include "storm_stage.h"
+
+#include "measure.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A burst is what comes in this part of a second. */
+#define BURSTS_PER_S 10
+
+static const char *const kind_names[STORM_N_KINDS] = {
+	[STORM_BROADCAST] = "broadcast",
+	[STORM_MULTICAST] = "multicast",
+	[STORM_UNKNOWN_UNICAST] = "unknown unicast",
+};
+
+static uint64_t burst_of(uint64_t rate)
+{
+	return rate < BURSTS_PER_S ? 1 : rate / BURSTS_PER_S;
+}
+
+static struct storm_limit limit_of(uint64_t bps, uint64_t pps, uint64_t tsc_hz)
+{
+	if (pps)
+		return (struct storm_limit){
+			true, true, pps, bucket_of_frames(pps, burst_of(pps), tsc_hz)};
+	if (bps)
+		return (struct storm_limit){
+			true, false, bps, bucket_of_bits(bps, burst_of(bps / 8), tsc_hz)};
+	return (struct storm_limit){0};
+}
+
+int storm_prepare(const struct ctl_storm *settings, uint64_t tsc_hz, struct block **ret_block,
+	struct err *err)
+{
+	int r = storm_check(settings, err);
+	struct storm *storm;
+
+	*ret_block = NULL;
+	if (r < 0 || !settings->set)
+		return r;
+	storm = block_new(sizeof(*storm));
+	if (!storm)
+		return err_set(err, -ENOMEM, "out of memory");
+	storm->limits[STORM_BROADCAST] =
+		limit_of(settings->broadcast, settings->broadcast_pps, tsc_hz);
+	storm->limits[STORM_MULTICAST] =
+		limit_of(settings->multicast, settings->multicast_pps, tsc_hz);
+	storm->limits[STORM_UNKNOWN_UNICAST] =
+		limit_of(settings->unknown_unicast, settings->unknown_unicast_pps, tsc_hz);
+	storm->shuts = settings->action == CTL_STORM_SHUT;
+	*ret_block = &storm->block;
+	return 0;
+}
+
+/* ---- The feature ----------------------------------------------------------------------------- */
+
+struct blocks *storm_blocks(void *state)
+{
+	return state;
+}
+
+static struct storm *storm_of(const void *state, uint16_t port_id)
+{
+	return (struct storm *)((const struct blocks *)state)->of[port_id]; /* first member */
+}
+
+static void *create(struct hold_budget *budget)
+{
+	(void)budget;
+	return calloc(1, sizeof(struct blocks));
+}
+
+static void destroy(void *state)
+{
+	blocks_done(state);
+	free(state);
+}
+
+static bool flood_stage(const void *state, uint16_t port_id, struct stage *ret)
+{
+	struct storm *storm = storm_of(state, port_id);
+
+	if (!storm)
+		return false;
+	*ret = (struct stage){storm_stage_run, storm};
+	return true;
+}
+
+static void published(void *state)
+{
+	blocks_published(state);
+}
+
+/* In a second in which nothing is dropped a storm is over. */
+static bool tick(void *state)
+{
+	for (unsigned i = 0; i < DP_MAX_PORTS; i++) {
+		struct storm *storm = storm_of(state, (uint16_t)i);
+
+		for (unsigned kind = 0; storm && kind < STORM_N_KINDS; kind++)
+			storm->is_over[kind] = storm->is_reported[kind] &&
+					       !atomic_exchange(&storm->hit[kind], false);
+	}
+	return false;
+}
+
+static void describe(const struct storm *storm, unsigned kind, struct feature_event *ret)
+{
+	const struct storm_limit *limit = &storm->limits[kind];
+	char rate[MEASURE_TEXT_SIZE];
+
+	(void)measure_format(limit->counts_frames ? MEASURE_PPS : MEASURE_RATE, limit->rate, rate);
+	ret->shuts = storm->shuts;
+	ret->name = "storm";
+	(void)snprintf(ret->detail, sizeof(ret->detail), "more than %s of %s: %s", rate,
+		kind_names[kind], storm->shuts ? "port disabled" : "the rest is dropped");
+}
+
+static bool event(void *state, uint16_t port_id, struct feature_event *ret)
+{
+	struct storm *storm = storm_of(state, port_id);
+
+	for (unsigned kind = 0; storm && kind < STORM_N_KINDS; kind++) {
+		if (storm->is_over[kind]) {
+			storm->is_over[kind] = storm->is_reported[kind] = false;
+			*ret = (struct feature_event){.name = "storm-over"};
+			(void)snprintf(ret->detail, sizeof(ret->detail), "of %s", kind_names[kind]);
+			return true;
+		}
+		if (storm->is_reported[kind] || !atomic_load(&storm->hit[kind]))
+			continue;
+		*ret = (struct feature_event){0};
+		describe(storm, kind, ret);
+		/* Once the port is enabled again the next one is a new storm. */
+		if (storm->shuts)
+			atomic_store(&storm->hit[kind], false);
+		else
+			storm->is_reported[kind] = true;
+		return true;
+	}
+	return false;
+}
+
+const struct feature storm_feature = {
+	.create = create,
+	.destroy = destroy,
+	.flood_stage = flood_stage,
+	.published = published,
+	.tick = tick,
+	.event = event,
+};
