@@ -12,6 +12,7 @@ const char *const ctl_conn_states[] = {
 const char *const ctl_ring_layouts[] = {"none", "split", "packed", NULL};
 const char *const ctl_impair_distributions[] = {
 	"uniform", "normal", "pareto", "paretonormal", NULL};
+const char *const ctl_policer_actions[] = {"pass", "remark", "drop", NULL};
 const char *const ctl_storm_actions[] = {"drop", "shut", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
@@ -27,6 +28,7 @@ CTL_SCHEMA(ctl_vlan, CTL_VLAN_FIELDS);
 CTL_SCHEMA(ctl_fdb, CTL_FDB_FIELDS);
 CTL_SCHEMA(ctl_count, CTL_COUNT_FIELDS);
 CTL_SCHEMA(ctl_impair, IMPAIR_FIELDS);
+CTL_SCHEMA(ctl_policer, POLICER_FIELDS);
 CTL_SCHEMA(ctl_storm, STORM_FIELDS);
 CTL_SCHEMA(ctl_link, CTL_LINK_FIELDS);
 CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);

@@ -10,6 +10,7 @@
 
 #include "ctl_iface.h"
 #include "impair/impair_fields.h"
+#include "policer/policer_fields.h"
 #include "storm/storm_fields.h"
 
 enum ctl_port_type {
@@ -145,88 +146,93 @@ extern const char *const ctl_storm_actions[]; /* "drop", "shut" */
 
 CTL_STRUCT(ctl_storm, STORM_FIELDS);
 
+enum ctl_policer_action { CTL_POLICER_PASS, CTL_POLICER_REMARK, CTL_POLICER_DROP };
+extern const char *const ctl_policer_actions[]; /* "pass", "remark", "drop" */
+CTL_STRUCT(ctl_policer, POLICER_FIELDS);
+
 /* ---- port ---- */
 #define CTL_ON(type) (1u << CTL_PORT_##type)
-#define CTL_PORT_FIELDS(F, T)                                                                     \
-	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF),      \
-		CTL_LABEL)                                                                        \
-	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none",    \
-		CTL_COLUMN(5, "BRIDGE", BRIEF))                                                   \
-	F(T, ENUM, type, NEW, 0, 0, ctl_port_types, "port type", .def = "vhost-user",             \
-		.lab = "type", CTL_COLUMN(2, "TYPE", TABLE))                                      \
-	F(T, STR, path, NEW, 1, CTL_PATH_MAX, "", "Unix socket",                                  \
-		.types = CTL_ON(VHOST_USER) | CTL_ON(MEMIF), .is_path = true, .lab = "path",      \
-		CTL_COLUMN(12, "ENDPOINT", NAMED))                                                \
-	F(T, ENUM, mode, NEW, 0, 0, ctl_sock_modes, "who listens: server = the switch",           \
-		.types = CTL_ON(VHOST_USER) | CTL_ON(MEMIF), .def = "server", .lab = "mode",      \
-		CTL_COLUMN(11, "MODE", NAMED))                                                    \
-	F(T, STR, dev, NEW, 1, 63, "",                                                            \
-		"interface or PCI address to take, or name of the interface to make",             \
-		.types = CTL_ON(NIC) | CTL_ON(AF_XDP) | CTL_ON(AF_PACKET) | CTL_ON(TAP) |         \
-			 CTL_ON(VETH),                                                            \
-		.lab = "dev")                                                                     \
-	F(T, STR, devargs, NEW, 1, 255, "", "device arguments as DPDK takes them",                \
-		.types = CTL_ON(DPDK), .lab = "devargs")                                          \
-	F(T, MAC, mac, NEW, 0, 0, "", "address of the host's side, or of a veth's peer",          \
-		.types = CTL_ON(TAP) | CTL_ON(VETH), .lab = "mac")                                \
-	F(T, STR, owner, NEW, 1, 63, "",                                                          \
-		"USER who may open the interface, or USER[:GROUP] who gets the socket",           \
-		.types = CTL_ON(VHOST_USER) | CTL_ON(TAP), .lab = "owner")                        \
-	F(T, STR, socket_mode, NEW, 1, 4, "", "mode of the socket's file, such as 0660",          \
-		.types = CTL_ON(VHOST_USER), .lab = "socket-mode")                                \
-	F(T, STR, ip, NEW, 1, 63, "", "ADDRESS/PREFIX put on the host's side, or a veth's peer",  \
-		.types = CTL_ON(TAP) | CTL_ON(VETH), .lab = "ip")                                 \
-	F(T, STR, netns, NEW, 1, CTL_PATH_MAX, "", "network namespace, name or path",             \
-		.types = CTL_ON(VETH), .lab = "netns")                                            \
-	F(T, STR, peer, NEW, 1, CTL_IFNAME_MAX, "", "interface made in the namespace",            \
-		.types = CTL_ON(VETH), .lab = "peer")                                             \
-	F(T, STR, rx_file, NEW, 1, CTL_FILE_MAX, "", "capture file replayed into the switch",     \
-		.types = CTL_ON(PCAP), .is_path = true, .lab = "rx-file")                         \
-	F(T, STR, tx_file, NEW, 1, CTL_FILE_MAX, "", "capture file of what the switch sends",     \
-		.types = CTL_ON(PCAP), .is_path = true, .lab = "tx-file")                         \
-	F(T, BOOL, loop, NEW, 0, 1, "", "replay for ever", .types = CTL_ON(PCAP), .def = "off",   \
-		.lab = "loop")                                                                    \
-	F(T, U32, memif_id, NEW, 0, UINT32_MAX, "", "number of the interface on its socket",      \
-		.types = CTL_ON(MEMIF), .def = "0", .lab = "memif-id")                            \
-	F(T, BOOL, rebind, NEW, 0, 1, "",                                                         \
-		"return the NIC to the kernel's driver when the port goes", .types = CTL_ON(NIC), \
-		.def = "off", .lab = "rebind")                                                    \
-	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes,                                          \
-		"VLAN role (default from tag, trunks, native)", CTL_COLUMN(6, "VLAN", BRIEF))     \
-	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                             \
-	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                                \
-	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it")   \
-	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state", .def = "on", CTL_GAUGE)        \
-	F(T, U32, mtu, OPT, 68, 65535, "bytes",                                                   \
-		"largest layer-3 packet (default " CTL_TEXT(                                      \
-			CTL_DEFAULT_MTU) "; its device's, if smaller)",                           \
-		CTL_COLUMN(7, "MTU", TABLE), CTL_GAUGE)                                           \
-	F(T, U16, queues, NEW, 1, 16, "", "most queue pairs", .def = "16", .lab = "queues")       \
-	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                   \
-		"most addresses learned on this port; 0 = the bridge's limit", .def = "0")        \
-	F(T, MSG, in, OPT, 0, 0, ctl_impair, "impairment of what the switch gets from the port")  \
-	F(T, MSG, out, OPT, 0, 0, ctl_impair, "impairment of what the port gets")                 \
-	F(T, MSG, storm_control, OPT, 0, 0, ctl_storm, "limits of what the port sends to all")    \
-	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                    \
-	F(T, BOOL, replace, ASK, 0, 1, "",                                                        \
-		"of an impairment that is set, what it does not name goes to its default")        \
-	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "link that it is an end of")                   \
-	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest",                       \
-		CTL_COLUMN(4, "CARRIER", BRIEF), CTL_GAUGE)                                       \
-	F(T, ENUM, state, SHOW, 0, 0, ctl_conn_states, "connection state",                        \
-		CTL_COLUMN(3, "STATE", BRIEF), CTL_GAUGE)                                         \
-	F(T, ENUM, rings, SHOW, 0, 0, ctl_ring_layouts, "ring layout in use",                     \
-		CTL_COLUMN(8, "RINGS", NAMED))                                                    \
-	F(T, U16, queue_pairs, SHOW, 0, 256, "", "queue pairs that run",                          \
-		CTL_COLUMN(9, "QUEUES", NAMED), CTL_GAUGE)                                        \
-	F(T, U64, features, SHOW, 0, UINT64_MAX, "", "virtio features in use")                    \
-	F(T, STR, driver, SHOW, 0, 31, "", "driver that serves the device")                       \
-	F(T, U32, speed, SHOW, 0, UINT32_MAX, "Mbit/s", "speed of the line",                      \
-		CTL_COLUMN(10, "SPEED", IF_ANY), CTL_GAUGE)                                       \
-	F(T, U64, connects, SHOW, 0, UINT64_MAX, "", "times a peer connected", CTL_COUNTER)       \
-	F(T, STR, last_error, SHOW, 0, 255, "", "why the last connection ended",                  \
-		CTL_COLUMN(13, "ERROR", NOTE))                                                    \
-	F(T, STR, shut_reason, SHOW, 0, 127, "", "why the switch disabled the port",              \
+#define CTL_PORT_FIELDS(F, T)                                                                      \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF),       \
+		CTL_LABEL)                                                                         \
+	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none",     \
+		CTL_COLUMN(5, "BRIDGE", BRIEF))                                                    \
+	F(T, ENUM, type, NEW, 0, 0, ctl_port_types, "port type", .def = "vhost-user",              \
+		.lab = "type", CTL_COLUMN(2, "TYPE", TABLE))                                       \
+	F(T, STR, path, NEW, 1, CTL_PATH_MAX, "", "Unix socket",                                   \
+		.types = CTL_ON(VHOST_USER) | CTL_ON(MEMIF), .is_path = true, .lab = "path",       \
+		CTL_COLUMN(12, "ENDPOINT", NAMED))                                                 \
+	F(T, ENUM, mode, NEW, 0, 0, ctl_sock_modes, "who listens: server = the switch",            \
+		.types = CTL_ON(VHOST_USER) | CTL_ON(MEMIF), .def = "server", .lab = "mode",       \
+		CTL_COLUMN(11, "MODE", NAMED))                                                     \
+	F(T, STR, dev, NEW, 1, 63, "",                                                             \
+		"interface or PCI address to take, or name of the interface to make",              \
+		.types = CTL_ON(NIC) | CTL_ON(AF_XDP) | CTL_ON(AF_PACKET) | CTL_ON(TAP) |          \
+			 CTL_ON(VETH),                                                             \
+		.lab = "dev")                                                                      \
+	F(T, STR, devargs, NEW, 1, 255, "", "device arguments as DPDK takes them",                 \
+		.types = CTL_ON(DPDK), .lab = "devargs")                                           \
+	F(T, MAC, mac, NEW, 0, 0, "", "address of the host's side, or of a veth's peer",           \
+		.types = CTL_ON(TAP) | CTL_ON(VETH), .lab = "mac")                                 \
+	F(T, STR, owner, NEW, 1, 63, "",                                                           \
+		"USER who may open the interface, or USER[:GROUP] who gets the socket",            \
+		.types = CTL_ON(VHOST_USER) | CTL_ON(TAP), .lab = "owner")                         \
+	F(T, STR, socket_mode, NEW, 1, 4, "", "mode of the socket's file, such as 0660",           \
+		.types = CTL_ON(VHOST_USER), .lab = "socket-mode")                                 \
+	F(T, STR, ip, NEW, 1, 63, "", "ADDRESS/PREFIX put on the host's side, or a veth's peer",   \
+		.types = CTL_ON(TAP) | CTL_ON(VETH), .lab = "ip")                                  \
+	F(T, STR, netns, NEW, 1, CTL_PATH_MAX, "", "network namespace, name or path",              \
+		.types = CTL_ON(VETH), .lab = "netns")                                             \
+	F(T, STR, peer, NEW, 1, CTL_IFNAME_MAX, "", "interface made in the namespace",             \
+		.types = CTL_ON(VETH), .lab = "peer")                                              \
+	F(T, STR, rx_file, NEW, 1, CTL_FILE_MAX, "", "capture file replayed into the switch",      \
+		.types = CTL_ON(PCAP), .is_path = true, .lab = "rx-file")                          \
+	F(T, STR, tx_file, NEW, 1, CTL_FILE_MAX, "", "capture file of what the switch sends",      \
+		.types = CTL_ON(PCAP), .is_path = true, .lab = "tx-file")                          \
+	F(T, BOOL, loop, NEW, 0, 1, "", "replay for ever", .types = CTL_ON(PCAP), .def = "off",    \
+		.lab = "loop")                                                                     \
+	F(T, U32, memif_id, NEW, 0, UINT32_MAX, "", "number of the interface on its socket",       \
+		.types = CTL_ON(MEMIF), .def = "0", .lab = "memif-id")                             \
+	F(T, BOOL, rebind, NEW, 0, 1, "",                                                          \
+		"return the NIC to the kernel's driver when the port goes", .types = CTL_ON(NIC),  \
+		.def = "off", .lab = "rebind")                                                     \
+	F(T, ENUM, vlan_mode, OPT, 0, 0, ctl_vlan_modes,                                           \
+		"VLAN role (default from tag, trunks, native)", CTL_COLUMN(6, "VLAN", BRIEF))      \
+	F(T, U16, tag, OPT, 0, 4094, "", "access VLAN; 0 removes it")                              \
+	F(T, VLANS, trunks, OPT, 0, 0, "", "VLANs carried tagged")                                 \
+	F(T, U16, native, OPT, 0, 4094, "", "VLAN of untagged frames on a trunk; 0 removes it")    \
+	F(T, BOOL, enabled, OPT, 0, 1, "", "administrative state", .def = "on", CTL_GAUGE)         \
+	F(T, U32, mtu, OPT, 68, 65535, "bytes",                                                    \
+		"largest layer-3 packet (default " CTL_TEXT(                                       \
+			CTL_DEFAULT_MTU) "; its device's, if smaller)",                            \
+		CTL_COLUMN(7, "MTU", TABLE), CTL_GAUGE)                                            \
+	F(T, U16, queues, NEW, 1, 16, "", "most queue pairs", .def = "16", .lab = "queues")        \
+	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                    \
+		"most addresses learned on this port; 0 = the bridge's limit", .def = "0")         \
+	F(T, MSG, in, OPT, 0, 0, ctl_impair, "impairment of what the switch gets from the port")   \
+	F(T, MSG, out, OPT, 0, 0, ctl_impair, "impairment of what the port gets")                  \
+	F(T, MSG, storm_control, OPT, 0, 0, ctl_storm, "limits of what the port sends to all")     \
+	F(T, MSG, policer, OPT, 0, 0, ctl_policer, "limit of what the switch takes from the port") \
+	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                     \
+	F(T, BOOL, replace, ASK, 0, 1, "",                                                         \
+		"of an impairment that is set, what it does not name goes to its default")         \
+	F(T, STR, link, SHOW, 0, CTL_NAME_MAX, "", "link that it is an end of")                    \
+	F(T, BOOL, carrier, SHOW, 0, 1, "", "link is up towards the guest",                        \
+		CTL_COLUMN(4, "CARRIER", BRIEF), CTL_GAUGE)                                        \
+	F(T, ENUM, state, SHOW, 0, 0, ctl_conn_states, "connection state",                         \
+		CTL_COLUMN(3, "STATE", BRIEF), CTL_GAUGE)                                          \
+	F(T, ENUM, rings, SHOW, 0, 0, ctl_ring_layouts, "ring layout in use",                      \
+		CTL_COLUMN(8, "RINGS", NAMED))                                                     \
+	F(T, U16, queue_pairs, SHOW, 0, 256, "", "queue pairs that run",                           \
+		CTL_COLUMN(9, "QUEUES", NAMED), CTL_GAUGE)                                         \
+	F(T, U64, features, SHOW, 0, UINT64_MAX, "", "virtio features in use")                     \
+	F(T, STR, driver, SHOW, 0, 31, "", "driver that serves the device")                        \
+	F(T, U32, speed, SHOW, 0, UINT32_MAX, "Mbit/s", "speed of the line",                       \
+		CTL_COLUMN(10, "SPEED", IF_ANY), CTL_GAUGE)                                        \
+	F(T, U64, connects, SHOW, 0, UINT64_MAX, "", "times a peer connected", CTL_COUNTER)        \
+	F(T, STR, last_error, SHOW, 0, 255, "", "why the last connection ended",                   \
+		CTL_COLUMN(13, "ERROR", NOTE))                                                     \
+	F(T, STR, shut_reason, SHOW, 0, 127, "", "why the switch disabled the port",               \
 		CTL_COLUMN(14, "DISABLED", NOTE))
 CTL_STRUCT(ctl_port, CTL_PORT_FIELDS);
 

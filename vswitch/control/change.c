@@ -7,6 +7,7 @@
 #include "vlan.h"
 
 #include "feature/impair/impair.h"
+#include "feature/policer/policer.h"
 #include "feature/storm/storm.h"
 #include "pci_bind.h"
 #include "ctl_codec.h"
@@ -89,49 +90,58 @@ static int prepare_impairments(struct vswitch *sw, enum feature_id feature,
 
 /* ---- What features have of a port ------------------------------------------------------------ */
 
-/* What is exchanged of it: NULL = it is to have none. */
-struct block_change {
-	struct blocks *blocks; /* NULL: nothing changes */
-	struct block *block;
+/* Settings that are exchanged whole (feature/block.h). */
+static const struct {
+	enum feature_id feature;
+	const char *field; /* of ctl_port */
+	int (*prepare)(const void *settings, uint64_t tsc_hz, struct block **ret, struct err *err);
+} block_features[] = {
+	{FEATURE_POLICER, "policer", policer_prepare},
+	{FEATURE_STORM, "storm_control", storm_prepare},
 };
+#define N_BLOCK_FEATURES (sizeof(block_features) / sizeof(block_features[0]))
 
 /* What a change of a port needs. */
 struct port_change {
-	struct impairing impairing;
-	struct block_change storm;
 	uint16_t port_id;
+	struct impairing impairing;
+	struct {
+		bool is_other;
+		struct block *block; /* NULL = the port is to have none */
+	} blocks[N_BLOCK_FEATURES];
 };
 
 static void abort_port(struct port_change *change)
 {
 	abort_impairments(&change->impairing);
-	free(change->storm.block);
+	for (unsigned i = 0; i < N_BLOCK_FEATURES; i++)
+		free(change->blocks[i].block);
 }
 
-static void commit_block(const struct block_change *change, uint16_t port_id)
-{
-	if (change->blocks)
-		block_put(change->blocks, port_id, change->block);
-}
-
-static void commit_port(struct port_change *change)
+static void commit_port(struct vswitch *sw, struct port_change *change)
 {
 	commit_impairments(&change->impairing);
-	commit_block(&change->storm, change->port_id);
+	for (unsigned i = 0; i < N_BLOCK_FEATURES; i++) {
+		if (change->blocks[i].is_other)
+			block_put(sw->features.of[block_features[i].feature], change->port_id,
+				change->blocks[i].block);
+	}
 }
 
-static int prepare_storm(struct vswitch *sw, const struct ctl_port *was,
-	const struct ctl_port *conf, struct block_change *ret, struct err *err)
+static int prepare_block(struct vswitch *sw, unsigned i, const struct ctl_port *was,
+	const struct ctl_port *conf, struct port_change *change, struct err *err)
 {
+	const struct ctl_field *field = ctl_field_find(&ctl_port_schema, block_features[i].field);
+	const void *settings = (const char *)conf + field->offset;
 	int r;
 
-	if (ctl_msg_equal(&ctl_storm_schema, &was->storm_control, &conf->storm_control))
+	if (ctl_msg_equal(field->sub, (const char *)was + field->offset, settings))
 		return 0;
-	r = storm_prepare(&conf->storm_control, worker_tsc_hz(worker_ctl_pool(sw->workers)),
-		&ret->block, err);
+	r = block_features[i].prepare(settings, worker_tsc_hz(worker_ctl_pool(sw->workers)),
+		&change->blocks[i].block, err);
 	if (r < 0)
-		return err_prefix(err, "storm_control");
-	ret->blocks = storm_blocks(sw->features.of[FEATURE_STORM]);
+		return err_prefix(err, "%s", field->name);
+	change->blocks[i].is_other = true;
 	return 0;
 }
 
@@ -149,7 +159,8 @@ static int prepare_port(struct vswitch *sw, uint16_t id, const struct ctl_port *
 	r = prepare_impairments(sw, FEATURE_PORT_IMPAIR, ways, &ret->impairing, err);
 	if (r < 0)
 		return err_prefix(err, "port '%s'", conf->name);
-	r = prepare_storm(sw, old, conf, &ret->storm, err);
+	for (unsigned i = 0; r == 0 && i < N_BLOCK_FEATURES; i++)
+		r = prepare_block(sw, i, old, conf, ret, err);
 	if (r == 0)
 		return 0;
 	abort_port(ret);
@@ -160,7 +171,8 @@ static void end_port(struct vswitch *sw, uint16_t id)
 {
 	for (unsigned i = 0; i < 2; i++)
 		impair_end(sw->features.of[FEATURE_PORT_IMPAIR], id, i);
-	block_put(storm_blocks(sw->features.of[FEATURE_STORM]), id, NULL);
+	for (unsigned i = 0; i < N_BLOCK_FEATURES; i++)
+		block_put(sw->features.of[block_features[i].feature], id, NULL);
 }
 
 /* ---- Bridges --------------------------------------------------------------------------------- */
@@ -307,7 +319,7 @@ static int change_port_add(struct vswitch *sw, const void *in, void *out, struct
 		model_port_del(&sw->model, port);
 		return r;
 	}
-	commit_port(&change);
+	commit_port(sw, &change);
 	switch_apply(sw);
 	report_event(sw, "port", req->name, "added");
 	return 0;
@@ -357,7 +369,7 @@ static int change_port_set(struct vswitch *sw, const void *in, void *out, struct
 		r = prepare_port(sw, port->id, &port->conf, &conf, &change, err);
 	if (r < 0)
 		return r;
-	commit_port(&change);
+	commit_port(sw, &change);
 	apply_port_conf(sw, port, &conf);
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "ctl_field.h"
 #include "feature/impair/impair_check.h"
+#include "feature/limit.h"
 #include "port_type.h"
 
 #include <errno.h>
@@ -264,6 +265,7 @@ int port_conf_new(const struct model *model, const struct ctl_port *req, struct 
 		ctl_fields(&ctl_port_schema, CTL_ACCESS_SET) & ~VLAN_ROLE);
 	ctl_fill_defaults(&ctl_port_schema, conf, ~port_type_fields());
 	impair_trim(&ctl_port_schema, conf, req);
+	limit_trim(conf, req);
 	r = port_type_check(conf, err);
 	if (r < 0)
 		return err_prefix(err, "port '%s'", conf->name);
@@ -351,6 +353,7 @@ int port_conf_set(const struct model *model, const struct model_port *port,
 
 	if (r < 0)
 		return r;
+	limit_trim(ret_conf, req);
 	r = check_bridge(model, ret_conf, err);
 	if (r == 0)
 		r = apply_vlan_role(ret_conf, req, err);

@@ -31,6 +31,7 @@
 		"to 01:80:c2:00:00:00-0f on a bridge that keeps them")                            \
 	X(RX_SAME_PORT, "same-port", "rx", "destination is where the frame came from")            \
 	X(RX_NO_MEMBER, "nobody-else", "rx", "flooded, but no other port is in the VLAN")         \
+	X(RX_POLICER, "policer", "rx", "more than the port's policer lets pass")                  \
 	X(RX_STORM, "storm-control", "rx",                                                        \
 		"more broadcast, multicast or unknown unicast than the port may send")            \
 	X(TX_NOT_RUNNING, "peer-not-running", "tx", "nobody drives the port's rings")             \

@@ -24,8 +24,15 @@ void block_put(struct blocks *blocks, uint16_t port_id, struct block *block)
 	blocks->gone = old;
 }
 
-void blocks_published(struct blocks *blocks)
+void *blocks_create(struct hold_budget *budget)
 {
+	(void)budget;
+	return calloc(1, sizeof(struct blocks));
+}
+
+void blocks_published(void *state)
+{
+	struct blocks *blocks = state;
 	struct block *block;
 
 	while ((block = blocks->gone)) {
@@ -34,9 +41,10 @@ void blocks_published(struct blocks *blocks)
 	}
 }
 
-void blocks_done(struct blocks *blocks)
+void blocks_destroy(void *state)
 {
 	for (unsigned i = 0; i < DP_MAX_PORTS; i++)
-		block_put(blocks, (uint16_t)i, NULL);
-	blocks_published(blocks);
+		block_put(state, (uint16_t)i, NULL);
+	blocks_published(state);
+	free(state);
 }

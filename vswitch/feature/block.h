@@ -6,8 +6,9 @@
  * behind a lock of its own.
  *
  * Data model. struct block is the first member of a feature's own struct; it comes from
- * block_new(). Threads: the control thread. Life cycle: zeroed; block_put() with every change,
- * blocks_published() when workers use the snapshot that was made last (feature.h); blocks_done().
+ * block_new(). A struct blocks is the state of a feature, of which it has the operations that they
+ * all share. Threads: the control thread. Life cycle: that of feature.h; block_put() with every
+ * change.
  */
 #ifndef WEFT_VSWITCH_FEATURE_BLOCK_H
 #define WEFT_VSWITCH_FEATURE_BLOCK_H
@@ -15,6 +16,8 @@
 #include "snapshot.h"
 
 #include <stddef.h>
+
+struct hold_budget;
 
 struct block {
 	struct block *next; /* of those that are gone */
@@ -29,7 +32,10 @@ struct blocks {
 void *block_new(size_t size);
 /** Exchange a port's for another; NULL = it is to have none. Transferred. */
 void block_put(struct blocks *blocks, uint16_t port_id, struct block *block);
-void blocks_published(struct blocks *blocks);
-void blocks_done(struct blocks *blocks);
+
+/* As struct feature has them. */
+void *blocks_create(struct hold_budget *budget);
+void blocks_destroy(void *state);
+void blocks_published(void *state);
 
 #endif

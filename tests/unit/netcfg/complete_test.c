@@ -220,19 +220,27 @@ static void every_word_of_an_impairment(void **state)
 }
 
 /* Those of one of another kind come behind its word. */
-static void every_word_of_storm_control(void **state)
+static void every_word_of_a_limit(void **state)
 {
-	static const char line[] = "port set p1 mtu 1500 storm-control ";
+	static const struct {
+		const char *line;
+		const struct ctl_struct *schema;
+	} cases[] = {
+		{"port set p1 mtu 1500 storm-control ", &ctl_storm_schema},
+		{"port set p1 in delay 20ms policer ", &ctl_policer_schema},
+	};
 
-	for (unsigned f = 0; f < ctl_storm_schema.n_fields; f++) {
-		const struct ctl_field *field = &ctl_storm_schema.fields[f];
-		char longer[160], word[64];
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		for (unsigned f = 0; f < cases[i].schema->n_fields; f++) {
+			const struct ctl_field *field = &cases[i].schema->fields[f];
+			char longer[160], word[64];
 
-		(void)at(line);
-		(void)grammar_field_word(field, word, sizeof(word));
-		must_offer(line, word);
-		(void)snprintf(longer, sizeof(longer), "%s%s ", line, word);
-		check_field(longer, field);
+			(void)at(cases[i].line);
+			(void)grammar_field_word(field, word, sizeof(word));
+			must_offer(cases[i].line, word);
+			(void)snprintf(longer, sizeof(longer), "%s%s ", cases[i].line, word);
+			check_field(longer, field);
+		}
 	}
 	(void)at("port set p1 storm-control action shut broadcast-pps 5");
 	must_offer("port set p1 storm-control action shut broadcast-pps 5", "5kpps");
@@ -292,7 +300,7 @@ int main(void)
 		cmocka_unit_test(every_verb),
 		cmocka_unit_test(every_field_and_its_values),
 		cmocka_unit_test(every_word_of_an_impairment),
-		cmocka_unit_test(every_word_of_storm_control),
+		cmocka_unit_test(every_word_of_a_limit),
 		cmocka_unit_test(names_of_what_is_there),
 	};
 

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* A burst is what comes in this part of a second. */
 #define BURSTS_PER_S 10
@@ -34,51 +33,32 @@ static struct storm_limit limit_of(uint64_t bps, uint64_t pps, uint64_t tsc_hz)
 	return (struct storm_limit){0};
 }
 
-int storm_prepare(const struct ctl_storm *settings, uint64_t tsc_hz, struct block **ret_block,
-	struct err *err)
+int storm_prepare(const void *settings, uint64_t tsc_hz, struct block **ret_block, struct err *err)
 {
-	int r = storm_check(settings, err);
+	const struct ctl_storm *s = settings;
+	int r = storm_check(s, err);
 	struct storm *storm;
 
 	*ret_block = NULL;
-	if (r < 0 || !settings->set)
+	if (r < 0 || !s->set)
 		return r;
 	storm = block_new(sizeof(*storm));
 	if (!storm)
 		return err_set(err, -ENOMEM, "out of memory");
-	storm->limits[STORM_BROADCAST] =
-		limit_of(settings->broadcast, settings->broadcast_pps, tsc_hz);
-	storm->limits[STORM_MULTICAST] =
-		limit_of(settings->multicast, settings->multicast_pps, tsc_hz);
+	storm->limits[STORM_BROADCAST] = limit_of(s->broadcast, s->broadcast_pps, tsc_hz);
+	storm->limits[STORM_MULTICAST] = limit_of(s->multicast, s->multicast_pps, tsc_hz);
 	storm->limits[STORM_UNKNOWN_UNICAST] =
-		limit_of(settings->unknown_unicast, settings->unknown_unicast_pps, tsc_hz);
-	storm->shuts = settings->action == CTL_STORM_SHUT;
+		limit_of(s->unknown_unicast, s->unknown_unicast_pps, tsc_hz);
+	storm->shuts = s->action == CTL_STORM_SHUT;
 	*ret_block = &storm->block;
 	return 0;
 }
 
 /* ---- The feature ----------------------------------------------------------------------------- */
 
-struct blocks *storm_blocks(void *state)
-{
-	return state;
-}
-
 static struct storm *storm_of(const void *state, uint16_t port_id)
 {
 	return (struct storm *)((const struct blocks *)state)->of[port_id]; /* first member */
-}
-
-static void *create(struct hold_budget *budget)
-{
-	(void)budget;
-	return calloc(1, sizeof(struct blocks));
-}
-
-static void destroy(void *state)
-{
-	blocks_done(state);
-	free(state);
 }
 
 static bool flood_stage(const void *state, uint16_t port_id, struct stage *ret)
@@ -89,11 +69,6 @@ static bool flood_stage(const void *state, uint16_t port_id, struct stage *ret)
 		return false;
 	*ret = (struct stage){storm_stage_run, storm};
 	return true;
-}
-
-static void published(void *state)
-{
-	blocks_published(state);
 }
 
 /* In a second in which nothing is dropped a storm is over. */
@@ -147,10 +122,10 @@ static bool event(void *state, uint16_t port_id, struct feature_event *ret)
 }
 
 const struct feature storm_feature = {
-	.create = create,
-	.destroy = destroy,
+	.create = blocks_create,
+	.destroy = blocks_destroy,
 	.flood_stage = flood_stage,
-	.published = published,
+	.published = blocks_published,
 	.tick = tick,
 	.event = event,
 };

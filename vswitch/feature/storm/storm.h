@@ -17,22 +17,20 @@
 #define WEFT_VSWITCH_FEATURE_STORM_STORM_H
 
 #include "block.h"
-#include "ctl_vswitch.h"
 #include "err.h"
 #include "feature.h"
 
+/** Its state is a struct blocks. */
 extern const struct feature storm_feature;
 
 /**
  * Check settings, and get what they need.
  *
- * settings   of the port from now on; no field is set = none
+ * settings   a struct ctl_storm, of the port from now on; no field is set = none
  * tsc_hz     ticks a second of the workers' clock
- * ret_block  owned, for block_put() to storm_blocks(); NULL: the port is to have none
+ * ret_block  owned, for block_put(); NULL: the port is to have none
  * returns    0, -EINVAL, -ERANGE (settings), -ENOMEM; err set
  */
-int storm_prepare(const struct ctl_storm *settings, uint64_t tsc_hz, struct block **ret_block,
-	struct err *err);
-struct blocks *storm_blocks(void *state);
+int storm_prepare(const void *settings, uint64_t tsc_hz, struct block **ret_block, struct err *err);
 
 #endif

@@ -2,6 +2,7 @@
  * what the switch does by itself. */
 #include "switch_rig.h"
 
+#include "policer/policer_stage.h"
 #include "storm/storm_stage.h"
 
 #include <errno.h>
@@ -115,6 +116,44 @@ static void a_storm_that_is_only_dropped_disables_nothing(void **state)
 	assert_true(conf_of("a")->enabled);
 }
 
+static struct policer *policer_of(const char *port)
+{
+	const struct dp_port *dp = dp_port(port);
+
+	assert_non_null(dp->ingress);
+	assert_ptr_equal(dp->ingress[0].run, policer_stage_run);
+	assert_null(dp->ingress[1].run);
+	return (struct policer *)(uintptr_t)dp->ingress[0].conf;
+}
+
+static void a_policer_is_a_setting_of_a_port(void **state)
+{
+	struct policer *before;
+	struct err err;
+
+	two_ports();
+	must("PortSet", "name a policer.rate 10mbit");
+	assert_int_equal(policer_of("a")->profile.rfc2697.cbs, 128 << 10);
+	assert_null(dp_port("a")->egress);
+	must("PortSet", "name a policer.burst 64K policer.peak_rate 20mbit");
+	assert_int_equal(policer_of("a")->kind, POLICER_RFC2698);
+	assert_int_equal(policer_of("a")->profile.rfc2698.cbs, 64 << 10);
+	assert_int_equal(policer_of("a")->actions[RTE_COLOR_RED], CTL_POLICER_DROP);
+	must("PortSet", "name a policer.violate_action remark policer.pcp 1");
+	assert_int_equal(policer_of("a")->actions[RTE_COLOR_RED], CTL_POLICER_REMARK);
+	before = policer_of("a");
+	assert_int_equal(ask("PortSet", "name a policer.peak_rate 5mbit", &err), -EINVAL);
+	assert_string_equal(err.msg, "port 'a': policer: peak-rate 5mbit is less than rate 10mbit");
+	must("PortSet", "name a policer.exceed_action pass");
+	assert_ptr_equal(policer_of("a"), before);
+	/* With the rate goes what is said about it. */
+	must("PortSet", "name a policer.rate 0");
+	assert_null(dp_port("a")->ingress);
+	assert_false(CTL_HAS(conf_of("a"), ctl_port, policer));
+	must_fail("PortSet", "name a policer.burst 64K", -EINVAL, "");
+	assert_false(CTL_HAS(conf_of("a"), ctl_port, policer));
+}
+
 static void settings_come_back(void **state)
 {
 	struct ctl_port before;
@@ -122,6 +161,7 @@ static void settings_come_back(void **state)
 	two_ports();
 	must("PortSet", "name a storm_control.broadcast_pps 10 storm_control.multicast 5mbit");
 	must("PortSet", "name a storm_control.action shut storm_control.multicast 0");
+	must("PortSet", "name a policer.rate 10mbit policer.excess_rate 1mbit");
 	before = *conf_of("a");
 	for (unsigned i = 0; i < 2; i++) {
 		switch_destroy(rig.sw);
@@ -129,6 +169,7 @@ static void settings_come_back(void **state)
 		assert_true(ctl_msg_equal(&ctl_port_schema, conf_of("a"), &before));
 		assert_int_equal(storm_of("a")->limits[STORM_BROADCAST].rate, 10);
 		assert_true(storm_of("a")->shuts);
+		assert_int_equal(policer_of("a")->kind, POLICER_RFC4115);
 	}
 }
 
@@ -140,6 +181,7 @@ int main(void)
 		TEST(what_is_refused_changes_nothing),
 		TEST(a_storm_disables_its_port),
 		TEST(a_storm_that_is_only_dropped_disables_nothing),
+		TEST(a_policer_is_a_setting_of_a_port),
 		TEST(settings_come_back),
 	};
 

@@ -1,6 +1,7 @@
 /* Which frames of a port pass its storm control, and what control hears of the others. */
 #include "storm/storm_stage.h"
 
+#include "ctl_vswitch.h"
 #include "rig.h"
 #include "storm/storm.h"
 
