@@ -10,6 +10,7 @@
 
 #include "ctl_iface.h"
 #include "impair/impair_fields.h"
+#include "pacing/pacing_fields.h"
 #include "policer/policer_fields.h"
 #include "storm/storm_fields.h"
 
@@ -141,14 +142,17 @@ extern const char *const ctl_impair_distributions[];
 
 CTL_STRUCT(ctl_impair, IMPAIR_FIELDS);
 
+CTL_STRUCT(ctl_pacing, PACING_FIELDS);
+
+enum ctl_policer_action { CTL_POLICER_PASS, CTL_POLICER_REMARK, CTL_POLICER_DROP };
+extern const char *const ctl_policer_actions[]; /* "pass", "remark", "drop" */
+
+CTL_STRUCT(ctl_policer, POLICER_FIELDS);
+
 enum ctl_storm_action { CTL_STORM_DROP, CTL_STORM_SHUT };
 extern const char *const ctl_storm_actions[]; /* "drop", "shut" */
 
 CTL_STRUCT(ctl_storm, STORM_FIELDS);
-
-enum ctl_policer_action { CTL_POLICER_PASS, CTL_POLICER_REMARK, CTL_POLICER_DROP };
-extern const char *const ctl_policer_actions[]; /* "pass", "remark", "drop" */
-CTL_STRUCT(ctl_policer, POLICER_FIELDS);
 
 /* ---- port ---- */
 #define CTL_ON(type) (1u << CTL_PORT_##type)
@@ -211,8 +215,9 @@ CTL_STRUCT(ctl_policer, POLICER_FIELDS);
 		"most addresses learned on this port; 0 = the bridge's limit", .def = "0")         \
 	F(T, MSG, in, OPT, 0, 0, ctl_impair, "impairment of what the switch gets from the port")   \
 	F(T, MSG, out, OPT, 0, 0, ctl_impair, "impairment of what the port gets")                  \
-	F(T, MSG, storm_control, OPT, 0, 0, ctl_storm, "limits of what the port sends to all")     \
+	F(T, MSG, pacing, OPT, 0, 0, ctl_pacing, "rate that the port is slowed down to")           \
 	F(T, MSG, policer, OPT, 0, 0, ctl_policer, "limit of what the switch takes from the port") \
+	F(T, MSG, storm_control, OPT, 0, 0, ctl_storm, "limits of what the port sends to all")     \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                     \
 	F(T, BOOL, replace, ASK, 0, 1, "",                                                         \
 		"of an impairment that is set, what it does not name goes to its default")         \

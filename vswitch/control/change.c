@@ -7,6 +7,7 @@
 #include "vlan.h"
 
 #include "feature/impair/impair.h"
+#include "feature/pacing/pacing.h"
 #include "feature/policer/policer.h"
 #include "feature/storm/storm.h"
 #include "pci_bind.h"
@@ -96,6 +97,7 @@ static const struct {
 	const char *field; /* of ctl_port */
 	int (*prepare)(const void *settings, uint64_t tsc_hz, struct block **ret, struct err *err);
 } block_features[] = {
+	{FEATURE_PACING, "pacing", pacing_prepare},
 	{FEATURE_POLICER, "policer", policer_prepare},
 	{FEATURE_STORM, "storm_control", storm_prepare},
 };

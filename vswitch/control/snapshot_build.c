@@ -187,6 +187,17 @@ static struct dp_rx *add_holds(const struct snapshot *s, struct dp_rx *next, uin
 	return next;
 }
 
+static struct pace *pace_of(const struct feature_states *states, uint16_t id)
+{
+	struct pace *pace = NULL;
+
+	for (unsigned f = 0; states && f < N_FEATURES && !pace; f++) {
+		if (features[f]->pace)
+			pace = features[f]->pace(states->of[f], id);
+	}
+	return pace;
+}
+
 static void build_workers(struct snapshot *s, const struct snapshot_input *input)
 {
 	struct dp_rx *next = s->rx;
@@ -198,12 +209,14 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 		next = add_holds(s, next, input->n_workers, w);
 		for (uint16_t id = 0; id < s->dp.n_ports; id++) {
 			const struct port_queues *qs = input->queues[id];
+			struct pace *pace = qs ? pace_of(input->features, id) : NULL;
 
 			for (unsigned q = 0; qs && q < qs->n + qs->n_disabled; q++) {
 				if (*worker++ == w)
 					*next++ = (struct dp_rx){.queue = qs->rx[q],
 						.port_id = id,
 						.pair = qs->pair[q],
+						.pace = q < qs->n ? pace : NULL,
 						.is_disabled = q >= qs->n};
 			}
 		}

@@ -1,6 +1,7 @@
 #include "fwd.h"
 
 #include "offload.h"
+#include "spin.h"
 #include "tag.h"
 
 #include <rte_cycles.h>
@@ -475,10 +476,8 @@ static inline bool burst_may_be_long(const struct burst *burst)
 	       (burst->bits >> 8 && burst->bytes > FWD_BURST_SEGMENTS * OFFLOAD_MIN_SEGMENT);
 }
 
-/* Put the frames that exceed it back; the first one never does. Returns how many stay in the
- * burst.
- */
-static unsigned shorten_burst(struct fwd *fwd, struct queue *q, unsigned n)
+/* How many of n frames do not exceed it: the first one never does. */
+static unsigned bounded(const struct fwd *fwd, unsigned n)
 {
 	uint64_t bytes = 0, segments = 0;
 	unsigned keep = 0;
@@ -491,6 +490,12 @@ static unsigned shorten_burst(struct fwd *fwd, struct queue *q, unsigned n)
 		if (keep && (bytes > FWD_BURST_BYTES || segments > FWD_BURST_SEGMENTS))
 			break;
 	}
+	return keep;
+}
+
+/* Put those of n frames back that are behind the first `keep`. Returns how many stay. */
+static unsigned shorten_burst(struct fwd *fwd, struct queue *q, unsigned n, unsigned keep)
+{
 	if (keep == n)
 		return n;
 	queue_requeue(q, fwd->frames + keep, n - keep);
@@ -500,16 +505,55 @@ static unsigned shorten_burst(struct fwd *fwd, struct queue *q, unsigned n)
 	return keep;
 }
 
-/* A burst of a queue's frames. Returns how many. */
-static inline unsigned receive(struct fwd *fwd, struct queue *q)
+/* A burst of a queue's frames, up to max. Returns how many; those behind ret_keep are to go back.
+ */
+static inline unsigned receive_some(struct fwd *fwd, struct queue *q, unsigned max,
+	unsigned *ret_keep)
 {
 	unsigned n;
 
 	fwd->burst.frames = fwd->frames;
-	n = queue_rx(q, &fwd->burst, FRAME_BURST, fwd->segs, FWD_MAX_SEGS);
+	n = *ret_keep = queue_rx(q, &fwd->burst, max, fwd->segs, FWD_MAX_SEGS);
 	if (__builtin_expect(n && burst_may_be_long(&fwd->burst), 0) && queue_can_requeue(q))
-		n = shorten_burst(fwd, q, n);
-	flush_check(&fwd->flush, q);
+		*ret_keep = bounded(fwd, n);
+	return n;
+}
+
+/* The same, as many as its pace lets. */
+static __attribute__((noinline)) unsigned receive_paced(struct fwd *fwd, const struct dp_rx *rx,
+	bool is_shared)
+{
+	struct pace *pace = rx->pace;
+	uint64_t now_tsc = rte_rdtsc();
+	unsigned max, keep, n = 0;
+
+	if (is_shared)
+		spin_acquire(&pace->lock);
+	max = pace_begin(pace, rx->pair, queue_can_requeue(rx->queue), now_tsc);
+	if (max)
+		n = receive_some(fwd, rx->queue, max, &keep);
+	if (n) {
+		keep = pace_take(pace, rx->pair, fwd->frames, keep, now_tsc);
+		n = queue_can_requeue(rx->queue) ? shorten_burst(fwd, rx->queue, n, keep) : n;
+	}
+	if (is_shared)
+		spin_release(&pace->lock);
+	return n;
+}
+
+/* A burst of a queue's frames. Returns how many. */
+static inline unsigned receive(struct fwd *fwd, const struct dp_rx *rx, bool is_shared)
+{
+	unsigned n, keep;
+
+	if (__builtin_expect(rx->pace != NULL, 0)) {
+		n = receive_paced(fwd, rx, is_shared);
+	} else {
+		n = receive_some(fwd, rx->queue, FRAME_BURST, &keep);
+		if (__builtin_expect(keep != n, 0))
+			n = shorten_burst(fwd, rx->queue, n, keep);
+	}
+	flush_check(&fwd->flush, rx->queue);
 	return n;
 }
 
@@ -575,20 +619,33 @@ static void uncount(struct dp_counters *counters, const struct dp_rx *rx, const 
 	counters->rx_bytes -= frame->len + (frame->rest_off == 12 ? 0 : TAG_LEN);
 }
 
+static void return_pace(struct pace *pace, uint64_t n_bytes, bool is_shared)
+{
+	if (is_shared)
+		spin_acquire(&pace->lock);
+	pace_put_back(pace, n_bytes);
+	if (is_shared)
+		spin_release(&pace->lock);
+}
+
 /* Put waiting frames at the end of the burst back and drop the others. Returns how many of the n
  * frames are done with. */
 static unsigned requeue(struct fwd *fwd, const struct dp_rx *rx, struct waiting *waiting,
-	unsigned n)
+	unsigned n, bool is_shared)
 {
+	struct dp_counters *counters = &fwd->counters[rx->port_id];
+	uint64_t bytes_before = counters->rx_bytes;
 	unsigned keep = n;
 
 	for (; keep && waiting->frames >> (keep - 1) & 1; keep--) {
-		uncount(&fwd->counters[rx->port_id], rx, &fwd->frames[keep - 1]);
+		uncount(counters, rx, &fwd->frames[keep - 1]);
 		waiting->frames &= ~(UINT64_C(1) << (keep - 1));
 	}
 	for (; waiting->frames; waiting->frames &= waiting->frames - 1)
 		fwd->counters[waiting->ports[__builtin_ctzll(waiting->frames)]]
 			.drops[DROP_TX_RING_FULL]++;
+	if (rx->pace)
+		return_pace(rx->pace, bytes_before - counters->rx_bytes, is_shared);
 	queue_requeue(rx->queue, fwd->frames + keep, n - keep);
 	return keep;
 }
@@ -648,7 +705,7 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	/* A burst lists every port once, what holds its frames, and the sender. */
 	if (!flush_has_room(&fwd->flush, 2 * DP_MAX_PORTS + 2))
 		fwd_flush(fwd, snapshot);
-	n = receive(fwd, q);
+	n = receive(fwd, rx, snapshot->n_workers > 1);
 	STEP(rx_descs, steps_taken.descriptors);
 	if (!n)
 		return 0;
@@ -669,7 +726,7 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	}
 	deliver_all(fwd, &pass, rx, &waiting);
 	if (waiting.frames)
-		n = requeue(fwd, rx, &waiting, n);
+		n = requeue(fwd, rx, &waiting, n, snapshot->n_workers > 1);
 	if (__builtin_expect(fwd->crossings.n, 0))
 		forward_crossings(fwd, &pass, rx->pair);
 	/* Receivers first: the sender may reuse its buffers from here on. */

@@ -12,22 +12,35 @@
 /* No sleep is longer: what a timespec has of nanoseconds. */
 #define IDLE_MAX_SLEEP_NS 999999999
 
+/* Is it received from only later, whatever is in it? */
+static bool is_paused(const struct dp_rx *rx, uint64_t now_tsc)
+{
+	return rx->pace && pace_begin_tsc(rx->pace) > now_tsc;
+}
+
+static void add_due(struct idle *idle, uint64_t due_tsc)
+{
+	idle->due_tsc = due_tsc < idle->due_tsc ? due_tsc : idle->due_tsc;
+}
+
 bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 {
+	const uint64_t now_tsc = rte_rdtsc();
+
+	/* Who is paused now is so below, too: its moment never goes back. */
 	for (unsigned i = 0; i < n_rx; i++)
-		queue_set_wakeup(rx[i].queue, true);
+		queue_set_wakeup(rx[i].queue, !is_paused(&rx[i], now_tsc));
 	/* Asking for a kick comes before looking; the driver publishes before it reads whether we
 	 * asked. One of us sees the other; without this fence a frame could wait for the next. */
 	atomic_thread_fence(memory_order_seq_cst);
 	idle->due_tsc = UINT64_MAX;
 	for (unsigned i = 0; i < n_rx; i++) {
-		if (rx[i].resume) {
-			uint64_t due_tsc = hold_due_tsc(rx[i].queue);
-
-			idle->due_tsc = due_tsc < idle->due_tsc ? due_tsc : idle->due_tsc;
-		} else if (queue_pending(rx[i].queue)) {
+		if (rx[i].resume)
+			add_due(idle, hold_due_tsc(rx[i].queue));
+		else if (is_paused(&rx[i], now_tsc))
+			add_due(idle, pace_begin_tsc(rx[i].pace));
+		else if (queue_pending(rx[i].queue))
 			return false;
-		}
 	}
 	return idle->due_tsc == UINT64_MAX || idle->due_tsc > rte_rdtsc() + idle->early_tsc;
 }

@@ -8,8 +8,9 @@
  * Queues of devices without an interrupt have no such descriptor. While a worker has one, its sleep
  * is a nap after which it polls again: short at first, longer as nothing comes. Kicks end it, too.
  *
- * Held frames (hold.h) are due by time alone: the sleep ends a little before the first is, and the
- * worker polls the rest of the way, for the kernel wakes nobody to the microsecond.
+ * Held frames (hold.h) are due by time alone, and so is what a paced queue has (pace.h), which asks
+ * for no kick meanwhile: the sleep ends a little before the first is, and the worker polls the rest
+ * of the way, for the kernel wakes nobody to the microsecond.
  *
  * Threads: the worker; control makes it and says what to watch (control/idle_setup.h).
  */

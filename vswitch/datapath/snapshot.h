@@ -13,6 +13,7 @@
 
 #include "ether.h"
 #include "fdb.h"
+#include "pace.h"
 #include "queue.h"
 #include "stage.h"
 
@@ -63,6 +64,7 @@ struct dp_rx {
 	/* Of frames that were held: the stages behind the one that took them, at least the end of
 	 * the list. NULL: the frames come from the port's peer. */
 	const struct stage *resume;
+	struct pace *pace; /* NULL: frames are received as they come */
 	uint16_t port_id;
 	uint16_t pair;    /* its number at the port: frames of one queue stay in one queue;
 			     DP_MAX_QUEUES of frames that were held */

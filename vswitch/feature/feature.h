@@ -14,6 +14,7 @@
 #define WEFT_VSWITCH_FEATURE_FEATURE_H
 
 #include "hold.h"
+#include "pace.h"
 #include "stage.h"
 
 /** Of one feature, at one port in one direction. */
@@ -49,6 +50,8 @@ struct feature {
 	bool (*part)(const void *state, uint16_t port_id, bool is_egress, struct feature_part *ret);
 	/** The same of what the port floods, which goes to all others. Nothing is held there. */
 	bool (*flood_stage)(const void *state, uint16_t port_id, struct stage *ret);
+	/** What its queues are received from no faster than; NULL: as fast as they come. */
+	struct pace *(*pace)(const void *state, uint16_t port_id);
 	/** Workers use the snapshot that was made last, and no other. */
 	void (*published)(void *state);
 	/** Once a second. True: what part() says has changed. */

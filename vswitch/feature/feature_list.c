@@ -1,6 +1,7 @@
 #include "feature_list.h"
 
 #include "impair/impair.h"
+#include "pacing/pacing.h"
 #include "policer/policer.h"
 #include "storm/storm.h"
 
@@ -9,6 +10,7 @@
 const struct feature *const features[N_FEATURES] = {
 	[FEATURE_LINK_IMPAIR] = &impair_feature,
 	[FEATURE_PORT_IMPAIR] = &impair_feature,
+	[FEATURE_PACING] = &pacing_feature,
 	[FEATURE_POLICER] = &policer_feature,
 	[FEATURE_STORM] = &storm_feature,
 };

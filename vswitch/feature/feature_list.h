@@ -12,6 +12,7 @@
 enum feature_id {
 	FEATURE_LINK_IMPAIR, /* of a link's directions */
 	FEATURE_PORT_IMPAIR, /* of a port's own */
+	FEATURE_PACING,
 	FEATURE_POLICER,
 	FEATURE_STORM,
 	N_FEATURES,

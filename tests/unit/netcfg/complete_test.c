@@ -227,6 +227,7 @@ static void every_word_of_a_limit(void **state)
 		const struct ctl_struct *schema;
 	} cases[] = {
 		{"port set p1 mtu 1500 storm-control ", &ctl_storm_schema},
+		{"port set p1 pacing ", &ctl_pacing_schema},
 		{"port set p1 in delay 20ms policer ", &ctl_policer_schema},
 	};
 

@@ -5,9 +5,9 @@
 
 #include <errno.h>
 
-/* Without one that is set, a burst is what comes in this part of a second, and one that lets large
- * frames pass at least. */
-#define BURSTS_PER_S 10
+/* Without one that is set, a burst is what comes in this part of a second, so that a TCP that loses
+ * many frames at once and waits for its timer makes up for it; and large frames pass. */
+#define BURSTS_PER_S 2
 #define MIN_GUESS    (128u << 10)
 /* Buckets are filled in steps of about so many ticks. */
 #define STEP_TSC 4096

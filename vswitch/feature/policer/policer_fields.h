@@ -21,7 +21,7 @@
 #define POLICER_FIELDS(F, T)                                                                   \
 	POLICER_RATE(F, T, rate, "rate", "what conforms (CIR); 0 = no policer")                \
 	POLICER_BURST(F, T, burst, "burst",                                                    \
-		"and how much at once (CBS); 0 = a tenth of a second, 128K at least")          \
+		"and how much at once (CBS); 0 = half a second of it, 128K at least")          \
 	POLICER_BURST(F, T, excess_burst, "excess-burst",                                      \
 		"what exceeds, and how much at once (EBS)")                                    \
 	POLICER_RATE(F, T, excess_rate, "excess-rate", "of what exceeds (EIR, RFC 4115)")      \

@@ -1,5 +1,6 @@
 #include "storm.h"
 
+#include "bucket_setup.h"
 #include "storm_check.h"
 #include "storm_stage.h"
 

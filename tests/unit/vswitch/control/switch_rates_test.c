@@ -133,7 +133,7 @@ static void a_policer_is_a_setting_of_a_port(void **state)
 
 	two_ports();
 	must("PortSet", "name a policer.rate 10mbit");
-	assert_int_equal(policer_of("a")->profile.rfc2697.cbs, 128 << 10);
+	assert_int_equal(policer_of("a")->profile.rfc2697.cbs, 625000);
 	assert_null(dp_port("a")->egress);
 	must("PortSet", "name a policer.burst 64K policer.peak_rate 20mbit");
 	assert_int_equal(policer_of("a")->kind, POLICER_RFC2698);
@@ -154,6 +154,42 @@ static void a_policer_is_a_setting_of_a_port(void **state)
 	assert_false(CTL_HAS(conf_of("a"), ctl_port, policer));
 }
 
+static const struct dp_rx *rx_of(const char *port)
+{
+	const struct dp_snapshot *snapshot = fake_published();
+
+	for (unsigned i = 0; i < snapshot->workers[0].n_rx; i++) {
+		if (snapshot->workers[0].rx[i].port_id == port_of(port)->id)
+			return &snapshot->workers[0].rx[i];
+	}
+	fail_msg("port '%s' has no queue", port);
+	return NULL;
+}
+
+static void pacing_is_a_setting_of_a_port(void **state)
+{
+	struct pace *before;
+
+	two_ports();
+	assert_null(rx_of("a")->pace);
+	must("PortSet", "name a pacing.rate 80mbit");
+	before = rx_of("a")->pace;
+	assert_non_null(before);
+	assert_int_equal(before->quantum, 5000);
+	assert_null(rx_of("b")->pace);
+	/* All its queues have the same. */
+	fake_port_run("a", 3);
+	assert_ptr_equal(rx_of("a")[0].pace, before);
+	assert_ptr_equal(rx_of("a")[2].pace, before);
+	must("PortSet", "name a pacing.burst 4K");
+	assert_int_equal(rx_of("a")->pace->quantum, 2048);
+	must("PortSet", "name a pacing.rate 0");
+	assert_null(rx_of("a")->pace);
+	assert_false(CTL_HAS(conf_of("a"), ctl_port, pacing));
+	must_fail("PortSet", "name a pacing.burst 64K", -EINVAL, "");
+	must_fail("PortSet", "name a pacing.rate 1bit", -ERANGE, "");
+}
+
 static void settings_come_back(void **state)
 {
 	struct ctl_port before;
@@ -161,7 +197,7 @@ static void settings_come_back(void **state)
 	two_ports();
 	must("PortSet", "name a storm_control.broadcast_pps 10 storm_control.multicast 5mbit");
 	must("PortSet", "name a storm_control.action shut storm_control.multicast 0");
-	must("PortSet", "name a policer.rate 10mbit policer.excess_rate 1mbit");
+	must("PortSet", "name a policer.rate 10mbit policer.excess_rate 1mbit pacing.rate 1gbit");
 	before = *conf_of("a");
 	for (unsigned i = 0; i < 2; i++) {
 		switch_destroy(rig.sw);
@@ -170,6 +206,8 @@ static void settings_come_back(void **state)
 		assert_int_equal(storm_of("a")->limits[STORM_BROADCAST].rate, 10);
 		assert_true(storm_of("a")->shuts);
 		assert_int_equal(policer_of("a")->kind, POLICER_RFC4115);
+		fake_port_run("a", 1);
+		assert_non_null(rx_of("a")->pace);
 	}
 }
 
@@ -182,6 +220,7 @@ int main(void)
 		TEST(a_storm_disables_its_port),
 		TEST(a_storm_that_is_only_dropped_disables_nothing),
 		TEST(a_policer_is_a_setting_of_a_port),
+		TEST(pacing_is_a_setting_of_a_port),
 		TEST(settings_come_back),
 	};
 

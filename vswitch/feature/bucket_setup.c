@@ -1,4 +1,4 @@
-#include "bucket.h"
+#include "bucket_setup.h"
 
 /* burst units at `units` a second, in ticks, of which there is one at least. */
 static struct bucket_conf make(unsigned __int128 cost, uint64_t burst)

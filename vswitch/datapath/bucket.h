@@ -8,10 +8,11 @@
  *
  * Units are what the rate is in: bytes of a rate of bits, or frames.
  *
- * Threads: the owner's, who has a lock where there are several. Pure.
+ * Threads: the owner's, who has a lock where there are several. Life cycle: zeroed is full; what it
+ * costs is made by feature/bucket_setup.h.
  */
-#ifndef WEFT_VSWITCH_FEATURE_BUCKET_H
-#define WEFT_VSWITCH_FEATURE_BUCKET_H
+#ifndef WEFT_VSWITCH_DATAPATH_BUCKET_H
+#define WEFT_VSWITCH_DATAPATH_BUCKET_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,16 +30,22 @@ struct bucket {
 	uint32_t done_part; /* in 2^-BUCKET_SHIFT ticks */
 };
 
-/** A rate of bits a second, with a burst of bytes. tsc_hz: ticks a second. */
-struct bucket_conf bucket_of_bits(uint64_t bps, uint64_t burst_bytes, uint64_t tsc_hz);
-/** A rate of frames a second, with a burst of frames. */
-struct bucket_conf bucket_of_frames(uint64_t pps, uint64_t burst_frames, uint64_t tsc_hz);
+static inline uint64_t bucket_cost_tsc(const struct bucket_conf *conf, uint64_t n)
+{
+	return (uint64_t)((unsigned __int128)n * conf->cost >> BUCKET_SHIFT);
+}
+
+/** Are n units no more than the burst? */
+static inline bool bucket_holds(const struct bucket_conf *conf, uint64_t n)
+{
+	return bucket_cost_tsc(conf, n) <= conf->depth_tsc;
+}
 
 /** From when on n units may pass: not later than now_tsc, if they may. */
 static inline uint64_t bucket_due_tsc(const struct bucket *bucket, const struct bucket_conf *conf,
 	uint64_t n)
 {
-	uint64_t cost = (uint64_t)((unsigned __int128)n * conf->cost >> BUCKET_SHIFT);
+	uint64_t cost = bucket_cost_tsc(conf, n);
 	uint64_t end_tsc = bucket->done_tsc + (cost < conf->depth_tsc ? cost : conf->depth_tsc);
 
 	return end_tsc < conf->depth_tsc ? 0 : end_tsc - conf->depth_tsc;
@@ -63,6 +70,15 @@ static inline void bucket_take(struct bucket *bucket, const struct bucket_conf *
 	cost += bucket->done_part;
 	bucket->done_tsc += (uint64_t)(cost >> BUCKET_SHIFT);
 	bucket->done_part = (uint32_t)cost & ((1u << BUCKET_SHIFT) - 1);
+}
+
+/** n units that passed did not after all. */
+static inline void bucket_put_back(struct bucket *bucket, const struct bucket_conf *conf,
+	uint64_t n)
+{
+	uint64_t cost = bucket_cost_tsc(conf, n);
+
+	bucket->done_tsc -= cost < bucket->done_tsc ? cost : bucket->done_tsc;
 }
 
 #endif

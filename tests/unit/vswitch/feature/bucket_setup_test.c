@@ -1,5 +1,5 @@
 /* What passes a bucket in a time is its burst and what the rate gives, to the unit. */
-#include "bucket.h"
+#include "bucket_setup.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
