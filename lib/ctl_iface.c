@@ -3,6 +3,7 @@
 #include "ctl_field.h"
 #include "str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,31 +149,67 @@ static const char *describe_type(enum ctl_kind kind)
 	case CTL_KIND_ENUM:
 		return "string";
 	case CTL_KIND_MSG:
-		break; /* its fields stand there */
+		break; /* a type of its own */
 	}
 	return "";
 }
 
-static void describe_struct(FILE *out, const struct ctl_struct *schema, unsigned depth)
+/* A message within others has a type: ctl_port_queue is PortQueue. */
+static void describe_name(FILE *out, const struct ctl_struct *schema)
 {
-	const char *tabs = depth ? "\t\t" : "\t";
+	bool begins = true;
+
+	for (const char *c = schema->name + strlen("ctl_"); *c; c++) {
+		if (*c != '_')
+			(void)fputc(begins ? toupper((unsigned char)*c) : *c, out);
+		begins = *c == '_';
+	}
+}
+
+static void describe_struct(FILE *out, const struct ctl_struct *schema)
+{
 	char help[CTL_HELP_SIZE];
 
 	(void)fprintf(out, "(");
 	for (unsigned i = 0; i < schema->n_fields; i++) {
 		const struct ctl_field *field = &schema->fields[i];
 
-		(void)fprintf(out, "\n%s# %s%s", tabs,
-			ctl_field_help(schema, field, help, sizeof(help)),
+		(void)fprintf(out, "\n\t# %s%s", ctl_field_help(schema, field, help, sizeof(help)),
 			field->access == CTL_ACCESS_SHOW ? " (show only)" : "");
 		describe_bounds(out, field);
-		(void)fprintf(out, "\n%s%s: %s%s", tabs, field->name,
+		(void)fprintf(out, "\n\t%s: %s%s", field->name,
 			field->access == CTL_ACCESS_REQ ? "" : "?", describe_type(field->kind));
 		if (field->kind == CTL_KIND_MSG)
-			describe_struct(out, field->sub, depth + 1);
+			describe_name(out, field->sub);
 		(void)fprintf(out, "%s", i + 1 < schema->n_fields ? "," : "");
 	}
-	(void)fprintf(out, "%s)", schema->n_fields ? (depth ? "\n\t" : "\n") : "");
+	(void)fprintf(out, "%s)", schema->n_fields ? "\n" : "");
+}
+
+/* Those that were described. */
+struct types {
+	const struct ctl_struct *list[CTL_MAX_FIELDS];
+	unsigned n;
+};
+
+/* Of the messages within schema, those that were not yet. */
+static void describe_types(FILE *out, const struct ctl_struct *schema, struct types *types)
+{
+	for (unsigned i = 0; i < schema->n_fields; i++) {
+		const struct ctl_struct *sub = schema->fields[i].sub;
+		unsigned t = 0;
+
+		while (t < types->n && types->list[t] != sub)
+			t++;
+		if (!sub || t < types->n || types->n == CTL_MAX_FIELDS)
+			continue;
+		types->list[types->n++] = sub;
+		(void)fprintf(out, "\n# within other messages\ntype ");
+		describe_name(out, sub);
+		(void)fprintf(out, " ");
+		describe_struct(out, sub);
+		(void)fprintf(out, "\n");
+	}
 }
 
 static void describe_method(FILE *out, const struct ctl_method *method)
@@ -186,9 +223,9 @@ static void describe_method(FILE *out, const struct ctl_method *method)
 	(void)fprintf(out, "\n# %s (%s, %s%s)\nmethod %s", method->help,
 		method->class == CTL_READ ? "read" : "change", stabilities[method->stability],
 		replies[method->reply], method->name);
-	describe_struct(out, method->in, 0);
+	describe_struct(out, method->in);
 	(void)fprintf(out, " -> ");
-	describe_struct(out, method->out, 0);
+	describe_struct(out, method->out);
 	(void)fprintf(out, "\n");
 }
 
@@ -205,6 +242,7 @@ static void describe_errors(FILE *out, const struct ctl_error *errors, unsigned 
 
 int ctl_describe(const struct ctl_interface *iface, char **ret_text)
 {
+	struct types types = {.n = 0};
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
@@ -212,6 +250,10 @@ int ctl_describe(const struct ctl_interface *iface, char **ret_text)
 	if (!out)
 		return -ENOMEM;
 	(void)fprintf(out, "# %s\ninterface %s\n", iface->help, iface->name);
+	for (unsigned i = 0; i < iface->n_methods; i++) {
+		describe_types(out, iface->methods[i].in, &types);
+		describe_types(out, iface->methods[i].out, &types);
+	}
 	for (unsigned i = 0; i < iface->n_methods; i++)
 		describe_method(out, &iface->methods[i]);
 	(void)fprintf(out, "\n# this text\nmethod Describe() -> (description: string)\n");

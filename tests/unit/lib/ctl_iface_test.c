@@ -323,6 +323,11 @@ static void bounds_units_and_choices_are_described(void **state)
 	assert_non_null(strstr(text, "[like 10,20-29 or all]\n\ttrunks: ?string"));
 	assert_non_null(strstr(text,
 		"(read, stable; with more: one reply per row)\nmethod PortShow"));
+	/* What several messages have within them, once. */
+	assert_non_null(strstr(text, "\ntype Impair (\n\t# how long each frame is held"));
+	assert_null(strstr(strstr(text, "\ntype Impair (") + 1, "\ntype Impair ("));
+	assert_non_null(strstr(text, "\n\tin: ?Impair,\n"));
+	assert_non_null(strstr(text, "\n\tstorm_control: ?Storm,\n"));
 	free(text);
 }
 
