@@ -13,6 +13,8 @@ const char *const ctl_ring_layouts[] = {"none", "split", "packed", NULL};
 const char *const ctl_impair_distributions[] = {
 	"uniform", "normal", "pareto", "paretonormal", NULL};
 const char *const ctl_policer_actions[] = {"pass", "remark", "drop", NULL};
+const char *const ctl_shaper_classes[] = {"pcp", "dscp", NULL};
+const char *const ctl_shaper_schedulers[] = {"strict", "drr", NULL};
 const char *const ctl_storm_actions[] = {"drop", "shut", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
@@ -23,6 +25,7 @@ CTL_SCHEMA(ctl_ref, CTL_REF_FIELDS);
 CTL_SCHEMA(ctl_port, CTL_PORT_FIELDS);
 CTL_SCHEMA(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 CTL_SCHEMA(ctl_port_rates, CTL_PORT_RATES_FIELDS);
+CTL_SCHEMA(ctl_port_queue, CTL_PORT_QUEUE_FIELDS);
 CTL_SCHEMA(ctl_drop, CTL_DROP_FIELDS);
 CTL_SCHEMA(ctl_vlan, CTL_VLAN_FIELDS);
 CTL_SCHEMA(ctl_fdb, CTL_FDB_FIELDS);
@@ -30,6 +33,7 @@ CTL_SCHEMA(ctl_count, CTL_COUNT_FIELDS);
 CTL_SCHEMA(ctl_impair, IMPAIR_FIELDS);
 CTL_SCHEMA(ctl_pacing, PACING_FIELDS);
 CTL_SCHEMA(ctl_policer, POLICER_FIELDS);
+CTL_SCHEMA(ctl_shaper, SHAPER_FIELDS);
 CTL_SCHEMA(ctl_storm, STORM_FIELDS);
 CTL_SCHEMA(ctl_link, CTL_LINK_FIELDS);
 CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
@@ -59,6 +63,8 @@ static const struct ctl_method methods[] = {
 		"list what counters of ports grow by a second"},
 	{"PortDrops", READ, CTL_ROWS, REF, &ctl_drop_schema,
 		"list how many frames were dropped for which reason"},
+	{"PortQueues", READ, CTL_ROWS, REF, &ctl_port_queue_schema,
+		"list the queues of ports' shapers"},
 
 	{"VlanAdd", CHANGE, CTL_ONE, &ctl_vlan_schema, NONE,
 		"add VLANs to a bridge, or to the trunk list of a port"},

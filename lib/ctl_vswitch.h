@@ -12,6 +12,7 @@
 #include "impair/impair_fields.h"
 #include "pacing/pacing_fields.h"
 #include "policer/policer_fields.h"
+#include "shaper/shaper_fields.h"
 #include "storm/storm_fields.h"
 
 enum ctl_port_type {
@@ -149,6 +150,13 @@ extern const char *const ctl_policer_actions[]; /* "pass", "remark", "drop" */
 
 CTL_STRUCT(ctl_policer, POLICER_FIELDS);
 
+enum ctl_shaper_class { CTL_SHAPER_PCP, CTL_SHAPER_DSCP };
+extern const char *const ctl_shaper_classes[]; /* "pcp", "dscp" */
+enum ctl_shaper_scheduler { CTL_SHAPER_STRICT, CTL_SHAPER_DRR };
+extern const char *const ctl_shaper_schedulers[]; /* "strict", "drr" */
+
+CTL_STRUCT(ctl_shaper, SHAPER_FIELDS);
+
 enum ctl_storm_action { CTL_STORM_DROP, CTL_STORM_SHUT };
 extern const char *const ctl_storm_actions[]; /* "drop", "shut" */
 
@@ -217,6 +225,7 @@ CTL_STRUCT(ctl_storm, STORM_FIELDS);
 	F(T, MSG, out, OPT, 0, 0, ctl_impair, "impairment of what the port gets")                  \
 	F(T, MSG, pacing, OPT, 0, 0, ctl_pacing, "rate that the port is slowed down to")           \
 	F(T, MSG, policer, OPT, 0, 0, ctl_policer, "limit of what the switch takes from the port") \
+	F(T, MSG, shaper, OPT, 0, 0, ctl_shaper, "rate and queues of what the port gets")          \
 	F(T, MSG, storm_control, OPT, 0, 0, ctl_storm, "limits of what the port sends to all")     \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                     \
 	F(T, BOOL, replace, ASK, 0, 1, "",                                                         \
@@ -309,6 +318,21 @@ CTL_STRUCT(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 	F(T, U64, drops_10s, OPT, 0, UINT64_MAX, "frames/s", "dropped, over ten seconds",          \
 		CTL_COLUMN(11, "DROPS-10S", NAMED))
 CTL_STRUCT(ctl_port_rates, CTL_PORT_RATES_FIELDS);
+
+/* Queues of the port's shaper. */
+#define CTL_PORT_QUEUE_FIELDS(F, T)                                                                \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF))       \
+	F(T, U16, queue, OPT, 0, 7, "", "queue; 7 is served first", CTL_COLUMN(2, "QUEUE", BRIEF)) \
+	F(T, U64, held, OPT, 0, UINT64_MAX, "frames", "frames that wait",                          \
+		CTL_COLUMN(3, "HELD", BRIEF))                                                      \
+	F(T, U32, limit, OPT, 0, UINT32_MAX, "frames", "that wait at most; absent = memory only",  \
+		CTL_COLUMN(4, "LIMIT", TABLE))                                                     \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "that went on",                            \
+		CTL_COLUMN(5, "FRAMES", BRIEF))                                                    \
+	F(T, U64, bytes, OPT, 0, UINT64_MAX, "bytes", "of these", CTL_COLUMN(6, "OCTETS", TABLE))  \
+	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "dropped for the limit or the memory",    \
+		CTL_COLUMN(7, "DROPS", BRIEF))
+CTL_STRUCT(ctl_port_queue, CTL_PORT_QUEUE_FIELDS);
 
 #define CTL_DROP_FIELDS(F, T)                                                                   \
 	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "",                                               \

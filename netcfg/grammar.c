@@ -72,6 +72,7 @@ static const struct grammar_verb port_verbs[] = {
 	ENABLE("down", "PortSet", ctl_port, "false", "disable a port: its guest loses carrier"),
 	SHOW("stats", "PortStats", "show counters of ports"),
 	SHOW("drops", "PortDrops", "show why frames were dropped"),
+	SHOW("queues", "PortQueues", "show the queues of shapers"),
 	WATCH("print events of ports as they happen"),
 };
 

@@ -9,6 +9,7 @@
 #include "feature/impair/impair.h"
 #include "feature/pacing/pacing.h"
 #include "feature/policer/policer.h"
+#include "feature/shaper/shaper.h"
 #include "feature/storm/storm.h"
 #include "pci_bind.h"
 #include "ctl_codec.h"
@@ -107,6 +108,8 @@ static const struct {
 struct port_change {
 	uint16_t port_id;
 	struct impairing impairing;
+	void *shapers;
+	struct shaper_change shaper;
 	struct {
 		bool is_other;
 		struct block *block; /* NULL = the port is to have none */
@@ -116,6 +119,7 @@ struct port_change {
 static void abort_port(struct port_change *change)
 {
 	abort_impairments(&change->impairing);
+	shaper_abort(change->shapers, &change->shaper);
 	for (unsigned i = 0; i < N_BLOCK_FEATURES; i++)
 		free(change->blocks[i].block);
 }
@@ -123,6 +127,7 @@ static void abort_port(struct port_change *change)
 static void commit_port(struct vswitch *sw, struct port_change *change)
 {
 	commit_impairments(&change->impairing);
+	shaper_commit(change->shapers, &change->shaper);
 	for (unsigned i = 0; i < N_BLOCK_FEATURES; i++) {
 		if (change->blocks[i].is_other)
 			block_put(sw->features.of[block_features[i].feature], change->port_id,
@@ -147,6 +152,17 @@ static int prepare_block(struct vswitch *sw, unsigned i, const struct ctl_port *
 	return 0;
 }
 
+static int prepare_shaper(struct vswitch *sw, const struct ctl_port *was,
+	const struct ctl_port *conf, struct port_change *change, struct err *err)
+{
+	if (ctl_msg_equal(&ctl_shaper_schema, &was->shaper, &conf->shaper))
+		return 0;
+	if (shaper_prepare(change->shapers, change->port_id, &conf->shaper,
+		    worker_tsc_hz(worker_ctl_pool(sw->workers)), &change->shaper, err) == 0)
+		return 0;
+	return err_prefix(err, "shaper");
+}
+
 /* was: NULL for a new port. Where it fails nothing is left. */
 static int prepare_port(struct vswitch *sw, uint16_t id, const struct ctl_port *was,
 	const struct ctl_port *conf, struct port_change *ret, struct err *err)
@@ -157,10 +173,11 @@ static int prepare_port(struct vswitch *sw, uint16_t id, const struct ctl_port *
 		{"in", &old->in, &conf->in, id, false}, {"out", &old->out, &conf->out, id, true}};
 	int r;
 
-	*ret = (struct port_change){.port_id = id};
+	*ret = (struct port_change){.port_id = id, .shapers = sw->features.of[FEATURE_SHAPER]};
 	r = prepare_impairments(sw, FEATURE_PORT_IMPAIR, ways, &ret->impairing, err);
 	if (r < 0)
 		return err_prefix(err, "port '%s'", conf->name);
+	r = prepare_shaper(sw, old, conf, ret, err);
 	for (unsigned i = 0; r == 0 && i < N_BLOCK_FEATURES; i++)
 		r = prepare_block(sw, i, old, conf, ret, err);
 	if (r == 0)
@@ -173,6 +190,7 @@ static void end_port(struct vswitch *sw, uint16_t id)
 {
 	for (unsigned i = 0; i < 2; i++)
 		impair_end(sw->features.of[FEATURE_PORT_IMPAIR], id, i);
+	shaper_end(sw->features.of[FEATURE_SHAPER], id);
 	for (unsigned i = 0; i < N_BLOCK_FEATURES; i++)
 		block_put(sw->features.of[block_features[i].feature], id, NULL);
 }

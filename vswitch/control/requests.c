@@ -1,6 +1,7 @@
 #include "requests.h"
 
 #include "change.h"
+#include "feature/shaper/shaper.h"
 #include "rows.h"
 #include "stats.h"
 #include "vlan.h"
@@ -214,6 +215,31 @@ static int handle_port_drops(struct ctl_call *call, void *ctx, const void *in, v
 	return r < 0 ? r : show_named(call, ctx, in, next_drop_row, err);
 }
 
+static int next_queue_row(void *state, void *out, struct err *err)
+{
+	struct show *show = state;
+	const struct model_port *port;
+
+	for (; (port = next_port(show)); show->at++, show->part = 0) {
+		struct ctl_port_queue *row = out;
+
+		if (!shaper_row(show->sw->features.of[FEATURE_SHAPER], port->id, show->part, row))
+			continue;
+		CTL_SET_STR(row, ctl_port_queue, name, port->conf.name);
+		show->part++;
+		return 1;
+	}
+	return 0;
+}
+
+static int handle_port_queues(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	int r = check_port_ref(ctx, in, err);
+
+	return r < 0 ? r : show_named(call, ctx, in, next_queue_row, err);
+}
+
 static int next_vlan_row(void *state, void *out, struct err *err)
 {
 	struct show *show = state;
@@ -321,6 +347,7 @@ static const struct ctl_handler reads[] = {
 	{"PortStats", handle_port_stats},
 	{"PortRates", handle_port_rates},
 	{"PortDrops", handle_port_drops},
+	{"PortQueues", handle_port_queues},
 	{"VlanShow", handle_vlan_show},
 	{"FdbShow", handle_fdb_show},
 	{"LinkShow", handle_link_show},

@@ -101,6 +101,17 @@ static void build_port(struct snapshot *s, const struct model_port *port,
 		build_bridged_port(s, port, dp);
 }
 
+/* resume: the stages behind the one that holds them. */
+static void add_hold(struct snapshot *s, struct queue *queue, const struct stage *resume,
+	uint16_t id, bool is_egress)
+{
+	s->holds[s->n_holds++] = (struct dp_rx){.queue = queue,
+		.resume = resume,
+		.port_id = id,
+		.pair = DP_MAX_QUEUES,
+		.is_egress = is_egress};
+}
+
 /* What features have in the way of a port's frames. NULL: nothing. */
 static const struct stage *build_stages(struct snapshot *s, const struct feature_states *states,
 	uint16_t id, bool is_egress)
@@ -114,12 +125,10 @@ static const struct stage *build_stages(struct snapshot *s, const struct feature
 		if (!features[f]->part || !features[f]->part(states->of[f], id, is_egress, &part))
 			continue;
 		list[n++] = part.stage;
+		if (part.queue)
+			add_hold(s, part.queue, &list[n], id, is_egress);
 		for (unsigned i = 0; i < part.n_holds; i++)
-			s->holds[s->n_holds++] = (struct dp_rx){.queue = &part.holds[i]->out,
-				.resume = &list[n],
-				.port_id = id,
-				.pair = DP_MAX_QUEUES,
-				.is_egress = is_egress};
+			add_hold(s, &part.holds[i]->out, &list[n], id, is_egress);
 	}
 	list[n] = (struct stage){NULL, NULL};
 	return n ? list : NULL;

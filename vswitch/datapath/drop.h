@@ -53,6 +53,8 @@
 		"to be delayed, but as many frames were held as the limit or the memory allows")  \
 	X(TX_HOLD_FULL, "hold-full", "tx",                                                        \
 		"to be delayed, but as many frames were held as the limit or the memory allows")  \
+	X(TX_SHAPER, "shaper-full", "tx",                                                         \
+		"more than the queue of its priority holds, in the port's shaper")                \
 	X(RX_DISCARDED, "hold-discarded", "rx", "held when its port was removed")                 \
 	X(TX_DISCARDED, "hold-discarded", "tx", "held when its link or port was removed")
 

@@ -111,9 +111,7 @@ struct held *hold_add(struct hold *hold, const struct frame *frame, bool is_tagg
 
 static void flush(struct queue *in)
 {
-	struct hold *hold = (struct hold *)in; /* first member */
-
-	atomic_store_explicit(&hold->published, hold->tail, memory_order_release);
+	hold_publish((struct hold *)in); /* first member */
 }
 
 static int notify_fd(struct queue *in)
@@ -170,35 +168,24 @@ static void load(struct frame *frame, struct held *record)
 	frame->skip = 0;
 }
 
-static unsigned rx(struct queue *out, struct burst *burst, unsigned max, struct frame_seg *segs,
-	unsigned n_segs)
+const struct held *hold_first(struct hold *hold)
 {
-	struct hold *hold = of_out(out);
-	struct held *record = next_record(hold);
-	uint64_t now_tsc;
-	unsigned n = 0;
-
-	burst_begin(burst, burst->frames);
-	hold->n_received = 0;
-	if (!record || must_wait(hold))
-		return 0;
-	now_tsc = rte_rdtsc();
-	for (; n < max && record && record->due_tsc <= now_tsc; record = next_record(hold)) {
-		__builtin_prefetch((uint8_t *)record + record->size);
-		load(&burst->frames[n], record);
-		burst_add(burst, &burst->frames[n]);
-		burst->tagged |= (uint64_t)record->is_tagged << n;
-		hold->next += record->size;
-		hold->ends[n++] = hold->next;
-	}
-	hold->n_received = n;
-	return n;
+	return next_record(hold);
 }
 
-static void requeue(struct queue *out, const struct frame *frames, unsigned n)
+const struct held *hold_receive(struct hold *hold, struct frame *frame)
 {
-	struct hold *hold = of_out(out);
+	struct held *record = next_record(hold);
 
+	__builtin_prefetch((uint8_t *)record + record->size);
+	load(frame, record);
+	hold->next += record->size;
+	hold->ends[hold->n_received++] = hold->next;
+	return record;
+}
+
+void hold_requeue(struct hold *hold, unsigned n)
+{
 	if (!n)
 		return;
 	hold->n_received -= n;
@@ -206,10 +193,8 @@ static void requeue(struct queue *out, const struct frame *frames, unsigned n)
 				      : atomic_load_explicit(&hold->head, memory_order_relaxed);
 }
 
-static void rx_done(struct queue *out, const struct frame *frames, unsigned n)
+void hold_release(struct hold *hold, unsigned n)
 {
-	struct hold *hold = of_out(out);
-
 	if (!n)
 		return;
 	/* Who sees it sees that they were added (hold_n_frames()). */
@@ -217,6 +202,39 @@ static void rx_done(struct queue *out, const struct frame *frames, unsigned n)
 		atomic_load_explicit(&hold->n_released, memory_order_relaxed) + n,
 		memory_order_release);
 	atomic_store_explicit(&hold->head, hold->ends[n - 1], memory_order_release);
+}
+
+static unsigned rx(struct queue *out, struct burst *burst, unsigned max, struct frame_seg *segs,
+	unsigned n_segs)
+{
+	struct hold *hold = of_out(out);
+	const struct held *record = next_record(hold);
+	uint64_t now_tsc;
+
+	burst_begin(burst, burst->frames);
+	hold_begin(hold);
+	if (!record || must_wait(hold))
+		return 0;
+	now_tsc = rte_rdtsc();
+	for (unsigned n = 0; n < max && record && record->due_tsc <= now_tsc;
+		n++, record = next_record(hold)) {
+		struct frame *frame = &burst->frames[n];
+
+		hold_receive(hold, frame);
+		burst_add(burst, frame);
+		burst->tagged |= (uint64_t)record->is_tagged << n;
+	}
+	return hold->n_received;
+}
+
+static void requeue(struct queue *out, const struct frame *frames, unsigned n)
+{
+	hold_requeue(of_out(out), n);
+}
+
+static void rx_done(struct queue *out, const struct frame *frames, unsigned n)
+{
+	hold_release(of_out(out), n);
 }
 
 uint64_t hold_due_tsc(struct queue *out)
@@ -249,5 +267,6 @@ const struct queue_ops hold_out_ops = {
 	.rx_done = rx_done,
 	.requeue = requeue,
 	.pending = pending,
+	.due_tsc = hold_due_tsc,
 	.set_wakeup = set_wakeup,
 };

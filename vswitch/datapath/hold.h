@@ -80,6 +80,28 @@ bool hold_has_room(struct hold *hold, const struct frame *frame);
 struct held *hold_add(struct hold *hold, const struct frame *frame, bool is_tagged,
 	uint64_t due_tsc);
 
+/* ---- For queues over several holds: who adds, as above, and who receives ---- */
+
+/** What was added may be received. */
+static inline void hold_publish(struct hold *hold)
+{
+	atomic_store_explicit(&hold->published, hold->tail, memory_order_release);
+}
+
+/** The first frame that was not received yet; NULL: there is none. */
+const struct held *hold_first(struct hold *hold);
+/** A burst begins: nothing was received of it. */
+static inline void hold_begin(struct hold *hold)
+{
+	hold->n_received = 0;
+}
+/** Receive the first frame; there is one. Up to FRAME_BURST in a burst. */
+const struct held *hold_receive(struct hold *hold, struct frame *frame);
+/** The last n of them are to be received again. */
+void hold_requeue(struct hold *hold, unsigned n);
+/** The first n of them are no longer needed. */
+void hold_release(struct hold *hold, unsigned n);
+
 static inline bool hold_is_done(struct hold *hold)
 {
 	if (hold->seen_head != hold->tail)

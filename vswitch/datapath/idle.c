@@ -1,6 +1,5 @@
 #include "idle.h"
 
-#include "hold.h"
 #include "sys.h"
 
 #include <rte_cycles.h>
@@ -36,7 +35,7 @@ bool idle_prepare(struct idle *idle, const struct dp_rx *rx, unsigned n_rx)
 	idle->due_tsc = UINT64_MAX;
 	for (unsigned i = 0; i < n_rx; i++) {
 		if (rx[i].resume)
-			add_due(idle, hold_due_tsc(rx[i].queue));
+			add_due(idle, queue_due_tsc(rx[i].queue));
 		else if (is_paused(&rx[i], now_tsc))
 			add_due(idle, pace_begin_tsc(rx[i].pace));
 		else if (queue_pending(rx[i].queue))

@@ -116,6 +116,8 @@ struct queue_ops {
 
 	/** Is there something to receive? Cheap. */
 	bool (*pending)(struct queue *q);
+	/** Of frames that were held: when the first may be received; UINT64_MAX: there is none. */
+	uint64_t (*due_tsc)(struct queue *q);
 	/** Ask for wake-ups through wake_fd, or not to. NULL: nobody need be asked. */
 	void (*set_wakeup)(struct queue *q, bool on);
 };
@@ -161,6 +163,12 @@ static inline bool queue_has_room(struct queue *q)
 static inline bool queue_pending(struct queue *q)
 {
 	return q->ops->pending(q);
+}
+
+/** Of a queue of held frames only. */
+static inline uint64_t queue_due_tsc(struct queue *q)
+{
+	return q->ops->due_tsc(q);
 }
 
 static inline void queue_set_wakeup(struct queue *q, bool on)

@@ -31,6 +31,7 @@ struct feature_part {
 	/* Frames held by the stage; those of the first go first. */
 	struct hold *holds[FEATURE_MAX_HOLDS];
 	unsigned n_holds;
+	struct queue *queue; /* what they come back from, where that is no hold */
 };
 
 /** What people are to hear of a port. */

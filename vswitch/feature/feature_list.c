@@ -3,11 +3,13 @@
 #include "impair/impair.h"
 #include "pacing/pacing.h"
 #include "policer/policer.h"
+#include "shaper/shaper.h"
 #include "storm/storm.h"
 
 #include <errno.h>
 
 const struct feature *const features[N_FEATURES] = {
+	[FEATURE_SHAPER] = &shaper_feature,
 	[FEATURE_LINK_IMPAIR] = &impair_feature,
 	[FEATURE_PORT_IMPAIR] = &impair_feature,
 	[FEATURE_PACING] = &pacing_feature,

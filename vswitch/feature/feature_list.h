@@ -10,6 +10,7 @@
 #include "feature.h"
 
 enum feature_id {
+	FEATURE_SHAPER,
 	FEATURE_LINK_IMPAIR, /* of a link's directions */
 	FEATURE_PORT_IMPAIR, /* of a port's own */
 	FEATURE_PACING,

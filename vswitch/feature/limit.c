@@ -28,7 +28,7 @@ static void forget(struct ctl_port *conf, const struct ctl_port *req, const char
 
 void limit_trim(struct ctl_port *conf, const struct ctl_port *req)
 {
-	static const char *const limits[] = {"pacing", "policer"};
+	static const char *const limits[] = {"pacing", "policer", "shaper"};
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
 		forget(conf, req, limits[i]);

@@ -228,6 +228,7 @@ static void every_word_of_a_limit(void **state)
 	} cases[] = {
 		{"port set p1 mtu 1500 storm-control ", &ctl_storm_schema},
 		{"port set p1 pacing ", &ctl_pacing_schema},
+		{"port set p1 shaper ", &ctl_shaper_schema},
 		{"port set p1 in delay 20ms policer ", &ctl_policer_schema},
 	};
 

@@ -2,7 +2,10 @@
  * what the switch does by itself. */
 #include "switch_rig.h"
 
+#include "hold_setup.h"
+#include "impair/impair_stage.h"
 #include "policer/policer_stage.h"
+#include "shaper/shaper_stage.h"
 #include "storm/storm_stage.h"
 
 #include <errno.h>
@@ -190,6 +193,79 @@ static void pacing_is_a_setting_of_a_port(void **state)
 	must_fail("PortSet", "name a pacing.rate 1bit", -ERANGE, "");
 }
 
+static struct shaper *shaper_of(const char *port)
+{
+	const struct dp_port *dp = dp_port(port);
+
+	assert_non_null(dp->egress);
+	assert_ptr_equal(dp->egress[0].run, shaper_stage_run);
+	return (struct shaper *)(uintptr_t)dp->egress[0].conf;
+}
+
+/* In front of the port's impairment, and its queue has its turn behind that one's hold. */
+static void a_shaper_is_a_setting_of_a_port(void **state)
+{
+	const struct dp_rx *rx;
+	struct shaper *shaper;
+	struct err err;
+
+	two_ports();
+	must("PortSet", "name b out.delay 1ms");
+	must("PortSet", "name b shaper.rate 10mbit shaper.limit 100 shaper.limit7 5");
+	shaper = shaper_of("b");
+	assert_ptr_equal(dp_port("b")->egress[1].run, impair_stage_run);
+	assert_null(dp_port("a")->egress);
+	rx = fake_published()->workers[0].rx;
+	assert_ptr_equal(rx[1].queue, &shaper->out);
+	assert_ptr_equal(rx[1].resume, &dp_port("b")->egress[1]);
+	assert_true(rx[0].is_egress && rx[1].is_egress);
+	assert_int_equal(shaper->classes[0]->max_frames, 100);
+	assert_int_equal(shaper->classes[7]->max_frames, 5);
+	must("PortSet", "name b shaper.scheduler drr shaper.weight7 10 shaper.classify dscp");
+	assert_ptr_equal(shaper_of("b"), shaper);
+	assert_true(shaper->conf->is_drr && shaper->conf->by_dscp);
+	assert_int_equal(shaper->conf->turns[7], 10 * shaper->conf->turns[6]);
+	assert_int_equal(ask("PortSet", "name b shaper.limit_bytes 8M", &err), -EBUSY);
+	assert_string_equal(err.msg, "port 'b': shaper: limit-bytes 8M: its queues have 2M each, "
+				     "which stays while they are there");
+	must_fail("PortSet", "name b shaper.scheduler strict", -EINVAL, "");
+	assert_true(shaper->conf->is_drr);
+	must("PortSet", "name b shaper.rate 0");
+	assert_true(shaper->conf->is_off);
+	assert_false(CTL_HAS(conf_of("b"), ctl_port, shaper));
+	if (features_tick(&rig.sw->features))
+		switch_apply(rig.sw);
+	assert_ptr_equal(dp_port("b")->egress[0].run, impair_stage_run);
+	assert_int_equal(ask("PortSet", "name b shaper.rate 1mbit shaper.limit_bytes 16M", &err),
+		-ENOSPC);
+	assert_string_equal(err.hint,
+		"lower limit-bytes, or give the switch more by --hold-memory");
+	must("PortSet", "name b shaper.rate 1mbit");
+}
+
+/* What waits when the port goes counts as dropped, and what is refused with it gets nothing. */
+static void what_a_shaper_held_is_counted(void **state)
+{
+	const struct frame frame = {.len = 60, .header_len = 60, .rest_off = 12};
+	struct dp_counters sum;
+	struct shaper *shaper;
+
+	two_ports();
+	must("PortSet", "name b shaper.rate 10mbit");
+	shaper = shaper_of("b");
+	for (unsigned i = 0; i < 7; i++)
+		hold_add(shaper->classes[i], &frame, false, 0);
+	shaper->in.ops->flush(&shaper->in);
+	fake_counters(port_of("b")->id)->held += 7;
+	must("PortDel", "name b");
+	switch_counters(rig.sw, &sum);
+	assert_int_equal(sum.held, sum.released);
+	assert_int_equal(sum.drops[DROP_TX_DISCARDED], 7);
+	must_fail("PortAdd", "name c path /s/c shaper.rate 1mbit storm_control.multicast 1bit",
+		-ERANGE, "");
+	assert_int_equal(rig.sw->features.budget.used, 0);
+}
+
 static void settings_come_back(void **state)
 {
 	struct ctl_port before;
@@ -197,7 +273,8 @@ static void settings_come_back(void **state)
 	two_ports();
 	must("PortSet", "name a storm_control.broadcast_pps 10 storm_control.multicast 5mbit");
 	must("PortSet", "name a storm_control.action shut storm_control.multicast 0");
-	must("PortSet", "name a policer.rate 10mbit policer.excess_rate 1mbit pacing.rate 1gbit");
+	must("PortSet", "name a policer.rate 10mbit policer.excess_rate 1mbit pacing.rate 1gbit "
+			"shaper.rate 5mbit shaper.limit3 7");
 	before = *conf_of("a");
 	for (unsigned i = 0; i < 2; i++) {
 		switch_destroy(rig.sw);
@@ -207,7 +284,7 @@ static void settings_come_back(void **state)
 		assert_true(storm_of("a")->shuts);
 		assert_int_equal(policer_of("a")->kind, POLICER_RFC4115);
 		fake_port_run("a", 1);
-		assert_non_null(rx_of("a")->pace);
+		assert_int_equal(shaper_of("a")->classes[3]->max_frames, 7);
 	}
 }
 
@@ -221,6 +298,8 @@ int main(void)
 		TEST(a_storm_that_is_only_dropped_disables_nothing),
 		TEST(a_policer_is_a_setting_of_a_port),
 		TEST(pacing_is_a_setting_of_a_port),
+		TEST(a_shaper_is_a_setting_of_a_port),
+		TEST(what_a_shaper_held_is_counted),
 		TEST(settings_come_back),
 	};
 
