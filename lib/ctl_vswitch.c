@@ -16,6 +16,7 @@ const char *const ctl_policer_actions[] = {"pass", "remark", "drop", NULL};
 const char *const ctl_shaper_classes[] = {"pcp", "dscp", NULL};
 const char *const ctl_shaper_schedulers[] = {"strict", "drr", NULL};
 const char *const ctl_storm_actions[] = {"drop", "shut", NULL};
+const char *const ctl_count_modes[] = {"off", "sizes", "vlans", "all", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
 CTL_SCHEMA(ctl_switch, CTL_SWITCH_FIELDS);
@@ -26,6 +27,8 @@ CTL_SCHEMA(ctl_port, CTL_PORT_FIELDS);
 CTL_SCHEMA(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 CTL_SCHEMA(ctl_port_rates, CTL_PORT_RATES_FIELDS);
 CTL_SCHEMA(ctl_port_queue, CTL_PORT_QUEUE_FIELDS);
+CTL_SCHEMA(ctl_port_size, CTL_PORT_SIZE_FIELDS);
+CTL_SCHEMA(ctl_port_vlan, CTL_PORT_VLAN_FIELDS);
 CTL_SCHEMA(ctl_drop, CTL_DROP_FIELDS);
 CTL_SCHEMA(ctl_vlan, CTL_VLAN_FIELDS);
 CTL_SCHEMA(ctl_fdb, CTL_FDB_FIELDS);
@@ -61,6 +64,10 @@ static const struct ctl_method methods[] = {
 	{"PortStats", READ, CTL_ROWS, REF, &ctl_port_stats_schema, "list counters of ports"},
 	{"PortRates", READ, CTL_ROWS, REF, &ctl_port_rates_schema,
 		"list what counters of ports grow by a second"},
+	{"PortSizes", READ, CTL_ROWS, REF, &ctl_port_size_schema,
+		"list frames by size, of ports that count them"},
+	{"PortVlans", READ, CTL_ROWS, REF, &ctl_port_vlan_schema,
+		"list frames by VLAN, of ports that count them"},
 	{"PortDrops", READ, CTL_ROWS, REF, &ctl_drop_schema,
 		"list how many frames were dropped for which reason"},
 	{"PortQueues", READ, CTL_ROWS, REF, &ctl_port_queue_schema,

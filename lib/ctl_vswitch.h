@@ -54,6 +54,10 @@ extern const char *const ctl_ring_layouts[]; /* "none" "split" "packed" */
 enum ctl_fdb_type { CTL_FDB_DYNAMIC, CTL_FDB_STATIC };
 extern const char *const ctl_fdb_types[]; /* "dynamic" "static" */
 
+/** What a port counts beside its frames: see vswitch/feature/count. */
+enum ctl_count_mode { CTL_COUNT_OFF, CTL_COUNT_SIZES, CTL_COUNT_VLANS, CTL_COUNT_ALL };
+extern const char *const ctl_count_modes[]; /* "off" "sizes" "vlans" "all" */
+
 /* What a new port has where neither the request nor its device says anything. */
 #define CTL_DEFAULT_MTU 9216
 
@@ -221,6 +225,8 @@ CTL_STRUCT(ctl_storm, STORM_FIELDS);
 	F(T, U16, queues, NEW, 1, 16, "", "most queue pairs", .def = "16", .lab = "queues")        \
 	F(T, U32, fdb_max, OPT, 0, 1048576, "",                                                    \
 		"most addresses learned on this port; 0 = the bridge's limit", .def = "0")         \
+	F(T, ENUM, count, OPT, 0, 0, ctl_count_modes, "count frames by size, by VLAN or both",     \
+		.def = "off", .lab = "count")                                                      \
 	F(T, MSG, in, OPT, 0, 0, ctl_impair, "impairment of what the switch gets from the port")   \
 	F(T, MSG, out, OPT, 0, 0, ctl_impair, "impairment of what the port gets")                  \
 	F(T, MSG, pacing, OPT, 0, 0, ctl_pacing, "rate that the port is slowed down to")           \
@@ -333,6 +339,33 @@ CTL_STRUCT(ctl_port_rates, CTL_PORT_RATES_FIELDS);
 	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "dropped for the limit or the memory",    \
 		CTL_COLUMN(7, "DROPS", BRIEF))
 CTL_STRUCT(ctl_port_queue, CTL_PORT_QUEUE_FIELDS);
+
+/* Of ports that count them: by size, in the classes of RFC 2819, and by VLAN. */
+#define CTL_PORT_SIZE_FIELDS(F, T)                                                           \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF), \
+		CTL_LABEL)                                                                   \
+	F(T, STR, direction, OPT, 2, 2, "", "rx or tx, seen from the switch",                \
+		CTL_COLUMN(2, "DIRECTION", BRIEF), CTL_LABEL)                                \
+	F(T, STR, size, OPT, 1, 15, "", "bytes on a wire, with frame check sequence",        \
+		CTL_COLUMN(3, "SIZE", BRIEF), CTL_LABEL)                                     \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "frames of that size",               \
+		CTL_COLUMN(4, "FRAMES", BRIEF), CTL_COUNTER)
+CTL_STRUCT(ctl_port_size, CTL_PORT_SIZE_FIELDS);
+
+#define CTL_PORT_VLAN_FIELDS(F, T)                                                                 \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF),       \
+		CTL_LABEL)                                                                         \
+	F(T, U16, vlan, OPT, 0, 4095, "", "VLAN; 0 = none", CTL_COLUMN(2, "VLAN", BRIEF),          \
+		CTL_LABEL)                                                                         \
+	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames", "received from the port",               \
+		CTL_COLUMN(4, "IN-FRAMES", BRIEF), CTL_COUNTER)                                    \
+	F(T, U64, rx_bytes, OPT, 0, UINT64_MAX, "bytes", "received, without frame check sequence", \
+		CTL_COLUMN(3, "IN-OCTETS", TABLE), CTL_COUNTER)                                    \
+	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames", "sent to the port",                     \
+		CTL_COLUMN(6, "OUT-FRAMES", BRIEF), CTL_COUNTER)                                   \
+	F(T, U64, tx_bytes, OPT, 0, UINT64_MAX, "bytes", "sent, without frame check sequence",     \
+		CTL_COLUMN(5, "OUT-OCTETS", TABLE), CTL_COUNTER)
+CTL_STRUCT(ctl_port_vlan, CTL_PORT_VLAN_FIELDS);
 
 #define CTL_DROP_FIELDS(F, T)                                                                   \
 	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "",                                               \

@@ -69,8 +69,8 @@ static int run_each(const struct opts *opts, struct grammar_request *req)
 /* Does -w make sense: is there something to be seen, that ends? */
 static int check_watch(const struct opts *opts, const struct grammar_request *req, struct err *err)
 {
-	static const char *const shown[] = {
-		"validate", "plan", "status", "explain", "help", "show", "stats", "drops", "nics"};
+	static const char *const shown[] = {"validate", "plan", "status", "explain", "help", "show",
+		"stats", "sizes", "vlans", "drops", "nics"};
 	const char *word = req->command ? req->command->name : req->verb->name;
 
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {

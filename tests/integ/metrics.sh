@@ -8,6 +8,7 @@ require vswitch netcfg jq curl python3
 begin
 switch_up --metrics "unix:$T/m.sock"
 vs bridge add br0
+vs port add p0 bridge br0 path "$T/p0.sock" count all
 for i in 1 2 3; do
 	vs port add "p$i" bridge br0 path "$T/p$i.sock"
 done
@@ -53,8 +54,10 @@ stats() {
 expect 'counters are those of port stats' json "[.weft_port_rx_frames_total, .weft_port_tx_bytes_total] |
 	transpose | map([.[0].port, .[0].value, .[1].value]) == $(stats)" cat "$T/open.json"
 expect 'every reason to drop is there, of every port, before it happens' \
-	json '[.weft_port_dropped_frames_total | group_by(.port)[] | length] | length == 5 and unique[0] > 20 and
+	json '[.weft_port_dropped_frames_total | group_by(.port)[] | length] | length == 6 and unique[0] > 20 and
 		(unique | length) == 1' cat "$T/open.json"
+expect 'sizes are those of the port that counts them' \
+	json '[.weft_port_size_frames_total[] | .port] | length == 14 and unique == ["p0"]' cat "$T/open.json"
 expect 'a state is one of its names' \
 	json '[.weft_port_state[] | select(.port == "p1" and .value == 1) | .state] == ["listening"]' cat "$T/open.json"
 

@@ -6,6 +6,7 @@
 #include "port.h"
 #include "vlan.h"
 
+#include "feature/count/count.h"
 #include "feature/impair/impair.h"
 #include "feature/pacing/pacing.h"
 #include "feature/policer/policer.h"
@@ -107,6 +108,7 @@ static const struct {
 /* What a change of a port needs. */
 struct port_change {
 	uint16_t port_id;
+	enum ctl_count_mode count;
 	struct impairing impairing;
 	void *shapers;
 	struct shaper_change shaper;
@@ -124,8 +126,26 @@ static void abort_port(struct port_change *change)
 		free(change->blocks[i].block);
 }
 
+static const enum feature_id count_features[2] = {FEATURE_COUNT_IN, FEATURE_COUNT_OUT};
+
+static int prepare_count(struct vswitch *sw, uint16_t id, enum ctl_count_mode mode, struct err *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < 2; i++)
+		r = count_prepare(sw->features.of[count_features[i]], id, i, mode, err);
+	return r;
+}
+
+static void commit_count(struct vswitch *sw, uint16_t id, enum ctl_count_mode mode)
+{
+	for (unsigned i = 0; i < 2; i++)
+		count_commit(sw->features.of[count_features[i]], id, i, mode);
+}
+
 static void commit_port(struct vswitch *sw, struct port_change *change)
 {
+	commit_count(sw, change->port_id, change->count);
 	commit_impairments(&change->impairing);
 	shaper_commit(change->shapers, &change->shaper);
 	for (unsigned i = 0; i < N_BLOCK_FEATURES; i++) {
@@ -173,8 +193,11 @@ static int prepare_port(struct vswitch *sw, uint16_t id, const struct ctl_port *
 		{"in", &old->in, &conf->in, id, false}, {"out", &old->out, &conf->out, id, true}};
 	int r;
 
-	*ret = (struct port_change){.port_id = id, .shapers = sw->features.of[FEATURE_SHAPER]};
-	r = prepare_impairments(sw, FEATURE_PORT_IMPAIR, ways, &ret->impairing, err);
+	*ret = (struct port_change){
+		.port_id = id, .count = conf->count, .shapers = sw->features.of[FEATURE_SHAPER]};
+	r = prepare_count(sw, id, conf->count, err);
+	if (r == 0)
+		r = prepare_impairments(sw, FEATURE_PORT_IMPAIR, ways, &ret->impairing, err);
 	if (r < 0)
 		return err_prefix(err, "port '%s'", conf->name);
 	r = prepare_shaper(sw, old, conf, ret, err);
@@ -190,6 +213,7 @@ static void end_port(struct vswitch *sw, uint16_t id)
 {
 	for (unsigned i = 0; i < 2; i++)
 		impair_end(sw->features.of[FEATURE_PORT_IMPAIR], id, i);
+	commit_count(sw, id, CTL_COUNT_OFF);
 	shaper_end(sw->features.of[FEATURE_SHAPER], id);
 	for (unsigned i = 0; i < N_BLOCK_FEATURES; i++)
 		block_put(sw->features.of[block_features[i].feature], id, NULL);

@@ -121,6 +121,43 @@ static bool next_drop(void *ctx, uint64_t *at, void *row)
 	return true;
 }
 
+/* Rows of ports that count more, of which each has so many at most. */
+#define PORT_ROWS 4096
+
+static bool next_size(void *ctx, uint64_t *at, void *row)
+{
+	const struct exporter *exporter = ctx;
+	uint64_t id = *at / PORT_ROWS;
+	const struct model_port *port;
+
+	for (; (port = find_port(exporter, &id)); *at = ++id * PORT_ROWS) {
+		unsigned part = *at / PORT_ROWS == id ? (unsigned)(*at % PORT_ROWS) : 0;
+
+		if (!rows_port_size(exporter->sw, port, part, row))
+			continue;
+		*at = id * PORT_ROWS + part + 1;
+		return true;
+	}
+	return false;
+}
+
+static bool next_vlan(void *ctx, uint64_t *at, void *row)
+{
+	const struct exporter *exporter = ctx;
+	uint64_t id = *at / PORT_ROWS;
+	const struct model_port *port;
+
+	for (; (port = find_port(exporter, &id)); *at = ++id * PORT_ROWS) {
+		unsigned vid = *at / PORT_ROWS == id ? (unsigned)(*at % PORT_ROWS) : 0;
+
+		if (!rows_port_vlan(exporter->sw, port, &vid, row))
+			continue;
+		*at = id * PORT_ROWS + vid;
+		return true;
+	}
+	return false;
+}
+
 const struct metrics_group exporter_groups[] = {
 	{"weft_switch", NULL, &ctl_switch_schema, next_switch},
 	{"weft_worker", NULL, &ctl_worker_schema, next_worker},
@@ -128,6 +165,8 @@ const struct metrics_group exporter_groups[] = {
 	{"weft_link", "link", &ctl_link_schema, next_link},
 	{"weft_port", "port", &ctl_port_schema, next_port},
 	{"weft_port", "port", &ctl_port_stats_schema, next_stats},
+	{"weft_port_size", "port", &ctl_port_size_schema, next_size},
+	{"weft_port_vlan", "port", &ctl_port_vlan_schema, next_vlan},
 	{"weft_port_dropped", NULL, &ctl_drop_schema, next_drop},
 };
 const unsigned exporter_n_groups = sizeof(exporter_groups) / sizeof(exporter_groups[0]);

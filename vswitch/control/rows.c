@@ -1,5 +1,7 @@
 #include "rows.h"
 
+#include "feature/count/count.h"
+#include "feature/count/count_stage.h"
 #include "feature/impair/impair.h"
 #include "link.h"
 #include "stats.h"
@@ -49,6 +51,48 @@ void rows_port(const struct vswitch *sw, const struct model_port *port, struct c
 	CTL_SET(row, ctl_port, mtu, model_port_mtu(port));
 	CTL_SET(row, ctl_port, carrier, port->carrier);
 	switch_port_status(sw, port, row);
+}
+
+bool rows_port_size(const struct vswitch *sw, const struct model_port *port, unsigned part,
+	struct ctl_port_size *row)
+{
+	const void *count = sw->features.of[part % 2 ? FEATURE_COUNT_OUT : FEATURE_COUNT_IN];
+	uint64_t frames;
+
+	if (part >= 2 * COUNT_N_SIZES ||
+		!count_of_size(count, port->id, part % 2, part / 2, &frames))
+		return false;
+	*row = (struct ctl_port_size){0};
+	CTL_SET_STR(row, ctl_port_size, name, port->conf.name);
+	CTL_SET_STR(row, ctl_port_size, direction, part % 2 ? "tx" : "rx");
+	CTL_SET_STR(row, ctl_port_size, size, count_size_name(part / 2));
+	CTL_SET(row, ctl_port_size, frames, frames);
+	return true;
+}
+
+bool rows_port_vlan(const struct vswitch *sw, const struct model_port *port, unsigned *vid,
+	struct ctl_port_vlan *row)
+{
+	const void *in = sw->features.of[FEATURE_COUNT_IN];
+	const void *out = sw->features.of[FEATURE_COUNT_OUT];
+	unsigned next_in = count_next_vlan(in, port->id, false, *vid);
+	unsigned next_out = count_next_vlan(out, port->id, true, *vid);
+	unsigned next = next_in < next_out ? next_in : next_out;
+	uint64_t frames, bytes;
+
+	*vid = next + 1;
+	if (next >= COUNT_N_VLANS)
+		return false;
+	*row = (struct ctl_port_vlan){0};
+	CTL_SET_STR(row, ctl_port_vlan, name, port->conf.name);
+	CTL_SET(row, ctl_port_vlan, vlan, (uint16_t)next);
+	count_of_vlan(in, port->id, false, next, &frames, &bytes);
+	CTL_SET(row, ctl_port_vlan, rx_frames, frames);
+	CTL_SET(row, ctl_port_vlan, rx_bytes, bytes);
+	count_of_vlan(out, port->id, true, next, &frames, &bytes);
+	CTL_SET(row, ctl_port_vlan, tx_frames, frames);
+	CTL_SET(row, ctl_port_vlan, tx_bytes, bytes);
+	return true;
 }
 
 /* Frames between the ends of a link. */

@@ -10,12 +10,14 @@
 #include "feature.h"
 
 enum feature_id {
+	FEATURE_COUNT_IN, /* what a port sends */
 	FEATURE_SHAPER,
 	FEATURE_LINK_IMPAIR, /* of a link's directions */
 	FEATURE_PORT_IMPAIR, /* of a port's own */
 	FEATURE_PACING,
 	FEATURE_POLICER,
 	FEATURE_STORM,
+	FEATURE_COUNT_OUT, /* what a port gets */
 	N_FEATURES,
 };
 
