@@ -28,6 +28,10 @@ struct ctl_client {
 	int fd;
 	struct ctl_buf in;
 	bool stale; /* a reply was not read to its end: the next call needs a new connection */
+	/* Descriptors that come with the reply, of a call that wants any. */
+	int fds[UNIX_CONN_MAX_FDS];
+	unsigned n_fds;
+	bool wants_fds;
 };
 
 /* ---- Bytes ---- */
@@ -139,6 +143,23 @@ static int client_send(const struct ctl_client *client, const char *text, size_t
 	return 0;
 }
 
+/* As ctl_buf_read(), with descriptors. */
+static int client_read_fds(struct ctl_client *client)
+{
+	char bytes[4096];
+	unsigned n_fds = UNIX_CONN_MAX_FDS - client->n_fds;
+	ssize_t n = unix_conn_read_fds(client->fd, bytes, sizeof(bytes),
+		client->fds + client->n_fds, &n_fds);
+
+	if (n == -EAGAIN)
+		return 1;
+	if (n <= 0)
+		return (int)n;
+	client->n_fds += n_fds;
+	n = ctl_buf_append(&client->in, bytes, (size_t)n, 2 * CTL_MAX_MESSAGE);
+	return n < 0 ? (int)n : 1;
+}
+
 /* The next message; borrowed until it is consumed. */
 static int client_receive(struct ctl_client *client, uint64_t deadline_ns, const char **ret_text,
 	size_t *ret_len, struct err *err)
@@ -160,7 +181,8 @@ static int client_receive(struct ctl_client *client, uint64_t deadline_ns, const
 		r = client_wait(client, POLLIN, deadline_ns);
 		if (r < 0)
 			return client_lost(client, r, err);
-		r = ctl_buf_read(&client->in, client->fd, CTL_MAX_MESSAGE + 1);
+		r = client->wants_fds ? client_read_fds(client)
+				      : ctl_buf_read(&client->in, client->fd, CTL_MAX_MESSAGE + 1);
 		if (r < 0)
 			return client_lost(client, r, err);
 		eof = !r;
@@ -289,6 +311,43 @@ int ctl_client_rows(struct ctl_client *client, const char *name, const void *in,
 	}
 	free(row);
 	return r;
+}
+
+int ctl_client_begin(struct ctl_client *client, const char *name, const void *in, void *row,
+	int *fds, unsigned n_fds, struct err *err)
+{
+	const struct ctl_method *method;
+	const json_t *params;
+	bool continues;
+	json_t *json;
+	int r;
+
+	r = client_begin(client, name, in, true, &method, err);
+	if (r < 0)
+		return r;
+	client->wants_fds = true;
+	client->n_fds = 0;
+	r = client_reply(client, ev_now_ns() + client->timeout_ns, &json, &params, &continues, err);
+	client->wants_fds = false;
+	if (r == 0) {
+		r = client_decode(method->out, params, row, err);
+		json_decref(json);
+	}
+	if (r == 0 && client->n_fds != n_fds)
+		r = err_set(err, -EPROTO, "method '%s': %u descriptors came, not %u", name,
+			client->n_fds, n_fds);
+	if (r == 0)
+		memcpy(fds, client->fds, n_fds * sizeof(*fds));
+	for (unsigned i = 0; r && i < client->n_fds; i++)
+		(void)close(client->fds[i]);
+	client->n_fds = 0;
+	client->stale = true;
+	return r;
+}
+
+int ctl_client_fd(const struct ctl_client *client)
+{
+	return client->fd;
 }
 
 int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *err)

@@ -33,6 +33,16 @@ typedef int ctl_row_fn(void *ctx, const void *row);
  */
 int ctl_client_rows(struct ctl_client *client, const char *method, const void *in, ctl_row_fn *fn,
 	void *ctx, struct err *err);
+/**
+ * Begin a CTL_EVENTS call whose first event, row, comes with n_fds descriptors (owned). The call
+ * goes on until ctl_client_close(), or the server ends it: then ctl_client_fd() can be read.
+ * Further events are not looked at. returns 0 or as ctl_client_rows(); -EPROTO: other descriptors
+ * came, or none
+ */
+int ctl_client_begin(struct ctl_client *client, const char *method, const void *in, void *row,
+	int *fds, unsigned n_fds, struct err *err);
+/** Of the connection, to wait for its end; borrowed. */
+int ctl_client_fd(const struct ctl_client *client);
 /** The server's Describe text (owned, free()). */
 int ctl_client_describe(struct ctl_client *client, char **ret_text, struct err *err);
 

@@ -271,6 +271,30 @@ size_t ctl_call_backlog(const struct ctl_call *call)
 	return call->conn ? ctl_buf_len(&call->conn->out) : 0;
 }
 
+int ctl_call_send_fds(struct ctl_call *call, const void *row, const int *fds, unsigned n_fds)
+{
+	struct ctl_conn *conn = call->conn;
+	size_t len = 0;
+	ssize_t n;
+	char *text;
+	int r;
+
+	if (!conn || conn->dead || conn->hung)
+		return -EPIPE;
+	if (call->oneway)
+		return 0;
+	r = ctl_wire_format_reply(call->method->out, row, true, &text, &len);
+	if (r < 0)
+		return r;
+	/* A request is taken when all before has left: descriptors go with the first byte. */
+	n = unix_conn_send(conn->fd, text, len + 1, fds, n_fds);
+	r = n < 0 ? (int)n : 0;
+	if (n >= 0 && (size_t)n <= len)
+		r = ctl_buf_append(&conn->out, text + n, len + 1 - (size_t)n, CTL_MAX_BACKLOG);
+	free(text);
+	return r;
+}
+
 void ctl_call_finish(struct ctl_call *call, int r, const void *out, const struct err *err)
 {
 	struct ctl_conn *conn = call->conn;

@@ -52,6 +52,11 @@ int ctl_call_send(struct ctl_call *call, const void *row);
 /** Bytes of the call's rows that its client has not taken yet; 0 when the client is gone. */
 size_t ctl_call_backlog(const struct ctl_call *call);
 /**
+ * Within a handler: send one row of a CTL_EVENTS call together with descriptors, which stay the
+ * caller's. 0, -EPIPE when the client is gone, -EAGAIN when it does not read, or -errno.
+ */
+int ctl_call_send_fds(struct ctl_call *call, const void *row, const int *fds, unsigned n_fds);
+/**
  * For replies that may be long: the rows are pulled as the client reads them, so that a table of
  * any size takes little memory. A handler ends with `return ctl_call_rows(call, next, done, st)`.
  * next   fills row (zeroed) and returns 1, or returns 0 at the end, or -errno with err set, or

@@ -17,6 +17,7 @@ const char *const ctl_shaper_classes[] = {"pcp", "dscp", NULL};
 const char *const ctl_shaper_schedulers[] = {"strict", "drr", NULL};
 const char *const ctl_storm_actions[] = {"drop", "shut", NULL};
 const char *const ctl_count_modes[] = {"off", "sizes", "vlans", "all", NULL};
+const char *const ctl_capture_dirs[] = {"both", "in", "out", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
 CTL_SCHEMA(ctl_switch, CTL_SWITCH_FIELDS);
@@ -39,6 +40,8 @@ CTL_SCHEMA(ctl_policer, POLICER_FIELDS);
 CTL_SCHEMA(ctl_shaper, SHAPER_FIELDS);
 CTL_SCHEMA(ctl_storm, STORM_FIELDS);
 CTL_SCHEMA(ctl_link, CTL_LINK_FIELDS);
+CTL_SCHEMA(ctl_capture, CTL_CAPTURE_FIELDS);
+CTL_SCHEMA(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
 CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
 
 #define READ   CTL_READ, CTL_STABLE
@@ -95,6 +98,8 @@ static const struct ctl_method methods[] = {
 	{"LinkDel", CHANGE, CTL_ONE, REF, NONE, "delete a link; its ports stay"},
 	{"LinkShow", READ, CTL_ROWS, REF, &ctl_link_schema, "list links"},
 
+	{"Capture", CHANGE, CTL_EVENTS, &ctl_capture_schema, &ctl_capture_ring_schema,
+		"capture frames, until the connection ends; its one event comes with descriptors"},
 	{"Monitor", READ, CTL_EVENTS, NONE, &ctl_event_schema, "report changes as they happen"},
 };
 

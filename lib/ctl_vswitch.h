@@ -426,6 +426,30 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 	F(T, U64, held, SHOW, 0, UINT64_MAX, "frames", "frames that wait to be due", CTL_GAUGE)
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 
+/* ---- capture ---- */
+enum ctl_capture_dir { CTL_CAPTURE_BOTH, CTL_CAPTURE_IN, CTL_CAPTURE_OUT };
+extern const char *const ctl_capture_dirs[]; /* "both" "in" "out" */
+#define CTL_CAPTURE_SNAPLEN 262144
+#define CTL_CAPTURE_BUFFER  (32u << 20)
+#define CTL_CAPTURE_FIELDS(F, T)                                                                   \
+	F(T, STR, names, REQ, 1, 1023, "",                                                         \
+		"ports, links and bridges, separated by blanks; any = every port")                 \
+	F(T, STR, filter, OPT, 1, 8192, "",                                                        \
+		"program of classic BPF, 16 hexadecimal digits an instruction")                    \
+	F(T, ENUM, dir, OPT, 0, 0, ctl_capture_dirs,                                               \
+		"in = from the port, out = to it (default both of a port that is named, else in)") \
+	F(T, U32, snaplen, OPT, 1, 262144, "bytes", "kept of each frame", .def = "262144")         \
+	F(T, U64, buffer, OPT, 262144, 268435456, "bytes",                                         \
+		"room for frames that are not read yet", .def = "32MiB", .measure = MEASURE_SIZE)  \
+	F(T, BOOL, raw, OPT, 0, 1, "", "leave checksums as they are, finished or not", .def = "off")
+CTL_STRUCT(ctl_capture, CTL_CAPTURE_FIELDS);
+
+/* Comes with two file descriptors: memory (capture_ring.h), and an eventfd. */
+#define CTL_CAPTURE_RING_FIELDS(F, T)                                             \
+	F(T, U64, size, OPT, 0, UINT64_MAX, "bytes", "of the ring in the memory") \
+	F(T, U64, tsc_hz, OPT, 0, UINT64_MAX, "Hz", "ticks a second of its times")
+CTL_STRUCT(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
+
 /* ---- events ---- */
 #define CTL_EVENT_FIELDS(F, T)                                                           \
 	F(T, U64, seq, OPT, 0, UINT64_MAX, "",                                           \

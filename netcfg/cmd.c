@@ -34,6 +34,7 @@ static const struct {
 	{"destroy", cmd_destroy},
 	{"status", cmd_status},
 	{"wait", cmd_wait},
+	{"capture", cmd_capture},
 	{"console", cmd_console},
 	{"exec", cmd_exec},
 	{"test", cmd_test},

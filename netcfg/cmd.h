@@ -24,6 +24,7 @@ int cmd_apply(const struct opts *opts, const struct grammar_request *req);
 int cmd_destroy(const struct opts *opts, const struct grammar_request *req);
 int cmd_status(const struct opts *opts, const struct grammar_request *req);
 int cmd_wait(const struct opts *opts, const struct grammar_request *req);
+int cmd_capture(const struct opts *opts, const struct grammar_request *req);
 int cmd_console(const struct opts *opts, const struct grammar_request *req);
 int cmd_exec(const struct opts *opts, const struct grammar_request *req);
 int cmd_test(const struct opts *opts, const struct grammar_request *req);

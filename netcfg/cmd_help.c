@@ -7,11 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
-static void print_options(void)
+static void print_table(const char *title, const struct opt *table, size_t n)
 {
-	printf("\noptions:\n");
-	for (size_t i = 0; i < opts_n; i++) {
-		const struct opt *opt = &opts_table[i];
+	printf("\n%s:\n", title);
+	for (size_t i = 0; i < n; i++) {
+		const struct opt *opt = &table[i];
 		bool maybe = opt->kind == OPT_TEXT_MAYBE || opt->kind == OPT_SECONDS_MAYBE ||
 			     opt->kind == OPT_PERIOD_MAYBE;
 		char left[64];
@@ -22,6 +22,11 @@ static void print_options(void)
 			opt->value && maybe ? "]" : "");
 		printf("  %-34s %s\n", left, opt->help);
 	}
+}
+
+static void print_options(void)
+{
+	print_table("options", opts_table, opts_n);
 }
 
 static void print_all(void)
@@ -220,6 +225,8 @@ int cmd_help(const struct opts *opts, const struct grammar_request *req)
 		return print_object(object, req->n_args > 1 ? req->args[1] : NULL);
 	printf("usage: netcfg [OPTIONS] %s %s\n\n%s\n", command->name, command->args,
 		command->help);
+	if (command->options)
+		print_table("options behind it", command->options, command->n_options);
 	print_options();
 	return EXIT_DONE;
 }

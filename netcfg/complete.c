@@ -81,10 +81,35 @@ static unsigned offer_value(struct line *line, const struct opt *opt, const char
 	return 0;
 }
 
+/* The command with options of its own that the line is of; NULL: it is none. */
+static const struct grammar_command *own_command(const struct line *line)
+{
+	return line->n ? grammar_with_options(line->plain[0]) : NULL;
+}
+
+/* An option of the command, or of all. */
+static const struct opt *find_option(const struct line *line, const char *word)
+{
+	const struct grammar_command *own = own_command(line);
+	const struct opt *opt = own ? opts_find_in(own->options, own->n_options, word) : NULL;
+
+	return opt ? opt : opts_find(word);
+}
+
+static void offer_table(struct line *line, const struct opt *table, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		line->fn(line->ctx, table[i].name);
+		if (table[i].alias)
+			line->fn(line->ctx, table[i].alias);
+	}
+}
+
 static unsigned offer_options(struct line *line)
 {
+	const struct grammar_command *own = own_command(line);
 	const char *equals = strchr(line->cur, '=');
-	const struct opt *opt = equals ? opts_find(line->cur) : NULL;
+	const struct opt *opt = equals ? find_option(line, line->cur) : NULL;
 	char prefix[64];
 
 	if (opt && opt->value) {
@@ -92,11 +117,9 @@ static unsigned offer_options(struct line *line)
 			line->cur);
 		return offer_value(line, opt, prefix);
 	}
-	for (size_t i = 0; i < opts_n; i++) {
-		line->fn(line->ctx, opts_table[i].name);
-		if (opts_table[i].alias)
-			line->fn(line->ctx, opts_table[i].alias);
-	}
+	if (own)
+		offer_table(line, own->options, own->n_options);
+	offer_table(line, opts_table, opts_n);
 	return 0;
 }
 
@@ -333,6 +356,10 @@ static unsigned offer_of_command(struct line *line, const struct grammar_command
 		return offer_help(line);
 	if (!strcmp(args, "[NODE...]"))
 		return COMPLETE_NODES;
+	if (!strncmp(args, "PORT...", strlen("PORT..."))) {
+		line->fn(line->ctx, "any");
+		return COMPLETE_PORTS | COMPLETE_LINKS | COMPLETE_BRIDGES;
+	}
 	if (line->n > 1)
 		return 0;
 	if (!strcmp(args, "CODE"))
@@ -354,7 +381,9 @@ unsigned complete(char *const *words, unsigned n, complete_fn *fn, void *ctx, st
 
 	*ret_opts = (struct opts){0};
 	for (unsigned i = 0; i + 1 < n; i++) {
-		const struct opt *opt = opts_is_option(words[i]) ? opts_find(words[i]) : NULL;
+		const struct opt *opt =
+			opts_is_option(words[i]) ? find_option(&line, words[i]) : NULL;
+		bool is_own = opt && opt != opts_find(words[i]);
 
 		if (!strcmp(words[i], "--"))
 			return 0; /* a command for a guest */
@@ -362,7 +391,7 @@ unsigned complete(char *const *words, unsigned n, complete_fn *fn, void *ctx, st
 			line.plain[line.n++] = words[i];
 		if (!opt || !opts_wants_word(opt) || strchr(words[i], '=')) {
 			copy[0] = words[i];
-			if (opt)
+			if (opt && !is_own)
 				(void)opts_parse(ret_opts, copy, 1, &left, NULL);
 			continue;
 		}
@@ -370,7 +399,8 @@ unsigned complete(char *const *words, unsigned n, complete_fn *fn, void *ctx, st
 			return offer_value(&line, opt, "");
 		copy[0] = words[i];
 		copy[1] = words[++i];
-		(void)opts_parse(ret_opts, copy, 2, &left, NULL);
+		if (!is_own)
+			(void)opts_parse(ret_opts, copy, 2, &left, NULL);
 	}
 	if (line.cur[0] == '-')
 		return offer_options(&line);

@@ -1,5 +1,6 @@
 #include "grammar.h"
 
+#include "capture_opts.h"
 #include "ctl_field.h"
 #include "ctl_vmm.h"
 #include "ctl_vswitch.h"
@@ -151,6 +152,9 @@ const struct grammar_command grammar_commands[] = {
 	{"destroy", "down", "[FILE|LAB]", "stop a lab and remove everything it left"},
 	{"status", "inspect", "[FILE|LAB]",
 		"show nodes, links and ports of a lab; without one, all labs"},
+	{"capture", NULL, "PORT... [FILTER]",
+		"capture frames at ports, links, bridges or any, as tcpdump does",
+		capture_opts_table, CAPTURE_OPTS_N},
 	{"wait", NULL, "[NODE...]", "wait until nodes are ready"},
 	{"console", NULL, "NODE", "attach to the serial console of a node; Ctrl-] leaves"},
 	{"exec", NULL, "NODE -- COMMAND...",
@@ -248,6 +252,16 @@ int grammar_find_first(const char *word, const struct grammar_object **ret_objec
 	else
 		*ret_command = &grammar_commands[idx - n];
 	return 0;
+}
+
+const struct grammar_command *grammar_with_options(const char *word)
+{
+	const struct grammar_object *object;
+	const struct grammar_command *command;
+
+	if (grammar_find_first(word, &object, &command, NULL) < 0 || !command)
+		return NULL;
+	return command->options ? command : NULL;
 }
 
 static bool is_exact_verb(const struct grammar_object *object, const char *word)

@@ -57,6 +57,8 @@ struct grammar_command {
 	const char *synonym; /* NULL = none */
 	const char *args;    /* as help shows them */
 	const char *help;
+	const struct opt *options; /* of its own, behind it; options[n_options] */
+	size_t n_options;
 };
 
 extern const struct grammar_object grammar_objects[];
@@ -95,6 +97,8 @@ int grammar_next(struct grammar_request *req, struct err *err);
 /** Find an object or command by full or unambiguous word; exactly one of the results is set. */
 int grammar_find_first(const char *word, const struct grammar_object **ret_object,
 	const struct grammar_command **ret_command, struct err *err);
+/** The command with options of its own that a word begins; NULL: it begins none. */
+const struct grammar_command *grammar_with_options(const char *word);
 int grammar_find_verb(const struct grammar_object *object, const char *word,
 	const struct grammar_verb **ret_verb, struct err *err);
 

@@ -1,5 +1,6 @@
 #include "opts.h"
 
+#include "grammar.h"
 #include "str.h"
 
 #include <ctype.h>
@@ -72,15 +73,20 @@ static bool name_is(const struct opt *opt, const char *word, size_t len)
 	       (opt->alias && strlen(opt->alias) == len && !memcmp(opt->alias, word, len));
 }
 
-const struct opt *opts_find(const char *word)
+const struct opt *opts_find_in(const struct opt *table, size_t n, const char *word)
 {
 	size_t len = strcspn(word, "=");
 
-	for (size_t i = 0; i < opts_n; i++) {
-		if (name_is(&opts_table[i], word, len))
-			return &opts_table[i];
+	for (size_t i = 0; i < n; i++) {
+		if (name_is(&table[i], word, len))
+			return &table[i];
 	}
 	return NULL;
+}
+
+const struct opt *opts_find(const char *word)
+{
+	return opts_find_in(opts_table, opts_n, word);
 }
 
 bool opts_is_option(const char *word)
@@ -94,20 +100,21 @@ bool opts_wants_word(const struct opt *opt)
 }
 
 /* "-w1": an option of one letter, with its number. ret_value: the number, in word. */
-static const struct opt *find_glued(const char *word, const char **ret_value)
+static const struct opt *find_glued(const struct opt *table, size_t n, const char *word,
+	const char **ret_value)
 {
 	size_t len = strlen(word);
 
-	for (size_t i = 0; i < opts_n && len > 2 && isdigit((unsigned char)word[2]); i++) {
-		if (!name_is(&opts_table[i], word, 2) || opts_table[i].kind == OPT_FLAG)
+	for (size_t i = 0; i < n && len > 2 && isdigit((unsigned char)word[2]); i++) {
+		if (!name_is(&table[i], word, 2) || table[i].kind == OPT_FLAG)
 			continue;
 		*ret_value = word + 2;
-		return &opts_table[i];
+		return &table[i];
 	}
 	return NULL;
 }
 
-static int unknown(const char *word, struct err *err)
+int opts_unknown(const char *word, struct err *err)
 {
 	const char *names[2 * 64];
 	size_t n = 0;
@@ -137,9 +144,9 @@ static int seconds(const struct opt *opt, const char *text, double *ret, struct 
 	return 0;
 }
 
-static int store(struct opts *opts, const struct opt *opt, const char *value, struct err *err)
+static int store(void *dst, const struct opt *opt, const char *value, struct err *err)
 {
-	char *at = (char *)opts + opt->offset;
+	char *at = (char *)dst + opt->offset;
 	double s = opt->kind == OPT_PERIOD_MAYBE ? 2 : 60;
 	int r = 0;
 
@@ -165,13 +172,14 @@ static int store(struct opts *opts, const struct opt *opt, const char *value, st
 		else
 			*(unsigned *)at = s < 1 ? 1 : (unsigned)s;
 		if (opt->kind != OPT_SECONDS)
-			*(bool *)((char *)opts + opt->flag) = true;
+			*(bool *)((char *)dst + opt->flag) = true;
 		return 0;
 	}
 	return 0;
 }
 
-int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, struct err *err)
+int opts_take(const struct opt *table, size_t n_table, void *dst, char **words, unsigned n,
+	unsigned *ret_n, struct err *err)
 {
 	unsigned kept = 0;
 	int r;
@@ -185,15 +193,13 @@ int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, str
 				words[kept++] = words[i++];
 			break;
 		}
-		if (!opts_is_option(words[i])) {
+		opt = opts_is_option(words[i]) ? opts_find_in(table, n_table, words[i]) : NULL;
+		if (!opt && opts_is_option(words[i]) && !value)
+			opt = find_glued(table, n_table, words[i], &value);
+		if (!opt) {
 			words[kept++] = words[i];
 			continue;
 		}
-		opt = opts_find(words[i]);
-		if (!opt && !value)
-			opt = find_glued(words[i], &value);
-		if (!opt)
-			return unknown(words[i], err);
 		if (value && *value == '=')
 			value++;
 		else if (!value && opts_wants_word(opt)) {
@@ -202,10 +208,43 @@ int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, str
 					opt->name, opt->name, opt->value);
 			value = words[++i];
 		}
-		r = store(opts, opt, value, err);
+		r = store(dst, opt, value, err);
 		if (r)
 			return r;
 	}
+	*ret_n = kept;
+	return 0;
+}
+
+/* Where the words of a command begin that has options of its own; n: there is none. Values of
+ * options are no commands. */
+static unsigned find_own(char **words, unsigned n)
+{
+	for (unsigned i = 0; i < n && strcmp(words[i], "--") != 0; i++) {
+		const struct opt *opt = opts_find(words[i]);
+
+		if (opts_is_option(words[i])) {
+			i += opt && opts_wants_word(opt) && !strchr(words[i], '=');
+			continue;
+		}
+		return grammar_with_options(words[i]) ? i : n;
+	}
+	return n;
+}
+
+int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, struct err *err)
+{
+	unsigned own = find_own(words, n), kept;
+	int r = opts_take(opts_table, opts_n, opts, words, own, &kept, err);
+
+	if (r < 0)
+		return r;
+	for (unsigned i = 0; i < kept && strcmp(words[i], "--") != 0; i++) {
+		if (opts_is_option(words[i]))
+			return opts_unknown(words[i], err);
+	}
+	while (own < n)
+		words[kept++] = words[own++];
 	*ret_n = kept;
 	return 0;
 }

@@ -67,13 +67,25 @@ extern const size_t opts_n;
 bool opts_is_option(const char *word);
 /** The option of that name, or of what stands before its "="; NULL = there is none. */
 const struct opt *opts_find(const char *word);
+/** The same of another table. */
+const struct opt *opts_find_in(const struct opt *table, size_t n, const char *word);
 /** Is its value the next word, where none stands behind a "="? */
 bool opts_wants_word(const struct opt *opt);
 
+/** Complain about a word that is written as an option and is none. -EINVAL, err set. */
+int opts_unknown(const char *word, struct err *err);
+
 /**
- * Take the options out of words[n] (borrowed, reordered so that the rest stands first), wherever
- * they are, up to a "--", which ends them and is kept. A negative -errno with err set on a bad one.
- * ret_n: how many words are left.
+ * Take the options of a table out of words[n] (borrowed, reordered so that the rest stands first),
+ * wherever they are, up to a "--", which ends them and is kept; options that are not of the table
+ * stay. dst: what the table's offsets count in. ret_n: how many words are left. 0, or -errno with
+ * err set.
+ */
+int opts_take(const struct opt *table, size_t n_table, void *dst, char **words, unsigned n,
+	unsigned *ret_n, struct err *err);
+/**
+ * Take the options out of words[n] as opts_take() does; one that is none is an error. Behind a
+ * command that has options of its own they are left to it. ret_n: how many words are left.
  */
 int opts_parse(struct opts *opts, char **words, unsigned n, unsigned *ret_n, struct err *err);
 

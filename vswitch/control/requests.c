@@ -381,7 +381,45 @@ static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void
 	return CTL_PENDING;
 }
 
-static const struct ctl_handler reads[] = {
+/* ---- Capturing ------------------------------------------------------------------------------- */
+
+static void end_capture(void *ctx, struct ctl_call *call)
+{
+	struct vswitch *sw = ctx;
+
+	capture_ctl_stop(&sw->captures, sw->features.of[FEATURE_CAPTURE], call);
+	switch_apply(sw);
+}
+
+static int handle_capture(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	struct vswitch *sw = ctx;
+	struct ctl_capture_ring row = {0};
+	struct capture_handle handle;
+	struct capture *capture;
+	int r = capture_ctl_start(&sw->captures, sw->features.of[FEATURE_CAPTURE], &sw->model, call,
+		in, &capture, err);
+
+	if (r < 0)
+		return r;
+	switch_apply(sw);
+	handle = capture_handle(capture);
+	CTL_SET(&row, ctl_capture_ring, size, handle.size);
+	CTL_SET(&row, ctl_capture_ring, tsc_hz, worker_tsc_hz(worker_ctl_pool(sw->workers)));
+	r = ctl_call_send_fds(call, &row, (const int[]){handle.memory_fd, handle.event_fd}, 2);
+	if (r < 0) {
+		end_capture(sw, call);
+		return err_set(err, r, "capture: cannot hand it over: %s", strerror(-r));
+	}
+	ctl_call_on_close(call, end_capture, sw);
+	return CTL_PENDING;
+}
+
+/* ---------------------------------------------------------------------------------------------- */
+
+/* Those that change no configuration. */
+static const struct ctl_handler others[] = {
 	{"SwitchShow", handle_switch_show},
 	{"WorkerShow", handle_worker_show},
 	{"BridgeShow", handle_bridge_show},
@@ -396,20 +434,21 @@ static const struct ctl_handler reads[] = {
 	{"FdbShow", handle_fdb_show},
 	{"LinkShow", handle_link_show},
 	{"Monitor", handle_monitor},
+	{"Capture", handle_capture},
 };
-#define N_READS (sizeof(reads) / sizeof(reads[0]))
+#define N_OTHERS (sizeof(others) / sizeof(others[0]))
 
 int requests_serve(struct vswitch *sw, const char *path, struct ctl_server **ret_server,
 	struct err *err)
 {
 	const struct ctl_interface *iface = &ctl_vswitch_interface;
-	struct ctl_handler *handlers = calloc(N_READS + iface->n_methods, sizeof(*handlers));
-	unsigned n = N_READS;
+	struct ctl_handler *handlers = calloc(N_OTHERS + iface->n_methods, sizeof(*handlers));
+	unsigned n = N_OTHERS;
 	int r;
 
 	if (!handlers)
 		return err_set(err, -ENOMEM, "out of memory");
-	memcpy(handlers, reads, sizeof(reads));
+	memcpy(handlers, others, sizeof(others));
 	for (unsigned i = 0; i < iface->n_methods; i++) {
 		if (change_is_known(iface->methods[i].name))
 			handlers[n++] = (struct ctl_handler){iface->methods[i].name, handle_change};

@@ -119,7 +119,8 @@ static const struct stage *build_stages(struct snapshot *s, const struct feature
 	struct stage *list = s->stages[id][is_egress];
 	unsigned n = 0;
 
-	for (unsigned f = 0; states && f < N_FEATURES; f++) {
+	for (unsigned i = 0; states && i < N_FEATURES; i++) {
+		unsigned f = is_egress ? N_FEATURES - 1 - i : i;
 		struct feature_part part;
 
 		if (!features[f]->part || !features[f]->part(states->of[f], id, is_egress, &part))
@@ -127,8 +128,8 @@ static const struct stage *build_stages(struct snapshot *s, const struct feature
 		list[n++] = part.stage;
 		if (part.queue)
 			add_hold(s, part.queue, &list[n], id, is_egress);
-		for (unsigned i = 0; i < part.n_holds; i++)
-			add_hold(s, &part.holds[i]->out, &list[n], id, is_egress);
+		for (unsigned h = 0; h < part.n_holds; h++)
+			add_hold(s, &part.holds[h]->out, &list[n], id, is_egress);
 	}
 	list[n] = (struct stage){NULL, NULL};
 	return n ? list : NULL;

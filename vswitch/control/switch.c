@@ -42,6 +42,7 @@ static void publish(struct vswitch *sw)
 			input.queues[i] = port_queues(sw->ports[i].dev);
 	}
 	memcpy(input.fdbs, sw->fdbs.tables, sizeof(input.fdbs));
+	capture_ctl_update(&sw->captures, &sw->model);
 	worker_ctl_publish(sw->workers, &input);
 	features_published(&sw->features);
 }

@@ -17,6 +17,7 @@
 #ifndef WEFT_VSWITCH_CONTROL_SWITCH_H
 #define WEFT_VSWITCH_CONTROL_SWITCH_H
 
+#include "capture_ctl.h"
 #include "fdb_ctl.h"
 #include "model.h"
 #include "monitor.h"
@@ -79,6 +80,7 @@ struct vswitch {
 	struct feature_states features;
 	struct worker_ctl *workers;
 	struct monitor monitor;
+	struct capture_ctl captures;
 	struct state *state; /* NULL: nothing is kept */
 	struct ctl_server *server;
 	struct exporter *exporter; /* NULL: no metrics are served */

@@ -86,14 +86,6 @@ static struct sorted sort_frames(const struct burst *burst, uint64_t frames, uin
 
 /* ---- Software offloads ---- */
 
-/* The canonical frame in one segment. Its bytes no longer change. */
-static void linearize(const struct frame *frame, uint8_t *out)
-{
-	memcpy(out, frame->header, 12);
-	memcpy(out + 12, frame->header + frame->rest_off, frame->header_len - frame->rest_off);
-	frame_copy_tail(frame, out + 12 + frame->header_len - frame->rest_off);
-}
-
 /* A frame of plain bytes in our own memory, in the VLAN of another. */
 static void frame_of_bytes(struct frame *frame, uint8_t *bytes, uint32_t len,
 	const struct frame *like)
@@ -177,7 +169,7 @@ static void send_finished(struct deliver *deliver, struct queue *q, struct tx_bu
 		tx.counters->drops[DROP_TX_RING_FULL]++;
 		return;
 	}
-	linearize(frame, deliver->bounce);
+	frame_linearize(frame, deliver->bounce);
 	if (frame->hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE) {
 		send_segments(deliver, q, &tx, frame, tagged);
 	} else {

@@ -21,6 +21,8 @@
 #include "snapshot.h"
 
 #define FLUSH_MAX (4 * DP_MAX_PORTS)
+/** Of those that are no port's own: what stages of any port copy frames to. */
+#define FLUSH_MAX_SHARED 64
 
 struct flush {
 	struct queue *listed[FLUSH_MAX];

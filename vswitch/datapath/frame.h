@@ -61,10 +61,10 @@ static inline bool frame_needs_no_offload(const struct frame *frame)
 	return !(frame->hdr.flags | frame->hdr.gso_type);
 }
 
-/** Copy the tail to dst, which has room for it. */
-static inline void frame_copy_tail(const struct frame *frame, uint8_t *dst)
+/** Copy the first n bytes of the tail, or all that there are, to dst, which has room for them. */
+static inline void frame_copy_tail_part(const struct frame *frame, uint8_t *dst, uint32_t n)
 {
-	uint32_t left = frame->tail_len, skip = frame->skip;
+	uint32_t left = n < frame->tail_len ? n : frame->tail_len, skip = frame->skip;
 
 	for (const struct frame_seg *seg = frame->segs; left; seg++, skip = 0) {
 		uint32_t part = seg->len - skip < left ? seg->len - skip : left;
@@ -73,6 +73,20 @@ static inline void frame_copy_tail(const struct frame *frame, uint8_t *dst)
 		dst += part;
 		left -= part;
 	}
+}
+
+/** Copy the tail to dst, which has room for it. */
+static inline void frame_copy_tail(const struct frame *frame, uint8_t *dst)
+{
+	frame_copy_tail_part(frame, dst, frame->tail_len);
+}
+
+/** The canonical frame in one piece. Its bytes no longer change. */
+static inline void frame_linearize(const struct frame *frame, uint8_t *dst)
+{
+	memcpy(dst, frame->header, 12);
+	memcpy(dst + 12, frame->header + frame->rest_off, frame->header_len - frame->rest_off);
+	frame_copy_tail(frame, dst + 12 + frame->header_len - frame->rest_off);
 }
 
 #define FRAME_BURST 64

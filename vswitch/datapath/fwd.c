@@ -702,8 +702,8 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	struct queue *q = rx->queue;
 	unsigned n;
 
-	/* A burst lists every port once, what holds its frames, and the sender. */
-	if (!flush_has_room(&fwd->flush, 2 * DP_MAX_PORTS + 2))
+	/* A burst lists every port once, what holds its frames, what gets copies, the sender. */
+	if (!flush_has_room(&fwd->flush, 2 * DP_MAX_PORTS + FLUSH_MAX_SHARED + 2))
 		fwd_flush(fwd, snapshot);
 	n = receive(fwd, rx, snapshot->n_workers > 1);
 	STEP(rx_descs, steps_taken.descriptors);

@@ -1,5 +1,6 @@
 #include "feature_list.h"
 
+#include "capture/capture.h"
 #include "count/count.h"
 #include "impair/impair.h"
 #include "pacing/pacing.h"
@@ -10,14 +11,15 @@
 #include <errno.h>
 
 const struct feature *const features[N_FEATURES] = {
+	[FEATURE_CAPTURE] = &capture_feature,
 	[FEATURE_COUNT_IN] = &count_feature,
-	[FEATURE_SHAPER] = &shaper_feature,
-	[FEATURE_LINK_IMPAIR] = &impair_feature,
+	[FEATURE_COUNT_OUT] = &count_feature,
 	[FEATURE_PORT_IMPAIR] = &impair_feature,
+	[FEATURE_LINK_IMPAIR] = &impair_feature,
+	[FEATURE_SHAPER] = &shaper_feature,
 	[FEATURE_PACING] = &pacing_feature,
 	[FEATURE_POLICER] = &policer_feature,
 	[FEATURE_STORM] = &storm_feature,
-	[FEATURE_COUNT_OUT] = &count_feature,
 };
 
 int features_create(struct feature_states *states, uint64_t hold_budget)

@@ -1,7 +1,8 @@
 /**
  * feature_list: the features that there are, and what is asked of all of them.
  *
- * Their order in the array is that of their stages on the way in, and on the way out.
+ * Their order in the array is that of their stages, from the port's wire on: the first comes first
+ * on the way in, and last on the way out.
  * Threads: the control thread. Life cycle: feature.h.
  */
 #ifndef WEFT_VSWITCH_FEATURE_FEATURE_LIST_H
@@ -10,14 +11,15 @@
 #include "feature.h"
 
 enum feature_id {
-	FEATURE_COUNT_IN, /* what a port sends */
-	FEATURE_SHAPER,
-	FEATURE_LINK_IMPAIR, /* of a link's directions */
+	FEATURE_CAPTURE,
+	FEATURE_COUNT_IN,    /* what a port sends */
+	FEATURE_COUNT_OUT,   /* what a port gets */
 	FEATURE_PORT_IMPAIR, /* of a port's own */
+	FEATURE_LINK_IMPAIR, /* of a link's directions */
+	FEATURE_SHAPER,
 	FEATURE_PACING,
 	FEATURE_POLICER,
 	FEATURE_STORM,
-	FEATURE_COUNT_OUT, /* what a port gets */
 	N_FEATURES,
 };
 
