@@ -29,6 +29,7 @@ CTL_SCHEMA(ctl_port_stats, CTL_PORT_STATS_FIELDS);
 CTL_SCHEMA(ctl_port_rates, CTL_PORT_RATES_FIELDS);
 CTL_SCHEMA(ctl_port_queue, CTL_PORT_QUEUE_FIELDS);
 CTL_SCHEMA(ctl_port_size, CTL_PORT_SIZE_FIELDS);
+CTL_SCHEMA(ctl_port_rx_queue, CTL_PORT_RX_QUEUE_FIELDS);
 CTL_SCHEMA(ctl_port_vlan, CTL_PORT_VLAN_FIELDS);
 CTL_SCHEMA(ctl_drop, CTL_DROP_FIELDS);
 CTL_SCHEMA(ctl_vlan, CTL_VLAN_FIELDS);
@@ -69,6 +70,8 @@ static const struct ctl_method methods[] = {
 		"list what counters of ports grow by a second"},
 	{"PortSizes", READ, CTL_ROWS, REF, &ctl_port_size_schema,
 		"list frames by size, of ports that count them"},
+	{"PortRxQueues", READ, CTL_ROWS, REF, &ctl_port_rx_queue_schema,
+		"list what was received from each queue of ports"},
 	{"PortVlans", READ, CTL_ROWS, REF, &ctl_port_vlan_schema,
 		"list frames by VLAN, of ports that count them"},
 	{"PortDrops", READ, CTL_ROWS, REF, &ctl_drop_schema,

@@ -352,6 +352,16 @@ CTL_STRUCT(ctl_port_queue, CTL_PORT_QUEUE_FIELDS);
 		CTL_COLUMN(4, "FRAMES", BRIEF), CTL_COUNTER)
 CTL_STRUCT(ctl_port_size, CTL_PORT_SIZE_FIELDS);
 
+/* What workers received from each queue of a port that runs. */
+#define CTL_PORT_RX_QUEUE_FIELDS(F, T)                                                       \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF), \
+		CTL_LABEL)                                                                   \
+	F(T, U32, queue, OPT, 0, 255, "", "number of the queue pair, from 0",                \
+		CTL_COLUMN(2, "QUEUE", BRIEF), CTL_LABEL)                                    \
+	F(T, U64, frames, OPT, 0, UINT64_MAX, "frames", "received from the queue",           \
+		CTL_COLUMN(3, "IN-FRAMES", BRIEF), CTL_COUNTER)
+CTL_STRUCT(ctl_port_rx_queue, CTL_PORT_RX_QUEUE_FIELDS);
+
 #define CTL_PORT_VLAN_FIELDS(F, T)                                                                 \
 	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "port name", CTL_COLUMN(1, "PORT", BRIEF),       \
 		CTL_LABEL)                                                                         \

@@ -71,7 +71,7 @@ struct metrics_cursor {
  */
 size_t metrics_write(const struct metrics *metrics, enum metrics_format format,
 	struct metrics_cursor *cursor, char *buf, size_t size);
-#define METRICS_ROWS_MAX 256
+#define METRICS_ROWS_MAX 64
 
 /** The family's name of that field, without _total. "" where it is no metric. Returns buf. */
 const char *metrics_name(const struct metrics_group *group, const struct ctl_field *field,

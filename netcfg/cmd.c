@@ -71,7 +71,7 @@ static int run_each(const struct opts *opts, struct grammar_request *req)
 static int check_watch(const struct opts *opts, const struct grammar_request *req, struct err *err)
 {
 	static const char *const shown[] = {"validate", "plan", "status", "explain", "help", "show",
-		"stats", "sizes", "vlans", "drops", "nics"};
+		"stats", "sizes", "rx-queues", "vlans", "drops", "nics"};
 	const char *word = req->command ? req->command->name : req->verb->name;
 
 	for (size_t i = 0; i < sizeof(shown) / sizeof(shown[0]); i++) {

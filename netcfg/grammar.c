@@ -73,6 +73,7 @@ static const struct grammar_verb port_verbs[] = {
 	ENABLE("down", "PortSet", ctl_port, "false", "disable a port: its guest loses carrier"),
 	SHOW("stats", "PortStats", "show counters of ports"),
 	SHOW("sizes", "PortSizes", "show frames by size, of ports that count them"),
+	SHOW("rx-queues", "PortRxQueues", "show what was received from each queue of ports"),
 	SHOW("vlans", "PortVlans", "show frames by VLAN, of ports that count them"),
 	SHOW("drops", "PortDrops", "show why frames were dropped"),
 	SHOW("queues", "PortQueues", "show the queues of shapers"),

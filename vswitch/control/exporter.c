@@ -6,10 +6,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* Longer than the first part of a text takes, shorter than between two of one collector. */
+#define SUMS_LIFE_NS UINT64_C(100000000)
+
 struct exporter {
 	const struct vswitch *sw;
 	struct metrics metrics;
 	struct metrics_server *server;
+	/* The switch's sums over all ports are made once for all families of a text, so that they
+	 * agree, too. */
+	struct ctl_switch sums;
+	uint64_t sums_ns; /* when that was */
 	/* A port has a row for each reason to drop: its counters are added up once for all. */
 	struct dp_counters counters;
 	uint16_t counters_of; /* id of the port */
@@ -19,11 +26,16 @@ struct exporter {
 
 static bool next_switch(void *ctx, uint64_t *at, void *row)
 {
-	const struct exporter *exporter = ctx;
+	struct exporter *exporter = ctx;
+	uint64_t now_ns = ev_now_ns();
 
 	if ((*at)++)
 		return false;
-	rows_switch(exporter->sw, row);
+	if (!exporter->sums.set || now_ns - exporter->sums_ns > SUMS_LIFE_NS) {
+		rows_switch(exporter->sw, &exporter->sums);
+		exporter->sums_ns = now_ns;
+	}
+	*(struct ctl_switch *)row = exporter->sums;
 	return true;
 }
 
@@ -121,7 +133,7 @@ static bool next_drop(void *ctx, uint64_t *at, void *row)
 	return true;
 }
 
-/* Rows of ports that count more, of which each has so many at most. */
+/* Rows of which a port has several: so many at most. */
 #define PORT_ROWS 4096
 
 static bool next_size(void *ctx, uint64_t *at, void *row)
@@ -136,6 +148,23 @@ static bool next_size(void *ctx, uint64_t *at, void *row)
 		if (!rows_port_size(exporter->sw, port, part, row))
 			continue;
 		*at = id * PORT_ROWS + part + 1;
+		return true;
+	}
+	return false;
+}
+
+static bool next_rx_queue(void *ctx, uint64_t *at, void *row)
+{
+	const struct exporter *exporter = ctx;
+	uint64_t id = *at / PORT_ROWS;
+	const struct model_port *port;
+
+	for (; (port = find_port(exporter, &id)); *at = ++id * PORT_ROWS) {
+		unsigned n = *at / PORT_ROWS == id ? (unsigned)(*at % PORT_ROWS) : 0;
+
+		if (!rows_port_rx_queue(exporter->sw, port, n, row))
+			continue;
+		*at = id * PORT_ROWS + n + 1;
 		return true;
 	}
 	return false;
@@ -166,6 +195,7 @@ const struct metrics_group exporter_groups[] = {
 	{"weft_port", "port", &ctl_port_schema, next_port},
 	{"weft_port", "port", &ctl_port_stats_schema, next_stats},
 	{"weft_port_size", "port", &ctl_port_size_schema, next_size},
+	{"weft_port_rx_queue", "port", &ctl_port_rx_queue_schema, next_rx_queue},
 	{"weft_port_vlan", "port", &ctl_port_vlan_schema, next_vlan},
 	{"weft_port_dropped", NULL, &ctl_drop_schema, next_drop},
 };

@@ -214,6 +214,28 @@ static int handle_port_sizes(struct ctl_call *call, void *ctx, const void *in, v
 	return r < 0 ? r : show_named(call, ctx, in, next_size_row, err);
 }
 
+static int next_rx_queue_row(void *state, void *out, struct err *err)
+{
+	struct show *show = state;
+	const struct model_port *port;
+
+	for (; (port = next_port(show)); show->at++, show->part = 0) {
+		if (rows_port_rx_queue(show->sw, port, show->part, out)) {
+			show->part++;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int handle_port_rx_queues(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	int r = check_port_ref(ctx, in, err);
+
+	return r < 0 ? r : show_named(call, ctx, in, next_rx_queue_row, err);
+}
+
 static int next_vlan_count_row(void *state, void *out, struct err *err)
 {
 	struct show *show = state;
@@ -427,6 +449,7 @@ static const struct ctl_handler others[] = {
 	{"PortStats", handle_port_stats},
 	{"PortRates", handle_port_rates},
 	{"PortSizes", handle_port_sizes},
+	{"PortRxQueues", handle_port_rx_queues},
 	{"PortVlans", handle_port_vlans},
 	{"PortDrops", handle_port_drops},
 	{"PortQueues", handle_port_queues},

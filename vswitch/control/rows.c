@@ -70,6 +70,23 @@ bool rows_port_size(const struct vswitch *sw, const struct model_port *port, uns
 	return true;
 }
 
+bool rows_port_rx_queue(const struct vswitch *sw, const struct model_port *port, unsigned n,
+	struct ctl_port_rx_queue *row)
+{
+	const struct port *dev = sw->ports[port->id].dev;
+	const struct port_queues *queues = dev ? port_queues(dev) : NULL;
+	struct worker_load load;
+
+	if (!queues || n >= (unsigned)(queues->n + queues->n_disabled))
+		return false;
+	worker_ring_load(worker_ctl_pool(sw->workers), port->id, queues->pair[n], &load);
+	*row = (struct ctl_port_rx_queue){0};
+	CTL_SET_STR(row, ctl_port_rx_queue, name, port->conf.name);
+	CTL_SET(row, ctl_port_rx_queue, queue, queues->pair[n]);
+	CTL_SET(row, ctl_port_rx_queue, frames, load.frames);
+	return true;
+}
+
 bool rows_port_vlan(const struct vswitch *sw, const struct model_port *port, unsigned *vid,
 	struct ctl_port_vlan *row)
 {

@@ -20,6 +20,9 @@ void rows_port(const struct vswitch *sw, const struct model_port *port, struct c
  */
 bool rows_port_size(const struct vswitch *sw, const struct model_port *port, unsigned part,
 	struct ctl_port_size *row);
+/** Of the nth queue that the port has now. False: it has no more. */
+bool rows_port_rx_queue(const struct vswitch *sw, const struct model_port *port, unsigned n,
+	struct ctl_port_rx_queue *row);
 bool rows_port_vlan(const struct vswitch *sw, const struct model_port *port, unsigned *vid,
 	struct ctl_port_vlan *row);
 void rows_link(const struct vswitch *sw, const struct model_link *link, struct ctl_link *row);

@@ -291,8 +291,13 @@ void worker_ring_load(const struct worker_pool *pool, uint16_t port_id, uint16_t
 
 void worker_counters_clear(struct worker_pool *pool, uint16_t port_id)
 {
-	for (unsigned w = 0; port_id < DP_MAX_PORTS && w < pool->n_workers; w++)
-		pool->workers[w]->counters[port_id] = (struct dp_counters){0};
+	for (unsigned w = 0; port_id < DP_MAX_PORTS && w < pool->n_workers; w++) {
+		struct worker *worker = pool->workers[w];
+
+		worker->counters[port_id] = (struct dp_counters){0};
+		for (unsigned q = 0; q < DP_MAX_QUEUES; q++)
+			worker->queue_spent[port_id][q].frames = 0;
+	}
 }
 
 /* Learn events of all workers, another one first each time. */

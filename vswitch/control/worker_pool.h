@@ -48,9 +48,10 @@ void worker_counters(const struct worker_pool *pool, uint16_t port_id, struct dp
 void worker_counters_clear(struct worker_pool *pool, uint16_t port_id);
 
 /**
- * Time spent on frames, and frames taken. Both only grow, for the life of the pool: a difference
- * over a time is a load. Polls that find nothing cost nothing here (but the last few before a
- * burst), nor does most of the time that somebody else had the CPU within a burst.
+ * Time spent on frames, and frames taken. Both only grow, time for the life of the pool, frames of
+ * a ring for that of its port: a difference over a time is a load. Polls that find nothing cost
+ * nothing here (but the last few before a burst), nor does most of the time that somebody else had
+ * the CPU within a burst.
  */
 struct worker_load {
 	uint64_t busy_ns;

@@ -111,6 +111,25 @@ static void counters_stay_until_counting_ends(void **state)
 	assert_int_equal(size.frames, 0);
 }
 
+static void queues_that_run_tell_what_was_received(void **state)
+{
+	struct ctl_port_rx_queue row;
+
+	two_ports();
+	assert_true(rows_port_rx_queue(rig.sw, port_of("a"), 0, &row));
+	assert_false(rows_port_rx_queue(rig.sw, port_of("a"), 1, &row));
+	fake_port_run("a", 2);
+	fake_load(port_of("a")->id, 0)->frames = 7;
+	fake_load(port_of("a")->id, 1)->frames = 8;
+	for (unsigned i = 0; i < 2; i++) {
+		assert_true(rows_port_rx_queue(rig.sw, port_of("a"), i, &row));
+		assert_string_equal(row.name, "a");
+		assert_int_equal(row.queue, i);
+		assert_int_equal(row.frames, 7 + i);
+	}
+	assert_false(rows_port_rx_queue(rig.sw, port_of("a"), 2, &row));
+}
+
 static void counting_comes_back_after_a_restart(void **state)
 {
 	two_ports();
@@ -129,6 +148,7 @@ int main(void)
 		CASE(what_is_asked_for_is_counted),
 		CASE(counting_is_next_to_the_wire),
 		CASE(counters_stay_until_counting_ends),
+		CASE(queues_that_run_tell_what_was_received),
 		CASE(counting_comes_back_after_a_restart),
 	};
 

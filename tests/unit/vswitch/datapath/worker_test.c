@@ -237,6 +237,12 @@ static void load_is_charged_to_the_ring(void **state)
 	}
 	assert_true(load.busy_ns > first.busy_ns);
 	assert_in_range(load.busy_ns, total_ns - 1, total_ns + 1);
+	/* The next port of that number has received nothing; its ring's time goes on. */
+	worker_counters_clear(pool, 1);
+	first = load;
+	worker_ring_load(pool, 1, 0, &load);
+	assert_int_equal(load.frames, 0);
+	assert_int_equal(load.busy_ns, first.busy_ns);
 	worker_pool_destroy(pool);
 	rig_destroy(rig);
 }
