@@ -589,7 +589,31 @@ static void calm_down(void)
  * its own. */
 struct held {
 	unsigned fds, rss_kib;
+	unsigned by_kind[8]; /* all open files, by what the link of each begins with */
 };
+
+static const char *const kinds[8] = {"socket:", "anon_inode:[eventfd]", "anon_inode:[timerfd]",
+	"anon_inode:[eventpoll]", "anon_inode:[io_uring]", "/memfd:", "/", ""};
+
+static unsigned kind_of(int dir, const char *fd)
+{
+	char link[256] = "";
+	unsigned kind = 0;
+
+	(void)!readlinkat(dir, fd, link, sizeof(link) - 1);
+	while (strncmp(link, kinds[kind], strlen(kinds[kind])) != 0)
+		kind++;
+	return kind;
+}
+
+static void print_held(const char *when, const struct held *held)
+{
+	print_message("%s: %u open files beyond those of peers, %u KiB;", when, held->fds,
+		held->rss_kib);
+	for (unsigned i = 0; i < 8; i++)
+		print_message(" %s%u", kinds[i][0] ? kinds[i] : "other:", held->by_kind[i]);
+	print_message("\n");
+}
 
 static struct held held_now(void)
 {
@@ -601,8 +625,8 @@ static struct held held_now(void)
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", proc.pid);
 	fds = opendir(path);
 	assert_non_null(fds);
-	while (readdir(fds))
-		held.fds++;
+	for (struct dirent *entry; (entry = readdir(fds)) != NULL; held.fds++)
+		held.by_kind[kind_of(dirfd(fds), entry->d_name)]++;
 	(void)closedir(fds);
 	for (unsigned i = 0; i < N_ALL; i++) {
 		if (!hosts[i].fe)
@@ -822,8 +846,8 @@ static void every_frame_is_accounted_for(unsigned workers)
 	check_frames((double)(now_ns() - start) / 1e9);
 	check_addresses();
 	assert_null(end_host_fault());
-	print_message("%u open files, %u KiB (%+d)\n", after.fds, after.rss_kib,
-		(int)(after.rss_kib - before.rss_kib));
+	print_held("before", &before);
+	print_held("after", &after);
 	assert_true(after.fds <= before.fds);
 	assert_true(after.rss_kib < before.rss_kib + GROWTH_MAX_KIB);
 	status = switch_proc_stop(&proc, SIGTERM);

@@ -198,6 +198,12 @@ void impair_abort(void *state, struct impair_change *change)
 	*change = (struct impair_change){0};
 }
 
+/* Do they do anything to frames? A seed alone waits for what it is to seed. */
+static bool does_anything(const struct ctl_impair *settings)
+{
+	return settings->set & ~CTL_BIT(ctl_impair, seed);
+}
+
 int impair_prepare(void *state, uint16_t port_id, bool is_egress, const struct ctl_impair *settings,
 	uint64_t tsc_hz, struct impair_change *ret, struct err *err)
 {
@@ -208,11 +214,11 @@ int impair_prepare(void *state, uint16_t port_id, bool is_egress, const struct c
 
 	*ret = (struct impair_change){.port_id = port_id,
 		.is_egress = is_egress,
-		.has_settings = settings->set,
+		.has_settings = does_anything(settings),
 		.max_frames = settings->limit ? settings->limit : UINT64_MAX,
 		.has_seed = CTL_HAS(settings, ctl_impair, seed),
 		.seed = settings->seed};
-	if (!way && !settings->set)
+	if (!way && !does_anything(settings))
 		return 0;
 	r = impair_check(settings, err);
 	if (r < 0)
@@ -225,7 +231,7 @@ int impair_prepare(void *state, uint16_t port_id, bool is_egress, const struct c
 		r = err_set(err, -ENOMEM, "out of memory");
 	else
 		r = impair_compile(&compiled, tsc_hz, &ret->stage->conf, err);
-	if (r == 0 && settings->set)
+	if (r == 0 && does_anything(settings))
 		r = get_hold(all, way, settings, &ret->hold, err);
 	if (r < 0)
 		impair_abort(all, ret);

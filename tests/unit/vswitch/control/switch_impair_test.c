@@ -205,6 +205,22 @@ static void all_of_a_switch_stays_within_its_memory(void **state)
 	must("PortSet", "name q out.limit_bytes 32M");
 }
 
+/* It is remembered, and nothing stands in the way of frames. */
+static void a_seed_alone_takes_nothing(void **state)
+{
+	two_ends();
+	must("LinkAdd", "name w a p b q a_to_b.seed 7");
+	assert_null(dp_port("q")->egress);
+	assert_int_equal(n_holds(), 0);
+	must("LinkSet", "name w a_to_b.loss 1%");
+	assert_int_equal(impairment("q")->seed, 7);
+	must("LinkSet", "name w a_to_b.loss 0");
+	tick();
+	assert_null(dp_port("q")->egress);
+	assert_int_equal(n_holds(), 0);
+	assert_int_equal(link_conf()->a_to_b.seed, 7);
+}
+
 static void impairments_come_back(void **state)
 {
 	struct ctl_link before;
@@ -300,6 +316,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_one_end_sends_is_impaired_at_the_other),
 		TEST(only_what_is_named_changes),
+		TEST(a_seed_alone_takes_nothing),
 		TEST(what_means_the_same_changes_nothing),
 		TEST(what_is_refused_changes_nothing),
 		TEST(all_of_a_switch_stays_within_its_memory),
