@@ -1,6 +1,6 @@
 /* A real vswitch under full load while ports are added, removed and reconfigured ten times a
- * second, links are impaired in other ways, and guests come, go, hang and change their rings. In
- * the end every frame is accounted for.
+ * second, links are impaired in other ways, ports have other limits, and guests come, go, hang and
+ * change their rings. In the end every frame is accounted for.
  *
  * WEFT_CHURN_SECONDS  how long, for each number of workers (default 5)
  * WEFT_CHURN_SEED     of the sequence of changes and of the frames (default: the clock; printed)
@@ -442,6 +442,48 @@ static void impair_port(const struct end_host *host)
 	set_impairment("PortSet", host->name, dice(2) ? "in" : "out", impairments[dice(n)]);
 }
 
+/* Fields of a port, and what is set in them. */
+static const char *const limits[][2] = {
+	{"policer", "rate 50mbit burst 0 excess_burst 0 peak_rate 0"},
+	{"policer", "rate 20mbit burst 64K excess_burst 0 peak_rate 100mbit"},
+	{"policer", "rate 20mbit excess_burst 100K peak_rate 0"},
+	{"policer", "rate 0"},
+	{"pacing", "rate 100mbit burst 0"},
+	{"pacing", "rate 1gbit burst 10K"},
+	{"pacing", "rate 0"},
+	{"shaper", "rate 100mbit limit 0 scheduler strict weight7 1"},
+	{"shaper", "rate 1gbit limit 20 scheduler drr weight7 5"},
+	{"shaper", "rate 50mbit classify dscp"},
+	{"shaper", "rate 0"},
+	{"storm_control", "broadcast_pps 1kpps broadcast 0"},
+	{"storm_control", "broadcast 1mbit broadcast_pps 0"},
+	{"storm_control", "unknown_unicast_pps 500 multicast 1mbit"},
+	{"storm_control", "action shut"},
+	{"storm_control", "action drop"},
+};
+static const char *const no_limits[][2] = {
+	{"policer", "rate 0"},
+	{"pacing", "rate 0"},
+	{"shaper", "rate 0"},
+	{"storm_control",
+		"broadcast 0 broadcast_pps 0 multicast 0 unknown_unicast_pps 0 action drop"},
+};
+
+static void limit_port(const struct end_host *host)
+{
+	const char *const *limit = limits[dice(sizeof(limits) / sizeof(limits[0]))];
+
+	set_impairment("PortSet", host->name, limit[0], limit[1]);
+}
+
+/* What a shaper has goes on as fast as it can. */
+static void end_limits(void)
+{
+	for (unsigned i = 0; i < N_FIXED; i++)
+		for (unsigned k = 0; k < sizeof(no_limits) / sizeof(no_limits[0]); k++)
+			set_impairment("PortSet", hosts[i].name, no_limits[k][0], no_limits[k][1]);
+}
+
 static void change_switch(void)
 {
 	switch (dice(4)) {
@@ -486,6 +528,8 @@ static void tick(void)
 	for (unsigned i = 0; i < N_LINKS; i++)
 		impair_link(i);
 	impair_port(&hosts[dice(N_FIXED)]);
+	for (unsigned i = 0; i < 3; i++)
+		limit_port(&hosts[dice(N_FIXED)]);
 	change_peer(&hosts[dice(N_FIXED)]);
 	if (end_host_fault())
 		fail_msg("%s", end_host_fault());
@@ -560,6 +604,8 @@ static void calm_down(void)
 	/* One for both ports that may be at any: else they would not meet. */
 	const char *any = any_bridge();
 
+	/* First: a storm may disable a port. */
+	end_limits();
 	for (unsigned i = N_FIXED; i < N_ALL; i++) {
 		if (hosts[i].fe)
 			remove_port(&hosts[i]);
