@@ -276,6 +276,7 @@ static int set_port(const struct applier *a, const struct ctl_port *port, struct
 	request.set &= ~ctl_fields(&ctl_port_schema, CTL_ACCESS_NEW);
 	CTL_MARK(&request, ctl_port, in);
 	CTL_MARK(&request, ctl_port, out);
+	request.set |= STATE_PORT_LIMITS;
 	CTL_SET(&request, ctl_port, replace, true);
 	return call(a, "PortSet", &request, err);
 }

@@ -1,5 +1,8 @@
 #include "plan.h"
 
+#include "ctl_codec.h"
+#include "ctl_field.h"
+#include "grammar.h"
 #include "impairment.h"
 #include "show_switch.h"
 #include "str.h"
@@ -214,6 +217,32 @@ static void plan_ports_down(struct planner *p)
 	}
 }
 
+/* Which limits of a port change, behind what is said already: "policer rate 10mbit -> rate 20mbit".
+ * old NULL: it is new. */
+static void add_limits(const struct ctl_port *old, const struct ctl_port *port, char *buf,
+	size_t size)
+{
+	static const struct ctl_port none;
+	size_t used = strlen(buf);
+
+	for (unsigned i = 0; i < ctl_port_schema.n_fields && used < size; i++) {
+		const struct ctl_field *field = &ctl_port_schema.fields[i];
+		char from[CTL_VALUE_SIZE] = "none", to[CTL_VALUE_SIZE] = "none", word[32];
+
+		if (!(STATE_PORT_LIMITS >> i & 1) ||
+			!ctl_find_difference(&ctl_port_schema, old ? old : &none, port,
+				UINT64_C(1) << i))
+			continue;
+		if (old && ctl_field_is_set(old, i))
+			(void)ctl_field_format(field, old, from, sizeof(from));
+		if (ctl_field_is_set(port, i))
+			(void)ctl_field_format(field, port, to, sizeof(to));
+		used += (size_t)snprintf(buf + used, size - used, "%s%s %s%s%s", used ? ", " : "",
+			grammar_field_word(field, word, sizeof(word)), old ? from : "",
+			old ? " -> " : "", to);
+	}
+}
+
 static void plan_port(struct planner *p, const struct ctl_port *port)
 {
 	const struct ctl_port *old = state_find_port(p->actual, port->name);
@@ -227,6 +256,7 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 	if (!old || is_replaced(p, port->name)) {
 		describe_new_port(port, to, sizeof(to));
 		impairment_change(NULL, &is, impaired, sizeof(impaired));
+		add_limits(NULL, port, impaired, sizeof(impaired));
 		op = add(p, PLAN_PORT_ADD, PLAN_LIVE, port->name, "%s%s%s", to,
 			impaired[0] ? ", " : "", impaired);
 		if (op) {
@@ -241,6 +271,7 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 		return;
 	describe_port(old, from, sizeof(from));
 	impairment_change(&was, &is, impaired, sizeof(impaired));
+	add_limits(old, port, impaired, sizeof(impaired));
 	comma = impaired[0] ? ", " : "";
 	/* A link's end that was on a bridge: its line is that of the link. */
 	if (old->enabled != port->enabled || !old->bridge[0] != !port->bridge[0])

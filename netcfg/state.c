@@ -255,6 +255,8 @@ static void attach(const struct topo *topo, const struct topo_link *link, struct
 	CTL_SET(port, ctl_port, enabled, link->enabled);
 	CTL_SET(port, ctl_port, in, link->a_to_b);
 	CTL_SET(port, ctl_port, out, link->b_to_a);
+	if (link->limits)
+		ctl_merge(&ctl_port_schema, port, link->limits, STATE_PORT_LIMITS);
 	ctl_trim(&ctl_port_schema, port);
 	set_vlans(link, port);
 }
@@ -420,7 +422,7 @@ bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted)
 {
 	return is_kept(&ctl_port_schema, a, wanted) &&
 	       !ctl_find_difference(&ctl_port_schema, a, wanted,
-		       CTL_BIT(ctl_port, in) | CTL_BIT(ctl_port, out));
+		       CTL_BIT(ctl_port, in) | CTL_BIT(ctl_port, out) | STATE_PORT_LIMITS);
 }
 
 bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted)

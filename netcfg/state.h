@@ -63,6 +63,10 @@ int state_spare_port(const char *run_dir, const char *node, unsigned idx, struct
 	struct err *err);
 /** Is it already what can change of wanted? What wanted does not say may be anything. */
 bool state_same_bridge(const struct ctl_bridge *a, const struct ctl_bridge *wanted);
+/** Fields of a port that say what it does to frames, which lab files have at links. */
+#define STATE_PORT_LIMITS                                                                     \
+	(CTL_BIT(ctl_port, policer) | CTL_BIT(ctl_port, pacing) | CTL_BIT(ctl_port, shaper) | \
+		CTL_BIT(ctl_port, storm_control))
 bool state_same_port(const struct ctl_port *a, const struct ctl_port *wanted);
 /** Is port what is wanted but for what can change while it exists? */
 bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted);

@@ -107,6 +107,7 @@ struct topo_link {
 	uint16_t tag, native;
 	struct vlan_set trunks;
 	struct ctl_impair a_to_b, b_to_a; /* trimmed */
+	const struct ctl_port *limits;    /* of the bridge's port, trimmed; NULL: none */
 	struct diag_mark mark;
 };
 

@@ -388,7 +388,9 @@ static void add_patch(struct topo_reader *reader, const struct yaml_value *value
 	*link = link_of(value, spec);
 	link->from = from;
 	link->bridge = to;
-	if (check_patch_names(reader, value, topo->bridges[from].name, topo->bridges[to].name) &&
+	if (topo_limits_refuse(reader, value) &&
+		check_patch_names(reader, value, topo->bridges[from].name,
+			topo->bridges[to].name) &&
 		set_role(reader, value, spec, link) &&
 		check_link_vlans(reader, value, spec, link, from) &&
 		check_link_vlans(reader, value, spec, link, to))
@@ -411,7 +413,7 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 	link->joins_ports = !is_bridge(&b);
 	if (link->joins_ports) {
 		link->b = plug_in(topo, &b, link->mtu);
-		if (!check_no_vlans(reader, value, spec))
+		if (!check_no_vlans(reader, value, spec) || !topo_limits_refuse(reader, value))
 			return;
 	} else {
 		const struct topo_bridge *bridge = &topo->bridges[b.bridge];
@@ -421,6 +423,7 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 			!set_role(reader, value, spec, link) ||
 			!check_link_vlans(reader, value, spec, link, link->bridge))
 			return;
+		link->limits = topo_limits_read(reader, spec);
 	}
 	topo->n_links++;
 }

@@ -69,6 +69,15 @@ void topo_impair_check(struct topo_reader *reader, const struct yaml_value *link
 	const struct ctl_link *conf);
 
 /**
+ * What the port that a link to a bridge makes is limited to: topo_limit.c. NULL: it is not. What
+ * is wrong is in diag. Of other links nothing is: false where one of its keys is there, with an
+ * error in diag.
+ */
+const struct ctl_port *topo_limits_read(struct topo_reader *reader,
+	const struct topo_link_spec *spec);
+bool topo_limits_refuse(struct topo_reader *reader, const struct yaml_value *link);
+
+/**
  * Addresses of guests, told to them as kernel arguments: topo_addr.c; after links, which say where
  * an interface leads. First each node's, then those of ports, and what only all of them together
  * show.

@@ -126,6 +126,14 @@ static const struct topo_field link_fields[] = {
 		"VLAN of untagged frames on a trunk"),
 	KEY(topo_link_spec, "trunk-vlans", trunk_vlans, TOPO_VLANS,
 		"VLANs that a trunk carries tagged (all)"),
+	KEY(topo_link_spec, "policer", policer, TOPO_MAP_OF,
+		"limit of what the switch takes from the bridge's port"),
+	KEY(topo_link_spec, "pacing", pacing, TOPO_MAP_OF,
+		"rate that the bridge's port is slowed down to"),
+	KEY(topo_link_spec, "shaper", shaper, TOPO_MAP_OF,
+		"rate and queues of what the bridge's port gets"),
+	KEY(topo_link_spec, "storm-control", storm_control, TOPO_MAP_OF,
+		"limits of what the bridge's port sends to all"),
 };
 
 static const struct topo_field step_fields[] = {

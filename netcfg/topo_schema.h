@@ -102,6 +102,7 @@ struct topo_link_spec {
 	uint64_t mtu, mode, interface_mode, access_vlan, native_vlan;
 	bool enabled;
 	struct vlan_set trunk_vlans;
+	const struct yaml_value *policer, *pacing, *shaper, *storm_control;
 	struct ctl_link conf; /* a_to_b and b_to_a */
 };
 

@@ -4,7 +4,7 @@
 
 #include "ctl_field.h"
 #include "feature/impair/impair_check.h"
-#include "feature/limit.h"
+#include "feature/limit_check.h"
 #include "port_type.h"
 
 #include <errno.h>

@@ -443,6 +443,27 @@ static void check_text(const char *first, const char *second, const char *text)
 	unmake(&b);
 }
 
+/* Of the port that a link to a bridge makes: changed while frames flow. */
+static void limits_change_live(void **state)
+{
+	static const char bare[] = TWO "  - { endpoints: [h1:eth1, br0] }\n",
+			  slow[] = TWO "  - { endpoints: [h1:eth1, br0], "
+				       "policer: { rate: 10mbit }, pacing: { rate: 1gbit } }\n",
+			  fast[] = TWO "  - { endpoints: [h1:eth1, br0], "
+				       "policer: { rate: 20mbit, burst: 1M }, "
+				       "storm-control: { broadcast-pps: 1kpps } }\n";
+
+	check_change(bare, slow, PLAN_LIVE, 1);
+	check_text(bare, slow, "pacing none -> rate 1gbit, policer none -> rate 10mbit");
+	check_text(slow, fast,
+		"pacing rate 1gbit -> none, policer rate 10mbit -> rate 20mbit burst 1M, "
+		"storm-control none -> broadcast_pps 1kpps");
+	check_text(fast, bare,
+		"policer rate 20mbit burst 1M -> none, "
+		"storm-control broadcast_pps 1kpps -> none");
+	check_change(fast, fast, PLAN_LIVE, 0);
+}
+
 static void changes_say_from_what_to_what(void **state)
 {
 	static const char node[] = HEAD "nodes:\n  h1: {}\n",
@@ -697,6 +718,7 @@ int main(void)
 		cmocka_unit_test(host_ports_come_before_nodes_and_are_named),
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
 		cmocka_unit_test(impairments_change_live),
+		cmocka_unit_test(limits_change_live),
 		cmocka_unit_test(changes_say_from_what_to_what),
 		cmocka_unit_test(nodes_are_cabled_before_others_wait_for_them),
 		cmocka_unit_test(macs_are_stable_and_distinct),

@@ -1,6 +1,6 @@
 #include "pacing_check.h"
 
-#include "limit.h"
+#include "limit_check.h"
 
 int pacing_check(const struct ctl_pacing *s, struct err *err)
 {

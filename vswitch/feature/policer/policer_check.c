@@ -1,6 +1,6 @@
 #include "policer_check.h"
 
-#include "limit.h"
+#include "limit_check.h"
 
 #include <errno.h>
 

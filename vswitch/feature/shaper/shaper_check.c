@@ -1,7 +1,7 @@
 #include "shaper_check.h"
 
 #include "ctl_field.h"
-#include "limit.h"
+#include "limit_check.h"
 
 static bool is_weight(unsigned i)
 {

@@ -1,4 +1,4 @@
-#include "limit.h"
+#include "limit_check.h"
 
 #include "ctl_field.h"
 

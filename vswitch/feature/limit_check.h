@@ -1,10 +1,10 @@
 /**
- * limit: what settings of policers, pacing and shapers have in common: they are about a rate.
+ * limit_check: what settings of policers, pacing and shapers have in common: they are about a rate.
  *
  * For the switch, and for who writes settings into a file. Pure; any thread.
  */
-#ifndef WEFT_VSWITCH_FEATURE_LIMIT_H
-#define WEFT_VSWITCH_FEATURE_LIMIT_H
+#ifndef WEFT_VSWITCH_FEATURE_LIMIT_CHECK_H
+#define WEFT_VSWITCH_FEATURE_LIMIT_CHECK_H
 
 #include "ctl_vswitch.h"
 #include "err.h"
