@@ -260,32 +260,9 @@ static bool part(const void *state, uint16_t port_id, bool is_egress, struct fea
 	return false;
 }
 
-static bool tick(void *state)
-{
-	(void)state;
-	return false;
-}
-
-static uint64_t discarded(const void *state, uint16_t port_id, bool is_egress)
-{
-	(void)state;
-	(void)port_id;
-	(void)is_egress;
-	return 0;
-}
-
-static void forget(void *state, uint16_t port_id)
-{
-	(void)state;
-	(void)port_id;
-}
-
 const struct feature capture_feature = {
 	.create = create,
 	.destroy = destroy,
 	.part = part,
 	.published = published,
-	.tick = tick,
-	.discarded = discarded,
-	.forget = forget,
 };
