@@ -5,6 +5,7 @@
  * forwards them (timed), the receivers collect (timed apart). So nothing waits for another core's
  * cache, and the figure moves only when the code does: for regressions, on a noisy machine, too.
  */
+#include "capture/capture.h"
 #include "fdb_table.h"
 #include "fwd.h"
 #include "hold_setup.h"
@@ -29,13 +30,16 @@
 #define RX_BUFFER 2048
 #define FIRST_GPA UINT64_C(0x100000000)
 
-enum topology { BRIDGE, LINK, DELAY, MESH16, FLOOD16, N_TOPOLOGIES };
+enum topology { BRIDGE, LINK, DELAY, CAPTURE, MESH16, FLOOD16, N_TOPOLOGIES };
 static const char *const topology_names[N_TOPOLOGIES] = {
-	"bridge", "link", "delay", "mesh16", "flood16"};
+	"bridge", "link", "delay", "capture", "mesh16", "flood16"};
 
 /* What a held frame is delayed by: a tick of the clock, so that it is due when it is looked for. */
 #define DELAY_HZ  1000000000
 #define HOLD_SIZE (1u << 20)
+
+/* What is kept of a captured frame. */
+#define SNAPLEN 128
 
 struct options {
 	enum topology topology;
@@ -70,6 +74,7 @@ struct bench {
 	struct impair_stage impair;
 	struct stage stages[2];
 	struct dp_rx held;
+	struct capture *capture; /* CAPTURE: at port 0 */
 };
 
 /* Cycles a frame, of one round. */
@@ -149,7 +154,8 @@ static void set_up_port(struct bench *bench, unsigned id)
 		.link_peer = DP_NO_PORT,
 		.id = (uint16_t)id,
 		.flags = DP_PORT_ENABLED};
-	if (bench->options.topology == LINK || bench->options.topology == DELAY) {
+	if (bench->options.topology == LINK || bench->options.topology == DELAY ||
+		bench->options.topology == CAPTURE) {
 		dp->flags |= DP_PORT_LINK;
 		dp->link_peer = (uint16_t)(id ^ 1);
 	} else {
@@ -196,6 +202,31 @@ static void set_up_delay(struct bench *bench)
 		.is_egress = true};
 }
 
+/* A link at whose first end every frame is captured, by a reader that is never behind. */
+static void set_up_capture(struct bench *bench)
+{
+	const struct capture_params params = {.size = CAPTURE_RING_MIN, .snaplen = SNAPLEN};
+	void *captures = capture_feature.create(NULL);
+	struct feature_part part;
+	struct err err = {0};
+
+	if (!captures || capture_start(captures, &params, &bench->capture, &err) < 0 ||
+		capture_cover(bench->capture, 0, CAPTURE_TAKES_IN, "p0", "") < 0)
+		fail("capture", err.msg);
+	(void)capture_feature.part(captures, 0, false, &part);
+	capture_feature.published(captures);
+	bench->stages[0] = part.stage;
+	bench->ports[0].ingress = bench->stages;
+}
+
+static void read_captured(struct bench *bench)
+{
+	struct capture_ring *ring = bench->capture->ring;
+
+	atomic_store_explicit(&ring->head,
+		atomic_load_explicit(&ring->published, memory_order_relaxed), memory_order_relaxed);
+}
+
 static struct bench *set_up(const struct options *options)
 {
 	struct bench *bench = map(sizeof(*bench));
@@ -209,6 +240,8 @@ static struct bench *set_up(const struct options *options)
 	}
 	if (options->topology == DELAY)
 		set_up_delay(bench);
+	if (options->topology == CAPTURE)
+		set_up_capture(bench);
 	fill_fdb(bench);
 	bench->counters = map(DP_MAX_PORTS * sizeof(*bench->counters));
 	bench->fwd = map(sizeof(*bench->fwd));
@@ -287,6 +320,8 @@ static __attribute__((noinline)) void switch_bursts(struct bench *bench)
 		(void)fwd_burst(bench->fwd, &bench->snapshot, &bench->held);
 		fwd_flush(bench->fwd, &bench->snapshot);
 	}
+	if (bench->capture)
+		read_captured(bench);
 }
 
 /* Everything that arrives is compared, byte for byte, over one lap of the rings. */
@@ -478,6 +513,7 @@ static const char usage[] =
 	"  --size BYTES      frame without virtio header and FCS, 60..65000 (64)\n"
 	"  --ring KIND       split or packed (split)\n"
 	"  --topology KIND   bridge, link, delay (a link that holds frames for a moment),\n"
+	"                    capture (a link with a capture of 128 bytes at one end),\n"
 	"                    mesh16 or flood16 (bridge)\n"
 	"  --addresses N     source and destination addresses of each port, in the table (1)\n"
 	"  --vlan KIND       none: access ports of VLAN 10; tagged: trunks (none)\n"
