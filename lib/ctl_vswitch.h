@@ -451,7 +451,9 @@ extern const char *const ctl_capture_dirs[]; /* "both" "in" "out" */
 	F(T, U32, snaplen, OPT, 1, 262144, "bytes", "kept of each frame", .def = "262144")         \
 	F(T, U64, buffer, OPT, 262144, 268435456, "bytes",                                         \
 		"room for frames that are not read yet", .def = "32MiB", .measure = MEASURE_SIZE)  \
-	F(T, BOOL, raw, OPT, 0, 1, "", "leave checksums as they are, finished or not", .def = "off")
+	F(T, BOOL, raw, OPT, 0, 1, "", "leave checksums as they are, finished or not",             \
+		.def = "off")                                                                      \
+	F(T, BOOL, drops, OPT, 0, 1, "", "frames that are dropped, and no others", .def = "off")
 CTL_STRUCT(ctl_capture, CTL_CAPTURE_FIELDS);
 
 /* Comes with two file descriptors: memory (capture_ring.h), and an eventfd. */

@@ -23,6 +23,7 @@ const struct opt capture_opts_table[CAPTURE_OPTS_N] = {
 	TEXT("-s", "--snaplen", snaplen, "SNAPLEN", "keep so many bytes of each frame (0: all)"),
 	TEXT("--dir", NULL, dir, "in|out|both",
 		"what the switch gets from a port (in), sends to it (out), or both"),
+	FLAG("--drops", NULL, drops, "frames that are dropped, with the reason, and no others"),
 	FLAG("--raw", NULL, raw, "leave checksums that are unfinished as they are"),
 	TEXT("-C", NULL, size, "SIZE",
 		"begin another file when one is larger: millions of bytes, or k, m, g"),
@@ -106,6 +107,8 @@ static int understand(struct capture_opts *o, struct err *err)
 		CTL_SET(&o->request, ctl_capture, buffer, buffer << 10);
 	if (o->raw)
 		CTL_SET(&o->request, ctl_capture, raw, true);
+	if (o->drops)
+		CTL_SET(&o->request, ctl_capture, drops, true);
 	if (o->dir)
 		r = ctl_field_parse(&ctl_capture_schema, &o->request, "dir", o->dir, err);
 	if (!r && !o->write && (o->size || o->seconds || o->files))

@@ -13,14 +13,14 @@
 struct capture_opts {
 	/* As they were typed; NULL = not. */
 	const char *write, *count, *snaplen, *dir, *size, *seconds, *files, *buffer;
-	bool raw, with_macs, no_names;
+	bool raw, drops, with_macs, no_names;
 	/* What they mean. */
 	uint64_t max_frames; /* 0 = no limit */
 	struct capture_out_params out;
 	struct ctl_capture request; /* but for names and filter */
 };
 
-#define CAPTURE_OPTS_N 11
+#define CAPTURE_OPTS_N 12
 extern const struct opt capture_opts_table[CAPTURE_OPTS_N];
 
 /**

@@ -64,10 +64,10 @@ expect 'it said how many' grep -qx '0 frames lost' "$T/all.log"
 expect 'tcpdump reads as many' eval \
 	'[[ $(tcpdump -nr "$T/all.pcapng" 2>/dev/null | grep -c "ethertype Unknown (0x88b5)\|0x88b5") == 200 ]]'
 expect 'each interface says what it is' eval \
-	'frames interfaces "$T/all.pcapng" | grep -q "^a|af-packet port of bridge br0|-|9|[0-9]*|0$"'
+	'frames interfaces "$T/all.pcapng" | grep "^a|af-packet port of bridge br0|-|9|[0-9]*|0$" >/dev/null'
 expect 'the other, filtered, ends, too' ends some 0 TERM
 expect 'ten frames, cut, and the filter' eval \
-	'frames interfaces "$T/some.pcapng" | grep -qxF "b|veth port of bridge br0|vlan 10 and ether[16:2] = 0x88b5 and ether[18:4] >= 90|9|10|0"'
+	'frames interfaces "$T/some.pcapng" | grep -xF "b|veth port of bridge br0|vlan 10 and ether[16:2] = 0x88b5 and ether[18:4] >= 90|9|10|0" >/dev/null'
 expect 'of 20 bytes each' eval '(($(stat -c %s "$T/some.pcapng") < 2000))'
 
 # --- names ----------------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ within 20 json 'all(.[]; .state == "running" and .carrier)' vs -j port show
 send 0 20
 expect 'each frame once, where it came in' within 20 frames check "$T/any.pcapng" 20 a:in
 expect 'ports that came later are there' ends any 0 INT
-expect 'by name' eval 'frames interfaces "$T/any.pcapng" | grep -q "^c|"'
+expect 'by name' eval 'frames interfaces "$T/any.pcapng" | grep "^c|" >/dev/null'
 vs port del c
 fails_with 'what is no name' 1 "'nosuch' is no port, link or bridge" vs capture nosuch
 fails_with 'a wrong filter' 2 'syntax error' vs capture a 'tcp prot 179'
@@ -92,6 +92,15 @@ PING_WAIT=1 pings "$A" 10.9.0.2 || true
 PING_WAIT=1 pings "$A" 10.9.0.3 || true
 expect 'a line for each frame' ends lines 0
 expect 'such as this' grep -Eq '^[0-9:.]+ a In +ARP, Request who-has 10.9.0.2 tell 10.9.0.1, length' "$T/lines.out"
+
+# --- drops ----------------------------------------------------------------------------------------
+
+capture drops any -w "$T/drops.pcapng" --drops
+vs port set a enabled off
+send 0 10
+expect 'dropped frames, with the reason' within 20 frames dropped "$T/drops.pcapng" a 10 port-disabled
+expect 'end' ends drops 0 INT
+vs port set a enabled on
 
 # --- checksums ------------------------------------------------------------------------------------
 

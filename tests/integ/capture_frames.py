@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """usage: capture_frames.py send INTERFACE FIRST COUNT
        capture_frames.py check FILE COUNT [INTERFACE:in|out[:VLAN] ...]
+       capture_frames.py dropped FILE INTERFACE COUNT REASON
        capture_frames.py interfaces FILE
 
 Frames with numbers, whose content follows from them, sent at an interface; and captures of them, read by a
 reader of pcapng that has nothing in common with the one who wrote them. `check` wants each named interface
 to have frames 0..COUNT-1 in that direction, each once, in order and byte for byte, with that VLAN's tag where one is
-given, times that never go back, and statistics that fit. `interfaces` prints what is told of each: name,
+given, times that never go back, and statistics that fit. `dropped` wants them with that reason as a comment. `interfaces` prints what is told of each: name,
 description, filter, resolution, received, lost.
 """
 import socket
@@ -115,6 +116,16 @@ def check(path, count, specs):
         assert received == here + lost, f"{received} received, {here} here, {lost} lost"
 
 
+def dropped(path, name, count, reason):
+    capture = Capture(path)
+    told = [
+        (data, comment)
+        for interface, _, data, _, flags, comment in capture.frames
+        if capture.name(interface) == name and flags == 1 and data[12:14] == struct.pack(">H", TYPE)
+    ]
+    assert told == [(frame(n), b"dropped: " + reason.encode()) for n in range(count)], f"{len(told)} dropped"
+
+
 def interfaces(path):
     capture = Capture(path)
     for number, told in enumerate(capture.interfaces):
@@ -126,6 +137,8 @@ def main():
     verb, args = sys.argv[1], sys.argv[2:]
     if verb == "send":
         send(args[0], int(args[1]), int(args[2]))
+    elif verb == "dropped":
+        dropped(args[0], args[1], int(args[2]), args[3])
     elif verb == "check":
         check(args[0], int(args[1]), args[2:])
     else:

@@ -51,7 +51,9 @@ static uint16_t takes_by(const struct capture_run *run, const char *name,
 		return by_dir[run->has_dir ? run->dir : CTL_CAPTURE_BOTH];
 	if (!strcmp(name, ANY) || (port->link && !strcmp(name, port->link->conf.name)) ||
 		(port->bridge && !strcmp(name, port->bridge->conf.name)))
-		return by_dir[run->has_dir ? run->dir : CTL_CAPTURE_IN];
+		return by_dir[run->has_dir       ? run->dir
+			      : run->takes_drops ? CTL_CAPTURE_BOTH
+						 : CTL_CAPTURE_IN];
 	return 0;
 }
 
@@ -117,6 +119,7 @@ int capture_ctl_start(struct capture_ctl *captures, void *feature, const struct 
 		.size = CTL_HAS(req, ctl_capture, buffer) ? req->buffer : CTL_CAPTURE_BUFFER,
 		.snaplen = CTL_HAS(req, ctl_capture, snaplen) ? req->snaplen : CTL_CAPTURE_SNAPLEN,
 		.is_raw = req->raw,
+		.takes_drops = req->drops,
 	};
 	struct capture_run *run;
 	int r = check_names(model, req->names, err);
@@ -130,6 +133,7 @@ int capture_ctl_start(struct capture_ctl *captures, void *feature, const struct 
 	*run = (struct capture_run){.call = call,
 		.capture = *ret_capture,
 		.has_dir = CTL_HAS(req, ctl_capture, dir),
+		.takes_drops = req->drops,
 		.dir = req->dir};
 	ctl_copy_str(run->names, sizeof(run->names), req->names);
 	return 0;

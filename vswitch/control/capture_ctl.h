@@ -23,7 +23,7 @@ struct capture_run {
 	struct ctl_call *call;
 	struct capture *capture;
 	char names[sizeof(((struct ctl_capture *)0)->names)];
-	bool has_dir;
+	bool has_dir, takes_drops;
 	uint32_t dir; /* enum ctl_capture_dir */
 };
 

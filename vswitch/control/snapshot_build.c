@@ -249,7 +249,7 @@ const struct dp_snapshot *snapshot_build(struct snapshot *snapshot,
 	/* Below the highest id that this block ever held, to leave untouched pages untouched. */
 	memset(s->ports, 0,
 		sizeof(s->ports[0]) * (n_ports > s->dp.n_ports ? n_ports : s->dp.n_ports));
-	s->dp = (struct dp_snapshot){.ports = s->ports, .n_ports = n_ports};
+	s->dp = (struct dp_snapshot){.ports = s->ports, .n_ports = n_ports, .drops = input->drops};
 	s->n_holds = 0;
 	for (uint16_t id = 0; id < n_ports; id++) {
 		if (!model->ports[id])

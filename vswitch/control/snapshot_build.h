@@ -33,6 +33,7 @@ struct snapshot_input {
 	const struct port_queues *queues[MODEL_MAX_PORTS]; /* by port id; NULL: nothing runs */
 	struct fdb *fdbs[MODEL_MAX_BRIDGES];               /* by bridge id */
 	const struct feature_states *features;             /* NULL: none has anything to do */
+	const struct drop_watch *drops;                    /* NULL: nobody watches */
 	const uint16_t *ring_workers;                      /* of each of `queues`, in their order */
 	uint16_t n_workers;
 };

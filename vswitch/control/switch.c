@@ -43,6 +43,7 @@ static void publish(struct vswitch *sw)
 	}
 	memcpy(input.fdbs, sw->fdbs.tables, sizeof(input.fdbs));
 	capture_ctl_update(&sw->captures, &sw->model);
+	input.drops = capture_watch(sw->features.of[FEATURE_CAPTURE]);
 	worker_ctl_publish(sw->workers, &input);
 	features_published(&sw->features);
 }

@@ -513,6 +513,8 @@ static inline unsigned receive_some(struct fwd *fwd, struct queue *q, unsigned m
 	unsigned n;
 
 	fwd->burst.frames = fwd->frames;
+	if (__builtin_expect(fwd->watch != NULL, 0))
+		max = 1;
 	n = *ret_keep = queue_rx(q, &fwd->burst, max, fwd->segs, FWD_MAX_SEGS);
 	if (__builtin_expect(n && burst_may_be_long(&fwd->burst), 0) && queue_can_requeue(q))
 		*ret_keep = bounded(fwd, n);
@@ -695,6 +697,52 @@ static __attribute__((noinline)) void forward_crossings(struct fwd *fwd, struct 
 	crossings->hops = 0;
 }
 
+/* ---- Dropped frames -------------------------------------------------------------------------- */
+
+/* The frame of this burst was dropped where a count has grown. */
+static void report_drops(struct fwd *fwd, const struct dp_snapshot *snapshot, uint16_t port_id)
+{
+	struct dp_counters *counters = &fwd->counters[port_id];
+	uint64_t *seen = fwd->drops_seen[port_id];
+
+	for (unsigned reason = 0; reason < DROP_N_REASONS; reason++) {
+		struct stage_ctx ctx;
+
+		if (__builtin_expect(counters->drops[reason] == seen[reason], 1))
+			continue;
+		seen[reason] = counters->drops[reason];
+		ctx = (struct stage_ctx){.port = &snapshot->ports[port_id],
+			.counters = counters,
+			.frames = fwd->frames,
+			.flush = &fwd->flush,
+			.now_tsc = rte_rdtsc(),
+			.is_egress = drop_infos[reason].direction[0] == 't',
+			.is_shared = snapshot->n_workers > 1};
+		snapshot->drops->dropped(&ctx, snapshot->drops->conf, reason);
+	}
+}
+
+static __attribute__((noinline)) void watch_drops(struct fwd *fwd,
+	const struct dp_snapshot *snapshot)
+{
+	const struct drop_watch *watch = snapshot->drops;
+
+	for (unsigned i = 0; i < watch->n_ports; i++)
+		report_drops(fwd, snapshot, watch->ports[i]);
+}
+
+/* What was counted before is nobody's business. */
+static __attribute__((noinline)) void begin_watch(struct fwd *fwd,
+	const struct dp_snapshot *snapshot)
+{
+	const struct drop_watch *watch = snapshot->drops;
+
+	fwd->watch = watch;
+	for (unsigned i = 0; watch && i < watch->n_ports; i++)
+		memcpy(fwd->drops_seen[watch->ports[i]], fwd->counters[watch->ports[i]].drops,
+			sizeof(fwd->drops_seen[0]));
+}
+
 unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const struct dp_rx *rx)
 {
 	struct pass pass __attribute__((uninitialized));
@@ -705,6 +753,8 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	/* A burst lists every port once, what holds its frames, what gets copies, the sender. */
 	if (!flush_has_room(&fwd->flush, 2 * DP_MAX_PORTS + FLUSH_MAX_SHARED + 2))
 		fwd_flush(fwd, snapshot);
+	if (__builtin_expect(snapshot->drops != fwd->watch, 0))
+		begin_watch(fwd, snapshot);
 	n = receive(fwd, rx, snapshot->n_workers > 1);
 	STEP(rx_descs, steps_taken.descriptors);
 	if (!n)
@@ -729,6 +779,8 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 		n = requeue(fwd, rx, &waiting, n, snapshot->n_workers > 1);
 	if (__builtin_expect(fwd->crossings.n, 0))
 		forward_crossings(fwd, &pass, rx->pair);
+	if (__builtin_expect(fwd->watch != NULL, 0))
+		watch_drops(fwd, snapshot);
 	/* Receivers first: the sender may reuse its buffers from here on. */
 	queue_rx_done(q, fwd->frames, n);
 	flush_add(&fwd->flush, q);

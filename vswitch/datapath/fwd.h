@@ -80,6 +80,9 @@ struct fwd {
 	struct learn learn;
 	struct deliver deliver;
 	struct dp_counters *counters; /* [DP_MAX_PORTS], borrowed */
+	/* Drops as they were last looked at, while somebody watches. */
+	const struct drop_watch *watch;
+	uint64_t drops_seen[DP_MAX_PORTS][DROP_N_REASONS];
 };
 
 /** Zeroed memory; both are borrowed. No source is reported twice within the interval, no frame

@@ -76,6 +76,7 @@ struct dp_snapshot {
 	const struct dp_port *ports; /* by id; flags == 0 && bridge == NULL where there is none */
 	uint16_t n_ports;            /* ids in use are below this */
 	uint16_t n_workers;
+	const struct drop_watch *drops; /* NULL: nobody */
 	struct {
 		const struct dp_rx *rx; /* rx[n_rx]: the queues of this worker */
 		uint16_t n_rx;

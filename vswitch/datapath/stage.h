@@ -55,6 +55,19 @@ struct stage {
 	const void *conf;
 };
 
+/**
+ * Who wants to see every frame that is dropped at some ports, wherever that is: by stages, by
+ * rules, for want of a buffer. While it is there workers take frames one at a time, for then a
+ * count that has grown says which frame was dropped; so nothing is to be done where frames are.
+ */
+struct drop_watch {
+	/** The one frame of ctx was dropped at ctx->port. */
+	void (*dropped)(struct stage_ctx *ctx, const void *conf, enum drop_reason reason);
+	const void *conf;
+	unsigned n_ports;
+	uint16_t ports[]; /* ids */
+};
+
 /** A stage stops the frames of mask for a reason of its own. */
 static inline void stage_drop(struct stage_ctx *ctx, enum drop_reason reason, uint64_t mask)
 {

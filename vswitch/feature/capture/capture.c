@@ -32,6 +32,10 @@ struct captures {
 	struct capture_set sets[2];
 	unsigned published;
 	bool has_changed;
+	/* The same of what drops are watched by. */
+	struct drop_watch *watches[2];
+	unsigned watch_published;
+	bool has_watch;
 };
 
 static struct running *of_capture(const struct capture *capture)
@@ -149,6 +153,7 @@ int capture_start(void *state, const struct capture_params *params, struct captu
 		return err_set(err, -ENOMEM, "capture: out of memory");
 	running->capture.snaplen = params->snaplen;
 	running->capture.is_raw = params->is_raw;
+	running->capture.takes_drops = params->takes_drops;
 	r = params->filter ? filter_create(params->filter, &running->filter, err) : 0;
 	running->capture.filter = running->filter;
 	if (r == 0)
@@ -213,10 +218,56 @@ const char *capture_covers(const struct capture *capture, uint16_t port_id)
 
 /* ---- The feature ----------------------------------------------------------------------------- */
 
+static struct drop_watch *create_watch(void)
+{
+	return calloc(1, sizeof(struct drop_watch) + DP_MAX_PORTS * sizeof(uint16_t));
+}
+
 static void *create(struct hold_budget *budget)
 {
+	struct captures *all = calloc(1, sizeof(*all));
+
 	(void)budget; /* it holds nothing */
-	return calloc(1, sizeof(struct captures));
+	if (!all)
+		return NULL;
+	all->watches[0] = create_watch();
+	all->watches[1] = create_watch();
+	if (all->watches[0] && all->watches[1])
+		return all;
+	free(all->watches[0]);
+	free(all->watches[1]);
+	free(all);
+	return NULL;
+}
+
+static const struct capture_set *next_set(const struct captures *all)
+{
+	return &all->sets[all->has_changed ? !all->published : all->published];
+}
+
+static bool is_watched(const struct capture_set *set, uint16_t port_id)
+{
+	for (unsigned i = 0; i < set->n; i++) {
+		if (set->captures[i]->takes_drops && set->captures[i]->points[port_id])
+			return true;
+	}
+	return false;
+}
+
+const struct drop_watch *capture_watch(void *state)
+{
+	struct captures *all = state;
+	struct drop_watch *watch = all->watches[!all->watch_published];
+
+	all->has_watch = true;
+	watch->dropped = capture_dropped;
+	watch->conf = next_set(all);
+	watch->n_ports = 0;
+	for (uint16_t id = 0; id < DP_MAX_PORTS; id++) {
+		if (is_watched(next_set(all), id))
+			watch->ports[watch->n_ports++] = id;
+	}
+	return watch->n_ports ? watch : NULL;
 }
 
 static void published(void *state)
@@ -227,6 +278,9 @@ static void published(void *state)
 	if (all->has_changed)
 		all->published = !all->published;
 	all->has_changed = false;
+	if (all->has_watch)
+		all->watch_published = !all->watch_published;
+	all->has_watch = false;
 	while ((running = all->gone)) {
 		all->gone = running->next;
 		destroy_running(running);
@@ -240,19 +294,20 @@ static void destroy(void *state)
 	while (all->n)
 		capture_stop(all, &all->running[0]->capture);
 	published(all);
+	free(all->watches[0]);
+	free(all->watches[1]);
 	free(all);
 }
 
 static bool part(const void *state, uint16_t port_id, bool is_egress, struct feature_part *ret)
 {
 	const struct captures *all = state;
-	const struct capture_set *set =
-		&all->sets[all->has_changed ? !all->published : all->published];
+	const struct capture_set *set = next_set(all);
 
 	for (unsigned i = 0; i < set->n; i++) {
 		uint16_t takes = is_egress ? CAPTURE_TAKES_OUT : CAPTURE_TAKES_IN;
 
-		if (!(set->captures[i]->points[port_id] & takes))
+		if (set->captures[i]->takes_drops || !(set->captures[i]->points[port_id] & takes))
 			continue;
 		*ret = (struct feature_part){.stage = {capture_stage_run, set}};
 		return true;

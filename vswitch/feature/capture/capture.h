@@ -26,6 +26,7 @@ struct capture_params {
 	uint64_t size;      /* of the ring, at least */
 	uint32_t snaplen;   /* bytes of a frame that are kept */
 	bool is_raw;        /* checksums stay as they are */
+	bool takes_drops;   /* frames that are dropped at ports, and no others */
 };
 
 /** What the reader needs; borrowed. */
@@ -48,6 +49,8 @@ struct capture_handle capture_handle(const struct capture *capture);
 int capture_cover(struct capture *capture, uint16_t port_id, uint16_t takes, const char *name,
 	const char *description);
 void capture_uncover(struct capture *capture, uint16_t port_id);
+/** For the next snapshot, and no other: who watches what is dropped. NULL: nobody. */
+const struct drop_watch *capture_watch(void *state);
 /** Name under which a port is covered; NULL: it is not. */
 const char *capture_covers(const struct capture *capture, uint16_t port_id);
 

@@ -192,7 +192,8 @@ uint64_t capture_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mas
 			.flags = ctx->is_egress ? CAPTURE_OUT : 0};
 		uint64_t tail;
 
-		if (!(point & (ctx->is_egress ? CAPTURE_TAKES_OUT : CAPTURE_TAKES_IN)))
+		if (capture->takes_drops ||
+			!(point & (ctx->is_egress ? CAPTURE_TAKES_OUT : CAPTURE_TAKES_IN)))
 			continue;
 		if (ctx->is_shared)
 			spin_acquire(&capture->queue.tx_lock);
@@ -206,6 +207,58 @@ uint64_t capture_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mas
 			spin_release(&capture->queue.tx_lock);
 	}
 	return mask;
+}
+
+/* A dropped frame, with its capture's lock held. */
+static void take_dropped(struct capture *capture, struct capture_record *record,
+	const struct stage_ctx *ctx)
+{
+	const struct frame *frame = ctx->frames;
+	bool is_tagged = ctx->is_egress && tag_is_tagged(ctx->port, frame->vid);
+	struct wire wire;
+
+	begin(&wire, capture, frame, is_tagged);
+	if (!ctx->is_egress) {
+		wire.head = frame->header;
+		wire.head_len = frame->header_len;
+		wire.len = wire.head_len + frame->tail_len;
+	}
+	if (capture->filter && !passes(capture, &wire))
+		return;
+	/* On the way in it is not known yet that it is what its sender says. */
+	if (ctx->is_egress && frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && !capture->is_raw)
+		finish(capture, &wire, is_tagged);
+	capture->counts[record->point].received++;
+	write_record(capture, record, &wire);
+}
+
+void capture_dropped(struct stage_ctx *ctx, const void *conf, enum drop_reason reason)
+{
+	const struct capture_set *set = conf;
+
+	/* What is none at all is counted, and no more. */
+	if (ctx->frames->len > FRAME_MAX_LEN)
+		return;
+	for (unsigned i = 0; i < set->n; i++) {
+		struct capture *capture = set->captures[i];
+		uint16_t point =
+			atomic_load_explicit(&capture->points[ctx->port->id], memory_order_relaxed);
+		struct capture_record record = {.tsc = ctx->now_tsc,
+			.point = point & CAPTURE_POINT,
+			.flags = CAPTURE_DROPPED | (ctx->is_egress ? CAPTURE_OUT : 0),
+			.reason = (uint8_t)reason};
+
+		if (!capture->takes_drops ||
+			!(point & (ctx->is_egress ? CAPTURE_TAKES_OUT : CAPTURE_TAKES_IN)))
+			continue;
+		if (ctx->is_shared)
+			spin_acquire(&capture->queue.tx_lock);
+		take_dropped(capture, &record, ctx);
+		show_counts(capture, record.point);
+		flush_add(ctx->flush, &capture->queue);
+		if (ctx->is_shared)
+			spin_release(&capture->queue.tx_lock);
+	}
 }
 
 /* ---- As a queue ------------------------------------------------------------------------------ */

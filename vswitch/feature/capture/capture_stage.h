@@ -43,6 +43,7 @@ struct capture {
 	const struct filter *filter; /* NULL: every frame passes */
 	uint32_t snaplen;
 	bool is_raw;
+	bool takes_drops; /* those frames, and no others */
 	/* Of control, by port. */
 	_Atomic uint16_t points[DP_MAX_PORTS];
 	/* Of workers. */
@@ -66,5 +67,8 @@ extern const struct queue_ops capture_ops;
 
 /** conf: a struct capture_set. */
 uint64_t capture_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mask);
+/** For struct drop_watch. A frame that a port sent is captured as it came, any other as it was to
+ *  leave. */
+void capture_dropped(struct stage_ctx *ctx, const void *conf, enum drop_reason reason);
 
 #endif

@@ -43,6 +43,7 @@ static void publish(struct bed *bed)
 				is_there ? stages : NULL;
 		}
 	}
+	bed->rig->snapshot.drops = capture_watch(bed->state);
 	capture_feature.published(bed->state);
 }
 
@@ -460,6 +461,51 @@ static void ports_come_and_go(void **state)
 	done(&bed);
 }
 
+/* Wherever it is dropped: by a rule, by a port that is down, for want of a buffer. */
+static void dropped_frames_are_captured_with_their_reason(void **state)
+{
+	struct capture_params params = everything;
+	struct capture_record record;
+	const uint8_t *bytes;
+	struct bed bed;
+	size_t len;
+	unsigned n = 0;
+
+	params.takes_drops = true;
+	begin(&bed, 2, &params);
+	assert_null(bed.rig->ports[1].ingress);
+	rig_access(bed.rig, 0, 10);
+	rig_access(bed.rig, 1, 10);
+	/* In: tagged, to an access port, between two that pass. */
+	for (unsigned i = 0; i < 3; i++) {
+		len = rig_frame(sent, 0xff, 2, i == 1 ? 0x000a : -1, 0x88b5, 300);
+		rig_send(bed.rig, 1, sent, len);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(rig_run(bed.rig, 1), 1);
+	assert_int_equal(capture_reader_next(&bed.reader, &record, &bytes), 1);
+	assert_int_equal(record.flags, CAPTURE_DROPPED);
+	assert_int_equal(record.reason, DROP_RX_TAGGED);
+	(void)rig_frame(sent, 0xff, 2, 0x000a, 0x88b5, 300);
+	assert_int_equal(record.n_bytes, 318);
+	assert_memory_equal(bytes, sent, 318);
+	expect_no_frame(&bed);
+	/* Out: the receiver reads nothing. */
+	while (!rig_drops(bed.rig, 1, DROP_TX_RING_FULL)) {
+		rig_send(bed.rig, 0, sent, rig_frame(sent, 0xff, 1, -1, 0x88b5, 60));
+		n += rig_run(bed.rig, 0);
+	}
+	assert_true(n > 1);
+	assert_int_equal(capture_reader_next(&bed.reader, &record, &bytes), 1);
+	assert_int_equal(record.flags, CAPTURE_DROPPED | CAPTURE_OUT);
+	assert_int_equal(record.reason, DROP_TX_RING_FULL);
+	assert_memory_equal(bytes, sent, 74);
+	assert_string_equal(bed.reader.ring->reasons[record.reason], "ring-full");
+	expect_no_frame(&bed);
+	bed.rig->snapshot.drops = NULL;
+	done(&bed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +520,7 @@ int main(void)
 		cmocka_unit_test(a_sleeping_reader_is_woken_up_once),
 		cmocka_unit_test(captures_at_one_port_do_not_disturb_each_other),
 		cmocka_unit_test(ports_come_and_go),
+		cmocka_unit_test(dropped_frames_are_captured_with_their_reason),
 	};
 
 	return cmocka_run_group_tests_name("capture", tests, NULL, NULL);
