@@ -621,8 +621,12 @@ int main(int argc, char **argv)
 		.steps = 256,
 		.rounds = 200,
 		.want_instructions = true};
-	static const enum traffic_pattern patterns[] = {
-		TRAFFIC_PAIRS, TRAFFIC_PAIRS, TRAFFIC_PAIRS, TRAFFIC_MESH, TRAFFIC_FLOOD};
+	static const enum traffic_pattern patterns[] = {[BRIDGE] = TRAFFIC_PAIRS,
+		[LINK] = TRAFFIC_PAIRS,
+		[DELAY] = TRAFFIC_PAIRS,
+		[CAPTURE] = TRAFFIC_PAIRS,
+		[MESH16] = TRAFFIC_MESH,
+		[FLOOD16] = TRAFFIC_FLOOD};
 
 	parse(argc, argv, &options);
 	options.traffic.pattern = patterns[options.topology];
