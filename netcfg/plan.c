@@ -290,15 +290,20 @@ static void plan_port(struct planner *p, const struct ctl_port *port)
 
 /* Links */
 
+static bool same_ends(const struct ctl_link *a, const struct ctl_link *b)
+{
+	return !strcmp(a->a, b->a) && !strcmp(a->b, b->b);
+}
+
 static void plan_links_down(struct planner *p)
 {
 	for (unsigned i = 0; i < p->actual->n_links; i++) {
 		const struct ctl_link *link = &p->actual->links[i],
-				      *new = state_find_link(p->wanted, link->name);
+				      *wanted = state_find_link(p->wanted, link->name);
 		struct plan_op *op;
 
-		if (new && !strcmp(new->a, link->a) && !strcmp(new->b, link->b) &&
-			!is_replaced(p, link->a) && !is_replaced(p, link->b))
+		if (wanted && same_ends(wanted, link) && !is_replaced(p, link->a) &&
+			!is_replaced(p, link->b))
 			continue;
 		op = add(p, PLAN_LINK_DEL, PLAN_CARRIER, link->name, "link");
 		if (op)
@@ -332,8 +337,7 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 	struct plan_op *op = NULL;
 	char text[sizeof(op->text)];
 
-	if (!old || strcmp(old->a, link->a) || strcmp(old->b, link->b) || is_replaced(p, link->a) ||
-		is_replaced(p, link->b)) {
+	if (!old || !same_ends(old, link) || is_replaced(p, link->a) || is_replaced(p, link->b)) {
 		describe_link(NULL, link, text, sizeof(text));
 		op = add(p, PLAN_LINK_ADD, PLAN_LIVE, link->name, "%s", text);
 	} else if (!state_same_link(old, link)) {
@@ -348,13 +352,13 @@ static void plan_link(struct planner *p, const struct ctl_link *link)
 /* Is there already the link that makes this port, LINK:BRIDGE? */
 static bool has_link(const struct planner *p, const struct ctl_port *port)
 {
-	const struct ctl_link *old, *new;
+	const struct ctl_link *old, *wanted;
 	char name[sizeof(port->name)];
 
 	(void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(port->name, ":"), port->name);
 	old = state_find_link(p->actual, name);
-	new = state_find_link(p->wanted, name);
-	return old && new && !strcmp(old->a, new->a) && !strcmp(old->b, new->b);
+	wanted = state_find_link(p->wanted, name);
+	return old && wanted && same_ends(old, wanted);
 }
 
 /* A port that its link makes: what is to be set of it. */

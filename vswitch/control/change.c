@@ -126,21 +126,19 @@ static void abort_port(struct port_change *change)
 		free(change->blocks[i].block);
 }
 
-static const enum feature_id count_features[2] = {FEATURE_COUNT_IN, FEATURE_COUNT_OUT};
-
 static int prepare_count(struct vswitch *sw, uint16_t id, enum ctl_count_mode mode, struct err *err)
 {
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < 2; i++)
-		r = count_prepare(sw->features.of[count_features[i]], id, i, mode, err);
+		r = count_prepare(sw->features.of[FEATURE_COUNT], id, i, mode, err);
 	return r;
 }
 
 static void commit_count(struct vswitch *sw, uint16_t id, enum ctl_count_mode mode)
 {
 	for (unsigned i = 0; i < 2; i++)
-		count_commit(sw->features.of[count_features[i]], id, i, mode);
+		count_commit(sw->features.of[FEATURE_COUNT], id, i, mode);
 }
 
 static void commit_port(struct vswitch *sw, struct port_change *change)

@@ -56,7 +56,7 @@ void rows_port(const struct vswitch *sw, const struct model_port *port, struct c
 bool rows_port_size(const struct vswitch *sw, const struct model_port *port, unsigned part,
 	struct ctl_port_size *row)
 {
-	const void *count = sw->features.of[part % 2 ? FEATURE_COUNT_OUT : FEATURE_COUNT_IN];
+	const void *count = sw->features.of[FEATURE_COUNT];
 	uint64_t frames;
 
 	if (part >= 2 * COUNT_N_SIZES ||
@@ -90,10 +90,9 @@ bool rows_port_rx_queue(const struct vswitch *sw, const struct model_port *port,
 bool rows_port_vlan(const struct vswitch *sw, const struct model_port *port, unsigned *vid,
 	struct ctl_port_vlan *row)
 {
-	const void *in = sw->features.of[FEATURE_COUNT_IN];
-	const void *out = sw->features.of[FEATURE_COUNT_OUT];
-	unsigned next_in = count_next_vlan(in, port->id, false, *vid);
-	unsigned next_out = count_next_vlan(out, port->id, true, *vid);
+	const void *count = sw->features.of[FEATURE_COUNT];
+	unsigned next_in = count_next_vlan(count, port->id, false, *vid);
+	unsigned next_out = count_next_vlan(count, port->id, true, *vid);
 	unsigned next = next_in < next_out ? next_in : next_out;
 	uint64_t frames, bytes;
 
@@ -103,10 +102,10 @@ bool rows_port_vlan(const struct vswitch *sw, const struct model_port *port, uns
 	*row = (struct ctl_port_vlan){0};
 	CTL_SET_STR(row, ctl_port_vlan, name, port->conf.name);
 	CTL_SET(row, ctl_port_vlan, vlan, (uint16_t)next);
-	count_of_vlan(in, port->id, false, next, &frames, &bytes);
+	count_of_vlan(count, port->id, false, next, &frames, &bytes);
 	CTL_SET(row, ctl_port_vlan, rx_frames, frames);
 	CTL_SET(row, ctl_port_vlan, rx_bytes, bytes);
-	count_of_vlan(out, port->id, true, next, &frames, &bytes);
+	count_of_vlan(count, port->id, true, next, &frames, &bytes);
 	CTL_SET(row, ctl_port_vlan, tx_frames, frames);
 	CTL_SET(row, ctl_port_vlan, tx_bytes, bytes);
 	return true;

@@ -12,8 +12,7 @@
 
 const struct feature *const features[N_FEATURES] = {
 	[FEATURE_CAPTURE] = &capture_feature,
-	[FEATURE_COUNT_IN] = &count_feature,
-	[FEATURE_COUNT_OUT] = &count_feature,
+	[FEATURE_COUNT] = &count_feature,
 	[FEATURE_PORT_IMPAIR] = &impair_feature,
 	[FEATURE_LINK_IMPAIR] = &impair_feature,
 	[FEATURE_SHAPER] = &shaper_feature,

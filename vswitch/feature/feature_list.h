@@ -12,8 +12,7 @@
 
 enum feature_id {
 	FEATURE_CAPTURE,
-	FEATURE_COUNT_IN,    /* what a port sends */
-	FEATURE_COUNT_OUT,   /* what a port gets */
+	FEATURE_COUNT,
 	FEATURE_PORT_IMPAIR, /* of a port's own */
 	FEATURE_LINK_IMPAIR, /* of a link's directions */
 	FEATURE_SHAPER,

@@ -155,26 +155,9 @@ static void published(void *state)
 	}
 }
 
-static bool tick(void *state)
-{
-	return false;
-}
-
-static uint64_t discarded(const void *state, uint16_t port_id, bool is_egress)
-{
-	return 0;
-}
-
-static void forget(void *state, uint16_t port_id)
-{
-}
-
 const struct feature count_feature = {
 	.create = create,
 	.destroy = destroy,
 	.part = part,
 	.published = published,
-	.tick = tick,
-	.discarded = discarded,
-	.forget = forget,
 };

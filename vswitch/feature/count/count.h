@@ -2,8 +2,7 @@
  * count: counters of ports by size and VLAN, where a port's `count` asks for them.
  *
  * Data model. A port that counts has a stage (count_stage.h) and the counters that it writes in
- * each direction; the first stage of those on the way in, and the last of those on the way out, for
- * which the feature is in the list twice (feature_list.h), each with one direction. Counters begin
+ * each direction, next to the wire but for captures (feature_list.h). Counters begin
  * at zero when counting is turned on; that they are by size, by VLAN or both can change meanwhile.
  *
  * Threads: the control thread. Life cycle: feature.h. Limits: COUNT_N_VLANS counters a direction.

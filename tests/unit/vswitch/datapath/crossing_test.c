@@ -153,8 +153,6 @@ static void each_bridge_gets_the_frame_as_it_left(void **state)
 	rig_access(net.rig, 4, 20); /* VLAN 10 goes on as 20 */
 	rig_trunk(net.rig, 5, all, 0, false);
 	rig_trunk(net.rig, 6, all, 0, false);
-	net.rig->ports[1].flags |= net.rig->ports[2].flags |= DP_PORT_PATCH;
-	net.rig->ports[3].flags |= net.rig->ports[4].flags |= DP_PORT_PATCH;
 	for (size_t payload = 46; payload < 1500; payload += 97) {
 		len = rig_frame(sent, 0xff, 1, -1, 0x88b5, payload);
 		rig_send(net.rig, 0, sent, len);
@@ -210,6 +208,19 @@ static void a_thick_circle_ends(void **state)
 	end(&net);
 }
 
+/* Ports 0 and 4 in VLAN 10, whose frames cross with a tag. */
+static void begin_tagged(struct net *net)
+{
+	static const uint16_t all[] = {10, 0};
+
+	begin(net, 6, two_bridges, 0, RIG_FEATURES);
+	rig_patch(net->rig, 2, 3);
+	rig_trunk(net->rig, 2, all, 0, false);
+	rig_trunk(net->rig, 3, all, 0, false);
+	rig_access(net->rig, 0, 10);
+	rig_access(net->rig, 4, 10);
+}
+
 static uint64_t note(struct stage_ctx *ctx, const void *conf, uint64_t mask)
 {
 	uint64_t *tagged = (uint64_t *)(uintptr_t)conf;
@@ -221,21 +232,13 @@ static uint64_t note(struct stage_ctx *ctx, const void *conf, uint64_t mask)
 /* Stages stand in the way at both ends. What is held there keeps its tag. */
 static void stages_of_both_ends_see_the_tag(void **state)
 {
-	static const uint16_t all[] = {10, 0};
 	struct net net;
 	uint64_t out = 0, in = 0;
 	const struct stage egress[] = {{note, &out}, {NULL, NULL}};
 	const struct stage ingress[] = {{note, &in}, {NULL, NULL}};
 	size_t len;
 
-	begin(&net, 6, two_bridges, 0, RIG_FEATURES);
-	rig_patch(net.rig, 2, 3);
-	for (unsigned port = 2; port < 4; port++) {
-		rig_trunk(net.rig, port, all, 0, false);
-		net.rig->ports[port].flags |= DP_PORT_PATCH;
-	}
-	rig_access(net.rig, 0, 10);
-	rig_access(net.rig, 4, 10);
+	begin_tagged(&net);
 	net.rig->ports[2].egress = egress;
 	net.rig->ports[3].ingress = ingress;
 	len = rig_frame(sent, 9, 1, -1, 0x88b5, 60);
@@ -264,20 +267,12 @@ static uint64_t hold_all(struct stage_ctx *ctx, const void *conf, uint64_t mask)
 
 static void what_is_held_on_its_way_in_keeps_its_tag(void **state)
 {
-	static const uint16_t all[] = {10, 0};
 	struct net net;
 	const struct stage ingress[] = {{hold_all, NULL}, {NULL, NULL}};
 	struct dp_rx rx = {.resume = &ingress[1], .port_id = 3, .pair = DP_MAX_QUEUES};
 	size_t len;
 
-	begin(&net, 6, two_bridges, 0, RIG_FEATURES);
-	rig_patch(net.rig, 2, 3);
-	for (unsigned port = 2; port < 4; port++) {
-		rig_trunk(net.rig, port, all, 0, false);
-		net.rig->ports[port].flags |= DP_PORT_PATCH;
-	}
-	rig_access(net.rig, 0, 10);
-	rig_access(net.rig, 4, 10);
+	begin_tagged(&net);
 	net.rig->ports[3].ingress = ingress;
 	assert_int_equal(hold_create(HOLD_MIN_SIZE, &held_in), 0);
 	rx.queue = &held_in->out;
@@ -304,7 +299,6 @@ static void random_role(struct rig *a, struct rig *b, unsigned port)
 
 	for (unsigned i = 0; i < 2; i++) {
 		struct rig *rig = i ? b : a;
-		uint16_t patch = rig->ports[port].flags & DP_PORT_PATCH;
 
 		if (role == 0)
 			continue; /* all VLANs */
@@ -312,7 +306,6 @@ static void random_role(struct rig *a, struct rig *b, unsigned port)
 			rig_access(rig, port, vid);
 		else
 			rig_trunk(rig, port, trunk, native, native && native_tagged);
-		rig->ports[port].flags |= patch;
 	}
 }
 

@@ -164,11 +164,17 @@ static void set_vlans(struct rig *rig, unsigned port, const uint16_t *vids)
 		set->words[*vids >> 6] |= UINT64_C(1) << (*vids & 63);
 }
 
+/* A role has flags of its own; a patch port remains one. */
+static void set_flags(struct dp_port *port, uint16_t flags)
+{
+	port->flags = (uint16_t)((port->flags & DP_PORT_PATCH) | flags);
+}
+
 void rig_access(struct rig *rig, unsigned port, uint16_t vid)
 {
 	set_vlans(rig, port, (const uint16_t[]){vid, 0});
 	rig->ports[port].pvid = vid;
-	rig->ports[port].flags = DP_PORT_ENABLED | DP_PORT_UNTAGGED;
+	set_flags(&rig->ports[port], DP_PORT_ENABLED | DP_PORT_UNTAGGED);
 }
 
 void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
@@ -177,7 +183,7 @@ void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t na
 	set_vlans(rig, port, vids);
 	rig->port[port].vlans.words[native >> 6] |= native ? UINT64_C(1) << (native & 63) : 0;
 	rig->ports[port].pvid = native;
-	rig->ports[port].flags = DP_PORT_ENABLED | DP_PORT_TAGGED;
+	set_flags(&rig->ports[port], DP_PORT_ENABLED | DP_PORT_TAGGED);
 	if (native)
 		rig->ports[port].flags |= DP_PORT_UNTAGGED;
 	if (native_tagged)

@@ -60,7 +60,7 @@ void rig_access(struct rig *rig, unsigned port, uint16_t vid);
 void rig_trunk(struct rig *rig, unsigned port, const uint16_t *vids, uint16_t native,
 	bool native_tagged);
 void rig_link(struct rig *rig, unsigned a, unsigned b);
-/** They are patch ports that join their bridges. A role takes their flag away. */
+/** They are patch ports that join their bridges, whatever their roles. */
 void rig_patch(struct rig *rig, unsigned a, unsigned b);
 
 /** Queue a frame at a port's driver. */
