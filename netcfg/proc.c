@@ -21,8 +21,21 @@ void proc_sleep_ms(unsigned ms)
 	nanosleep(&ts, NULL);
 }
 
-/* The fields of /proc/PID/stat from the third one on: the command name in the second may hold
- * anything, so count from its ')'. NULL: there is no such process; a zombie is gone. */
+/* The field `idx`, from the third one on, of one's text that begins there. */
+static unsigned long long stat_field(const char *at, int idx)
+{
+	for (int field = 3; at && field < idx; field++) {
+		at = strchr(at, ' ');
+		at = at ? at + 1 : NULL;
+	}
+	return at ? strtoull(at, NULL, 10) : 0;
+}
+
+/*
+ * The fields of /proc/PID/stat from the third one on: the command name in the second may hold
+ * anything, so count from its ')'. NULL: there is no such process. A zombie is gone, unless it has
+ * threads (field 20): its first thread has ended then, while others still hold its files and locks.
+ */
 static const char *read_stat(pid_t pid, char *text, size_t size)
 {
 	char path[48], *at;
@@ -39,18 +52,17 @@ static const char *read_stat(pid_t pid, char *text, size_t size)
 		return NULL;
 	text[len] = '\0';
 	at = strrchr(text, ')');
-	return at && at[1] == ' ' && at[2] != 'Z' ? at + 2 : NULL;
+	if (!at || at[1] != ' ')
+		return NULL;
+	at += 2;
+	return *at != 'Z' || stat_field(at, 20) > 1 ? at : NULL;
 }
 
-/* Field 22. */
 static unsigned long long start_time(pid_t pid)
 {
 	char text[1024];
-	const char *at = read_stat(pid, text, sizeof(text));
 
-	for (int field = 3; at && field < 22; field++)
-		at = strchr(at + 1, ' ');
-	return at ? strtoull(at, NULL, 10) : 0;
+	return stat_field(read_stat(pid, text, sizeof(text)), 22);
 }
 
 static int write_pid(const char *pid_file, pid_t pid, struct err *err)

@@ -119,6 +119,11 @@ fails_with 'it is put into a VLAN' 3 'br0--br1:br1 .*br1 trunk all -> br1 access
 expect 'and so it is' lab apply
 refuse 'frames of no VLAN do not cross' reaches_blue
 expect 'then there is nothing to do' lab plan --exit-code
+pid=$(lab_pids vswitch)
+kill -9 "$pid"
+expect 'a switch that was killed comes back' lab apply
+expect 'with the VLAN of the link' json \
+	'[.[] | select(.type == "patch") | .tag] == [10, 10]' netcfg -j port show
 lab_file 192.0.2.1/24 ''
 expect 'one bridge again' lab apply
 expect 'frames pass' within 20 reaches_blue

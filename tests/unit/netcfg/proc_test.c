@@ -4,14 +4,17 @@
 #include "small_fs.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -123,7 +126,54 @@ static void a_reused_process_id_is_not_found(void **state)
 	assert_int_equal(proc_find(pid_file), 0);
 }
 
-int main(void)
+static void *wait_for_ever(void *arg)
+{
+	(void)pause();
+	return arg;
+}
+
+/* Started anew with this as its argument, this program has its first thread end, and no other. */
+#define END_FIRST_THREAD "end-first-thread"
+static int end_first_thread(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, wait_for_ever, NULL))
+		return 1;
+	return (int)syscall(SYS_exit, 0);
+}
+
+static bool is_zombie(pid_t pid)
+{
+	char path[48], state = '?';
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	file = fopen(path, "re");
+	assert_non_null(file);
+	assert_int_equal(fscanf(file, "%*d (%*[^)]) %c", &state), 1);
+	assert_int_equal(fclose(file), 0);
+	return state == 'Z';
+}
+
+/* One that is killed has its files, locks and sockets until the last of its threads has ended. */
+static void a_process_lives_as_long_as_a_thread(void **state)
+{
+	char *argv[] = {(char *)"/proc/self/exe", (char *)END_FIRST_THREAD, NULL};
+	struct err err;
+	pid_t pid;
+
+	assert_int_equal(proc_start(argv, log_file, pid_file, &pid, &err), 0);
+	for (int i = 0; i < 2000 && !is_zombie(pid); i++)
+		proc_sleep_ms(10);
+	assert_true(is_zombie(pid));
+	assert_int_equal(proc_find(pid_file), pid);
+	assert_false(proc_wait_gone(pid_file, 30));
+	proc_signal(pid_file, SIGKILL);
+	assert_true(proc_wait_gone(pid_file, 20000));
+}
+
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_daemon_lives_and_ends),
@@ -131,7 +181,10 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_noted_does_not_run),
 		cmocka_unit_test(programs_are_files),
 		cmocka_unit_test(a_reused_process_id_is_not_found),
+		cmocka_unit_test(a_process_lives_as_long_as_a_thread),
 	};
 
+	if (argc > 1 && !strcmp(argv[1], END_FIRST_THREAD))
+		return end_first_thread();
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
