@@ -79,7 +79,9 @@ send_file() {
 	ip netns exec "$2" timeout "$WAIT" socat -u TCP-LISTEN:7000,reuseaddr "CREATE:$T/got" &
 	local server=$!
 	within 5 eval "ip netns exec $2 ss -ltn | grep -q :7000"
-	ip netns exec "$1" timeout "$WAIT" socat -u "OPEN:$T/sent" "TCP:$3:7000"
+	# Tried again: a neighbour that did not answer a moment ago counts as unreachable for a while.
+	ip netns exec "$1" timeout "$WAIT" socat -u "OPEN:$T/sent" "TCP:$3:7000,retry=60,interval=0.5" ||
+		kill "$server"
 	wait "$server"
 	cmp "$T/sent" "$T/got"
 }
