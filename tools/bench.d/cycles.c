@@ -5,18 +5,16 @@
  * forwards them (timed), the receivers collect (timed apart). So nothing waits for another core's
  * cache, and the figure moves only when the code does: for regressions, on a noisy machine, too.
  */
-#include "capture/capture.h"
 #include "fdb_table.h"
 #include "fwd.h"
-#include "hold_setup.h"
-#include "impair/impair_stage.h"
-#include "impair/settings.h"
 #include "pump.h"
 #include "traffic.h"
+#include "turn_on.h"
 #include "vring_setup.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <linux/perf_event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,19 +28,14 @@
 #define RX_BUFFER 2048
 #define FIRST_GPA UINT64_C(0x100000000)
 
-enum topology { BRIDGE, LINK, DELAY, CAPTURE, MESH16, FLOOD16, N_TOPOLOGIES };
-static const char *const topology_names[N_TOPOLOGIES] = {
-	"bridge", "link", "delay", "capture", "mesh16", "flood16"};
+enum topology { BRIDGE, LINK, MESH16, FLOOD16, N_TOPOLOGIES };
+static const char *const topology_names[N_TOPOLOGIES + 1] = {"bridge", "link", "mesh16", "flood16"};
 
-/* What a held frame is delayed by: a tick of the clock, so that it is due when it is looked for. */
-#define DELAY_HZ  1000000000
-#define HOLD_SIZE (1u << 20)
-
-/* What is kept of a captured frame. */
-#define SNAPLEN 128
+#define NO_FEATURE UINT_MAX
 
 struct options {
 	enum topology topology;
+	unsigned feature; /* in turn_on_names */
 	struct traffic traffic;
 	unsigned ring_size, burst, steps, rounds;
 	bool packed, json, want_instructions;
@@ -69,12 +62,7 @@ struct bench {
 	struct dp_snapshot snapshot;
 	struct fwd *fwd;
 	struct dp_counters *counters;
-	/* DELAY: in the way to port 1. */
-	struct impair_line line;
-	struct impair_stage impair;
-	struct stage stages[2];
-	struct dp_rx held;
-	struct capture *capture; /* CAPTURE: at port 0 */
+	struct turned_on on; /* at port 0 and the way to port 1 */
 };
 
 /* Cycles a frame, of one round. */
@@ -154,8 +142,7 @@ static void set_up_port(struct bench *bench, unsigned id)
 		.link_peer = DP_NO_PORT,
 		.id = (uint16_t)id,
 		.flags = DP_PORT_ENABLED};
-	if (bench->options.topology == LINK || bench->options.topology == DELAY ||
-		bench->options.topology == CAPTURE) {
+	if (bench->options.topology == LINK) {
 		dp->flags |= DP_PORT_LINK;
 		dp->link_peer = (uint16_t)(id ^ 1);
 	} else {
@@ -183,48 +170,13 @@ static void fill_fdb(struct bench *bench)
 	bench->bridge.n_ports = (uint16_t)traffic->n_ports;
 }
 
-/* A delayed link: every frame is copied to a hold and from there to its receiver. */
-static void set_up_delay(struct bench *bench)
+static void set_up_feature(struct bench *bench)
 {
-	const struct impair_settings settings = {.delay_ns = 1};
 	struct err err = {0};
 
-	if (impair_compile(&settings, DELAY_HZ, &bench->impair.conf, &err) < 0)
-		fail("delay", err.msg);
-	if (hold_create(HOLD_SIZE, &bench->impair.hold) < 0)
-		fail("held frames", strerror(ENOMEM));
-	bench->impair.line = &bench->line;
-	bench->stages[0] = (struct stage){impair_stage_run, &bench->impair};
-	bench->ports[1].egress = bench->stages;
-	bench->held = (struct dp_rx){.queue = &bench->impair.hold->out,
-		.resume = &bench->stages[1],
-		.port_id = 1,
-		.is_egress = true};
-}
-
-/* A link at whose first end every frame is captured, by a reader that is never behind. */
-static void set_up_capture(struct bench *bench)
-{
-	const struct capture_params params = {.size = CAPTURE_RING_MIN, .snaplen = SNAPLEN};
-	void *captures = capture_feature.create(NULL);
-	struct feature_part part;
-	struct err err = {0};
-
-	if (!captures || capture_start(captures, &params, &bench->capture, &err) < 0 ||
-		capture_cover(bench->capture, 0, CAPTURE_TAKES_IN, "p0", "") < 0)
-		fail("capture", err.msg);
-	(void)capture_feature.part(captures, 0, false, &part);
-	capture_feature.published(captures);
-	bench->stages[0] = part.stage;
-	bench->ports[0].ingress = bench->stages;
-}
-
-static void read_captured(struct bench *bench)
-{
-	struct capture_ring *ring = bench->capture->ring;
-
-	atomic_store_explicit(&ring->head,
-		atomic_load_explicit(&ring->published, memory_order_relaxed), memory_order_relaxed);
+	if (turn_on(&bench->on, bench->options.feature, &bench->ports[0], &bench->ports[1],
+		    &bench->rx[0], &err) < 0)
+		fail(turn_on_names[bench->options.feature], err.msg);
 }
 
 static struct bench *set_up(const struct options *options)
@@ -238,10 +190,8 @@ static struct bench *set_up(const struct options *options)
 		set_up_rings(bench, id);
 		set_up_port(bench, id);
 	}
-	if (options->topology == DELAY)
-		set_up_delay(bench);
-	if (options->topology == CAPTURE)
-		set_up_capture(bench);
+	if (options->feature != NO_FEATURE)
+		set_up_feature(bench);
 	fill_fdb(bench);
 	bench->counters = map(DP_MAX_PORTS * sizeof(*bench->counters));
 	bench->fwd = map(sizeof(*bench->fwd));
@@ -316,12 +266,11 @@ static __attribute__((noinline)) void switch_bursts(struct bench *bench)
 	for (unsigned id = 0; id < bench->n_senders; id++)
 		(void)fwd_burst(bench->fwd, &bench->snapshot, &bench->rx[id]);
 	fwd_flush(bench->fwd, &bench->snapshot);
-	if (bench->held.queue) {
-		(void)fwd_burst(bench->fwd, &bench->snapshot, &bench->held);
+	for (unsigned i = 0; i < bench->on.n_held; i++) {
+		(void)fwd_burst(bench->fwd, &bench->snapshot, &bench->on.held[i]);
 		fwd_flush(bench->fwd, &bench->snapshot);
 	}
-	if (bench->capture)
-		read_captured(bench);
+	turned_on_read(&bench->on);
 }
 
 /* Everything that arrives is compared, byte for byte, over one lap of the rings. */
@@ -471,29 +420,31 @@ static void report(const struct bench *bench, struct summary fwd, struct summary
 {
 	const struct options *o = &bench->options;
 	double outputs = bench->n_outputs;
+	const char *feature = o->feature == NO_FEATURE ? "none" : turn_on_names[o->feature];
 	char number[32] = "null";
 
 	if (instructions >= 0)
 		(void)snprintf(number, sizeof(number), "%.1f", instructions);
 	if (o->json) {
-		printf("{\"bench\": \"cycles\", \"topology\": \"%s\", \"ring\": \"%s\", "
+		printf("{\"bench\": \"cycles\", \"topology\": \"%s\", \"feature\": \"%s\", "
+		       "\"ring\": \"%s\", "
 		       "\"size\": %u, \"addresses\": %u, \"vlan\": \"%s\", \"burst\": %u, "
 		       "\"ring_size\": %u, \"rounds\": %u, \"cycles\": %.2f, "
 		       "\"cycles_median\": %.2f, \"cycles_per_copy\": %.2f, "
 		       "\"driver_cycles\": %.2f, \"driver_cycles_median\": %.2f, "
 		       "\"instructions\": %s, \"copies\": %u, \"frames\": %llu}\n",
-			topology_names[o->topology], o->packed ? "packed" : "split",
+			topology_names[o->topology], feature, o->packed ? "packed" : "split",
 			o->traffic.size, o->traffic.n_addresses,
 			o->traffic.tagged ? "tagged" : "none", o->burst, o->ring_size, o->rounds,
 			fwd.best, fwd.median, fwd.best / outputs, driver.best, driver.median,
 			number, bench->n_outputs, (unsigned long long)n_forwarded(bench));
 		return;
 	}
-	printf("%-7s %-6s size %-5u addresses %-7u vlan %-6s burst %-3u: "
+	printf("%-7s %-7s %-6s size %-5u addresses %-7u vlan %-6s burst %-3u: "
 	       "%7.1f cycles/frame (median %.1f)",
-		topology_names[o->topology], o->packed ? "packed" : "split", o->traffic.size,
-		o->traffic.n_addresses, o->traffic.tagged ? "tagged" : "none", o->burst, fwd.best,
-		fwd.median);
+		topology_names[o->topology], feature, o->packed ? "packed" : "split",
+		o->traffic.size, o->traffic.n_addresses, o->traffic.tagged ? "tagged" : "none",
+		o->burst, fwd.best, fwd.median);
 	if (bench->n_outputs > 1)
 		printf(", %.1f/copy", fwd.best / outputs);
 	printf(", driver_cycles %.1f, instructions/frame %s\n", driver.best,
@@ -512,9 +463,10 @@ static const char usage[] =
 	"\n"
 	"  --size BYTES      frame without virtio header and FCS, 60..65000 (64)\n"
 	"  --ring KIND       split or packed (split)\n"
-	"  --topology KIND   bridge, link, delay (a link that holds frames for a moment),\n"
-	"                    capture (a link with a capture of 128 bytes at one end),\n"
-	"                    mesh16 or flood16 (bridge)\n"
+	"  --topology KIND   bridge, link, mesh16 or flood16 (bridge)\n"
+	"  --feature NAME    turned on at the first two ports so that it looks at each frame and\n"
+	"                    stops none: capture (128 bytes), count (all), delay (a moment),\n"
+	"                    pacing, policer, shaper or storm (of floods) (none)\n"
 	"  --addresses N     source and destination addresses of each port, in the table (1)\n"
 	"  --vlan KIND       none: access ports of VLAN 10; tagged: trunks (none)\n"
 	"  --burst N         frames that each sender has ready, 1..64 (64)\n"
@@ -542,9 +494,10 @@ static unsigned number(const char *name, const char *text, unsigned min, unsigne
 	return (unsigned)v;
 }
 
-static unsigned word(const char *name, const char *text, const char *const *words, unsigned n)
+/* words: NULL at the end. */
+static unsigned word(const char *name, const char *text, const char *const *words)
 {
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; words[i]; i++)
 		if (!strcmp(text, words[i]))
 			return i;
 	(void)fprintf(stderr, "bench-cycles: error: --%s: '%s' is unknown\n", name, text);
@@ -553,12 +506,14 @@ static unsigned word(const char *name, const char *text, const char *const *word
 
 static void parse(int argc, char **argv, struct options *o)
 {
-	static const char *const rings[] = {"split", "packed"}, *const vlans[] = {"none", "tagged"};
+	static const char *const rings[] = {"split", "packed", NULL};
+	static const char *const vlans[] = {"none", "tagged", NULL};
 	static const struct option options[] = {{"size", 1, NULL, 's'}, {"ring", 1, NULL, 'r'},
-		{"topology", 1, NULL, 't'}, {"addresses", 1, NULL, 'a'}, {"vlan", 1, NULL, 'v'},
-		{"burst", 1, NULL, 'b'}, {"ring-size", 1, NULL, 'z'}, {"rounds", 1, NULL, 'n'},
-		{"steps", 1, NULL, 'p'}, {"no-instructions", 0, NULL, 'i'}, {"json", 0, NULL, 'j'},
-		{"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+		{"topology", 1, NULL, 't'}, {"feature", 1, NULL, 'f'}, {"addresses", 1, NULL, 'a'},
+		{"vlan", 1, NULL, 'v'}, {"burst", 1, NULL, 'b'}, {"ring-size", 1, NULL, 'z'},
+		{"rounds", 1, NULL, 'n'}, {"steps", 1, NULL, 'p'},
+		{"no-instructions", 0, NULL, 'i'}, {"json", 0, NULL, 'j'}, {"help", 0, NULL, 'h'},
+		{NULL, 0, NULL, 0}};
 	int at = 0, c;
 
 	while ((c = getopt_long(argc, argv, "", options, &at)) != -1) {
@@ -569,16 +524,19 @@ static void parse(int argc, char **argv, struct options *o)
 			o->traffic.size = number(name, optarg, TRAFFIC_MIN_SIZE, 65000);
 			break;
 		case 'r':
-			o->packed = word(name, optarg, rings, 2);
+			o->packed = word(name, optarg, rings);
 			break;
 		case 't':
-			o->topology = word(name, optarg, topology_names, N_TOPOLOGIES);
+			o->topology = word(name, optarg, topology_names);
+			break;
+		case 'f':
+			o->feature = word(name, optarg, turn_on_names);
 			break;
 		case 'a':
 			o->traffic.n_addresses = number(name, optarg, 1, 1u << 19);
 			break;
 		case 'v':
-			o->traffic.tagged = word(name, optarg, vlans, 2);
+			o->traffic.tagged = word(name, optarg, vlans);
 			break;
 		case 'b':
 			o->burst = number(name, optarg, 1, FRAME_BURST);
@@ -615,7 +573,8 @@ static void parse(int argc, char **argv, struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options options = {.traffic = {.size = 64, .n_addresses = 1},
+	struct options options = {.feature = NO_FEATURE,
+		.traffic = {.size = 64, .n_addresses = 1},
 		.ring_size = 256,
 		.burst = 64,
 		.steps = 256,
@@ -623,8 +582,6 @@ int main(int argc, char **argv)
 		.want_instructions = true};
 	static const enum traffic_pattern patterns[] = {[BRIDGE] = TRAFFIC_PAIRS,
 		[LINK] = TRAFFIC_PAIRS,
-		[DELAY] = TRAFFIC_PAIRS,
-		[CAPTURE] = TRAFFIC_PAIRS,
 		[MESH16] = TRAFFIC_MESH,
 		[FLOOD16] = TRAFFIC_FLOOD};
 

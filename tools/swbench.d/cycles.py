@@ -40,24 +40,28 @@ def instructions(program, options):
     return (counts[1][0] - counts[0][0]) / (counts[1][1] - counts[0][1])
 
 
+def run(bench, options):
+    """What bench-cycles says, on the device's core."""
+    command = ["taskset", "-c", str(bench.setup.dut_cpu), bench.setup.cycles, *options, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise host.Problem(done.stderr.strip())
+    return json.loads(done.stdout)
+
+
 def measure(bench, runs):
     """All variants, in turns."""
-    program = bench.setup.cycles
     bench.progress.begin_count((runs + 1) * len(VARIANTS))
     results = {name: [] for name, _ in VARIANTS}
     for _ in range(runs):
         for name, options in VARIANTS:
             bench.progress.count(f"cycles: {name}")
-            command = ["taskset", "-c", str(bench.setup.dut_cpu), program, *options, "--json"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise host.Problem(done.stderr.strip())
-            results[name].append(json.loads(done.stdout))
+            results[name].append(run(bench, options))
     counted = {name: results[name][0]["instructions"] for name in results}
     for name, options in VARIANTS:
         bench.progress.count(f"cycles: instructions of {name}")
         if counted[name] is None:
-            counted[name] = instructions(program, options)
+            counted[name] = instructions(bench.setup.cycles, options)
     return finding(results, counted)
 
 

@@ -57,6 +57,7 @@ SUITES["smoke"] = [(name, {"tries": 4, **preset}, seconds)
 
 IN_TURNS = {
     "cycles": "what a frame costs the data path, in one thread, without a switch process",
+    "features": "what captures, limits and delays cost a frame, in one thread",
     "rate": "64 and 1518 bytes, one way and both, split and packed rings",
     "sizes": "rate against frame size",
     "addresses": "rate against the number of addresses",

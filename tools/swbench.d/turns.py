@@ -13,13 +13,14 @@ import tempfile
 
 import cycles
 import duts
+import features
 import host
 import points
 import windows
 
 WINDOW_S = 0.1
 VLAN = 10  # TRAFFIC_VID of traffic.h
-NAMES = ("cycles", *points.TABLES)
+NAMES = ("cycles", "features", *points.TABLES)
 
 
 def fe_options(setup, point, seconds):
@@ -133,6 +134,8 @@ def measure(bench, options):
     try:
         if "cycles" in tables:
             found.append(cycles.measure(bench, options.trials))
+        if "features" in tables:
+            found.append(features.measure(bench, options.trials))
         if todo:
             host.warn_of_load()
         bench.progress.begin_count(len(todo))

@@ -16,6 +16,7 @@ sys.path.insert(0, f"{TOOLS}/swbench.d")
 import charts  # noqa: E402
 import compare  # noqa: E402
 import cycles  # noqa: E402
+import features  # noqa: E402
 import duts  # noqa: E402
 import host  # noqa: E402
 import options  # noqa: E402
@@ -88,6 +89,15 @@ class Windows(unittest.TestCase):
         finding, = windows.findings([entry])
         self.assertEqual(finding.rows, [["1 Mpps", "same cache", "0.21 / 1.5 / 20", "0"]])
         self.assertEqual(finding.figures["latency_1_mpps_weft_same_cache_p99_9_us"], 20)
+
+    def test_a_feature_is_compared_with_the_row_that_is_off(self):
+        results = {(name, size): [cost * size, 2 * cost * size]
+                   for cost, (name, _, _) in enumerate(features.ROWS, 1) for size in features.SIZES}
+        finding = features.finding(results)
+        self.assertEqual(finding.rows[0], ["a link", "64.0", "96.0", "-", "1518.0", "2277.0", "-"])
+        self.assertEqual([row[3] for row in finding.rows[1:3]], ["0.50", "0.33"])
+        self.assertEqual(finding.rows[8][3], "0.89")  # of that which is flooded
+        self.assertEqual(finding.figures["features_captured_128_bytes_64"], 128)
 
     def test_cycles_are_of_the_best_run(self):
         results = {"mesh of 16": [{"cycles_per_copy": cost, "copies": 2, "driver_cycles": driver}
@@ -219,7 +229,7 @@ class Words(unittest.TestCase):
                 (["suite", "rate", "--size", "64"], "suite rate: --size does not change its loads"),
                 (["suite", "rate", "--topology", "pvp"], "--topology does not change"),
                 (["suite", "rate", "--dut", "weft,magic"], "--dut 'magic' is not one of weft, testpmd"),
-                (["suite", "rate", "smoke"], "or some of cycles, rate"),
+                (["suite", "rate", "smoke"], "or some of cycles, features, rate"),
                 (["suite"], "name one of smoke"),
                 (["suite", "rate", "--cpus", "1,1"], "on one core disturb"),
                 (["report"], "name a directory")):
