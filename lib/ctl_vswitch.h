@@ -467,7 +467,7 @@ CTL_STRUCT(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
 	F(T, U64, seq, OPT, 0, UINT64_MAX, "",                                           \
 		"number: one more than the last one's, or as many more as were lost")    \
 	F(T, U64, time_ns, OPT, 0, UINT64_MAX, "ns", "wall clock")                       \
-	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, monitor, vm or nic") \
+	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, capture and so on")  \
 	F(T, STR, name, OPT, 0, 127, "", "its name")                                     \
 	F(T, STR, event, OPT, 1, 31, "",                                                 \
 		"added, removed, changed, connected, carrier-up, moved, lost and so on") \

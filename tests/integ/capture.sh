@@ -54,11 +54,18 @@ within 20 json 'all(.[]; .state == "running" and .carrier)' vs -j port show
 
 # --- byte for byte --------------------------------------------------------------------------------
 
+# shellcheck disable=SC2034 # the line below but one counts on from it
+ageing=100
+start events vs monitor
+within 20 eval 'vs bridge set br0 ageing $((ageing++)); [[ -s $T/events.log ]]' # it listens
 capture all a b -w "$T/all.pcapng"
 capture some b -w "$T/some.pcapng" -s 20 --dir out 'vlan 10 and ether[16:2] = 0x88b5 and ether[18:4] >= 90'
 send 0 100
 expect 'both ports, as on their wires' within 20 frames check "$T/all.pcapng" 100 a:in b:out:10
 expect 'it ends with Ctrl-C' ends all 0 INT
+expect 'others were told that it began' within 20 grep -qx 'capture a b began' "$T/events.log"
+expect 'and that it ended' within 20 grep -qx 'capture a b ended' "$T/events.log"
+stop events
 expect 'and all of it is there, with statistics' frames check "$T/all.pcapng" 100 a:in b:out:10
 expect 'it said how many' grep -qx '0 frames lost' "$T/all.log"
 expect 'tcpdump reads as many' eval \

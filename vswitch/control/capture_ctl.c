@@ -139,6 +139,15 @@ int capture_ctl_start(struct capture_ctl *captures, void *feature, const struct 
 	return 0;
 }
 
+const char *capture_ctl_names(const struct capture_ctl *captures, const struct ctl_call *call)
+{
+	for (unsigned i = 0; i < captures->n; i++) {
+		if (captures->runs[i].call == call)
+			return captures->runs[i].names;
+	}
+	return NULL;
+}
+
 void capture_ctl_stop(struct capture_ctl *captures, void *feature, const struct ctl_call *call)
 {
 	for (unsigned i = 0; i < captures->n; i++) {

@@ -38,6 +38,8 @@ int capture_ctl_start(struct capture_ctl *captures, void *feature, const struct 
 	struct err *err);
 /** End that of a call; without one nothing happens. */
 void capture_ctl_stop(struct capture_ctl *captures, void *feature, const struct ctl_call *call);
+/** What it is of, as it was asked for; NULL: the call has none. */
+const char *capture_ctl_names(const struct capture_ctl *captures, const struct ctl_call *call);
 /** Have captures at the ports that they are of now, with the next snapshot. */
 void capture_ctl_update(struct capture_ctl *captures, const struct model *model);
 

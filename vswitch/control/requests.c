@@ -405,10 +405,20 @@ static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void
 
 /* ---- Capturing ------------------------------------------------------------------------------- */
 
+/* That somebody looks is for everybody to see. */
+static void report_capture(struct vswitch *sw, const struct ctl_call *call, const char *event)
+{
+	const char *names = capture_ctl_names(&sw->captures, call);
+
+	if (names)
+		monitor_report(&sw->monitor, "capture", names, event, "");
+}
+
 static void end_capture(void *ctx, struct ctl_call *call)
 {
 	struct vswitch *sw = ctx;
 
+	report_capture(sw, call, "ended");
 	capture_ctl_stop(&sw->captures, sw->features.of[FEATURE_CAPTURE], call);
 	switch_apply(sw);
 }
@@ -426,6 +436,7 @@ static int handle_capture(struct ctl_call *call, void *ctx, const void *in, void
 	if (r < 0)
 		return r;
 	switch_apply(sw);
+	report_capture(sw, call, "began");
 	handle = capture_handle(capture);
 	CTL_SET(&row, ctl_capture_ring, size, handle.size);
 	CTL_SET(&row, ctl_capture_ring, tsc_hz, worker_tsc_hz(worker_ctl_pool(sw->workers)));
