@@ -1,7 +1,7 @@
 #include "capture.h"
 
 #include "drop.h"
-#include "filter.h"
+#include "filter/filter.h"
 
 #include <errno.h>
 #include <fcntl.h>

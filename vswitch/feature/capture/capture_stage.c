@@ -6,59 +6,11 @@
 
 #include <string.h>
 
-/* Header bytes, with a tag put in. */
-#define MAX_HEAD (FRAME_HEADER_SIZE + TAG_LEN)
-
 _Static_assert(FRAME_MAX_LEN + TAG_LEN <= CAPTURE_MAX_FRAME, "a reader takes every frame");
 _Static_assert(CAPTURE_RING_MIN >= 2 * (CAPTURE_MAX_FRAME + sizeof(struct capture_record) + 8),
 	"the longest frame fits behind what fills the end");
 
 _Static_assert(CAPTURE_MAX <= FLUSH_MAX_SHARED, "all captures can be listed for flushing");
-
-/* A frame as it is on the wire. */
-struct wire {
-	const uint8_t *head; /* head[head_len] */
-	uint32_t head_len;
-	const uint8_t
-		*tail; /* tail[len - head_len], in one piece; NULL: it is in the frame's segments */
-	const struct frame *frame;
-	uint8_t *bounce; /* of the capture */
-	uint32_t len;
-	uint8_t bytes[MAX_HEAD]; /* for head to refer to */
-};
-
-/* Header bytes at src, which go on at rest, with a tag between or not. */
-static void put_head(struct wire *wire, const uint8_t *src, uint32_t src_len, uint32_t rest,
-	bool is_tagged)
-{
-	uint8_t *dst = wire->bytes + 12;
-	uint16_t tci = wire->frame->tci;
-
-	memcpy(wire->bytes, src, 12);
-	if (is_tagged) {
-		const uint8_t tag[TAG_LEN] = {ETHER_TYPE_VLAN >> 8, ETHER_TYPE_VLAN & 0xff,
-			(uint8_t)(tci >> 8), (uint8_t)tci};
-
-		memcpy(dst, tag, TAG_LEN);
-		dst += TAG_LEN;
-	}
-	memcpy(dst, src + rest, src_len - rest);
-	wire->head = wire->bytes;
-	wire->head_len = (uint32_t)(dst - wire->bytes) + src_len - rest;
-}
-
-static inline void begin(struct wire *wire, struct capture *capture, const struct frame *frame,
-	bool is_tagged)
-{
-	wire->bounce = capture->bounce;
-	wire->frame = frame;
-	wire->tail = NULL;
-	wire->head = frame->header;
-	wire->head_len = frame->header_len;
-	if (is_tagged || frame->rest_off != 12)
-		put_head(wire, frame->header, frame->header_len, frame->rest_off, is_tagged);
-	wire->len = wire->head_len + frame->tail_len;
-}
 
 /* With the checksum that the frame asks for. */
 static __attribute__((noinline)) void finish(struct capture *capture, struct wire *wire,
@@ -69,28 +21,8 @@ static __attribute__((noinline)) void finish(struct capture *capture, struct wir
 
 	frame_linearize(frame, capture->bounce);
 	offload_checksum(capture->bounce, frame->len, &frame->hdr);
-	put_head(wire, capture->bounce, header_len, 12, is_tagged);
+	wire_put_head(wire, capture->bounce, header_len, 12, is_tagged);
 	wire->tail = capture->bounce + header_len;
-}
-
-/* The rest of a frame, for a filter that looks so far. */
-static const uint8_t *gather(void *ctx)
-{
-	const struct wire *wire = ctx;
-
-	frame_copy_tail(wire->frame, wire->bounce);
-	return wire->bounce;
-}
-
-static bool passes(const struct capture *capture, struct wire *wire)
-{
-	struct filter_frame frame = {.head = wire->head,
-		.head_len = wire->head_len,
-		.len = wire->len,
-		.gather = gather,
-		.ctx = wire};
-
-	return filter_passes(capture->filter, &frame);
 }
 
 /* ---- The ring -------------------------------------------------------------------------------- */
@@ -158,8 +90,8 @@ static void take(struct capture *capture, struct capture_record *record,
 		const struct frame *frame = &ctx->frames[i];
 		bool is_tagged = ctx->tagged >> i & 1;
 
-		begin(&wire, capture, frame, is_tagged);
-		if (capture->filter && !passes(capture, &wire))
+		wire_begin(&wire, capture->bounce, frame, is_tagged);
+		if (capture->filter && !wire_passes(capture->filter, &wire))
 			continue;
 		if (__builtin_expect(frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM, 0) &&
 			!capture->is_raw)
@@ -217,13 +149,13 @@ static void take_dropped(struct capture *capture, struct capture_record *record,
 	bool is_tagged = ctx->is_egress && tag_is_tagged(ctx->port, frame->vid);
 	struct wire wire;
 
-	begin(&wire, capture, frame, is_tagged);
+	wire_begin(&wire, capture->bounce, frame, is_tagged);
 	if (!ctx->is_egress) {
 		wire.head = frame->header;
 		wire.head_len = frame->header_len;
 		wire.len = wire.head_len + frame->tail_len;
 	}
-	if (capture->filter && !passes(capture, &wire))
+	if (capture->filter && !wire_passes(capture->filter, &wire))
 		return;
 	/* On the way in it is not known yet that it is what its sender says. */
 	if (ctx->is_egress && frame->hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM && !capture->is_raw)

@@ -18,7 +18,7 @@
 #define WEFT_VSWITCH_FEATURE_CAPTURE_CAPTURE_STAGE_H
 
 #include "capture_ring.h"
-#include "model.h"
+#include "filter/wire.h"
 
 #include "queue.h"
 #include "snapshot.h"

@@ -6,8 +6,8 @@
  *
  * Threads: any; no state.
  */
-#ifndef WEFT_VSWITCH_FEATURE_CAPTURE_MODEL_H
-#define WEFT_VSWITCH_FEATURE_CAPTURE_MODEL_H
+#ifndef WEFT_VSWITCH_FEATURE_FILTER_MODEL_H
+#define WEFT_VSWITCH_FEATURE_FILTER_MODEL_H
 
 #include <linux/filter.h>
 #include <stdbool.h>

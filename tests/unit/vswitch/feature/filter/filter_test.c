@@ -1,5 +1,5 @@
 /* Filters against libpcap's own interpreter. */
-#include "capture/filter.h"
+#include "filter/filter.h"
 
 #include <errno.h>
 #include <pcap/pcap.h>

@@ -1,7 +1,7 @@
 /**
- * filter: a filter of pcap's language, as a capture has it and workers run it.
+ * filter: a filter of pcap's language, as captures and mirrors have it and workers run it.
  *
- * Who captures compiles the expression (libpcap) and sends classic BPF, which is checked here and
+ * Who asks for it compiles the expression (libpcap) and sends classic BPF, which is checked here and
  * interpreted. DPDK's library for BPF, which could compile it to machine code, does not do: its
  * check walks every way through a program, and the control thread would walk for ever in one of 500
  * instructions; and its conversion takes memory from DPDK's heaps, which a switch without DPDK's
@@ -14,8 +14,8 @@
  * forward, so a run takes no more steps than the program has instructions.
  * Source: the BSD manual bpf(4); McCanne and Jacobson, "The BSD Packet Filter", 1993.
  */
-#ifndef WEFT_VSWITCH_FEATURE_CAPTURE_FILTER_H
-#define WEFT_VSWITCH_FEATURE_CAPTURE_FILTER_H
+#ifndef WEFT_VSWITCH_FEATURE_FILTER_FILTER_H
+#define WEFT_VSWITCH_FEATURE_FILTER_FILTER_H
 
 #include "err.h"
 
