@@ -17,6 +17,7 @@ const char *const ctl_shaper_classes[] = {"pcp", "dscp", NULL};
 const char *const ctl_shaper_schedulers[] = {"strict", "drr", NULL};
 const char *const ctl_storm_actions[] = {"drop", "shut", NULL};
 const char *const ctl_count_modes[] = {"off", "sizes", "vlans", "all", NULL};
+const char *const ctl_mirror_dirs[] = {"both", "in", "out", NULL};
 const char *const ctl_capture_dirs[] = {"both", "in", "out", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
@@ -41,6 +42,7 @@ CTL_SCHEMA(ctl_policer, POLICER_FIELDS);
 CTL_SCHEMA(ctl_shaper, SHAPER_FIELDS);
 CTL_SCHEMA(ctl_storm, STORM_FIELDS);
 CTL_SCHEMA(ctl_link, CTL_LINK_FIELDS);
+CTL_SCHEMA(ctl_mirror, CTL_MIRROR_FIELDS);
 CTL_SCHEMA(ctl_capture, CTL_CAPTURE_FIELDS);
 CTL_SCHEMA(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
 CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
@@ -101,6 +103,11 @@ static const struct ctl_method methods[] = {
 	{"LinkDel", CHANGE, CTL_ONE, REF, NONE, "delete a link; its ports stay"},
 	{"LinkShow", READ, CTL_ROWS, REF, &ctl_link_schema, "list links"},
 
+	{"MirrorAdd", CHANGE, CTL_ONE, &ctl_mirror_schema, NONE,
+		"copy frames of a port, a bridge or a VLAN to a port"},
+	{"MirrorDel", CHANGE, CTL_ONE, REF, NONE, "end a mirror"},
+	{"MirrorShow", READ, CTL_ROWS, REF, &ctl_mirror_schema, "list mirrors"},
+
 	{"Capture", CHANGE, CTL_EVENTS, &ctl_capture_schema, &ctl_capture_ring_schema,
 		"capture frames, until the connection ends; its one event comes with descriptors"},
 	{"Monitor", READ, CTL_EVENTS, NONE, &ctl_event_schema, "report changes as they happen"},
@@ -112,11 +119,13 @@ static const struct ctl_error errors[] = {
 	{"BridgeInUse", -EBUSY, "the bridge still has ports"},
 	{"PortExists", -EEXIST, "a port of that name exists, with other settings"},
 	{"PortNotFound", -ENOENT, "there is no port of that name"},
-	{"PortInUse", -EBUSY, "the port is an end of a link or belongs to a bridge"},
+	{"PortInUse", -EBUSY, "the port is an end of a link, belongs to a bridge or to a mirror"},
 	{"PathInUse", -EADDRINUSE, "another port or process serves that socket"},
 	{"DeviceInUse", -EBUSY, "another port has that device, interface or file"},
 	{"LinkExists", -EEXIST, "a link of that name exists, with other ends"},
 	{"LinkNotFound", -ENOENT, "there is no link of that name, nor one that ends at that port"},
+	{"MirrorExists", -EEXIST, "a mirror of that name exists, with other settings"},
+	{"MirrorNotFound", -ENOENT, "there is no mirror of that name"},
 	{"VlanNotFound", -ENOENT, "the VLAN does not exist on the bridge or port"},
 	{"VlanInUse", -EBUSY, "a port of the bridge has the VLAN, or it is the port's native VLAN"},
 	{"FdbEntryExists", -EEXIST, "the address is there already, on another port"},

@@ -436,6 +436,43 @@ CTL_STRUCT(ctl_count, CTL_COUNT_FIELDS);
 	F(T, U64, held, SHOW, 0, UINT64_MAX, "frames", "frames that wait to be due", CTL_GAUGE)
 CTL_STRUCT(ctl_link, CTL_LINK_FIELDS);
 
+/* ---- mirror: copies of frames to a port (SPAN) ---- */
+enum ctl_mirror_dir { CTL_MIRROR_BOTH, CTL_MIRROR_IN, CTL_MIRROR_OUT };
+extern const char *const ctl_mirror_dirs[]; /* "both" "in" "out" */
+#define CTL_MIRROR_FIELDS(F, T)                                                                  \
+	F(T, STR, name, REQ, 1, CTL_NAME_MAX, "", "mirror name", CTL_COLUMN(1, "MIRROR", BRIEF), \
+		CTL_LABEL)                                                                       \
+	F(T, STR, from, NEW, 1, CTL_NAME_MAX + 8, "",                                            \
+		"a port, bridge B = all its ports, or vlan N = its frames at ports of bridges",  \
+		CTL_COLUMN(2, "FROM", BRIEF), CTL_LABEL)                                         \
+	F(T, ENUM, dir, NEW, 0, 0, ctl_mirror_dirs,                                              \
+		"in = what the switch gets from those ports, out = what it sends them",          \
+		CTL_COLUMN(3, "DIR", BRIEF), .def = "both")                                      \
+	F(T, STR, to, NEW, 1, CTL_NAME_MAX, "",                                                  \
+		"port that gets the copies: in no bridge and on no link, unless they are "       \
+		"tagged",                                                                        \
+		CTL_COLUMN(4, "TO", BRIEF), CTL_LABEL)                                           \
+	F(T, STR, filter, NEW, 1, 1023, "", "frames that pass it, in pcap's language",           \
+		CTL_COLUMN(9, "FILTER", TABLE))                                                  \
+	F(T, U32, truncate, NEW, 14, 65557, "bytes", "most of each frame that is copied",        \
+		CTL_COLUMN(8, "TRUNCATE", TABLE))                                                \
+	F(T, U16, vlan, NEW, 1, 4094, "", "VLAN that the copies are tagged with (RSPAN)",        \
+		CTL_COLUMN(7, "VLAN", TABLE))                                                    \
+	F(T, STR, program, ASK, 1, 8192, "",                                                     \
+		"the filter as classic BPF, 16 hexadecimal digits an instruction")               \
+	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                   \
+	F(T, U64, frames, SHOW, 0, UINT64_MAX, "frames", "copies made",                          \
+		CTL_COLUMN(5, "FRAMES", BRIEF), CTL_COUNTER)                                     \
+	F(T, U64, lost, SHOW, 0, UINT64_MAX, "frames", "copies that the port did not get",       \
+		CTL_COLUMN(6, "LOST", BRIEF), CTL_COUNTER)                                       \
+	F(T, U64, lost_ring_full, SHOW, 0, UINT64_MAX, "frames",                                 \
+		"of those: it supplied no buffer in time", CTL_COUNTER)                          \
+	F(T, U64, lost_not_running, SHOW, 0, UINT64_MAX, "frames",                               \
+		"of those: nobody drove its rings, or it is down", CTL_COUNTER)                  \
+	F(T, U64, lost_mtu, SHOW, 0, UINT64_MAX, "frames", "of those: larger than its MTU",      \
+		CTL_COUNTER)
+CTL_STRUCT(ctl_mirror, CTL_MIRROR_FIELDS);
+
 /* ---- capture ---- */
 enum ctl_capture_dir { CTL_CAPTURE_BOTH, CTL_CAPTURE_IN, CTL_CAPTURE_OUT };
 extern const char *const ctl_capture_dirs[]; /* "both" "in" "out" */
@@ -467,7 +504,7 @@ CTL_STRUCT(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
 	F(T, U64, seq, OPT, 0, UINT64_MAX, "",                                           \
 		"number: one more than the last one's, or as many more as were lost")    \
 	F(T, U64, time_ns, OPT, 0, UINT64_MAX, "ns", "wall clock")                       \
-	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, fdb, capture and so on")  \
+	F(T, STR, object, OPT, 1, 15, "", "bridge, port, link, mirror, fdb and so on")   \
 	F(T, STR, name, OPT, 0, 127, "", "its name")                                     \
 	F(T, STR, event, OPT, 1, 31, "",                                                 \
 		"added, removed, changed, connected, carrier-up, moved, lost and so on") \

@@ -62,7 +62,7 @@ struct metrics_cursor {
 	bool is_ended;
 };
 
-#define METRICS_ROW_SIZE 4096 /* rows are no larger */
+#define METRICS_ROW_SIZE 12288 /* rows are no larger */
 #define METRICS_PART_MIN 8192
 /**
  * Write the next part of the text into buf[size], size >= METRICS_PART_MIN, not terminated. Asks

@@ -86,14 +86,6 @@ static int split_words(struct ctl_client *client, char **words, unsigned n, stru
 
 /* ---- The filter ------------------------------------------------------------------------------ */
 
-static void show_mark(const char *expression, struct pcap_filter_mark mark)
-{
-	fprintf(stderr, "  %s\n  %*s^", expression, (int)mark.at, "");
-	for (size_t i = 1; i < mark.len; i++)
-		fputc('~', stderr);
-	fputc('\n', stderr);
-}
-
 static int compile(struct wanted *wanted, struct pcap_filter_mark *mark, struct err *err)
 {
 	struct ctl_capture *request = &wanted->request;
@@ -188,7 +180,7 @@ int cmd_capture(const struct opts *opts, const struct grammar_request *req)
 		r = err.code ? cmd_fail(&err) : EXIT_USAGE;
 		if (err.code == -EINVAL && wanted && wanted->expression[0] &&
 			!strcmp(err.field, "filter"))
-			show_mark(wanted->expression, mark);
+			pcap_filter_print_mark(wanted->expression, mark);
 	} else {
 		r = EXIT_DONE;
 	}

@@ -8,6 +8,7 @@
 #include "ctl_vswitch.h"
 #include "lab.h"
 #include "names.h"
+#include "pcap_filter.h"
 #include "rundir.h"
 #include "show.h"
 #include "show_switch.h"
@@ -36,6 +37,27 @@ static int check_new_port(const struct ctl_port *port, struct err *err)
 		return 0;
 	return err_set_field(err, -ERANGE, tag ? "tag" : "native", "%s: 0 is not in 1..4094",
 		tag ? "tag" : "native");
+}
+
+/* The switch takes programs. What is wrong with a filter has been said when this is not 0. */
+static int compile_filter(struct ctl_mirror *mirror)
+{
+	struct pcap_filter_mark mark = {0};
+	struct err err = {0};
+	int status;
+
+	if (!CTL_HAS(mirror, ctl_mirror, filter) ||
+		pcap_filter_compile(mirror->filter, mirror->program, &mark, &err) == 0) {
+		if (mirror->program[0])
+			CTL_MARK(mirror, ctl_mirror, program);
+		else
+			CTL_UNMARK(mirror, ctl_mirror, filter);
+		return EXIT_DONE;
+	}
+	status = cmd_fail(&err);
+	if (err.code == -EINVAL)
+		pcap_filter_print_mark(mirror->filter, mark);
+	return status;
 }
 
 static bool is_show(const struct grammar_verb *verb)
@@ -181,6 +203,11 @@ int cmd_object(const struct opts *opts, struct grammar_request *req)
 		return cmd_fail(&err);
 	if (adds_port && check_new_port((void *)&req->msg, &err) < 0)
 		return cmd_fail(&err);
+	if (req->verb->schema == &ctl_mirror_schema) {
+		status = compile_filter((void *)&req->msg);
+		if (status != EXIT_DONE)
+			return status;
+	}
 	/* Without a switch there is no reason to touch a NIC. */
 	if (!dry && lab_switch_open(opts, &client, &err) < 0)
 		return err.code ? cmd_fail(&err)

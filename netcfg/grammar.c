@@ -18,6 +18,7 @@ _Static_assert(sizeof(struct ctl_port) <= sizeof(union grammar_msg), "port reque
 _Static_assert(sizeof(struct ctl_vlan) <= sizeof(union grammar_msg), "vlan request fits");
 _Static_assert(sizeof(struct ctl_bridge) <= sizeof(union grammar_msg), "bridge request fits");
 _Static_assert(sizeof(struct ctl_link) <= sizeof(union grammar_msg), "link request fits");
+_Static_assert(sizeof(struct ctl_mirror) <= sizeof(union grammar_msg), "mirror request fits");
 
 /*
  * Rows of the verbs' tables. A verb whose fields are typed as FIELD VALUE takes words; one that is
@@ -91,6 +92,14 @@ static const struct grammar_verb link_verbs[] = {
 	WATCH("print events of links as they happen"),
 };
 
+static const struct grammar_verb mirror_verbs[] = {
+	SHOW("show", "MirrorShow", "show mirrors, and what became of their copies"),
+	FIELDS("add", "MirrorAdd", ctl_mirror, 1,
+		"copy frames from PORT, bridge B or vlan N to a port", "name"),
+	DEL("MirrorDel", "end a mirror"),
+	WATCH("print events of mirrors as they happen"),
+};
+
 static const struct grammar_verb vlan_verbs[] = {
 	FIELDS("show", "VlanShow", ctl_vlan, 0, "show the VLANs of bridges and ports", "bridge"),
 	FIELDS("add", "VlanAdd", ctl_vlan, 0, "add VLANs to a bridge, or to a port's trunk",
@@ -138,6 +147,8 @@ const struct grammar_object grammar_objects[] = {
 	{"node", "n", "virtual machines of a lab", node_verbs, ARRAY_LEN(node_verbs)},
 	{"link", "l", "cables", link_verbs, ARRAY_LEN(link_verbs)},
 	{"bridge", "br", "learning 802.1Q bridges", bridge_verbs, ARRAY_LEN(bridge_verbs)},
+	{"mirror", NULL, "copies of frames for who looks on", mirror_verbs,
+		ARRAY_LEN(mirror_verbs)},
 	{"port", "p", "ports of the switch", port_verbs, ARRAY_LEN(port_verbs)},
 	{"vlan", "v", "VLANs of bridges and ports", vlan_verbs, ARRAY_LEN(vlan_verbs)},
 	{"fdb", NULL, "forwarding database", fdb_verbs, ARRAY_LEN(fdb_verbs)},
@@ -477,6 +488,14 @@ static int value_missing(const struct grammar_request *req, const struct meaning
 		ctl_field_help(meaning->schema, meaning->field, help, sizeof(help)));
 }
 
+/* Are there two words of the field's value (`from vlan 10`)? They are one of a mirror's, and what
+ * follows does not come out even without the second. */
+static bool takes_two(const struct meaning *meaning, char **words, unsigned n)
+{
+	return meaning->schema == &ctl_mirror_schema && meaning->field->idx == ctl_mirror__from &&
+	       n % 2 && n > 2 && (!strcmp(words[1], "vlan") || !strcmp(words[1], "bridge"));
+}
+
 /*
  * FIELD VALUE pairs. The word of a message within (`a-to-b`) has no value: what follows is about it
  * and no other, until the next such word.
@@ -503,6 +522,16 @@ static int parse_words(struct grammar_request *req, char **words, unsigned n, st
 			return given_twice(req, words[i], err);
 		if (i + 1 == n)
 			return value_missing(req, &meaning, words[i], err);
+		if (takes_two(&meaning, words + i, n - i)) {
+			char both[256];
+
+			(void)snprintf(both, sizeof(both), "%s %s", words[i + 1], words[i + 2]);
+			r = set_field(verb, req, meaning.field->name, both, err);
+			if (r < 0)
+				return r;
+			i++;
+			continue;
+		}
 		r = meaning.is_within
 			    ? set_each(req, whole, meaning.field, words[i], words[i + 1], err)
 			    : set_field(verb, req, meaning.field->name, words[i + 1], err);

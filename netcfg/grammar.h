@@ -69,7 +69,7 @@ extern const unsigned grammar_n_commands;
 /** Room for any request message. */
 union grammar_msg {
 	uint64_t set;
-	char bytes[4096];
+	char bytes[12288];
 };
 
 struct grammar_request {

@@ -146,3 +146,11 @@ int pcap_filter_compile(const char *expression, char *ret_text, struct pcap_filt
 	pcap_close(pcap);
 	return r;
 }
+
+void pcap_filter_print_mark(const char *expression, struct pcap_filter_mark mark)
+{
+	fprintf(stderr, "  %s\n  %*s^", expression, (int)mark.at, "");
+	for (size_t i = 1; i < mark.len; i++)
+		fputc('~', stderr);
+	fputc('\n', stderr);
+}

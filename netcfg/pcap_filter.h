@@ -31,4 +31,7 @@ struct pcap_filter_mark {
 int pcap_filter_compile(const char *expression, char *ret_text, struct pcap_filter_mark *ret_mark,
 	struct err *err);
 
+/** Print the expression on stderr, and below it where it is wrong. */
+void pcap_filter_print_mark(const char *expression, struct pcap_filter_mark mark);
+
 #endif

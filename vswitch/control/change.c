@@ -3,11 +3,13 @@
 #include "bridge.h"
 #include "conf.h"
 #include "link.h"
+#include "mirror_ctl.h"
 #include "port.h"
 #include "vlan.h"
 
 #include "feature/count/count.h"
 #include "feature/impair/impair.h"
+#include "feature/mirror/mirror.h"
 #include "feature/pacing/pacing.h"
 #include "feature/policer/policer.h"
 #include "feature/shaper/shaper.h"
@@ -322,6 +324,8 @@ static int change_bridge_del(struct vswitch *sw, const void *in, void *out, stru
 	if (!model_bridge_get(&sw->model, req->name, "name", err))
 		return -ENOENT;
 	r = bridge_check_del(bridge, err);
+	if (r == 0)
+		r = mirror_check_bridge_del(&sw->model, bridge, err);
 	if (r < 0)
 		return r;
 	id = bridge->id;
@@ -407,6 +411,8 @@ static int change_port_set(struct vswitch *sw, const void *in, void *out, struct
 	if (!port)
 		return -ENOENT;
 	r = port_conf_set(&sw->model, port, req, &conf, err);
+	if (r == 0 && conf.bridge[0])
+		r = mirror_check_use(&sw->model, port, "bridge", "a bridge", err);
 	if (r == 0)
 		r = prepare_port(sw, port->id, &port->conf, &conf, &change, err);
 	if (r < 0)
@@ -446,6 +452,8 @@ static int change_port_del(struct vswitch *sw, const void *in, void *out, struct
 	if (!model_port_get(&sw->model, req->name, "name", err))
 		return -ENOENT;
 	r = port_check_del(port, err);
+	if (r == 0)
+		r = mirror_check_port_del(&sw->model, port, err);
 	if (r == 0)
 		remove_port(sw, port);
 	return r;
@@ -670,6 +678,12 @@ static int change_link_del(struct vswitch *sw, const void *in, void *out, struct
 		return 0;
 	if (!model_link_get(&sw->model, req->name, "name", err))
 		return -ENOENT;
+	for (unsigned i = 0; r == 0 && i < 2; i++) {
+		if (link->ends[i]->conf.type == CTL_PORT_PATCH)
+			r = mirror_check_port_del(&sw->model, link->ends[i], err);
+	}
+	if (r < 0)
+		return r;
 	ctl_copy_str(name, sizeof(name), link->conf.name);
 	for (unsigned i = 0; i < 2; i++) {
 		ends[i] = link->ends[i];
@@ -679,6 +693,57 @@ static int change_link_del(struct vswitch *sw, const void *in, void *out, struct
 	switch_apply(sw);
 	put_ends(sw, ends);
 	report_event(sw, "link", name, "removed");
+	return 0;
+}
+
+/* ---- Mirrors --------------------------------------------------------------------------------- */
+
+static int change_mirror_add(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_mirror *req = in;
+	const struct model_mirror *old = model_mirror_find(&sw->model, req->name);
+	void *feature = sw->features.of[FEATURE_MIRROR];
+	struct model_mirror mirror;
+	int r = mirror_conf_new(&sw->model, req, &mirror, err);
+
+	if (r < 0)
+		return r;
+	if (old) {
+		r = conf_check_exists(&ctl_mirror_schema, &old->conf, &mirror.conf, req->exist_ok,
+			"mirror", req->name, "MirrorExists", err);
+		if (r < 0)
+			err_hint(err, "delete it first: `netcfg mirror del %s`", req->name);
+		return r;
+	}
+	r = mirror_ctl_start(feature, &mirror, err);
+	if (r < 0)
+		return r;
+	r = model_mirror_add(&sw->model, &mirror, err);
+	if (r < 0)
+		mirror_stop(feature, mirror.mirror);
+	switch_apply(sw);
+	if (r == 0)
+		report_event(sw, "mirror", req->name, "added");
+	return r;
+}
+
+static int change_mirror_del(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	const struct ctl_ref *req = in;
+	struct model_mirror *mirror;
+	int r = conf_check_named(req, "mirror", err);
+
+	if (r < 0)
+		return r;
+	mirror = model_mirror_find(&sw->model, req->name);
+	if (!mirror && req->missing_ok)
+		return 0;
+	if (!model_mirror_get(&sw->model, req->name, "name", err))
+		return -ENOENT;
+	mirror_stop(sw->features.of[FEATURE_MIRROR], mirror->mirror);
+	model_mirror_del(&sw->model, mirror);
+	switch_apply(sw);
+	report_event(sw, "mirror", req->name, "removed");
 	return 0;
 }
 
@@ -722,6 +787,8 @@ static const struct {
 	{"LinkAdd", change_link_add},
 	{"LinkSet", change_link_set},
 	{"LinkDel", change_link_del},
+	{"MirrorAdd", change_mirror_add},
+	{"MirrorDel", change_mirror_del},
 };
 
 bool change_is_known(const char *method)

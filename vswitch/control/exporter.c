@@ -79,6 +79,21 @@ static bool next_link(void *ctx, uint64_t *at, void *row)
 	return false;
 }
 
+static bool next_mirror(void *ctx, uint64_t *at, void *row)
+{
+	const struct exporter *exporter = ctx;
+
+	while (*at < MODEL_MAX_MIRRORS) {
+		const struct model_mirror *mirror = exporter->sw->model.mirrors[(*at)++];
+
+		if (!mirror)
+			continue;
+		rows_mirror(mirror, row);
+		return true;
+	}
+	return false;
+}
+
 /* The next port from that id on, where it then is; NULL: there is none any more. */
 static const struct model_port *find_port(const struct exporter *exporter, uint64_t *at)
 {
@@ -192,6 +207,7 @@ const struct metrics_group exporter_groups[] = {
 	{"weft_worker", NULL, &ctl_worker_schema, next_worker},
 	{"weft_bridge", "bridge", &ctl_bridge_schema, next_bridge},
 	{"weft_link", "link", &ctl_link_schema, next_link},
+	{"weft_mirror", "mirror", &ctl_mirror_schema, next_mirror},
 	{"weft_port", "port", &ctl_port_schema, next_port},
 	{"weft_port", "port", &ctl_port_stats_schema, next_stats},
 	{"weft_port_size", "port", &ctl_port_size_schema, next_size},

@@ -1,6 +1,7 @@
 #include "link.h"
 
 #include "conf.h"
+#include "mirror_ctl.h"
 #include "port.h"
 
 #include "ctl_field.h"
@@ -74,7 +75,7 @@ static int check_end(const struct model *model, const struct ctl_link *req, cons
 	else if (!port_conf_is_vlan_default(&port->conf))
 		why = "has VLAN settings, which a link would not apply";
 	if (!why)
-		return 0;
+		return mirror_check_use(model, port, field, "a link", err);
 	(void)err_set_field(err, -EBUSY, field, "link '%s': port '%s' %s", req->name, name, why);
 	err_name(err, "PortInUse");
 	if (port->link)
@@ -174,7 +175,7 @@ bool link_port_carrier(const struct model_port *port)
 {
 	if (port->link)
 		return link_carrier(port->link);
-	return port->bridge && port->conf.enabled && port->running;
+	return (port->bridge || port->n_mirrors_to) && port->conf.enabled && port->running;
 }
 
 struct model_port *link_other_end(const struct model_port *port)

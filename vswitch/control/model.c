@@ -11,6 +11,8 @@ void model_init(struct model *model)
 
 void model_done(struct model *model)
 {
+	for (unsigned i = 0; i < MODEL_MAX_MIRRORS; i++)
+		free(model->mirrors[i]);
 	for (unsigned i = 0; i < MODEL_MAX_LINKS; i++)
 		free(model->links[i]);
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++)
@@ -62,6 +64,15 @@ struct model_link *model_link_find_by_end(const struct model *model, const char 
 	return port ? port->link : NULL;
 }
 
+struct model_mirror *model_mirror_find(const struct model *model, const char *name)
+{
+	for (unsigned i = 0; i < MODEL_MAX_MIRRORS; i++) {
+		if (model->mirrors[i] && !strcmp(model->mirrors[i]->conf.name, name))
+			return model->mirrors[i];
+	}
+	return NULL;
+}
+
 static void set_not_found(struct err *err, const char *kind, const char *field, const char *name,
 	const char *error_name)
 {
@@ -98,6 +109,16 @@ struct model_link *model_link_get(const struct model *model, const char *name, c
 	if (!link)
 		set_not_found(err, "link", field, name, "LinkNotFound");
 	return link;
+}
+
+struct model_mirror *model_mirror_get(const struct model *model, const char *name,
+	const char *field, struct err *err)
+{
+	struct model_mirror *mirror = model_mirror_find(model, name);
+
+	if (!mirror)
+		set_not_found(err, "mirror", field, name, "MirrorNotFound");
+	return mirror;
 }
 
 static int set_limit(struct err *err, const char *kind, const char *name, unsigned max)
@@ -214,6 +235,32 @@ void model_port_del(struct model *model, struct model_port *port)
 	model->ports[port->id] = NULL;
 	model->n_ports--;
 	free(port);
+}
+
+int model_mirror_add(struct model *model, const struct model_mirror *mirror, struct err *err)
+{
+	struct model_mirror *copy;
+	unsigned id = 0;
+
+	while (id < MODEL_MAX_MIRRORS && model->mirrors[id])
+		id++;
+	if (id == MODEL_MAX_MIRRORS)
+		return set_limit(err, "mirror", mirror->conf.name, MODEL_MAX_MIRRORS);
+	copy = malloc(sizeof(*copy));
+	if (!copy)
+		return set_no_memory(err, "mirror", mirror->conf.name);
+	*copy = *mirror;
+	copy->id = (uint16_t)id;
+	copy->to->n_mirrors_to++;
+	model->mirrors[id] = copy;
+	return 0;
+}
+
+void model_mirror_del(struct model *model, struct model_mirror *mirror)
+{
+	mirror->to->n_mirrors_to--;
+	model->mirrors[mirror->id] = NULL;
+	free(mirror);
 }
 
 void model_link_del(struct model *model, struct model_link *link)

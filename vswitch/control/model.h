@@ -13,6 +13,7 @@
  *   M2  port->bridge is the bridge that conf.bridge names, or NULL where it is empty
  *   M3  a port is in a bridge or in a link, never in both; but a patch port is in both, always
  *   M4  link->ends[i]->link == link, and the ends differ
+ *   M5  what a mirror is of and to exists; no port that a mirror copies to is mirrored by name
  *
  * Threads: the control thread. Life cycle: init, add/del in any order, done frees everything.
  * Limits: MODEL_MAX_*. Names and numbers were bounded by the codec before they come here.
@@ -29,6 +30,7 @@
 #define MODEL_MAX_BRIDGES 256
 #define MODEL_MAX_PORTS   1024 /* DP_MAX_PORTS */
 #define MODEL_MAX_LINKS   (MODEL_MAX_PORTS / 2)
+#define MODEL_MAX_MIRRORS 32 /* MIRROR_MAX */
 
 struct model_vlan_name {
 	uint16_t vid;
@@ -50,6 +52,7 @@ struct model_port {
 	struct ctl_port conf;
 	struct model_bridge *bridge; /* NULL: in no bridge */
 	struct model_link *link;     /* NULL: end of no link */
+	unsigned n_mirrors_to;       /* mirrors whose copies it gets */
 	uint32_t dev_mtu;            /* of its device on the host; 0 = none, or not known */
 	bool running;                /* its peer drives at least one ring pair */
 	bool carrier;                /* what the peer was last told */
@@ -61,10 +64,23 @@ struct model_link {
 	struct model_port *ends[2]; /* a, b; of a link between bridges, its patch ports */
 };
 
+struct mirror;
+
+struct model_mirror {
+	uint16_t id;
+	struct ctl_mirror conf;
+	struct mirror *mirror;       /* what runs (feature/mirror), borrowed */
+	struct model_port *port;     /* what is mirrored: a port, */
+	struct model_bridge *bridge; /* or a bridge, */
+	uint16_t vlan;               /* or a VLAN */
+	struct model_port *to;
+};
+
 struct model {
 	struct model_bridge *bridges[MODEL_MAX_BRIDGES]; /* by id; NULL = free */
 	struct model_port *ports[MODEL_MAX_PORTS];
 	struct model_link *links[MODEL_MAX_LINKS];
+	struct model_mirror *mirrors[MODEL_MAX_MIRRORS];
 	unsigned n_bridges, n_ports, n_links;
 };
 
@@ -78,6 +94,7 @@ struct model_port *model_port_find(const struct model *model, const char *name);
 struct model_link *model_link_find(const struct model *model, const char *name);
 /** The link called name, or else the one that port `name` is an end of. */
 struct model_link *model_link_find_by_end(const struct model *model, const char *name);
+struct model_mirror *model_mirror_find(const struct model *model, const char *name);
 /** The same, but setting err (-ENOENT, named error, field) when there is none. */
 struct model_bridge *model_bridge_get(const struct model *model, const char *name,
 	const char *field, struct err *err);
@@ -85,6 +102,8 @@ struct model_port *model_port_get(const struct model *model, const char *name, c
 	struct err *err);
 struct model_link *model_link_get(const struct model *model, const char *name, const char *field,
 	struct err *err);
+struct model_mirror *model_mirror_get(const struct model *model, const char *name,
+	const char *field, struct err *err);
 
 /*
  * Configuration. conf is complete and was checked (bridge.h, port.h, link.h); these only keep the
@@ -96,6 +115,8 @@ int model_port_add(struct model *model, const struct ctl_port *conf, struct mode
 	struct err *err);
 int model_link_add(struct model *model, const struct ctl_link *conf,
 	struct model_port *const ends[2], struct model_link **ret_link, struct err *err);
+/** mirror: what it is, but for its id. */
+int model_mirror_add(struct model *model, const struct model_mirror *mirror, struct err *err);
 /** Replace the configuration of a port, moving it between bridges as conf says. */
 void model_port_set(struct model *model, struct model_port *port, const struct ctl_port *conf);
 /** The bridge has no ports. */
@@ -103,6 +124,7 @@ void model_bridge_del(struct model *model, struct model_bridge *bridge);
 /** The port is in no link. */
 void model_port_del(struct model *model, struct model_port *port);
 void model_link_del(struct model *model, struct model_link *link);
+void model_mirror_del(struct model *model, struct model_mirror *mirror);
 
 /** The MTU in force: the port's, or its device's where that is smaller. */
 uint32_t model_port_mtu(const struct model_port *port);

@@ -391,6 +391,33 @@ static int handle_link_show(struct ctl_call *call, void *ctx, const void *in, vo
 	return show_named(call, sw, &ref, next_link_row, err);
 }
 
+static int next_mirror_row(void *state, void *out, struct err *err)
+{
+	struct show *show = state;
+
+	while (show->at < MODEL_MAX_MIRRORS) {
+		const struct model_mirror *mirror = show->sw->model.mirrors[show->at++];
+
+		if (!mirror || !is_wanted(&show->ref, mirror->conf.name))
+			continue;
+		rows_mirror(mirror, out);
+		return 1;
+	}
+	return 0;
+}
+
+static int handle_mirror_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	const struct ctl_ref *ref = in;
+
+	if (CTL_HAS(ref, ctl_ref, name) && !ref->missing_ok &&
+		!model_mirror_get(&sw->model, ref->name, "name", err))
+		return -ENOENT;
+	return show_named(call, sw, ref, next_mirror_row, err);
+}
+
 static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void *out,
 	struct err *err)
 {
@@ -467,6 +494,7 @@ static const struct ctl_handler others[] = {
 	{"VlanShow", handle_vlan_show},
 	{"FdbShow", handle_fdb_show},
 	{"LinkShow", handle_link_show},
+	{"MirrorShow", handle_mirror_show},
 	{"Monitor", handle_monitor},
 	{"Capture", handle_capture},
 };

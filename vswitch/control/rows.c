@@ -3,6 +3,7 @@
 #include "feature/count/count.h"
 #include "feature/count/count_stage.h"
 #include "feature/impair/impair.h"
+#include "feature/mirror/mirror_stage.h"
 #include "link.h"
 #include "stats.h"
 
@@ -127,4 +128,17 @@ void rows_link(const struct vswitch *sw, const struct model_link *link, struct c
 	CTL_SET(row, ctl_link, mtu, link_mtu(link));
 	CTL_SET(row, ctl_link, carrier, link_carrier(link));
 	CTL_SET(row, ctl_link, held, n_held(sw, link));
+}
+
+void rows_mirror(const struct model_mirror *mirror, struct ctl_mirror *row)
+{
+	struct mirror_counts *counts = &mirror->mirror->counts;
+
+	*row = mirror->conf;
+	CTL_UNMARK(row, ctl_mirror, program);
+	CTL_SET(row, ctl_mirror, frames, counts->frames);
+	CTL_SET(row, ctl_mirror, lost, counts->lost);
+	CTL_SET(row, ctl_mirror, lost_ring_full, counts->lost_ring_full);
+	CTL_SET(row, ctl_mirror, lost_not_running, counts->lost_not_running);
+	CTL_SET(row, ctl_mirror, lost_mtu, counts->lost_mtu);
 }

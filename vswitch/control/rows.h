@@ -26,5 +26,6 @@ bool rows_port_rx_queue(const struct vswitch *sw, const struct model_port *port,
 bool rows_port_vlan(const struct vswitch *sw, const struct model_port *port, unsigned *vid,
 	struct ctl_port_vlan *row);
 void rows_link(const struct vswitch *sw, const struct model_link *link, struct ctl_link *row);
+void rows_mirror(const struct model_mirror *mirror, struct ctl_mirror *row);
 
 #endif

@@ -3,6 +3,7 @@
 #include "change.h"
 #include "exporter.h"
 #include "link.h"
+#include "mirror_ctl.h"
 #include "requests.h"
 #include "stats.h"
 
@@ -43,6 +44,7 @@ static void publish(struct vswitch *sw)
 	}
 	memcpy(input.fdbs, sw->fdbs.tables, sizeof(input.fdbs));
 	capture_ctl_update(&sw->captures, &sw->model);
+	mirror_ctl_update(&sw->model);
 	input.drops = capture_watch(sw->features.of[FEATURE_CAPTURE]);
 	worker_ctl_publish(sw->workers, &input);
 	features_published(&sw->features);
@@ -518,6 +520,10 @@ static void save_config(struct vswitch *sw)
 	for (unsigned i = 0; i < MODEL_MAX_LINKS; i++) {
 		if (model->links[i])
 			save_link(sw, model->links[i]);
+	}
+	for (unsigned i = 0; i < MODEL_MAX_MIRRORS; i++) {
+		if (model->mirrors[i])
+			state_put(sw->state, "MirrorAdd", &model->mirrors[i]->conf);
 	}
 	begin_fdb(&statics, CTL_FDB_STATIC, UINT_MAX);
 	(void)put_fdb(sw, &statics, UINT_MAX);

@@ -34,7 +34,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct burst;
+struct deliver;
 struct dp_port;
+struct dp_snapshot;
 struct flush;
 
 /** A burst on its way through the stages of a port. */
@@ -43,7 +46,11 @@ struct stage_ctx {
 	struct dp_counters *counters; /* of the port */
 	struct frame *frames;         /* frames[FRAME_BURST] */
 	struct flush *flush;          /* where queues are listed that the stage sent to */
-	uint64_t tagged;              /* have, or will have, a tag that is not in their bytes */
+	/* For copies that go to other ports. The stage leaves the burst's frames where they are. */
+	const struct dp_snapshot *snapshot;
+	const struct burst *burst; /* that frames are of */
+	struct deliver *deliver;   /* nothing is under way by it */
+	uint64_t tagged;           /* have, or will have, a tag that is not in their bytes */
 	uint64_t now_tsc;
 	bool is_egress;
 	bool is_shared; /* there are several workers */

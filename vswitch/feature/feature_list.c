@@ -3,6 +3,7 @@
 #include "capture/capture.h"
 #include "count/count.h"
 #include "impair/impair.h"
+#include "mirror/mirror.h"
 #include "pacing/pacing.h"
 #include "policer/policer.h"
 #include "shaper/shaper.h"
@@ -12,6 +13,7 @@
 
 const struct feature *const features[N_FEATURES] = {
 	[FEATURE_CAPTURE] = &capture_feature,
+	[FEATURE_MIRROR] = &mirror_feature,
 	[FEATURE_COUNT] = &count_feature,
 	[FEATURE_PORT_IMPAIR] = &impair_feature,
 	[FEATURE_LINK_IMPAIR] = &impair_feature,

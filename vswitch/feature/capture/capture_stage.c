@@ -10,7 +10,7 @@ _Static_assert(FRAME_MAX_LEN + TAG_LEN <= CAPTURE_MAX_FRAME, "a reader takes eve
 _Static_assert(CAPTURE_RING_MIN >= 2 * (CAPTURE_MAX_FRAME + sizeof(struct capture_record) + 8),
 	"the longest frame fits behind what fills the end");
 
-_Static_assert(CAPTURE_MAX <= FLUSH_MAX_SHARED, "all captures can be listed for flushing");
+_Static_assert(CAPTURE_MAX <= FLUSH_MAX_SHARED / 2, "all captures can be listed for flushing");
 
 /* With the checksum that the frame asks for. */
 static __attribute__((noinline)) void finish(struct capture *capture, struct wire *wire,

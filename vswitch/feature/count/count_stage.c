@@ -1,5 +1,6 @@
 #include "count_stage.h"
 
+#include "filter/wire_vid.h"
 #include "spin.h"
 #include "tag.h"
 
@@ -15,22 +16,6 @@ static unsigned size_class(uint32_t len)
 {
 	len += FCS_LEN;
 	return (len > 64) + (len > 127) + (len > 255) + (len > 511) + (len > 1023) + (len > 1518);
-}
-
-static uint16_t wire_vid(const struct stage_ctx *ctx, unsigned i)
-{
-	const struct frame *frame = &ctx->frames[i];
-	uint16_t vid = 0;
-
-	/* On a bridge, frames that leave have lost their tag and are in a VLAN. */
-	if (ctx->is_egress && !(ctx->port->flags & DP_PORT_LINK))
-		return frame->vid;
-	if (ctx->tagged >> i & 1) /* of a patch port, beside the bytes */
-		vid = frame->tci & 0xfff;
-	else if (frame->rest_off == 12 && frame_ether_type(frame) == ETHER_TYPE_VLAN &&
-		 frame->len >= ETHER_HDR_LEN + TAG_LEN)
-		vid = (uint16_t)(frame->header[14] << 8 | frame->header[15]) & 0xfff;
-	return vid ? vid : ctx->port->pvid;
 }
 
 static inline uint64_t count(struct stage_ctx *ctx, const void *conf, uint64_t mask, bool by_size,

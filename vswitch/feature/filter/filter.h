@@ -1,8 +1,8 @@
 /**
  * filter: a filter of pcap's language, as captures and mirrors have it and workers run it.
  *
- * Who asks for it compiles the expression (libpcap) and sends classic BPF, which is checked here and
- * interpreted. DPDK's library for BPF, which could compile it to machine code, does not do: its
+ * Who asks for one compiles the expression (libpcap) and sends classic BPF, which is checked here
+ * and interpreted. DPDK's library for BPF, which could compile it to machine code, does not do: its
  * check walks every way through a program, and the control thread would walk for ever in one of 500
  * instructions; and its conversion takes memory from DPDK's heaps, which a switch without DPDK's
  * devices does not have.

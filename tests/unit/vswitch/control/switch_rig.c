@@ -65,7 +65,7 @@ void rig_turn(void)
 int ask(const char *method, const char *words, struct err *err)
 {
 	const struct ctl_struct *schema = ctl_method_find(&ctl_vswitch_interface, method)->in;
-	uint64_t msg[512], out[8] = {0};
+	uint64_t msg[2048], out[8] = {0};
 
 	assert_true(schema->size <= sizeof(msg));
 	words_to_msg(schema, msg, words);
