@@ -264,14 +264,14 @@ pmd_up() {
 }
 
 # testpmd NAME VDEV FORWARD-MODE [OPTION...]: DPDK's test forwarder on one virtual device; more
-# options of the EAL from $EAL.
+# options of the EAL from $EAL. It does not throw away what came before it began to forward.
 testpmd() {
 	local name=$1 vdev=$2 mode=$3 eal
 	shift 3
 	read -ra eal <<<"${EAL:-}"
 	start "$name" dpdk-testpmd --lcores '0@0-1,1@0-1,2@0-1' --no-pci --no-huge -m 128 \
 		--file-prefix "$name-$$" --vdev "$vdev" "${eal[@]}" -- --forward-mode="$mode" \
-		--total-num-mbufs=4096 --stats-period 1 --no-lsc-interrupt "$@"
+		--total-num-mbufs=4096 --stats-period 1 --no-lsc-interrupt --no-flush-rx "$@"
 }
 
 # testpmd_count NAME COUNTER: RX-packets or TX-packets of the last report.

@@ -35,7 +35,7 @@ ring() {
 	EAL=$VERBOSE testpmd b "net_virtio_user0,mac=52:54:00:00:01:02,path=$T/b.sock,$devargs" macswap
 	EAL="$VERBOSE --vdev=net_pcap0,rx_pcap=$T/in.pcap,tx_pcap=$T/out.pcap" \
 		testpmd a "net_virtio_user0,mac=52:54:00:00:01:01,path=$T/a.sock,$devargs" io \
-		--mbuf-size=9216 --no-flush-rx --nb-cores=2
+		--mbuf-size=9216 --nb-cores=2
 	expect "$text: both ports run" within 20 \
 		json "$(rows state) | map(select(.state == \"running\")) | length == 2" vs -j port show
 	expect "$text: receives on the $rx_path path" within 5 says a "using $rx_path Rx path"
