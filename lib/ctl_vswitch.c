@@ -45,6 +45,7 @@ CTL_SCHEMA(ctl_link, CTL_LINK_FIELDS);
 CTL_SCHEMA(ctl_mirror, CTL_MIRROR_FIELDS);
 CTL_SCHEMA(ctl_capture, CTL_CAPTURE_FIELDS);
 CTL_SCHEMA(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
+CTL_SCHEMA(ctl_sflow, SFLOW_FIELDS);
 CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
 
 #define READ   CTL_READ, CTL_STABLE
@@ -107,6 +108,11 @@ static const struct ctl_method methods[] = {
 		"copy frames of a port, a bridge or a VLAN to a port"},
 	{"MirrorDel", CHANGE, CTL_ONE, REF, NONE, "end a mirror"},
 	{"MirrorShow", READ, CTL_ROWS, REF, &ctl_mirror_schema, "list mirrors"},
+
+	{"SflowSet", CHANGE, CTL_ONE, &ctl_sflow_schema, NONE,
+		"sample frames for an sFlow collector; what is absent stays"},
+	{"SflowShow", READ, CTL_ROWS, NONE, &ctl_sflow_schema,
+		"show what is sampled and sent to an sFlow collector"},
 
 	{"Capture", CHANGE, CTL_EVENTS, &ctl_capture_schema, &ctl_capture_ring_schema,
 		"capture frames, until the connection ends; its one event comes with descriptors"},

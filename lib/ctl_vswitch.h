@@ -12,6 +12,7 @@
 #include "impair/impair_fields.h"
 #include "pacing/pacing_fields.h"
 #include "policer/policer_fields.h"
+#include "sflow/sflow_fields.h"
 #include "shaper/shaper_fields.h"
 #include "storm/storm_fields.h"
 
@@ -88,7 +89,9 @@ extern const char *const ctl_count_modes[]; /* "off" "sizes" "vlans" "all" */
 		"reports of new addresses that did not reach control: their frames flood",       \
 		CTL_COUNTER)                                                                     \
 	F(T, U64, learn_events_limited, OPT, 0, UINT64_MAX, "",                                  \
-		"new addresses that were not learned, for a limit", CTL_COUNTER)
+		"new addresses that were not learned, for a limit", CTL_COUNTER)                 \
+	F(T, U64, punts_lost, OPT, 0, UINT64_MAX, "frames",                                      \
+		"copies of frames, such as samples, that did not reach control", CTL_COUNTER)
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
 /* ---- worker ---- */
@@ -498,6 +501,9 @@ CTL_STRUCT(ctl_capture, CTL_CAPTURE_FIELDS);
 	F(T, U64, size, OPT, 0, UINT64_MAX, "bytes", "of the ring in the memory") \
 	F(T, U64, tsc_hz, OPT, 0, UINT64_MAX, "Hz", "ticks a second of its times")
 CTL_STRUCT(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
+
+/* ---- sFlow ---- */
+CTL_STRUCT(ctl_sflow, SFLOW_FIELDS);
 
 /* ---- events ---- */
 #define CTL_EVENT_FIELDS(F, T)                                                           \

@@ -124,6 +124,12 @@ static const struct grammar_verb worker_verbs[] = {
 		"show how busy packet threads are, and what they do"},
 };
 
+static const struct grammar_verb sflow_verbs[] = {
+	{"show", GRAMMAR_VSWITCH, "SflowShow", &ctl_empty_schema, {NULL}, 0, NULL, NULL, 0,
+		"show what is sampled and sent to a collector"},
+	FIELDS("set", "SflowSet", ctl_sflow, 0, "sample frames for an sFlow collector", NULL),
+};
+
 static const struct grammar_verb node_verbs[] = {
 	NODE("show", VMM, "Status", ctl_empty, 0, "show the nodes of the lab"),
 	NODE("start", LAB, NULL, ctl_empty, 1, "start a stopped node"),
@@ -153,6 +159,7 @@ const struct grammar_object grammar_objects[] = {
 	{"vlan", "v", "VLANs of bridges and ports", vlan_verbs, ARRAY_LEN(vlan_verbs)},
 	{"fdb", NULL, "forwarding database", fdb_verbs, ARRAY_LEN(fdb_verbs)},
 	{"worker", NULL, "packet threads of the switch", worker_verbs, ARRAY_LEN(worker_verbs)},
+	{"sflow", NULL, "frames sampled for a collector", sflow_verbs, ARRAY_LEN(sflow_verbs)},
 	{"nic", NULL, "NICs of this host", nic_verbs, ARRAY_LEN(nic_verbs)},
 };
 const unsigned grammar_n_objects = ARRAY_LEN(grammar_objects);

@@ -5,6 +5,7 @@
 #include "link.h"
 #include "mirror_ctl.h"
 #include "port.h"
+#include "sflow_ctl.h"
 #include "vlan.h"
 
 #include "feature/count/count.h"
@@ -747,6 +748,20 @@ static int change_mirror_del(struct vswitch *sw, const void *in, void *out, stru
 	return 0;
 }
 
+/* ---- sFlow ----------------------------------------------------------------------------------- */
+
+static int change_sflow_set(struct vswitch *sw, const void *in, void *out, struct err *err)
+{
+	struct ctl_sflow was, conf;
+	int r = sflow_ctl_set(sw, in, &was, &conf, err);
+
+	if (r < 0 || ctl_msg_equal(&ctl_sflow_schema, &was, &conf))
+		return r;
+	switch_apply(sw);
+	report_change(sw, "sflow", &ctl_sflow_schema, "sflow", &was, &conf);
+	return 0;
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 /* A NIC is called by its address, also in the journal: the name of its interface is gone once the
@@ -789,6 +804,7 @@ static const struct {
 	{"LinkDel", change_link_del},
 	{"MirrorAdd", change_mirror_add},
 	{"MirrorDel", change_mirror_del},
+	{"SflowSet", change_sflow_set},
 };
 
 bool change_is_known(const char *method)

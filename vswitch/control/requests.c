@@ -1,6 +1,7 @@
 #include "requests.h"
 
 #include "change.h"
+#include "feature/sflow/sflow.h"
 #include "feature/shaper/shaper.h"
 #include "rows.h"
 #include "stats.h"
@@ -430,6 +431,17 @@ static int handle_monitor(struct ctl_call *call, void *ctx, const void *in, void
 	return CTL_PENDING;
 }
 
+static int handle_sflow_show(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	const struct vswitch *sw = ctx;
+	struct ctl_sflow row;
+
+	sflow_row(sw->features.of[FEATURE_SFLOW], &row);
+	(void)ctl_call_send(call, &row);
+	return 0;
+}
+
 /* ---- Capturing ------------------------------------------------------------------------------- */
 
 /* That somebody looks is for everybody to see. */
@@ -495,6 +507,7 @@ static const struct ctl_handler others[] = {
 	{"FdbShow", handle_fdb_show},
 	{"LinkShow", handle_link_show},
 	{"MirrorShow", handle_mirror_show},
+	{"SflowShow", handle_sflow_show},
 	{"Monitor", handle_monitor},
 	{"Capture", handle_capture},
 };

@@ -4,11 +4,14 @@
 #include "exporter.h"
 #include "link.h"
 #include "mirror_ctl.h"
+#include "punt_ctl.h"
 #include "requests.h"
+#include "sflow_ctl.h"
 #include "stats.h"
 
 #include "ctl_field.h"
 #include "ctl_server.h"
+#include "feature/sflow/sflow.h"
 #include "log.h"
 
 #include <errno.h>
@@ -380,6 +383,7 @@ static void on_control_wakeup(void *ctx, const struct learn_event *events, unsig
 			port_check(sw->ports[i].dev);
 	}
 	report_features(sw);
+	sflow_flush(sw->features.of[FEATURE_SFLOW]);
 }
 
 /* ---- What is kept over a restart ------------------------------------------------------------- */
@@ -525,6 +529,7 @@ static void save_config(struct vswitch *sw)
 		if (model->mirrors[i])
 			state_put(sw->state, "MirrorAdd", &model->mirrors[i]->conf);
 	}
+	sflow_ctl_save(sw);
 	begin_fdb(&statics, CTL_FDB_STATIC, UINT_MAX);
 	(void)put_fdb(sw, &statics, UINT_MAX);
 	/* A failure was logged, and the old file goes on. */
@@ -603,6 +608,7 @@ static void on_tick(void *ctx)
 	if (has_changed)
 		publish(sw);
 	report_features(sw);
+	sflow_ctl_tick(sw);
 	sw->n_ticks++;
 	if (!sw->state)
 		return;
@@ -625,6 +631,7 @@ int switch_create(struct ev *ev, const struct switch_params *params, struct vswi
 		.busy = params->busy,
 		.rebalance_s = params->rebalance_s,
 		.on_wakeup = on_control_wakeup,
+		.on_punt = punt_ctl_dispatch,
 		.ctx = sw,
 	};
 	int r;

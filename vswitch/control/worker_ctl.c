@@ -15,6 +15,8 @@ LOG_MODULE("workers");
 #define EVENTS_PER_CALL 256
 /* Calls in one turn of the event loop: requests wait no longer than this takes, well below 1 ms. */
 #define CALLS_PER_TURN 16
+/* The same of punts, of each worker. */
+#define PUNTS_PER_TURN 64
 
 #define SECOND_NS UINT64_C(1000000000)
 
@@ -56,11 +58,15 @@ static void on_control_wakeup(void *ctx, int fd, uint32_t events)
 {
 	struct worker_ctl *workers = ctx;
 	uint64_t count = 1;
+	bool has_more;
 
 	(void)events;
 	/* Level-triggered and non-blocking: what was read is dealt with below. */
 	(void)!read(fd, &count, sizeof(count));
-	if (get_events(workers, CALLS_PER_TURN)) {
+	has_more = get_events(workers, CALLS_PER_TURN);
+	has_more |= worker_get_punts(workers->pool, PUNTS_PER_TURN, workers->params.on_punt,
+		workers->params.ctx);
+	if (has_more) {
 		count = 1;
 		(void)!write(fd, &count, sizeof(count));
 	}
@@ -208,6 +214,8 @@ void worker_ctl_drain(struct worker_ctl *workers)
 	/* Bounded by what rings hold: workers may go on writing. */
 	(void)get_events(workers,
 		workers->params.n_workers * (LEARN_RING_SIZE / EVENTS_PER_CALL + 1));
+	(void)worker_get_punts(workers->pool, PUNT_RING_SIZE, workers->params.on_punt,
+		workers->params.ctx);
 }
 
 unsigned worker_ctl_count(const struct worker_ctl *workers)

@@ -19,6 +19,7 @@
 #include "worker_pool.h"
 
 #include "datapath/learn_event.h"
+#include "datapath/punt.h"
 
 struct worker_ctl;
 
@@ -32,6 +33,8 @@ struct worker_ctl_params {
 	 *  the last call of a round has none and means "look at the ports".
 	 */
 	void (*on_wakeup)(void *ctx, const struct learn_event *events, unsigned n_events);
+	/** A worker punted that frame. */
+	void (*on_punt)(void *ctx, const struct punt_record *record);
 	void *ctx;
 };
 
@@ -44,7 +47,7 @@ void worker_ctl_stop(struct worker_ctl *workers);
 void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input);
 /** To be called each second. True when rings should change their workers: then publish. */
 bool worker_ctl_tick(struct worker_ctl *workers, uint64_t now_ns);
-/** Hand over every learn event that was written before this call. */
+/** Hand over every learn event and punt that was written before this call. */
 void worker_ctl_drain(struct worker_ctl *workers);
 
 /** What worker index does: its load is that of the second before the last tick. */

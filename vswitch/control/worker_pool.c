@@ -82,6 +82,7 @@ static int create_worker(struct worker_pool *pool, unsigned index, struct worker
 		return -ENOMEM;
 	fwd_init(worker->fwd, worker->counters, &worker->events,
 		pool->tsc_per_us * LEARN_INTERVAL_US, pool->tsc_per_us * BACKPRESSURE_TIMEOUT_US);
+	worker->fwd->punts = &worker->punts;
 	r = notify_init(&worker->fwd->flush.calls);
 	return r ? r : idle_init(&worker->idle, pool->tsc_per_us);
 }
@@ -331,5 +332,38 @@ uint64_t worker_learn_events_lost(const struct worker_pool *pool)
 
 	for (unsigned w = 0; w < pool->n_workers; w++)
 		lost += __atomic_load_n(&pool->workers[w]->events.lost, __ATOMIC_RELAXED);
+	return lost;
+}
+
+static bool get_punts(struct punt_ring *ring, unsigned max,
+	void (*fn)(void *ctx, const struct punt_record *record), void *ctx)
+{
+	for (unsigned n = 0; n < max; n++) {
+		const struct punt_record *record = punt_ring_first(ring);
+
+		if (!record)
+			return false;
+		fn(ctx, record);
+		punt_ring_pop(ring);
+	}
+	return true;
+}
+
+bool worker_get_punts(struct worker_pool *pool, unsigned max,
+	void (*fn)(void *ctx, const struct punt_record *record), void *ctx)
+{
+	bool has_more = false;
+
+	for (unsigned w = 0; w < pool->n_workers; w++)
+		has_more |= get_punts(&pool->workers[w]->punts, max, fn, ctx);
+	return has_more;
+}
+
+uint64_t worker_punts_lost(const struct worker_pool *pool)
+{
+	uint64_t lost = 0;
+
+	for (unsigned w = 0; w < pool->n_workers; w++)
+		lost += __atomic_load_n(&pool->workers[w]->punts.lost, __ATOMIC_RELAXED);
 	return lost;
 }

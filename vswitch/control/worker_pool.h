@@ -12,6 +12,7 @@
 
 #include "datapath/counters.h"
 #include "datapath/learn_event.h"
+#include "datapath/punt.h"
 #include "datapath/snapshot.h"
 
 #include <stdbool.h>
@@ -70,5 +71,10 @@ unsigned worker_get_learn_events(struct worker_pool *pool, struct learn_event *e
 	unsigned max);
 /** Learn events that were lost because control was slow. */
 uint64_t worker_learn_events_lost(const struct worker_pool *pool);
+/** Have fn look at up to max punts of each worker. True when there may be more. Call after the
+ *  learn events were taken. */
+bool worker_get_punts(struct worker_pool *pool, unsigned max,
+	void (*fn)(void *ctx, const struct punt_record *record), void *ctx);
+uint64_t worker_punts_lost(const struct worker_pool *pool);
 
 #endif

@@ -320,6 +320,7 @@ static __attribute__((noinline)) uint64_t run_stages(struct fwd *fwd, const stru
 		.snapshot = pass->snapshot,
 		.burst = &fwd->burst,
 		.deliver = &fwd->deliver,
+		.punts = fwd->punts,
 		.tagged = tagged,
 		.now_tsc = rte_rdtsc(),
 		.is_egress = is_egress,
@@ -718,6 +719,7 @@ static void report_drops(struct fwd *fwd, const struct dp_snapshot *snapshot, ui
 			.counters = counters,
 			.frames = fwd->frames,
 			.flush = &fwd->flush,
+			.punts = fwd->punts,
 			.now_tsc = rte_rdtsc(),
 			.is_egress = drop_infos[reason].direction[0] == 't',
 			.is_shared = snapshot->n_workers > 1};

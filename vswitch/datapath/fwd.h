@@ -78,6 +78,7 @@ struct fwd {
 	/* From burst to burst. */
 	struct flush flush;
 	struct learn learn;
+	struct punt_ring *punts; /* borrowed; NULL where no stage punts */
 	struct deliver deliver;
 	struct dp_counters *counters; /* [DP_MAX_PORTS], borrowed */
 	/* Drops as they were last looked at, while somebody watches. */

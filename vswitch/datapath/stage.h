@@ -39,6 +39,7 @@ struct deliver;
 struct dp_port;
 struct dp_snapshot;
 struct flush;
+struct punt_ring;
 
 /** A burst on its way through the stages of a port. */
 struct stage_ctx {
@@ -46,6 +47,7 @@ struct stage_ctx {
 	struct dp_counters *counters; /* of the port */
 	struct frame *frames;         /* frames[FRAME_BURST] */
 	struct flush *flush;          /* where queues are listed that the stage sent to */
+	struct punt_ring *punts;      /* of the worker, for what control is to see (punt.h) */
 	/* For copies that go to other ports. The stage leaves the burst's frames where they are. */
 	const struct dp_snapshot *snapshot;
 	const struct burst *burst; /* that frames are of */

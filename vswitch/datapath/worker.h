@@ -14,6 +14,7 @@
 
 #include "fwd.h"
 #include "idle.h"
+#include "punt.h"
 
 #include <pthread.h>
 
@@ -53,6 +54,7 @@ struct worker {
 	struct worker_spent queue_spent[DP_MAX_PORTS][DP_MAX_QUEUES + 1];
 	alignas(64) struct dp_counters counters[DP_MAX_PORTS];
 	struct learn_ring events;
+	struct punt_ring punts;
 	/* Control's. */
 	pthread_t thread;
 	bool is_started;

@@ -6,6 +6,7 @@
 #include "mirror/mirror.h"
 #include "pacing/pacing.h"
 #include "policer/policer.h"
+#include "sflow/sflow.h"
 #include "shaper/shaper.h"
 #include "storm/storm.h"
 
@@ -15,6 +16,7 @@ const struct feature *const features[N_FEATURES] = {
 	[FEATURE_CAPTURE] = &capture_feature,
 	[FEATURE_MIRROR] = &mirror_feature,
 	[FEATURE_COUNT] = &count_feature,
+	[FEATURE_SFLOW] = &sflow_feature,
 	[FEATURE_PORT_IMPAIR] = &impair_feature,
 	[FEATURE_LINK_IMPAIR] = &impair_feature,
 	[FEATURE_SHAPER] = &shaper_feature,

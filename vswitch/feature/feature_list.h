@@ -14,6 +14,7 @@ enum feature_id {
 	FEATURE_CAPTURE,
 	FEATURE_MIRROR,
 	FEATURE_COUNT,
+	FEATURE_SFLOW,
 	FEATURE_PORT_IMPAIR, /* of a port's own */
 	FEATURE_LINK_IMPAIR, /* of a link's directions */
 	FEATURE_SHAPER,

@@ -32,6 +32,7 @@ static int refused_code;
 static const struct dp_snapshot *published;
 static unsigned n_published;
 static struct learn_ring learn_events;
+static struct punt_ring punts;
 static struct dp_counters counters[DP_MAX_PORTS];
 static struct worker_load loads[DP_MAX_PORTS][DP_MAX_QUEUES];
 static int control_fd;
@@ -334,6 +335,28 @@ uint64_t worker_learn_events_lost(const struct worker_pool *pool)
 {
 	(void)pool;
 	return learn_events.lost;
+}
+
+bool worker_get_punts(struct worker_pool *pool, unsigned max,
+	void (*fn)(void *ctx, const struct punt_record *record), void *ctx)
+{
+	const struct punt_record *record;
+
+	(void)pool;
+	for (unsigned n = 0; n < max; n++) {
+		record = punt_ring_first(&punts);
+		if (!record)
+			return false;
+		fn(ctx, record);
+		punt_ring_pop(&punts);
+	}
+	return true;
+}
+
+uint64_t worker_punts_lost(const struct worker_pool *pool)
+{
+	(void)pool;
+	return punts.lost;
 }
 
 uint64_t worker_tsc_hz(const struct worker_pool *pool)
