@@ -19,6 +19,10 @@ const char *const ctl_storm_actions[] = {"drop", "shut", NULL};
 const char *const ctl_count_modes[] = {"off", "sizes", "vlans", "all", NULL};
 const char *const ctl_mirror_dirs[] = {"both", "in", "out", NULL};
 const char *const ctl_capture_dirs[] = {"both", "in", "out", NULL};
+const char *const ctl_trace_step_kinds[] = {
+	"in", "stage", "vlan", "source", "look-up", "out", "end", "more", NULL};
+const char *const ctl_trace_results[] = {
+	"goes-on", "held", "crosses", "delivered", "dropped", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
 CTL_SCHEMA(ctl_switch, CTL_SWITCH_FIELDS);
@@ -46,6 +50,8 @@ CTL_SCHEMA(ctl_mirror, CTL_MIRROR_FIELDS);
 CTL_SCHEMA(ctl_capture, CTL_CAPTURE_FIELDS);
 CTL_SCHEMA(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
 CTL_SCHEMA(ctl_sflow, SFLOW_FIELDS);
+CTL_SCHEMA(ctl_trace, CTL_TRACE_FIELDS);
+CTL_SCHEMA(ctl_trace_step, CTL_TRACE_STEP_FIELDS);
 CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
 
 #define READ   CTL_READ, CTL_STABLE
@@ -116,6 +122,8 @@ static const struct ctl_method methods[] = {
 
 	{"Capture", CHANGE, CTL_EVENTS, &ctl_capture_schema, &ctl_capture_ring_schema,
 		"capture frames, until the connection ends; its one event comes with descriptors"},
+	{"Trace", READ, CTL_ROWS, &ctl_trace_schema, &ctl_trace_step_schema,
+		"report step by step what would happen to a frame; nothing changes"},
 	{"Monitor", READ, CTL_EVENTS, NONE, &ctl_event_schema, "report changes as they happen"},
 };
 

@@ -505,6 +505,54 @@ CTL_STRUCT(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
 /* ---- sFlow ---- */
 CTL_STRUCT(ctl_sflow, SFLOW_FIELDS);
 
+/* ---- trace ---- */
+#define CTL_TRACE_MAX_FRAME 9238 /* bytes: 9,216 and an Ethernet header with two tags */
+#define CTL_TRACE_FIELDS(F, T)                                                       \
+	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "", "port that the frame comes in at") \
+	F(T, STR, frame, REQ, 2, 18476, "", "its bytes, two hexadecimal digits each")
+CTL_STRUCT(ctl_trace, CTL_TRACE_FIELDS);
+
+enum ctl_trace_step_kind {
+	CTL_TRACE_IN,
+	CTL_TRACE_STAGE,
+	CTL_TRACE_VLAN,
+	CTL_TRACE_SOURCE,
+	CTL_TRACE_LOOKUP,
+	CTL_TRACE_OUT,
+	CTL_TRACE_END,
+	CTL_TRACE_MORE,
+};
+/* "in" "stage" "vlan" "source" "look-up" "out" "end" "more" */
+extern const char *const ctl_trace_step_kinds[];
+enum ctl_trace_result {
+	CTL_TRACE_GOES_ON,
+	CTL_TRACE_HELD,
+	CTL_TRACE_CROSSES,
+	CTL_TRACE_DELIVERED,
+	CTL_TRACE_DROPPED,
+};
+/* "goes-on" "held" "crosses" "delivered" "dropped" */
+extern const char *const ctl_trace_results[];
+#define CTL_TRACE_STEP_FIELDS(F, T)                                                         \
+	F(T, U16, hop, OPT, 0, UINT16_MAX, "", "links between bridges crossed before")      \
+	F(T, ENUM, step, OPT, 0, 0, ctl_trace_step_kinds,                                   \
+		"what it is: each port's begin with in or out, and end tells the result")   \
+	F(T, STR, port, OPT, 1, CTL_NAME_MAX, "", "port where it is")                       \
+	F(T, STR, bridge, OPT, 1, CTL_NAME_MAX, "", "bridge of the port")                   \
+	F(T, STR, stage, OPT, 1, 31, "", "name of the stage")                               \
+	F(T, ENUM, result, OPT, 0, 0, ctl_trace_results, "what becomes of the frame there") \
+	F(T, STR, reason, OPT, 1, 63, "", "name of the drop reason")                        \
+	F(T, STR, at, OPT, 1, CTL_NAME_MAX, "",                                             \
+		"port that the address is known at, or that the frame crosses to")          \
+	F(T, U16, vlan, OPT, 0, 4095, "", "VLAN, or that of the tag; 0 = none")             \
+	F(T, U16, pcp, OPT, 0, 7, "", "priority")                                           \
+	F(T, BOOL, tagged, OPT, 0, 1, "", "with a tag")                                     \
+	F(T, U32, length, OPT, 0, UINT32_MAX, "bytes",                                      \
+		"of the frame as the port's peer has it, without frame check sequence")     \
+	F(T, U32, more, OPT, 0, UINT32_MAX, "", "steps left out")                           \
+	F(T, STR, detail, OPT, 0, 127, "", "more, for people")
+CTL_STRUCT(ctl_trace_step, CTL_TRACE_STEP_FIELDS);
+
 /* ---- events ---- */
 #define CTL_EVENT_FIELDS(F, T)                                                           \
 	F(T, U64, seq, OPT, 0, UINT64_MAX, "",                                           \

@@ -5,6 +5,7 @@
 #include "feature/shaper/shaper.h"
 #include "rows.h"
 #include "stats.h"
+#include "trace_ctl.h"
 #include "vlan.h"
 
 #include "ctl_server.h"
@@ -488,6 +489,14 @@ static int handle_capture(struct ctl_call *call, void *ctx, const void *in, void
 	return CTL_PENDING;
 }
 
+/* ---- Tracing --------------------------------------------------------------------------------- */
+
+static int handle_trace(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	return trace_ctl_run(ctx, call, in, err);
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 /* Those that change no configuration. */
@@ -510,6 +519,7 @@ static const struct ctl_handler others[] = {
 	{"SflowShow", handle_sflow_show},
 	{"Monitor", handle_monitor},
 	{"Capture", handle_capture},
+	{"Trace", handle_trace},
 };
 #define N_OTHERS (sizeof(others) / sizeof(others[0]))
 

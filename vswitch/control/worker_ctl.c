@@ -30,6 +30,7 @@ struct worker_ctl {
 	struct worker_pool *pool;
 	struct snapshot *snapshots[2];
 	unsigned next; /* which of them is free */
+	const struct dp_snapshot *published;
 	struct rxq_assign *assign;
 	struct sample samples[DP_MAX_WORKERS];
 	uint64_t sampled_ns, passed_ns; /* when, and how long after the one before */
@@ -137,9 +138,14 @@ void worker_ctl_stop(struct worker_ctl *workers)
 static void publish(struct worker_ctl *workers, const struct snapshot_input *input)
 {
 	/* The one that comes back is the other of the two, now free. */
-	(void)worker_publish(workers->pool,
-		snapshot_build(workers->snapshots[workers->next], input));
+	workers->published = snapshot_build(workers->snapshots[workers->next], input);
+	(void)worker_publish(workers->pool, workers->published);
 	workers->next ^= 1;
+}
+
+const struct dp_snapshot *worker_ctl_snapshot(const struct worker_ctl *workers)
+{
+	return workers->published;
 }
 
 void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input)

@@ -45,6 +45,8 @@ void worker_ctl_stop(struct worker_ctl *workers);
 
 /** Build and publish; input->n_workers and ring_workers are filled in. */
 void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input);
+/** What workers forward by, until the next is published; NULL: nothing yet. Borrowed. */
+const struct dp_snapshot *worker_ctl_snapshot(const struct worker_ctl *workers);
 /** To be called each second. True when rings should change their workers: then publish. */
 bool worker_ctl_tick(struct worker_ctl *workers, uint64_t now_ns);
 /** Hand over every learn event and punt that was written before this call. */

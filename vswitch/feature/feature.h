@@ -41,8 +41,17 @@ struct feature_event {
 	bool shuts; /* the port is to be disabled, for that reason */
 };
 
+/** What a stage would do to a frame. All false: it goes on. */
+struct feature_answer {
+	bool stops; /* dropped, for that reason */
+	bool holds; /* goes on later */
+	enum drop_reason reason;
+	char text[96]; /* for people: "goes on", unless it is written */
+};
+
 /** Where an operation is NULL the feature has nothing of the kind. */
 struct feature {
+	const char *name; /* for people, static */
 	/** Its state, for the whole switch; NULL: no memory. What it holds is accounted for in
 	 *  budget (borrowed). */
 	void *(*create)(struct hold_budget *budget);
@@ -51,6 +60,11 @@ struct feature {
 	bool (*part)(const void *state, uint16_t port_id, bool is_egress, struct feature_part *ret);
 	/** The same of what the port floods, which goes to all others. Nothing is held there. */
 	bool (*flood_stage)(const void *state, uint16_t port_id, struct stage *ret);
+	/** What its stage of that conf would do to ctx->frames[0], which it may change as the stage
+	 *  does, and nothing else: what it remembers is read while workers write it, so that an
+	 *  answer is as old as that. NULL: every frame goes on. */
+	void (*explain)(const struct stage_ctx *ctx, const void *conf, uint64_t tsc_hz,
+		struct feature_answer *ret);
 	/** What its queues are received from no faster than; NULL: as fast as they come. */
 	struct pace *(*pace)(const void *state, uint16_t port_id);
 	/** Workers use the snapshot that was made last, and no other. */

@@ -316,6 +316,7 @@ static bool part(const void *state, uint16_t port_id, bool is_egress, struct fea
 }
 
 const struct feature capture_feature = {
+	.name = "capture",
 	.create = create,
 	.destroy = destroy,
 	.part = part,

@@ -156,6 +156,7 @@ static void published(void *state)
 }
 
 const struct feature count_feature = {
+	.name = "count",
 	.create = create,
 	.destroy = destroy,
 	.part = part,

@@ -8,6 +8,7 @@
 #include "snapshot.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -398,7 +399,34 @@ static void forget(void *state, uint16_t port_id)
 	all->discarded[port_id][0] = all->discarded[port_id][1] = 0;
 }
 
+/* What chance decides is told as a chance, but for one that is none. */
+static void explain(const struct stage_ctx *ctx, const void *conf, uint64_t tsc_hz,
+	struct feature_answer *ret)
+{
+	const struct impair_conf *c = &((const struct impair_stage *)conf)->conf;
+	bool is_random = c->random & 1u << IMPAIR_LOSS;
+	bool has_model = c->loss_model != IMPAIR_LOSS_RANDOM;
+
+	ret->reason = ctx->is_egress ? DROP_TX_IMPAIR_LOSS : DROP_RX_IMPAIR_LOSS;
+	if (!has_model && c->share[IMPAIR_LOSS] == IMPAIR_ALWAYS) {
+		ret->stops = true;
+		(void)snprintf(ret->text, sizeof(ret->text), "loses every frame");
+		return;
+	}
+	ret->holds = c->delay_tsc || c->jitter_tsc || c->ticks_per_byte;
+	if (ret->holds)
+		(void)snprintf(ret->text, sizeof(ret->text), "goes on after %.3f ms%s%s%s",
+			tsc_hz ? (double)c->delay_tsc * 1e3 / (double)tsc_hz : 0.0,
+			c->jitter_tsc ? ", more or less" : "",
+			c->ticks_per_byte ? ", and its time on the line" : "",
+			has_model || is_random ? ", if it is not lost" : "");
+	else if (has_model || is_random)
+		(void)snprintf(ret->text, sizeof(ret->text), "goes on, if it is not lost");
+}
+
 const struct feature impair_feature = {
+	.name = "impairment",
+	.explain = explain,
 	.create = create,
 	.destroy = destroy,
 	.part = part,

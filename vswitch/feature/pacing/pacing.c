@@ -58,6 +58,7 @@ static struct pace *pace(const void *state, uint16_t port_id)
 }
 
 const struct feature pacing_feature = {
+	.name = "pacing",
 	.create = blocks_create,
 	.destroy = blocks_destroy,
 	.pace = pace,

@@ -4,6 +4,7 @@
 #include "policer_stage.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 /* Without one that is set, a burst is what comes in this part of a second, so that a TCP that loses
  * many frames at once and waits for its timer makes up for it; and large frames pass. */
@@ -100,7 +101,28 @@ static bool part(const void *state, uint16_t port_id, bool is_egress, struct fea
 	return true;
 }
 
+/* A copy of the meter is asked. */
+static void explain(const struct stage_ctx *ctx, const void *conf, uint64_t tsc_hz,
+	struct feature_answer *ret)
+{
+	struct policer copy = *(const struct policer *)conf;
+	struct dp_counters counters = {0};
+	struct stage_ctx dry = *ctx;
+	uint8_t priority = ctx->frames[0].header[14];
+
+	dry.counters = &counters;
+	dry.is_shared = false;
+	ret->stops = !policer_stage_run(&dry, &copy, 1);
+	ret->reason = DROP_RX_POLICER;
+	(void)snprintf(ret->text, sizeof(ret->text), "%s",
+		ret->stops                              ? "more than it lets pass now"
+		: priority != ctx->frames[0].header[14] ? "goes on, with another priority"
+							: "goes on: conforms");
+}
+
 const struct feature policer_feature = {
+	.name = "policer",
+	.explain = explain,
 	.create = blocks_create,
 	.destroy = blocks_destroy,
 	.part = part,

@@ -9,6 +9,7 @@
 #include "snapshot.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -332,7 +333,22 @@ static void forget(void *state, uint16_t port_id)
 	((struct shapers *)state)->discarded[port_id] = 0;
 }
 
+static void explain(const struct stage_ctx *ctx, const void *stage_conf, uint64_t tsc_hz,
+	struct feature_answer *ret)
+{
+	const struct shaper *shaper = stage_conf;
+	const struct shaper_conf *conf = atomic_load_explicit(&shaper->conf, memory_order_relaxed);
+
+	if (conf->is_off)
+		return;
+	ret->holds = true;
+	(void)snprintf(ret->text, sizeof(ret->text), "waits in queue %u for its turn and the rate",
+		shaper_stage_class(conf, ctx->port, &ctx->frames[0]));
+}
+
 const struct feature shaper_feature = {
+	.name = "shaper",
+	.explain = explain,
 	.create = create,
 	.destroy = destroy,
 	.part = part,

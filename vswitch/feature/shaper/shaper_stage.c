@@ -67,6 +67,12 @@ static unsigned class_of(const struct shaper_conf *conf, const struct dp_port *p
 	return priority < 2 ? 1 - priority : priority;
 }
 
+unsigned shaper_stage_class(const struct shaper_conf *conf, const struct dp_port *port,
+	const struct frame *frame)
+{
+	return class_of(conf, port, frame);
+}
+
 static bool is_empty(const struct shaper *shaper)
 {
 	for (unsigned i = 0; i < SHAPER_N_CLASSES; i++)

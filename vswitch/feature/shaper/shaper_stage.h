@@ -73,5 +73,8 @@ extern const struct queue_ops shaper_in_ops, shaper_out_ops;
 
 /** conf: a struct shaper. */
 uint64_t shaper_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mask);
+/** Which of the queues a frame to port waits in. */
+unsigned shaper_stage_class(const struct shaper_conf *conf, const struct dp_port *port,
+	const struct frame *frame);
 
 #endif

@@ -122,7 +122,28 @@ static bool event(void *state, uint16_t port_id, struct feature_event *ret)
 	return false;
 }
 
+/* A copy of the buckets is asked. */
+static void explain(const struct stage_ctx *ctx, const void *conf, uint64_t tsc_hz,
+	struct feature_answer *ret)
+{
+	struct storm copy = *(const struct storm *)conf;
+	struct dp_counters counters = {0};
+	struct stage_ctx dry = *ctx;
+
+	dry.counters = &counters;
+	dry.is_shared = false;
+	/* Nobody is to be told. */
+	for (unsigned i = 0; i < STORM_N_KINDS; i++)
+		atomic_init(&copy.hit[i], true);
+	ret->stops = !storm_stage_run(&dry, &copy, 1);
+	ret->reason = DROP_RX_STORM;
+	(void)snprintf(ret->text, sizeof(ret->text), "%s",
+		ret->stops ? "more than it lets pass now" : "goes on: below its limit");
+}
+
 const struct feature storm_feature = {
+	.name = "storm-control",
+	.explain = explain,
 	.create = blocks_create,
 	.destroy = blocks_destroy,
 	.flood_stage = flood_stage,
