@@ -38,6 +38,7 @@ static const struct {
 	{"console", cmd_console},
 	{"exec", cmd_exec},
 	{"test", cmd_test},
+	{"trace", cmd_trace},
 	{"monitor", cmd_monitor},
 	{"explain", cmd_explain},
 	{"help", cmd_help},

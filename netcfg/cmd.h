@@ -28,6 +28,7 @@ int cmd_capture(const struct opts *opts, const struct grammar_request *req);
 int cmd_console(const struct opts *opts, const struct grammar_request *req);
 int cmd_exec(const struct opts *opts, const struct grammar_request *req);
 int cmd_test(const struct opts *opts, const struct grammar_request *req);
+int cmd_trace(const struct opts *opts, const struct grammar_request *req);
 int cmd_monitor(const struct opts *opts, const struct grammar_request *req);
 int cmd_explain(const struct opts *opts, const struct grammar_request *req);
 

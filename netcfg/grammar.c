@@ -7,6 +7,7 @@
 #include "foreign.h"
 #include "former.h"
 #include "str.h"
+#include "trace_opts.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -174,6 +175,8 @@ const struct grammar_command grammar_commands[] = {
 	{"capture", NULL, "PORT... [FILTER]",
 		"capture frames at ports, links, bridges or any, as tcpdump does",
 		capture_opts_table, CAPTURE_OPTS_N},
+	{"trace", NULL, "PORT (--dst MAC [...] | --hex DIGITS | --pcap FILE:N)",
+		"tell step by step what would become of a frame", trace_opts_table, TRACE_OPTS_N},
 	{"wait", NULL, "[NODE...]", "wait until nodes are ready"},
 	{"console", NULL, "NODE", "attach to the serial console of a node; Ctrl-] leaves"},
 	{"exec", NULL, "NODE -- COMMAND...",

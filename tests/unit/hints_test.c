@@ -12,12 +12,14 @@
  * Programs of others are quoted by apostrophes.
  */
 #include "args.h"
+#include "capture_opts.h"
 #include "ctl_field.h"
 #include "ctl_vswitch.h"
 #include "err.h"
 #include "grammar.h"
 #include "options.h"
 #include "topo_schema.h"
+#include "trace_opts.h"
 
 #include <ctype.h>
 #include <ftw.h>
@@ -301,6 +303,12 @@ static const char *find_command(const char *text)
 	return NULL;
 }
 
+static void print_options(FILE *out, const struct opt *table, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		fprintf(out, " %s %s ", table[i].name, table[i].alias ? table[i].alias : "");
+}
+
 /* All that the three programs say of their options. */
 static const char *usage_of_all(void)
 {
@@ -314,9 +322,9 @@ static const char *usage_of_all(void)
 	assert_non_null(out);
 	args_print_usage(out);
 	fprintf(out, "%s", options_usage());
-	for (size_t i = 0; i < opts_n; i++)
-		fprintf(out, " %s %s ", opts_table[i].name,
-			opts_table[i].alias ? opts_table[i].alias : "");
+	print_options(out, opts_table, opts_n);
+	print_options(out, capture_opts_table, CAPTURE_OPTS_N);
+	print_options(out, trace_opts_table, TRACE_OPTS_N);
 	fclose(out);
 	return text;
 }

@@ -40,7 +40,7 @@ static void check_bounds(const struct ctl_struct *schema, const struct ctl_field
 	else if (field->kind == CTL_KIND_U32)
 		most = UINT32_MAX;
 	else if (field->kind == CTL_KIND_STR)
-		most = 8192;
+		most = 20000; /* the longest: a frame in hexadecimal digits */
 	else if (field->kind == CTL_KIND_BOOL)
 		most = 1;
 	else if (field->kind != CTL_KIND_U64)

@@ -146,6 +146,7 @@ static bool part(const void *state, uint16_t port_id, bool is_egress, struct fea
 }
 
 const struct feature mirror_feature = {
+	.name = "mirror",
 	.create = create,
 	.destroy = destroy,
 	.part = part,

@@ -346,6 +346,7 @@ static void forget(void *state, uint16_t port_id)
 }
 
 const struct feature sflow_feature = {
+	.name = "sflow",
 	.create = create,
 	.destroy = destroy,
 	.part = part,

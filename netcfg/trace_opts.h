@@ -1,0 +1,27 @@
+/**
+ * trace_opts: the options and words of `netcfg trace`, and the frame that they mean.
+ *
+ * They stand behind the word `trace`.
+ */
+#ifndef WEFT_NETCFG_TRACE_OPTS_H
+#define WEFT_NETCFG_TRACE_OPTS_H
+
+#include "ctl_vswitch.h"
+#include "opts.h"
+
+struct trace_opts {
+	/* As they were typed; NULL = not. */
+	const char *hex, *pcap, *dst, *src, *vlan, *pcp, *type, *ip, *proto, *len;
+};
+
+#define TRACE_OPTS_N 10
+extern const struct opt trace_opts_table[TRACE_OPTS_N];
+
+/**
+ * Understand words[n] (reordered), those options that are for all commands into opts; ret: the
+ * request. With opts->help there is none. 0, or -errno with err set.
+ */
+int trace_opts_parse(struct ctl_trace *ret, struct opts *opts, char **words, unsigned n,
+	struct err *err);
+
+#endif

@@ -1,0 +1,94 @@
+#!/bin/bash
+# What `netcfg trace` says of a frame is what becomes of it when it is sent: at every port that it says, as
+# it says, and nowhere else; and where it says that it is dropped, that reason is counted.
+# shellcheck source=tests/integ/lib.sh
+. "$(dirname -- "$0")/lib.sh"
+# shellcheck source=tests/integ/netns.sh
+. "$(dirname -- "$0")/netns.sh"
+require python3
+netns_begin
+
+for netns in "$A" "$B"; do # whose hosts would say this and that by themselves
+	ip netns exec "$netns" sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'
+done
+port() { # NAME WORDS...: of br0 unless they say, its peer in B of the same name
+	local name=$1
+	shift
+	vs port add "$name" type veth netns "$B" peer "$name" "$@"
+}
+vs bridge add br0
+vs bridge add br1
+port in bridge br0 tag 10
+port acc bridge br0 tag 10
+port trk bridge br0 trunks 10,20
+port small bridge br0 tag 10 mtu 576
+port other bridge br0 tag 20
+port far bridge br1 tag 10
+port a
+port b
+vs link add wire a b
+vs link add cross br0 br1
+vs fdb add br0 02:00:00:00:00:0a vlan 10 port acc
+vs fdb add br0 02:00:00:00:00:0b vlan 10 port trk
+vs fdb add br0 02:00:00:00:00:0d vlan 10 port in
+vs fdb add br0 02:00:00:00:00:0e vlan 10 port small
+within 20 json 'all(.[]; .carrier)' vs -j port show
+
+# same NAME PORT WORDS...: the frame that the words make is traced, then sent, and found where that was said.
+same() {
+	local name=$1 port=$2 digits
+	shift 2
+	digits=$(vs --dry-run trace "$port" "$@" | sed 's/^[^ ]* //' | jq -r .frame)
+	vs -j trace "$port" "$@" >"$T/$name.json"
+	expect "$name" ip netns exec "$B" python3 "$INTEG/trace_frames.py" "$T/$name.json" \
+		"$(command -v netcfg)" "$T/vs.sock" "$port" "$digits" in acc trk small other far a b
+}
+# says NAME REASON|STEP...: the trace has a row with each.
+says() {
+	local name=$1 word
+	shift
+	for word; do
+		jq -e --arg word "$word" 'any(.[]; .reason == $word or .result == $word or .step == $word)' \
+			"$T/$name.json" >/dev/null || return 1
+	done
+}
+
+vs trace in --dst 02:00:00:00:00:0a >"$T/text"
+expect 'a trace changes nothing: the source stays unknown' eval \
+	'vs -j fdb show br0 | jq -e "all(.[]; .mac != \"02:00:00:00:00:01\")" >/dev/null'
+expect 'a trace for people' grep -q 'delivered to acc: 60 bytes, untagged' "$T/text"
+same known in --dst 02:00:00:00:00:0a
+same tagged in --dst 02:00:00:00:00:0b --ip 10.0.0.1,10.0.0.2 --len 200
+same priority trk --dst 02:00:00:00:00:0a --src 02:00:00:00:00:02 --vlan 10 --pcp 5
+same flood in --dst ff:ff:ff:ff:ff:ff
+expect 'a flood crosses to the other bridge' says flood crosses delivered
+same unknown in --dst 02:00:00:00:00:77 --ip fd00::1,fd00::2
+same back in --dst 02:00:00:00:00:0d
+expect 'to where it came from' says back same-port
+same refused acc --dst 02:00:00:00:00:0a --src 02:00:00:00:00:03 --vlan 20
+expect 'a tag at an access port' says refused tagged-refused
+same stranger trk --dst 02:00:00:00:00:0a --src 02:00:00:00:00:03 --vlan 30
+expect 'of a VLAN that the trunk has not' says stranger vlan-refused
+same large in --dst 02:00:00:00:00:0e --len 1000
+expect 'larger than its MTU' says large over-mtu
+same group in --dst 02:00:00:00:00:0a --src 03:00:00:00:00:01
+expect 'a source that is none' says group bad-source
+same link a --dst 02:00:00:00:00:99 --vlan 7 --pcp 3
+same hex b --hex '02 00 00 00 00 98 02 00 00 00 00 04 88 b5 01 02'
+vs port set in storm-control broadcast-pps 1
+same storm_first in --dst ff:ff:ff:ff:ff:ff
+vs port set in in loss 100%
+same lost in --dst 02:00:00:00:00:0a
+expect 'an impairment that loses all' says lost impair-loss stage
+vs port down in
+within 20 json 'any(.[]; .name == "in" and (.enabled | not))' vs -j port show
+vs trace in --dst 02:00:00:00:00:0a >"$T/text"
+expect 'at a port that is down' grep -q 'dropped at in: port-disabled' "$T/text"
+refused() { # TEXT WORDS...
+	local text=$1
+	shift
+	! vs trace "$@" 2>"$T/err" && grep -qF -- "$text" "$T/err"
+}
+expect 'no such port' refused "'nobody'" nobody --dst 02:00:00:00:00:0a
+expect 'no frame' refused 'no frame is given' in
+finish
