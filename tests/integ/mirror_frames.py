@@ -7,15 +7,7 @@ these tags from the outermost on, and with -BYTES no more than so many of each?
 import struct
 import sys
 
-TYPE = 0x88B5
-SIZES = (60, 61, 64, 128, 129, 200, 594, 1000, 1513, 1514)
-
-
-def frame(number):
-    size = SIZES[number % len(SIZES)]
-    content = b"".join(struct.pack(">I", (number * 2654435761 + i) & 0xFFFFFFFF) for i in range(8))
-    head = b"\xff" * 6 + bytes.fromhex("020000000001") + struct.pack(">HI", TYPE, number)
-    return (head + content * (size // 32 + 1))[:size]
+from capture_frames import frame
 
 
 def main():

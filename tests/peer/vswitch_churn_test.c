@@ -1,7 +1,7 @@
 /* A real vswitch under full load while ports are added, removed and reconfigured ten times a
- * second, links are impaired in other ways, ports have other limits and count other things,
- * captures begin and end, and guests come, go, hang and change their rings. In the end every frame
- * is accounted for.
+ * second, links are impaired in other ways, ports have other limits, and guests come, go, hang and
+ * change their rings; on request captures begin and end and ports count other things. In the end
+ * every frame is accounted for.
  *
  * WEFT_CHURN_SECONDS  how long, for each number of workers (default 5)
  * WEFT_CHURN_SEED     of the sequence of changes and of the frames (default: the clock; printed)
