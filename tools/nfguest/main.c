@@ -18,7 +18,8 @@ struct guest {
 	unsigned n_nics;
 	uint64_t begin, hz; /* TSC ticks; hz is 0 where no time is needed */
 	uint64_t n_generated, n_taken;
-	bool is_enough; /* nothing more is generated */
+	uint64_t n_forgone; /* slow=: frames that were due in a pause and did not come */
+	bool is_enough;     /* nothing more is generated */
 	uint8_t *noise;
 };
 
@@ -109,10 +110,10 @@ static unsigned allowed(unsigned n)
 		return n;
 	uint64_t ticks = tsc_now() - guest.begin;
 	uint64_t due = ticks / guest.hz * rate + ticks % guest.hz * rate / guest.hz;
-	uint64_t left = due > guest.n_taken ? due - guest.n_taken : 0;
+	uint64_t had = guest.n_taken + guest.n_forgone, left = due > had ? due - had : 0;
 
 	if (left > BURST) { /* a pause is not made good */
-		guest.n_taken = due - BURST;
+		guest.n_forgone += left - BURST;
 		left = BURST;
 	}
 	return left < n ? (unsigned)left : n;
