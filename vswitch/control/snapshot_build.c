@@ -263,3 +263,32 @@ const struct dp_snapshot *snapshot_build(struct snapshot *snapshot,
 	build_workers(s, input);
 	return &s->dp;
 }
+
+bool snapshot_hold_joins(const struct snapshot *snapshot, const struct snapshot *former)
+{
+	unsigned n_both = 0, at = 0;
+
+	/* Those that both have stand in the same order. */
+	for (unsigned i = 0; i < snapshot->n_holds; i++) {
+		unsigned j = at;
+
+		while (j < former->n_holds && former->holds[j].queue != snapshot->holds[i].queue)
+			j++;
+		if (j == former->n_holds)
+			continue;
+		n_both++;
+		at = j + 1;
+	}
+	return n_both > 0 && n_both < snapshot->n_holds;
+}
+
+void snapshot_park_holds(struct snapshot *snapshot)
+{
+	for (uint16_t w = 0; w < snapshot->dp.n_workers; w++) {
+		/* They stand in front of the rings. */
+		while (snapshot->dp.workers[w].n_rx && snapshot->dp.workers[w].rx->resume) {
+			snapshot->dp.workers[w].rx++;
+			snapshot->dp.workers[w].n_rx--;
+		}
+	}
+}

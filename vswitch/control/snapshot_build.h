@@ -13,7 +13,7 @@
  *   - floods go to ports that are enabled and run; an unknown destination elsewhere is not counted
  *   - both ends of a link get the link's MTU
  * A ring is in the list of the worker that it is given to (rxq_assign.h), or in none. What a
- * feature holds of a port's frames is the same worker's at all times: it need not be parked.
+ * feature holds of a port's frames is the same worker's at all times.
  *
  * Threads: the control thread; pure but for the block it fills.
  */
@@ -44,5 +44,11 @@ void snapshot_destroy(struct snapshot *snapshot);
 /** Fill it, forgetting what it held. Nobody uses it. */
 const struct dp_snapshot *snapshot_build(struct snapshot *snapshot,
 	const struct snapshot_input *input);
+
+/** Does it have a hold that former has not, beside some that both have? Both were built. */
+bool snapshot_hold_joins(const struct snapshot *snapshot, const struct snapshot *former);
+/** Leave every hold out of the workers' lists: frames come to them, and none leave. Once, after it
+ *  was built. */
+void snapshot_park_holds(struct snapshot *snapshot);
 
 #endif

@@ -30,7 +30,7 @@ struct worker_ctl {
 	struct worker_pool *pool;
 	struct snapshot *snapshots[2];
 	unsigned next; /* which of them is free */
-	const struct dp_snapshot *published;
+	const struct dp_snapshot *built, *published;
 	struct rxq_assign *assign;
 	struct sample samples[DP_MAX_WORKERS];
 	uint64_t sampled_ns, passed_ns; /* when, and how long after the one before */
@@ -135,12 +135,35 @@ void worker_ctl_stop(struct worker_ctl *workers)
 	free(workers);
 }
 
-static void publish(struct worker_ctl *workers, const struct snapshot_input *input)
+/* Into the one that is free. */
+static void build(struct worker_ctl *workers, const struct snapshot_input *input)
+{
+	workers->built = snapshot_build(workers->snapshots[workers->next], input);
+}
+
+static void publish(struct worker_ctl *workers)
 {
 	/* The one that comes back is the other of the two, now free. */
-	workers->published = snapshot_build(workers->snapshots[workers->next], input);
+	workers->published = workers->built;
 	(void)worker_publish(workers->pool, workers->published);
 	workers->next ^= 1;
+}
+
+/*
+ * A flow passes two stages by two workers where one of them held its frames: the worker that has
+ * the hold, and, as soon as that is empty, the one that has the ring. Where the next stage begins
+ * to hold frames while one of them goes by the former snapshot, in which it does not, that one's
+ * frames overtake. So frames stay where they are held until all workers know of the new hold.
+ */
+static bool park_holds(struct worker_ctl *workers)
+{
+	struct snapshot *next = workers->snapshots[workers->next];
+
+	if (workers->params.n_workers < 2 || !workers->published ||
+		!snapshot_hold_joins(next, workers->snapshots[workers->next ^ 1]))
+		return false;
+	snapshot_park_holds(next);
+	return true;
 }
 
 const struct dp_snapshot *worker_ctl_snapshot(const struct worker_ctl *workers)
@@ -150,13 +173,20 @@ const struct dp_snapshot *worker_ctl_snapshot(const struct worker_ctl *workers)
 
 void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input)
 {
+	bool is_parked;
+
 	input->n_workers = (uint16_t)workers->params.n_workers;
 	input->ring_workers = rxq_assign_workers(workers->assign);
 	rxq_assign_update(workers->assign, input->queues);
-	if (rxq_assign_park(workers->assign))
-		publish(workers, input);
+	is_parked = rxq_assign_park(workers->assign);
+	build(workers, input);
+	is_parked |= park_holds(workers);
+	if (is_parked)
+		publish(workers);
 	rxq_assign_resume(workers->assign);
-	publish(workers, input);
+	if (is_parked)
+		build(workers, input);
+	publish(workers);
 }
 
 /* ---- Load ---- */

@@ -266,6 +266,26 @@ static int consumer(const struct dp_snapshot *snapshot, const struct queue *q)
 	return found;
 }
 
+/* Frames would overtake, where a hold joins and others are received from (worker_ctl.c). */
+static void check_holds(const struct dp_snapshot *old, const struct dp_snapshot *snapshot)
+{
+	bool had_any = false, joins = false;
+
+	for (unsigned w = 0; old && w < old->n_workers; w++) {
+		for (unsigned i = 0; i < old->workers[w].n_rx; i++)
+			had_any |= old->workers[w].rx[i].resume != NULL;
+	}
+	for (unsigned w = 0; w < snapshot->n_workers; w++) {
+		for (unsigned i = 0; i < snapshot->workers[w].n_rx; i++) {
+			const struct dp_rx *rx = &snapshot->workers[w].rx[i];
+
+			joins |= rx->resume && consumer(old, rx->queue) < 0;
+		}
+	}
+	if (snapshot->n_workers > 1 && had_any && joins)
+		fail_msg("a hold joined while others were received from");
+}
+
 const struct dp_snapshot *worker_publish(struct worker_pool *pool,
 	const struct dp_snapshot *snapshot)
 {
@@ -282,6 +302,7 @@ const struct dp_snapshot *worker_publish(struct worker_pool *pool,
 			assert_int_equal(consumer(snapshot, snapshot->workers[w].rx[i].queue), w);
 		}
 	}
+	check_holds(old, snapshot);
 	n_published++;
 	assert_ptr_not_equal(old, snapshot);
 	published = snapshot;

@@ -4,8 +4,8 @@
  * Takes the place of port/ and of datapath/worker.c at link time (the seams port.h and worker.h).
  * The test plays the peer (fake_port_run) and the workers (fake_learn_event), and looks at what was
  * published. It checks the contract, too: a ring that a port takes back is in no snapshot
- * afterwards, a port that is destroyed has left it before, and a ring that changes its worker is
- * left out of one.
+ * afterwards, a port that is destroyed has left it before, a ring that changes its worker is left
+ * out of one, and so is every hold where there are several workers and another hold joins.
  */
 #ifndef WEFT_TESTS_UNIT_VSWITCH_CONTROL_FAKE_DATAPLANE_H
 #define WEFT_TESTS_UNIT_VSWITCH_CONTROL_FAKE_DATAPLANE_H

@@ -2,6 +2,7 @@
 
 #include "conf_words.h"
 #include "fake_dataplane.h"
+#include "impair/impair.h"
 #include "rxq_assign.h"
 
 #include <stdio.h>
@@ -166,6 +167,56 @@ static void load_moves_a_ring(void **state)
 	assert_int_equal(fake_n_published(), n_published + 1);
 }
 
+/* What leaves the port is held for as long. */
+static void delay(struct feature_states *states, uint16_t port_id, uint64_t ns)
+{
+	struct ctl_impair settings = {0};
+	struct impair_change change;
+	struct err err = {0};
+
+	CTL_SET(&settings, ctl_impair, delay, ns);
+	if (impair_prepare(states->of[FEATURE_PORT_IMPAIR], port_id, true, &settings, SECOND,
+		    &change, &err) < 0)
+		fail_msg("%s", err.msg);
+	impair_commit(states->of[FEATURE_PORT_IMPAIR], &change);
+}
+
+static unsigned publishes(struct feature_states *states)
+{
+	unsigned n = fake_n_published();
+
+	worker_ctl_publish(workers, &input);
+	features_published(states);
+	return fake_n_published() - n;
+}
+
+/* The fake checks that nothing leaves a hold while another one joins. */
+static void holds_wait_for_one_that_joins(void **state)
+{
+	struct feature_states states;
+
+	for (unsigned n_workers = 1; n_workers <= 2; n_workers++) {
+		start(n_workers, 0);
+		assert_int_equal(features_create(&states, 64 << 20), 0);
+		input.features = &states;
+		run(0, 1);
+		delay(&states, 0, 1000000);
+		assert_int_equal(publishes(&states), 1);
+		delay(&states, 3, 1000000);
+		assert_int_equal(publishes(&states), n_workers);
+		/* A larger one takes over. */
+		delay(&states, 0, 10000000);
+		assert_int_equal(publishes(&states), n_workers);
+		/* The same one: nothing joins. */
+		delay(&states, 0, 9000000);
+		assert_int_equal(publishes(&states), 1);
+		worker_ctl_stop(workers);
+		workers = NULL;
+		features_destroy(&states);
+		input.features = NULL;
+	}
+}
+
 static void little_load_moves_nothing(void **state)
 {
 	start(2, 1);
@@ -261,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(rings_keep_their_worker, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(load_moves_a_ring, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(holds_wait_for_one_that_joins, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(little_load_moves_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(off_is_off, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(reused_number_starts_afresh, set_up, tear_down),
