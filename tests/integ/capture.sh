@@ -1,11 +1,11 @@
 #!/bin/bash
-# What `netcfg capture` writes is what was sent, byte for byte, read back by tcpdump and by a reader of our
-# own; a reader that stops holds up nobody; it ends cleanly however it ends.
+# What `netcfg capture` writes is what was sent, byte for byte, read back by tshark, tcpdump and a reader of
+# our own; a reader that stops holds up nobody; it ends cleanly however it ends.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/integ/netns.sh
 . "$(dirname -- "$0")/netns.sh"
-require python3 tcpdump socat
+require python3 tcpdump tshark capinfos socat
 netns_begin
 
 frames() { python3 "$INTEG/capture_frames.py" "$@"; }
@@ -70,11 +70,16 @@ expect 'and all of it is there, with statistics' frames check "$T/all.pcapng" 10
 expect 'it said how many' grep -qx '0 frames lost' "$T/all.log"
 expect 'tcpdump reads as many' eval \
 	'[[ $(tcpdump -nr "$T/all.pcapng" 2>/dev/null | grep -c "ethertype Unknown (0x88b5)\|0x88b5") == 200 ]]'
+expect 'tshark sees what our reader sees' frames agree "$T/all.pcapng"
+expect 'so does capinfos, by interface' eval \
+	'[[ $(capinfos -M "$T/all.pcapng" | grep -c "Number of packets = 100$") == 2 ]]'
+expect 'times, in order' eval 'capinfos -M "$T/all.pcapng" | grep -x "Strict time order: *True" >/dev/null'
 expect 'each interface says what it is' eval \
 	'frames interfaces "$T/all.pcapng" | grep "^a|af-packet port of bridge br0|-|9|[0-9]*|0$" >/dev/null'
 expect 'the other, filtered, ends, too' ends some 0 TERM
 expect 'ten frames, cut, and the filter' eval \
 	'frames interfaces "$T/some.pcapng" | grep -xF "b|veth port of bridge br0|vlan 10 and ether[16:2] = 0x88b5 and ether[18:4] >= 90|9|10|0" >/dev/null'
+expect 'cut, for tshark, too' frames agree "$T/some.pcapng"
 expect 'of 20 bytes each' eval '(($(stat -c %s "$T/some.pcapng") < 2000))'
 
 # --- names ----------------------------------------------------------------------------------------
@@ -107,6 +112,7 @@ vs port set a enabled off
 send 0 10
 expect 'dropped frames, with the reason' within 20 frames dropped "$T/drops.pcapng" a 10 port-disabled
 expect 'end' ends drops 0 INT
+expect 'tshark sees the reasons' frames agree "$T/drops.pcapng"
 vs port set a enabled on
 
 # --- checksums ------------------------------------------------------------------------------------

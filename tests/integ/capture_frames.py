@@ -3,15 +3,18 @@
        capture_frames.py check FILE COUNT [INTERFACE:in|out[:VLAN] ...]
        capture_frames.py dropped FILE INTERFACE COUNT REASON
        capture_frames.py interfaces FILE
+       capture_frames.py agree FILE
 
 Frames with numbers, whose content follows from them, sent at an interface; and captures of them, read by a
 reader of pcapng that has nothing in common with the one who wrote them. `check` wants each named interface
 to have frames 0..COUNT-1 in that direction, each once, in order and byte for byte, with that VLAN's tag where one is
 given, times that never go back, and statistics that fit. `dropped` wants them with that reason as a comment. `interfaces` prints what is told of each: name,
-description, filter, resolution, received, lost.
+description, filter, resolution, received, lost. `agree` wants tshark to see the same frames as this reader does.
 """
+import json
 import socket
 import struct
+import subprocess
 import sys
 
 TYPE = 0x88B5
@@ -126,6 +129,30 @@ def dropped(path, name, count, reason):
     assert told == [(frame(n), b"dropped: " + reason.encode()) for n in range(count)], f"{len(told)} dropped"
 
 
+def of_tshark(layers):
+    """A frame as it stands in Capture.frames, by name of its interface and in nanoseconds."""
+    told, comment = layers["frame"], layers.get("pkt_comment", {}).get("frame.comment")
+    seconds, _, fraction = told["frame.time_epoch"].partition(".")
+    return (
+        told["frame.interface_id_tree"]["frame.interface_name"],
+        int(seconds) * 10**9 + int(fraction),
+        bytes.fromhex(layers["frame_raw"][0]),
+        int(told["frame.len"]),
+        int(told["frame.packet_flags_tree"]["frame.packet_flags_direction"], 16),
+        comment and comment.encode(),
+    )
+
+
+def agree(path):
+    capture = Capture(path)
+    told = subprocess.run(["tshark", "-r", path, "-T", "json", "-x"], check=True, capture_output=True)
+    theirs = [of_tshark(packet["_source"]["layers"]) for packet in json.loads(told.stdout)]
+    ours = [(capture.name(interface), *frame) for interface, *frame in capture.frames]
+    assert len(theirs) == len(ours), f"tshark sees {len(theirs)} frames, this reader {len(ours)}"
+    for number, pair in enumerate(zip(theirs, ours)):
+        assert pair[0] == pair[1], f"frame {number}: tshark sees {pair[0]}, this reader {pair[1]}"
+
+
 def interfaces(path):
     capture = Capture(path)
     for number, told in enumerate(capture.interfaces):
@@ -139,6 +166,8 @@ def main():
         send(args[0], int(args[1]), int(args[2]))
     elif verb == "dropped":
         dropped(args[0], args[1], int(args[2]), args[3])
+    elif verb == "agree":
+        agree(args[0])
     elif verb == "check":
         check(args[0], int(args[1]), args[2:])
     else:
