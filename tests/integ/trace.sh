@@ -57,6 +57,16 @@ vs trace in --dst 02:00:00:00:00:0a >"$T/text"
 expect 'a trace changes nothing: the source stays unknown' eval \
 	'vs -j fdb show br0 | jq -e "all(.[]; .mac != \"02:00:00:00:00:01\")" >/dev/null'
 expect 'a trace for people' grep -q 'delivered to acc: 60 bytes, untagged' "$T/text"
+port mon
+vs mirror add span from in dir in to mon filter 'ether dst 02:00:00:00:00:0a'
+vs mirror add all from in dir in to mon
+vs trace in --dst 02:00:00:00:00:0a >"$T/text"
+expect 'mirrors that copy it' grep -q "mirror .*copied by 'span', 'all'" "$T/text"
+vs trace in --dst 02:00:00:00:00:0b >"$T/text"
+expect 'and none whose filter it does not pass' grep -q "mirror .*copied by 'all'" "$T/text"
+vs mirror del span
+vs mirror del all
+vs port del mon
 same known in --dst 02:00:00:00:00:0a
 same tagged in --dst 02:00:00:00:00:0b --ip 10.0.0.1,10.0.0.2 --len 200
 same priority trk --dst 02:00:00:00:00:0a --src 02:00:00:00:00:02 --vlan 10 --pcp 5

@@ -161,6 +161,7 @@ int mirror_ctl_start(void *feature, struct model_mirror *mirror, struct err *err
 {
 	const struct ctl_mirror *conf = &mirror->conf;
 	const struct mirror_params params = {
+		.name = conf->name,
 		.filter = CTL_HAS(conf, ctl_mirror, program) ? conf->program : NULL,
 		.truncate = conf->truncate,
 		.vlan = conf->vlan,

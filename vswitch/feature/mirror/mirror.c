@@ -3,6 +3,7 @@
 #include "filter/filter.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ struct running {
 	struct mirror mirror; /* first */
 	struct running *next; /* of those that are gone */
 	struct filter *filter;
+	char *name;
 };
 
 struct mirrors {
@@ -35,6 +37,7 @@ static void make_set(struct mirrors *all)
 static void destroy_running(struct running *running)
 {
 	free(running->filter);
+	free(running->name);
 	free(running);
 }
 
@@ -61,11 +64,17 @@ int mirror_start(void *state, const struct mirror_params *params, struct mirror 
 	running = create_running();
 	if (!running)
 		return err_set(err, -ENOMEM, "out of memory");
+	running->name = strdup(params->name);
+	if (!running->name) {
+		destroy_running(running);
+		return err_set(err, -ENOMEM, "out of memory");
+	}
 	r = params->filter ? filter_create(params->filter, &running->filter, err) : 0;
 	if (r < 0) {
 		destroy_running(running);
 		return r;
 	}
+	running->mirror.name = running->name;
 	running->mirror.filter = running->filter;
 	running->mirror.truncate = params->truncate;
 	running->mirror.vlan = params->vlan;
@@ -145,8 +154,27 @@ static bool part(const void *state, uint16_t port_id, bool is_egress, struct fea
 	return false;
 }
 
+/* By which of them it is copied, as far as there is room to say so. */
+static void explain(const struct stage_ctx *ctx, const void *conf, uint64_t tsc_hz,
+	struct feature_answer *ret)
+{
+	const struct mirror_set *set = conf;
+	const char *before = "copied by ";
+	size_t used = 0;
+
+	(void)tsc_hz;
+	for (unsigned i = 0; i < set->n && used < sizeof(ret->text); i++) {
+		if (!mirror_stage_takes(ctx, set->mirrors[i], 1))
+			continue;
+		used += (size_t)snprintf(ret->text + used, sizeof(ret->text) - used, "%s'%s'",
+			before, set->mirrors[i]->name);
+		before = ", ";
+	}
+}
+
 const struct feature mirror_feature = {
 	.name = "mirror",
+	.explain = explain,
 	.create = create,
 	.destroy = destroy,
 	.part = part,

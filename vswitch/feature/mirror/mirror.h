@@ -18,6 +18,7 @@
 extern const struct feature mirror_feature;
 
 struct mirror_params {
+	const char *name;   /* for people */
 	const char *filter; /* as filter_create() takes it; NULL: every frame passes */
 	uint32_t truncate;  /* 0: whole frames */
 	uint16_t vlan;      /* that copies are tagged with; 0: none */

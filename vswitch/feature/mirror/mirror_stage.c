@@ -167,22 +167,25 @@ static void copy_frames(const struct stage_ctx *ctx, struct mirror *mirror, uint
 	add(&mirror->counts.lost_mtu, at->drops[DROP_TX_MTU] - mtu);
 }
 
+uint64_t mirror_stage_takes(const struct stage_ctx *ctx, const struct mirror *mirror, uint64_t mask)
+{
+	uint8_t takes = atomic_load_explicit(&mirror->takes[ctx->port->id], memory_order_relaxed);
+
+	if (!(takes & (ctx->is_egress ? MIRROR_TAKES_OUT : MIRROR_TAKES_IN)))
+		return 0;
+	if (mirror->source_vlan)
+		mask = in_vlan(ctx, mirror->source_vlan, mask);
+	return mirror->filter ? filtered(ctx, mirror->filter, mask) : mask;
+}
+
 uint64_t mirror_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mask)
 {
 	const struct mirror_set *set = conf;
 
 	for (unsigned i = 0; i < set->n; i++) {
 		struct mirror *mirror = set->mirrors[i];
-		uint8_t takes =
-			atomic_load_explicit(&mirror->takes[ctx->port->id], memory_order_relaxed);
-		uint64_t taken = mask;
+		uint64_t taken = mirror_stage_takes(ctx, mirror, mask);
 
-		if (!(takes & (ctx->is_egress ? MIRROR_TAKES_OUT : MIRROR_TAKES_IN)))
-			continue;
-		if (mirror->source_vlan)
-			taken = in_vlan(ctx, mirror->source_vlan, taken);
-		if (mirror->filter)
-			taken = filtered(ctx, mirror->filter, taken);
 		if (taken)
 			copy_frames(ctx, mirror, taken);
 	}

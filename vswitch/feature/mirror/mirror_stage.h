@@ -38,6 +38,7 @@ struct mirror_counts {
 
 struct mirror {
 	/* Fixed. */
+	const char *name;            /* for people */
 	const struct filter *filter; /* NULL: every frame passes */
 	uint32_t truncate;           /* at most so many bytes of each; 0: all */
 	uint16_t vlan;               /* copies get this tag; 0: none */
@@ -57,5 +58,8 @@ struct mirror_set {
 
 /** conf: a struct mirror_set. All frames of mask go on. */
 uint64_t mirror_stage_run(struct stage_ctx *ctx, const void *conf, uint64_t mask);
+/** Which of the frames of mask that mirror would copy at ctx->port, on that way. */
+uint64_t mirror_stage_takes(const struct stage_ctx *ctx, const struct mirror *mirror,
+	uint64_t mask);
 
 #endif
