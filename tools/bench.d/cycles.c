@@ -174,9 +174,11 @@ static void set_up_feature(struct bench *bench)
 {
 	struct err err = {0};
 
+	bench->fwd->punts = map(sizeof(*bench->fwd->punts));
 	if (turn_on(&bench->on, bench->options.feature, &bench->ports[0], &bench->ports[1],
-		    &bench->rx[0], &err) < 0)
+		    &bench->rx[0], bench->fwd->punts, &err) < 0)
 		fail(turn_on_names[bench->options.feature], err.msg);
+	bench->n_outputs += bench->on.n_copies;
 }
 
 static struct bench *set_up(const struct options *options)
@@ -190,12 +192,12 @@ static struct bench *set_up(const struct options *options)
 		set_up_rings(bench, id);
 		set_up_port(bench, id);
 	}
-	if (options->feature != NO_FEATURE)
-		set_up_feature(bench);
 	fill_fdb(bench);
 	bench->counters = map(DP_MAX_PORTS * sizeof(*bench->counters));
 	bench->fwd = map(sizeof(*bench->fwd));
 	fwd_init(bench->fwd, bench->counters, map(sizeof(struct learn_ring)), UINT64_MAX, 0);
+	if (options->feature != NO_FEATURE)
+		set_up_feature(bench);
 	bench->snapshot = (struct dp_snapshot){.ports = bench->ports,
 		.n_ports = (uint16_t)options->traffic.n_ports,
 		.n_workers = 1};
@@ -270,7 +272,8 @@ static __attribute__((noinline)) void switch_bursts(struct bench *bench)
 		(void)fwd_burst(bench->fwd, &bench->snapshot, &bench->on.held[i]);
 		fwd_flush(bench->fwd, &bench->snapshot);
 	}
-	turned_on_read(&bench->on);
+	if (bench->on.feature)
+		turned_on_read(&bench->on);
 }
 
 /* Everything that arrives is compared, byte for byte, over one lap of the rings. */
@@ -466,7 +469,8 @@ static const char usage[] =
 	"  --topology KIND   bridge, link, mesh16 or flood16 (bridge)\n"
 	"  --feature NAME    turned on at the first two ports so that it looks at each frame and\n"
 	"                    stops none: capture (128 bytes), count (all), delay (a moment),\n"
-	"                    pacing, policer, shaper or storm (of floods) (none)\n"
+	"                    mirror (to the second port), pacing, policer, sflow (one in 1000),\n"
+	"                    shaper or storm (of floods) (none)\n"
 	"  --addresses N     source and destination addresses of each port, in the table (1)\n"
 	"  --vlan KIND       none: access ports of VLAN 10; tagged: trunks (none)\n"
 	"  --burst N         frames that each sender has ready, 1..64 (64)\n"

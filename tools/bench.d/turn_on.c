@@ -3,8 +3,10 @@
 #include "capture/capture.h"
 #include "count/count.h"
 #include "impair/impair.h"
+#include "mirror/mirror.h"
 #include "pacing/pacing.h"
 #include "policer/policer.h"
+#include "sflow/sflow.h"
 #include "shaper/shaper.h"
 #include "storm/storm.h"
 
@@ -17,6 +19,8 @@ enum { FIRST, SECOND }; /* ids of the ports */
 /* By this clock a delay of one nanosecond is a tick: due when it is looked for. */
 #define TSC_HZ    1000000000
 #define HOLD_SIZE (1u << 20)
+/* One frame in so many is sampled: usual for a port of 10 Gbit/s. */
+#define SAMPLED 1000
 /* What is kept of a captured frame. */
 #define SNAPLEN 128
 
@@ -49,6 +53,28 @@ static int delay_on(struct turned_on *on, struct err *err)
 	if (r >= 0)
 		impair_commit(on->state, &change);
 	return r;
+}
+
+static int mirror_on(struct turned_on *on, struct err *err)
+{
+	const struct mirror_params params = {.name = "m", .to = SECOND};
+	struct mirror *mirror;
+	int r = mirror_start(on->state, &params, &mirror, err);
+
+	if (r >= 0)
+		mirror_cover(mirror, FIRST, MIRROR_TAKES_IN);
+	on->n_copies = 1;
+	return r;
+}
+
+/* Samples go no further than into the ring. */
+static int sflow_on(struct turned_on *on, struct err *err)
+{
+	struct ctl_sflow settings = {0};
+
+	CTL_SET(&settings, ctl_sflow, rate, SAMPLED);
+	CTL_SET_STR(&settings, ctl_sflow, collector, "127.0.0.1:6343");
+	return sflow_set(on->state, &settings, err);
 }
 
 static int shaper_on(struct turned_on *on, struct err *err)
@@ -108,13 +134,15 @@ static const struct {
 	{&capture_feature, capture_on},
 	{&count_feature, count_on},
 	{&impair_feature, delay_on},
+	{&mirror_feature, mirror_on},
 	{&pacing_feature, pacing_on},
 	{&policer_feature, policer_on},
+	{&sflow_feature, sflow_on},
 	{&shaper_feature, shaper_on},
 	{&storm_feature, storm_on},
 };
-const char *const turn_on_names[] = {
-	"capture", "count", "delay", "pacing", "policer", "shaper", "storm", NULL};
+const char *const turn_on_names[] = {"capture", "count", "delay", "mirror", "pacing", "policer",
+	"sflow", "shaper", "storm", NULL};
 
 /* Its part at a port, and what is received from it. False: it has none there. */
 static bool place(struct turned_on *on, uint16_t id, bool is_egress, struct stage *list)
@@ -135,11 +163,12 @@ static bool place(struct turned_on *on, uint16_t id, bool is_egress, struct stag
 }
 
 int turn_on(struct turned_on *on, unsigned idx, struct dp_port *first, struct dp_port *second,
-	struct dp_rx *rx, struct err *err)
+	struct dp_rx *rx, struct punt_ring *punts, struct err *err)
 {
 	int r;
 
-	*on = (struct turned_on){.feature = ways[idx].feature, .budget = {.bytes = UINT64_MAX}};
+	*on = (struct turned_on){
+		.feature = ways[idx].feature, .budget = {.bytes = UINT64_MAX}, .punts = punts};
 	on->state = on->feature->create(&on->budget);
 	if (!on->state)
 		return err_set(err, -ENOMEM, "out of memory");
@@ -165,6 +194,8 @@ void turned_on_read(struct turned_on *on)
 {
 	struct capture_ring *ring = on->capture ? on->capture->ring : NULL;
 
+	while (punt_ring_first(on->punts))
+		punt_ring_pop(on->punts);
 	if (ring)
 		atomic_store_explicit(&ring->head,
 			atomic_load_explicit(&ring->published, memory_order_relaxed),

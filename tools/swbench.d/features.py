@@ -10,10 +10,12 @@ ROWS = (
     ("a link", None, "link"),
     ("captured, 128 bytes", "capture", "link"),
     ("counted by size and VLAN", "count", "link"),
+    ("sampled, one in 1000", "sflow", "link"),
     ("policed", "policer", "link"),
     ("paced", "pacing", "link"),
     ("shaped", "shaper", "link"),
     ("delayed", "delay", "link"),
+    ("mirrored", "mirror", "link"),
     ("flooded to 15", None, "flood16"),
     ("with storm control", "storm", "flood16"),
 )
