@@ -447,20 +447,20 @@ extern const char *const ctl_mirror_dirs[]; /* "both" "in" "out" */
 		CTL_LABEL)                                                                       \
 	F(T, STR, from, NEW, 1, CTL_NAME_MAX + 8, "",                                            \
 		"a port, bridge B = all its ports, or vlan N = its frames at ports of bridges",  \
-		CTL_COLUMN(2, "FROM", BRIEF), CTL_LABEL)                                         \
+		.lab = "from", CTL_COLUMN(2, "FROM", BRIEF), CTL_LABEL)                          \
 	F(T, ENUM, dir, NEW, 0, 0, ctl_mirror_dirs,                                              \
 		"in = what the switch gets from those ports, out = what it sends them",          \
-		CTL_COLUMN(3, "DIR", BRIEF), .def = "both")                                      \
+		.lab = "dir", CTL_COLUMN(3, "DIR", BRIEF), .def = "both")                        \
 	F(T, STR, to, NEW, 1, CTL_NAME_MAX, "",                                                  \
 		"port that gets the copies: in no bridge and on no link, unless they are "       \
 		"tagged",                                                                        \
-		CTL_COLUMN(4, "TO", BRIEF), CTL_LABEL)                                           \
+		.lab = "to", CTL_COLUMN(4, "TO", BRIEF), CTL_LABEL)                              \
 	F(T, STR, filter, NEW, 1, 1023, "", "frames that pass it, in pcap's language",           \
-		CTL_COLUMN(9, "FILTER", TABLE))                                                  \
+		.lab = "filter", CTL_COLUMN(9, "FILTER", TABLE))                                 \
 	F(T, U32, truncate, NEW, 14, 65557, "bytes", "most of each frame that is copied",        \
-		CTL_COLUMN(8, "TRUNCATE", TABLE))                                                \
+		.lab = "truncate", CTL_COLUMN(8, "TRUNCATE", TABLE))                             \
 	F(T, U16, vlan, NEW, 1, 4094, "", "VLAN that the copies are tagged with (RSPAN)",        \
-		CTL_COLUMN(7, "VLAN", TABLE))                                                    \
+		.lab = "vlan", CTL_COLUMN(7, "VLAN", TABLE))                                     \
 	F(T, STR, program, ASK, 1, 8192, "",                                                     \
 		"the filter as classic BPF, 16 hexadecimal digits an instruction")               \
 	F(T, BOOL, exist_ok, ASK, 0, 1, "", "no error when it exists already")                   \

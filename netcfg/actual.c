@@ -69,6 +69,7 @@ bool actual_switch_answers(const char *run_dir)
 NOTE(note_bridge, ctl_bridge, bridge)
 NOTE(note_port, ctl_port, port)
 NOTE(note_link, ctl_link, link)
+NOTE(note_mirror, ctl_mirror, mirror)
 
 struct reader {
 	const char *run_dir;
@@ -119,6 +120,8 @@ static int read_switch(const struct reader *reader)
 		r = ctl_client_rows(client, "PortShow", &all, note_port, &actual->state, err);
 	if (!r)
 		r = ctl_client_rows(client, "LinkShow", &all, note_link, &actual->state, err);
+	if (!r)
+		r = ctl_client_rows(client, "MirrorShow", &all, note_mirror, &actual->state, err);
 	ctl_client_close(client);
 	if (is_dying(r) || r == -ETIMEDOUT) {
 		err_clear(err);

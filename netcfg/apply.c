@@ -3,6 +3,7 @@
 #include "actual.h"
 #include "ctl_client.h"
 #include "ev.h"
+#include "mirror.h"
 #include "node.h"
 #include "ctl_field.h"
 #include "proc.h"
@@ -293,6 +294,16 @@ static int set_link(const struct applier *a, const struct ctl_link *link, struct
 	return call(a, "LinkSet", &request, err);
 }
 
+static int add_mirror(const struct applier *a, const struct ctl_mirror *mirror, struct err *err)
+{
+	struct ctl_mirror request = *mirror;
+	struct pcap_filter_mark mark;
+	int r = mirror_compile(&request, &mark, err);
+
+	return r ? err_prefix(err, "mirror '%s'", mirror->name)
+		 : call(a, "MirrorAdd", &request, err);
+}
+
 static int run_op(const struct applier *a, const struct plan_op *op, struct err *err)
 {
 	int r;
@@ -323,6 +334,11 @@ static int run_op(const struct applier *a, const struct plan_op *op, struct err 
 		return r ? r : start_node(a, &op->to.vm, err);
 	case PLAN_NODE_DEL:
 		return remove_node(a, op->name, err);
+	case PLAN_MIRROR_DEL:
+		return call_del(a, "MirrorDel", op->name, err);
+	case PLAN_MIRROR_ADD:
+	case PLAN_MIRROR_SET:
+		return add_mirror(a, &op->to.mirror, err);
 	case PLAN_SWITCH_START:
 		break;
 	}

@@ -7,8 +7,8 @@
 #include "ctl_field.h"
 #include "ctl_vswitch.h"
 #include "lab.h"
+#include "mirror.h"
 #include "names.h"
-#include "pcap_filter.h"
 #include "rundir.h"
 #include "show.h"
 #include "show_switch.h"
@@ -39,21 +39,15 @@ static int check_new_port(const struct ctl_port *port, struct err *err)
 		tag ? "tag" : "native");
 }
 
-/* The switch takes programs. What is wrong with a filter has been said when this is not 0. */
+/* What is wrong with a filter has been said when this is not 0. */
 static int compile_filter(struct ctl_mirror *mirror)
 {
-	struct pcap_filter_mark mark = {0};
+	struct pcap_filter_mark mark;
 	struct err err = {0};
 	int status;
 
-	if (!CTL_HAS(mirror, ctl_mirror, filter) ||
-		pcap_filter_compile(mirror->filter, mirror->program, &mark, &err) == 0) {
-		if (mirror->program[0])
-			CTL_MARK(mirror, ctl_mirror, program);
-		else
-			CTL_UNMARK(mirror, ctl_mirror, filter);
+	if (mirror_compile(mirror, &mark, &err) == 0)
 		return EXIT_DONE;
-	}
 	status = cmd_fail(&err);
 	if (err.code == -EINVAL)
 		pcap_filter_print_mark(mirror->filter, mark);

@@ -229,6 +229,12 @@ static const char *const explanations[] = {
 	[DIAG_MTU] = "Nodes on one network (the same bridge, and the same VLAN for their untagged "
 		     "frames) have one\n"
 		     "MTU. A node drops what is larger than its own, and nothing tells the sender.",
+	[DIAG_MIRROR] =
+		"A mirror copies the frames of an interface, a port, a bridge or a VLAN to "
+		"an interface or port\n"
+		"that no link has, so that who looks on there sees copies and nothing else; "
+		"with `vlan`, which\n"
+		"tags the copies, it may be in a bridge. No copy is copied again.",
 };
 
 const char *diag_explain(unsigned code)

@@ -50,6 +50,7 @@ enum diag_code {
 	DIAG_MESH = 30,
 	DIAG_PORT = 31,
 	DIAG_MTU = 32,
+	DIAG_MIRROR = 33,
 };
 
 /** 1-based; line 0 = the file as a whole. len: characters to underline. */

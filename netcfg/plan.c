@@ -4,6 +4,7 @@
 #include "ctl_field.h"
 #include "grammar.h"
 #include "impairment.h"
+#include "mirror.h"
 #include "show_switch.h"
 #include "str.h"
 
@@ -470,6 +471,49 @@ static void plan_bridges_down(struct planner *p)
 	}
 }
 
+/* Mirrors: none of their settings can change, so that one which does is made anew. */
+
+static bool stays_mirror(const struct planner *p, const struct ctl_mirror *old)
+{
+	const struct ctl_mirror *wanted = state_find_mirror(p->wanted, old->name);
+
+	return wanted && state_same_mirror(old, wanted) && !is_replaced(p, old->from) &&
+	       !is_replaced(p, old->to);
+}
+
+static void plan_mirrors_down(struct planner *p)
+{
+	for (unsigned i = 0; i < p->actual->n_mirrors; i++) {
+		const struct ctl_mirror *old = &p->actual->mirrors[i];
+		struct plan_op *op;
+
+		if (stays_mirror(p, old))
+			continue;
+		op = add(p, PLAN_MIRROR_DEL, PLAN_LIVE, old->name, "is removed");
+		if (!op)
+			continue;
+		op->to.mirror = *old;
+		op->quiet = state_find_mirror(p->wanted, old->name) != NULL;
+	}
+}
+
+static void plan_mirrors_up(struct planner *p)
+{
+	for (unsigned i = 0; i < p->wanted->n_mirrors; i++) {
+		const struct ctl_mirror *mirror = &p->wanted->mirrors[i],
+					*old = state_find_mirror(p->actual, mirror->name);
+		struct plan_op *op;
+		char text[sizeof(op->text)];
+
+		if (old && stays_mirror(p, old))
+			continue;
+		op = add(p, old ? PLAN_MIRROR_SET : PLAN_MIRROR_ADD, PLAN_LIVE, mirror->name, "%s",
+			mirror_change(old, mirror, text, sizeof(text)));
+		if (op)
+			op->to.mirror = *mirror;
+	}
+}
+
 /* Nodes, and what they are cabled with */
 
 /* Which nodes have come, and what was planned of ports and links, by their place in the wanted
@@ -598,6 +642,7 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 
 	*ret_plan = (struct plan){0};
 	keep_spares(&p);
+	plan_mirrors_down(&p);
 	plan_links_down(&p);
 	for (unsigned i = 0; i < wanted->n_bridges; i++)
 		plan_bridge(&p, &wanted->bridges[i], true);
@@ -621,6 +666,7 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 	for (unsigned i = 0; i < wanted->n_bridges; i++)
 		plan_bridge(&p, &wanted->bridges[i], false);
 	plan_bridges_down(&p);
+	plan_mirrors_up(&p);
 	state_done(&p.spares);
 	if (p.code)
 		plan_done(ret_plan);
@@ -651,11 +697,13 @@ char plan_sign(const struct plan_op *op)
 	case PLAN_BRIDGE_ADD:
 	case PLAN_NODE_ADD:
 	case PLAN_PORT_ADD:
+	case PLAN_MIRROR_ADD:
 		return '+';
 	case PLAN_LINK_DEL:
 	case PLAN_BRIDGE_DEL:
 	case PLAN_NODE_DEL:
 	case PLAN_PORT_DEL:
+	case PLAN_MIRROR_DEL:
 		return '-';
 	default:
 		return '~';
@@ -678,6 +726,10 @@ const char *plan_object(const struct plan_op *op)
 	case PLAN_PORT_DEL:
 		return state_is_nic_port(&op->to.port) ? "link"
 						       : "port"; /* the ends of cables to people */
+	case PLAN_MIRROR_ADD:
+	case PLAN_MIRROR_SET:
+	case PLAN_MIRROR_DEL:
+		return "mirror";
 	case PLAN_SWITCH_START:
 		return "switch";
 	default:

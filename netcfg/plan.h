@@ -4,10 +4,11 @@
  * Pure: plan_make(wanted, actual) does no I/O; planning again after doing what it says gives
  * nothing.
  *
- * Order: links that go or change ends; bridges made and changed, but for VLANs that go; nodes that
- * go; ports that go; nodes started and restarted (in the order of `after`), ports made and changed,
- * links made and changed: what nodes are cabled with before the first that waits for one of them.
- * VLANs of bridges that go; bridges that go.
+ * Order: mirrors that go or change; links that go or change ends; bridges made and changed, but for
+ * VLANs that go; nodes that go; ports that go; nodes started and restarted (in the order of
+ * `after`), ports made and changed, links made and changed: what nodes are cabled with before the
+ * first that waits for one of them. VLANs of bridges that go; bridges that go; mirrors made, which
+ * need all of these.
  *
  * Cost of an operation, for the guests that run:
  *   live     nobody notices
@@ -26,6 +27,7 @@ enum plan_cost { PLAN_LIVE, PLAN_CARRIER, PLAN_RESTART, PLAN_STOP };
 extern const char *const plan_costs[]; /* "live" "carrier" "restart" "stop" */
 
 enum plan_kind {
+	PLAN_MIRROR_DEL,
 	PLAN_LINK_DEL,
 	PLAN_BRIDGE_ADD,
 	PLAN_BRIDGE_SET,
@@ -38,6 +40,8 @@ enum plan_kind {
 	PLAN_LINK_ADD,
 	PLAN_LINK_SET,
 	PLAN_BRIDGE_DEL,
+	PLAN_MIRROR_ADD,
+	PLAN_MIRROR_SET,   /* made anew with what changes */
 	PLAN_SWITCH_START, /* never planned: shown for what a switch brings back by itself */
 };
 
@@ -51,6 +55,7 @@ struct plan_op {
 		struct ctl_bridge bridge;
 		struct ctl_port port;
 		struct ctl_link link;
+		struct ctl_mirror mirror;
 		struct state_vm vm;
 	} to; /* what the object shall be */
 };
@@ -67,7 +72,7 @@ void plan_done(struct plan *plan);
 enum plan_cost plan_cost(const struct plan *plan);
 /** '+', '-' or '~'. */
 char plan_sign(const struct plan_op *op);
-/** "bridge", "node", "port" (of the host), "switch" or "link". */
+/** "bridge", "node", "port" (of the host), "mirror", "switch" or "link". */
 const char *plan_object(const struct plan_op *op);
 
 #endif

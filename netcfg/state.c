@@ -358,6 +358,16 @@ static int add_bridge(const struct topo_bridge *bridge, struct state *state)
 	return 0;
 }
 
+static int add_mirror(const struct topo_mirror *mirror, struct state *state)
+{
+	struct ctl_mirror *out = STATE_ADD(state->mirrors, state->n_mirrors);
+
+	if (!out)
+		return -ENOMEM;
+	*out = mirror->conf;
+	return 0;
+}
+
 int state_from_topo(const struct topo *topo, const char *run_dir, struct state *ret_state,
 	struct err *err)
 {
@@ -379,6 +389,8 @@ int state_from_topo(const struct topo *topo, const char *run_dir, struct state *
 		r = add_link(topo, &topo->links[i], ret_state);
 	for (unsigned i = 0; !r && i < topo->n_patches; i++)
 		r = add_patch(topo, &topo->patches[i], ret_state);
+	for (unsigned i = 0; !r && i < topo->n_mirrors; i++)
+		r = add_mirror(&topo->mirrors[i], ret_state);
 	return r ? err_set(err, r, "out of memory") : 0;
 }
 
@@ -387,6 +399,7 @@ void state_done(struct state *state)
 	free(state->bridges);
 	free(state->ports);
 	free(state->links);
+	free(state->mirrors);
 	free(state->vms);
 	*state = (struct state){0};
 }
@@ -403,6 +416,7 @@ void state_done(struct state *state)
 FIND(ctl_bridge, bridge)
 FIND(ctl_port, port)
 FIND(ctl_link, link)
+FIND(ctl_mirror, mirror)
 FIND(state_vm, vm)
 
 /* What is not wanted to be anything in particular may be anything, such as the MTU of a port of the
@@ -451,4 +465,10 @@ bool state_same_link(const struct ctl_link *a, const struct ctl_link *wanted)
 		       ctl_fields(&ctl_link_schema, CTL_ACCESS_SETTINGS)) &&
 	       !ctl_find_difference(&ctl_link_schema, a, wanted,
 		       CTL_BIT(ctl_link, a_to_b) | CTL_BIT(ctl_link, b_to_a));
+}
+
+bool state_same_mirror(const struct ctl_mirror *a, const struct ctl_mirror *wanted)
+{
+	return !ctl_find_difference(&ctl_mirror_schema, a, wanted,
+		ctl_fields(&ctl_mirror_schema, CTL_ACCESS_SETTINGS));
 }

@@ -5,8 +5,8 @@
  *                                                      +-- plan_make() -> ops -> apply
  *   daemons -> actual_read() -------------> actual ----+
  *
- * Ports, bridges and links are the messages of the control protocol, so that an operation is one of
- * them sent as it is.
+ * Ports, bridges, links and mirrors are the messages of the control protocol, so that an operation
+ * is one of them sent as it is.
  *
  * Names: port of a node `NODE:ethN`, of the host as the file calls it, without a colon; link
  * `PORT--PORT`. MACs of nodes and of veth ports depend on lab, name and number only, but for one
@@ -41,8 +41,9 @@ struct state {
 	struct ctl_bridge *bridges;
 	struct ctl_port *ports;
 	struct ctl_link *links;
+	struct ctl_mirror *mirrors;
 	struct state_vm *vms;
-	unsigned n_bridges, n_ports, n_links, n_vms;
+	unsigned n_bridges, n_ports, n_links, n_mirrors, n_vms;
 };
 
 /**
@@ -56,6 +57,7 @@ void state_done(struct state *state);
 const struct ctl_bridge *state_find_bridge(const struct state *state, const char *name);
 const struct ctl_port *state_find_port(const struct state *state, const char *name);
 const struct ctl_link *state_find_link(const struct state *state, const char *name);
+const struct ctl_mirror *state_find_mirror(const struct state *state, const char *name);
 const struct state_vm *state_find_vm(const struct state *state, const char *name);
 
 /** The port of NIC idx (from 0) that is connected to nothing. 0 or -ENAMETOOLONG. */
@@ -73,6 +75,7 @@ bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted);
 /** Is it the port of a node's NIC? */
 bool state_is_nic_port(const struct ctl_port *port);
 bool state_same_link(const struct ctl_link *a, const struct ctl_link *wanted);
+bool state_same_mirror(const struct ctl_mirror *a, const struct ctl_mirror *wanted);
 
 /** Append one zeroed element to array (of *n elements of size bytes); NULL when out of memory. */
 void *state_append(void *array, unsigned *n, size_t size);

@@ -2,9 +2,9 @@
  * topo: a lab as its file describes it, with ranges, groups, defaults and meshes resolved.
  *
  * topo_parse.c reads the top, topo_node.c images, groups and nodes, topo_port.c ports of the host,
- * topo_link.c bridges and links, topo_step.c what is tested; the keys are the tables of
- * topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look like in the
- * daemons, plan.h for how to get there.
+ * topo_link.c bridges and links, topo_mirror.c mirrors, topo_step.c what is tested; the keys are
+ * the tables of topo_schema.c. Nothing here asks a daemon: see state.h for what a lab has to look
+ * like in the daemons, plan.h for how to get there.
  *
  * Data model: everything lives in topo->arena; pointers are borrowed from it.
  * Limits: TOPO_MAX_*.
@@ -25,6 +25,7 @@
 #define TOPO_MAX_LINKS      8192
 #define TOPO_MAX_PORTS      256
 #define TOPO_MAX_IMAGES     256
+#define TOPO_MAX_MIRRORS    32 /* the switch's limit */
 #define TOPO_MAX_ADDRS      64 /* of a node */
 #define TOPO_MAX_STEPS      256
 #define TOPO_MAX_STEP_PORTS 64
@@ -111,6 +112,13 @@ struct topo_link {
 	struct diag_mark mark;
 };
 
+/** Copies of frames to a port. */
+struct topo_mirror {
+	const char *name;
+	struct diag_mark mark;
+	struct ctl_mirror conf; /* complete, but for the program of the filter */
+};
+
 /** One step of a test: a command in a node, or swbench between ports. */
 struct topo_step {
 	const char *name;
@@ -130,14 +138,16 @@ struct topo {
 	struct topo_port *ports;
 	struct topo_link *links;
 	struct topo_link *patches; /* links between bridges */
+	struct topo_mirror *mirrors;
 	struct topo_step *steps;
-	unsigned n_images, n_nodes, n_bridges, n_ports, n_links, n_patches, n_steps;
+	unsigned n_images, n_nodes, n_bridges, n_ports, n_links, n_patches, n_mirrors, n_steps;
 	struct topo_image nfguest; /* what nodes of that kind boot */
 };
 
 /**
  * Read the file that diag names and holds. dir: where relative paths begin. check_files: kernels
- * and disks must be readable. Errors go to diag; the lab is complete only if diag->n is 0.
+ * and disks must be readable, and filters be right, which may look up names of hosts. Errors go to
+ * diag; the lab is complete only if diag->n is 0.
  * returns 0, or -EINVAL with errors in diag
  */
 int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo *ret_topo);

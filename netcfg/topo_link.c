@@ -49,13 +49,7 @@ void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *brid
 
 /* Endpoints */
 
-struct end {
-	int node;     /* -1: none */
-	unsigned nic; /* from 0 */
-	int bridge, port;
-};
-
-static bool is_bridge(const struct end *end)
+static bool is_bridge(const struct topo_named *end)
 {
 	return end->node < 0 && end->port < 0;
 }
@@ -73,7 +67,7 @@ static bool find_interface(const struct topo *topo, const char *text, char node[
 
 /* A name alone: a bridge or a port. */
 static bool find_named_end(struct topo_reader *reader, const struct yaml_value *value,
-	struct end *end)
+	struct topo_named *end)
 {
 	struct topo *topo = reader->topo;
 	const char *names[TOPO_MAX_BRIDGES + TOPO_MAX_PORTS];
@@ -120,14 +114,15 @@ static void not_an_end(struct topo_reader *reader, const struct yaml_value *valu
 		diag_hint(item, "write r1:eth1 or br0");
 }
 
-static bool read_end(struct topo_reader *reader, const struct yaml_value *value, struct end *end)
+bool topo_read_end(struct topo_reader *reader, const struct yaml_value *value,
+	struct topo_named *end)
 {
 	struct topo *topo = reader->topo;
 	const char *colon;
 	struct diag_mark mark = value->mark;
 	char name[TOPO_NAME_MAX + 1];
 
-	*end = (struct end){-1, 0, -1, -1};
+	*end = (struct topo_named){-1, 0, -1, -1};
 	if (value->kind != YAML_SCALAR || topo_yaml_is_null(value)) {
 		not_an_end(reader, value);
 		return false;
@@ -177,7 +172,8 @@ static bool take_port(struct topo_reader *reader, struct topo_port *port, struct
 }
 
 /* One cable an interface or port; as many as you like a bridge. */
-static bool take_end(struct topo_reader *reader, const struct end *end, struct diag_mark mark)
+static bool take_end(struct topo_reader *reader, const struct topo_named *end,
+	struct diag_mark mark)
 {
 	struct topo_node *node;
 	struct topo_nic *nic;
@@ -330,7 +326,7 @@ static bool check_trunks(struct topo_reader *reader, const struct yaml_value *va
 /* Links */
 
 /* The end of a cable as the lab has it; it gets the cable's MTU. */
-static struct topo_end plug_in(struct topo *topo, const struct end *end, uint32_t mtu)
+static struct topo_end plug_in(struct topo *topo, const struct topo_named *end, uint32_t mtu)
 {
 	if (end->port >= 0) {
 		topo->ports[end->port].mtu = mtu;
@@ -399,7 +395,7 @@ static void add_patch(struct topo_reader *reader, const struct yaml_value *value
 
 /* is_turned: b stands first in the file. */
 static void add_link(struct topo_reader *reader, const struct yaml_value *value,
-	const struct topo_link_spec *spec, struct end a, struct end b, bool is_turned)
+	const struct topo_link_spec *spec, struct topo_named a, struct topo_named b, bool is_turned)
 {
 	struct topo *topo = reader->topo;
 	struct topo_link *link = &topo->links[topo->n_links];
@@ -444,7 +440,7 @@ static void read_cable(struct topo_reader *reader, const struct yaml_value *valu
 	const struct topo_link_spec *spec)
 {
 	const struct yaml_value *ends = spec->endpoints, *first = ends->first, *second;
-	struct end a, b;
+	struct topo_named a, b;
 	bool ok_a, ok_b;
 
 	if (ends->n != 2) {
@@ -454,8 +450,8 @@ static void read_cable(struct topo_reader *reader, const struct yaml_value *valu
 		return;
 	}
 	second = first->next;
-	ok_a = read_end(reader, first, &a);
-	ok_b = read_end(reader, second, &b);
+	ok_a = topo_read_end(reader, first, &a);
+	ok_b = topo_read_end(reader, second, &b);
 	if (!ok_a || !ok_b)
 		return;
 	if (is_bridge(&a) && is_bridge(&b) && a.bridge != b.bridge) {
@@ -493,7 +489,7 @@ static bool mesh_pair(struct topo_reader *reader, const struct yaml_value *value
 	const struct topo_link_spec *spec, unsigned x, unsigned y)
 {
 	struct topo *topo = reader->topo;
-	struct end a = {(int)x, 0, -1, -1}, b = {(int)y, 0, -1, -1};
+	struct topo_named a = {(int)x, 0, -1, -1}, b = {(int)y, 0, -1, -1};
 	int nic_a = next_free_nic(&topo->nodes[x]), nic_b = next_free_nic(&topo->nodes[y]);
 
 	if (nic_a < 0 || nic_b < 0) {

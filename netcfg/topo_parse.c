@@ -256,6 +256,7 @@ int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo
 		topo_read_bridges(&reader, spec.bridges);
 		topo_read_ports(&reader, spec.ports);
 		topo_read_links(&reader, spec.links);
+		topo_read_mirrors(&reader, spec.mirrors);
 		topo_finish_nodes(&reader, spec.nodes);
 		topo_read_steps(&reader, spec.test);
 	}

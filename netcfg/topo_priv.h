@@ -55,6 +55,16 @@ bool topo_check_disk(const char *path, const struct topo_text *text, struct diag
 void topo_check_disks(struct topo_reader *reader);
 /** ports of the host: topo_port.c; after nodes and bridges, whose names they must not take */
 void topo_read_ports(struct topo_reader *reader, const struct yaml_value *ports);
+/** What a file names as an end: a NIC of a node, a bridge or a port. -1: it is not that. */
+struct topo_named {
+	int node;
+	unsigned nic; /* from 0 */
+	int bridge, port;
+};
+
+/** false with an error in diag for what is none. */
+bool topo_read_end(struct topo_reader *reader, const struct yaml_value *value,
+	struct topo_named *end);
 /** bridges and links: topo_link.c */
 void topo_read_bridges(struct topo_reader *reader, const struct yaml_value *bridges);
 void topo_read_links(struct topo_reader *reader, const struct yaml_value *links);
@@ -100,6 +110,9 @@ bool topo_find_segment(const struct topo *topo, const struct topo_link *link, ui
 	struct topo_segment *ret);
 /** Nodes on one network that are told different MTUs: topo_mtu.c; after links. */
 void topo_check_mtus(struct topo_reader *reader);
+
+/** mirrors: topo_mirror.c; after links, which have the ends that copies must not go to */
+void topo_read_mirrors(struct topo_reader *reader, const struct yaml_value *mirrors);
 
 /** steps of tests: topo_step.c; after all that they name */
 void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps);

@@ -37,6 +37,7 @@ static const struct topo_field root_fields[] = {
 	KEY(topo_root_spec, "bridges", bridges, TOPO_MAP_OF, "bridges of the switch"),
 	KEY(topo_root_spec, "ports", ports, TOPO_MAP_OF, "ports of the switch that no node has"),
 	KEY(topo_root_spec, "links", links, TOPO_LIST_OF, "cables"),
+	KEY(topo_root_spec, "mirrors", mirrors, TOPO_MAP_OF, "copies of frames to a port"),
 	KEY(topo_root_spec, "test", test, TOPO_LIST_OF, "steps of `netcfg test`"),
 	LATER("mgmt"),
 };
@@ -161,6 +162,7 @@ static const struct foreign_word root_words[] = {
 	{"hosts vms machines domains services routers", "nodes"},
 	{"switches networks", "bridges"},
 	{"cables wires edges", "links"},
+	{"mirror span rspan taps monitor", "mirrors"},
 	{"tests steps", "test"},
 	{NULL, NULL},
 };
@@ -217,6 +219,17 @@ static const struct foreign_word link_words[] = {
 	{NULL, NULL},
 };
 
+static const struct foreign_word mirror_words[] = {
+	{"source src port ports", "from"},
+	{"destination dest dst output", "to"},
+	{"direction", "dir"},
+	{"snaplen snap-length size", "truncate"},
+	{"bpf expression", "filter"},
+	{"bridge", "write from: bridge br0"},
+	{"name", "the name stands before it: mirrors: { spy: { from: ..., to: ... } }"},
+	{NULL, NULL},
+};
+
 static const struct foreign_word step_words[] = {
 	{"cmd command run", "exec"},
 	{NULL, NULL},
@@ -235,11 +248,13 @@ const struct topo_schema topo_bridge_schema = {
 const struct topo_schema topo_port_schema = {"a port", NULL, 0, &ctl_port_schema, port_words};
 const struct topo_schema topo_link_schema = {"a link", link_fields, ARRAY_LEN(link_fields),
 	&ctl_link_schema, link_words, offsetof(struct topo_link_spec, conf)};
+const struct topo_schema topo_mirror_schema = {
+	"a mirror", NULL, 0, &ctl_mirror_schema, mirror_words};
 SCHEMA(step, "a step", step_words);
 
 const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defaults_schema,
 	&topo_ready_schema, &topo_image_schema, &topo_node_schema, &topo_bridge_schema,
-	&topo_port_schema, &topo_link_schema, &topo_step_schema, NULL};
+	&topo_port_schema, &topo_link_schema, &topo_mirror_schema, &topo_step_schema, NULL};
 
 /* Look-up */
 

@@ -230,6 +230,39 @@ refuse 'and has no column' eval 'netcfg link show | grep IMPAIR'
 expect 'then there is nothing to do' lab plan --exit-code
 expect 'frames pass' within 20 reaches_blue
 expect 'no device was made anew' [ "$(host_index)" = "$index" ]
+
+# A mirror of an end of the link, to a file.
+# mirror_file SETTINGS: of the mirror; "" = none.
+mirror_file() {
+	link_file ''
+	sed -i '/blue:/a\  copy:  { type: pcap, tx-file: copies.pcap }' "$T/lab.yaml"
+	if [[ $1 ]]; then
+		printf 'mirrors:\n  spy: { %s }\n' "$1" >>"$T/lab.yaml"
+	fi
+}
+mirror_file 'from: host0, dir: in, to: copy, filter: icmp'
+fails_with 'a mirror is planned' 3 '\+ mirror +spy +live +from host0 dir in to copy filter icmp' lab plan --exit-code
+expect 'and made, with its port' lab apply
+expect 'then there is nothing to do' lab plan --exit-code
+expect 'frames are copied' within 20 eval 'reaches_blue && json ".[0].frames > 0" netcfg -j mirror show spy'
+mirror_file 'from: host0, dir: in, to: copy, filter: icmp, truncate: 60'
+fails_with 'it is made anew for what changes' 3 '~ mirror +spy +live +truncate none -> 60' lab plan --exit-code
+expect 'live' lab apply
+expect 'and counts from 0' json '.[0].truncate == 60 and .[0].frames == 0' netcfg -j mirror show spy
+kill -9 "$(lab_pids vswitch)"
+expect 'a switch that was killed comes back' lab apply
+expect 'with its mirror' eval 'lab plan --exit-code && [[ $(netcfg -j mirror show | jq -r ".[].name") == spy ]]'
+mirror_file 'from: host0, to: blue'
+fails_with 'its copies cannot go where a cable is' 2 'lab.yaml:10:27: error: .*"blue" is in a link, at line 8' lab apply
+mirror_file 'from: host0, to: copy, filter: icmp prot'
+fails_with 'a wrong filter has its caret' 2 'lab.yaml:10:46: error: .*syntax error' lab validate
+mirror_file ''
+expect 'it goes' lab apply
+expect 'for good' eval '[[ $(netcfg -j mirror show) == "[]" ]]'
+expect 'then there is nothing to do' lab plan --exit-code
+link_file ''
+expect 'and so does its port' lab apply
+expect 'the file has the copies' [ -s "$T/copies.pcap" ]
 link_file ', delay: 20, jitter: 1ms'
 fails_with 'a number without its unit is told where it stands' 2 "lab.yaml:7:40: error: .*'20' has no unit" lab plan
 link_file ''

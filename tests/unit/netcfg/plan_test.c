@@ -64,6 +64,10 @@ static unsigned find(const struct state *s, const char *name, enum plan_kind kin
 		while (i < s->n_links && strcmp(s->links[i].name, name))
 			i++;
 		return i == s->n_links ? UINT32_MAX : i;
+	case PLAN_MIRROR_SET:
+		while (i < s->n_mirrors && strcmp(s->mirrors[i].name, name))
+			i++;
+		return i == s->n_mirrors ? UINT32_MAX : i;
 	default:
 		while (i < s->n_vms && strcmp(s->vms[i].name, name))
 			i++;
@@ -137,6 +141,32 @@ static void del_link(struct state *s, const char *name)
 			s->ports[i].name[len] == ':')
 			FORGET(s->ports, s->n_ports, i);
 	}
+}
+
+/* As a switch does, keep who gets copies out of everything else, and what mirrors need. */
+static void check_mirrors(const struct state *s)
+{
+	for (unsigned i = 0; i < s->n_mirrors; i++) {
+		const struct ctl_mirror *mirror = &s->mirrors[i];
+		const struct ctl_port *to = &s->ports[must(s, mirror->to, PLAN_PORT_SET)];
+
+		if (!strncmp(mirror->from, "bridge ", 7))
+			(void)must(s, mirror->from + 7, PLAN_BRIDGE_SET);
+		else if (strncmp(mirror->from, "vlan ", 5) != 0)
+			(void)must(s, mirror->from, PLAN_PORT_SET);
+		if (to->bridge[0] && !mirror->vlan)
+			fail_msg("mirror '%s': '%s' is on a bridge", mirror->name, to->name);
+		for (unsigned k = 0; k < s->n_links; k++) {
+			if (!strcmp(s->links[k].a, to->name) || !strcmp(s->links[k].b, to->name))
+				fail_msg("mirror '%s': '%s' is in a link", mirror->name, to->name);
+		}
+	}
+}
+
+static void add_mirror(struct state *s, const struct ctl_mirror *mirror)
+{
+	assert_int_equal(find(s, mirror->name, PLAN_MIRROR_SET), UINT32_MAX);
+	*(struct ctl_mirror *)STATE_ADD(s->mirrors, s->n_mirrors) = *mirror;
 }
 
 static void add_link(struct state *s, const struct ctl_link *link)
@@ -219,12 +249,20 @@ static void run(struct state *s, const struct plan_op *op)
 	case PLAN_NODE_RESTART:
 		s->vms[must(s, op->name, PLAN_NODE_ADD)] = op->to.vm;
 		break;
+	case PLAN_MIRROR_DEL:
+		FORGET(s->mirrors, s->n_mirrors, must(s, op->name, PLAN_MIRROR_SET));
+		break;
+	case PLAN_MIRROR_ADD:
+	case PLAN_MIRROR_SET:
+		add_mirror(s, &op->to.mirror);
+		break;
 	case PLAN_SWITCH_START:
 		break;
 	case PLAN_NODE_DEL:
 		FORGET(s->vms, s->n_vms, must(s, op->name, PLAN_NODE_ADD));
 		break;
 	}
+	check_mirrors(s);
 }
 
 /* Bring actual to wanted; what is then planned must be nothing. Returns the first plan's cost. */
@@ -464,6 +502,46 @@ static void limits_change_live(void **state)
 	check_change(fast, fast, PLAN_LIVE, 0);
 }
 
+#define MIRRORS(ports, rest)                                                                   \
+	HEAD "nodes:\n  h1: {}\n  mon: { interfaces: 2 }\nbridges:\n  br0: {}\nports:\n" ports \
+	     "links:\n  - { endpoints: [h1:eth1, br0] }\n" rest
+#define TAP_1   "  host0: { type: tap, ip: 10.0.0.1/24 }\n"
+#define TAP_2   "  host0: { type: tap, ip: 10.0.0.2/24 }\n"
+#define SPY(it) "mirrors:\n  spy: { " it " }\n"
+
+/* Nobody notices a mirror; none of its settings can change, so that one that does is made anew. */
+static void mirrors_change_live(void **state)
+{
+	static const char none[] = MIRRORS(TAP_1, ""),
+			  one[] = MIRRORS(TAP_1, SPY("from: h1:eth1, to: mon:eth1")),
+			  other[] = MIRRORS(TAP_1,
+				  SPY("from: h1:eth1, to: mon:eth2, dir: in, truncate: 64")),
+			  filtered[] = MIRRORS(TAP_1,
+				  SPY("from: bridge br0, to: host0, filter: tcp port 179"));
+
+	check_change(none, one, PLAN_LIVE, 1);
+	check_text(none, one, "from h1:eth1 dir both to mon:eth1");
+	check_change(one, one, PLAN_LIVE, 0);
+	check_change(one, other, PLAN_LIVE, 2);
+	check_text(one, other, "dir both -> in, to mon:eth1 -> mon:eth2, truncate none -> 64");
+	check_change(filtered, filtered, PLAN_LIVE, 0);
+	check_text(other, filtered,
+		"from h1:eth1 -> bridge br0, dir in -> both, to mon:eth2 -> host0, "
+		"filter none -> tcp port 179, truncate 64 -> none");
+	check_change(one, none, PLAN_LIVE, 1);
+	/* Its port is made anew, and it with it. */
+	check_change(filtered,
+		MIRRORS(TAP_2, SPY("from: bridge br0, to: host0, filter: tcp port 179")),
+		PLAN_CARRIER, 4);
+	/* Its destination is linked, and the other way round. */
+	check_change(filtered, MIRRORS(TAP_1, "  - { endpoints: [host0, br0] }\n"), PLAN_CARRIER,
+		2);
+	check_change(MIRRORS(TAP_1, "  - { endpoints: [host0, mon:eth1] }\n"), filtered,
+		PLAN_CARRIER, 2);
+	/* With all that it has. */
+	check_change(filtered, HEAD "nodes:\n  mon: { interfaces: 2 }\n", PLAN_STOP, 5);
+}
+
 static void changes_say_from_what_to_what(void **state)
 {
 	static const char node[] = HEAD "nodes:\n  h1: {}\n",
@@ -684,6 +762,12 @@ static void random_lab(char *text, size_t size)
 			}
 		}
 	}
+	/* Of the first node's first interface, to one that no link has. */
+	if (below(2))
+		(void)snprintf(text + len, size - len,
+			"mirrors:\n  m: { from: %s, to: h%u:eth%u, dir: %s }\n",
+			n_bridges ? "bridge br0" : "t0", below(n_nodes), 4 + below(2),
+			below(2) ? "in" : "both");
 }
 
 static void random_edits_converge(void **state)
@@ -719,6 +803,7 @@ int main(void)
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
 		cmocka_unit_test(impairments_change_live),
 		cmocka_unit_test(limits_change_live),
+		cmocka_unit_test(mirrors_change_live),
 		cmocka_unit_test(changes_say_from_what_to_what),
 		cmocka_unit_test(nodes_are_cabled_before_others_wait_for_them),
 		cmocka_unit_test(macs_are_stable_and_distinct),
