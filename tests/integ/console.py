@@ -45,7 +45,10 @@ class Console:
     def prompt(self):
         """Wait for a shell that waits: ask for a prompt until one stands at the end."""
         while not PROMPT.search(self.data):
-            self.sock.sendall(b"\r")
+            try:
+                self.sock.sendall(b"\r")
+            except TimeoutError:  # a guest that has hung reads nothing
+                self.need_time()
             until = time.monotonic() + 1
             while time.monotonic() < until and not PROMPT.search(self.data):
                 self.read(0.2)

@@ -232,6 +232,7 @@ rows() {
 # $T/NAME.console. $PAIRS: queue pairs, and processors to use them. No MSI-X: Debian 12's QEMU 7.2 crashes on a masked vector without KVM.
 qemu_guest() {
 	local name=$1 mac=$2 chardev=$3 pairs=${PAIRS:-1} options=
+	printf -v "qemu_again[$name]" '%q ' eval "PAIRS=$pairs CMDLINE=$(printf %q "${CMDLINE:-}") qemu_guest $(printf '%q ' "$@")"
 	shift 3
 	(($# == 0)) || options=$(printf ',%s' "$@")
 	((pairs == 1)) || options+=,mq=on
@@ -244,6 +245,31 @@ qemu_guest() {
 		-chardev "socket,id=c,$chardev" -netdev "vhost-user,id=n,chardev=c,queues=$pairs" \
 		-device "virtio-net-pci,netdev=n,mac=$mac,vectors=0$options"
 }
+
+# expect_qemu_boots TEXT NAME...: as expect TEXT booted NAME..., but QEMU 7.2 without KVM has a guest now and then
+# that hangs while it boots: then it is started again, and what its threads did is said.
+expect_qemu_boots() {
+	local text=$1 name try
+	shift
+	for name; do
+		for try in 1 2 3; do
+			if python3 "$INTEG/console.py" "$T/$name.console" true "$BOOT_LIMIT" >"$T/boot.out" 2>&1; then
+				break
+			elif ((try == 3)) || ! alive "$name"; then
+				failed "$text" "$(<"$T/boot.out")"
+				return
+			fi
+			printf 'note: guest %s did not boot in %d s, try %d of 3; its threads:\n' \
+				"$name" "$BOOT_LIMIT" "$try"
+			(cd "/proc/${PID[$name]}/task" && grep -H . ./*/{comm,wchan,schedstat}) || true
+			stop "$name" KILL
+			eval "${qemu_again[$name]}"
+		done
+	done
+	passed "$text"
+}
+BOOT_LIMIT=300 # seconds, many times what a boot takes
+declare -A qemu_again=()
 
 # vm NAME MAC ADDRESS NET-OPTIONS: the guest image under vmm, its console is $T/NAME.console.
 vm() {

@@ -15,7 +15,7 @@ CMDLINE=weft.ip=eth1:10.0.0.1/24 qemu_guest h1 52:54:00:00:00:01 "path=$T/q1.soc
 CMDLINE=weft.ip=eth1:10.0.0.2/24 qemu_guest h2 52:54:00:00:00:02 \
 	"path=$T/q2.sock,server=on,wait=off" packed=on
 
-expect 'both QEMU guests boot' booted h1 h2
+expect_qemu_boots 'both QEMU guests boot' h1 h2
 expect 'QEMU guest to QEMU guest: ping, split to packed' \
 	within 30 ask "$T/h1.console" ping -c1 -W5 10.0.0.2
 expect 'QEMU port on a listening socket runs split rings' \
@@ -37,7 +37,7 @@ expect 'a guest that ends takes its carrier along' within 5 \
 
 # With several queue pairs QEMU adds and removes memory regions once for each of them.
 PAIRS=2 CMDLINE=weft.ip=eth1:10.0.0.4/24 qemu_guest h4 52:54:00:00:00:04 "path=$T/q1.sock"
-expect 'a QEMU guest with two queue pairs boots' booted h4
+expect_qemu_boots 'a QEMU guest with two queue pairs boots' h4
 two_pairs() {
 	json "$(rows rings) | any(.name == \"q1\" and .carrier and .queue_pairs == 2)" vs -j port show
 }
@@ -52,7 +52,7 @@ stop h4
 # The poorest of guests in its place: small buffers only, every interrupt and kick.
 CMDLINE=weft.ip=eth1:10.0.0.3/24 qemu_guest h3 52:54:00:00:00:03 "path=$T/q1.sock" \
 	packed=on mrg_rxbuf=off indirect_desc=off event_idx=off gso=off csum=off guest_csum=off
-expect 'a third QEMU guest boots on the first port' ask "$T/h3.console" true
+expect_qemu_boots 'a third QEMU guest boots on the first port' h3
 expect 'its ring is packed and not mergeable' \
 	json "$(rows features) | any(.name == \"q1\" and .rings == \"packed\" and
 		(.features | tonumber / 32768 | floor % 2 == 0))" vs -j port show

@@ -14,7 +14,7 @@ for i in 1 2; do
 		"path=$T/q$i.sock,server=on,wait=off"
 done
 vs fdb add br0 52:54:00:00:00:77 vlan 10 port q2
-expect 'both guests boot' booted h1 h2
+expect_qemu_boots 'both guests boot' h1 h2
 expect 'ping' within 30 ask "$T/h1.console" ping -c1 -W5 10.0.0.2
 boot_id=$(ask "$T/h1.console" cat /proc/sys/kernel/random/boot_id)
 ask "$T/h2.console" 'iperf3 -s -D >/dev/null'
