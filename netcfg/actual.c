@@ -71,6 +71,12 @@ NOTE(note_port, ctl_port, port)
 NOTE(note_link, ctl_link, link)
 NOTE(note_mirror, ctl_mirror, mirror)
 
+static int note_sflow(void *ctx, const void *row)
+{
+	((struct state *)ctx)->sflow = *(const struct ctl_sflow *)row;
+	return 0;
+}
+
 struct reader {
 	const char *run_dir;
 	struct actual *actual;
@@ -98,6 +104,7 @@ static int read_switch(const struct reader *reader)
 	struct err *err = reader->err;
 	struct ctl_client *client;
 	struct ctl_ref all = {0};
+	struct ctl_empty nothing = {0};
 	unsigned timeout_ms = patience_ms(reader, "vswitch");
 	int r = timeout_ms ? actual_open_switch(reader->run_dir, timeout_ms, &client, err)
 			   : -ETIMEDOUT;
@@ -122,6 +129,8 @@ static int read_switch(const struct reader *reader)
 		r = ctl_client_rows(client, "LinkShow", &all, note_link, &actual->state, err);
 	if (!r)
 		r = ctl_client_rows(client, "MirrorShow", &all, note_mirror, &actual->state, err);
+	if (!r)
+		r = ctl_client_rows(client, "SflowShow", &nothing, note_sflow, &actual->state, err);
 	ctl_client_close(client);
 	if (is_dying(r) || r == -ETIMEDOUT) {
 		err_clear(err);

@@ -339,6 +339,8 @@ static int run_op(const struct applier *a, const struct plan_op *op, struct err 
 	case PLAN_MIRROR_ADD:
 	case PLAN_MIRROR_SET:
 		return add_mirror(a, &op->to.mirror, err);
+	case PLAN_SFLOW_SET:
+		return call(a, "SflowSet", &op->to.sflow, err);
 	case PLAN_SWITCH_START:
 		break;
 	}

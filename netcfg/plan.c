@@ -1,10 +1,10 @@
 #include "plan.h"
 
+#include "change_text.h"
 #include "ctl_codec.h"
 #include "ctl_field.h"
 #include "grammar.h"
 #include "impairment.h"
-#include "mirror.h"
 #include "show_switch.h"
 #include "str.h"
 
@@ -507,11 +507,48 @@ static void plan_mirrors_up(struct planner *p)
 
 		if (old && stays_mirror(p, old))
 			continue;
+		(void)change_text(&ctl_mirror_schema,
+			ctl_fields(&ctl_mirror_schema, CTL_ACCESS_SETTINGS), old, mirror, text,
+			sizeof(text));
 		op = add(p, old ? PLAN_MIRROR_SET : PLAN_MIRROR_ADD, PLAN_LIVE, mirror->name, "%s",
-			mirror_change(old, mirror, text, sizeof(text)));
+			text[0] ? text : "is made anew");
 		if (op)
 			op->to.mirror = *mirror;
 	}
+}
+
+/* sFlow, of the whole switch */
+
+/* Off is the same as not said. */
+static struct ctl_sflow sflow_said(const struct ctl_sflow *sflow)
+{
+	struct ctl_sflow said = *sflow;
+
+	if (!said.rate)
+		CTL_UNMARK(&said, ctl_sflow, rate);
+	if (!said.poll)
+		CTL_UNMARK(&said, ctl_sflow, poll);
+	return said;
+}
+
+static void plan_sflow(struct planner *p)
+{
+	struct ctl_sflow old = sflow_said(&p->actual->sflow), sflow = sflow_said(&p->wanted->sflow);
+	struct plan_op *op;
+	char text[sizeof(op->text)];
+
+	if (state_same_sflow(&p->actual->sflow, &p->wanted->sflow))
+		return;
+	/* Where it goes, and who it says it is, stay where the file does not say. */
+	if (!CTL_HAS(&sflow, ctl_sflow, collector))
+		CTL_UNMARK(&old, ctl_sflow, collector);
+	if (!CTL_HAS(&sflow, ctl_sflow, agent))
+		CTL_UNMARK(&old, ctl_sflow, agent);
+	(void)change_text(&ctl_sflow_schema, ctl_fields(&ctl_sflow_schema, CTL_ACCESS_SETTINGS),
+		&old, &sflow, text, sizeof(text));
+	op = add(p, PLAN_SFLOW_SET, PLAN_LIVE, "switch", "%s", text);
+	if (op)
+		op->to.sflow = p->wanted->sflow;
 }
 
 /* Nodes, and what they are cabled with */
@@ -667,6 +704,7 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 		plan_bridge(&p, &wanted->bridges[i], false);
 	plan_bridges_down(&p);
 	plan_mirrors_up(&p);
+	plan_sflow(&p);
 	state_done(&p.spares);
 	if (p.code)
 		plan_done(ret_plan);
@@ -730,6 +768,8 @@ const char *plan_object(const struct plan_op *op)
 	case PLAN_MIRROR_SET:
 	case PLAN_MIRROR_DEL:
 		return "mirror";
+	case PLAN_SFLOW_SET:
+		return "sflow";
 	case PLAN_SWITCH_START:
 		return "switch";
 	default:

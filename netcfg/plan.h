@@ -8,7 +8,7 @@
  * VLANs that go; nodes that go; ports that go; nodes started and restarted (in the order of
  * `after`), ports made and changed, links made and changed: what nodes are cabled with before the
  * first that waits for one of them. VLANs of bridges that go; bridges that go; mirrors made, which
- * need all of these.
+ * need all of these; sFlow.
  *
  * Cost of an operation, for the guests that run:
  *   live     nobody notices
@@ -41,7 +41,8 @@ enum plan_kind {
 	PLAN_LINK_SET,
 	PLAN_BRIDGE_DEL,
 	PLAN_MIRROR_ADD,
-	PLAN_MIRROR_SET,   /* made anew with what changes */
+	PLAN_MIRROR_SET, /* made anew with what changes */
+	PLAN_SFLOW_SET,
 	PLAN_SWITCH_START, /* never planned: shown for what a switch brings back by itself */
 };
 
@@ -56,6 +57,7 @@ struct plan_op {
 		struct ctl_port port;
 		struct ctl_link link;
 		struct ctl_mirror mirror;
+		struct ctl_sflow sflow; /* rate and poll set */
 		struct state_vm vm;
 	} to; /* what the object shall be */
 };
@@ -72,7 +74,7 @@ void plan_done(struct plan *plan);
 enum plan_cost plan_cost(const struct plan *plan);
 /** '+', '-' or '~'. */
 char plan_sign(const struct plan_op *op);
-/** "bridge", "node", "port" (of the host), "mirror", "switch" or "link". */
+/** "bridge", "node", "port" (of the host), "mirror", "sflow", "switch" or "link". */
 const char *plan_object(const struct plan_op *op);
 
 #endif

@@ -391,6 +391,8 @@ int state_from_topo(const struct topo *topo, const char *run_dir, struct state *
 		r = add_patch(topo, &topo->patches[i], ret_state);
 	for (unsigned i = 0; !r && i < topo->n_mirrors; i++)
 		r = add_mirror(&topo->mirrors[i], ret_state);
+	ret_state->sflow = topo->sflow;
+	ctl_fill_defaults(&ctl_sflow_schema, &ret_state->sflow, UINT64_MAX);
 	return r ? err_set(err, r, "out of memory") : 0;
 }
 
@@ -471,4 +473,11 @@ bool state_same_mirror(const struct ctl_mirror *a, const struct ctl_mirror *want
 {
 	return !ctl_find_difference(&ctl_mirror_schema, a, wanted,
 		ctl_fields(&ctl_mirror_schema, CTL_ACCESS_SETTINGS));
+}
+
+bool state_same_sflow(const struct ctl_sflow *a, const struct ctl_sflow *wanted)
+{
+	return a->rate == wanted->rate && a->poll == wanted->poll &&
+	       !ctl_find_change(&ctl_sflow_schema, a, wanted,
+		       CTL_BIT(ctl_sflow, collector) | CTL_BIT(ctl_sflow, agent));
 }

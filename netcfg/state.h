@@ -43,6 +43,7 @@ struct state {
 	struct ctl_link *links;
 	struct ctl_mirror *mirrors;
 	struct state_vm *vms;
+	struct ctl_sflow sflow;
 	unsigned n_bridges, n_ports, n_links, n_mirrors, n_vms;
 };
 
@@ -76,6 +77,9 @@ bool state_is_port(const struct ctl_port *port, const struct ctl_port *wanted);
 bool state_is_nic_port(const struct ctl_port *port);
 bool state_same_link(const struct ctl_link *a, const struct ctl_link *wanted);
 bool state_same_mirror(const struct ctl_mirror *a, const struct ctl_mirror *wanted);
+
+/** The collector and the agent that wanted does not say may be any. */
+bool state_same_sflow(const struct ctl_sflow *a, const struct ctl_sflow *wanted);
 
 /** Append one zeroed element to array (of *n elements of size bytes); NULL when out of memory. */
 void *state_append(void *array, unsigned *n, size_t size);

@@ -140,6 +140,7 @@ struct topo {
 	struct topo_link *patches; /* links between bridges */
 	struct topo_mirror *mirrors;
 	struct topo_step *steps;
+	struct ctl_sflow sflow; /* what the file says of it */
 	unsigned n_images, n_nodes, n_bridges, n_ports, n_links, n_patches, n_mirrors, n_steps;
 	struct topo_image nfguest; /* what nodes of that kind boot */
 };

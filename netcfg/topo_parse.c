@@ -257,6 +257,7 @@ int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo
 		topo_read_ports(&reader, spec.ports);
 		topo_read_links(&reader, spec.links);
 		topo_read_mirrors(&reader, spec.mirrors);
+		topo_read_sflow(&reader, spec.sflow);
 		topo_finish_nodes(&reader, spec.nodes);
 		topo_read_steps(&reader, spec.test);
 	}

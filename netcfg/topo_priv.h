@@ -114,6 +114,9 @@ void topo_check_mtus(struct topo_reader *reader);
 /** mirrors: topo_mirror.c; after links, which have the ends that copies must not go to */
 void topo_read_mirrors(struct topo_reader *reader, const struct yaml_value *mirrors);
 
+/** the sFlow agent: topo_sflow.c */
+void topo_read_sflow(struct topo_reader *reader, const struct yaml_value *sflow);
+
 /** steps of tests: topo_step.c; after all that they name */
 void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps);
 

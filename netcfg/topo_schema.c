@@ -38,6 +38,7 @@ static const struct topo_field root_fields[] = {
 	KEY(topo_root_spec, "ports", ports, TOPO_MAP_OF, "ports of the switch that no node has"),
 	KEY(topo_root_spec, "links", links, TOPO_LIST_OF, "cables"),
 	KEY(topo_root_spec, "mirrors", mirrors, TOPO_MAP_OF, "copies of frames to a port"),
+	KEY(topo_root_spec, "sflow", sflow, TOPO_MAP_OF, "frames sampled for a collector of sFlow"),
 	KEY(topo_root_spec, "test", test, TOPO_LIST_OF, "steps of `netcfg test`"),
 	LATER("mgmt"),
 };
@@ -230,6 +231,14 @@ static const struct foreign_word mirror_words[] = {
 	{NULL, NULL},
 };
 
+static const struct foreign_word sflow_words[] = {
+	{"sampling sampling-rate sample-rate", "rate"},
+	{"polling polling-interval interval", "poll"},
+	{"target targets server address", "collector"},
+	{"agent-address agent-ip source", "agent"},
+	{NULL, NULL},
+};
+
 static const struct foreign_word step_words[] = {
 	{"cmd command run", "exec"},
 	{NULL, NULL},
@@ -250,11 +259,13 @@ const struct topo_schema topo_link_schema = {"a link", link_fields, ARRAY_LEN(li
 	&ctl_link_schema, link_words, offsetof(struct topo_link_spec, conf)};
 const struct topo_schema topo_mirror_schema = {
 	"a mirror", NULL, 0, &ctl_mirror_schema, mirror_words};
+const struct topo_schema topo_sflow_schema = {"sflow", NULL, 0, &ctl_sflow_schema, sflow_words};
 SCHEMA(step, "a step", step_words);
 
 const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defaults_schema,
 	&topo_ready_schema, &topo_image_schema, &topo_node_schema, &topo_bridge_schema,
-	&topo_port_schema, &topo_link_schema, &topo_mirror_schema, &topo_step_schema, NULL};
+	&topo_port_schema, &topo_link_schema, &topo_mirror_schema, &topo_sflow_schema,
+	&topo_step_schema, NULL};
 
 /* Look-up */
 

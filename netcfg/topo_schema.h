@@ -2,11 +2,11 @@
  * topo_schema: which keys a lab file has, where, and what values they take; as tables.
  *
  * One table per kind of map, through which topo_spec.h reads a map into its spec, a struct whose
- * first member is the mask of keys that are set. The spec of a bridge, a port or a mirror is the
- * message of the control protocol, whose rows (`lab`) are the table; that of a link has one within
- * it. Of a message that has others within, such as the impairments of a link, each is a map under
- * its own key, and their rows are keys beside it, too, which then concern all of them. Manual page
- * and parser are held together by a test that walks the tables.
+ * first member is the mask of keys that are set. The spec of a bridge, a port, a mirror or sFlow is
+ * the message of the control protocol, whose rows (`lab`) are the table; that of a link has one
+ * within it. Of a message that has others within, such as the impairments of a link, each is a map
+ * under its own key, and their rows are keys beside it, too, which then concern all of them. Manual
+ * page and parser are held together by a test that walks the tables.
  */
 #ifndef WEFT_NETCFG_TOPO_SCHEMA_H
 #define WEFT_NETCFG_TOPO_SCHEMA_H
@@ -68,7 +68,7 @@ struct topo_root_spec {
 	uint64_t version;
 	struct topo_text name;
 	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *ports, *links,
-		*mirrors, *test;
+		*mirrors, *sflow, *test;
 };
 
 struct topo_defaults_spec {
@@ -118,7 +118,7 @@ enum topo_node_kind { TOPO_NODE_LINUX, TOPO_NODE_NFGUEST };
 
 extern const struct topo_schema topo_root_schema, topo_defaults_schema, topo_ready_schema,
 	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_port_schema, topo_link_schema,
-	topo_mirror_schema, topo_step_schema;
+	topo_mirror_schema, topo_sflow_schema, topo_step_schema;
 extern const struct topo_schema *const topo_schemas[]; /* all of them, NULL-terminated */
 
 /** The i-th key of the maps; false = there are no more. */

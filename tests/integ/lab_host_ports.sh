@@ -257,7 +257,15 @@ fails_with 'its copies cannot go where a cable is' 2 'lab.yaml:10:27: error: .*"
 mirror_file 'from: host0, to: copy, filter: icmp prot'
 fails_with 'a wrong filter has its caret' 2 'lab.yaml:10:46: error: .*syntax error' lab validate
 mirror_file ''
+echo 'sflow: { collector: 127.0.0.1:6343, poll: 20 }' >>"$T/lab.yaml"
+fails_with 'what it sends to a collector is planned' 3 '~ sflow +switch +live +collector none -> 127.0.0.1:6343, poll' \
+	lab plan --exit-code
+expect 'and set, while the mirror goes' lab apply
+expect 'as it is' json '.[0].poll == 20 and .[0].collector == "127.0.0.1:6343"' netcfg -j sflow show
+expect 'then there is nothing to do' lab plan --exit-code
+mirror_file ''
 expect 'it goes' lab apply
+expect 'with a poll of 0' json '.[0].poll == 0' netcfg -j sflow show
 expect 'for good' eval '[[ $(netcfg -j mirror show) == "[]" ]]'
 expect 'then there is nothing to do' lab plan --exit-code
 link_file ''

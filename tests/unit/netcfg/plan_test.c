@@ -5,6 +5,8 @@
  */
 #include "plan.h"
 
+#include "ctl_field.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -255,6 +257,12 @@ static void run(struct state *s, const struct plan_op *op)
 	case PLAN_MIRROR_ADD:
 	case PLAN_MIRROR_SET:
 		add_mirror(s, &op->to.mirror);
+		break;
+	case PLAN_SFLOW_SET:
+		assert_int_equal(op->to.sflow.set &
+					 (CTL_BIT(ctl_sflow, rate) | CTL_BIT(ctl_sflow, poll)),
+			CTL_BIT(ctl_sflow, rate) | CTL_BIT(ctl_sflow, poll));
+		ctl_merge(&ctl_sflow_schema, &s->sflow, &op->to.sflow, UINT64_MAX);
 		break;
 	case PLAN_SWITCH_START:
 		break;
@@ -542,6 +550,27 @@ static void mirrors_change_live(void **state)
 	check_change(filtered, HEAD "nodes:\n  mon: { interfaces: 2 }\n", PLAN_STOP, 5);
 }
 
+#define SFLOW(it) HEAD "bridges:\n  br0: {}\nsflow: { " it " }\n"
+
+/* What the file does not say is off; where samples go stays. */
+static void sflow_changes_live(void **state)
+{
+	static const char none[] = HEAD "bridges:\n  br0: {}\n",
+			  some[] = SFLOW("collector: 192.0.2.1:6343, rate: 100"),
+			  more[] = SFLOW("collector: 192.0.2.1:6343, rate: 50, poll: 20, "
+					 "agent: 192.0.2.2");
+
+	check_change(none, some, PLAN_LIVE, 1);
+	check_text(none, some, "collector none -> 192.0.2.1:6343, rate none -> 100");
+	check_change(some, some, PLAN_LIVE, 0);
+	check_change(some, more, PLAN_LIVE, 1);
+	check_text(some, more, "rate 100 -> 50, poll none -> 20, agent none -> 192.0.2.2");
+	check_change(more, none, PLAN_LIVE, 1);
+	check_text(more, none, "rate 50 -> none, poll 20 -> none");
+	check_change(none, SFLOW("collector: 192.0.2.1:6343, rate: 0"), PLAN_LIVE, 1);
+	check_change(none, SFLOW("rate: 0"), PLAN_LIVE, 0);
+}
+
 static void changes_say_from_what_to_what(void **state)
 {
 	static const char node[] = HEAD "nodes:\n  h1: {}\n",
@@ -804,6 +833,7 @@ int main(void)
 		cmocka_unit_test(impairments_change_live),
 		cmocka_unit_test(limits_change_live),
 		cmocka_unit_test(mirrors_change_live),
+		cmocka_unit_test(sflow_changes_live),
 		cmocka_unit_test(changes_say_from_what_to_what),
 		cmocka_unit_test(nodes_are_cabled_before_others_wait_for_them),
 		cmocka_unit_test(macs_are_stable_and_distinct),

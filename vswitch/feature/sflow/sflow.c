@@ -1,5 +1,6 @@
 #include "sflow.h"
 
+#include "sflow_check.h"
 #include "sflow_stage.h"
 #include "snapshot.h"
 
@@ -7,27 +8,15 @@
 #include "ev.h"
 #include "str.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Where to. */
-struct target {
-	union {
-		struct sockaddr any;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-	} address;
-	socklen_t len;
-};
-
 struct sflow {
 	struct ctl_sflow settings;
-	struct target target; /* len 0: none */
+	struct sflow_target target; /* len 0: none */
 	struct sflow_agent agent;
 	int fd;             /* -1: none, or it could not be had yet */
 	uint32_t sequence;  /* of datagrams */
@@ -44,87 +33,10 @@ struct sflow {
 
 /* ---- Settings -------------------------------------------------------------------------------- */
 
-static int parse_port(const char *text, in_port_t *ret_port)
-{
-	unsigned port = 0;
-
-	if (!*text || strlen(text) > 5)
-		return -EINVAL;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -EINVAL;
-		port = port * 10 + (unsigned)(*text - '0');
-	}
-	if (!port || port > UINT16_MAX)
-		return -EINVAL;
-	*ret_port = htons((uint16_t)port);
-	return 0;
-}
-
-static int parse_target(const char *text, struct target *ret)
-{
-	char host[sizeof(((struct ctl_sflow *)0)->collector)];
-	const char *colon = strrchr(text, ':');
-	size_t len = colon ? (size_t)(colon - text) : 0;
-
-	*ret = (struct target){0};
-	if (!len || len >= sizeof(host))
-		return -EINVAL;
-	memcpy(host, text, len);
-	host[len] = '\0';
-	if (host[0] == '[' && host[len - 1] == ']') {
-		host[len - 1] = '\0';
-		ret->address.in6.sin6_family = AF_INET6;
-		ret->len = sizeof(ret->address.in6);
-		if (inet_pton(AF_INET6, host + 1, &ret->address.in6.sin6_addr) != 1)
-			return -EINVAL;
-		return parse_port(colon + 1, &ret->address.in6.sin6_port);
-	}
-	ret->address.in.sin_family = AF_INET;
-	ret->len = sizeof(ret->address.in);
-	if (inet_pton(AF_INET, host, &ret->address.in.sin_addr) != 1)
-		return -EINVAL;
-	return parse_port(colon + 1, &ret->address.in.sin_port);
-}
-
-static int parse_agent(const char *text, struct sflow_agent *ret)
-{
-	*ret = (struct sflow_agent){0};
-	if (inet_pton(AF_INET, text, ret->address) == 1)
-		return 0;
-	ret->is_ipv6 = inet_pton(AF_INET6, text, ret->address) == 1;
-	return ret->is_ipv6 ? 0 : -EINVAL;
-}
-
-static int parse(const struct ctl_sflow *s, struct target *ret_target,
-	struct sflow_agent *ret_agent, struct err *err)
-{
-	*ret_target = (struct target){0};
-	*ret_agent = (struct sflow_agent){0};
-	if (s->collector[0] && parse_target(s->collector, ret_target) < 0) {
-		(void)err_set_field(err, -EINVAL, "collector",
-			"sflow: collector '%s' is no address and port", s->collector);
-		err_hint(err, "as 192.0.2.1:6343 or [2001:db8::1]:6343");
-		return -EINVAL;
-	}
-	if (s->agent[0] && parse_agent(s->agent, ret_agent) < 0) {
-		(void)err_set_field(err, -EINVAL, "agent", "sflow: agent '%s' is no address",
-			s->agent);
-		err_hint(err, "as 192.0.2.2 or 2001:db8::2");
-		return -EINVAL;
-	}
-	if (ret_target->len || (!s->rate && !s->poll))
-		return 0;
-	(void)err_set_field(err, -EINVAL, "collector", "sflow: %s %u needs a collector",
-		s->rate ? "rate" : "poll", s->rate ? s->rate : s->poll);
-	err_hint(err, "say where datagrams go, as collector 192.0.2.1:6343");
-	return -EINVAL;
-}
-
 /* The address that the socket sends from. */
 static void name_agent(struct sflow *sflow)
 {
-	struct target own = {.len = sizeof(own.address)};
+	struct sflow_target own = {.len = sizeof(own.address)};
 
 	if (sflow->settings.agent[0] || getsockname(sflow->fd, &own.address.any, &own.len) < 0)
 		return;
@@ -165,8 +77,8 @@ int sflow_set(void *state, const struct ctl_sflow *settings, struct err *err)
 {
 	struct sflow *sflow = state;
 	struct sflow_agent agent;
-	struct target target;
-	int r = parse(settings, &target, &agent, err);
+	struct sflow_target target;
+	int r = sflow_check(settings, &target, &agent, err);
 
 	if (r < 0)
 		return r;

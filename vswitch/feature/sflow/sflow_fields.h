@@ -11,16 +11,16 @@
 #define SFLOW_FIELDS(F, T)                                                                     \
 	F(T, STR, collector, OPT, 1, 63, "",                                                   \
 		"where datagrams go: ADDRESS:PORT or [ADDRESS]:PORT, in numbers",              \
-		CTL_COLUMN(1, "COLLECTOR", BRIEF))                                             \
+		.lab = "collector", CTL_COLUMN(1, "COLLECTOR", BRIEF))                         \
 	F(T, U32, rate, OPT, 0, SFLOW_MAX_RATE, "frames",                                      \
 		"one in so many frames that ports send is sampled; 0 = off", .def = "0",       \
-		CTL_COLUMN(2, "RATE", BRIEF))                                                  \
+		.lab = "rate", CTL_COLUMN(2, "RATE", BRIEF))                                   \
 	F(T, U32, poll, OPT, 0, SFLOW_MAX_POLL, "s",                                           \
 		"counters of every port are sent each so many seconds; 0 = never", .def = "0", \
-		CTL_COLUMN(3, "POLL", BRIEF))                                                  \
+		.lab = "poll", CTL_COLUMN(3, "POLL", BRIEF))                                   \
 	F(T, STR, agent, OPT, 1, 45, "",                                                       \
 		"address that the switch calls itself by (default that which it sends from)",  \
-		CTL_COLUMN(4, "AGENT", BRIEF))                                                 \
+		.lab = "agent", CTL_COLUMN(4, "AGENT", BRIEF))                                 \
 	F(T, U64, samples, SHOW, 0, UINT64_MAX, "frames", "sampled",                           \
 		CTL_COLUMN(5, "SAMPLES", BRIEF))                                               \
 	F(T, U64, datagrams, SHOW, 0, UINT64_MAX, "", "sent to the collector",                 \
