@@ -366,16 +366,19 @@ static bool has_link(const struct planner *p, const struct ctl_port *port)
 static void plan_patch_port(struct planner *p, const struct ctl_port *port)
 {
 	struct plan_op *op;
-	char text[90];
+	char text[90], limits[sizeof(op->text) - sizeof(text)] = "";
 
 	if (has_link(p, port)) {
 		plan_port(p, port);
 		return;
 	}
-	if (port->vlan_mode == CTL_VLAN_TRUNK && vlan_set_count(&port->trunks) == VLAN_MAX)
+	if (port->vlan_mode == CTL_VLAN_TRUNK && vlan_set_count(&port->trunks) == VLAN_MAX &&
+		!(port->set & STATE_PORT_LIMITS))
 		return;
 	describe_port(port, text, sizeof(text));
-	op = add(p, PLAN_PORT_SET, PLAN_LIVE, port->name, "%s", text);
+	add_limits(NULL, port, limits, sizeof(limits));
+	op = add(p, PLAN_PORT_SET, PLAN_LIVE, port->name, "%s%s%s", text, limits[0] ? ", " : "",
+		limits);
 	if (op)
 		op->to.port = *port;
 }

@@ -249,15 +249,20 @@ static void set_vlans(const struct topo_link *link, struct ctl_port *port)
 		CTL_SET(port, ctl_port, native, link->native);
 }
 
+static void limit(struct ctl_port *port, const struct ctl_port *limits)
+{
+	if (limits)
+		ctl_merge(&ctl_port_schema, port, limits, STATE_PORT_LIMITS);
+	ctl_trim(&ctl_port_schema, port);
+}
+
 static void attach(const struct topo *topo, const struct topo_link *link, struct ctl_port *port)
 {
 	CTL_SET_STR(port, ctl_port, bridge, topo->bridges[link->bridge].name);
 	CTL_SET(port, ctl_port, enabled, link->enabled);
 	CTL_SET(port, ctl_port, in, link->a_to_b);
 	CTL_SET(port, ctl_port, out, link->b_to_a);
-	if (link->limits)
-		ctl_merge(&ctl_port_schema, port, link->limits, STATE_PORT_LIMITS);
-	ctl_trim(&ctl_port_schema, port);
+	limit(port, link->limits);
 	set_vlans(link, port);
 }
 
@@ -271,7 +276,7 @@ static void set_link(const struct topo_link *link, struct ctl_link *out)
 
 /* A port that the link makes in one of its bridges. */
 static int add_patch_port(const struct topo_link *patch, const char *link, const char *bridge,
-	struct state *state)
+	const struct ctl_port *limits, struct state *state)
 {
 	struct ctl_port *port = STATE_ADD(state->ports, state->n_ports);
 
@@ -285,6 +290,7 @@ static int add_patch_port(const struct topo_link *patch, const char *link, const
 	port->mtu = CTL_DEFAULT_MTU;
 	vlan_set_fill(&port->trunks);
 	CTL_MARK(port, ctl_port, trunks);
+	limit(port, limits);
 	set_vlans(patch, port);
 	return 0;
 }
@@ -319,8 +325,8 @@ static int add_patch(const struct topo *topo, const struct topo_link *patch, str
 	set_link(patch, out);
 	if (patch->mtu)
 		CTL_SET(out, ctl_link, mtu, patch->mtu);
-	r = add_patch_port(patch, name, a, state);
-	return r < 0 ? r : add_patch_port(patch, name, b, state);
+	r = add_patch_port(patch, name, a, patch->limits, state);
+	return r < 0 ? r : add_patch_port(patch, name, b, patch->limits_b, state);
 }
 
 static int add_link(const struct topo *topo, const struct topo_link *link, struct state *state)
@@ -342,6 +348,8 @@ static int add_link(const struct topo *topo, const struct topo_link *link, struc
 	CTL_SET_STR(out, ctl_link, a, a->name);
 	CTL_SET_STR(out, ctl_link, b, b->name);
 	set_link(link, out);
+	limit(a, link->limits);
+	limit(b, link->limits_b);
 	return 0;
 }
 

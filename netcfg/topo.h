@@ -108,7 +108,8 @@ struct topo_link {
 	uint16_t tag, native;
 	struct vlan_set trunks;
 	struct ctl_impair a_to_b, b_to_a; /* trimmed */
-	const struct ctl_port *limits;    /* of the bridge's port, trimmed; NULL: none */
+	const struct ctl_port *limits;    /* of the port at a, or in from; trimmed; NULL: none */
+	const struct ctl_port *limits_b;  /* of that at b, or of a patch in bridge */
 	struct diag_mark mark;
 };
 

@@ -1,4 +1,7 @@
-/* Limits of the port that a link to a bridge makes: its policer, pacing, shaper, storm control. */
+/*
+ * Limits of the ports at a link's ends: policer, pacing, shaper, storm control. What an end says
+ * goes before what stands beside the ends, and is about both.
+ */
 #include "topo_priv.h"
 
 #include "limit_check.h"
@@ -56,37 +59,77 @@ static void read_limit(struct topo_reader *reader, unsigned i, const struct yaml
 			"%s", err.hint);
 }
 
-const struct ctl_port *topo_limits_read(struct topo_reader *reader,
-	const struct topo_link_spec *spec)
+/* Ends of links between ports flood nothing, those between bridges have no ring to slow down. */
+static const char *why_not(enum topo_limits_of of, unsigned i)
+{
+	if (of == TOPO_LIMITS_OF_PORTS && fields[i] == ctl_port__storm_control)
+		return "has no meaning between two ports: nothing floods there";
+	if (of == TOPO_LIMITS_OF_BRIDGES && fields[i] == ctl_port__pacing)
+		return "has no meaning between two bridges: nobody there could be slowed down";
+	return NULL;
+}
+
+/* Of one end. own: it stands there, or at the link, and not in the defaults. */
+static void add_limit(struct topo_reader *reader, enum topo_limits_of of, unsigned i,
+	const struct yaml_value *map, bool own, struct ctl_port **limits)
+{
+	const char *why = map ? why_not(of, i) : NULL;
+
+	if (why && own)
+		diag_add(reader->diag, map->key->mark, DIAG_VALUE, "\"%s\" %s", keys[i], why);
+	if (!map || why)
+		return;
+	if (!*limits)
+		*limits = arena_alloc(&reader->topo->arena, sizeof(**limits));
+	if (*limits)
+		read_limit(reader, i, map, *limits);
+}
+
+static const struct yaml_value *within_of(const struct topo_limits_spec *spec, unsigned i)
 {
 	const struct yaml_value *const maps[N_LIMITS] = {
 		spec->policer, spec->pacing, spec->shaper, spec->storm_control};
+
+	return maps[i];
+}
+
+static const struct ctl_port *read_end(struct topo_reader *reader, enum topo_limits_of of,
+	const struct yaml_value *link, const struct topo_link_spec *spec,
+	const struct yaml_value *end)
+{
+	const struct yaml_value *const beside[N_LIMITS] = {
+		spec->policer, spec->pacing, spec->shaper, spec->storm_control};
+	struct topo_limits_spec at_end = {0};
 	struct ctl_port *limits = NULL;
 
+	topo_spec_read(&topo_limits_schema, end, &at_end, reader->diag);
 	for (unsigned i = 0; i < N_LIMITS; i++) {
-		if (!maps[i])
-			continue;
-		if (!limits)
-			limits = arena_alloc(&reader->topo->arena, sizeof(*limits));
-		if (limits)
-			read_limit(reader, i, maps[i], limits);
+		const struct yaml_value *within = within_of(&at_end, i);
+
+		add_limit(reader, of, i, within ? within : beside[i],
+			within || topo_yaml_get(link, keys[i]), &limits);
 	}
 	if (limits)
 		limit_trim(limits, limits);
 	return limits;
 }
 
-bool topo_limits_refuse(struct topo_reader *reader, const struct yaml_value *link)
+void topo_limits_read(struct topo_reader *reader, enum topo_limits_of of,
+	const struct yaml_value *link, const struct topo_link_spec *spec,
+	struct topo_link *ret_link)
 {
-	for (unsigned i = 0; i < N_LIMITS; i++) {
-		const struct yaml_value *value = topo_yaml_get(link, keys[i]);
+	const struct yaml_value *end = spec->a ? spec->a : spec->b;
 
-		if (!value)
-			continue;
-		diag_hint(diag_add(reader->diag, value->key->mark, DIAG_VALUE,
-				  "\"%s\" is of a port of a bridge", keys[i]),
-			"links of an interface or port to a bridge have it");
-		return false;
+	ret_link->limits = ret_link->limits_b = NULL;
+	if (of != TOPO_LIMITS_OF_PORT) {
+		ret_link->limits = read_end(reader, of, link, spec, spec->a);
+		ret_link->limits_b = read_end(reader, of, link, spec, spec->b);
+	} else if (end) {
+		diag_hint(diag_add(reader->diag, end->key->mark, DIAG_VALUE,
+				  "\"%s\" has no meaning where only one end has a port",
+				  end->key->text),
+			"write its keys beside \"endpoints\"");
+	} else {
+		ret_link->limits = read_end(reader, of, link, spec, NULL);
 	}
-	return true;
 }

@@ -384,9 +384,8 @@ static void add_patch(struct topo_reader *reader, const struct yaml_value *value
 	*link = link_of(value, spec);
 	link->from = from;
 	link->bridge = to;
-	if (topo_limits_refuse(reader, value) &&
-		check_patch_names(reader, value, topo->bridges[from].name,
-			topo->bridges[to].name) &&
+	topo_limits_read(reader, TOPO_LIMITS_OF_BRIDGES, value, spec, link);
+	if (check_patch_names(reader, value, topo->bridges[from].name, topo->bridges[to].name) &&
 		set_role(reader, value, spec, link) &&
 		check_link_vlans(reader, value, spec, link, from) &&
 		check_link_vlans(reader, value, spec, link, to))
@@ -409,8 +408,9 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 	link->joins_ports = !is_bridge(&b);
 	if (link->joins_ports) {
 		link->b = plug_in(topo, &b, link->mtu);
-		if (!check_no_vlans(reader, value, spec) || !topo_limits_refuse(reader, value))
+		if (!check_no_vlans(reader, value, spec))
 			return;
+		topo_limits_read(reader, TOPO_LIMITS_OF_PORTS, value, spec, link);
 	} else {
 		const struct topo_bridge *bridge = &topo->bridges[b.bridge];
 
@@ -419,7 +419,7 @@ static void add_link(struct topo_reader *reader, const struct yaml_value *value,
 			!set_role(reader, value, spec, link) ||
 			!check_link_vlans(reader, value, spec, link, link->bridge))
 			return;
-		link->limits = topo_limits_read(reader, spec);
+		topo_limits_read(reader, TOPO_LIMITS_OF_PORT, value, spec, link);
 	}
 	topo->n_links++;
 }

@@ -187,7 +187,7 @@ unsigned topo_interface(const char *name, struct diag_mark mark, struct diag *di
 /* What each link has of its own. */
 static void refuse_default_ends(struct topo_reader *reader, const struct yaml_value *link)
 {
-	static const char *const keys[] = {"endpoints", "mesh"};
+	static const char *const keys[] = {"endpoints", "mesh", "a", "b"};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
 		const struct yaml_value *value = link ? topo_yaml_get(link, keys[i]) : NULL;
@@ -197,6 +197,7 @@ static void refuse_default_ends(struct topo_reader *reader, const struct yaml_va
 				"\"%s\" cannot be a default: each link has its own", keys[i]);
 	}
 	reader->link_defaults.endpoints = reader->link_defaults.mesh = NULL;
+	reader->link_defaults.a = reader->link_defaults.b = NULL;
 }
 
 static bool read_root(struct topo_reader *reader, const struct yaml_value *root,

@@ -78,14 +78,15 @@ void topo_impair_inherit(struct topo_link_spec *spec, const struct topo_link_spe
 void topo_impair_check(struct topo_reader *reader, const struct yaml_value *link,
 	const struct ctl_link *conf);
 
-/**
- * What the port that a link to a bridge makes is limited to: topo_limit.c. NULL: it is not. What
- * is wrong is in diag. Of other links nothing is: false where one of its keys is there, with an
- * error in diag.
- */
-const struct ctl_port *topo_limits_read(struct topo_reader *reader,
-	const struct topo_link_spec *spec);
-bool topo_limits_refuse(struct topo_reader *reader, const struct yaml_value *link);
+/** Which ports a link has limits of: that of a bridge which the link makes, two that it joins, or
+ *  its own two in two bridges. */
+enum topo_limits_of { TOPO_LIMITS_OF_PORT, TOPO_LIMITS_OF_PORTS, TOPO_LIMITS_OF_BRIDGES };
+
+/** What they are limited to, into ret_link: topo_limit.c. What is wrong is in diag. A limit of the
+ *  defaults that has no meaning for these ports is not theirs. */
+void topo_limits_read(struct topo_reader *reader, enum topo_limits_of of,
+	const struct yaml_value *link, const struct topo_link_spec *spec,
+	struct topo_link *ret_link);
 
 /**
  * Addresses of guests, told to them as kernel arguments: topo_addr.c; after links, which say where

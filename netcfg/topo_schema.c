@@ -113,6 +113,13 @@ static const char *const mode_names[] = {"link", "bridge", NULL};
 static const char *const interface_mode_names[] = {
 	"access", "trunk", "native-tagged", "native-untagged", NULL};
 
+#define LIMITS(s)                                                                                \
+	KEY(s, "policer", policer, TOPO_MAP_OF, "limit of what the switch takes from the port"), \
+		KEY(s, "pacing", pacing, TOPO_MAP_OF, "rate that the port is slowed down to"),   \
+		KEY(s, "shaper", shaper, TOPO_MAP_OF, "rate and queues of what the port gets"),  \
+		KEY(s, "storm-control", storm_control, TOPO_MAP_OF,                              \
+			"limits of what the port sends to all")
+
 static const struct topo_field link_fields[] = {
 	KEY(topo_link_spec, "endpoints", endpoints, TOPO_LIST_OF, "the two ends"),
 	KEY(topo_link_spec, "mesh", mesh, TOPO_LIST_OF, "nodes to cable each with each"),
@@ -128,14 +135,13 @@ static const struct topo_field link_fields[] = {
 		"VLAN of untagged frames on a trunk"),
 	KEY(topo_link_spec, "trunk-vlans", trunk_vlans, TOPO_VLANS,
 		"VLANs that a trunk carries tagged (all)"),
-	KEY(topo_link_spec, "policer", policer, TOPO_MAP_OF,
-		"limit of what the switch takes from the bridge's port"),
-	KEY(topo_link_spec, "pacing", pacing, TOPO_MAP_OF,
-		"rate that the bridge's port is slowed down to"),
-	KEY(topo_link_spec, "shaper", shaper, TOPO_MAP_OF,
-		"rate and queues of what the bridge's port gets"),
-	KEY(topo_link_spec, "storm-control", storm_control, TOPO_MAP_OF,
-		"limits of what the bridge's port sends to all"),
+	LIMITS(topo_link_spec),
+	KEY(topo_link_spec, "a", a, TOPO_MAP_OF, "limits of the first end's port alone"),
+	KEY(topo_link_spec, "b", b, TOPO_MAP_OF, "limits of the second end's port alone"),
+};
+
+static const struct topo_field limits_fields[] = {
+	LIMITS(topo_limits_spec),
 };
 
 static const struct topo_field step_fields[] = {
@@ -260,12 +266,13 @@ const struct topo_schema topo_link_schema = {"a link", link_fields, ARRAY_LEN(li
 const struct topo_schema topo_mirror_schema = {
 	"a mirror", NULL, 0, &ctl_mirror_schema, mirror_words};
 const struct topo_schema topo_sflow_schema = {"sflow", NULL, 0, &ctl_sflow_schema, sflow_words};
+SCHEMA(limits, "an end of a link", NULL);
 SCHEMA(step, "a step", step_words);
 
 const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defaults_schema,
 	&topo_ready_schema, &topo_image_schema, &topo_node_schema, &topo_bridge_schema,
-	&topo_port_schema, &topo_link_schema, &topo_mirror_schema, &topo_sflow_schema,
-	&topo_step_schema, NULL};
+	&topo_port_schema, &topo_link_schema, &topo_limits_schema, &topo_mirror_schema,
+	&topo_sflow_schema, &topo_step_schema, NULL};
 
 /* Look-up */
 

@@ -102,8 +102,14 @@ struct topo_link_spec {
 	uint64_t mtu, mode, interface_mode, access_vlan, native_vlan;
 	bool enabled;
 	struct vlan_set trunk_vlans;
-	const struct yaml_value *policer, *pacing, *shaper, *storm_control;
+	const struct yaml_value *policer, *pacing, *shaper, *storm_control, *a, *b;
 	struct ctl_link conf; /* a_to_b and b_to_a */
+};
+
+/** Of one end of a link. */
+struct topo_limits_spec {
+	uint64_t set;
+	const struct yaml_value *policer, *pacing, *shaper, *storm_control;
 };
 
 struct topo_step_spec {
@@ -118,7 +124,7 @@ enum topo_node_kind { TOPO_NODE_LINUX, TOPO_NODE_NFGUEST };
 
 extern const struct topo_schema topo_root_schema, topo_defaults_schema, topo_ready_schema,
 	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_port_schema, topo_link_schema,
-	topo_mirror_schema, topo_sflow_schema, topo_step_schema;
+	topo_limits_schema, topo_mirror_schema, topo_sflow_schema, topo_step_schema;
 extern const struct topo_schema *const topo_schemas[]; /* all of them, NULL-terminated */
 
 /** The i-th key of the maps; false = there are no more. */

@@ -114,6 +114,12 @@ expect 'the link can be looked at' eval 'netcfg link show br0--br1 | grep -q "br
 two_bridges ', delay: 5ms'
 expect 'their link is made slow' lab apply
 expect 'and frames still cross' within 20 reaches_blue
+two_bridges ', policer: { rate: 10mbit }, a: { policer: {}, shaper: { rate: 20mbit } }'
+fails_with 'its ends are limited' 3 'br0--br1:br0 .*shaper none -> rate 20mbit' lab plan --exit-code
+expect 'each as the file says' lab apply
+expect 'and the switch tells' json '[.[] | select(.type == "patch") | [.shaper.rate, .policer.rate]] ==
+	[[20000000, null], [null, 10000000]]' netcfg -j port show
+expect 'then there is nothing to do' lab plan --exit-code
 two_bridges ', access-vlan: 10'
 fails_with 'it is put into a VLAN' 3 'br0--br1:br1 .*br1 trunk all -> br1 access 10' lab plan --exit-code
 expect 'and so it is' lab apply
@@ -222,6 +228,10 @@ refuse 'nothing passes' reaches_blue
 fails_with 'the plan has it' 3 'delay none -> 60ms, loss 100% -> none, limit-bytes 1M -> none' lab plan --exit-code
 expect 'apply resets it' lab apply
 expect 'frames pass again' within 20 takes 120
+link_file ', a: { policer: { rate: 10mbit } }'
+expect 'an end is limited' lab apply
+expect 'that one' json '[.[] | .policer.rate] == [null, 10000000]' netcfg -j port show blue host0
+expect 'then there is nothing to do' lab plan --exit-code
 link_file ', delay: 10s, rate: 10gbit'
 fails_with 'what needs more memory than there is' 1 'held frames need .* of memory' lab apply
 link_file ''

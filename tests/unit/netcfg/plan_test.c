@@ -489,6 +489,10 @@ static void check_text(const char *first, const char *second, const char *text)
 	unmake(&b);
 }
 
+#define NEXT(impairment)                                                                          \
+	HEAD "nodes:\n  h1: {}\n  h2: {}\nlinks:\n  - { endpoints: [h1:eth1, h2:eth1]" impairment \
+	     " }\n"
+
 /* Of the port that a link to a bridge makes: changed while frames flow. */
 static void limits_change_live(void **state)
 {
@@ -508,6 +512,31 @@ static void limits_change_live(void **state)
 		"policer rate 20mbit burst 1M -> none, "
 		"storm-control broadcast_pps 1kpps -> none");
 	check_change(fast, fast, PLAN_LIVE, 0);
+}
+
+#define BRIDGES(settings) \
+	HEAD "bridges:\n  br0: {}\n  br1: {}\nlinks:\n  - { endpoints: [br0, br1]" settings " }\n"
+
+/* Of both ends of a link, or of one. */
+static void limits_of_ends_change_live(void **state)
+{
+	static const char both[] = NEXT(", policer: { rate: 10mbit }"),
+			  one[] = NEXT(", policer: { rate: 10mbit }, "
+				       "a: { policer: {}, pacing: { rate: 1mbit } }");
+
+	check_change(NEXT(""), both, PLAN_LIVE, 2);
+	check_text(NEXT(""), both, "policer none -> rate 10mbit");
+	check_change(both, one, PLAN_LIVE, 1);
+	check_text(both, one, "pacing none -> rate 1mbit, policer rate 10mbit -> none");
+	check_change(one, one, PLAN_LIVE, 0);
+	check_change(one, NEXT(""), PLAN_LIVE, 2);
+	/* The ports of a link between bridges come with it. */
+	check_change(HEAD "bridges:\n  br0: {}\n  br1: {}\n",
+		BRIDGES(", shaper: { rate: 10mbit }, b: { shaper: {} }"), PLAN_LIVE, 2);
+	check_change(BRIDGES(""), BRIDGES(", b: { shaper: { rate: 10mbit } }"), PLAN_LIVE, 1);
+	check_text(BRIDGES(""), BRIDGES(", b: { shaper: { rate: 10mbit } }"),
+		"shaper none -> rate 10mbit");
+	check_change(BRIDGES(", shaper: { rate: 10mbit }"), BRIDGES(""), PLAN_LIVE, 2);
 }
 
 #define MIRRORS(ports, rest)                                                                   \
@@ -590,10 +619,6 @@ static void changes_say_from_what_to_what(void **state)
 	check_text(bridge, HEAD "bridges:\n  br0: { vlans: [10, 20], reserved: drop }\n",
 		"vlans all -> 10,20, reserved forward -> drop");
 }
-
-#define NEXT(impairment)                                                                          \
-	HEAD "nodes:\n  h1: {}\n  h2: {}\nlinks:\n  - { endpoints: [h1:eth1, h2:eth1]" impairment \
-	     " }\n"
 
 #define AT_BRIDGE(impairment) TWO "  - { endpoints: [h1:eth1, br0]" impairment " }\n"
 
@@ -832,6 +857,7 @@ int main(void)
 		cmocka_unit_test(nodes_come_after_what_they_wait_for),
 		cmocka_unit_test(impairments_change_live),
 		cmocka_unit_test(limits_change_live),
+		cmocka_unit_test(limits_of_ends_change_live),
 		cmocka_unit_test(mirrors_change_live),
 		cmocka_unit_test(sflow_changes_live),
 		cmocka_unit_test(changes_say_from_what_to_what),
