@@ -23,6 +23,7 @@ const char *const ctl_trace_step_kinds[] = {
 	"in", "stage", "vlan", "source", "look-up", "out", "end", "more", NULL};
 const char *const ctl_trace_results[] = {
 	"goes-on", "held", "crosses", "delivered", "dropped", NULL};
+const char *const ctl_inject_dirs[] = {"in", "out", NULL};
 const char *const ctl_fdb_types[] = {"dynamic", "static", NULL};
 
 CTL_SCHEMA(ctl_switch, CTL_SWITCH_FIELDS);
@@ -52,6 +53,7 @@ CTL_SCHEMA(ctl_capture_ring, CTL_CAPTURE_RING_FIELDS);
 CTL_SCHEMA(ctl_sflow, SFLOW_FIELDS);
 CTL_SCHEMA(ctl_trace, CTL_TRACE_FIELDS);
 CTL_SCHEMA(ctl_trace_step, CTL_TRACE_STEP_FIELDS);
+CTL_SCHEMA(ctl_inject, CTL_INJECT_FIELDS);
 CTL_SCHEMA(ctl_event, CTL_EVENT_FIELDS);
 
 #define READ   CTL_READ, CTL_STABLE
@@ -124,6 +126,8 @@ static const struct ctl_method methods[] = {
 		"capture frames, until the connection ends; its one event comes with descriptors"},
 	{"Trace", READ, CTL_ROWS, &ctl_trace_schema, &ctl_trace_step_schema,
 		"report step by step what would happen to a frame; nothing changes"},
+	{"Inject", CHANGE, CTL_ONE, &ctl_inject_schema, NONE,
+		"have a frame come in at a port as if it had been sent there, or leave by it"},
 	{"Monitor", READ, CTL_EVENTS, NONE, &ctl_event_schema, "report changes as they happen"},
 };
 
@@ -134,6 +138,8 @@ static const struct ctl_error errors[] = {
 	{"PortExists", -EEXIST, "a port of that name exists, with other settings"},
 	{"PortNotFound", -ENOENT, "there is no port of that name"},
 	{"PortInUse", -EBUSY, "the port is an end of a link, belongs to a bridge or to a mirror"},
+	{"PortDisabled", -ENETDOWN, "the port is administratively down"},
+	{"InjectFull", -EAGAIN, "frames injected before have not left: no room for more"},
 	{"PathInUse", -EADDRINUSE, "another port or process serves that socket"},
 	{"DeviceInUse", -EBUSY, "another port has that device, interface or file"},
 	{"LinkExists", -EEXIST, "a link of that name exists, with other ends"},

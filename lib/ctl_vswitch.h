@@ -78,7 +78,7 @@ extern const char *const ctl_count_modes[]; /* "off" "sizes" "vlans" "all" */
 	F(T, U64, rx_frames, OPT, 0, UINT64_MAX, "frames",                                       \
 		"received since start, from ports gone too", CTL_COUNTER)                        \
 	F(T, U64, copies, OPT, 0, UINT64_MAX, "frames",                                          \
-		"added by flooding, segmentation and duplication", CTL_COUNTER)                  \
+		"added by flooding, segmentation, duplication and injection", CTL_COUNTER)       \
 	F(T, U64, tx_frames, OPT, 0, UINT64_MAX, "frames",                                       \
 		"delivered since start, to ports gone too", CTL_COUNTER)                         \
 	F(T, U64, dropped, OPT, 0, UINT64_MAX, "frames", "not delivered, see drops of ports",    \
@@ -91,7 +91,9 @@ extern const char *const ctl_count_modes[]; /* "off" "sizes" "vlans" "all" */
 	F(T, U64, learn_events_limited, OPT, 0, UINT64_MAX, "",                                  \
 		"new addresses that were not learned, for a limit", CTL_COUNTER)                 \
 	F(T, U64, punts_lost, OPT, 0, UINT64_MAX, "frames",                                      \
-		"copies of frames, such as samples, that did not reach control", CTL_COUNTER)
+		"copies of frames, such as samples, that did not reach control", CTL_COUNTER)    \
+	F(T, U64, injected, OPT, 0, UINT64_MAX, "frames",                                        \
+		"that the switch put in at ports or sent by itself; copies, too", CTL_COUNTER)
 CTL_STRUCT(ctl_switch, CTL_SWITCH_FIELDS);
 
 /* ---- worker ---- */
@@ -552,6 +554,16 @@ extern const char *const ctl_trace_results[];
 	F(T, U32, more, OPT, 0, UINT32_MAX, "", "steps left out")                           \
 	F(T, STR, detail, OPT, 0, 127, "", "more, for people")
 CTL_STRUCT(ctl_trace_step, CTL_TRACE_STEP_FIELDS);
+
+/* ---- inject ---- */
+enum ctl_inject_dir { CTL_INJECT_IN, CTL_INJECT_OUT };
+extern const char *const ctl_inject_dirs[]; /* "in" "out" */
+#define CTL_INJECT_FIELDS(F, T)                                                                  \
+	F(T, STR, port, REQ, 1, CTL_NAME_MAX, "", "port")                                        \
+	F(T, ENUM, dir, OPT, 0, 0, ctl_inject_dirs,                                              \
+		"in = as if the port's peer had sent it, out = to the port's peer", .def = "in") \
+	F(T, STR, frame, REQ, 2, 18476, "", "its bytes, two hexadecimal digits each")
+CTL_STRUCT(ctl_inject, CTL_INJECT_FIELDS);
 
 /* ---- events ---- */
 #define CTL_EVENT_FIELDS(F, T)                                                           \

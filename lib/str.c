@@ -120,6 +120,14 @@ static int parse_digits(const char **text, unsigned base, uint64_t *ret_value)
 	return overflow ? -ERANGE : 0;
 }
 
+int str_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 int str_parse_u64(const char *text, uint64_t *ret_value)
 {
 	unsigned base = 10;

@@ -26,6 +26,8 @@ char *str_dup_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)))
  */
 const char *str_nearest(const char *word, const char *const *candidates, size_t n);
 
+/** The value of a hexadecimal digit; -1: it is none. */
+int str_hex_digit(char c);
 /** A decimal number, or hexadecimal after 0x, alone. 0, -EINVAL, -ERANGE (over 64 bits). */
 int str_parse_u64(const char *text, uint64_t *ret_value);
 /**

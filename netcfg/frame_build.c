@@ -1,5 +1,7 @@
 #include "frame_build.h"
 
+#include "str.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -122,11 +124,11 @@ int frame_build_hex(const char *text, uint8_t *bytes, struct err *err)
 	unsigned n = 0; /* digits */
 
 	for (const char *p = text; *p; p++) {
-		const char *hex = "0123456789abcdef", *at = strchr(hex, tolower((unsigned char)*p));
+		int digit = str_hex_digit(*p);
 
 		if (*p == ':' || isspace((unsigned char)*p))
 			continue;
-		if (!at) {
+		if (digit < 0) {
 			(void)err_set(err, -EINVAL, "option --hex: '%c' is no hexadecimal digit",
 				*p);
 			err_hint(err, "two digits a byte, with blanks or colons between or not");
@@ -135,7 +137,7 @@ int frame_build_hex(const char *text, uint8_t *bytes, struct err *err)
 		if (n == 2 * FRAME_BUILD_MAX)
 			return err_set(err, -EINVAL, "option --hex: more than %d bytes",
 				FRAME_BUILD_MAX);
-		bytes[n / 2] = (uint8_t)((n % 2 ? bytes[n / 2] << 4 : 0) | (at - hex));
+		bytes[n / 2] = (uint8_t)((n % 2 ? bytes[n / 2] << 4 : 0) | digit);
 		n++;
 	}
 	if (!n || n % 2) {

@@ -3,6 +3,7 @@
 #include "change.h"
 #include "feature/sflow/sflow.h"
 #include "feature/shaper/shaper.h"
+#include "frame_arg.h"
 #include "rows.h"
 #include "stats.h"
 #include "trace_ctl.h"
@@ -497,6 +498,25 @@ static int handle_trace(struct ctl_call *call, void *ctx, const void *in, void *
 	return trace_ctl_run(ctx, call, in, err);
 }
 
+/* ---- Injecting ------------------------------------------------------------------------------- */
+
+static int handle_inject(struct ctl_call *call, void *ctx, const void *in, void *out,
+	struct err *err)
+{
+	struct vswitch *sw = ctx;
+	const struct ctl_inject *req = in;
+	const struct model_port *port = model_port_get(&sw->model, req->port, "port", err);
+	uint8_t bytes[CTL_TRACE_MAX_FRAME];
+	int len;
+
+	if (!port)
+		return -ENOENT;
+	len = frame_arg_parse("inject", req->frame, bytes, err);
+	if (len < 0)
+		return len;
+	return switch_inject(sw, port, req->dir == CTL_INJECT_OUT, bytes, (uint32_t)len, err);
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 /* Those that change no configuration. */
@@ -520,6 +540,7 @@ static const struct ctl_handler others[] = {
 	{"Monitor", handle_monitor},
 	{"Capture", handle_capture},
 	{"Trace", handle_trace},
+	{"Inject", handle_inject},
 };
 #define N_OTHERS (sizeof(others) / sizeof(others[0]))
 

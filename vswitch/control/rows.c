@@ -32,6 +32,7 @@ void rows_switch(const struct vswitch *sw, struct ctl_switch *row)
 	CTL_SET(row, ctl_switch, learn_events_lost,
 		worker_learn_events_lost(worker_ctl_pool(sw->workers)));
 	CTL_SET(row, ctl_switch, learn_events_limited, sw->fdbs.n_limited);
+	CTL_SET(row, ctl_switch, injected, sw->injects.n_injected);
 	CTL_SET(row, ctl_switch, punts_lost, worker_punts_lost(worker_ctl_pool(sw->workers)));
 	switch_counters(sw, &sum);
 	stats_switch_row(&sum, row);

@@ -4,6 +4,8 @@
 #include "link.h"
 #include "port.h"
 
+#include "datapath/inject.h"
+
 #include <string.h>
 #include <sys/mman.h>
 
@@ -18,10 +20,11 @@ struct snapshot {
 	struct dp_port ports[MODEL_MAX_PORTS];
 	struct dp_bridge bridges[MODEL_MAX_BRIDGES];
 	struct vlan_set vlans[MODEL_MAX_PORTS];
-	uint16_t members[MODEL_MAX_PORTS];      /* of all bridges, one after the other */
-	struct queue *tx[MAX_RINGS];            /* PORT_MAX_QUEUES for each port */
-	struct dp_rx rx[MAX_RINGS + MAX_HOLDS]; /* of all workers, one after the other */
-	struct dp_rx holds[MAX_HOLDS];          /* the same rows, by port */
+	uint16_t members[MODEL_MAX_PORTS]; /* of all bridges, one after the other */
+	struct queue *tx[MAX_RINGS];       /* PORT_MAX_QUEUES for each port */
+	/* Of all workers, one after the other. */
+	struct dp_rx rx[MAX_RINGS + MAX_HOLDS + DP_MAX_WORKERS];
+	struct dp_rx holds[MAX_HOLDS]; /* the same rows, by port */
 	unsigned n_holds;
 	struct stage stages[MODEL_MAX_PORTS][2][N_FEATURES + 1]; /* ingress, egress */
 	struct stage flood[MODEL_MAX_PORTS][N_FEATURES + 1];
@@ -197,6 +200,19 @@ static struct dp_rx *add_holds(const struct snapshot *s, struct dp_rx *next, uin
 	return next;
 }
 
+/* What control injects at any port of the worker. The row says of no frame where it goes. */
+static struct dp_rx *add_inject(struct inject *const *injects, struct dp_rx *next, uint16_t worker)
+{
+	static const struct stage none = {NULL, NULL};
+
+	if (injects && injects[worker])
+		*next++ = (struct dp_rx){.queue = &injects[worker]->q,
+			.resume = &none,
+			.pair = DP_MAX_QUEUES,
+			.is_injected = true};
+	return next;
+}
+
 static struct pace *pace_of(const struct feature_states *states, uint16_t id)
 {
 	struct pace *pace = NULL;
@@ -216,6 +232,7 @@ static void build_workers(struct snapshot *s, const struct snapshot_input *input
 		const uint16_t *worker = input->ring_workers;
 
 		s->dp.workers[w].rx = next;
+		next = add_inject(input->injects, next, w);
 		next = add_holds(s, next, input->n_workers, w);
 		for (uint16_t id = 0; id < s->dp.n_ports; id++) {
 			const struct port_queues *qs = input->queues[id];

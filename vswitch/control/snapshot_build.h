@@ -34,7 +34,8 @@ struct snapshot_input {
 	struct fdb *fdbs[MODEL_MAX_BRIDGES];               /* by bridge id */
 	const struct feature_states *features;             /* NULL: none has anything to do */
 	const struct drop_watch *drops;                    /* NULL: nobody watches */
-	const uint16_t *ring_workers;                      /* of each of `queues`, in their order */
+	struct inject *const *injects; /* by worker, each NULL: it has none; NULL: none has */
+	const uint16_t *ring_workers;  /* of each of `queues`, in their order */
 	uint16_t n_workers;
 };
 

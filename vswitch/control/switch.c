@@ -49,7 +49,10 @@ static void publish(struct vswitch *sw)
 	capture_ctl_update(&sw->captures, &sw->model);
 	mirror_ctl_update(&sw->model);
 	input.drops = capture_watch(sw->features.of[FEATURE_CAPTURE]);
+	input.injects = inject_ctl_rows(&sw->injects, &sw->model);
 	worker_ctl_publish(sw->workers, &input);
+	if (inject_ctl_published(&sw->injects, &sw->model))
+		worker_ctl_publish(sw->workers, &input);
 	features_published(&sw->features);
 }
 
@@ -258,6 +261,27 @@ void switch_port_close(struct vswitch *sw, uint16_t port_id)
 	worker_ctl_drain(sw->workers);
 	worker_counters_clear(worker_ctl_pool(sw->workers), port_id);
 	features_forget(&sw->features, port_id);
+	inject_ctl_forget(&sw->injects, port_id);
+}
+
+int switch_inject(struct vswitch *sw, const struct model_port *port, bool is_egress,
+	const uint8_t *bytes, uint32_t len, struct err *err)
+{
+	bool has_to_publish = false;
+	int r;
+
+	if (!port->conf.enabled) {
+		(void)err_set(err, -ENETDOWN, "port '%s' is disabled: no frame comes in or leaves",
+			port->conf.name);
+		err_name(err, "PortDisabled");
+		err_hint(err, "`netcfg port up %s` enables it", port->conf.name);
+		return -ENETDOWN;
+	}
+	r = inject_ctl_add(&sw->injects, worker_ctl_count(sw->workers), port, is_egress, bytes, len,
+		&has_to_publish, err);
+	if (has_to_publish)
+		publish(sw);
+	return r;
 }
 
 void switch_port_counters(const struct vswitch *sw, uint16_t port_id, struct dp_counters *ret_sum)
@@ -272,6 +296,7 @@ void switch_port_counters(const struct vswitch *sw, uint16_t port_id, struct dp_
 	ret_sum->released += in + out;
 	ret_sum->drops[DROP_RX_DISCARDED] += in;
 	ret_sum->drops[DROP_TX_DISCARDED] += out;
+	inject_ctl_count(&sw->injects, port_id, ret_sum);
 }
 
 void switch_counters(const struct vswitch *sw, struct dp_counters *ret_sum)
@@ -602,8 +627,9 @@ static void on_tick(void *ctx)
 	/* A sweep that takes longer than a second goes on instead. */
 	if (!sw->fdbs.is_ageing)
 		age(sw);
-	/* Both have their turn. */
+	/* All have their turn. */
 	has_changed = features_tick(&sw->features);
+	has_changed |= inject_ctl_tick(&sw->injects);
 	has_changed |= worker_ctl_tick(sw->workers, ev_now_ns());
 	if (has_changed)
 		publish(sw);
@@ -696,6 +722,7 @@ void switch_destroy(struct vswitch *sw)
 	ev_del(sw->save_timer);
 	worker_ctl_stop(sw->workers);
 	features_destroy(&sw->features);
+	inject_ctl_done(&sw->injects);
 	for (unsigned i = 0; i < MODEL_MAX_PORTS; i++) {
 		struct port *dev = sw->ports[i].dev;
 

@@ -19,6 +19,7 @@
 
 #include "capture_ctl.h"
 #include "fdb_ctl.h"
+#include "inject_ctl.h"
 #include "model.h"
 #include "monitor.h"
 #include "port_rates.h"
@@ -81,6 +82,7 @@ struct vswitch {
 	struct worker_ctl *workers;
 	struct monitor monitor;
 	struct capture_ctl captures;
+	struct inject_ctl injects;
 	struct state *state; /* NULL: nothing is kept */
 	struct ctl_server *server;
 	struct exporter *exporter; /* NULL: no metrics are served */
@@ -114,6 +116,12 @@ void switch_port_status(const struct vswitch *sw, const struct model_port *port,
 	struct ctl_port *ret_status);
 /** Stop it; the port has left the model and the snapshot. */
 void switch_port_close(struct vswitch *sw, uint16_t port_id);
+/**
+ * Put a frame of bytes[len], as it is on the port's wire, in at a port that is enabled, or send it
+ * out of it. 0, or -errno with err set (inject_ctl.h; PortDisabled).
+ */
+int switch_inject(struct vswitch *sw, const struct model_port *port, bool is_egress,
+	const uint8_t *bytes, uint32_t len, struct err *err);
 /** What a port counted, all workers added up. */
 void switch_port_counters(const struct vswitch *sw, uint16_t port_id, struct dp_counters *ret_sum);
 /** What all ports counted since start, those deleted since included. */

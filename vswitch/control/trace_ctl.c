@@ -1,5 +1,6 @@
 #include "trace_ctl.h"
 
+#include "frame_arg.h"
 #include "trace.h"
 
 #include "ctl_server.h"
@@ -9,40 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* 18476 of the message. */
-_Static_assert(sizeof(((struct ctl_trace *)0)->frame) == 2 * CTL_TRACE_MAX_FRAME + 1,
-	"the longest frame fits");
-
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* Returns how many bytes, or -EINVAL with err set. */
-static int parse_frame(const char *text, uint8_t *bytes, struct err *err)
-{
-	size_t len = strlen(text);
-
-	if (len % 2) {
-		(void)err_set_field(err, -EINVAL, "frame",
-			"trace: the frame has %zu hexadecimal digits, an odd number", len);
-		err_hint(err, "each byte has two");
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < len; i += 2) {
-		int high = digit(text[i]), low = digit(text[i + 1]);
-
-		if (high < 0 || low < 0)
-			return err_set_field(err, -EINVAL, "frame",
-				"trace: '%.2s' in the frame is no hexadecimal byte", text + i);
-		bytes[i / 2] = (uint8_t)(high << 4 | low);
-	}
-	return (int)(len / 2);
-}
 
 static const char *port_name(const struct vswitch *sw, uint16_t id)
 {
@@ -122,7 +89,7 @@ int trace_ctl_run(const struct vswitch *sw, struct ctl_call *call, const struct 
 	bytes = malloc(CTL_TRACE_MAX_FRAME);
 	if (!bytes)
 		return err_set(err, -ENOMEM, "trace: out of memory");
-	r = parse_frame(req->frame, bytes, err);
+	r = frame_arg_parse("trace", req->frame, bytes, err);
 	if (r > 0) {
 		input.port_id = port->id;
 		input.bytes = bytes;

@@ -1,5 +1,6 @@
 #include "fwd.h"
 
+#include "inject.h"
 #include "offload.h"
 #include "spin.h"
 #include "tag.h"
@@ -473,6 +474,16 @@ static __attribute__((noinline)) void release(struct fwd *fwd, struct pass *pass
 	forward(fwd, pass);
 }
 
+/* Frames of control's: whose row is another one for each burst. */
+static __attribute__((noinline)) const struct dp_rx *begin_injected(struct fwd *fwd,
+	struct pass *pass, const struct dp_rx *rx)
+{
+	fwd->injected = inject_row(rx, pass->snapshot);
+	pass->port = &pass->snapshot->ports[fwd->injected.port_id];
+	pass->counters = &fwd->counters[fwd->injected.port_id];
+	return &fwd->injected;
+}
+
 /* May a burst exceed what one is allowed to cost? Cheap. Few bytes cannot make many segments. */
 static inline bool burst_may_be_long(const struct burst *burst)
 {
@@ -773,6 +784,8 @@ unsigned fwd_burst(struct fwd *fwd, const struct dp_snapshot *snapshot, const st
 	pass.flood = pass.tagged = 0;
 	pass.may_wait = queue_can_requeue(q) ? UINT64_MAX : 0;
 	if (__builtin_expect(rx->resume != NULL, 0)) {
+		if (rx->is_injected)
+			rx = begin_injected(fwd, &pass, rx);
 		release(fwd, &pass, rx, n);
 	} else {
 		pass.stages = pass.port->ingress;

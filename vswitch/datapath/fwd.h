@@ -74,6 +74,7 @@ struct fwd {
 	struct burst burst; /* of frames */
 	struct fwd_out out;
 	struct crossings crossings;
+	struct dp_rx injected; /* what it goes by where control injected it */
 	struct frame_seg segs[FWD_MAX_SEGS];
 	/* From burst to burst. */
 	struct flush flush;

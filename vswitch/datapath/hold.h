@@ -35,7 +35,7 @@
 
 /** A frame that is held: its header bytes and, behind them, its tail. */
 struct held {
-	uint64_t due_tsc;
+	uint64_t due_tsc; /* or what else a queue of its own over the hold goes by */
 	uint32_t size;    /* of the record */
 	uint32_t n_bytes; /* 0: it fills the end of the ring */
 	/* As in struct frame. */

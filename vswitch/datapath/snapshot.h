@@ -70,6 +70,8 @@ struct dp_rx {
 			     DP_MAX_QUEUES of frames that were held */
 	bool is_disabled; /* what is received is dropped */
 	bool is_egress;   /* they were held on the way to the port */
+	bool is_injected; /* queue is a struct inject, which says of each burst what port_id,
+			     resume and is_egress are */
 };
 
 struct dp_snapshot {

@@ -266,6 +266,11 @@ static int consumer(const struct dp_snapshot *snapshot, const struct queue *q)
 	return found;
 }
 
+static bool is_hold(const struct dp_rx *rx)
+{
+	return rx->resume && !rx->is_injected;
+}
+
 /* Frames would overtake, where a hold joins and others are received from (worker_ctl.c). */
 static void check_holds(const struct dp_snapshot *old, const struct dp_snapshot *snapshot)
 {
@@ -273,13 +278,13 @@ static void check_holds(const struct dp_snapshot *old, const struct dp_snapshot 
 
 	for (unsigned w = 0; old && w < old->n_workers; w++) {
 		for (unsigned i = 0; i < old->workers[w].n_rx; i++)
-			had_any |= old->workers[w].rx[i].resume != NULL;
+			had_any |= is_hold(&old->workers[w].rx[i]);
 	}
 	for (unsigned w = 0; w < snapshot->n_workers; w++) {
 		for (unsigned i = 0; i < snapshot->workers[w].n_rx; i++) {
 			const struct dp_rx *rx = &snapshot->workers[w].rx[i];
 
-			joins |= rx->resume && consumer(old, rx->queue) < 0;
+			joins |= is_hold(rx) && consumer(old, rx->queue) < 0;
 		}
 	}
 	if (snapshot->n_workers > 1 && had_any && joins)
