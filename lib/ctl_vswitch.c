@@ -20,7 +20,7 @@ const char *const ctl_count_modes[] = {"off", "sizes", "vlans", "all", NULL};
 const char *const ctl_mirror_dirs[] = {"both", "in", "out", NULL};
 const char *const ctl_capture_dirs[] = {"both", "in", "out", NULL};
 const char *const ctl_trace_step_kinds[] = {
-	"in", "stage", "vlan", "source", "look-up", "out", "end", "more", NULL};
+	"in", "stage", "vlan", "source", "look-up", "out", "end", "more", "sent", NULL};
 const char *const ctl_trace_results[] = {
 	"goes-on", "held", "crosses", "delivered", "dropped", NULL};
 const char *const ctl_inject_dirs[] = {"in", "out", NULL};

@@ -523,8 +523,9 @@ enum ctl_trace_step_kind {
 	CTL_TRACE_OUT,
 	CTL_TRACE_END,
 	CTL_TRACE_MORE,
+	CTL_TRACE_SENT, /* of netcfg, behind those of the switch */
 };
-/* "in" "stage" "vlan" "source" "look-up" "out" "end" "more" */
+/* "in" "stage" "vlan" "source" "look-up" "out" "end" "more" "sent" */
 extern const char *const ctl_trace_step_kinds[];
 enum ctl_trace_result {
 	CTL_TRACE_GOES_ON,

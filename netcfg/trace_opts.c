@@ -17,6 +17,11 @@
 		n, NULL, OPT_TEXT, offsetof(struct trace_opts, member), 0, v, h \
 	}
 
+#define FLAG(n, member, h)                                                         \
+	{                                                                          \
+		n, NULL, OPT_FLAG, offsetof(struct trace_opts, member), 0, NULL, h \
+	}
+
 const struct opt trace_opts_table[TRACE_OPTS_N] = {
 	TEXT("--hex", hex, "DIGITS", "the frame, byte for byte"),
 	TEXT("--pcap", pcap, "FILE:N", "the Nth frame of a capture file, from 1"),
@@ -28,6 +33,7 @@ const struct opt trace_opts_table[TRACE_OPTS_N] = {
 	TEXT("--ip", ip, "SOURCE,DESTINATION", "with a header of IPv4 or IPv6"),
 	TEXT("--proto", proto, "PROTOCOL", "protocol of the header, a number (253)"),
 	TEXT("--len", len, "LENGTH", "bytes of the frame, tag included (as short as it can be)"),
+	FLAG("--send", send, "send it afterwards, as if it had come in at PORT"),
 };
 
 static int number(const char *name, const char *text, unsigned long max, unsigned long unset,
@@ -114,14 +120,14 @@ static int get_frame(const struct trace_opts *o, uint8_t *bytes, struct err *err
 	return o->pcap ? frame_build_pcap(o->pcap, bytes, err) : build(o, bytes, err);
 }
 
-int trace_opts_parse(struct ctl_trace *ret, struct opts *opts, char **words, unsigned n,
+int trace_opts_parse(struct trace_what *ret, struct opts *opts, char **words, unsigned n,
 	struct err *err)
 {
 	struct trace_opts o = {0};
 	uint8_t bytes[FRAME_BUILD_MAX];
 	int r = opts_take(trace_opts_table, TRACE_OPTS_N, &o, words, n, &n, err);
 
-	*ret = (struct ctl_trace){0};
+	*ret = (struct trace_what){0};
 	if (!r)
 		r = opts_take(opts_table, opts_n, opts, words, n, &n, err);
 	if (r < 0 || opts->help)
@@ -144,9 +150,10 @@ int trace_opts_parse(struct ctl_trace *ret, struct opts *opts, char **words, uns
 	r = get_frame(&o, bytes, err);
 	if (r < 0)
 		return r;
-	CTL_SET_STR(ret, ctl_trace, port, words[0]);
+	ret->sends = o.send;
+	CTL_SET_STR(&ret->request, ctl_trace, port, words[0]);
 	for (int i = 0; i < r; i++)
-		(void)snprintf(ret->frame + 2 * i, 3, "%02x", bytes[i]);
-	CTL_MARK(ret, ctl_trace, frame);
+		(void)snprintf(ret->request.frame + 2 * i, 3, "%02x", bytes[i]);
+	CTL_MARK(&ret->request, ctl_trace, frame);
 	return 0;
 }

@@ -12,16 +12,23 @@
 struct trace_opts {
 	/* As they were typed; NULL = not. */
 	const char *hex, *pcap, *dst, *src, *vlan, *pcp, *type, *ip, *proto, *len;
+	bool send;
 };
 
-#define TRACE_OPTS_N 10
+#define TRACE_OPTS_N 11
 extern const struct opt trace_opts_table[TRACE_OPTS_N];
 
+/** What they mean. */
+struct trace_what {
+	struct ctl_trace request;
+	bool sends; /* the frame is sent, too */
+};
+
 /**
- * Understand words[n] (reordered), those options that are for all commands into opts; ret: the
- * request. With opts->help there is none. 0, or -errno with err set.
+ * Understand words[n] (reordered), those options that are for all commands into opts. With
+ * opts->help *ret says nothing. 0, or -errno with err set.
  */
-int trace_opts_parse(struct ctl_trace *ret, struct opts *opts, char **words, unsigned n,
+int trace_opts_parse(struct trace_what *ret, struct opts *opts, char **words, unsigned n,
 	struct err *err);
 
 #endif

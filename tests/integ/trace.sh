@@ -5,7 +5,7 @@
 . "$(dirname -- "$0")/lib.sh"
 # shellcheck source=tests/integ/netns.sh
 . "$(dirname -- "$0")/netns.sh"
-require python3
+require python3 socat
 netns_begin
 
 for netns in "$A" "$B"; do # whose hosts would say this and that by themselves
@@ -34,13 +34,14 @@ vs fdb add br0 02:00:00:00:00:0d vlan 10 port in
 vs fdb add br0 02:00:00:00:00:0e vlan 10 port small
 within 20 json 'all(.[]; .carrier)' vs -j port show
 
-# same NAME PORT WORDS...: the frame that the words make is traced, then sent, and found where that was said.
+# same NAME PORT WORDS...: the frame that the words make is traced, then sent, by ${how[@]}, and found where that was said.
+how=()
 same() {
 	local name=$1 port=$2 digits
 	shift 2
 	digits=$(vs --dry-run trace "$port" "$@" | sed 's/^[^ ]* //' | jq -r .frame)
 	vs -j trace "$port" "$@" >"$T/$name.json"
-	expect "$name" ip netns exec "$B" python3 "$INTEG/trace_frames.py" "$T/$name.json" \
+	expect "$name" ip netns exec "$B" python3 "$INTEG/trace_frames.py" "${how[@]}" "$T/$name.json" \
 		"$(command -v netcfg)" "$T/vs.sock" "$port" "$digits" in acc trk small other far a b
 }
 # says NAME REASON|STEP...: the trace has a row with each.
@@ -85,6 +86,24 @@ same group in --dst 02:00:00:00:00:0a --src 03:00:00:00:00:01
 expect 'a source that is none' says group bad-source
 same link a --dst 02:00:00:00:00:99 --vlan 7 --pcp 3
 same hex b --hex '02 00 00 00 00 98 02 00 00 00 00 04 88 b5 01 02'
+how=(--inject)
+same injected in --dst 02:00:00:00:00:0a --src 02:00:00:00:00:05
+expect 'a frame that was injected is learned where it came in' within 10 \
+	json 'any(.mac == "02:00:00:00:00:05" and .ifname == "in")' vs -j fdb show br0
+same injected_tag trk --dst 02:00:00:00:00:0a --src 02:00:00:00:00:06 --vlan 10 --pcp 5 --len 1500
+same injected_flood in --dst ff:ff:ff:ff:ff:ff --src 02:00:00:00:00:05 --ip 10.0.0.1,10.0.0.2
+same injected_drop acc --dst 02:00:00:00:00:0a --src 02:00:00:00:00:07 --vlan 20
+same injected_link a --dst 02:00:00:00:00:99 --vlan 7 --pcp 3
+how=()
+expect 'the switch counts what it injects' totals '.injected == 5'
+expect 'a text says that it was sent' eval \
+	'vs trace in --dst 02:00:00:00:00:0a --send | grep -qx "sent: 60 bytes, in at in"'
+bpdu=0180c200000002000000000900074242030000
+out() { ip netns exec "$B" python3 "$INTEG/inject_out.py" "$T/vs.sock" "$@"; }
+expect 'a frame leaves by a port past the bridge' out acc "$bpdu$(printf %082d 0)"
+expect 'with the tag that it has' out other "ffffffffffff0200000000098100e00a88b5$(printf %084d 0)"
+expect 'frames in + copies = frames out + drops + held' within 5 \
+	totals '.injected == 8 and .rx_frames + .copies == .tx_frames + .dropped + .held'
 vs port set in storm-control broadcast-pps 1
 same storm_first in --dst ff:ff:ff:ff:ff:ff
 vs port set in in loss 100%
@@ -99,6 +118,10 @@ refused() { # TEXT WORDS...
 	shift
 	! vs trace "$@" 2>"$T/err" && grep -qF -- "$text" "$T/err"
 }
+expect 'nothing is sent at a port that is down' refused "port 'in' is disabled" in --dst 02:00:00:00:00:0a --send
+vs port down acc
+expect 'nor out of one' out acc "$bpdu" PortDisabled
+expect 'a frame too short to send' refused 'a frame of 3 bytes' a --hex 010203 --send
 expect 'no such port' refused "'nobody'" nobody --dst 02:00:00:00:00:0a
 expect 'no frame' refused 'no frame is given' in
 finish

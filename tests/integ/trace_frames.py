@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""usage: trace_frames.py TRACE NETCFG SOCKET PORT HEX PEER...
+"""usage: trace_frames.py [--inject] TRACE NETCFG SOCKET PORT HEX PEER...
 
 Sends a frame at interface PORT and wants each interface PEER to get exactly what the trace, the rows of
 `netcfg -j trace`, says: as long, tagged or not, of that VLAN and priority, with the content that was sent; and no
 other to get it. What the ports of the switch count meanwhile, sent and dropped by reason, is what the trace says.
+With --inject it is the switch that has it come in at PORT (`netcfg trace --send`).
 """
 import json
 import select
@@ -76,16 +77,22 @@ def as_told(rows):
 
 
 def main():
-    trace, program, path, port, digits, *peers = sys.argv[1:]
+    injects = sys.argv[1] == "--inject"
+    trace, program, path, port, digits, *peers = sys.argv[1 + injects:]
     netcfg = [program, "-S", path, "-j"]
     sent = bytes.fromhex(digits)
     with open(trace, encoding="utf-8") as file:
         rows = json.load(file)
     socks = {peer: listen(peer) for peer in peers}
     before = counted(netcfg)
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
-        out.bind((port, 0))
-        out.send(sent)
+    if injects:
+        *steps, last = json.loads(subprocess.check_output([*netcfg, "trace", port, "--hex", digits, "--send"]))
+        assert last == {"step": "sent", "port": port, "length": len(sent)}, f"it ends with {last}"
+        assert as_told(steps) == as_told(rows), "it is traced as before"
+    else:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+            out.bind((port, 0))
+            out.send(sent)
     told = [row for row in rows if row.get("result") == "delivered"]
     assert as_told(rows), "it goes somewhere, or it is dropped"
     for row in told:

@@ -14,18 +14,25 @@
 
 #define MAX_WORDS 16
 
+static bool sends; /* as of the last line */
+
 static int parse(const char *line, struct ctl_trace *ret, struct err *err)
 {
+	static struct trace_what what;
 	static char copy[1024];
 	char *words[MAX_WORDS], *save = NULL;
 	struct opts opts = {0};
 	unsigned n = 0;
+	int r;
 
 	(void)snprintf(copy, sizeof(copy), "%s", line);
 	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
 		words[n++] = word;
 	*err = (struct err){0};
-	return trace_opts_parse(ret, &opts, words, n, err);
+	r = trace_opts_parse(&what, &opts, words, n, err);
+	*ret = what.request;
+	sends = what.sends;
+	return r;
 }
 
 static void frames_are_built(void **state)
@@ -75,6 +82,7 @@ static void frames_are_built(void **state)
 			90},
 		{"p1 --hex 0102:0A", "01020a", 3},
 		{"p1 --dst 52:54:00:00:00:02 --len 9238", "5254", 9238},
+		{"p1 --dst 52:54:00:00:00:02 --send", "5254", 60},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -87,6 +95,7 @@ static void frames_are_built(void **state)
 		if (strncmp(request.frame, cases[i].begins, strlen(cases[i].begins)))
 			fail_msg("%s: %.120s", cases[i].line, request.frame);
 		assert_int_equal(strlen(request.frame), 2 * cases[i].len);
+		assert_int_equal(sends, strstr(cases[i].line, "--send") != NULL);
 	}
 }
 
