@@ -1,8 +1,12 @@
 /**
- * churn_look: captures that come and go at a switch under load, and whose readers read nothing.
+ * churn_look: what looks at frames, or puts some in, coming and going at a switch under load.
  *
- * Threads: one. Life cycle: churn_look() as often as wanted, churn_look_end() when the switch is
- * to be as it was, or the test ends.
+ * Captures whose readers read nothing; mirrors to a port that nobody drives, which loses each copy;
+ * an sFlow agent whose collector is not there; frames that are injected and refused by the bridge,
+ * and traced. So hosts hear nothing of all that, and copies have to be found among what is dropped.
+ *
+ * Threads: one. Life cycle: churn_look_begin() for each switch, churn_look() as often as wanted,
+ * churn_look_end() when the switch is to be as it was, or the test ends.
  */
 #ifndef WEFT_TESTS_PEER_CHURN_LOOK_H
 #define WEFT_TESTS_PEER_CHURN_LOOK_H
@@ -11,14 +15,17 @@
 
 #include <stdint.h>
 
-/** Begin or end a capture of a port that is there, of all, or of what is dropped; random: which.
- *  Fails the test where the switch refuses. */
-void churn_look(const struct switch_proc *proc, const char *port, uint32_t random);
+/** proc is borrowed until the next one begins. ports: two of bridges, one after the other, so that
+ *  each worker of two has one of them: what a worker gets for good it gets now. */
+void churn_look_begin(struct switch_proc *proc, const char *const ports[2]);
+/** Begin, change or end something at a port of a bridge that is there; random: what. Fails the test
+ *  where the switch refuses. */
+void churn_look(const char *port, uint32_t random);
 
-/** End every capture. */
-void churn_look_end(void);
+/** End all that is there. gone: the switch may be. */
+void churn_look_end(bool gone);
 
-/** Captures begun since the test began. */
-unsigned churn_look_n(void);
+/** What was begun, changed and put in since the test began, in words. */
+const char *churn_look_counts(void);
 
 #endif

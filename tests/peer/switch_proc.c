@@ -189,7 +189,7 @@ static void words_to_msg(const struct switch_proc *proc, const struct ctl_struct
 	}
 }
 
-#define MSG_WORDS 1024 /* of 8 bytes: more than any message has */
+#define MSG_WORDS 2048 /* of 8 bytes: more than any message has */
 
 int switch_ask(struct switch_proc *proc, const char *method, const char *words, struct err *err)
 {
