@@ -5,6 +5,7 @@
 #include "rundir.h"
 #include "ctl_client.h"
 #include "str.h"
+#include "switch_args.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -121,7 +122,8 @@ static int read_switch(const struct reader *reader)
 	}
 	if (r)
 		return r;
-	actual->switch_runs = true;
+	actual->switch_runs = actual->state.sw.runs = true;
+	switch_args_read(rundir_find_daemon(reader->run_dir, "vswitch"), &actual->state.sw);
 	r = ctl_client_rows(client, "BridgeShow", &all, note_bridge, &actual->state, err);
 	if (!r)
 		r = ctl_client_rows(client, "PortShow", &all, note_port, &actual->state, err);

@@ -7,6 +7,7 @@
 #include "node.h"
 #include "ctl_field.h"
 #include "proc.h"
+#include "switch_args.h"
 #include "unix_socket.h"
 
 #include <errno.h>
@@ -50,11 +51,14 @@ static int wait_switch(const char *run_dir, const char *log, const char *pid_fil
 	return 0;
 }
 
-int apply_start_switch(const struct opts *opts, const char *run_dir, struct err *err)
+int apply_start_switch(const struct opts *opts, const char *run_dir, const struct state_switch *sw,
+	struct err *err)
 {
 	char program[PATH_MAX], control[CTL_PATH_MAX + 1], state[RUNDIR_PATH_SIZE];
 	char log[RUNDIR_PATH_SIZE], pid_file[RUNDIR_PATH_SIZE];
-	char *argv[] = {program, (char *)"--control", control, (char *)"--state", state, NULL};
+	char *argv[5 + SWITCH_ARGS_MAX + 1] = {
+		program, (char *)"--control", control, (char *)"--state", state};
+	struct switch_args args;
 	pid_t pid;
 	int r = rundir_file(run_dir, "vswitch", ".sock", control, sizeof(control), err);
 
@@ -68,6 +72,8 @@ int apply_start_switch(const struct opts *opts, const char *run_dir, struct err 
 		return r;
 	if (actual_switch_answers(run_dir))
 		return 0;
+	switch_args_make(sw, &args);
+	memcpy(argv + 5, args.argv, args.n * sizeof(*argv));
 	(void)proc_wait_gone(pid_file, STOP_TIMEOUT_MS); /* one that dies has the state still */
 	r = proc_find_program(opts->bin_dir, "vswitch", program, sizeof(program), err);
 	if (!r)
@@ -341,6 +347,7 @@ static int run_op(const struct applier *a, const struct plan_op *op, struct err 
 		return add_mirror(a, &op->to.mirror, err);
 	case PLAN_SFLOW_SET:
 		return call(a, "SflowSet", &op->to.sflow, err);
+	case PLAN_SWITCH_RESTART:
 	case PLAN_SWITCH_START:
 		break;
 	}
@@ -395,7 +402,7 @@ static int wait_stopped(void *ctx, const char *node)
 	return 0; /* the others too */
 }
 
-static int stop_switch(const char *run_dir, struct err *err)
+int apply_stop_switch(const char *run_dir, struct err *err)
 {
 	char pid_file[RUNDIR_PATH_SIZE];
 	int r = rundir_file(run_dir, "vswitch", ".pid", pid_file, sizeof(pid_file), err);
@@ -419,6 +426,6 @@ int apply_destroy(const struct opts *opts, const char *run_dir, struct err *err)
 	(void)rundir_each_node(run_dir, ask_stop, &ender);
 	(void)rundir_each_node(run_dir, wait_stopped, &ender);
 	if (!ender.code)
-		ender.code = stop_switch(run_dir, err);
+		ender.code = apply_stop_switch(run_dir, err);
 	return ender.code ? ender.code : rundir_remove(run_dir, err);
 }

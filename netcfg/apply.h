@@ -12,7 +12,10 @@
 struct actual;
 
 /** Start the lab's vswitch unless it runs. 0 or -errno; ret_started: it did not run before. */
-int apply_start_switch(const struct opts *opts, const char *run_dir, struct err *err);
+int apply_start_switch(const struct opts *opts, const char *run_dir, const struct state_switch *sw,
+	struct err *err);
+/** It keeps its state. 0 or -EBUSY. */
+int apply_stop_switch(const char *run_dir, struct err *err);
 
 /**
  * Before anything starts: are the programs there, and is KVM fit for the nodes that the plan

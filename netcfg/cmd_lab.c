@@ -285,7 +285,14 @@ static int apply_locked(const struct opts *opts, const struct lab *lab, struct e
 		if (!opts->quiet)
 			printf("lab %s: no changes\n", lab->topo.name);
 	} else if (!r) {
-		r = apply_start_switch(opts, lab->run_dir, err);
+		if (runs && plan.ops[0].kind == PLAN_SWITCH_RESTART) {
+			if (!opts->quiet)
+				progress(&plan.ops[0]);
+			r = apply_stop_switch(lab->run_dir, err);
+			runs = false;
+		}
+		if (!r)
+			r = apply_start_switch(opts, lab->run_dir, &lab->wanted.sw, err);
 		if (!r && !runs) {
 			/* A switch that comes back may bring what it kept: look again. */
 			plan_done(&plan);

@@ -45,6 +45,32 @@ __attribute__((format(printf, 5, 6))) static struct plan_op *add(struct planner 
 	return op;
 }
 
+/* The switch */
+
+static void plan_switch(struct planner *p)
+{
+	const struct state_switch *old = &p->actual->sw, *sw = &p->wanted->sw;
+	char from[MEASURE_TEXT_SIZE], to[MEASURE_TEXT_SIZE], memory[96] = "";
+
+	if (!old->runs || state_same_switch(old, sw))
+		return;
+	if (old->hold_memory_bytes != sw->hold_memory_bytes)
+		(void)snprintf(memory, sizeof(memory), "hold-memory %s -> %s",
+			old->hold_memory_bytes
+				? measure_format(MEASURE_SIZE, old->hold_memory_bytes, from)
+				: "default",
+			sw->hold_memory_bytes
+				? measure_format(MEASURE_SIZE, sw->hold_memory_bytes, to)
+				: "default");
+	if (!strcmp(old->metrics, sw->metrics))
+		(void)add(p, PLAN_SWITCH_RESTART, PLAN_CARRIER, "vswitch", "restart: %s", memory);
+	else
+		(void)add(p, PLAN_SWITCH_RESTART, PLAN_CARRIER, "vswitch",
+			"restart: metrics %.60s -> %.60s%s%s",
+			old->metrics[0] ? old->metrics : "none",
+			sw->metrics[0] ? sw->metrics : "none", memory[0] ? ", " : "", memory);
+}
+
 /* Nodes */
 
 static bool vm_fits(const struct state_vm *wanted, const struct state_vm *actual)
@@ -681,6 +707,7 @@ int plan_make(const struct state *wanted, const struct state *actual, const char
 		.err = err};
 
 	*ret_plan = (struct plan){0};
+	plan_switch(&p);
 	keep_spares(&p);
 	plan_mirrors_down(&p);
 	plan_links_down(&p);
@@ -773,6 +800,7 @@ const char *plan_object(const struct plan_op *op)
 		return "mirror";
 	case PLAN_SFLOW_SET:
 		return "sflow";
+	case PLAN_SWITCH_RESTART:
 	case PLAN_SWITCH_START:
 		return "switch";
 	default:

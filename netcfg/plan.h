@@ -4,11 +4,11 @@
  * Pure: plan_make(wanted, actual) does no I/O; planning again after doing what it says gives
  * nothing.
  *
- * Order: mirrors that go or change; links that go or change ends; bridges made and changed, but for
- * VLANs that go; nodes that go; ports that go; nodes started and restarted (in the order of
- * `after`), ports made and changed, links made and changed: what nodes are cabled with before the
- * first that waits for one of them. VLANs of bridges that go; bridges that go; mirrors made, which
- * need all of these; sFlow.
+ * Order: the switch, if its options change; mirrors that go or change; links that go or change
+ * ends; bridges made and changed, but for VLANs that go; nodes that go; ports that go; nodes
+ * started and restarted (in the order of `after`), ports made and changed, links made and changed:
+ * what nodes are cabled with before the first that waits for one of them. VLANs of bridges that go;
+ * bridges that go; mirrors made, which need all of these; sFlow.
  *
  * Cost of an operation, for the guests that run:
  *   live     nobody notices
@@ -27,6 +27,7 @@ enum plan_cost { PLAN_LIVE, PLAN_CARRIER, PLAN_RESTART, PLAN_STOP };
 extern const char *const plan_costs[]; /* "live" "carrier" "restart" "stop" */
 
 enum plan_kind {
+	PLAN_SWITCH_RESTART, /* by who applies, before anything else; then it plans again */
 	PLAN_MIRROR_DEL,
 	PLAN_LINK_DEL,
 	PLAN_BRIDGE_ADD,

@@ -5,6 +5,7 @@
 #include "ctl_field.h"
 #include "port_type.h"
 #include "rundir.h"
+#include "str.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -399,6 +400,10 @@ int state_from_topo(const struct topo *topo, const char *run_dir, struct state *
 		r = add_patch(topo, &topo->patches[i], ret_state);
 	for (unsigned i = 0; !r && i < topo->n_mirrors; i++)
 		r = add_mirror(&topo->mirrors[i], ret_state);
+	if (topo->sw.metrics)
+		(void)str_copy(ret_state->sw.metrics, sizeof(ret_state->sw.metrics),
+			topo->sw.metrics);
+	ret_state->sw.hold_memory_bytes = topo->sw.hold_memory_bytes;
 	ret_state->sflow = topo->sflow;
 	ctl_fill_defaults(&ctl_sflow_schema, &ret_state->sflow, UINT64_MAX);
 	return r ? err_set(err, r, "out of memory") : 0;
@@ -488,4 +493,10 @@ bool state_same_sflow(const struct ctl_sflow *a, const struct ctl_sflow *wanted)
 	return a->rate == wanted->rate && a->poll == wanted->poll &&
 	       !ctl_find_change(&ctl_sflow_schema, a, wanted,
 		       CTL_BIT(ctl_sflow, collector) | CTL_BIT(ctl_sflow, agent));
+}
+
+bool state_same_switch(const struct state_switch *a, const struct state_switch *wanted)
+{
+	return !strcmp(a->metrics, wanted->metrics) &&
+	       a->hold_memory_bytes == wanted->hold_memory_bytes;
 }

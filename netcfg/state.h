@@ -37,6 +37,13 @@ struct state_vm {
 	const struct topo_node *node; /* wanted only; borrowed from the topo */
 };
 
+/** How the switch is started. */
+struct state_switch {
+	bool runs;                  /* actual only */
+	char metrics[128];          /* "" = none */
+	uint64_t hold_memory_bytes; /* 0 = its default */
+};
+
 struct state {
 	struct ctl_bridge *bridges;
 	struct ctl_port *ports;
@@ -44,6 +51,7 @@ struct state {
 	struct ctl_mirror *mirrors;
 	struct state_vm *vms;
 	struct ctl_sflow sflow;
+	struct state_switch sw;
 	unsigned n_bridges, n_ports, n_links, n_mirrors, n_vms;
 };
 
@@ -80,6 +88,8 @@ bool state_same_mirror(const struct ctl_mirror *a, const struct ctl_mirror *want
 
 /** The collector and the agent that wanted does not say may be any. */
 bool state_same_sflow(const struct ctl_sflow *a, const struct ctl_sflow *wanted);
+
+bool state_same_switch(const struct state_switch *a, const struct state_switch *wanted);
 
 /** Append one zeroed element to array (of *n elements of size bytes); NULL when out of memory. */
 void *state_append(void *array, unsigned *n, size_t size);

@@ -113,6 +113,12 @@ struct topo_link {
 	struct diag_mark mark;
 };
 
+/** How the lab's switch is started. */
+struct topo_switch {
+	const char *metrics;        /* as its option takes it; NULL = none */
+	uint64_t hold_memory_bytes; /* 0 = the switch's default */
+};
+
 /** Copies of frames to a port. */
 struct topo_mirror {
 	const char *name;
@@ -142,6 +148,7 @@ struct topo {
 	struct topo_mirror *mirrors;
 	struct topo_step *steps;
 	struct ctl_sflow sflow; /* what the file says of it */
+	struct topo_switch sw;
 	unsigned n_images, n_nodes, n_bridges, n_ports, n_links, n_patches, n_mirrors, n_steps;
 	struct topo_image nfguest; /* what nodes of that kind boot */
 };

@@ -259,6 +259,7 @@ int topo_parse(const char *dir, bool check_files, struct diag *diag, struct topo
 		topo_read_links(&reader, spec.links);
 		topo_read_mirrors(&reader, spec.mirrors);
 		topo_read_sflow(&reader, spec.sflow);
+		topo_read_switch(&reader, spec.sw);
 		topo_finish_nodes(&reader, spec.nodes);
 		topo_read_steps(&reader, spec.test);
 	}

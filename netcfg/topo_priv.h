@@ -118,6 +118,9 @@ void topo_read_mirrors(struct topo_reader *reader, const struct yaml_value *mirr
 /** the sFlow agent: topo_sflow.c */
 void topo_read_sflow(struct topo_reader *reader, const struct yaml_value *sflow);
 
+/** options of the switch: topo_switch.c */
+void topo_read_switch(struct topo_reader *reader, const struct yaml_value *sw);
+
 /** steps of tests: topo_step.c; after all that they name */
 void topo_read_steps(struct topo_reader *reader, const struct yaml_value *steps);
 

@@ -3,6 +3,7 @@
 #include "ctl_vswitch.h"
 #include "foreign.h"
 #include "former.h"
+#include "metrics_server.h"
 
 #include <string.h>
 
@@ -39,6 +40,7 @@ static const struct topo_field root_fields[] = {
 	KEY(topo_root_spec, "links", links, TOPO_LIST_OF, "cables"),
 	KEY(topo_root_spec, "mirrors", mirrors, TOPO_MAP_OF, "copies of frames to a port"),
 	KEY(topo_root_spec, "sflow", sflow, TOPO_MAP_OF, "frames sampled for a collector of sFlow"),
+	KEY(topo_root_spec, "switch", sw, TOPO_MAP_OF, "options of the lab's switch"),
 	KEY(topo_root_spec, "test", test, TOPO_LIST_OF, "steps of `netcfg test`"),
 	LATER("mgmt"),
 };
@@ -158,6 +160,16 @@ static const struct topo_field step_fields[] = {
 		"seconds that the step may take"),
 };
 
+#define HOLD_MEMORY_MIN (1ull << 20)
+#define HOLD_MEMORY_MAX (1ull << 40)
+
+static const struct topo_field switch_fields[] = {
+	KEY(topo_switch_spec, "metrics", metrics, TOPO_TEXT,
+		"where it serves its counters: " METRICS_ADDRESS_WORDS),
+	NUM(topo_switch_spec, "hold-memory", hold_memory, TOPO_SIZE, HOLD_MEMORY_MIN,
+		HOLD_MEMORY_MAX, "memory for frames that are delayed (1G)"),
+};
+
 /* What other tools call it, of containerlab, Compose, netplan and our own command line: the key it
  * is here, or a hint. */
 
@@ -245,6 +257,14 @@ static const struct foreign_word sflow_words[] = {
 	{NULL, NULL},
 };
 
+static const struct foreign_word switch_words[] = {
+	{"prometheus openmetrics exporter", "metrics"},
+	{"memory buffer buffers", "hold-memory"},
+	{"workers rebalance busy state control", "it is an option of vswitch(1), which labs do not "
+						 "have"},
+	{NULL, NULL},
+};
+
 static const struct foreign_word step_words[] = {
 	{"cmd command run", "exec"},
 	{NULL, NULL},
@@ -268,11 +288,12 @@ const struct topo_schema topo_mirror_schema = {
 const struct topo_schema topo_sflow_schema = {"sflow", NULL, 0, &ctl_sflow_schema, sflow_words};
 SCHEMA(limits, "an end of a link", NULL);
 SCHEMA(step, "a step", step_words);
+SCHEMA(switch, "\"switch\"", switch_words);
 
 const struct topo_schema *const topo_schemas[] = {&topo_root_schema, &topo_defaults_schema,
 	&topo_ready_schema, &topo_image_schema, &topo_node_schema, &topo_bridge_schema,
 	&topo_port_schema, &topo_link_schema, &topo_limits_schema, &topo_mirror_schema,
-	&topo_sflow_schema, &topo_step_schema, NULL};
+	&topo_sflow_schema, &topo_step_schema, &topo_switch_schema, NULL};
 
 /* Look-up */
 

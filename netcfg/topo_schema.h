@@ -68,7 +68,7 @@ struct topo_root_spec {
 	uint64_t version;
 	struct topo_text name;
 	const struct yaml_value *images, *defaults, *groups, *nodes, *bridges, *ports, *links,
-		*mirrors, *sflow, *test;
+		*mirrors, *sflow, *sw, *test;
 };
 
 struct topo_defaults_spec {
@@ -112,6 +112,12 @@ struct topo_limits_spec {
 	const struct yaml_value *policer, *pacing, *shaper, *storm_control;
 };
 
+struct topo_switch_spec {
+	uint64_t set;
+	struct topo_text metrics;
+	uint64_t hold_memory;
+};
+
 struct topo_step_spec {
 	uint64_t set;
 	struct topo_text name, node, exec, swbench;
@@ -124,7 +130,8 @@ enum topo_node_kind { TOPO_NODE_LINUX, TOPO_NODE_NFGUEST };
 
 extern const struct topo_schema topo_root_schema, topo_defaults_schema, topo_ready_schema,
 	topo_image_schema, topo_node_schema, topo_bridge_schema, topo_port_schema, topo_link_schema,
-	topo_limits_schema, topo_mirror_schema, topo_sflow_schema, topo_step_schema;
+	topo_limits_schema, topo_mirror_schema, topo_sflow_schema, topo_step_schema,
+	topo_switch_schema;
 extern const struct topo_schema *const topo_schemas[]; /* all of them, NULL-terminated */
 
 /** The i-th key of the maps; false = there are no more. */

@@ -4,7 +4,7 @@
 # comes back, and destroy leaves nothing.
 # shellcheck source=tests/integ/lib.sh
 . "$(dirname -- "$0")/lib.sh"
-require vswitch netcfg unshare ip busybox jq
+require vswitch netcfg unshare ip busybox jq curl
 if [[ ${1:-} != inside ]]; then
 	namespaces=(unshare --user --map-root-user --net --mount)
 	"${namespaces[@]}" true 2>/dev/null || skip 'the kernel gives no namespaces to users'
@@ -281,6 +281,22 @@ expect 'then there is nothing to do' lab plan --exit-code
 link_file ''
 expect 'and so does its port' lab apply
 expect 'the file has the copies' [ -s "$T/copies.pcap" ]
+
+# Options of the switch.
+switch_says='switch: { hold-memory: 16M, metrics: unix:metrics.sock }'
+link_file ', delay: 1s, rate: 1gbit'
+echo "$switch_says" >>"$T/lab.yaml"
+before=$(lab_pids vswitch)
+fails_with 'other options are planned' 3 \
+	'~ switch +vswitch +carrier restart: metrics none -> unix:.*, hold-memory default -> 16M' lab plan --exit-code
+fails_with 'the switch has them: less memory' 1 'held frames need .* of memory' lab apply
+refuse 'in another process' [ "$(lab_pids vswitch)" = "$before" ]
+link_file ''
+echo "$switch_says" >>"$T/lab.yaml"
+expect 'with what it had' lab apply
+expect 'then there is nothing to do' lab plan --exit-code
+metrics() { curl -sf --unix-socket "$T/metrics.sock" http://switch/metrics; }
+expect 'it tells its counters' eval '[[ $(metrics) == *weft_switch_ports\ 2* ]]'
 link_file ', delay: 20, jitter: 1ms'
 fails_with 'a number without its unit is told where it stands' 2 "lab.yaml:7:40: error: .*'20' has no unit" lab plan
 link_file ''

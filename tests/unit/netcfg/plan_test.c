@@ -264,6 +264,7 @@ static void run(struct state *s, const struct plan_op *op)
 			CTL_BIT(ctl_sflow, rate) | CTL_BIT(ctl_sflow, poll));
 		ctl_merge(&ctl_sflow_schema, &s->sflow, &op->to.sflow, UINT64_MAX);
 		break;
+	case PLAN_SWITCH_RESTART:
 	case PLAN_SWITCH_START:
 		break;
 	case PLAN_NODE_DEL:
@@ -600,6 +601,37 @@ static void sflow_changes_live(void **state)
 	check_change(none, SFLOW("rate: 0"), PLAN_LIVE, 0);
 }
 
+/* Options of the switch take a restart of it, and only of one that runs. */
+static void the_switch_restarts_for_its_options(void **state)
+{
+	static const char text[] = HEAD "switch: { metrics: unix:m.sock, hold-memory: 2G }\n";
+	struct state actual = {0};
+	struct plan plan;
+	struct lab lab;
+	struct err err;
+
+	make(&lab, text);
+	assert_string_equal(lab.state.sw.metrics, "unix://m.sock"); /* of the directory "/" */
+	assert_int_equal(plan_make(&lab.state, &actual, DIR_NAME, &plan, &err), 0);
+	assert_int_equal(plan.n_ops, 0);
+	plan_done(&plan);
+	actual.sw.runs = true;
+	assert_int_equal(plan_make(&lab.state, &actual, DIR_NAME, &plan, &err), 0);
+	assert_int_equal(plan.n_ops, 1);
+	assert_int_equal(plan.ops[0].kind, PLAN_SWITCH_RESTART);
+	assert_int_equal(plan_cost(&plan), PLAN_CARRIER);
+	assert_string_equal(plan_object(&plan.ops[0]), "switch");
+	assert_string_equal(plan.ops[0].text,
+		"restart: metrics none -> unix://m.sock, hold-memory default -> 2G");
+	plan_done(&plan);
+	actual.sw = lab.state.sw;
+	actual.sw.runs = true;
+	assert_int_equal(plan_make(&lab.state, &actual, DIR_NAME, &plan, &err), 0);
+	assert_int_equal(plan.n_ops, 0);
+	plan_done(&plan);
+	unmake(&lab);
+}
+
 static void changes_say_from_what_to_what(void **state)
 {
 	static const char node[] = HEAD "nodes:\n  h1: {}\n",
@@ -860,6 +892,7 @@ int main(void)
 		cmocka_unit_test(limits_of_ends_change_live),
 		cmocka_unit_test(mirrors_change_live),
 		cmocka_unit_test(sflow_changes_live),
+		cmocka_unit_test(the_switch_restarts_for_its_options),
 		cmocka_unit_test(changes_say_from_what_to_what),
 		cmocka_unit_test(nodes_are_cabled_before_others_wait_for_them),
 		cmocka_unit_test(macs_are_stable_and_distinct),
