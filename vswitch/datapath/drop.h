@@ -34,6 +34,10 @@
 	X(RX_POLICER, "policer", "rx", "more than the port's policer lets pass")                  \
 	X(RX_STORM, "storm-control", "rx",                                                        \
 		"more broadcast, multicast or unknown unicast than the port may send")            \
+	X(RX_CONSUMED, "consumed", "rx",                                                          \
+		"meant for the switch itself: a frame of a protocol that it speaks there")        \
+	X(RX_PUNT_FULL, "punt-full", "rx",                                                        \
+		"meant for the switch itself, whose control thread did not keep up")              \
 	X(TX_NOT_RUNNING, "peer-not-running", "tx", "nobody drives the port's rings")             \
 	X(TX_RING_FULL, "ring-full", "tx", "the receiver supplied no buffer in time")             \
 	X(TX_VLAN, "vlan-not-member", "tx",                                                       \

@@ -5,9 +5,6 @@
 
 #include <string.h>
 
-/* Header bytes with a tag put in. */
-#define MAX_HEAD (FRAME_HEADER_SIZE + TAG_LEN)
-
 /* The record that comes next; NULL: there is no room. */
 static struct punt_record *next_record(struct punt_ring *ring, uint32_t head)
 {
@@ -18,25 +15,6 @@ static struct punt_record *next_record(struct punt_ring *ring, uint32_t head)
 	return &ring->records[head % PUNT_RING_SIZE];
 }
 
-/* The header bytes as they are on the wire. Returns how many. */
-static uint32_t copy_head(uint8_t *dst, const struct frame *frame, bool is_tagged)
-{
-	uint32_t at = frame->header_len < 12 ? frame->header_len : 12;
-
-	memcpy(dst, frame->header, at);
-	if (frame->header_len <= frame->rest_off)
-		return at;
-	if (is_tagged) {
-		const uint8_t tag[TAG_LEN] = {ETHER_TYPE_VLAN >> 8, ETHER_TYPE_VLAN & 0xff,
-			(uint8_t)(frame->tci >> 8), (uint8_t)frame->tci};
-
-		memcpy(dst + at, tag, TAG_LEN);
-		at += TAG_LEN;
-	}
-	memcpy(dst + at, frame->header + frame->rest_off, frame->header_len - frame->rest_off);
-	return at + frame->header_len - frame->rest_off;
-}
-
 bool punt_frame(const struct stage_ctx *ctx, unsigned i, enum punt_client client,
 	const uint64_t *words, uint32_t max_bytes)
 {
@@ -44,7 +22,7 @@ bool punt_frame(const struct stage_ctx *ctx, unsigned i, enum punt_client client
 	const struct frame *frame = &ctx->frames[i];
 	uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed), n_head, n;
 	struct punt_record *record = next_record(ring, head);
-	uint8_t bytes[MAX_HEAD];
+	uint8_t bytes[TAG_MAX_HEADER];
 
 	/* Also where it is lost: so that there will be room. */
 	ctx->flush->wants_control = true;
@@ -52,7 +30,8 @@ bool punt_frame(const struct stage_ctx *ctx, unsigned i, enum punt_client client
 		ring->lost++;
 		return false;
 	}
-	n_head = copy_head(bytes, frame, ctx->tagged >> i & 1);
+	n_head = tag_put_header(bytes, frame->header, frame->header_len, frame->rest_off,
+		ctx->tagged >> i & 1, frame->tci);
 	record->tsc = ctx->now_tsc;
 	memcpy(record->words, words, sizeof(record->words));
 	record->len = n_head + frame->tail_len;

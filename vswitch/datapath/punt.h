@@ -2,8 +2,10 @@
  * punt: frames that a worker hands to the control thread.
  *
  * What a feature wants to look at in its own time (a sample, a frame of a protocol) a stage copies
- * to a ring, with which feature wants it and where it was seen. The frame itself goes on; so a copy
- * is none of counters.h.
+ * to a ring, with which feature wants it and where it was seen. Either the frame itself goes on,
+ * and the copy is none of counters.h (punt_frame()); or it was meant for the switch, and the stage
+ * takes it (punt_take()): then it ends there, as consumed, or as lost on the way to control, which
+ * are reasons of drop.h like any other, so that the sum of counters.h holds.
  *
  * Data model. A ring of records of fixed size, with one producer (the worker) and one consumer
  * (control). Punts are lossy: a full ring loses them, counted, and no worker ever waits. Each side
@@ -61,6 +63,25 @@ struct punt_ring {
  */
 bool punt_frame(const struct stage_ctx *ctx, unsigned i, enum punt_client client,
 	const uint64_t *words, uint32_t max_bytes);
+
+/**
+ * Worker. Take the frames of mask out of a burst at ingress, for a client that they are meant for:
+ * of each up to PUNT_MAX_BYTES are punted, and none goes on. Returns those that go on: 0.
+ */
+static inline uint64_t punt_take(struct stage_ctx *ctx, uint64_t mask, enum punt_client client,
+	const uint64_t *words)
+{
+	uint64_t lost = 0;
+
+	for (uint64_t left = mask; left; left &= left - 1) {
+		if (!punt_frame(ctx, (unsigned)__builtin_ctzll(left), client, words,
+			    PUNT_MAX_BYTES))
+			lost |= left & -left;
+	}
+	stage_drop(ctx, DROP_RX_CONSUMED, mask & ~lost);
+	stage_drop(ctx, DROP_RX_PUNT_FULL, lost);
+	return 0;
+}
 
 /** Control. The first record, valid until punt_ring_pop(); NULL: there is none. */
 static inline const struct punt_record *punt_ring_first(const struct punt_ring *ring)

@@ -8,7 +8,8 @@
  *
  * Data model. A list is an array that ends with a stage without a function. A stage is called for a
  * burst, never for a frame, and answers with the frames that go on. Those that do not it has either
- * dropped, by stage_drop() under a reason of its own (drop.h), or taken: copied to where they are
+ * dropped, by stage_drop() under a reason of its own (drop.h); or handed to control, for which they
+ * were meant (punt_take()), and counted as consumed; or taken: copied to where they are
  * held (hold.h), and counted as held. Those go on behind the stage that took them when they are
  * released (struct dp_rx, resume).
  *

@@ -54,6 +54,32 @@ static inline bool tag_strip(struct frame *frame)
 	return true;
 }
 
+/* Header bytes with a tag put in. */
+#define TAG_MAX_HEADER (FRAME_HEADER_SIZE + TAG_LEN)
+
+/** Put header bytes src[len], which go on at `rest` behind the addresses, to dst[TAG_MAX_HEADER] as
+ *  they are on a wire, with the tag of tci or without one. Returns how many. */
+static inline uint32_t tag_put_header(uint8_t *dst, const uint8_t *src, uint32_t len, uint32_t rest,
+	bool is_tagged, uint16_t tci)
+{
+	uint32_t at = 12;
+
+	if (len <= rest) {
+		memcpy(dst, src, len < at ? len : at);
+		return len < at ? len : at;
+	}
+	memcpy(dst, src, at);
+	if (is_tagged) {
+		const uint8_t tag[TAG_LEN] = {ETHER_TYPE_VLAN >> 8, ETHER_TYPE_VLAN & 0xff,
+			(uint8_t)(tci >> 8), (uint8_t)tci};
+
+		memcpy(dst + at, tag, TAG_LEN);
+		at += TAG_LEN;
+	}
+	memcpy(dst + at, src + rest, len - rest);
+	return at + len - rest;
+}
+
 /** By the rules of the port it came from, set the vid of a frame that came with the tag of
  *  frame->tci (0: none, or one without a VLAN). TAG_PASS or a drop reason. */
 static inline enum drop_reason tag_classify(const struct dp_port *port, struct frame *frame)

@@ -18,9 +18,6 @@
 
 #include <string.h>
 
-/* Header bytes, with a tag put in. */
-#define WIRE_MAX_HEAD (FRAME_HEADER_SIZE + TAG_LEN)
-
 struct wire {
 	const uint8_t *head; /* head[head_len] */
 	uint32_t head_len;
@@ -29,27 +26,16 @@ struct wire {
 	const struct frame *frame;
 	uint8_t *bounce; /* bounce[FRAME_MAX_LEN] */
 	uint32_t len;
-	uint8_t bytes[WIRE_MAX_HEAD]; /* for head to refer to */
+	uint8_t bytes[TAG_MAX_HEADER]; /* for head to refer to */
 };
 
 /** Header bytes at src, which go on at rest, with a tag between or not. */
 static inline void wire_put_head(struct wire *wire, const uint8_t *src, uint32_t src_len,
 	uint32_t rest, bool is_tagged)
 {
-	uint8_t *dst = wire->bytes + 12;
-	uint16_t tci = wire->frame->tci;
-
-	memcpy(wire->bytes, src, 12);
-	if (is_tagged) {
-		const uint8_t tag[TAG_LEN] = {ETHER_TYPE_VLAN >> 8, ETHER_TYPE_VLAN & 0xff,
-			(uint8_t)(tci >> 8), (uint8_t)tci};
-
-		memcpy(dst, tag, TAG_LEN);
-		dst += TAG_LEN;
-	}
-	memcpy(dst, src + rest, src_len - rest);
 	wire->head = wire->bytes;
-	wire->head_len = (uint32_t)(dst - wire->bytes) + src_len - rest;
+	wire->head_len =
+		tag_put_header(wire->bytes, src, src_len, rest, is_tagged, wire->frame->tci);
 }
 
 static inline void wire_begin(struct wire *wire, uint8_t *bounce, const struct frame *frame,
