@@ -24,6 +24,7 @@ struct run {
 	struct capture_source *source;
 	const struct capture_opts *o;
 	const char *filter;
+	const struct capture_sink *sink;
 	struct capture_out out;
 	struct tsc_clock clock;
 	uint64_t synced_ns; /* when the clock was */
@@ -37,6 +38,9 @@ struct run {
 	uint8_t block[PCAPNG_MAX_BLOCK];
 };
 
+/* That end it. */
+#define N_SIGNALS 3
+static const int signals[N_SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 static volatile sig_atomic_t stopped;
 
 static void on_signal(int signo)
@@ -158,16 +162,25 @@ static int write_frame(struct run *run, const struct capture_record *record, con
 
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
+const char *capture_run_time(uint64_t time_ns, char buf[CAPTURE_TIME_SIZE])
+{
+	time_t s = (time_t)(time_ns / NS_PER_S);
+	struct tm tm;
+	size_t n;
+
+	(void)localtime_r(&s, &tm);
+	n = strftime(buf, CAPTURE_TIME_SIZE, "%H:%M:%S", &tm);
+	(void)snprintf(buf + n, CAPTURE_TIME_SIZE - n, ".%06u",
+		(unsigned)(time_ns % NS_PER_S / 1000));
+	return buf;
+}
+
 static int print_frame(struct run *run, const struct capture_record *record, const uint8_t *bytes,
 	uint64_t time_ns, const char *reason, struct err *err)
 {
-	time_t s = (time_t)(time_ns / NS_PER_S);
-	char text[FRAME_TEXT_SIZE], when[16], name[64];
-	struct tm tm;
+	char text[FRAME_TEXT_SIZE], when[CAPTURE_TIME_SIZE], name[64];
 
-	(void)localtime_r(&s, &tm);
-	(void)strftime(when, sizeof(when), "%H:%M:%S", &tm);
-	if (printf("%s.%06u %s %-3s%s%s%s%s\n", when, (unsigned)(time_ns % NS_PER_S / 1000),
+	if (printf("%s %s %-3s%s%s%s%s\n", capture_run_time(time_ns, when),
 		    name_of(run, record->point, name), record->flags & CAPTURE_OUT ? "Out" : "In",
 		    frame_text(bytes, record->n_bytes, record->len, run->o->with_macs, text),
 		    reason ? " [dropped: " : "", reason ? reason : "", reason ? "]" : "") < 0)
@@ -188,6 +201,20 @@ static void sync_clock(struct run *run)
 	tsc_clock_sync(&run->clock, tsc, wall_ns);
 }
 
+/* Signals come while it waits, and otherwise are waited for: here they are taken, too. */
+static bool is_interrupted(void)
+{
+	const struct timespec now = {0};
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (unsigned i = 0; i < N_SIGNALS; i++)
+		(void)sigaddset(&set, signals[i]);
+	if (sigtimedwait(&set, NULL, &now) > 0)
+		stopped = 1;
+	return stopped;
+}
+
 /* The frame is put out. 1: it was the last. */
 static int put_frame(struct run *run, const struct capture_record *record, const uint8_t *bytes,
 	struct err *err)
@@ -197,10 +224,13 @@ static int put_frame(struct run *run, const struct capture_record *record, const
 	bool is_dropped = record->flags & CAPTURE_DROPPED && record->reason < CAPTURE_MAX_REASONS;
 	int r;
 
+	if (run->sink && is_interrupted())
+		return 1;
 	if (is_dropped)
 		(void)text_of(run->source->reader.ring->reasons[record->reason], sizeof(reason),
 			reason);
-	r = run->o->write
+	r = run->sink ? run->sink->frame(run->sink->ctx, record, bytes, time_ns, err)
+	    : run->o->write
 		    ? write_frame(run, record, bytes, time_ns, is_dropped ? reason : NULL, err)
 		    : print_frame(run, record, bytes, time_ns, is_dropped ? reason : NULL, err);
 	if (r)
@@ -350,10 +380,9 @@ static int run_to_end(struct run *run, const sigset_t *open, struct err *err)
 }
 
 int capture_run(struct capture_source *source, const struct capture_opts *o, const char *filter,
-	struct capture_totals *ret, struct err *err)
+	const struct capture_sink *sink, struct capture_totals *ret, struct err *err)
 {
-	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction action = {.sa_handler = on_signal}, former[3];
+	struct sigaction action = {.sa_handler = on_signal}, former[N_SIGNALS];
 	struct run *run = calloc(1, sizeof(*run));
 	uint64_t tsc, wall_ns;
 	sigset_t block, open;
@@ -365,6 +394,7 @@ int capture_run(struct capture_source *source, const struct capture_opts *o, con
 	run->source = source;
 	run->o = o;
 	run->filter = filter;
+	run->sink = sink;
 	tsc_clock_read(&tsc, &wall_ns);
 	tsc_clock_init(&run->clock, source->tsc_hz, tsc, wall_ns);
 	run->synced_ns = wall_ns;
@@ -372,7 +402,7 @@ int capture_run(struct capture_source *source, const struct capture_opts *o, con
 	/* Signals come while it waits, and at no other time. */
 	stopped = 0;
 	(void)sigemptyset(&block);
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < N_SIGNALS; i++) {
 		(void)sigaddset(&block, signals[i]);
 		(void)sigaction(signals[i], &action, &former[i]);
 	}
@@ -383,7 +413,7 @@ int capture_run(struct capture_source *source, const struct capture_opts *o, con
 	add_up(run, ret);
 	if (o->write)
 		capture_out_close(&run->out);
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < N_SIGNALS; i++)
 		(void)sigaction(signals[i], &former[i], NULL);
 	(void)sigprocmask(SIG_SETMASK, &open, NULL);
 	free(run);

@@ -110,31 +110,19 @@ static void say_totals(const struct opts *opts, const struct capture_totals *tot
 static int capture(const struct opts *opts, const struct capture_opts *o, struct ctl_client *client,
 	struct wanted *wanted, struct err *err)
 {
-	struct capture_source source = {.event_fd = -1};
+	struct capture_source source;
 	struct capture_totals totals;
-	struct ctl_capture_ring ring;
-	int fds[2], r;
+	int r = capture_source_open(&source, client, &wanted->request, err);
 
-	r = ctl_client_begin(client, "Capture", &wanted->request, &ring, fds, 2, err);
 	if (r < 0)
 		return r;
-	source.event_fd = fds[1];
-	source.switch_fd = ctl_client_fd(client);
-	source.tsc_hz = ring.tsc_hz;
-	r = ring.tsc_hz ? capture_reader_open(&source.reader, fds[0], ring.size) : -EPROTO;
-	if (r < 0) {
-		(void)err_set(err, r, "capture: no buffer: %s", strerror(-r));
-	} else {
-		if (!o->write && !opts->quiet)
-			fprintf(stderr, "capturing at %s, Ctrl-C ends\n", wanted->request.names);
-		r = capture_run(&source, o, wanted->expression[0] ? wanted->expression : NULL,
-			&totals, err);
-		fflush(stdout);
-		say_totals(opts, &totals);
-	}
-	capture_reader_close(&source.reader);
-	(void)close(fds[0]);
-	(void)close(fds[1]);
+	if (!o->write && !opts->quiet)
+		fprintf(stderr, "capturing at %s, Ctrl-C ends\n", wanted->request.names);
+	r = capture_run(&source, o, wanted->expression[0] ? wanted->expression : NULL, NULL,
+		&totals, err);
+	fflush(stdout);
+	say_totals(opts, &totals);
+	capture_source_close(&source);
 	return r;
 }
 

@@ -4,7 +4,9 @@
 #include "ctl_codec.h"
 #include "lab.h"
 #include "show.h"
+#include "trace_follow.h"
 #include "trace_opts.h"
+#include "trace_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,93 +17,6 @@ struct output {
 	struct show *show; /* of JSON; NULL: lines of text */
 };
 
-static void print_tag(const struct ctl_trace_step *row)
-{
-	if (!CTL_HAS(row, ctl_trace_step, vlan))
-		return;
-	if (!row->tagged) {
-		printf(", untagged");
-		return;
-	}
-	printf(", tagged VLAN %u", row->vlan);
-	if (row->pcp)
-		printf(" priority %u", row->pcp);
-}
-
-/* "p1 in, on bridge br0: 64 bytes, untagged" */
-static void print_in(const struct ctl_trace_step *row)
-{
-	printf("%s in", row->port);
-	if (row->bridge[0])
-		printf(", on bridge %s", row->bridge);
-	printf(": %u byte%s", row->length, row->length == 1 ? "" : "s");
-	print_tag(row);
-	printf("\n");
-}
-
-static void print_end(const struct ctl_trace_step *row)
-{
-	switch ((enum ctl_trace_result)row->result) {
-	case CTL_TRACE_DELIVERED:
-		printf("  delivered to %s: %u byte%s", row->port, row->length,
-			row->length == 1 ? "" : "s");
-		print_tag(row);
-		break;
-	case CTL_TRACE_CROSSES:
-		printf("  crosses from %s to %s", row->port, row->at);
-		break;
-	case CTL_TRACE_DROPPED:
-		printf("  dropped at %s: %s (%s)", row->port, row->reason, row->detail);
-		break;
-	case CTL_TRACE_GOES_ON:
-	case CTL_TRACE_HELD:
-		break;
-	}
-	printf("\n");
-}
-
-static void print_stage(const struct ctl_trace_step *row)
-{
-	printf("  %-10s ", row->stage);
-	if (row->result == CTL_TRACE_DROPPED)
-		printf("dropped: %s, ", row->reason);
-	else if (row->result == CTL_TRACE_HELD)
-		printf("held: ");
-	printf("%s\n", row->detail);
-}
-
-static void print_row(const struct ctl_trace_step *row)
-{
-	switch ((enum ctl_trace_step_kind)row->step) {
-	case CTL_TRACE_IN:
-		print_in(row);
-		break;
-	case CTL_TRACE_STAGE:
-		print_stage(row);
-		break;
-	case CTL_TRACE_VLAN:
-		printf("  vlan       %u, %s\n", row->vlan, row->detail);
-		break;
-	case CTL_TRACE_SOURCE:
-	case CTL_TRACE_LOOKUP:
-		printf("  %-10s %s%s%s\n", row->step == CTL_TRACE_SOURCE ? "source" : "look-up",
-			row->detail, row->at[0] ? ", " : "", row->at);
-		break;
-	case CTL_TRACE_OUT:
-		printf("%s out, %s\n", row->port, row->detail);
-		break;
-	case CTL_TRACE_END:
-		print_end(row);
-		break;
-	case CTL_TRACE_MORE:
-		printf("%s\n", row->detail);
-		break;
-	case CTL_TRACE_SENT:
-		printf("sent: %u bytes, in at %s\n", row->length, row->port);
-		break;
-	}
-}
-
 static int take_row(void *ctx, const void *row)
 {
 	struct output *output = ctx;
@@ -109,7 +24,7 @@ static int take_row(void *ctx, const void *row)
 	if (output->show)
 		show_row(output->show, show_msg(&ctl_trace_step_schema, row), NULL);
 	else
-		print_row(row);
+		trace_text_print(row);
 	return 0;
 }
 
@@ -172,11 +87,18 @@ static int print_request(const char *method, const struct ctl_struct *schema, co
 	return 0;
 }
 
-static int print_requests(const struct trace_what *what, struct err *err)
+static int print_requests(const struct trace_what *what, struct pcap_filter_mark *ret_mark,
+	struct err *err)
 {
-	int r = print_request("Trace", &ctl_trace_schema, &what->request, err);
+	struct ctl_capture capture;
 	struct ctl_inject inject;
+	int r;
 
+	if (what->n_follow) {
+		r = trace_follow_request(what, &capture, ret_mark, err);
+		return r ? r : print_request("Capture", &ctl_capture_schema, &capture, err);
+	}
+	r = print_request("Trace", &ctl_trace_schema, &what->request, err);
 	if (r || !what->sends)
 		return r;
 	make_inject(&what->request, &inject);
@@ -186,6 +108,7 @@ static int print_requests(const struct trace_what *what, struct err *err)
 int cmd_trace(const struct opts *opts, const struct grammar_request *req)
 {
 	struct trace_what *what = calloc(1, sizeof(*what));
+	struct pcap_filter_mark mark = {0};
 	struct opts all = *opts;
 	struct err err = {0};
 	int r = what ? 0 : err_set(&err, -ENOMEM, "trace: out of memory");
@@ -199,8 +122,18 @@ int cmd_trace(const struct opts *opts, const struct grammar_request *req)
 		free(what);
 		return cmd_help(&all, &help);
 	}
-	if (!r)
-		r = all.dry_run ? print_requests(what, &err) : trace(&all, what, &err);
+	if (!r && all.dry_run)
+		r = print_requests(what, &mark, &err);
+	else if (!r)
+		r = what->n_follow ? trace_follow(&all, what, &mark, &err)
+				   : trace(&all, what, &err);
+	if (r) {
+		r = cmd_fail(&err);
+		if (what && what->expression[0] && !strcmp(err.field, "filter"))
+			pcap_filter_print_mark(what->expression, mark);
+	} else {
+		r = EXIT_DONE;
+	}
 	free(what);
-	return r ? cmd_fail(&err) : EXIT_DONE;
+	return r;
 }

@@ -33,6 +33,8 @@ const struct opt trace_opts_table[TRACE_OPTS_N] = {
 	TEXT("--ip", ip, "SOURCE,DESTINATION", "with a header of IPv4 or IPv6"),
 	TEXT("--proto", proto, "PROTOCOL", "protocol of the header, a number (253)"),
 	TEXT("--len", len, "LENGTH", "bytes of the frame, tag included (as short as it can be)"),
+	TEXT("--follow", follow, "N",
+		"of the next N frames that come in at PORT, and pass a filter"),
 	FLAG("--send", send, "send it afterwards, as if it had come in at PORT"),
 };
 
@@ -120,23 +122,59 @@ static int get_frame(const struct trace_opts *o, uint8_t *bytes, struct err *err
 	return o->pcap ? frame_build_pcap(o->pcap, bytes, err) : build(o, bytes, err);
 }
 
-int trace_opts_parse(struct trace_what *ret, struct opts *opts, char **words, unsigned n,
+/* Words behind the port are a filter, in one word or in many. */
+static int get_follow(struct trace_what *ret, const struct trace_opts *o, char **words, unsigned n,
 	struct err *err)
 {
-	struct trace_opts o = {0};
-	uint8_t bytes[FRAME_BUILD_MAX];
-	int r = opts_take(trace_opts_table, TRACE_OPTS_N, &o, words, n, &n, err);
+	unsigned long n_frames;
+	size_t used = 0;
+	int r = number("--follow", o->follow, UINT32_MAX, 0, &n_frames, err);
 
-	*ret = (struct trace_what){0};
-	if (!r)
-		r = opts_take(opts_table, opts_n, opts, words, n, &n, err);
-	if (r < 0 || opts->help)
+	if (r)
 		return r;
+	if (!n_frames)
+		return err_set(err, -EINVAL, "option --follow: '%s' is no number of frames",
+			o->follow);
+	if (o->hex || o->pcap || o->dst || o->send || has_parts(o)) {
+		r = err_set(err, -EINVAL,
+			"trace: --follow is of frames that come in, not of one "
+			"that is given");
+		err_hint(err, "behind the port a filter says which, for example --follow 10 arp");
+		return r;
+	}
+	ret->n_follow = n_frames;
+	for (unsigned i = 0; i < n; i++) {
+		int len = snprintf(ret->expression + used, sizeof(ret->expression) - used, "%s%s",
+			i ? " " : "", words[i]);
+
+		if (len < 0 || used + (size_t)len >= sizeof(ret->expression))
+			return err_set(err, -EINVAL, "trace: the filter is too long");
+		used += (size_t)len;
+	}
+	return 0;
+}
+
+static int get_described(struct trace_what *ret, const struct trace_opts *o, struct err *err)
+{
+	uint8_t bytes[FRAME_BUILD_MAX];
+	int len = get_frame(o, bytes, err);
+
+	if (len < 0)
+		return len;
+	ret->sends = o->send;
+	for (int i = 0; i < len; i++)
+		(void)snprintf(ret->request.frame + 2 * i, 3, "%02x", bytes[i]);
+	CTL_MARK(&ret->request, ctl_trace, frame);
+	return 0;
+}
+
+static int check_words(char **words, unsigned n, bool has_filter, struct err *err)
+{
 	for (unsigned i = 0; i < n; i++) {
 		if (opts_is_option(words[i]))
 			return opts_unknown(words[i], err);
 	}
-	if (n != 1) {
+	if (!n || (n > 1 && !has_filter)) {
 		if (n)
 			(void)err_set(err, -EINVAL, "trace: '%s' is one word too many", words[1]);
 		else
@@ -147,13 +185,23 @@ int trace_opts_parse(struct trace_what *ret, struct opts *opts, char **words, un
 	if (strlen(words[0]) > CTL_NAME_MAX)
 		return err_set(err, -EINVAL, "port '%s': a name has at most %d characters",
 			words[0], CTL_NAME_MAX);
-	r = get_frame(&o, bytes, err);
+	return 0;
+}
+
+int trace_opts_parse(struct trace_what *ret, struct opts *opts, char **words, unsigned n,
+	struct err *err)
+{
+	struct trace_opts o = {0};
+	int r = opts_take(trace_opts_table, TRACE_OPTS_N, &o, words, n, &n, err);
+
+	*ret = (struct trace_what){0};
+	if (!r)
+		r = opts_take(opts_table, opts_n, opts, words, n, &n, err);
+	if (r < 0 || opts->help)
+		return r;
+	r = check_words(words, n, o.follow, err);
 	if (r < 0)
 		return r;
-	ret->sends = o.send;
 	CTL_SET_STR(&ret->request, ctl_trace, port, words[0]);
-	for (int i = 0; i < r; i++)
-		(void)snprintf(ret->request.frame + 2 * i, 3, "%02x", bytes[i]);
-	CTL_MARK(&ret->request, ctl_trace, frame);
-	return 0;
+	return o.follow ? get_follow(ret, &o, words + 1, n - 1, err) : get_described(ret, &o, err);
 }

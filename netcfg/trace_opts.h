@@ -12,16 +12,21 @@
 struct trace_opts {
 	/* As they were typed; NULL = not. */
 	const char *hex, *pcap, *dst, *src, *vlan, *pcp, *type, *ip, *proto, *len;
+	const char *follow;
 	bool send;
 };
 
-#define TRACE_OPTS_N 11
+#define TRACE_OPTS_N         12
+#define TRACE_MAX_EXPRESSION 4096
 extern const struct opt trace_opts_table[TRACE_OPTS_N];
 
 /** What they mean. */
 struct trace_what {
 	struct ctl_trace request;
 	bool sends; /* the frame is sent, too */
+	/* So many frames that come in, and pass the filter; 0: the one that is described. */
+	uint64_t n_follow;
+	char expression[TRACE_MAX_EXPRESSION]; /* the filter; "" = none */
 };
 
 /**

@@ -104,6 +104,43 @@ expect 'a frame leaves by a port past the bridge' out acc "$bpdu$(printf %082d 0
 expect 'with the tag that it has' out other "ffffffffffff0200000000098100e00a88b5$(printf %084d 0)"
 expect 'frames in + copies = frames out + drops + held' within 5 \
 	totals '.injected == 8 and .rx_frames + .copies == .tx_frames + .dropped + .held'
+# follow NAME WORDS...: in the background, and it has begun. followed NAME: it has ended, and well.
+follow() {
+	local name=$1
+	shift
+	{
+		netcfg -S "$T/vs.sock" trace "$@" >"$T/$name.out" 2>"$T/$name.err" </dev/null &
+		echo $! >"$T/$name.pid"
+		wait $! && echo 0 >"$T/$name.status" || echo $? >"$T/$name.status"
+	} &
+	within 20 grep -q '^following in' "$T/$name.err"
+}
+followed() { within 20 test -s "$T/$1.status" && [[ $(<"$T/$1.status") == 0 ]]; }
+raw() { # HEX: in at port in
+	ip netns exec "$B" python3 -c 'import socket, sys
+with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+    out.bind(("in", 0))
+    out.send(bytes.fromhex(sys.argv[1]))' "$1$(printf %092d 0)"
+}
+follow two -j in --follow 2 'ether proto 0x88b5'
+raw ffffffffffff02000000000588b5
+raw ffffffffffff02000000000588b6
+raw 02000000000a02000000000588b5
+expect 'it ends after two frames that come in and pass the filter' followed two
+expect 'each has its trace in a line' json 'length == 2 and all(.length == 60 and .steps[0].step == "in") and
+	any(.[0].steps[]; .result == "crosses") and ([.[1].steps[] | select(.result == "delivered").port] == ["acc"])' \
+	jq -s . "$T/two.out"
+expect 'and the counts behind' eval 'grep -qx "2 frames traced" "$T/two.err" && grep -qx "0 frames lost" "$T/two.err"'
+follow text in --follow 5
+raw 02000000000a02000000000588b5
+within 20 grep -q 'delivered to acc' "$T/text.out"
+kill -INT "$(<"$T/text.pid")"
+expect 'Ctrl-C ends it' followed text
+expect 'with what there was' eval 'grep -q "02:00:00:00:00:05 > 02:00:00:00:00:0a" "$T/text.out" &&
+	grep -q "^in in, on bridge br0: 60 bytes, untagged" "$T/text.out" && grep -qx "1 frame traced" "$T/text.err"'
+fails_with 'a wrong filter' 2 'syntax error' vs trace in --follow 1 'tcp prot 179'
+fails_with 'has a mark below it' 2 '^      \^~~~' vs trace in --follow 1 'tcp prot 179'
+fails_with 'a link is no port' 1 "'wire'" vs trace wire --follow 1
 vs port set in storm-control broadcast-pps 1
 same storm_first in --dst ff:ff:ff:ff:ff:ff
 vs port set in in loss 100%

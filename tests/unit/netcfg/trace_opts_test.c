@@ -14,11 +14,11 @@
 
 #define MAX_WORDS 16
 
-static bool sends; /* as of the last line */
+static struct trace_what what; /* as of the last line */
 
 static int parse(const char *line, struct ctl_trace *ret, struct err *err)
 {
-	static struct trace_what what;
+
 	static char copy[1024];
 	char *words[MAX_WORDS], *save = NULL;
 	struct opts opts = {0};
@@ -31,7 +31,6 @@ static int parse(const char *line, struct ctl_trace *ret, struct err *err)
 	*err = (struct err){0};
 	r = trace_opts_parse(&what, &opts, words, n, err);
 	*ret = what.request;
-	sends = what.sends;
 	return r;
 }
 
@@ -95,7 +94,7 @@ static void frames_are_built(void **state)
 		if (strncmp(request.frame, cases[i].begins, strlen(cases[i].begins)))
 			fail_msg("%s: %.120s", cases[i].line, request.frame);
 		assert_int_equal(strlen(request.frame), 2 * cases[i].len);
-		assert_int_equal(sends, strstr(cases[i].line, "--send") != NULL);
+		assert_int_equal(what.sends, strstr(cases[i].line, "--send") != NULL);
 	}
 }
 
@@ -127,6 +126,13 @@ static void what_is_no_frame_is_refused(void **state)
 		{"p1 --pcap :1", "':1' is not FILE:N"},
 		{"p1 --pcap /nonexistent/file:1", "'/nonexistent/file' cannot be read"},
 		{"p1 --dst 52:54:00:00:00:02 --color-blind", "--color-blind"},
+		{"p1 --follow 0", "'0' is no number of frames"},
+		{"p1 --follow x", "--follow: 'x' is not a number"},
+		{"p1 --follow 3 --hex 00", "not of one that is given"},
+		{"p1 --follow 3 --vlan 3", "not of one that is given"},
+		{"p1 --follow 3 --send", "not of one that is given"},
+		{"--follow 3", "no port is named"},
+		{"p1 arp --dst 52:54:00:00:00:02", "'arp' is one word too many"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -136,6 +142,30 @@ static void what_is_no_frame_is_refused(void **state)
 		assert_int_equal(parse(cases[i].line, &request, &err), -EINVAL);
 		if (!strstr(err.msg, cases[i].says))
 			fail_msg("%s: %s", cases[i].line, err.msg);
+	}
+}
+
+static void frames_that_come_in_are_followed(void **state)
+{
+	static const struct {
+		const char *line, *expression;
+		unsigned n;
+	} cases[] = {
+		{"p1 --follow 3", "", 3},
+		{"--follow 1 p1 arp or icmp", "arp or icmp", 1},
+		{"p1 --follow 0x10 tcp -j port 179", "tcp port 179", 16},
+	};
+	static struct ctl_trace request;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct err err;
+
+		if (parse(cases[i].line, &request, &err))
+			fail_msg("%s: %s", cases[i].line, err.msg);
+		assert_string_equal(request.port, "p1");
+		assert_string_equal(what.expression, cases[i].expression);
+		assert_int_equal(what.n_follow, cases[i].n);
+		assert_false(CTL_HAS(&request, ctl_trace, frame));
 	}
 }
 
@@ -177,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_are_built),
 		cmocka_unit_test(what_is_no_frame_is_refused),
+		cmocka_unit_test(frames_that_come_in_are_followed),
 		cmocka_unit_test(frames_come_from_files),
 	};
 
