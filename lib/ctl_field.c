@@ -210,6 +210,11 @@ const char *ctl_field_help(const struct ctl_struct *schema, const struct ctl_fie
 	return buf;
 }
 
+bool ctl_field_offers(const struct ctl_field *field, unsigned value)
+{
+	return value >= 32 || !(field->made >> value & 1);
+}
+
 unsigned ctl_field_n_names(const struct ctl_field *field)
 {
 	unsigned n = 0;
@@ -315,9 +320,9 @@ static int field_set_enum(const struct ctl_field *field, uint32_t *at, const cha
 			*at = i;
 			return 0;
 		}
-		if (len < sizeof(list))
+		if (len < sizeof(list) && ctl_field_offers(field, i))
 			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
-				i ? ", " : "", field->names[i]);
+				len ? ", " : "", field->names[i]);
 	}
 	(void)err_set_field(err, -EINVAL, field->name, "%s: '%.*s' is not one of %s", field->name,
 		QUOTE_MAX, text, list);

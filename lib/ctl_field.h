@@ -53,6 +53,9 @@ void ctl_trim(const struct ctl_struct *schema, void *msg);
  */
 int ctl_make_absolute(const struct ctl_struct *schema, void *msg, struct err *err);
 
+/** May a request have that value of an enum? Others are not offered to people. */
+bool ctl_field_offers(const struct ctl_field *field, unsigned value);
+
 /** Is field i of msg present? */
 bool ctl_field_is_set(const void *msg, unsigned i);
 /** The field that an unknown name was likely meant to be; NULL = none is near. */

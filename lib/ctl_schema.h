@@ -105,6 +105,7 @@ struct ctl_field {
 				     0 = it is for all */
 	enum measure measure;     /* of a number: texts have its units; unit is its base unit */
 	bool is_path;             /* of a file: may be relative until the switch is asked */
+	uint32_t made;            /* of an enum: values that no request can have, as bits */
 	const char *lab;          /* its key in lab files */
 	struct ctl_column column; /* of the tables that netcfg shows of such messages */
 	enum ctl_metric metric;

@@ -179,7 +179,7 @@ CTL_STRUCT(ctl_storm, STORM_FIELDS);
 	F(T, STR, bridge, OPT, 0, CTL_NAME_MAX, "", "bridge that it belongs to; empty = none",     \
 		CTL_COLUMN(5, "BRIDGE", BRIEF))                                                    \
 	F(T, ENUM, type, NEW, 0, 0, ctl_port_types, "port type", .def = "vhost-user",              \
-		.lab = "type", CTL_COLUMN(2, "TYPE", TABLE))                                       \
+		.made = CTL_ON(PATCH), .lab = "type", CTL_COLUMN(2, "TYPE", TABLE))                \
 	F(T, STR, path, NEW, 1, CTL_PATH_MAX, "", "Unix socket",                                   \
 		.types = CTL_ON(VHOST_USER) | CTL_ON(MEMIF), .is_path = true, .lab = "path",       \
 		CTL_COLUMN(12, "ENDPOINT", NAMED))                                                 \

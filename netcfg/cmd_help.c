@@ -91,9 +91,11 @@ static const char *kind_text(const struct ctl_field *field, char *buf, size_t si
 	case CTL_KIND_MSG:
 		return "FIELD VALUE...";
 	case CTL_KIND_ENUM:
-		for (unsigned i = 0; field->names[i] && used < size; i++)
-			used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? "|" : "",
-				field->names[i]);
+		for (unsigned i = 0; field->names[i] && used < size; i++) {
+			if (ctl_field_offers(field, i))
+				used += (size_t)snprintf(buf + used, size - used, "%s%s",
+					used ? "|" : "", field->names[i]);
+		}
 		return buf;
 	default:
 		(void)snprintf(buf, size, "%s..%s",

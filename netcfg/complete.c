@@ -1,5 +1,6 @@
 #include "complete.h"
 
+#include "ctl_field.h"
 #include "diag.h"
 #include "grammar.h"
 #include "show_switch.h"
@@ -188,8 +189,10 @@ static unsigned offer_field(struct line *line, const struct ctl_field *field)
 		line->fn(line->ctx, "all");
 	else if (field->measure)
 		offer_units(line, field->measure);
-	for (unsigned i = 0; field->kind == CTL_KIND_ENUM && field->names[i]; i++)
-		line->fn(line->ctx, field->names[i]);
+	for (unsigned i = 0; field->kind == CTL_KIND_ENUM && field->names[i]; i++) {
+		if (ctl_field_offers(field, i))
+			line->fn(line->ctx, field->names[i]);
+	}
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (!strcmp(names[i].field, field->name))
 			return names[i].live;

@@ -1,5 +1,6 @@
 #include "topo_value.h"
 
+#include "ctl_field.h"
 #include "former.h"
 #include "str.h"
 
@@ -258,8 +259,9 @@ static bool read_word(const struct topo_field *field, const struct yaml_value *v
 			*at = n;
 			return true;
 		}
-		(void)snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
-			n ? ", " : "", field->names[n]);
+		if (!field->of || ctl_field_offers(field->of, n))
+			(void)snprintf(list + strlen(list), sizeof(list) - strlen(list), "%s%s",
+				list[0] ? ", " : "", field->names[n]);
 	}
 	item = diag_add(diag, value->mark, DIAG_VALUE, "\"%s\" cannot be \"%.30s\": use %s",
 		field->name, value->text, list);

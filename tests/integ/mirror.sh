@@ -48,6 +48,7 @@ expect 'a mirror' vs mirror add s from a dir in to m filter 'ether proto 0x88b5'
 within 20 json '.[] | select(.name == "m") | .state == "running" and .carrier' vs -j port show m
 fails_with 'its destination stays' 1 "mirror 's' copies to it" vs port del m
 fails_with 'and out of bridges' 1 'excludes a bridge' vs port set m bridge br0
+fails_with 'and out of links' 1 "link 'x': port 'm': gets the copies of mirror 's'" vs link add x m n
 fails_with 'no circle' 1 'copied again' vs mirror add t from m to n
 expect 'it is shown' eval 'vs mirror show | grep -Eq "^s +a +in +m"'
 

@@ -74,8 +74,10 @@ static int check_end(const struct model *model, const struct ctl_link *req, cons
 		why = "is in a bridge";
 	else if (!port_conf_is_vlan_default(&port->conf))
 		why = "has VLAN settings, which a link would not apply";
+	if (!why && mirror_check_use(model, port, field, "a link", err) < 0)
+		return err_prefix(err, "link '%s'", req->name);
 	if (!why)
-		return mirror_check_use(model, port, field, "a link", err);
+		return 0;
 	(void)err_set_field(err, -EBUSY, field, "link '%s': port '%s' %s", req->name, name, why);
 	err_name(err, "PortInUse");
 	if (port->link)

@@ -1,5 +1,6 @@
 /* Completion offers all that the grammar has, where it may stand: the test walks the grammar. */
 #include "complete.h"
+#include "ctl_field.h"
 #include "ctl_vswitch.h"
 #include "grammar.h"
 
@@ -43,6 +44,15 @@ static void must_offer(const char *line, const char *word)
 	(void)snprintf(text, sizeof(text), " %s ", word);
 	if (!strstr(offered, text))
 		fail_msg("after '%s' there is no '%s' in%s", line, word, offered);
+}
+
+static void must_not_offer(const char *line, const char *word)
+{
+	char text[128];
+
+	(void)snprintf(text, sizeof(text), " %s ", word);
+	if (strstr(offered, text))
+		fail_msg("after '%s' there is '%s' in%s", line, word, offered);
 }
 
 static void every_first_word(void **state)
@@ -150,8 +160,12 @@ static void check_field(const char *line, const struct ctl_field *field)
 {
 	unsigned live = at(line);
 
-	for (unsigned i = 0; field->kind == CTL_KIND_ENUM && field->names[i]; i++)
-		must_offer(line, field->names[i]);
+	for (unsigned i = 0; field->kind == CTL_KIND_ENUM && field->names[i]; i++) {
+		if (ctl_field_offers(field, i))
+			must_offer(line, field->names[i]);
+		else
+			must_not_offer(line, field->names[i]);
+	}
 	if (field->kind == CTL_KIND_BOOL) {
 		must_offer(line, "on");
 		must_offer(line, "off");

@@ -134,6 +134,7 @@ static void wrong_words_are_named(void **state)
 		"storm_control: broadcast: '5' has no unit", "");
 	check_fails("port set p1 storm-control broadcast 5kpps", "unknown unit 'kpps'",
 		"ends in pps");
+	check_fails("port add p1 type vhostuser", "veth, pcap, memif, dpdk", "vhost-user");
 	check_fails("port set p1 storm-control action stop", "'stop' is not one of drop, shut", "");
 	check_fails("link set l replace on", "unknown word 'replace'", "");
 	check_fails("port add", "name missing", "help port add");
