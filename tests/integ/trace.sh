@@ -96,6 +96,8 @@ same injected_drop acc --dst 02:00:00:00:00:0a --src 02:00:00:00:00:07 --vlan 20
 same injected_link a --dst 02:00:00:00:00:99 --vlan 7 --pcp 3
 how=()
 expect 'the switch counts what it injects' totals '.injected == 5'
+expect 'at a patch port, with the tag that it crosses with' eval \
+	'vs trace cross:br0 --dst 02:00:00:00:00:0a --src 02:00:00:00:00:08 --vlan 10 | grep -qx "  delivered to acc: 56 bytes, untagged"'
 expect 'a text says that it was sent' eval \
 	'vs trace in --dst 02:00:00:00:00:0a --send | grep -qx "sent: 60 bytes, in at in"'
 bpdu=0180c200000002000000000900074242030000

@@ -44,6 +44,7 @@ struct source {
 	struct queue q; /* first member */
 	const uint8_t *bytes;
 	uint32_t len;
+	bool is_canonical; /* it comes in at a patch port */
 	bool is_received;
 };
 
@@ -414,6 +415,8 @@ static unsigned source_rx(struct queue *q, struct burst *burst, unsigned max,
 	frame->segs = &frame->seg;
 	frame->n_segs = 1;
 	burst_add(burst, frame);
+	if (source->is_canonical && tag_strip(frame))
+		burst->tagged = frame->rest_off != 12;
 	return 1;
 }
 
@@ -565,8 +568,8 @@ int trace_run(const struct trace_input *input, struct trace **ret_trace)
 {
 	struct trace *trace = mmap(NULL, sizeof(*trace), PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	const struct dp_rx rx = {
-		.queue = trace == MAP_FAILED ? NULL : &trace->source.q, .port_id = input->port_id};
+	struct dp_rx rx = {.port_id = input->port_id};
+	const struct dp_port *in;
 
 	if (trace == MAP_FAILED)
 		return -ENOMEM;
@@ -578,6 +581,11 @@ int trace_run(const struct trace_input *input, struct trace **ret_trace)
 	}
 	fwd_init(&trace->fwd, trace->counters, &trace->events, 0, 0);
 	begin(trace, input);
+	rx.queue = &trace->source.q;
+	/* At a patch port as what crossed, or was injected: the list of a copy is never NULL. */
+	in = &trace->ports[input->port_id];
+	trace->source.is_canonical = in->flags & DP_PORT_PATCH;
+	rx.resume = trace->source.is_canonical ? in->ingress : NULL;
 	(void)fwd_burst(&trace->fwd, &trace->snapshot, &rx);
 	end_bridge(trace);
 	trace->input = NULL;
