@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 INDENT = "    "
+DURATION = r"(?:[0-9]+[dhms])+"  # 5s may be 1m3s on a busy machine
 
 
 def read(path):
@@ -29,7 +30,8 @@ def read(path):
 
 def pattern(line):
     """Of a line, for what is the same in every run: words."""
-    words = (re.sub(r"\d+(\\\.\d+)*", r"[0-9.]+", re.escape(word)) for word in line.split())
+    words = (DURATION if re.fullmatch(DURATION, word) else
+             re.sub(r"\d+(\\\.\d+)*", r"[0-9.]+", re.escape(word)) for word in line.split())
     return r"\s+".join(words)
 
 
