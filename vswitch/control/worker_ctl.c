@@ -30,7 +30,7 @@ struct worker_ctl {
 	struct worker_pool *pool;
 	struct snapshot *snapshots[2];
 	unsigned next; /* which of them is free */
-	const struct dp_snapshot *built, *published;
+	const struct dp_snapshot *published;
 	struct rxq_assign *assign;
 	struct sample samples[DP_MAX_WORKERS];
 	uint64_t sampled_ns, passed_ns; /* when, and how long after the one before */
@@ -136,15 +136,16 @@ void worker_ctl_stop(struct worker_ctl *workers)
 }
 
 /* Into the one that is free. */
-static void build(struct worker_ctl *workers, const struct snapshot_input *input)
+static const struct dp_snapshot *build(struct worker_ctl *workers,
+	const struct snapshot_input *input)
 {
-	workers->built = snapshot_build(workers->snapshots[workers->next], input);
+	return snapshot_build(workers->snapshots[workers->next], input);
 }
 
-static void publish(struct worker_ctl *workers)
+static void publish(struct worker_ctl *workers, const struct dp_snapshot *snapshot)
 {
 	/* The one that comes back is the other of the two, now free. */
-	workers->published = workers->built;
+	workers->published = snapshot;
 	(void)worker_publish(workers->pool, workers->published);
 	workers->next ^= 1;
 }
@@ -173,20 +174,21 @@ const struct dp_snapshot *worker_ctl_snapshot(const struct worker_ctl *workers)
 
 void worker_ctl_publish(struct worker_ctl *workers, struct snapshot_input *input)
 {
+	const struct dp_snapshot *snapshot;
 	bool is_parked;
 
 	input->n_workers = (uint16_t)workers->params.n_workers;
 	input->ring_workers = rxq_assign_workers(workers->assign);
 	rxq_assign_update(workers->assign, input->queues);
 	is_parked = rxq_assign_park(workers->assign);
-	build(workers, input);
+	snapshot = build(workers, input);
 	is_parked |= park_holds(workers);
 	if (is_parked)
-		publish(workers);
+		publish(workers, snapshot);
 	rxq_assign_resume(workers->assign);
 	if (is_parked)
-		build(workers, input);
-	publish(workers);
+		snapshot = build(workers, input);
+	publish(workers, snapshot);
 }
 
 /* ---- Load ---- */
